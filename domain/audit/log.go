@@ -1,0 +1,119 @@
+package audit
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Log writes and reads events.
+type Log struct {
+	Store *store.Store
+	Guard *rbac.Guard
+	Now   func() time.Time
+}
+
+type pendingKey struct{}
+
+// Record adds an event of the actor of ctx to the transaction of ctx. Without the event there is no change: it is
+// written, with its place in the chain, just before the transaction commits.
+func (l *Log) Record(ctx context.Context, e Event) { l.RecordAs(ctx, rbac.ActorFrom(ctx), e) }
+
+// RecordAs is Record for a transaction that serves several actors.
+func (l *Log) RecordAs(ctx context.Context, actor *rbac.Actor, e Event) {
+	if actor != nil {
+		e.ActorKind, e.ActorID, e.ActorName = string(actor.Kind), actor.ID, actor.Name
+		e.IPAddress, e.RequestID = actor.IPAddress, actor.RequestID
+	}
+	if e.Result == "" {
+		e.Result = Success
+	}
+	if e.Details == nil {
+		e.Details = Details{}
+	}
+	e.Time = l.Now()
+	pending := store.Value(ctx, pendingKey{}, func() *[]*Event {
+		events := new([]*Event)
+		l.Store.BeforeCommit(ctx, func(ctx context.Context) error { return l.flush(ctx, *events) })
+		return events
+	})
+	*pending = append(*pending, &e)
+}
+
+// Refusal records, in a transaction of its own, that an act was refused or failed; the act itself left nothing behind.
+// Meant to be deferred: it does nothing when *err is nil, or when the object does not exist for the caller.
+func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
+	if *err == nil {
+		return
+	}
+	f := fault.Of(*err)
+	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || e.PartitionID == "" {
+		return
+	}
+	e.Result = Refused
+	if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
+		e.Result = Failed
+	}
+	e.Summary = f.Message
+	e.Details = Details{"code": string(f.Kind), "field": f.Field}
+	actor := rbac.ActorFrom(ctx)
+	// The caller may have gone away; what it tried is recorded all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if failure := l.Store.Tx(ctx, func(ctx context.Context) error {
+		l.RecordAs(ctx, actor, *e)
+		return nil
+	}); failure != nil {
+		*err = fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(failure)
+	}
+}
+
+func (l *Log) flush(ctx context.Context, events []*Event) error {
+	// Always in the same order, so that two transactions cannot wait for each other.
+	slices.SortStableFunc(events, func(a, b *Event) int { return strings.Compare(a.PartitionID, b.PartitionID) })
+	for len(events) > 0 {
+		n := 1
+		for n < len(events) && events[n].PartitionID == events[0].PartitionID {
+			n++
+		}
+		if err := l.appendTo(ctx, events[0].PartitionID, events[:n]); err != nil {
+			return err
+		}
+		events = events[n:]
+	}
+	return nil
+}
+
+func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event) error {
+	db := l.Store.DB(ctx)
+	var head chain
+	err := l.Store.ForUpdate(db).Take(&head, "partition_id = ?", partitionID).Error
+	if store.IsNotFound(err) {
+		if err := db.Clauses(clause.OnConflict{DoNothing: true}).Create(&chain{PartitionID: partitionID, Hash: []byte{}}).Error; err != nil {
+			return err
+		}
+		err = l.Store.ForUpdate(db).Take(&head, "partition_id = ?", partitionID).Error
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		head.Sequence++
+		e.Sequence = head.Sequence
+		if head.Hash, err = e.link(head.Hash); err != nil {
+			return err
+		}
+		e.Hash = head.Hash
+	}
+	if err := db.CreateInBatches(events, 100).Error; err != nil {
+		return err
+	}
+	return db.Model(&chain{}).Where("partition_id = ?", partitionID).Updates(map[string]any{"sequence": head.Sequence, "hash": head.Hash}).Error
+}

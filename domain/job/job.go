@@ -1,0 +1,243 @@
+// Package job does later what a transaction decided: one row for each kind and key says what is due and when. The row
+// is written in the transaction that asks for it, and locked by the server that works on it, so several servers share
+// the work and a server that dies gives it back.
+package job
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Lease is how long a server may be silent before another one takes the job over.
+const Lease = 30 * time.Second
+
+type row struct {
+	Kind        string `gorm:"primaryKey"`
+	JobKey      string `gorm:"primaryKey"`
+	RunAt       time.Time
+	Generation  int64
+	Arguments   string
+	Attempts    int64
+	LastError   string
+	Lease       string
+	LeasedUntil *time.Time
+}
+
+func (row) TableName() string { return "jobs" }
+
+// Handler does one job. It must bear being run twice: a server may die after the work and before saying so, unless the
+// handler calls Claim.Done in the transaction that holds the work.
+type Handler func(ctx context.Context, c *Claim) error
+
+// Queue keeps the jobs.
+type Queue struct {
+	Store *store.Store
+	Now   func() time.Time
+	Log   *slog.Logger
+
+	handlers map[string]Handler
+	wake     chan struct{}
+	once     sync.Once
+}
+
+func (q *Queue) init() {
+	q.once.Do(func() { q.wake, q.handlers = make(chan struct{}, 1), map[string]Handler{} })
+}
+
+// Handle registers the handler of a kind; before Run.
+func (q *Queue) Handle(kind string, h Handler) {
+	q.init()
+	q.handlers[kind] = h
+}
+
+// Enqueue asks, in the transaction of ctx, for a job at the given time. A job of the same kind and key that is due
+// later is brought forward; one that is running will run again.
+func (q *Queue) Enqueue(ctx context.Context, kind, key string, at time.Time, arguments any) error {
+	q.init()
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		return err
+	}
+	r := row{Kind: kind, JobKey: key, RunAt: at, Generation: 1, Arguments: string(text)}
+	err = q.Store.DB(ctx).Clauses(clause.OnConflict{
+		Columns: []clause.Column{{Name: "kind"}, {Name: "job_key"}},
+		DoUpdates: clause.Assignments(map[string]any{
+			"run_at":     gorm.Expr("CASE WHEN jobs.run_at < excluded.run_at THEN jobs.run_at ELSE excluded.run_at END"),
+			"generation": gorm.Expr("jobs.generation + 1"),
+			"arguments":  gorm.Expr("excluded.arguments"),
+		}),
+	}).Create(&r).Error
+	if err != nil {
+		return fmt.Errorf("enqueueing %s: %w", kind, err)
+	}
+	q.Store.AfterCommit(ctx, q.Wake)
+	return nil
+}
+
+// Wake has this server look for due jobs now.
+func (q *Queue) Wake() {
+	q.init()
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Cancel removes a job, in the transaction of ctx.
+func (q *Queue) Cancel(ctx context.Context, kind, key string) error {
+	return q.Store.DB(ctx).Delete(&row{}, "kind = ? AND job_key = ?", kind, key).Error
+}
+
+// Claim is a job that this server holds.
+type Claim struct {
+	Key      string
+	Attempts int64
+	queue    *Queue
+	row      row
+	next     time.Time
+	settled  bool
+}
+
+// Arguments decodes what was enqueued.
+func (c *Claim) Arguments(into any) error { return json.Unmarshal([]byte(c.row.Arguments), into) }
+
+// Again has the job run again at the given time instead of being finished.
+func (c *Claim) Again(at time.Time) { c.next = at }
+
+// Done settles the job in the transaction of ctx, together with its work. It fails when the lease was lost: another
+// server has the job, and this work must not be committed.
+func (c *Claim) Done(ctx context.Context) error {
+	q := c.queue
+	now := q.Now()
+	mine := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease)
+	// Asked for again while it ran: due at once.
+	again := mine.Session(&gorm.Session{}).Where("generation <> ?", c.row.Generation).
+		Updates(map[string]any{"lease": "", "leased_until": nil, "attempts": 0, "last_error": "", "run_at": now})
+	if again.Error != nil || again.RowsAffected == 1 {
+		c.settled = again.Error == nil
+		return again.Error
+	}
+	mine = mine.Where("generation = ?", c.row.Generation)
+	var settled *gorm.DB
+	if c.next.IsZero() {
+		settled = mine.Delete(&row{})
+	} else {
+		settled = mine.Updates(map[string]any{"lease": "", "leased_until": nil, "attempts": 0, "last_error": "", "run_at": c.next})
+	}
+	if settled.Error != nil {
+		return settled.Error
+	}
+	if settled.RowsAffected == 0 {
+		return fmt.Errorf("the lease of job %s %s was lost", c.row.Kind, c.row.JobKey)
+	}
+	c.settled = true
+	return nil
+}
+
+// Run works until ctx ends; jobs in hand are finished first. Workers bounds how many run at a time.
+func (q *Queue) Run(ctx context.Context, workers int) {
+	q.init()
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				if q.runOne(ctx) {
+					continue
+				}
+				select {
+				case <-ctx.Done():
+				case <-q.wake:
+				case <-time.After(500 * time.Millisecond):
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// RunDue runs everything that is due now and returns: for tests and for the demo's estate.
+func (q *Queue) RunDue(ctx context.Context) {
+	q.init()
+	for q.runOne(ctx) {
+	}
+}
+
+func (q *Queue) runOne(ctx context.Context) bool {
+	c, err := q.claim(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			q.Log.Error("looking for due jobs", "error", err)
+		}
+		return false
+	}
+	if c == nil {
+		return false
+	}
+	// A job that has begun is finished even when the server is asked to stop.
+	work, cancel := context.WithTimeout(rbac.WithActor(context.WithoutCancel(ctx), rbac.SystemActor()), Lease-5*time.Second)
+	defer cancel()
+	err = q.handlers[c.row.Kind](work, c)
+	if err == nil && !c.settled {
+		err = q.Store.Tx(work, c.Done)
+	}
+	if err != nil {
+		q.fail(context.WithoutCancel(ctx), c, err)
+	}
+	return true
+}
+
+func (q *Queue) claim(ctx context.Context) (*Claim, error) {
+	kinds := make([]string, 0, len(q.handlers))
+	for k := range q.handlers {
+		kinds = append(kinds, k)
+	}
+	now := q.Now()
+	due := func(db *gorm.DB) *gorm.DB {
+		return db.Where("run_at <= ? AND (leased_until IS NULL OR leased_until < ?) AND kind IN ?", now, now, kinds).Order("run_at").Limit(1)
+	}
+	// Looking costs no write: most of the time nothing is due.
+	var waiting int64
+	if err := q.Store.DB(ctx).Table("(?) AS due", due(q.Store.DB(ctx).Model(&row{}).Select("kind"))).Count(&waiting).Error; err != nil || waiting == 0 {
+		return nil, err
+	}
+	var c *Claim
+	err := q.Store.Tx(ctx, func(ctx context.Context) error {
+		var rows []row
+		if err := due(q.Store.SkipLocked(q.Store.DB(ctx))).Find(&rows).Error; err != nil || len(rows) == 0 {
+			return err
+		}
+		r := rows[0]
+		until := now.Add(Lease)
+		r.Lease, r.LeasedUntil, r.Attempts = rand.Text(), &until, r.Attempts+1
+		if err := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ?", r.Kind, r.JobKey).
+			Updates(map[string]any{"lease": r.Lease, "leased_until": until, "attempts": r.Attempts}).Error; err != nil {
+			return err
+		}
+		c = &Claim{Key: r.JobKey, Attempts: r.Attempts, queue: q, row: r}
+		return nil
+	})
+	return c, err
+}
+
+func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
+	delay := min(5*time.Minute, time.Second<<min(c.row.Attempts, 8))
+	q.Log.Error("job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause)
+	err := q.Store.Tx(ctx, func(ctx context.Context) error {
+		return q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).
+			Updates(map[string]any{"lease": "", "leased_until": nil, "last_error": cause.Error(), "run_at": q.Now().Add(delay)}).Error
+	})
+	if err != nil {
+		q.Log.Error("giving a failed job back", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
+	}
+}

@@ -1,0 +1,45 @@
+package rbac
+
+import "context"
+
+// ActorKind tells what is asking.
+type ActorKind string
+
+const (
+	UserActor     ActorKind = "user"
+	TokenActor    ActorKind = "api-token"
+	OperatorActor ActorKind = "operator"
+	// System is the service itself: jobs. Never made from anything that comes over the network.
+	System ActorKind = "system"
+)
+
+// Actor is who is asking, as the server's middleware established it for this request.
+type Actor struct {
+	Kind      ActorKind
+	ID        string // user or token id
+	Name      string // e-mail of the user, name of the token
+	SessionID string // "" for tokens
+	// Grants: roles by domain.
+	Grants    map[string][]Role
+	IPAddress string
+	RequestID string
+}
+
+// RolesIn lists the roles held in a domain.
+func (a *Actor) RolesIn(domain string) []Role { return a.Grants[domain] }
+
+// SystemActor is the actor of jobs.
+func SystemActor() *Actor { return &Actor{Kind: System, ID: "system", Name: "system"} }
+
+type actorKey struct{}
+
+// WithActor puts the actor into the context.
+func WithActor(ctx context.Context, a *Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, a)
+}
+
+// ActorFrom returns the actor of the request, nil when nobody is signed in.
+func ActorFrom(ctx context.Context) *Actor {
+	a, _ := ctx.Value(actorKey{}).(*Actor)
+	return a
+}

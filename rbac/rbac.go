@@ -1,0 +1,167 @@
+// Package rbac decides who may do what. Every service method asks it first, so that no way in can differ from another.
+package rbac
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/casbin/casbin/v2"
+	"github.com/casbin/casbin/v2/model"
+	stringadapter "github.com/casbin/casbin/v2/persist/string-adapter"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+//go:embed model.conf
+var modelText string
+
+//go:embed policy.csv
+var policyText string
+
+// Role is one of the six roles of a partition, or OPERATOR on the platform.
+type Role string
+
+const (
+	Owners                    Role = "OWNERS"
+	CAAdministrators          Role = "CA_ADMINISTRATORS"
+	CertificateAdministrators Role = "CERTIFICATE_ADMINISTRATORS"
+	CAAuditors                Role = "CA_AUDITORS"
+	ProtocolOperators         Role = "PROTOCOL_OPERATORS"
+	ProtocolAuditors          Role = "PROTOCOL_AUDITORS"
+
+	Operator Role = "OPERATOR"
+)
+
+// Roles lists the six that can be granted in a partition.
+func Roles() []Role {
+	return []Role{Owners, CAAdministrators, CertificateAdministrators, CAAuditors, ProtocolOperators, ProtocolAuditors}
+}
+
+// Valid tells whether r can be granted in a partition.
+func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
+
+// Platform is the domain of the operator.
+const Platform = "platform"
+
+// Permission is object:action, as in policy.csv.
+type Permission string
+
+const (
+	SubscriptionBrowse      Permission = "subscription:browse"
+	SubscriptionCreate      Permission = "subscription:create"
+	SubscriptionUpdate      Permission = "subscription:update"
+	SubscriptionAssign      Permission = "subscription:assign"
+	PartitionBrowse         Permission = "partition:browse"
+	UserBrowse              Permission = "user:browse"
+	UserInvite              Permission = "user:invite"
+	RoleManage              Permission = "role:manage"
+	OutboxBrowse            Permission = "outbox:browse"
+	CABrowse                Permission = "ca:browse"
+	CACreate                Permission = "ca:create"
+	CASelectProfiles        Permission = "ca:select-profiles"
+	CADelete                Permission = "ca:delete"
+	CAPublishCRL            Permission = "ca:publish-crl"
+	CADownload              Permission = "ca:download"
+	ProfileBrowse           Permission = "profile:browse"
+	CertificateBrowse       Permission = "certificate:browse"
+	CertificateDownload     Permission = "certificate:download"
+	CertificateIssue        Permission = "certificate:issue"
+	CertificateIssuePKCS12  Permission = "certificate:issue-pkcs12"
+	CertificateChangeStatus Permission = "certificate:change-status"
+	EndEntityBrowse         Permission = "end-entity:browse"
+	EndEntityManage         Permission = "end-entity:manage"
+	TokenBrowse             Permission = "token:browse"
+	TokenManage             Permission = "token:manage"
+	AuditBrowse             Permission = "audit:browse"
+)
+
+// Permissions lists all, for the console and for tests.
+func Permissions() []Permission {
+	return []Permission{
+		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
+		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse,
+		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
+		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse,
+	}
+}
+
+// Guard answers whether an actor holds a permission in a domain. Safe for concurrent use.
+type Guard struct {
+	enforcer *casbin.Enforcer
+	// The policy does not change while the program runs, so each answer is computed once.
+	decided sync.Map // decision → bool
+}
+
+type decision struct {
+	role     Role
+	platform bool
+	p        Permission
+}
+
+// New reads the embedded model and policy.
+func New() (*Guard, error) { return newGuard(policyText) }
+
+func newGuard(policy string) (*Guard, error) {
+	m, err := model.NewModelFromString(modelText)
+	if err != nil {
+		return nil, fmt.Errorf("reading rbac/model.conf: %w", err)
+	}
+	enforcer, err := casbin.NewEnforcer(m, stringadapter.NewAdapter(withoutComments(policy)))
+	if err != nil {
+		return nil, fmt.Errorf("reading rbac/policy.csv: %w", err)
+	}
+	return &Guard{enforcer: enforcer}, nil
+}
+
+func withoutComments(policy string) string {
+	lines := strings.Split(policy, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return l == "" || l[0] == '#' }), "\n")
+}
+
+// Allows tells whether the role holds the permission in the domain.
+func (g *Guard) Allows(role Role, domain string, p Permission) bool {
+	key := decision{role, domain == Platform, p}
+	if v, ok := g.decided.Load(key); ok {
+		return v.(bool)
+	}
+	object, action, _ := strings.Cut(string(p), ":")
+	allowed, err := g.enforcer.Enforce(string(role), domain, object, action)
+	if err != nil {
+		return false
+	}
+	g.decided.Store(key, allowed)
+	return allowed
+}
+
+// Has tells whether the actor holds the permission in the domain (a partition, a subscription or Platform).
+func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
+	if a == nil {
+		return false
+	}
+	return slices.ContainsFunc(a.RolesIn(domain), func(r Role) bool { return g.Allows(r, domain, p) })
+}
+
+// Require is the first line of every service method. Nobody: Unauthenticated. No role in the domain: NotFound, since
+// what the caller may not see does not exist for it. A role without the permission: Forbidden.
+func (g *Guard) Require(ctx context.Context, p Permission, domain string) error {
+	a := ActorFrom(ctx)
+	if a == nil {
+		return fault.New(fault.Unauthenticated, "you are not signed in").Do("Sign in, or send a valid API token.")
+	}
+	if a.Kind == System || g.Has(a, p, domain) {
+		return nil
+	}
+	if len(a.RolesIn(domain)) == 0 {
+		return NotFound()
+	}
+	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
+}
+
+// NotFound is the answer for what does not exist and for what does not exist for the caller: the same to the letter.
+func NotFound() error {
+	return fault.New(fault.NotFound, "no such object").Do("Check the identifier and the partition.")
+}

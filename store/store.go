@@ -1,0 +1,242 @@
+// Package store opens the database and runs transactions. It knows no table: queries live with the noun they are about.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/pkiaas/pkiaas/migrations"
+)
+
+// Store is a database. Safe for concurrent use.
+type Store struct {
+	db      *gorm.DB
+	dialect migrations.Dialect
+	// SQLite has one writer: waiting here is cheaper than being refused by the file lock.
+	writer sync.Mutex
+}
+
+// Open connects to `sqlite:FILE` or `postgres://…`. It does not migrate.
+func Open(url string) (*Store, error) {
+	config := &gorm.Config{
+		SkipDefaultTransaction: true,
+		PrepareStmt:            true,
+		Logger:                 logger.Discard,
+		NowFunc:                Now,
+	}
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return openSQLite(file, config)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return openPostgreSQL(url, config)
+	}
+	return nil, fmt.Errorf("the database must be given as sqlite:FILE or postgres://…")
+}
+
+func openSQLite(file string, config *gorm.Config) (*Store, error) {
+	// synchronous=FULL: a commit is on the disk before it is reported.
+	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-65536)&_time_format=sqlite"
+	db, err := gorm.Open(sqlite.Open(dsn), config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the SQLite database: %w", err)
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(8)
+	pool.SetMaxIdleConns(8)
+	return &Store{db: db, dialect: migrations.SQLite}, nil
+}
+
+func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
+	db, err := gorm.Open(postgres.New(postgres.Config{DSN: url}), config)
+	if err != nil {
+		// The driver's own message may hold the connection string.
+		return nil, errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user")
+	}
+	pool, err := db.DB()
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(20)
+	pool.SetMaxIdleConns(20)
+	pool.SetConnMaxLifetime(30 * time.Minute)
+	return &Store{db: db, dialect: migrations.PostgreSQL}, nil
+}
+
+// Now is the present instant in the precision that both databases keep: microseconds, UTC.
+func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// Migrate brings the database to the newest version and returns it.
+func (s *Store) Migrate(ctx context.Context) (int64, error) {
+	db, err := s.db.DB()
+	if err != nil {
+		return 0, err
+	}
+	return migrations.Up(ctx, db, s.dialect)
+}
+
+// Ping tells whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	db, err := s.db.DB()
+	if err != nil {
+		return err
+	}
+	return db.PingContext(ctx)
+}
+
+// Pool is the connection pool, for its statistics.
+func (s *Store) Pool() *sql.DB {
+	db, err := s.db.DB()
+	if err != nil {
+		panic(err) // cannot be: Open made it
+	}
+	return db
+}
+
+// Close ends all connections.
+func (s *Store) Close() error { return s.Pool().Close() }
+
+// PostgreSQL tells whether rows can be locked one by one.
+func (s *Store) PostgreSQL() bool { return s.dialect == migrations.PostgreSQL }
+
+type transactionKey struct{}
+
+type transaction struct {
+	db           *gorm.DB
+	beforeCommit []func(context.Context) error
+	afterCommit  []func()
+	values       map[any]any
+}
+
+// DB is where queries go: the transaction of ctx if there is one, else the database.
+func (s *Store) DB(ctx context.Context) *gorm.DB {
+	if t, ok := ctx.Value(transactionKey{}).(*transaction); ok {
+		return t.db.WithContext(ctx)
+	}
+	return s.db.WithContext(ctx)
+}
+
+// Tx runs fn in a transaction and commits it when fn returns nil. Every write goes through it. Within another Tx it
+// joins that one. Nothing that waits for the world outside may run inside.
+func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
+	if _, ok := ctx.Value(transactionKey{}).(*transaction); ok {
+		return fn(ctx)
+	}
+	if s.dialect == migrations.SQLite {
+		s.writer.Lock()
+		defer s.writer.Unlock()
+	}
+	var t *transaction
+	err := s.retry(ctx, func() error {
+		t = &transaction{values: map[any]any{}}
+		return s.db.WithContext(ctx).Transaction(func(db *gorm.DB) error {
+			t.db = db
+			ctx := context.WithValue(ctx, transactionKey{}, t)
+			if err := fn(ctx); err != nil {
+				return err
+			}
+			for _, hook := range t.beforeCommit {
+				if err := hook(ctx); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return err
+	}
+	for _, hook := range t.afterCommit {
+		hook()
+	}
+	return nil
+}
+
+// retry repeats a transaction that the database gave up because of another one (deadlock, serialization).
+func (s *Store) retry(ctx context.Context, run func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := run()
+		var pg *pgconn.PgError
+		if attempt < 5 && ctx.Err() == nil && errors.As(err, &pg) && (pg.Code == "40P01" || pg.Code == "40001") {
+			continue
+		}
+		return err
+	}
+}
+
+// BeforeCommit has fn run at the end of the transaction of ctx, in it: where locks are taken that should be short.
+func (s *Store) BeforeCommit(ctx context.Context, fn func(context.Context) error) {
+	t := ctx.Value(transactionKey{}).(*transaction)
+	t.beforeCommit = append(t.beforeCommit, fn)
+}
+
+// AfterCommit has fn run once the transaction of ctx is durable, and never if it is not.
+func (s *Store) AfterCommit(ctx context.Context, fn func()) {
+	t := ctx.Value(transactionKey{}).(*transaction)
+	t.afterCommit = append(t.afterCommit, fn)
+}
+
+// InTx tells whether ctx carries a transaction.
+func InTx(ctx context.Context) bool {
+	_, ok := ctx.Value(transactionKey{}).(*transaction)
+	return ok
+}
+
+// Value keeps one value for the length of the transaction of ctx; create makes it the first time.
+func Value[T any](ctx context.Context, key any, create func() T) T {
+	t := ctx.Value(transactionKey{}).(*transaction)
+	if v, ok := t.values[key]; ok {
+		return v.(T)
+	}
+	v := create()
+	t.values[key] = v
+	return v
+}
+
+// IsDuplicate tells whether err is a violated unique constraint.
+func IsDuplicate(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code == "23505"
+	}
+	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
+}
+
+// IsNotFound tells whether err says that no row matched.
+func IsNotFound(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }
+
+// ForUpdate locks the rows of the query until the end of the transaction; SQLite has a single writer and needs none.
+func (s *Store) ForUpdate(db *gorm.DB) *gorm.DB {
+	if s.dialect == migrations.PostgreSQL {
+		return db.Clauses(forUpdate)
+	}
+	return db
+}
+
+// SkipLocked is ForUpdate for a queue: rows that another server holds are passed over.
+func (s *Store) SkipLocked(db *gorm.DB) *gorm.DB {
+	if s.dialect == migrations.PostgreSQL {
+		return db.Clauses(forUpdateSkipLocked)
+	}
+	return db
+}
+
+// CountUpTo counts the rows of a query, and stops counting at limit.
+func (s *Store) CountUpTo(ctx context.Context, query *gorm.DB, limit int) (int64, error) {
+	var n int64
+	err := s.DB(ctx).Table("(?) AS bounded", query.Session(&gorm.Session{}).Select("1").Limit(limit)).Count(&n).Error
+	return n, err
+}
