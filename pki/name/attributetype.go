@@ -123,7 +123,7 @@ func TypeByKeyword(keyword string) (AttributeType, bool) {
 	if t, ok := byKeyword[strings.ToLower(keyword)]; ok {
 		return *t, true
 	}
-	if oid, ok := parseOID(keyword); ok {
+	if oid, ok := ParseOID(keyword); ok {
 		return typeOf(oid), true
 	}
 	return AttributeType{}, false
@@ -153,7 +153,7 @@ func appendOIDKey(to []byte, oid asn1.ObjectIdentifier) []byte {
 }
 
 func mustOID(text string) asn1.ObjectIdentifier {
-	oid, ok := parseOID(text)
+	oid, ok := ParseOID(text)
 	if !ok {
 		panic("name: bad OID " + text)
 	}

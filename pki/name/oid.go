@@ -11,9 +11,9 @@ const (
 	maxOIDLength = 256
 )
 
-// parseOID reads a dotted object identifier, with or without the prefix "OID." (RFC 4514 section 2.3, RFC 2253
+// ParseOID reads a dotted object identifier, with or without the prefix "OID." (RFC 4514 section 2.3, RFC 2253
 // section 4). An arc is at most 2^31-1, which is what encoding/asn1 holds on every machine.
-func parseOID(text string) (asn1.ObjectIdentifier, bool) {
+func ParseOID(text string) (asn1.ObjectIdentifier, bool) {
 	if len(text) > 4 && strings.EqualFold(text[:4], "OID.") {
 		text = text[4:]
 	}

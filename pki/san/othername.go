@@ -1,0 +1,76 @@
+package san
+
+import (
+	"encoding/asn1"
+	"encoding/hex"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pkiaas/pkiaas/pki/name"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+const maxOtherName = 8 << 10
+
+// otherName reads "oid;UTF8:text" or "oid;DER:hex". A user principal name becomes one of type UPN, so that one
+// identity has one spelling.
+func otherName(value string) (GeneralName, string) {
+	if len(value) > 3*maxOtherName {
+		return GeneralName{}, "the other name is too long"
+	}
+	oidText, form, ok := strings.Cut(value, ";")
+	oid, known := name.ParseOID(oidText)
+	if !ok || !known {
+		return GeneralName{}, quote(value) + " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
+	}
+	var der []byte
+	switch {
+	case strings.HasPrefix(form, "UTF8:"):
+		der = utf8String(form[len("UTF8:"):])
+	case strings.HasPrefix(form, "DER:"):
+		var err error
+		if der, err = hex.DecodeString(form[len("DER:"):]); err != nil {
+			return GeneralName{}, quote(value) + ": what follows DER: is not hexadecimal"
+		}
+	default:
+		return GeneralName{}, quote(value) + " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
+	}
+	return otherNameFromDER(oid, der)
+}
+
+// otherNameFromDER makes the canonical form of an other name whose value is the DER of one element.
+func otherNameFromDER(oid asn1.ObjectIdentifier, der []byte) (GeneralName, string) {
+	if len(der) > maxOtherName {
+		return GeneralName{}, "the other name is too long"
+	}
+	input := cryptobyte.String(der)
+	var content cryptobyte.String
+	var tag cbasn1.Tag
+	if !input.ReadAnyASN1(&content, &tag) || !input.Empty() {
+		return GeneralName{}, "the value of the other name " + oid.String() + " is not one DER element"
+	}
+	text := string(content)
+	if tag == cbasn1.UTF8String {
+		if oid.Equal(oidUPN) {
+			return GeneralName{Type: UPN, Value: text}, userPrincipalName(text)
+		}
+		if text == "" || !utf8.ValidString(text) {
+			return GeneralName{}, "the value of the other name " + oid.String() + " is empty or not valid UTF-8"
+		}
+		if reason := name.UnsafeText(text); reason != "" {
+			return GeneralName{}, "the value of the other name " + oid.String() + " " + reason
+		}
+		return GeneralName{Type: OtherName, Value: oid.String() + ";UTF8:" + text}, ""
+	}
+	if oid.Equal(oidUPN) {
+		return GeneralName{}, "a user principal name must be a UTF8String"
+	}
+	return GeneralName{Type: OtherName, Value: oid.String() + ";DER:" + hex.EncodeToString(der)}, ""
+}
+
+func utf8String(text string) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.UTF8String, func(b *cryptobyte.Builder) { b.AddBytes([]byte(text)) })
+	return b.BytesOrPanic()
+}
