@@ -1,0 +1,192 @@
+// Package csr takes in certificate signing requests: PKCS #10, RFC 2986. The network faces this package, so input
+// is bounded, read without reflection, and refused with one sentence that says what to do.
+package csr
+
+import (
+	"encoding/asn1"
+	"errors"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/san"
+)
+
+// Bounds of what is read.
+const (
+	MaxLength     = 64 << 10
+	maxAttributes = 32
+	maxExtensions = 64
+)
+
+// Field is the field that every error of this package names.
+const Field = "csr"
+
+// Request is a checked certification request: its signature proves possession of the key, and the key is strong.
+type Request struct {
+	Subject name.Name
+	// PublicKey is the SubjectPublicKeyInfo as the request has it.
+	PublicKey []byte
+	KeyInfo   algorithm.PublicKeyInfo
+	SANs      []san.GeneralName
+	// Extensions are those requested, without the subject alternative name.
+	Extensions []extension.Extension
+	// ChallengePassword is the attribute of RFC 2985 5.4.1, "" when absent. A secret of SCEP: never log it.
+	ChallengePassword string
+	// Raw is the DER of the whole request.
+	Raw []byte
+}
+
+var (
+	oidExtensionRequest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
+	// Windows before Vista wrote its own OID for the same attribute.
+	oidCertExtensions    = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 2, 1, 14}
+	oidChallengePassword = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 7}
+	oidSAN               = asn1.ObjectIdentifier{2, 5, 29, 17}
+)
+
+// Parse reads a request in PEM (text around it is allowed), bare base64 or DER, at most 64 KiB, checks its signature
+// with the key it carries (proof of possession) and the strength of that key. Errors are *invalid.Error for "csr".
+func Parse(text []byte) (*Request, error) { return parse(text, true) }
+
+// ParseKey is Parse for protocols that take only the key from the request and the names from elsewhere: names and
+// extensions that would be refused are left empty, so that a device's dummy subject does no harm. The signature and
+// the key are checked all the same.
+func ParseKey(text []byte) (*Request, error) { return parse(text, false) }
+
+func parse(text []byte, strict bool) (*Request, error) {
+	if len(text) > MaxLength {
+		return nil, refuse("the request has %d bytes, at most %d are allowed", len(text), MaxLength)
+	}
+	der, err := unarmor(text)
+	if err != nil {
+		return nil, err
+	}
+	input := cryptobyte.String(der)
+	var outer, rawInfo, info, rawAlgorithm, signature cryptobyte.String
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&rawInfo, cbasn1.SEQUENCE) ||
+		!outer.ReadASN1Element(&rawAlgorithm, cbasn1.SEQUENCE) || !outer.ReadASN1(&signature, cbasn1.BIT_STRING) {
+		return nil, identify(der)
+	}
+	if !outer.Empty() || !input.Empty() {
+		return nil, refuse("the request has data after its end: it is damaged or two files were joined")
+	}
+	copyOfInfo := rawInfo
+	var version int
+	var rawName, rawKey, attributes cryptobyte.String
+	var hasAttributes bool
+	if !copyOfInfo.ReadASN1(&info, cbasn1.SEQUENCE) || !info.ReadASN1Integer(&version) || !info.ReadASN1Element(&rawName, cbasn1.SEQUENCE) ||
+		!info.ReadASN1Element(&rawKey, cbasn1.SEQUENCE) ||
+		!info.ReadOptionalASN1(&attributes, &hasAttributes, cbasn1.Tag(0).ContextSpecific().Constructed()) || !info.Empty() {
+		return nil, identify(der)
+	}
+	if version != 0 {
+		return nil, refuse("the request has version %d, only 0 exists (RFC 2986 4.1)", version)
+	}
+	if len(signature) < 2 || signature[0] != 0 {
+		return nil, refuse("the signature of the request is not a whole number of bytes")
+	}
+	r := &Request{PublicKey: rawKey, Raw: der}
+	if r.KeyInfo, err = algorithm.InspectPublicKey(rawKey); err != nil {
+		return nil, wrap("its key", err)
+	}
+	if err := algorithm.VerifySignature(rawAlgorithm, rawKey, rawInfo, signature[1:]); err != nil {
+		return nil, refuse("the signature of the request does not fit its key, so it proves no possession: the request was changed or made with another key (%s)", cause(err))
+	}
+	if r.Subject, err = name.FromDER(rawName); err != nil && strict {
+		return nil, wrap("its subject", err)
+	}
+	if err := r.readAttributes(attributes); err != nil {
+		if strict {
+			return nil, err
+		}
+		r.SANs, r.Extensions = nil, nil
+	}
+	return r, nil
+}
+
+func (r *Request) readAttributes(attributes cryptobyte.String) error {
+	var requested bool
+	for count := 0; !attributes.Empty(); count++ {
+		if count == maxAttributes {
+			return refuse("the request has more than %d attributes", maxAttributes)
+		}
+		var attribute, values cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !attributes.ReadASN1(&attribute, cbasn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) ||
+			!attribute.ReadASN1(&values, cbasn1.SET) || !attribute.Empty() {
+			return refuse("the attributes of the request are not valid DER (RFC 2986 4.1)")
+		}
+		switch {
+		case oid.Equal(oidExtensionRequest), oid.Equal(oidCertExtensions):
+			if requested {
+				return refuse("the request asks for extensions in two attributes")
+			}
+			requested = true
+			if err := r.readExtensions(values); err != nil {
+				return err
+			}
+		case oid.Equal(oidChallengePassword):
+			var tag cbasn1.Tag
+			var password cryptobyte.String
+			if r.ChallengePassword != "" || !values.ReadAnyASN1(&password, &tag) || !values.Empty() || len(password) > 4096 {
+				return refuse("the challenge password of the request is not one string")
+			}
+			r.ChallengePassword = string(password)
+		}
+	}
+	return nil
+}
+
+func (r *Request) readExtensions(values cryptobyte.String) error {
+	var list cryptobyte.String
+	if !values.ReadASN1(&list, cbasn1.SEQUENCE) || !values.Empty() {
+		return refuse("the extension request is not one list of extensions (RFC 2985 5.4.2)")
+	}
+	seen := map[string]bool{}
+	for !list.Empty() {
+		if len(seen) == maxExtensions {
+			return refuse("the request asks for more than %d extensions", maxExtensions)
+		}
+		var one, value cryptobyte.String
+		var e extension.Extension
+		if !list.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&e.ID) {
+			return refuse("the extension request is not valid DER")
+		}
+		if one.PeekASN1Tag(cbasn1.BOOLEAN) && !one.ReadASN1Boolean(&e.Critical) || !one.ReadASN1(&value, cbasn1.OCTET_STRING) || !one.Empty() {
+			return refuse("the requested extension %s is not valid DER", e.ID)
+		}
+		if seen[e.ID.String()] {
+			return refuse("the request asks for the extension %s twice", e.ID)
+		}
+		seen[e.ID.String()] = true
+		if e.ID.Equal(oidSAN) {
+			names, err := san.FromDER(value)
+			if err != nil {
+				return wrap("its subject alternative names", err)
+			}
+			r.SANs = names
+			continue
+		}
+		e.Value = value
+		r.Extensions = append(r.Extensions, e)
+	}
+	return nil
+}
+
+func refuse(format string, args ...any) error { return invalid.New(Field, format, args...) }
+
+// wrap keeps one field for the whole request and names the part in the sentence.
+func wrap(part string, err error) error { return refuse("%s: %s", part, cause(err)) }
+
+func cause(err error) string {
+	var refusal *invalid.Error
+	if errors.As(err, &refusal) {
+		return refusal.Message
+	}
+	return err.Error()
+}

@@ -1,0 +1,273 @@
+package profile
+
+import (
+	"bytes"
+	"encoding/asn1"
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/san"
+)
+
+// Bounds of requested extensions.
+const (
+	maxRequested      = 64
+	maxExtensionValue = 16 << 10
+	maxPurposes       = 32
+)
+
+// privilegedPurposes would let a subscriber speak for the CA or enrol for others, so a request cannot bring them: the
+// profile itself must have them.
+var privilegedPurposes = []string{ocspSigning, certificateRequestAgent, anyExtendedKeyUsage}
+
+func (a *application) emit(e extension.Extension) {
+	a.result.Extensions = append(a.result.Extensions, e)
+}
+
+// decideExtensions writes the extensions of the profile, then those of the request that it allows.
+func (a *application) decideExtensions() error {
+	copied, purposes, err := a.requested()
+	if err != nil {
+		return err
+	}
+	a.emit(extension.BasicConstraints(a.p.IsCA(), a.pathLen))
+	if err := a.decideKeyUsage(); err != nil {
+		return err
+	}
+	if len(purposes) > 0 {
+		a.emit(extension.ExtendedKeyUsage(a.p.ExtendedKeyUsageCritical, purposes...))
+	}
+	a.emit(extension.SubjectKeyIdentifier(extension.KeyIdentifier(a.r.PublicKey)))
+	if !a.p.SelfSigned {
+		a.emit(extension.AuthorityKeyIdentifier(a.issuer.SubjectKeyID))
+	}
+	if len(a.result.SANs) > 0 {
+		der := san.MarshalDER(a.result.SANs)
+		if der == nil {
+			return invalid.New("sans", "the subject alternative names cannot be encoded")
+		}
+		a.emit(extension.SubjectAlternativeName(a.r.Subject.IsEmpty(), der))
+	}
+	a.pointers()
+	if len(a.p.CertificatePolicies) > 0 {
+		policies := make([]asn1.ObjectIdentifier, len(a.p.CertificatePolicies))
+		for i, policy := range a.p.CertificatePolicies {
+			policies[i] = mustOID(policy)
+		}
+		a.emit(extension.CertificatePolicies(policies...))
+	}
+	if a.p.OCSPNoCheck {
+		a.emit(extension.OCSPNoCheck())
+	}
+	for _, e := range copied {
+		a.emit(e)
+	}
+	return nil
+}
+
+// pointers tells relying parties where status and issuer are. A root has none above it; the certificate of an OCSP
+// signer that is not to be checked points to no status.
+func (a *application) pointers() {
+	if a.p.SelfSigned {
+		return
+	}
+	ocsp := a.issuer.OCSPURLs
+	if a.p.OCSPNoCheck {
+		ocsp = nil
+	} else if len(a.issuer.CRLURLs) > 0 {
+		a.emit(extension.CRLDistributionPoints(a.issuer.CRLURLs...))
+	}
+	if len(ocsp)+len(a.issuer.CAIssuersURLs) > 0 {
+		a.emit(extension.AuthorityInfoAccess(ocsp, a.issuer.CAIssuersURLs))
+	}
+}
+
+// requested sorts the extensions of the request: allowed ones to copy, purposes to merge, the rest refused or left out.
+func (a *application) requested() (copied []extension.Extension, purposes []asn1.ObjectIdentifier, err error) {
+	for _, usage := range a.p.ExtendedKeyUsages() {
+		purposes = append(purposes, mustOID(usage.OID))
+	}
+	if len(a.r.Extensions) > maxRequested {
+		return nil, nil, invalid.New("extensions", "%d extensions are requested, at most %d are allowed", len(a.r.Extensions), maxRequested)
+	}
+	seen := map[string]bool{}
+	for _, e := range a.r.Extensions {
+		oid := e.ID.String()
+		if seen[oid] {
+			return nil, nil, invalid.New("extensions", "%s (%s) is requested twice", UsageName(oid), oid)
+		}
+		seen[oid] = true
+		if len(e.Value) > maxExtensionValue {
+			return nil, nil, invalid.New("extensions", "%s (%s) has %d bytes, at most %d are allowed", UsageName(oid), oid, len(e.Value), maxExtensionValue)
+		}
+		rule, allowed := a.p.allowed(oid)
+		if !allowed || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0 {
+			if err := a.notAllowed(e, oid); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		switch {
+		case e.Critical && rule.Critical == CriticalNever:
+			return nil, nil, invalid.New("extensions", "%s (%s) must not be critical under profile %s", UsageName(oid), oid, a.p.ID)
+		case !e.Critical && rule.Critical == CriticalAlways:
+			return nil, nil, invalid.New("extensions", "%s (%s) must be critical under profile %s", UsageName(oid), oid, a.p.ID)
+		}
+		if e.ID.Equal(extension.OIDExtendedKeyUsage) {
+			if purposes, err = a.mergePurposes(purposes, e); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if err := wellFormed(e, oid); err != nil {
+			return nil, nil, err
+		}
+		copied = append(copied, e)
+		a.decide("extension", UsageName(oid), "copied from the request, as the profile allows (%s)", oid)
+	}
+	return copied, purposes, nil
+}
+
+// notAllowed refuses or leaves out an extension that a request may not bring.
+func (a *application) notAllowed(e extension.Extension, oid string) error {
+	set := slices.Contains(managed, oid) || e.ID.Equal(extension.OIDExtendedKeyUsage) || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0
+	switch {
+	case e.ID.Equal(extension.OIDSubjectAltName):
+		return invalid.New("extensions", "give subject alternative names apart from the extensions")
+	case set && a.sameAsProfile(e):
+		return nil
+	case !a.p.IgnoreUnknownExtensions && set:
+		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request: leave it out", UsageName(oid), oid, a.p.ID)
+	case !a.p.IgnoreUnknownExtensions:
+		return invalid.New("extensions", "profile %s does not allow the extension %s (%s): leave it out or choose another profile", a.p.ID, UsageName(oid), oid)
+	case set:
+		a.decide("extension", "request ignored", "%s (%s) is set by the profile", UsageName(oid), oid)
+	default:
+		a.decide("extension", "left out", "the profile does not allow %s (%s)", UsageName(oid), oid)
+	}
+	return nil
+}
+
+// sameAsProfile spares a remark, or a refusal, where the request asks for what it gets anyway.
+func (a *application) sameAsProfile(e extension.Extension) bool {
+	switch {
+	case e.ID.Equal(extension.OIDBasicConstraints):
+		return bytes.Equal(e.Value, extension.BasicConstraints(a.p.IsCA(), a.pathLen).Value)
+	case e.ID.Equal(extension.OIDSubjectKeyIdentifier):
+		return true // a hint at most: the identifier follows from the key
+	case e.ID.Equal(extension.OIDKeyUsage):
+		bits, ok := readKeyUsage(e.Value)
+		return ok && bits&^a.p.keyUsageBits() == 0
+	case e.ID.Equal(extension.OIDExtendedKeyUsage):
+		wanted, ok := readPurposes(e.Value)
+		return ok && !slices.ContainsFunc(wanted, func(oid asn1.ObjectIdentifier) bool { return !slices.Contains(a.p.Usages, oid.String()) })
+	}
+	return false
+}
+
+func readKeyUsage(der []byte) (bits uint16, ok bool) {
+	input := cryptobyte.String(der)
+	var value asn1.BitString
+	if !input.ReadASN1BitString(&value) || !input.Empty() {
+		return 0, false
+	}
+	for n := range 9 {
+		if value.At(n) == 1 {
+			bits |= 1 << n
+		}
+	}
+	return bits, true
+}
+
+func readPurposes(der []byte) ([]asn1.ObjectIdentifier, bool) {
+	input := cryptobyte.String(der)
+	var list cryptobyte.String
+	var purposes []asn1.ObjectIdentifier
+	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || !input.Empty() || list.Empty() {
+		return nil, false
+	}
+	for !list.Empty() {
+		var oid asn1.ObjectIdentifier
+		if len(purposes) == maxPurposes || !list.ReadASN1ObjectIdentifier(&oid) {
+			return nil, false
+		}
+		purposes = append(purposes, oid)
+	}
+	return purposes, true
+}
+
+func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extension.Extension) ([]asn1.ObjectIdentifier, error) {
+	wanted, ok := readPurposes(e.Value)
+	if !ok {
+		return nil, invalid.New("extensions", "the requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12)", maxPurposes)
+	}
+	for _, oid := range wanted {
+		text := oid.String()
+		if slices.ContainsFunc(purposes, oid.Equal) {
+			continue
+		}
+		if slices.Contains(privilegedPurposes, text) {
+			return nil, invalid.New("extensions", "the extended key usage %s (%s) cannot be requested: only a profile can give it", UsageName(text), text)
+		}
+		purposes = append(purposes, oid)
+		a.decide("extended-key-usage", UsageName(text), "from the request, as the profile allows")
+	}
+	return purposes, nil
+}
+
+// wellFormed keeps broken DER out of certificates: relying parties refuse them as a whole. Certificate policies are
+// also read, because RFC 5280 4.2.1.4 forbids one twice.
+func wellFormed(e extension.Extension, oid string) error {
+	input := cryptobyte.String(e.Value)
+	if !skipElement(&input, 0) || !input.Empty() {
+		return invalid.New("extensions", "the value of %s (%s) is not valid DER", UsageName(oid), oid)
+	}
+	if !e.ID.Equal(extension.OIDCertificatePolicies) {
+		return nil
+	}
+	if !differentPolicies(e.Value) {
+		return invalid.New("extensions", "the requested certificate policies are not a list of different policies (RFC 5280 4.2.1.4)")
+	}
+	return nil
+}
+
+func differentPolicies(der []byte) bool {
+	input := cryptobyte.String(der)
+	var list cryptobyte.String
+	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || list.Empty() {
+		return false
+	}
+	seen := map[string]bool{}
+	for !list.Empty() {
+		var policy cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !list.ReadASN1(&policy, cbasn1.SEQUENCE) || !policy.ReadASN1ObjectIdentifier(&oid) || seen[oid.String()] {
+			return false
+		}
+		seen[oid.String()] = true
+	}
+	return true
+}
+
+// skipElement reads one DER element with all that is inside it.
+func skipElement(input *cryptobyte.String, depth int) bool {
+	const deepest = 16
+	var content cryptobyte.String
+	var tag cbasn1.Tag
+	if depth > deepest || !input.ReadAnyASN1(&content, &tag) {
+		return false
+	}
+	if tag&0x20 == 0 { // primitive
+		return true
+	}
+	for !content.Empty() {
+		if !skipElement(&content, depth+1) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package profile
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/name"
+)
+
+// Parse reads and checks the JSON of a profile, see schema.json. It is strict: members that do not exist are refused,
+// so that a misspelt rule is not silently no rule. Errors are *invalid.Error with the JSON path as field.
+func Parse(text []byte) (*Profile, error) {
+	if len(text) > MaxLength {
+		return nil, invalid.New("json", "the profile has %d bytes, at most %d are allowed", len(text), MaxLength)
+	}
+	if !utf8.Valid(text) {
+		return nil, invalid.New("json", "the profile is not valid UTF-8")
+	}
+	if err := uniqueMembers(text); err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var d document
+	if err := decoder.Decode(&d); err != nil {
+		return nil, jsonError(err)
+	}
+	p := &Profile{
+		ID: d.ID, Name: d.Name, Group: d.Group, Kind: d.Kind, Description: d.Description, AllowedCATypes: d.AllowedCATypes,
+		ValidityPeriod: d.ValidityPeriod, MaxValidityPeriod: d.MaxValidityPeriod, Usages: d.Usages,
+		ExtendedKeyUsageCritical: d.ExtendedKeyUsageCritical, AllowedExtensions: d.AllowedExtensions,
+		IgnoreUnknownExtensions: d.IgnoreUnknownExtensions == nil || *d.IgnoreUnknownExtensions,
+		CAConstraint:            d.CAConstraint, SelfSigned: d.SelfSigned, ServerSideKeys: d.ServerSideKeys,
+		ClientSideKeys: d.ClientSideKeys == nil || *d.ClientSideKeys, KeyAlgorithms: d.KeyAlgorithms,
+		CopiesCommonNameToSAN: d.CopiesCommonNameToSAN, RequiredSANTypes: d.RequiredSANTypes,
+		CertificatePolicies: d.CertificatePolicies, OCSPNoCheck: d.OCSPNoCheck,
+	}
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// uniqueMembers refuses a member that stands twice, of which encoding/json would take the last, and anything behind
+// the object. It also keeps nesting shallow.
+func uniqueMembers(text []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	type level struct {
+		object bool
+		key    bool
+		seen   map[string]bool
+	}
+	var levels []level
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return invalid.New("json", "the profile is empty or ends too early")
+			}
+			return jsonError(err)
+		}
+		if len(levels) > 0 {
+			top := &levels[len(levels)-1]
+			if member, ok := token.(string); ok && top.object && top.key {
+				if folded := strings.ToLower(member); top.seen[folded] {
+					return invalid.New(path(member), "stands twice")
+				} else {
+					top.seen[folded] = true
+				}
+				top.key = false
+				continue
+			}
+			top.key = top.object
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			if len(levels) == 8 {
+				return invalid.New("json", "the profile is nested too deeply")
+			}
+			levels = append(levels, level{object: token == json.Delim('{'), key: true, seen: map[string]bool{}})
+		case json.Delim('}'), json.Delim(']'):
+			levels = levels[:len(levels)-1]
+			if len(levels) > 0 {
+				levels[len(levels)-1].key = levels[len(levels)-1].object
+			}
+		}
+		if len(levels) == 0 {
+			if token != json.Delim('}') {
+				return invalid.New("json", "a profile is a JSON object")
+			}
+			if decoder.More() || len(bytes.TrimSpace(text[decoder.InputOffset():])) > 0 {
+				return invalid.New("json", "there is text behind the profile")
+			}
+			return nil
+		}
+	}
+}
+
+// path keeps a member's name printable and short enough for a field.
+func path(member string) string {
+	if len(member) > 64 || name.UnsafeText(member) != "" {
+		return "json"
+	}
+	return member
+}
+
+func jsonError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	var refusal *invalid.Error
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.As(err, &wrongType):
+		field := wrongType.Field
+		if field == "" {
+			field = "json"
+		}
+		return invalid.New(path(field), "is a %s, it must be a %s", wrongType.Value, jsonType(wrongType.Type.Kind().String()))
+	}
+	if _, member, ok := strings.Cut(err.Error(), "unknown field "); ok {
+		member = strings.Trim(member, `"`)
+		return invalid.New(path(member), "does not exist in a profile; see the JSON Schema for what does")
+	}
+	return invalid.New("json", "the profile is not valid JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+func jsonType(kind string) string {
+	switch kind {
+	case "bool":
+		return "true or false"
+	case "slice":
+		return "list"
+	case "struct", "ptr", "map":
+		return "object"
+	case "int":
+		return "whole number"
+	}
+	return kind
+}
+
+// UnmarshalJSON reads both forms of an allowed extension.
+func (a *AllowedExtension) UnmarshalJSON(text []byte) error {
+	if text[0] == '"' {
+		a.Critical = CriticalNever
+		return json.Unmarshal(text, &a.OID)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	var object allowedExtensionJSON
+	if err := decoder.Decode(&object); err != nil {
+		return invalid.New("allowed_extensions", "an entry is an OID, or an object of \"oid\" and \"critical\"")
+	}
+	a.OID, a.Critical = object.OID, object.Critical
+	if a.Critical == "" {
+		a.Critical = CriticalNever
+	}
+	return nil
+}
