@@ -1,0 +1,136 @@
+// Package algorithm is the registry of signing algorithms: one file a family, All is the list. Certificates, CRLs, OCSP
+// answers and requests are all signed and verified through it.
+package algorithm
+
+import (
+	"bytes"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/invalid"
+)
+
+// Algorithm is one row of the signing-key table: a kind of key together with the way it signs.
+type Algorithm struct {
+	Label        string // of the guide, e.g. "ECDSAP384+SHA384"
+	Family       string // "RSA", "ECDSA", "ML-DSA"
+	SecurityBits int    // classical
+	PostQuantum  bool
+
+	signature []byte // DER AlgorithmIdentifier of its signatures
+	generate  func() (PrivateKey, error)
+	parse     func(pkcs8 []byte) (PrivateKey, error)
+	verify    func(spki, message, signature []byte) error
+	signer    *Algorithm // of delegated OCSP signers; nil: itself
+}
+
+// PrivateKey signs. Safe for concurrent use.
+type PrivateKey interface {
+	// PublicKey is the SubjectPublicKeyInfo, DER.
+	PublicKey() []byte
+	// Sign hashes as the algorithm says and signs.
+	Sign(message []byte) ([]byte, error)
+	// MarshalPKCS8 is the key in clear: RFC 5958, for ML-DSA the seed of RFC 9881.
+	MarshalPKCS8() ([]byte, error)
+}
+
+// SignatureAlgorithm is the DER AlgorithmIdentifier that stands beside its signatures.
+func (a *Algorithm) SignatureAlgorithm() []byte { return a.signature }
+
+// Generate makes a new key.
+func (a *Algorithm) Generate() (PrivateKey, error) { return a.generate() }
+
+// ParsePrivateKey reads what MarshalPKCS8 wrote.
+func (a *Algorithm) ParsePrivateKey(pkcs8 []byte) (PrivateKey, error) { return a.parse(pkcs8) }
+
+// Verify checks a signature made with a key of this algorithm.
+func (a *Algorithm) Verify(spki, message, signature []byte) error {
+	return a.verify(spki, message, signature)
+}
+
+// OCSPSignerAlgorithm is what a delegated OCSP signer of a CA with this algorithm uses: as strong as the CA.
+func (a *Algorithm) OCSPSignerAlgorithm() *Algorithm {
+	if a.signer != nil {
+		return a.signer
+	}
+	return a
+}
+
+// ForLabel finds a row by its label. The error is *invalid.Error for the field signingAlgorithm.
+func ForLabel(label string) (*Algorithm, error) {
+	for _, a := range All() {
+		if a.Label == label {
+			return a, nil
+		}
+	}
+	return nil, invalid.New("signingAlgorithm", "there is no signing algorithm of that name; choose one of the table")
+}
+
+// signatureForm is an AlgorithmIdentifier of signatures that can be verified.
+type signatureForm struct {
+	name       string // as people know it: "ecdsa-with-SHA256"
+	identifier []byte
+	verify     func(spki, message, signature []byte) error
+}
+
+// VerifySignature checks a signature under any known AlgorithmIdentifier (DER). Signatures over SHA-1 or MD5 are refused.
+func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error {
+	for _, f := range signatureForms() {
+		if bytes.Equal(f.identifier, algorithmIdentifier) {
+			return f.verify(spki, message, signature)
+		}
+	}
+	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or ML-DSA")
+}
+
+// SignatureName is the name of a signature AlgorithmIdentifier (DER), its OID in text when it is not known.
+func SignatureName(algorithmIdentifier []byte) string {
+	for _, f := range signatureForms() {
+		if bytes.Equal(f.identifier, algorithmIdentifier) {
+			return f.name
+		}
+	}
+	oid, _, ok := readIdentifier(algorithmIdentifier)
+	if !ok {
+		return ""
+	}
+	return oid.String()
+}
+
+func signatureForms() []signatureForm { return forms }
+
+// identifier writes an AlgorithmIdentifier; parameters are DER or nil when absent.
+func identifier(oid asn1.ObjectIdentifier, parameters []byte) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(oid)
+		b.AddBytes(parameters)
+	})
+	return b.BytesOrPanic()
+}
+
+var null = []byte{5, 0}
+
+func readIdentifier(der []byte) (oid asn1.ObjectIdentifier, parameters []byte, ok bool) {
+	input := cryptobyte.String(der)
+	var inner cryptobyte.String
+	if !input.ReadASN1(&inner, cbasn1.SEQUENCE) || !input.Empty() || !inner.ReadASN1ObjectIdentifier(&oid) {
+		return nil, nil, false
+	}
+	return oid, inner, true
+}
+
+// readSPKI takes a SubjectPublicKeyInfo apart.
+func readSPKI(spki []byte) (oid asn1.ObjectIdentifier, parameters, bits []byte, ok bool) {
+	input := cryptobyte.String(spki)
+	var outer, algorithm cryptobyte.String
+	var key asn1.BitString
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) ||
+		!outer.ReadASN1BitString(&key) || !outer.Empty() || key.BitLength%8 != 0 {
+		return nil, nil, nil, false
+	}
+	oid, parameters, ok = readIdentifier(algorithm)
+	return oid, parameters, key.Bytes, ok
+}

@@ -1,0 +1,144 @@
+package algorithm
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/mldsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"math/big"
+
+	"github.com/pkiaas/pkiaas/pki/invalid"
+)
+
+// PublicKeyInfo describes a subscriber's or CA's key for people and for profiles.
+type PublicKeyInfo struct {
+	Type   string // "RSA 2048", "ECDSA P-256", "Ed25519", "ML-DSA-44"
+	Family string // "RSA", "ECDSA", "Ed25519", "ML-DSA"
+	Bits   int    // of the modulus or the field; 0 where it says nothing
+}
+
+// Limits of RSA keys: below, they are weak; above, they serve nobody and cost the verifier.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// InspectPublicKey reads a SubjectPublicKeyInfo and refuses weak, malformed and unknown keys with an *invalid.Error for
+// the field publicKey.
+func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
+	key, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return PublicKeyInfo{}, refuseKey(spki)
+	}
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if err := checkRSA(key); err != nil {
+			return PublicKeyInfo{}, err
+		}
+		return PublicKeyInfo{fmt.Sprintf("RSA %d", key.N.BitLen()), "RSA", key.N.BitLen()}, nil
+	case *ecdsa.PublicKey:
+		bits := key.Curve.Params().BitSize
+		if key.Curve != elliptic.P256() && key.Curve != elliptic.P384() && key.Curve != elliptic.P521() {
+			return PublicKeyInfo{}, invalid.New("publicKey", "the curve %s is not supported; use P-256, P-384 or P-521", key.Curve.Params().Name)
+		}
+		return PublicKeyInfo{fmt.Sprintf("ECDSA P-%d", bits), "ECDSA", bits}, nil
+	case ed25519.PublicKey:
+		return PublicKeyInfo{"Ed25519", "Ed25519", 256}, nil
+	case *mldsa.PublicKey:
+		return PublicKeyInfo{key.Parameters().String(), "ML-DSA", 0}, nil
+	}
+	return PublicKeyInfo{}, refuseKey(spki)
+}
+
+func refuseKey(spki []byte) error {
+	oid, _, _, ok := readSPKI(spki)
+	switch {
+	case !ok:
+		return invalid.New("publicKey", "the public key is damaged: it is not a SubjectPublicKeyInfo")
+	case oid.Equal(oidEC):
+		return invalid.New("publicKey", "the elliptic curve is not supported or the point does not lie on it; use P-256, P-384 or P-521")
+	case oid.Equal(oidRSA):
+		return invalid.New("publicKey", "the RSA key is malformed: modulus and exponent must be positive and odd")
+	}
+	return invalid.New("publicKey", "keys of type %s are not supported; use RSA, ECDSA, Ed25519 or ML-DSA", oid)
+}
+
+func checkRSA(key *rsa.PublicKey) error {
+	bits := key.N.BitLen()
+	switch {
+	case bits < minRSABits:
+		return invalid.New("publicKey", "the RSA key has %d bits; at least %d are needed", bits, minRSABits)
+	case bits > maxRSABits:
+		return invalid.New("publicKey", "the RSA key has %d bits; at most %d are supported", bits, maxRSABits)
+	// NIST SP 800-89 5.3.3, CA/Browser Forum BR 6.1.6: smaller exponents invite attacks on careless software.
+	case key.E < 65537 || key.E%2 == 0:
+		return invalid.New("publicKey", "the RSA exponent is %d; use 65537", key.E)
+	case hasSmallFactor(key.N):
+		return invalid.New("publicKey", "the RSA modulus has a small prime factor: the key is broken; make a new one with good software")
+	case isROCA(key.N):
+		return invalid.New("publicKey", "the RSA key was made by a chip with the ROCA flaw (CVE-2017-15361) and can be broken; make a new one elsewhere")
+	case closePrimes(key.N):
+		return invalid.New("publicKey", "the primes of the RSA key lie too close together: it can be factored; make a new one with good software")
+	}
+	return nil
+}
+
+var smallPrimes = func() *big.Int {
+	product := big.NewInt(1)
+	for p := int64(3); p < 752; p += 2 {
+		if big.NewInt(p).ProbablyPrime(0) {
+			product.Mul(product, big.NewInt(p))
+		}
+	}
+	return product
+}()
+
+// hasSmallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
+func hasSmallFactor(n *big.Int) bool {
+	return n.Bit(0) == 0 || new(big.Int).GCD(nil, nil, n, smallPrimes).Cmp(big.NewInt(1)) != 0
+}
+
+// rocaPrimes: in a key of the flawed chips the modulus is a power of 65537 modulo each of these (Nemec et al., 2017).
+var rocaPrimes = []int64{3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157}
+
+var rocaPowers = func() map[int64]map[int64]bool {
+	all := map[int64]map[int64]bool{}
+	for _, p := range rocaPrimes {
+		powers := map[int64]bool{}
+		for x := int64(1); !powers[x]; x = x * 65537 % p {
+			powers[x] = true
+		}
+		all[p] = powers
+	}
+	return all
+}()
+
+func isROCA(n *big.Int) bool {
+	for _, p := range rocaPrimes {
+		if !rocaPowers[p][new(big.Int).Mod(n, big.NewInt(p)).Int64()] {
+			return false
+		}
+	}
+	return true
+}
+
+// closePrimes tries Fermat's factorization for 100 rounds (CVE-2022-26320, BR 6.1.1.3).
+func closePrimes(n *big.Int) bool {
+	a := new(big.Int).Sqrt(n)
+	one, square, b := big.NewInt(1), new(big.Int), new(big.Int)
+	if square.Mul(a, a).Cmp(n) < 0 {
+		a.Add(a, one)
+	}
+	for range 100 {
+		rest := square.Mul(a, a)
+		rest.Sub(rest, n)
+		if b.Sqrt(rest); b.Mul(b, b).Cmp(rest) == 0 {
+			return true
+		}
+		a.Add(a, one)
+	}
+	return false
+}

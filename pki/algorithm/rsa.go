@@ -1,0 +1,169 @@
+package algorithm
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // registers the hashes
+	_ "crypto/sha512"
+	"crypto/x509"
+	"encoding/asn1"
+	"errors"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+var (
+	oidRSA    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 1}
+	oidMGF1   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 8}
+	oidPSS    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
+	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
+	oidSHA384 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}
+	oidSHA512 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}
+)
+
+var hashOIDs = map[crypto.Hash]asn1.ObjectIdentifier{crypto.SHA256: oidSHA256, crypto.SHA384: oidSHA384, crypto.SHA512: oidSHA512}
+
+// rsaFamily: RFC 8017, identifiers of RFC 4055. The key is rsaEncryption for PSS too, which every client can use.
+func rsaFamily() (rows []*Algorithm, signatures []signatureForm) {
+	pkcs1 := map[crypto.Hash]signatureForm{}
+	pss := map[crypto.Hash]signatureForm{}
+	for _, h := range []struct {
+		hash crypto.Hash
+		name string
+		oid  int
+	}{{crypto.SHA256, "SHA256", 11}, {crypto.SHA384, "SHA384", 12}, {crypto.SHA512, "SHA512", 13}} {
+		pkcs1[h.hash] = signatureForm{"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null), rsaVerifier(h.hash, nil)}
+		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash), rsaVerifier(h.hash, pssOptions(h.hash))}
+		signatures = append(signatures, pkcs1[h.hash], pss[h.hash])
+	}
+	for _, size := range []struct {
+		bits, strength int
+		hash           crypto.Hash
+		hashName       string
+	}{{2048, 112, crypto.SHA256, "SHA256"}, {3072, 128, crypto.SHA256, "SHA256"}, {4096, 140, crypto.SHA512, "SHA512"}} {
+		rows = append(rows,
+			rsaRow(size.bits, size.strength, size.hash, "PKCS15-"+size.hashName, pkcs1[size.hash], nil),
+			rsaRow(size.bits, size.strength, size.hash, "PSS-"+size.hashName, pss[size.hash], pssOptions(size.hash)))
+	}
+	return rows, signatures
+}
+
+func rsaRow(bits, strength int, hash crypto.Hash, scheme string, form signatureForm, pss *rsa.PSSOptions) *Algorithm {
+	wrap := func(key *rsa.PrivateKey) (PrivateKey, error) {
+		spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+		if err != nil {
+			return nil, err
+		}
+		var options crypto.SignerOpts = hash
+		if pss != nil {
+			options = pss
+		}
+		return &standardKey{signer: key, spki: spki, hash: hash, options: options}, nil
+	}
+	return &Algorithm{
+		Label: map[int]string{2048: "RSA-2048+", 3072: "RSA-3072+", 4096: "RSA-4096+"}[bits] + scheme, Family: "RSA", SecurityBits: strength,
+		signature: form.identifier, verify: form.verify,
+		generate: func() (PrivateKey, error) {
+			key, err := rsa.GenerateKey(rand.Reader, bits)
+			if err != nil {
+				return nil, err
+			}
+			return wrap(key)
+		},
+		parse: func(pkcs8 []byte) (PrivateKey, error) {
+			key, err := parseStandard[*rsa.PrivateKey](pkcs8)
+			if err != nil {
+				return nil, err
+			}
+			if key.N.BitLen() != bits {
+				return nil, errWrongKey
+			}
+			return wrap(key)
+		},
+	}
+}
+
+func pssOptions(hash crypto.Hash) *rsa.PSSOptions {
+	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
+}
+
+// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named, salt as long as the hash.
+func pssIdentifier(hash crypto.Hash) []byte {
+	digest := identifier(hashOIDs[hash], null)
+	field := func(b *cryptobyte.Builder, tag int, value []byte) {
+		b.AddASN1(cbasn1.Tag(tag).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(value) })
+	}
+	var parameters cryptobyte.Builder
+	parameters.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		field(b, 0, digest)
+		field(b, 1, identifier(oidMGF1, digest))
+		b.AddASN1(cbasn1.Tag(2).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(hash.Size())) })
+	})
+	return identifier(oidPSS, parameters.BytesOrPanic())
+}
+
+func rsaVerifier(hash crypto.Hash, pss *rsa.PSSOptions) func(spki, message, signature []byte) error {
+	return func(spki, message, signature []byte) error {
+		key, err := parsePublic[*rsa.PublicKey](spki)
+		if err != nil {
+			return err
+		}
+		h := hash.New()
+		h.Write(message)
+		if pss != nil {
+			return rsa.VerifyPSS(key, hash, h.Sum(nil), signature, pss)
+		}
+		return rsa.VerifyPKCS1v15(key, hash, h.Sum(nil), signature)
+	}
+}
+
+var errWrongKey = errors.New("the key does not fit the algorithm")
+
+// standardKey is a key of the standard library that signs a digest.
+type standardKey struct {
+	signer  crypto.Signer
+	spki    []byte
+	hash    crypto.Hash // 0: the message itself is signed
+	options crypto.SignerOpts
+}
+
+func (k *standardKey) PublicKey() []byte { return k.spki }
+
+func (k *standardKey) Sign(message []byte) ([]byte, error) {
+	if k.hash != 0 {
+		h := k.hash.New()
+		h.Write(message)
+		message = h.Sum(nil)
+	}
+	return k.signer.Sign(rand.Reader, message, k.options)
+}
+
+func (k *standardKey) MarshalPKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k.signer) }
+
+func parseStandard[K any](pkcs8 []byte) (K, error) {
+	var none K
+	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return none, err
+	}
+	typed, ok := key.(K)
+	if !ok {
+		return none, errWrongKey
+	}
+	return typed, nil
+}
+
+func parsePublic[K any](spki []byte) (K, error) {
+	var none K
+	key, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return none, err
+	}
+	typed, ok := key.(K)
+	if !ok {
+		return none, errWrongKey
+	}
+	return typed, nil
+}
