@@ -1,0 +1,145 @@
+// Package ocsp reads OCSP requests and writes OCSP responses (RFC 6960; nonce by RFC 9654, light profile by RFC 5019).
+// golang.org/x/crypto/ocsp knows neither several certificates nor foreign algorithms.
+package ocsp
+
+import (
+	"bytes"
+	"crypto"
+	_ "crypto/sha1" //nolint:gosec // CertID hashes are identifiers: clients use SHA-1 by default
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+)
+
+// Bounds of a request.
+const (
+	MaxRequest      = 64 << 10
+	MaxCertificates = 100
+	maxNonce        = 128 // RFC 9654 2.1
+)
+
+var oidNonce = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 2}
+
+var hashes = map[string]crypto.Hash{
+	"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
+}
+
+// CertID names a certificate by hashes of its issuer and its serial number.
+type CertID struct {
+	HashAlgorithm  asn1.ObjectIdentifier
+	IssuerNameHash []byte
+	IssuerKeyHash  []byte
+	SerialNumber   []byte // contents of the INTEGER
+	Raw            []byte // as sent: the answer repeats it
+}
+
+// Request is a request for the status of one or more certificates.
+type Request struct {
+	CertIDs []CertID
+	Nonce   []byte // nil: none
+	Signed  bool   // the signature is not checked: the answer is the same for everyone
+}
+
+// KeyBits is the value of the subjectPublicKey BIT STRING, which is what CertID and ResponderID hash.
+func KeyBits(spki []byte) ([]byte, error) {
+	bits, ok := extension.PublicKeyBits(spki)
+	if !ok {
+		return nil, invalid.New("publicKey", "this is not a SubjectPublicKeyInfo")
+	}
+	return bits, nil
+}
+
+// MatchesIssuer tells whether the certificate is one of the issuer with this name (DER) and key (KeyBits).
+func (id CertID) MatchesIssuer(issuerName, keyBits []byte) bool {
+	hash, ok := hashes[id.HashAlgorithm.String()]
+	if !ok {
+		return false
+	}
+	sum := func(b []byte) []byte { h := hash.New(); h.Write(b); return h.Sum(nil) }
+	return bytes.Equal(id.IssuerNameHash, sum(issuerName)) && bytes.Equal(id.IssuerKeyHash, sum(keyBits))
+}
+
+// ParseRequest reads an OCSPRequest (DER). Any error means malformedRequest.
+func ParseRequest(der []byte) (*Request, error) {
+	refuse := invalid.New("request", "this is not an OCSP request")
+	if len(der) > MaxRequest {
+		return nil, invalid.New("request", "an OCSP request has at most %d bytes", MaxRequest)
+	}
+
+	input := cryptobyte.String(der)
+	var outer, tbs, list cryptobyte.String
+	r := &Request{}
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) {
+		return nil, refuse
+	}
+	if r.Signed = !outer.Empty(); r.Signed && (!outer.SkipASN1(explicit(0)) || !outer.Empty()) {
+		return nil, refuse
+	}
+	// version [0] DEFAULT v1, requestorName [1]
+	if !tbs.SkipOptionalASN1(explicit(0)) || !tbs.SkipOptionalASN1(explicit(1)) || !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
+		return nil, refuse
+	}
+	for !list.Empty() {
+		var one cryptobyte.String
+		if !list.ReadASN1(&one, cbasn1.SEQUENCE) {
+			return nil, refuse
+		}
+		id, ok := readCertID(&one)
+		if !ok || !one.SkipOptionalASN1(explicit(0)) || !one.Empty() || len(r.CertIDs) == MaxCertificates {
+			return nil, refuse
+		}
+		r.CertIDs = append(r.CertIDs, id)
+	}
+	if len(r.CertIDs) == 0 {
+		return nil, refuse
+	}
+	var wrapped, extensions cryptobyte.String
+	var present bool
+	if !tbs.ReadOptionalASN1(&wrapped, &present, explicit(2)) || !tbs.Empty() {
+		return nil, refuse
+	}
+	if !present {
+		return r, nil
+	}
+	if !wrapped.ReadASN1(&extensions, cbasn1.SEQUENCE) || !wrapped.Empty() {
+		return nil, refuse
+	}
+	parsed, ok := extension.ParseList(extensions)
+	if !ok {
+		return nil, refuse
+	}
+	for _, e := range parsed {
+		if e.ID.Equal(oidNonce) {
+			value := cryptobyte.String(e.Value)
+			var nonce cryptobyte.String
+			if !value.ReadASN1(&nonce, cbasn1.OCTET_STRING) || !value.Empty() || len(nonce) == 0 || len(nonce) > maxNonce {
+				return nil, refuse
+			}
+			r.Nonce = nonce
+		} else if e.Critical {
+			return nil, invalid.New("request", "the critical extension %s is not known", e.ID)
+		}
+	}
+	return r, nil
+}
+
+func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
+	var raw, inner, algorithm, name, key, serial cryptobyte.String
+	if !one.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
+		return id, false
+	}
+	id.Raw = raw
+	if !raw.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id.HashAlgorithm) ||
+		!inner.ReadASN1(&name, cbasn1.OCTET_STRING) || !inner.ReadASN1(&key, cbasn1.OCTET_STRING) || !inner.ReadASN1(&serial, cbasn1.INTEGER) ||
+		!inner.Empty() || len(serial) == 0 || len(serial) > 21 {
+		return id, false
+	}
+	id.IssuerNameHash, id.IssuerKeyHash, id.SerialNumber = name, key, serial
+	return id, true
+}
