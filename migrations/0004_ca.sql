@@ -24,6 +24,8 @@ CREATE TABLE certification_authorities (
     crl_number        bigint NOT NULL DEFAULT 0,
     -- Grows with each change of any of its certificates' status: what caches compare.
     status_version    bigint NOT NULL DEFAULT 0,
+    -- Grows with each change that matters to issuing: what is signed is recorded only if it has not moved meanwhile.
+    version           bigint NOT NULL DEFAULT 0,
     creation_step     text NOT NULL,
     creation_failure  text NOT NULL DEFAULT '',
     revoked_at        {time},
@@ -47,6 +49,7 @@ CREATE TABLE crls (
     ca_id       text NOT NULL REFERENCES certification_authorities(id),
     number      bigint NOT NULL,
     entries     bigint NOT NULL,
+    bytes       bigint NOT NULL,
     this_update {time} NOT NULL,
     next_update {time} NOT NULL,
     der         {bytes} NOT NULL,

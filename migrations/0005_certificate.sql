@@ -37,5 +37,6 @@ CREATE TABLE certificates (
 );
 CREATE INDEX certificates_partition ON certificates (partition_id, id);
 CREATE INDEX certificates_expiry ON certificates (partition_id, not_after, id);
+CREATE INDEX certificates_counted ON certificates (not_after) WHERE counted;
 CREATE INDEX certificates_not_good ON certificates (ca_id, serial_number) WHERE status <> 'ISSUED';
 CREATE INDEX certificates_end_entity ON certificates (end_entity_id) WHERE end_entity_id IS NOT NULL;

@@ -218,22 +218,6 @@ func IsDuplicate(err error) bool {
 // IsNotFound tells whether err says that no row matched.
 func IsNotFound(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }
 
-// ForUpdate locks the rows of the query until the end of the transaction; SQLite has a single writer and needs none.
-func (s *Store) ForUpdate(db *gorm.DB) *gorm.DB {
-	if s.dialect == migrations.PostgreSQL {
-		return db.Clauses(forUpdate)
-	}
-	return db
-}
-
-// SkipLocked is ForUpdate for a queue: rows that another server holds are passed over.
-func (s *Store) SkipLocked(db *gorm.DB) *gorm.DB {
-	if s.dialect == migrations.PostgreSQL {
-		return db.Clauses(forUpdateSkipLocked)
-	}
-	return db
-}
-
 // CountUpTo counts the rows of a query, and stops counting at limit.
 func (s *Store) CountUpTo(ctx context.Context, query *gorm.DB, limit int) (int64, error) {
 	var n int64

@@ -241,3 +241,10 @@ func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
 		q.Log.Error("giving a failed job back", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
 	}
 }
+
+// Due counts the jobs whose time has come.
+func (q *Queue) Due(ctx context.Context) (int64, error) {
+	var n int64
+	err := q.Store.DB(ctx).Model(&row{}).Where("run_at <= ?", q.Now()).Count(&n).Error
+	return n, err
+}

@@ -1,0 +1,201 @@
+package ca
+
+import (
+	"context"
+	"regexp"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Jobs that the life of a CA asks for.
+const (
+	CreateJob = "ca.create" // key: CA id; done by package enrollment
+	PurgeJob  = "ca.purge"  // key: CA id
+)
+
+// Quota is the purchased number of CAs, counted in the transaction of the change.
+type Quota interface {
+	TakeCA(ctx context.Context, partitionID string) error
+	ReleaseCA(ctx context.Context, partitionID string) error
+}
+
+// Service is what can be done with certification authorities.
+type Service struct {
+	Store *store.Store
+	Guard *rbac.Guard
+	Audit *audit.Log
+	Jobs  *job.Queue
+	Quota Quota
+	URLs  URLs
+	Now   func() time.Time
+}
+
+// Request is what a new CA is to be; see CreateCertificationAuthorityInput.
+type Request struct {
+	PartitionID      string
+	Type             Type
+	Identifier       string
+	FriendlyName     string
+	SigningAlgorithm string
+	ParentID         *string
+	ExpiresAt        *time.Time
+	Subject          string
+	CRLEnabled       bool
+	OCSPEnabled      bool
+	ProfileIDs       []string
+}
+
+// IdentifierRule is the guide's: 2 to 18 of lower-case letters, digits, hyphen and underscore.
+var IdentifierRule = regexp.MustCompile(`^[a-z0-9_-]{2,18}$`)
+
+// Create records a new CA with status CREATING; a job makes its key, certificate, OCSP signer and first CRL.
+func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthority, err error) {
+	if err := s.Guard.Require(ctx, rbac.CACreate, r.PartitionID); err != nil {
+		return nil, err
+	}
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: r.Identifier})
+	c, err := s.prepare(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if c.ParentID != nil {
+			// Held until the end, so that the parent cannot be deleted meanwhile.
+			if _, err := s.usableParent(ctx, r, true); err != nil {
+				return err
+			}
+		}
+		if err := s.Quota.TakeCA(ctx, c.PartitionID); err != nil {
+			return err
+		}
+		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
+			if store.IsDuplicate(err) {
+				return fault.New(fault.Conflict, "the identifier %s is taken", c.Identifier).At("identifier").
+					Do("Choose another one; the identifier of a deleted CA becomes free 24 hours after the deletion.")
+			}
+			return err
+		}
+		if err := s.selectRows(ctx, c, r.ProfileIDs); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "asked for certification authority " + c.Identifier,
+			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs}})
+		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
+	})
+	return c, err
+}
+
+func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthority, error) {
+	now := s.Now()
+	if !IdentifierRule.MatchString(r.Identifier) {
+		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
+	}
+	if err := text.Label("friendlyName", r.FriendlyName, 1, 64); err != nil {
+		return nil, err
+	}
+	if _, err := algorithm.ForLabel(r.SigningAlgorithm); err != nil {
+		return nil, fault.New(fault.Invalid, "%s is not a signing algorithm of this deployment", text.Quote(r.SigningAlgorithm)).At("signingAlgorithm").Do("Choose one of deployment.signingAlgorithms.")
+	}
+	subject, err := name.Parse(r.Subject)
+	if err != nil {
+		return nil, err
+	}
+	if subject.CommonName() == "" {
+		return nil, fault.New(fault.Invalid, "the subject of a certification authority needs a common name (CN)").At("subject")
+	}
+	years := DefaultSubordinateYears
+	switch r.Type {
+	case Root:
+		years = DefaultRootYears
+		if r.ParentID != nil {
+			return nil, fault.New(fault.Invalid, "a root has no parent").At("parentId")
+		}
+	case Intermediate, Issuing:
+		if r.ParentID == nil {
+			return nil, fault.New(fault.Invalid, "choose the certification authority that certifies this one").At("parentId")
+		}
+	default:
+		return nil, fault.New(fault.Invalid, "unknown type of certification authority").At("type")
+	}
+	notAfter := now.AddDate(years, 0, 0)
+	if r.ParentID != nil {
+		parent, err := s.usableParent(ctx, r, false)
+		if err != nil {
+			return nil, err
+		}
+		if r.ExpiresAt == nil && notAfter.After(parent.NotAfter) {
+			notAfter = parent.NotAfter
+		}
+		if r.ExpiresAt != nil && r.ExpiresAt.After(parent.NotAfter) {
+			return nil, fault.New(fault.Invalid, "%s itself expires on %s", parent.Identifier, parent.NotAfter.Format(time.DateOnly)).At("expiresAt").Do("Choose an earlier date.")
+		}
+	}
+	if r.ExpiresAt != nil {
+		notAfter = r.ExpiresAt.UTC().Truncate(time.Second)
+	}
+	if !notAfter.After(now.Add(time.Hour)) || notAfter.Year() > 9998 {
+		return nil, fault.New(fault.Invalid, "the expiry date must lie at least an hour ahead and before the year 9999").At("expiresAt")
+	}
+	for _, id := range r.ProfileIDs {
+		if err := selectable(r.Type, id); err != nil {
+			return nil, err
+		}
+	}
+	crl := r.CRLEnabled || r.Type == Root
+	return &CertificationAuthority{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
+		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
+		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
+		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name,
+	}, nil
+}
+
+func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*CertificationAuthority, error) {
+	query := s.Store.DB(ctx)
+	if lock {
+		query = s.Store.ForUpdate(query)
+	}
+	var parents []*CertificationAuthority
+	if err := query.Where("id = ? AND partition_id = ? AND purged_at IS NULL", *r.ParentID, r.PartitionID).Find(&parents).Error; err != nil {
+		return nil, err
+	}
+	if len(parents) == 0 {
+		return nil, fault.New(fault.Invalid, "no such certification authority in this partition").At("parentId")
+	}
+	parent := parents[0]
+	if status := parent.StatusAt(s.Now()); status != Active {
+		return nil, fault.New(fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(status)).At("parentId").Do("Choose an active one.")
+	}
+	if parent.Type == Issuing {
+		return nil, fault.New(fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier).At("parentId").Do("Choose a root or an intermediate.")
+	}
+	return parent, nil
+}
+
+func selectable(t Type, profileID string) error {
+	p, ok := profile.ByID(profileID)
+	if !ok {
+		return fault.New(fault.Invalid, "there is no profile %s", text.Quote(profileID)).At("profileIds")
+	}
+	if p.Kind != profile.Subscriber {
+		return fault.New(fault.PolicyRefused, "%s is an authority profile: it is used by itself and cannot be selected", p.ID).At("profileIds")
+	}
+	for _, allowed := range p.AllowedCATypes {
+		if allowed == string(t) {
+			return nil
+		}
+	}
+	return fault.New(fault.PolicyRefused, "profile %s is not for a CA of type %s", p.ID, t).At("profileIds")
+}

@@ -1,0 +1,143 @@
+package ca
+
+import (
+	"context"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// Get returns a CA, deleted ones within their tombstone included.
+func (s *Service) Get(ctx context.Context, id string) (*CertificationAuthority, error) {
+	c, err := s.find(ctx, s.Store.DB(ctx).Where("id = ?", id))
+	if err != nil {
+		return nil, err
+	}
+	return c, s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID)
+}
+
+// ByIdentifier returns the CA that has the identifier in the partition.
+func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier string) (*CertificationAuthority, error) {
+	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
+		return nil, err
+	}
+	return s.Lookup(ctx, partitionID, identifier)
+}
+
+// Lookup is ByIdentifier for the public status services, which serve anyone.
+func (s *Service) Lookup(ctx context.Context, partitionID, identifier string) (*CertificationAuthority, error) {
+	return s.find(ctx, s.Store.DB(ctx).Where("partition_id = ? AND identifier = ?", partitionID, identifier))
+}
+
+func (s *Service) find(_ context.Context, query *gorm.DB) (*CertificationAuthority, error) {
+	var found []*CertificationAuthority
+	if err := query.Where("purged_at IS NULL").Limit(1).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], nil
+}
+
+// List returns the CAs of a partition, roots first, by friendly name.
+func (s *Service) List(ctx context.Context, partitionID string, includeDeleted bool, search string) ([]*CertificationAuthority, error) {
+	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
+		return nil, err
+	}
+	query := s.Store.DB(ctx).Where("partition_id = ? AND purged_at IS NULL", partitionID)
+	if !includeDeleted {
+		query = query.Where("deleted_at IS NULL")
+	}
+	if search != "" {
+		like := page.Contains(search)
+		query = query.Where("lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\'", like, like, like, like)
+	}
+	var list []*CertificationAuthority
+	err := query.Order("CASE type WHEN 'ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id").Find(&list).Error
+	return list, err
+}
+
+// Load returns CAs by id for the loaders of a query whose permission was asked for; the order is that of ids, nil
+// where there is none.
+func (s *Service) Load(ctx context.Context, ids []string) ([]*CertificationAuthority, error) {
+	var found []*CertificationAuthority
+	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	byID := map[string]*CertificationAuthority{}
+	for _, c := range found {
+		if s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID) == nil {
+			byID[c.ID] = c
+		}
+	}
+	list := make([]*CertificationAuthority, len(ids))
+	for i, id := range ids {
+		list[i] = byID[id]
+	}
+	return list, nil
+}
+
+// Children returns the CAs certified by each of the given ones.
+func (s *Service) Children(ctx context.Context, parentIDs []string) (map[string][]*CertificationAuthority, error) {
+	var found []*CertificationAuthority
+	err := s.Store.DB(ctx).Where("parent_id IN ? AND purged_at IS NULL AND deleted_at IS NULL", parentIDs).Order("lower(friendly_name), id").Find(&found).Error
+	children := map[string][]*CertificationAuthority{}
+	for _, c := range found {
+		if s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID) == nil {
+			children[*c.ParentID] = append(children[*c.ParentID], c)
+		}
+	}
+	return children, err
+}
+
+// Chain returns the certificates (DER) of the CA and those above it, the CA's own first, the root last.
+func (s *Service) Chain(ctx context.Context, c *CertificationAuthority) ([][]byte, error) {
+	var chain [][]byte
+	for {
+		if c.Certificate != nil {
+			chain = append(chain, c.Certificate)
+		}
+		if c.ParentID == nil {
+			return chain, nil
+		}
+		parent := &CertificationAuthority{}
+		if err := s.Store.DB(ctx).Take(parent, "id = ?", *c.ParentID).Error; err != nil {
+			return nil, err
+		}
+		c = parent
+	}
+}
+
+// Download returns the CA's certificate chain, for those who may download CA certificates.
+func (s *Service) Download(ctx context.Context, c *CertificationAuthority) ([][]byte, error) {
+	if err := s.Guard.Require(ctx, rbac.CADownload, c.PartitionID); err != nil {
+		return nil, err
+	}
+	return s.Chain(ctx, c)
+}
+
+// ProfileIDs returns the profiles selected for each of the given CAs.
+func (s *Service) ProfileIDs(ctx context.Context, caIDs []string) (map[string][]string, error) {
+	var rows []selectedProfile
+	err := s.Store.DB(ctx).Where("ca_id IN ?", caIDs).Order("ca_id, profile_id").Find(&rows).Error
+	ids := map[string][]string{}
+	for _, r := range rows {
+		ids[r.CAID] = append(ids[r.CAID], r.ProfileID)
+	}
+	return ids, err
+}
+
+func (s *Service) selectRows(ctx context.Context, c *CertificationAuthority, profileIDs []string) error {
+	if len(profileIDs) == 0 {
+		return nil
+	}
+	rows := make([]selectedProfile, len(profileIDs))
+	for i, id := range profileIDs {
+		rows[i] = selectedProfile{c.ID, id}
+	}
+	return s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&rows).Error
+}

@@ -1,0 +1,229 @@
+package certificate
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Jobs that follow from the status of certificates.
+const (
+	PublishCRLJob = "crl.publish"         // key: CA id; done by package status
+	ReleaseJob    = "certificate.release" // key: certificate id: the end of a suspension
+	ExpireJob     = "certificate.expire"  // key: "all": expired certificates cease to count
+)
+
+// Quota gives purchased certificates back, in the transaction of the change.
+type Quota interface {
+	ReleaseCertificates(ctx context.Context, partitionID string, n int64) error
+}
+
+// Service is what can be done with certificates once they are issued.
+type Service struct {
+	Store *store.Store
+	Guard *rbac.Guard
+	Audit *audit.Log
+	Jobs  *job.Queue
+	CAs   *ca.Service
+	Quota Quota
+	Now   func() time.Time
+}
+
+// Revoke ends a certificate for good. CRL and OCSP follow. Revoking the certificate of a CA needs the right to delete
+// that CA too, and ends all issuance below it.
+func (s *Service) Revoke(ctx context.Context, id string, reason Reason, invalidity *time.Time) (*Certificate, error) {
+	return s.change(ctx, id, "certificate.revoke", func(ctx context.Context, c *Certificate, e *audit.Event) error {
+		if _, ok := ReasonNames[reason]; !ok {
+			return fault.New(fault.Invalid, "unknown revocation reason").At("reason")
+		}
+		now := s.Now()
+		if c.Status == Revoked {
+			return fault.New(fault.Conflict, "certificate %s is already revoked", c.SerialNumber)
+		}
+		if invalidity != nil && (invalidity.After(now) || invalidity.Before(c.NotBefore)) {
+			return fault.New(fault.Invalid, "the invalidity date lies between the beginning of the certificate and now").At("invalidityDate")
+		}
+		if c.Kind == CA {
+			if err := s.revokeCA(ctx, c, now); err != nil {
+				return err
+			}
+		}
+		e.Summary = "revoked certificate " + c.SerialNumber + " of " + c.Subject
+		e.Details = audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[reason], "invalidityDate": invalidity}
+		c.Status, c.RevokedAt, c.RevocationReason, c.InvalidityDate, c.SuspendedUntil = Revoked, &now, reason, invalidity, nil
+		if c.Counted {
+			c.Counted = false
+			if err := s.Quota.ReleaseCertificates(ctx, c.PartitionID, 1); err != nil {
+				return err
+			}
+		}
+		return s.Jobs.Cancel(ctx, ReleaseJob, c.ID)
+	})
+}
+
+func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) error {
+	if err := s.Guard.Require(ctx, rbac.CADelete, c.PartitionID); err != nil {
+		return err
+	}
+	var revoked ca.CertificationAuthority
+	err := s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber).Error
+	if store.IsNotFound(err) {
+		return nil // its CA is gone
+	}
+	if err != nil {
+		return err
+	}
+	if revoked.ParentID == nil {
+		return fault.New(fault.PolicyRefused, "a root cannot revoke itself: nobody could believe it").Do("Delete the certification authority and remove it from the trust stores.")
+	}
+	_, err = s.CAs.Change(ctx, revoked.ID, func(c *ca.CertificationAuthority) error {
+		c.Status, c.RevokedAt = ca.Revoked, &now
+		return nil
+	})
+	return err
+}
+
+// Suspend puts a certificate on hold (certificateHold), until the given instant or until Unsuspend.
+func (s *Service) Suspend(ctx context.Context, id string, until *time.Time) (*Certificate, error) {
+	return s.change(ctx, id, "certificate.suspend", func(ctx context.Context, c *Certificate, e *audit.Event) error {
+		now := s.Now()
+		if c.Status != Issued {
+			return fault.New(fault.Conflict, "certificate %s is already %s", c.SerialNumber, text.Lower(c.Status))
+		}
+		if c.Kind != Subscriber {
+			return fault.New(fault.PolicyRefused, "only certificates of subscribers can be suspended").Do("Revoke it instead.")
+		}
+		if !now.Before(c.NotAfter) {
+			return fault.New(fault.Conflict, "certificate %s has expired", c.SerialNumber)
+		}
+		if until != nil {
+			at := until.UTC().Truncate(time.Microsecond)
+			if !at.After(now) {
+				return fault.New(fault.Invalid, "the end of the suspension must lie ahead").At("until")
+			}
+			until = &at
+			if err := s.Jobs.Enqueue(ctx, ReleaseJob, c.ID, at, nil); err != nil {
+				return err
+			}
+		}
+		e.Summary = "suspended certificate " + c.SerialNumber + " of " + c.Subject
+		e.Details = audit.Details{"before": c.Status, "after": Suspended, "until": until}
+		c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil = Suspended, &now, CertificateHold, until
+		return nil
+	})
+}
+
+// Unsuspend ends a suspension: the certificate is good again.
+func (s *Service) Unsuspend(ctx context.Context, id string) (*Certificate, error) {
+	return s.change(ctx, id, "certificate.unsuspend", func(ctx context.Context, c *Certificate, e *audit.Event) error {
+		if c.Status != Suspended {
+			return fault.New(fault.Conflict, "certificate %s is not suspended", c.SerialNumber)
+		}
+		e.Summary = "ended the suspension of certificate " + c.SerialNumber + " of " + c.Subject
+		e.Details = audit.Details{"before": c.Status, "after": Issued}
+		c.unsuspend()
+		return s.Jobs.Cancel(ctx, ReleaseJob, c.ID)
+	})
+}
+
+func (c *Certificate) unsuspend() {
+	c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil = Issued, nil, Unspecified, nil
+}
+
+// change is the way of every change of status: find, permit, lock, change, record, have the CRL published.
+func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Certificate, *audit.Event) error) (c *Certificate, err error) {
+	event := audit.Event{Action: action, ObjectKind: "certificate", ObjectID: id}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	found, err := s.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	event.PartitionID, event.ObjectName = found.PartitionID, found.SerialNumber
+	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, found.PartitionID); err != nil {
+		return nil, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		e := event
+		// Rows are locked in the order CA, end entity, partition, audit chain everywhere, so that nobody waits in a circle.
+		if err := s.CAs.BumpStatus(ctx, found.CAID); err != nil {
+			return err
+		}
+		c, err = s.locked(ctx, id)
+		if err != nil {
+			return err
+		}
+		if err := fn(ctx, c, &e); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, e)
+		return s.save(ctx, c)
+	})
+	return c, err
+}
+
+func (s *Service) locked(ctx context.Context, id string) (*Certificate, error) {
+	c := &Certificate{}
+	return c, s.Store.ForUpdate(s.Store.DB(ctx)).Take(c, "id = ?", id).Error
+}
+
+func (s *Service) save(ctx context.Context, c *Certificate) error {
+	if err := s.Store.DB(ctx).Model(c).Select("status", "revoked_at", "revocation_reason", "invalidity_date", "suspended_until", "counted").Updates(c).Error; err != nil {
+		return err
+	}
+	return s.Jobs.Enqueue(ctx, PublishCRLJob, c.CAID, s.Now(), nil)
+}
+
+// Release is the job that ends a suspension whose time has come.
+func (s *Service) Release(ctx context.Context, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		c, err := s.locked(ctx, claim.Key)
+		if err != nil {
+			return err
+		}
+		if c.Status == Suspended && c.SuspendedUntil != nil && !s.Now().Before(*c.SuspendedUntil) {
+			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+				Summary: "the suspension of certificate " + c.SerialNumber + " of " + c.Subject + " ended as set", Details: audit.Details{"before": c.Status, "after": Issued}})
+			c.unsuspend()
+			if err := s.CAs.BumpStatus(ctx, c.CAID); err != nil {
+				return err
+			}
+			if err := s.save(ctx, c); err != nil {
+				return err
+			}
+		}
+		return claim.Done(ctx)
+	})
+}
+
+// Expire is the job that takes expired certificates off the count of purchased ones.
+func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		now := s.Now()
+		var rows []struct {
+			PartitionID string
+			Expired     int64
+		}
+		expired := s.Store.DB(ctx).Model(&Certificate{}).Where("counted AND not_after < ?", now)
+		if err := expired.Select("partition_id, count(*) AS expired").Group("partition_id").Order("partition_id").Scan(&rows).Error; err != nil {
+			return err
+		}
+		for _, r := range rows {
+			taken := s.Store.DB(ctx).Model(&Certificate{}).Where("partition_id = ? AND counted AND not_after < ?", r.PartitionID, now).Update("counted", false)
+			if taken.Error != nil {
+				return taken.Error
+			}
+			if err := s.Quota.ReleaseCertificates(ctx, r.PartitionID, taken.RowsAffected); err != nil {
+				return err
+			}
+		}
+		claim.Again(now.Add(time.Minute))
+		return claim.Done(ctx)
+	})
+}

@@ -1,0 +1,186 @@
+// Package endentity is whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1).
+package endentity
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Status of an end entity.
+type Status string
+
+const (
+	Active         Status = "ACTIVE"
+	Inactive       Status = "INACTIVE"       // refused until activated again
+	Decommissioned Status = "DECOMMISSIONED" // refused for good
+)
+
+// EndEntity is known by its identifier within the partition.
+type EndEntity struct {
+	ID          string `gorm:"primaryKey"` // UUIDv7
+	PartitionID string
+	Identifier  string
+	Status      Status
+	CreatedAt   time.Time
+}
+
+func (EndEntity) TableName() string { return "end_entities" }
+
+// Service is what can be done with end entities.
+type Service struct {
+	Store *store.Store
+	Guard *rbac.Guard
+	Audit *audit.Log
+	Now   func() time.Time
+}
+
+// Get returns an end entity.
+func (s *Service) Get(ctx context.Context, id string) (*EndEntity, error) {
+	var found []*EndEntity
+	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], s.Guard.Require(ctx, rbac.EndEntityBrowse, found[0].PartitionID)
+}
+
+// List returns a page of the partition's end entities, newest first.
+func (s *Service) List(ctx context.Context, partitionID, search string, status Status, p page.Request) (*page.Page[*EndEntity], error) {
+	if err := s.Guard.Require(ctx, rbac.EndEntityBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	query := s.Store.DB(ctx).Model(&EndEntity{}).Where("partition_id = ?", partitionID)
+	if search != "" {
+		query = query.Where("lower(identifier) LIKE ? ESCAPE '\\'", page.Contains(search))
+	}
+	if status != "" {
+		query = query.Where("status = ?", status)
+	}
+	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
+	if err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		if uuid.Validate(p.After) != nil {
+			return nil, page.BadCursor()
+		}
+		query = query.Where("id < ?", p.After)
+	}
+	var list []*EndEntity
+	if err := query.Order("id DESC").Limit(p.First + 1).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	return page.Of(list, p, total, func(e *EndEntity) string { return e.ID }), nil
+}
+
+// Load returns end entities by id, for loaders; nil where there is none for the caller.
+func (s *Service) Load(ctx context.Context, ids []string) ([]*EndEntity, error) {
+	var found []*EndEntity
+	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	byID := map[string]*EndEntity{}
+	for _, e := range found {
+		if s.Guard.Require(ctx, rbac.EndEntityBrowse, e.PartitionID) == nil {
+			byID[e.ID] = e
+		}
+	}
+	list := make([]*EndEntity, len(ids))
+	for i, id := range ids {
+		list[i] = byID[id]
+	}
+	return list, nil
+}
+
+// Expiries returns the latest expiry among each end entity's certificates.
+func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	expiries := map[string]time.Time{}
+	for _, id := range ids {
+		var latest []time.Time
+		if err := s.Store.DB(ctx).Table("certificates").Where("end_entity_id = ?", id).Order("not_after DESC").Limit(1).Pluck("not_after", &latest).Error; err != nil {
+			return nil, err
+		}
+		if len(latest) == 1 {
+			expiries[id] = latest[0]
+		}
+	}
+	return expiries, nil
+}
+
+// CheckIdentifier checks an identifier before anything is signed for it.
+func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 64) }
+
+// Enlist finds or makes the end entity, in the transaction that issues to it; one that is not active is refused.
+func (s *Service) Enlist(ctx context.Context, partitionID, identifier string) (*EndEntity, error) {
+	made := EndEntity{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, Status: Active, CreatedAt: s.Now()}
+	if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&made).Error; err != nil {
+		return nil, err
+	}
+	e := &EndEntity{}
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(e, "partition_id = ? AND identifier = ?", partitionID, identifier).Error; err != nil {
+		return nil, err
+	}
+	if e.Status != Active {
+		return nil, fault.New(fault.PolicyRefused, "the end entity %s is %s", text.Quote(identifier), text.Lower(e.Status)).At("endEntity")
+	}
+	return e, nil
+}
+
+// Activate lets certificates be issued to it again.
+func (s *Service) Activate(ctx context.Context, id string) (*EndEntity, error) {
+	return s.change(ctx, id, Active, "end-entity.activate")
+}
+
+// Deactivate has certificates refused to it until it is activated again.
+func (s *Service) Deactivate(ctx context.Context, id string) (*EndEntity, error) {
+	return s.change(ctx, id, Inactive, "end-entity.deactivate")
+}
+
+// Decommission has certificates refused to it for good; those that it has are not revoked.
+func (s *Service) Decommission(ctx context.Context, id string) (*EndEntity, error) {
+	return s.change(ctx, id, Decommissioned, "end-entity.decommission")
+}
+
+func (s *Service) change(ctx context.Context, id string, to Status, action string) (e *EndEntity, err error) {
+	event := audit.Event{Action: action, ObjectKind: "end-entity", ObjectID: id}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	found, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	event.PartitionID, event.ObjectName = found.PartitionID, found.Identifier
+	if err := s.Guard.Require(ctx, rbac.EndEntityManage, found.PartitionID); err != nil {
+		return nil, err
+	}
+	e = &EndEntity{}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(e, "id = ?", id).Error; err != nil {
+			return err
+		}
+		if e.Status == Decommissioned {
+			return fault.New(fault.Conflict, "%s is decommissioned, which is for good", text.Quote(e.Identifier))
+		}
+		if e.Status == to {
+			return fault.New(fault.Conflict, "%s is already %s", text.Quote(e.Identifier), text.Lower(to))
+		}
+		done := event
+		done.Summary = "end entity " + e.Identifier + " is now " + text.Lower(to)
+		done.Details = audit.Details{"before": e.Status, "after": to}
+		s.Audit.Record(ctx, done)
+		e.Status = to
+		return s.Store.DB(ctx).Model(e).Update("status", to).Error
+	})
+	return e, err
+}

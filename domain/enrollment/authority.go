@@ -1,0 +1,202 @@
+package enrollment
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/profile"
+)
+
+// authorityProfiles are the fixed profiles of CA certificates.
+var authorityProfiles = map[ca.Type]string{ca.Root: "basic-ca-root", ca.Intermediate: "intermediate-ca-subord", ca.Issuing: "basic-ca-subord"}
+
+// SignerProfile is the profile of delegated OCSP signers (RFC 6960 4.2.2.2).
+const SignerProfile = "ocsp-signer"
+
+const creationAttempts = 5
+
+// CreateCA is the job that makes a CA: key, certificate, OCSP signer, first CRL. Each step is recorded when it is done,
+// so a server that takes over goes on where the other one stopped.
+func (s *Service) CreateCA(ctx context.Context, claim *job.Claim) error {
+	c, err := s.created(ctx, claim.Key)
+	if err != nil || c == nil {
+		return err
+	}
+	err = s.createSteps(ctx, c)
+	if err == nil {
+		return s.activate(ctx, c, claim)
+	}
+	f := fault.Of(err)
+	permanent := f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused || f.Kind == fault.Conflict && err != error(errStale)
+	if !permanent && claim.Attempts < creationAttempts {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+			c.Status, c.CreationFailure = ca.Failed, f.Message
+			return nil
+		}); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.fail", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "certification authority " + c.Identifier + " could not be created: " + f.Message})
+		return claim.Done(ctx)
+	})
+}
+
+// created returns the CA while it is still to be created.
+func (s *Service) created(ctx context.Context, id string) (*ca.CertificationAuthority, error) {
+	c := &ca.CertificationAuthority{}
+	if err := s.Store.DB(ctx).Take(c, "id = ?", id).Error; err != nil {
+		return nil, err
+	}
+	if c.Status != ca.Creating || c.DeletedAt != nil {
+		return nil, nil
+	}
+	return c, nil
+}
+
+func (s *Service) createSteps(ctx context.Context, c *ca.CertificationAuthority) error {
+	steps := []struct {
+		step ca.Step
+		run  func(context.Context, *ca.CertificationAuthority) error
+		skip bool
+	}{
+		{ca.StepGeneratingKey, s.generateKey, c.KeyID != ""},
+		{ca.StepSigningCertificate, s.certify, c.Certificate != nil},
+		{ca.StepIssuingOCSPSigner, s.issueSigner, !c.OCSPEnabled || c.OCSPCertificate != nil},
+		{ca.StepPublishingCRL, func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, !c.CRLEnabled},
+	}
+	for _, step := range steps {
+		if step.skip {
+			continue
+		}
+		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
+			return s.Store.DB(ctx).Model(c).Update("creation_step", step.step).Error
+		}); err != nil {
+			return err
+		}
+		if err := step.run(ctx, c); err != nil {
+			return err
+		}
+		if err := s.Store.DB(ctx).Take(c, "id = ?", c.ID).Error; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority) error {
+	a, err := c.Algorithm()
+	if err != nil {
+		return err
+	}
+	key, err := s.Keys.Generate(ctx, a)
+	if err != nil {
+		return keyUnavailable(err)
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.KeyID = key.ID(); return nil })
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "signingAlgorithm": c.SigningAlgorithm}})
+		return err
+	})
+}
+
+// certify has the CA's certificate signed: by itself for a root, by its parent otherwise.
+func (s *Service) certify(ctx context.Context, c *ca.CertificationAuthority) error {
+	key, err := s.Keys.Open(ctx, c.KeyID)
+	if err != nil {
+		return keyUnavailable(err)
+	}
+	subject, err := name.FromDER(c.SubjectDER)
+	if err != nil {
+		return err
+	}
+	i := &issuer{ca: c, key: key, facts: s.facts(c, key)}
+	if c.ParentID != nil {
+		if i, err = s.loadIssuer(ctx, *c.ParentID); err != nil {
+			return err
+		}
+		if err := i.usable(s.Now()); err != nil {
+			return err
+		}
+	} else {
+		i.facts.CRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs = nil, nil, nil // a root is its own last word
+	}
+	p, err := authorityProfile(authorityProfiles[c.Type])
+	if err != nil {
+		return err
+	}
+	request, err := keyRequest(key)
+	if err != nil {
+		return err
+	}
+	request.Subject, request.NotAfter = subject, &c.NotAfter
+	if c.ParentID == nil {
+		i.facts.NotBefore, i.facts.NotAfter = s.Now().Add(-s.ClockSkew), c.NotAfter
+	}
+	done, err := s.sign(ctx, i, order{kind: certificate.CA, profile: p, request: request})
+	if err != nil {
+		return err
+	}
+	if c.ParentID == nil {
+		done.item.versions = nil // its own row is what changes here
+	}
+	return s.recordFor(ctx, done, c.ID, func(c *ca.CertificationAuthority) {
+		made := done.item.certificate
+		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter = made.DER, made.SerialNumber, &made.NotBefore, made.NotAfter
+	})
+}
+
+// recordFor records a certificate that becomes part of a CA's own row.
+func (s *Service) recordFor(ctx context.Context, done *signed, caID string, apply func(*ca.CertificationAuthority)) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		refusals, err := s.record(ctx, []*item{done.item})
+		if err == nil {
+			err = refusals[0]
+		}
+		if err != nil {
+			return err
+		}
+		_, err = s.CAs.Change(ctx, caID, func(c *ca.CertificationAuthority) error { apply(c); return nil })
+		return err
+	})
+}
+
+func (s *Service) activate(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		now := s.Now()
+		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+			c.Status, c.CreationStep, c.ActivatedAt = ca.Active, ca.StepActive, &now
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.activate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
+		return claim.Done(ctx)
+	})
+}
+
+func authorityProfile(id string) (*profile.Profile, error) {
+	p, ok := profile.ByID(id)
+	if !ok {
+		return nil, fault.New(fault.Internal, "the system profile %s is missing", id)
+	}
+	return p, nil
+}
+
+func keyRequest(key keystore.Key) (profile.Request, error) {
+	info, err := algorithm.InspectPublicKey(key.PublicKey())
+	return profile.Request{PublicKey: key.PublicKey(), KeyInfo: info}, err
+}

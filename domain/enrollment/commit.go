@@ -1,0 +1,132 @@
+package enrollment
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// commit records a group of signed certificates in one transaction. The answer to each is nil or why it was not
+// recorded; an error of the whole leaves nothing behind.
+func (s *Service) commit(ctx context.Context, items []*item) ([]error, error) {
+	var refusals []error
+	err := s.Store.Tx(ctx, func(ctx context.Context) (err error) {
+		refusals, err = s.record(ctx, items)
+		return err
+	})
+	return refusals, err
+}
+
+// record does it in the transaction of ctx. Rows are locked in the order CA, end entity, partition, audit chain.
+func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
+	refusals := make([]error, len(items))
+	if err := s.checkVersions(ctx, items, refusals); err != nil {
+		return nil, err
+	}
+	if err := s.takeQuota(ctx, items, refusals); err != nil {
+		return nil, err
+	}
+	var rows []*certificate.Certificate
+	for n, it := range items {
+		if refusals[n] != nil {
+			continue
+		}
+		s.Audit.RecordAs(ctx, it.actor, it.event)
+		rows = append(rows, it.certificate)
+	}
+	if len(rows) == 0 {
+		return refusals, nil
+	}
+	return refusals, s.Store.DB(ctx).CreateInBatches(rows, 64).Error
+}
+
+// checkVersions refuses what was signed on the strength of a CA that has changed since. The rows stay locked, so that
+// a CA deleted or revoked before the commit has nothing recorded after it.
+func (s *Service) checkVersions(ctx context.Context, items []*item, refusals []error) error {
+	ids := map[string]bool{}
+	for _, it := range items {
+		for id := range it.versions {
+			ids[id] = true
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	var rows []ca.CertificationAuthority
+	if err := s.Store.ForShare(s.Store.DB(ctx)).Select("id", "version").Where("id IN ?", slices.Sorted(maps.Keys(ids))).Order("id").Find(&rows).Error; err != nil {
+		return err
+	}
+	current := map[string]int64{}
+	for _, r := range rows {
+		current[r.ID] = r.Version
+	}
+	for n, it := range items {
+		for id, version := range it.versions {
+			if v, ok := current[id]; !ok || v != version {
+				refusals[n] = errStale
+			}
+		}
+	}
+	return nil
+}
+
+// takeQuota counts the certificates against what was purchased, and enlists the end entities they are for. Where not
+// all fit, the first ones do.
+func (s *Service) takeQuota(ctx context.Context, items []*item, refusals []error) error {
+	byPartition := map[string][]int{}
+	for n, it := range items {
+		if refusals[n] == nil && it.certificate.Counted {
+			byPartition[it.certificate.PartitionID] = append(byPartition[it.certificate.PartitionID], n)
+		}
+	}
+	for _, partitionID := range slices.Sorted(maps.Keys(byPartition)) {
+		wanted := byPartition[partitionID]
+		// End entities first: one that is refused takes nothing from the purchased number.
+		wanted, err := s.enlist(ctx, items, wanted, refusals)
+		if err != nil {
+			return err
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		err = s.Quota.TakeCertificates(ctx, partitionID, int64(len(wanted)))
+		if !fault.Is(err, fault.QuotaExceeded) {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		for _, n := range wanted {
+			if err := s.Quota.TakeCertificates(ctx, partitionID, 1); fault.Is(err, fault.QuotaExceeded) {
+				refusals[n] = err
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) enlist(ctx context.Context, items []*item, wanted []int, refusals []error) ([]int, error) {
+	var left []int
+	for _, n := range wanted {
+		it := items[n]
+		if it.endEntity != "" {
+			e, err := s.EndEntities.Enlist(ctx, it.certificate.PartitionID, it.endEntity)
+			if fault.Is(err, fault.PolicyRefused) {
+				refusals[n] = err
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			it.certificate.EndEntityID = &e.ID
+		}
+		left = append(left, n)
+	}
+	return left, nil
+}

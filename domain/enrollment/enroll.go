@@ -1,0 +1,140 @@
+package enrollment
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// order is a certificate to be made, with everything decided but the profile's rules.
+type order struct {
+	kind      certificate.Kind
+	profile   *profile.Profile
+	request   profile.Request
+	endEntity string
+	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
+	// was issued.
+	deliver func(i *issuer, der []byte) error
+}
+
+// signed is an order carried out, not yet recorded.
+type signed struct {
+	item      *item
+	decisions []profile.Decision
+}
+
+// sign applies the profile, builds the exact bytes and has the issuer's key sign them.
+func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error) {
+	now := s.Now()
+	result, err := o.profile.Apply(o.request, i.facts, now, s.ClockSkew)
+	if err != nil {
+		return nil, err
+	}
+	template := issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
+		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
+	}
+	prepared, err := issuance.Prepare(template, i.key.Algorithm())
+	if err != nil {
+		return nil, err
+	}
+	der, err := prepared.Sign(ctx, i.key)
+	if err != nil {
+		return nil, keyUnavailable(err)
+	}
+	if o.deliver != nil {
+		if err := o.deliver(i, der); err != nil {
+			return nil, err
+		}
+	}
+	actor := rbac.ActorFrom(ctx)
+	c := &certificate.Certificate{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
+		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
+		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
+		Counted: o.kind == certificate.Subscriber,
+	}
+	sans := make([]string, len(result.SANs))
+	for n, name := range result.SANs {
+		sans[n] = name.Value
+	}
+	c.SearchText = strings.ToLower(strings.Join(append([]string{c.Subject, c.SerialNumber}, sans...), " "))
+	event := audit.Event{
+		PartitionID: i.ca.PartitionID, Action: issueAction(o.kind), ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+		Summary: "issued certificate " + c.SerialNumber + " to " + c.Subject,
+		Details: audit.Details{"ca": i.ca.Identifier, "profile": o.profile.ID, "notAfter": c.NotAfter.Format(time.RFC3339), "subjectAlternativeNames": sans},
+	}
+	if o.endEntity != "" {
+		event.Details["endEntity"] = o.endEntity
+	}
+	return &signed{
+		item:      &item{certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()},
+		decisions: result.Decisions,
+	}, nil
+}
+
+func issueAction(k certificate.Kind) string {
+	switch k {
+	case certificate.CA:
+		return "ca.certify"
+	case certificate.OCSPSigner:
+		return "ocsp-signer.issue"
+	}
+	return "certificate.issue"
+}
+
+// enroll issues under a CA for a caller: signs, and records in a transaction shared with other callers' certificates.
+func (s *Service) enroll(ctx context.Context, caID string, decide func(*issuer) (order, error)) (*certificate.Certificate, []profile.Decision, error) {
+	for attempt := 0; ; attempt++ {
+		i, fresh, err := s.issuer(ctx, caID)
+		if err != nil {
+			return nil, nil, err
+		}
+		done, err := s.attempt(ctx, i, decide)
+		if err == nil {
+			return done.item.certificate, done.decisions, nil
+		}
+		// Another server may have changed the CA since it was read: what it signed was not recorded, and what it
+		// refused may be allowed by now.
+		s.issuers.forget(caID)
+		if fresh && !errors.Is(err, errStale) || attempt == 3 {
+			return nil, nil, err
+		}
+	}
+}
+
+func (s *Service) attempt(ctx context.Context, i *issuer, decide func(*issuer) (order, error)) (*signed, error) {
+	if err := i.usable(s.Now()); err != nil {
+		return nil, err
+	}
+	o, err := decide(i)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.sign(ctx, i, o)
+	if err != nil {
+		return nil, err
+	}
+	refused, err := s.commits.Do(ctx, done.item)
+	if err == nil {
+		err = refused
+	}
+	return done, err
+}
+
+var errStale = fault.New(fault.Conflict, "the certification authority was changed while this certificate was being issued").Do("Repeat the request.")
+
+func serialText(serial []byte) string {
+	return hex.EncodeToString(serial)
+}

@@ -1,0 +1,72 @@
+// Package enrollment is the one door to a signature: every certificate, whoever asks and by whatever protocol, passes
+// through Service.enroll. Order of events: profile rules, to-be-signed bytes, signature, then one transaction that
+// records the certificate, its audit event and the counters; only then does the caller hear of it. A process that dies
+// before the commit takes the signature with it: nobody has seen it.
+package enrollment
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Quota counts certificates against the purchased number, in the transaction that records them.
+type Quota interface {
+	TakeCertificates(ctx context.Context, partitionID string, n int64) error
+}
+
+// Limiter refuses what exceeds the partition's rate.
+type Limiter interface {
+	AllowCertificate(ctx context.Context, partitionID string) error
+}
+
+// Publisher makes the CRL of a CA.
+type Publisher interface {
+	Publish(ctx context.Context, caID string) error
+}
+
+// Service issues certificates.
+type Service struct {
+	Store       *store.Store
+	Guard       *rbac.Guard
+	Audit       *audit.Log
+	Jobs        *job.Queue
+	Keys        keystore.Store
+	CAs         *ca.Service
+	EndEntities *endentity.Service
+	Quota       Quota
+	Limits      Limiter
+	CRLs        Publisher
+	Now         func() time.Time
+	ClockSkew   time.Duration // notBefore lies this much in the past
+
+	issuers issuers
+	commits store.Batch[*item, error]
+}
+
+// Init completes a Service whose fields are filled.
+func (s *Service) Init() *Service {
+	s.commits.Run = s.commit
+	return s
+}
+
+// Jobs of this package.
+const SignerJob = "ocsp-signer.renew" // key: CA id
+
+// item is a signed certificate on its way into the database.
+type item struct {
+	certificate *certificate.Certificate
+	endEntity   string
+	actor       *rbac.Actor
+	event       audit.Event
+	// The CA rows that the signature relied on, as they were then.
+	versions map[string]int64
+}

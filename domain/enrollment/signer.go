@@ -1,0 +1,97 @@
+package enrollment
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/name"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// renewBefore is how long before its expiry an OCSP signer is replaced.
+const renewBefore = 10 * 24 * time.Hour
+
+// issueSigner makes the CA's delegated OCSP signer: a new key and a short-lived certificate that says so.
+func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority) error {
+	i, err := s.loadIssuer(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	if status := i.ca.StatusAt(now); status != ca.Active && status != ca.Creating {
+		return fault.New(fault.Conflict, "%s is %s", i.ca.Identifier, text.Lower(status))
+	}
+	if err := i.ancestorsUsable(now); err != nil {
+		return err
+	}
+	a, err := c.Algorithm()
+	if err != nil {
+		return err
+	}
+	key, err := s.Keys.Generate(ctx, a.OCSPSignerAlgorithm())
+	if err != nil {
+		return keyUnavailable(err)
+	}
+	request, err := keyRequest(key)
+	if err != nil {
+		return err
+	}
+	request.Subject, err = name.Parse("CN=" + c.PartitionID + "_" + c.Identifier + ",OU=Validation Authorities,O=" + c.PartitionID)
+	if err != nil {
+		return err
+	}
+	p, err := authorityProfile(SignerProfile)
+	if err != nil {
+		return err
+	}
+	done, err := s.sign(ctx, i, order{kind: certificate.OCSPSigner, profile: p, request: request})
+	if err != nil {
+		return err
+	}
+	made := done.item.certificate
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.recordFor(ctx, done, c.ID, func(c *ca.CertificationAuthority) {
+			c.OCSPKeyID, c.OCSPCertificate, c.OCSPNotAfter = key.ID(), made.DER, &made.NotAfter
+			c.StatusVersion++ // answers signed by the old signer are not served any more
+		}); err != nil {
+			return err
+		}
+		return s.Jobs.Enqueue(ctx, SignerJob, c.ID, renewAt(made), nil)
+	})
+}
+
+func renewAt(signer *certificate.Certificate) time.Time {
+	if lead := signer.NotAfter.Sub(signer.CreatedAt) / 3; lead < renewBefore {
+		return signer.NotAfter.Add(-lead)
+	}
+	return signer.NotAfter.Add(-renewBefore)
+}
+
+// RenewSigner is the job that replaces an OCSP signer before it expires.
+func (s *Service) RenewSigner(ctx context.Context, claim *job.Claim) error {
+	c := &ca.CertificationAuthority{}
+	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
+		return err
+	}
+	now := s.Now()
+	if status := c.StatusAt(now); status != ca.Active || !c.OCSPEnabled {
+		if c.PurgedAt == nil && status != ca.Expired && status != ca.Failed {
+			claim.Again(now.Add(time.Hour)) // a restored CA takes up again
+		}
+		return nil
+	}
+	if c.OCSPNotAfter != nil && now.Before(c.OCSPNotAfter.Add(-renewBefore)) {
+		claim.Again(c.OCSPNotAfter.Add(-renewBefore))
+		return nil
+	}
+	if err := s.issueSigner(ctx, c); err != nil {
+		return err
+	}
+	// issueSigner has asked for the next renewal, which Done keeps.
+	return nil
+}

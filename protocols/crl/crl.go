@@ -1,0 +1,84 @@
+// Package crl serves certificate revocation lists and the certificates of the CAs over plain HTTP (RFC 5280 4.2.1.13,
+// 4.2.2.1).
+package crl
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/status"
+	"github.com/pkiaas/pkiaas/protocols"
+)
+
+// Lists finds what is served.
+type Lists interface {
+	CRL(ctx context.Context, partitionID, identifier string) (*status.CRL, error)
+}
+
+// Authorities finds the certificates.
+type Authorities interface {
+	Lookup(ctx context.Context, partitionID, identifier string) (*ca.CertificationAuthority, error)
+}
+
+// Limiter refuses what exceeds the partition's rate.
+type Limiter interface {
+	AllowCRL(ctx context.Context, partitionID string) error
+}
+
+// Protocol is the CRL distribution point.
+type Protocol struct {
+	Lists       Lists
+	Authorities Authorities
+	Limits      Limiter
+	Now         func() time.Time
+}
+
+func (Protocol) Name() string { return "crl" }
+
+func (p Protocol) Endpoints() []protocols.Endpoint {
+	return []protocols.Endpoint{
+		{Listener: protocols.Public, Pattern: "GET /crl/{partition}/{ca}/crl.crl", Handler: http.HandlerFunc(p.list)},
+		{Listener: protocols.Public, Pattern: "GET /ca/{partition}/{ca}/ca.cer", Handler: http.HandlerFunc(p.certificate)},
+	}
+}
+
+func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
+	list, err := p.Lists.CRL(r.Context(), r.PathValue("partition"), r.PathValue("ca"))
+	if err == nil {
+		err = p.Limits.AllowCRL(r.Context(), r.PathValue("partition"))
+	}
+	if err != nil {
+		protocols.PlainError(w, err)
+		return
+	}
+	// Caches ask again after a few minutes, and get 304 unless there is a newer list.
+	age := min(5*time.Minute, max(0, list.NextUpdate.Sub(p.Now())))
+	h := w.Header()
+	h.Set("Content-Type", "application/pkix-crl")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(age.Seconds())))
+	h.Set("ETag", fmt.Sprintf(`"%s-%d"`, list.CAID, list.Number))
+	http.ServeContent(w, r, "", list.ThisUpdate, bytes.NewReader(list.DER))
+}
+
+func (p Protocol) certificate(w http.ResponseWriter, r *http.Request) {
+	c, err := p.Authorities.Lookup(r.Context(), r.PathValue("partition"), r.PathValue("ca"))
+	if err == nil {
+		err = p.Limits.AllowCRL(r.Context(), r.PathValue("partition"))
+	}
+	if err == nil && c.Certificate == nil {
+		err = fault.New(fault.NotFound, "the certification authority has no certificate yet")
+	}
+	if err != nil {
+		protocols.PlainError(w, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/pkix-cert")
+	h.Set("Cache-Control", "public, max-age=3600")
+	http.ServeContent(w, r, "", *c.NotBefore, bytes.NewReader(c.Certificate))
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is every setting of the server: a flag, an environment variable PKIAAS_<FLAG>, a key of the configuration
+// file. docs/configuration.md is printed from it.
+type Config struct {
+	Data         string        `default:"./data" help:"Data directory: database, keys and certificates of the embedded defaults."`
+	Listen       string        `default:"127.0.0.1:8443" help:"HTTPS: console, GraphQL and enrollment protocols. Never asks for a client certificate. Port 0 takes a free one."`
+	ListenPublic string        `default:"127.0.0.1:8080" help:"Plain HTTP: CRL, OCSP and CA certificates."`
+	ListenMTLS   string        `name:"listen-mtls" default:"127.0.0.1:9443" help:"HTTPS with a client certificate: CA Gateway API."`
+	ListenAdmin  string        `default:"127.0.0.1:9090" help:"Plain HTTP for operators: /healthz, /readyz, /metrics. Keep it private. Empty turns it off."`
+	Database     string        `help:"sqlite:FILE or postgres://… Default: sqlite:DATA/pkiaas.db."`
+	Keystore     string        `help:"file:DIR. Default: file:DATA/keys."`
+	KEKFile      string        `name:"kek-file" help:"File with the key-encryption key of the key store and of secrets in the database; made when missing. Default: DATA/kek. Back it up apart from the database."`
+	Manifest     string        `help:"Where a manifest of addresses is written once everything is ready. Demo default: DATA/manifest.json."`
+	BaseURL      string        `help:"URL by which people and devices reach the HTTPS listener; needed behind a proxy. Default: from the listener."`
+	PublicURL    string        `help:"URL of the plain HTTP listener as it is written into certificates. Default: from the listener."`
+	MTLSURL      string        `name:"mtls-url" help:"URL of the client-certificate listener. Default: from the listener."`
+	TLSCert      string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
+	TLSKey       string        `name:"tls-key" help:"PEM file of its key."`
+	TLSNames     []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
+	Regions      []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
+	SMTPURL      string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
+	MailFrom     string        `default:"pkiaas@localhost" help:"Sender of mail."`
+	CRLInterval  time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
+	ClockSkew    time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
+	LogLevel     string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat    string        `default:"json" enum:"json,text" help:"json or text."`
+
+	// Demo is set by the command, not by a setting.
+	Demo bool `kong:"-"`
+}
+
+// Validate fills what has a computed default and refuses what cannot work, before anything is opened.
+func (c *Config) Validate() error {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return fmt.Errorf("--data: %w", err)
+	}
+	c.Data = data
+	fill(&c.Database, "sqlite:"+filepath.Join(data, "pkiaas.db"))
+	fill(&c.Keystore, "file:"+filepath.Join(data, "keys"))
+	fill(&c.KEKFile, filepath.Join(data, "kek"))
+	if c.Demo {
+		fill(&c.Manifest, filepath.Join(data, "manifest.json"))
+	}
+	for flag, address := range map[string]string{"--listen": c.Listen, "--listen-public": c.ListenPublic, "--listen-mtls": c.ListenMTLS, "--listen-admin": c.ListenAdmin} {
+		if address == "" && flag == "--listen-admin" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return fmt.Errorf("%s: %q is not HOST:PORT", flag, address)
+		}
+	}
+	for flag, u := range map[string]*string{"--base-url": &c.BaseURL, "--public-url": &c.PublicURL, "--mtls-url": &c.MTLSURL} {
+		if *u == "" {
+			continue
+		}
+		parsed, err := url.Parse(*u)
+		if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
+			return fmt.Errorf("%s: %q is not an http or https URL", flag, *u)
+		}
+		*u = strings.TrimRight(*u, "/")
+	}
+	if strings.HasPrefix(c.PublicURL, "https:") {
+		return fmt.Errorf("--public-url: CRL and OCSP are served over plain HTTP: a client that checks a certificate cannot be asked to check another one first")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if c.CRLInterval < time.Second || c.CRLInterval > 72*time.Hour {
+		return fmt.Errorf("--crl-interval: between 1s and 72h")
+	}
+	if c.ClockSkew < 0 || c.ClockSkew > time.Hour {
+		return fmt.Errorf("--clock-skew: between 0s and 1h")
+	}
+	if len(c.Regions) == 0 {
+		return fmt.Errorf("--regions: at least one")
+	}
+	for _, r := range c.Regions {
+		if !slices.Contains([]string{"US", "EU", "PQLAB"}, r) {
+			return fmt.Errorf("--regions: %q is not US, EU or PQLAB", r)
+		}
+	}
+	return nil
+}
+
+func fill(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}

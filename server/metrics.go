@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/pkiaas/pkiaas/protocols"
+)
+
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(a *App) *metrics {
+	m := &metrics{registry: prometheus.NewRegistry(), requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "pkiaas_http_request_seconds", Help: "Time to answer HTTP requests by listener, method and status code.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
+	}, []string{"listener", "method", "status"})}
+	m.registry.MustRegister(m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewDBStatsCollector(a.store.Pool(), "pkiaas"),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_jobs_due", Help: "Jobs that are due and not done."}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			n, err := a.jobs.Due(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(n)
+		}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used."}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			if a.keys.Check(ctx) != nil {
+				return 0
+			}
+			return 1
+		}),
+	)
+	return m
+}
+
+func (m *metrics) observe(door protocols.Listener, method string, status int, took time.Duration) {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodHead:
+	default:
+		method = "other" // the caller chooses it: it must not choose our label values
+	}
+	m.requests.WithLabelValues(string(door), method, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// admin is the operators' listener.
+func (a *App) admin() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	a.health(mux)
+	return mux
+}
+
+// health answers whether the process lives (/healthz) and whether it can do its work (/readyz).
+func (a *App) health(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		defer cancel()
+		for part, check := range map[string]func(context.Context) error{"database": a.store.Ping, "key store": a.keys.Check} {
+			if err := check(ctx); err != nil {
+				a.log.Error("not ready", "part", part, "error", err)
+				http.Error(w, part+" is not available", http.StatusServiceUnavailable)
+				return
+			}
+		}
+		_, _ = w.Write([]byte("ready\n"))
+	})
+}

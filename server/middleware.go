@@ -1,0 +1,195 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/graph"
+	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// contentSecurityPolicy lets the console load nothing but itself. Its component library writes style attributes.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; " +
+	"connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+type requestKey struct{}
+
+// requestInfo is what the log line of a request says.
+type requestInfo struct {
+	id    string
+	ip    string
+	actor *rbac.Actor
+}
+
+func infoFrom(ctx context.Context) *requestInfo {
+	i, _ := ctx.Value(requestKey{}).(*requestInfo)
+	return i
+}
+
+// observe gives each request an id, bounds it, logs and counts it, and turns a panic into a 500 that tells nothing.
+func (a *App) observe(door protocols.Listener, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		ip, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil {
+			ip = r.RemoteAddr
+		}
+		info := &requestInfo{id: strings.ToLower(rand.Text()[:16]), ip: ip}
+		w.Header().Set("X-Request-Id", info.id)
+		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if p := recover(); p != nil {
+				if errors.Is(asError(p), http.ErrAbortHandler) {
+					panic(p)
+				}
+				a.log.Error("panic", "request", info.id, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				if !sw.written {
+					http.Error(sw, "an internal error occurred; request id "+info.id, http.StatusInternalServerError)
+				}
+			}
+			a.metrics.observe(door, r.Method, sw.status, time.Since(start))
+			level := slog.LevelDebug
+			if sw.status >= 500 {
+				level = slog.LevelError
+			}
+			attributes := []any{"door", string(door), "method", r.Method, "path", r.URL.Path, "status", sw.status, "ms", time.Since(start).Milliseconds(), "ip", ip, "request", info.id}
+			if info.actor != nil {
+				attributes = append(attributes, "actor", info.actor.Name)
+			}
+			a.log.Log(r.Context(), level, "request", attributes...)
+		}()
+		next.ServeHTTP(sw, r.WithContext(context.WithValue(r.Context(), requestKey{}, info)))
+	})
+}
+
+func asError(p any) error {
+	err, _ := p.(error)
+	return err
+}
+
+// statusWriter remembers the status code. It stays out of the way of hijacking and flushing.
+type statusWriter struct {
+	http.ResponseWriter
+	status  int
+	written bool
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if !w.written {
+		w.status, w.written = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	w.written = true
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// secure sets the headers of everything on the HTTPS listener.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)")
+		next.ServeHTTP(w, r)
+	})
+}
+
+const sessionCookie = "__Host-pkiaas"
+
+// authenticate establishes who is asking, from the session cookie or an API token. With a cookie, a request must show
+// that it was made by our own page; the cookie alone proves nothing of the sort (CSRF).
+func (a *App) authenticate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info := infoFrom(r.Context())
+		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, IPAddress: info.ip, UserAgent: r.UserAgent(), Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
+		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+			actor, err := a.identity.AuthenticateToken(ctx, bearer)
+			if err != nil {
+				a.refuse(w, info, err)
+				return
+			}
+			actor.IPAddress, actor.RequestID = info.ip, info.id
+			info.actor = actor
+			next.ServeHTTP(w, r.WithContext(rbac.WithActor(ctx, actor)))
+			return
+		}
+		if cookie, err := r.Cookie(sessionCookie); err == nil {
+			if !a.sameOrigin(r) {
+				a.refuse(w, info, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token."))
+				return
+			}
+			actor, session, err := a.identity.AuthenticateSession(ctx, cookie.Value)
+			if err != nil && !fault.Is(err, fault.Unauthenticated) {
+				a.refuse(w, info, err)
+				return
+			}
+			ctx = identity.WithSession(ctx, session)
+			if actor != nil {
+				actor.IPAddress, actor.RequestID = info.ip, info.id
+				info.actor = actor
+				ctx = rbac.WithActor(ctx, actor)
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// sameOrigin accepts what a foreign page cannot send: our Origin, and for POST a header that needs a preflight.
+func (a *App) sameOrigin(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" {
+		u, err := url.Parse(origin)
+		if err != nil || u.Host != r.Host && origin != a.cfg.BaseURL {
+			return false
+		}
+	}
+	websocket := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
+	if websocket {
+		return r.Header.Get("Origin") != ""
+	}
+	return r.Header.Get("X-Requested-With") != ""
+}
+
+func (a *App) refuse(w http.ResponseWriter, info *requestInfo, err error) {
+	f := fault.Of(err)
+	protocols.SetRetryAfter(w.Header(), f)
+	graph.WriteError(w, protocols.HTTPStatus(f.Kind), info.id, err, a.log)
+}
+
+type cookies struct{ w http.ResponseWriter }
+
+func (c *cookies) SetSession(token string, expires time.Time) {
+	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+func (c *cookies) ClearSession() {
+	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Path: "/", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+// responseStatus lets GraphQL answer 429, which clients and proxies understand, with the error in the body.
+type responseStatus struct{ w http.ResponseWriter }
+
+func (s *responseStatus) TooManyRequests(f *fault.Error) {
+	protocols.SetRetryAfter(s.w.Header(), f)
+	s.w.WriteHeader(http.StatusTooManyRequests)
+}
