@@ -26,7 +26,7 @@ func keyName(key algorithm.PublicKeyInfo) string {
 }
 
 // decideKeyUsage takes away what the key cannot do and what its standard forbids: RSA agrees on no keys (RFC 3279
-// 2.3.1), EC keys encipher nothing (RFC 8813 3), signature-only algorithms sign (RFC 8410 5, RFC 9881 5, RFC 9909 6).
+// 2.3.1), EC keys encipher nothing (RFC 8813 3), signature-only algorithms sign (RFC 8410, RFC 9881, RFC 9909).
 func (a *application) decideKeyUsage() error {
 	var forbidden uint16
 	var standard string
