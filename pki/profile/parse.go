@@ -101,9 +101,9 @@ func uniqueMembers(text []byte) error {
 	}
 }
 
-// path keeps a member's name printable and short enough for a field.
+// path is the field of a member: its name, if that is short and printable.
 func path(member string) string {
-	if len(member) > 64 || name.UnsafeText(member) != "" {
+	if member == "" || len(member) > 64 || name.UnsafeText(member) != "" {
 		return "json"
 	}
 	return member
