@@ -95,7 +95,11 @@ func parse(text []byte, strict bool) (*Request, error) {
 		return nil, wrap("its key", err)
 	}
 	if err := algorithm.VerifySignature(rawAlgorithm, rawKey, rawInfo, signature[1:]); err != nil {
-		return nil, refuse("the signature of the request does not fit its key, so it proves no possession: the request was changed or made with another key (%s)", cause(err))
+		var refusal *invalid.Error
+		if errors.As(err, &refusal) {
+			return nil, wrap("its signature", err)
+		}
+		return nil, refuse("the signature of the request does not fit its key, so it proves no possession: the request was changed or made with another key")
 	}
 	if r.Subject, err = name.FromDER(rawName); err != nil && strict {
 		return nil, wrap("its subject", err)

@@ -1,6 +1,7 @@
 package csr
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -211,6 +212,12 @@ func TestWeakAndUnknownKeys(t *testing.T) {
 	refusal(t, "RSA 1024", request(t, weak, usual), "1024")
 	p224, _ := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
 	refusal(t, "P-224", request(t, p224, usual), "P-256")
+}
+
+func TestUnsupportedSignatureIsNamed(t *testing.T) {
+	der := request(t, ecKey(t), usual)
+	sha256, sha1 := []byte{0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}, []byte{0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 1}
+	refusal(t, "unknown signature algorithm", bytes.Replace(der, sha256, sha1, 1), "its signature", "not supported")
 }
 
 // signed builds a request with chosen attributes and a true signature.
