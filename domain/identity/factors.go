@@ -1,0 +1,233 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/totp"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+const (
+	totpPurpose   = "totp"
+	totpPeriod    = 30
+	recoveryCodes = 10
+)
+
+type recoveryCode struct {
+	UserID string `gorm:"primaryKey"`
+	Hash   []byte `gorm:"primaryKey"`
+}
+
+func (recoveryCode) TableName() string { return "recovery_codes" }
+
+// enrolling is the person who may set up factors: signed in, or about to enrol the first one.
+func (s *Service) enrolling(ctx context.Context) (*User, error) {
+	if rbac.ActorFrom(ctx) != nil {
+		return s.self(ctx)
+	}
+	u, _, err := s.halfway(ctx, EnrolmentRequired)
+	return u, err
+}
+
+// Enrolment is what an authenticator app needs; shown once.
+type Enrolment struct{ Secret, URI string }
+
+// BeginTOTP starts the enrolment of an authenticator app. One already confirmed stays in force until the new one is.
+func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
+	u, err := s.enrolling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u.TOTPConfirmedAt != nil {
+		return nil, fault.New(fault.Conflict, "an authenticator app is already enrolled").Do("Use it, or a recovery code; an Owner can invite you anew if both are lost.")
+	}
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: "pkiaas", AccountName: u.Email, Period: totpPeriod, SecretSize: 20})
+	if err != nil {
+		return nil, err
+	}
+	return &Enrolment{key.Secret(), key.URL()}, s.Store.Tx(ctx, func(ctx context.Context) error {
+		s.record(ctx, u, "user.begin-totp", u.Email+" started to enrol an authenticator app", nil)
+		return s.Store.DB(ctx).Model(u).Select("totp_secret", "totp_last_step").
+			Updates(&User{TOTPSecret: s.Sealer.Seal(totpPurpose, []byte(key.Secret()), []byte(u.ID))}).Error
+	})
+}
+
+// Enrolled is what confirming a factor leads to.
+type Enrolled struct {
+	RecoveryCodes []string  // shown once; empty when there are some already
+	SignedIn      *SignedIn // when this finished the sign-in
+}
+
+// ConfirmTOTP ends the enrolment with a first code. The first factor finishes the sign-in.
+func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, error) {
+	u, err := s.enrolling(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u.TOTPConfirmedAt != nil || u.TOTPSecret == nil {
+		return nil, fault.New(fault.Conflict, "no enrolment of an authenticator app is under way").Do("Begin one.")
+	}
+	if err := s.accountAllowed(u); err != nil {
+		return nil, err
+	}
+	result := &Enrolled{}
+	right := false
+	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
+		if u, err = s.locked(ctx, u.ID); err != nil {
+			return err
+		}
+		if right, err = s.spendTOTP(ctx, u, code); err != nil || !right {
+			return err
+		}
+		now := s.Now()
+		if err := s.Store.DB(ctx).Model(u).Update("totp_confirmed_at", now).Error; err != nil {
+			return err
+		}
+		s.record(ctx, u, "user.enrol-totp", u.Email+" enrolled an authenticator app", nil)
+		return s.enrolled(ctx, u, result)
+	})
+	if err == nil && !right {
+		err = s.failed(ctx, u, "totp", fault.New(fault.Invalid, "the code is wrong").At("totp").Do("Check the clock of your device and enter the present code."))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// enrolled gives recovery codes with the first factor and finishes a sign-in that waited for it.
+func (s *Service) enrolled(ctx context.Context, u *User, result *Enrolled) (err error) {
+	var left int64
+	if err := s.Store.DB(ctx).Model(&recoveryCode{}).Where("user_id = ?", u.ID).Count(&left).Error; err != nil {
+		return err
+	}
+	if left == 0 {
+		if result.RecoveryCodes, err = s.newRecoveryCodes(ctx, u); err != nil {
+			return err
+		}
+	}
+	if session := SessionFrom(ctx); rbac.ActorFrom(ctx) == nil && session != nil {
+		result.SignedIn, err = s.signedIn(ctx, u, "enrolment")
+	}
+	return err
+}
+
+// spendTOTP checks a code, one step of clock error either way; a code is good once.
+func (s *Service) spendTOTP(ctx context.Context, u *User, code string) (bool, error) {
+	if u.TOTPSecret == nil {
+		return false, nil
+	}
+	secret, err := s.Sealer.Unseal(totpPurpose, u.TOTPSecret, []byte(u.ID))
+	if err != nil {
+		return false, err
+	}
+	now := s.Now()
+	for _, step := range []int64{0, -1, 1} {
+		at := now.Add(time.Duration(step) * totpPeriod * time.Second)
+		number := at.Unix() / totpPeriod
+		if number <= u.TOTPLastStep {
+			continue
+		}
+		right, err := totp.ValidateCustom(strings.TrimSpace(code), string(secret), at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		if err != nil {
+			return false, nil //nolint:nilerr // not six digits
+		}
+		if right {
+			u.TOTPLastStep = number
+			return true, s.Store.DB(ctx).Model(u).Update("totp_last_step", number).Error
+		}
+	}
+	return false, nil
+}
+
+func normalCode(code string) string {
+	return strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(code))
+}
+
+func (s *Service) spendRecoveryCode(ctx context.Context, u *User, code string) (bool, error) {
+	r := s.Store.DB(ctx).Delete(&recoveryCode{}, "user_id = ? AND hash = ?", u.ID, hashSecret(u.ID+normalCode(code)))
+	return r.RowsAffected == 1, r.Error
+}
+
+func (s *Service) newRecoveryCodes(ctx context.Context, u *User) ([]string, error) {
+	if err := s.Store.DB(ctx).Delete(&recoveryCode{}, "user_id = ?", u.ID).Error; err != nil {
+		return nil, err
+	}
+	var codes []string
+	for range recoveryCodes {
+		text := rand.Text()[:16] // 80 bits
+		if err := s.Store.DB(ctx).Create(&recoveryCode{u.ID, hashSecret(u.ID + text)}).Error; err != nil {
+			return nil, err
+		}
+		codes = append(codes, text[:4]+"-"+text[4:8]+"-"+text[8:12]+"-"+text[12:])
+	}
+	return codes, nil
+}
+
+// RegenerateRecoveryCodes makes new ones; the old ones are void.
+func (s *Service) RegenerateRecoveryCodes(ctx context.Context) (codes []string, err error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		s.record(ctx, u, "user.recovery-codes", u.Email+" made new recovery codes", nil)
+		codes, err = s.newRecoveryCodes(ctx, u)
+		return err
+	})
+	return codes, err
+}
+
+// RecoveryCodesLeft counts the caller's.
+func (s *Service) RecoveryCodesLeft(ctx context.Context) (int, error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	err = s.Store.DB(ctx).Model(&recoveryCode{}).Where("user_id = ?", u.ID).Count(&n).Error
+	return int(n), err
+}
+
+// ChangePassword sets a new one and ends every other session.
+func (s *Service) ChangePassword(ctx context.Context, current, next string) (ended int, err error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.accountAllowed(u); err != nil {
+		return 0, err
+	}
+	right, err := s.matches(ctx, current, u.PasswordHash)
+	if err != nil {
+		return 0, err
+	}
+	if !right {
+		return 0, s.failed(ctx, u, "password", fault.New(fault.Invalid, "this is not your present password").At("currentPassword"))
+	}
+	if err := checkPassword(next, u); err != nil {
+		fault.Of(err).Field = "newPassword"
+		return 0, err
+	}
+	hash, err := s.hashPassword(ctx, next)
+	if err != nil {
+		return 0, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {
+			return err
+		}
+		others := s.Store.DB(ctx).Delete(&Session{}, "user_id = ? AND id <> ?", u.ID, rbac.ActorFrom(ctx).SessionID)
+		ended = int(others.RowsAffected)
+		s.record(ctx, u, "user.change-password", u.Email+" changed the password", audit.Details{"sessionsEnded": ended})
+		return others.Error
+	})
+	return ended, err
+}

@@ -1,0 +1,87 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// PasswordMinLength in characters.
+const PasswordMinLength = 12
+
+// argon2id of RFC 9106 4, second recommendation: 64 MiB, 3 passes, 4 lanes.
+const (
+	argonTime    = 3
+	argonMemory  = 64 << 10
+	argonThreads = 4
+	argonKey     = 32
+)
+
+// common passwords of at least PasswordMinLength characters, one a line.
+//
+//go:embed common-passwords.txt
+var common string
+
+func checkPassword(password string, u *User) error {
+	n := utf8.RuneCountInString(password)
+	lower := strings.ToLower(password)
+	local, _, _ := strings.Cut(u.Email, "@")
+	switch {
+	case n < PasswordMinLength || n > 256 || !utf8.ValidString(password):
+		return fault.New(fault.Invalid, "a password has %d to 256 characters", PasswordMinLength).At("password").Do("Several words in a row are easy to remember and hard to guess.")
+	case lower == u.Email || len(local) >= 4 && strings.Contains(lower, local):
+		return fault.New(fault.Invalid, "the password must not hold your e-mail address").At("password")
+	case strings.Contains(common, "\n"+lower+"\n") || strings.Count(lower, lower[:1]) == len(lower):
+		return fault.New(fault.Invalid, "this password is among those that are tried first").At("password").Do("Choose another one.")
+	}
+	return nil
+}
+
+// hashPassword makes a PHC string; at most two at a time, for each takes 64 MiB.
+func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails (crypto/rand)
+	key, err := s.argon2(ctx, password, salt)
+	if err != nil {
+		return "", err
+	}
+	b64 := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(key)), nil
+}
+
+func (s *Service) argon2(ctx context.Context, password string, salt []byte) ([]byte, error) {
+	select {
+	case s.hashes <- struct{}{}:
+		defer func() { <-s.hashes }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey), nil
+}
+
+// matches compares a password with its hash. Without a hash it takes the same time and fails.
+func (s *Service) matches(ctx context.Context, password, hash string) (bool, error) {
+	salt, want := make([]byte, 16), make([]byte, argonKey)
+	parts := strings.Split(hash, "$")
+	known := len(parts) == 6
+	if known {
+		var err error
+		if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
+			return false, err
+		}
+		if want, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil {
+			return false, err
+		}
+	}
+	key, err := s.argon2(ctx, password, salt)
+	return known && subtle.ConstantTimeCompare(key, want) == 1, err
+}

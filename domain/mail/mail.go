@@ -1,0 +1,154 @@
+// Package mail sends what people must read, or keeps it in the outbox where no SMTP server is configured.
+package mail
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	gomail "github.com/wneessen/go-mail"
+
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// SendJob delivers a mail; key: its id.
+const SendJob = "mail.send"
+
+const purpose = "mail"
+
+// Mail is one message. Its body holds invitation links, so it is sealed in the database and erased once sent.
+type Mail struct {
+	ID          string `gorm:"primaryKey"`
+	PartitionID string // "": the platform's
+	Recipient   string
+	Subject     string
+	Sealed      []byte `gorm:"column:body"`
+	CreatedAt   time.Time
+	SentAt      *time.Time
+	Body        string `gorm:"-"`
+}
+
+func (Mail) TableName() string { return "mails" }
+
+// Sealer keeps the bodies unreadable in the database.
+type Sealer interface {
+	Seal(purpose string, plaintext, additional []byte) []byte
+	Unseal(purpose string, sealed, additional []byte) ([]byte, error)
+}
+
+// Service sends mail.
+type Service struct {
+	Store   *store.Store
+	Guard   *rbac.Guard
+	Jobs    *job.Queue
+	Sealer  Sealer
+	Now     func() time.Time
+	SMTPURL string // "": the outbox keeps it
+	From    string
+}
+
+// Send has a mail sent, in the transaction of ctx.
+func (s *Service) Send(ctx context.Context, partitionID, to, subject, body string) error {
+	m := &Mail{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Recipient: to, Subject: subject, CreatedAt: s.Now()}
+	m.Sealed = s.Sealer.Seal(purpose, []byte(body), []byte(m.ID))
+	if err := s.Store.DB(ctx).Create(m).Error; err != nil {
+		return err
+	}
+	if s.SMTPURL == "" {
+		return nil
+	}
+	return s.Jobs.Enqueue(ctx, SendJob, m.ID, s.Now(), nil)
+}
+
+// Outbox lists the newest 200 mails of a partition ("" = of the whole platform); empty where SMTP is configured, since
+// what goes to other people is then nobody else's to read.
+func (s *Service) Outbox(ctx context.Context, partitionID string) ([]*Mail, error) {
+	domain := partitionID
+	query := s.Store.DB(ctx)
+	if partitionID == "" {
+		domain = rbac.Platform
+	} else {
+		query = query.Where("partition_id = ?", partitionID)
+	}
+	if err := s.Guard.Require(ctx, rbac.OutboxBrowse, domain); err != nil {
+		return nil, err
+	}
+	if s.SMTPURL != "" {
+		return []*Mail{}, nil
+	}
+	var list []*Mail
+	if err := query.Order("created_at DESC").Limit(200).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	for _, m := range list {
+		body, err := s.Sealer.Unseal(purpose, m.Sealed, []byte(m.ID))
+		if err != nil {
+			return nil, err
+		}
+		m.Body = string(body)
+	}
+	return list, nil
+}
+
+// Deliver is the job that hands a mail to the SMTP server.
+func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
+	m := &Mail{}
+	if err := s.Store.DB(ctx).Take(m, "id = ?", claim.Key).Error; err != nil {
+		return err
+	}
+	if m.SentAt != nil || s.SMTPURL == "" {
+		return nil
+	}
+	body, err := s.Sealer.Unseal(purpose, m.Sealed, []byte(m.ID))
+	if err != nil {
+		return err
+	}
+	if err := s.deliver(ctx, m, string(body)); err != nil {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		now := s.Now()
+		if err := s.Store.DB(ctx).Model(m).Select("body", "sent_at").Updates(&Mail{SentAt: &now}).Error; err != nil {
+			return err
+		}
+		return claim.Done(ctx)
+	})
+}
+
+func (s *Service) deliver(ctx context.Context, m *Mail, body string) error {
+	u, err := url.Parse(s.SMTPURL)
+	if err != nil {
+		return fmt.Errorf("the SMTP URL is not one") // the error would hold the password
+	}
+	options := []gomail.Option{gomail.WithTLSPolicy(gomail.TLSOpportunistic), gomail.WithTimeout(15 * time.Second)}
+	if u.Scheme == "smtps" {
+		options = append(options, gomail.WithSSL())
+	}
+	if port, err := strconv.Atoi(u.Port()); err == nil {
+		options = append(options, gomail.WithPort(port))
+	}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		// A password goes only over TLS.
+		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
+	}
+	client, err := gomail.NewClient(u.Hostname(), options...)
+	if err != nil {
+		return err
+	}
+	message := gomail.NewMsg()
+	if err := message.From(s.From); err != nil {
+		return err
+	}
+	if err := message.To(m.Recipient); err != nil {
+		return err
+	}
+	message.Subject(m.Subject)
+	message.SetBodyString(gomail.TypeTextPlain, body)
+	return client.DialAndSendWithContext(ctx, message)
+}

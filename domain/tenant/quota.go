@@ -1,0 +1,170 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Quota counts against what was purchased. All its methods belong into the transaction that makes what they count:
+// the condition and the count are one UPDATE of the partition's row, so the number holds with any number of servers.
+type Quota struct{ Store *store.Store }
+
+// TakeCertificates counts n certificates, or refuses all of them.
+func (q Quota) TakeCertificates(ctx context.Context, partitionID string, n int64) error {
+	return q.take(ctx, partitionID, n, "active_certificates", "purchased_certificates", "certificates")
+}
+
+// ReleaseCertificates counts n certificates less.
+func (q Quota) ReleaseCertificates(ctx context.Context, partitionID string, n int64) error {
+	return q.release(ctx, partitionID, n, "active_certificates")
+}
+
+// TakeCA counts a certification authority, or refuses it.
+func (q Quota) TakeCA(ctx context.Context, partitionID string) error {
+	return q.take(ctx, partitionID, 1, "active_cas", "purchased_cas", "certification authorities")
+}
+
+// ReleaseCA counts one less.
+func (q Quota) ReleaseCA(ctx context.Context, partitionID string) error {
+	return q.release(ctx, partitionID, 1, "active_cas")
+}
+
+func (q Quota) take(ctx context.Context, partitionID string, n int64, active, purchased, what string) error {
+	r := q.Store.DB(ctx).Model(&Partition{}).
+		Where("id = ? AND "+active+" + ? <= (SELECT "+purchased+" FROM subscriptions WHERE subscriptions.id = partitions.subscription_id)", partitionID, n).
+		Update(active, gorm.Expr(active+" + ?", n))
+	if r.Error != nil {
+		return r.Error
+	}
+	if r.RowsAffected == 0 {
+		return fault.New(fault.QuotaExceeded, "the purchased number of %s is used up", what).Do("Revoke or delete what is no longer needed, or purchase more.")
+	}
+	return nil
+}
+
+func (q Quota) release(ctx context.Context, partitionID string, n int64, active string) error {
+	return q.Store.DB(ctx).Model(&Partition{}).Where("id = ?", partitionID).Update(active, gorm.Expr(active+" - ?", n)).Error
+}
+
+// Window is the length of a rate window.
+const Window = 10 * time.Second
+
+// limits is how many requests of each kind a tier may make in a window.
+var limits = map[Tier]int64{Standard: 100, Premium: 1000}
+
+// Limiter counts requests per partition, kind and window; the counts are shared by all servers.
+type Limiter struct {
+	Store *store.Store
+	Now   func() time.Time
+
+	tiers     sync.Map // partition → tierAt
+	exhausted sync.Map // windowKey → struct{}
+}
+
+type tierAt struct {
+	tier Tier
+	at   time.Time
+}
+
+type windowKey struct {
+	partition, kind string
+	start           int64
+}
+
+const tierTrusted = 2 * time.Second
+
+func (l *Limiter) AllowCertificate(ctx context.Context, partitionID string) error {
+	return l.allow(ctx, partitionID, "CERTIFICATE")
+}
+func (l *Limiter) AllowOCSP(ctx context.Context, partitionID string) error {
+	return l.allow(ctx, partitionID, "OCSP")
+}
+func (l *Limiter) AllowCRL(ctx context.Context, partitionID string) error {
+	return l.allow(ctx, partitionID, "CRL")
+}
+func (l *Limiter) AllowOther(ctx context.Context, partitionID string) error {
+	return l.allow(ctx, partitionID, "OTHER")
+}
+
+func (l *Limiter) allow(ctx context.Context, partitionID, kind string) error {
+	tier, err := l.tier(ctx, partitionID)
+	if err != nil {
+		return err
+	}
+	limit, limited := limits[tier]
+	if !limited {
+		return nil
+	}
+	now := l.Now()
+	key := windowKey{partitionID, kind, now.UnixNano() / int64(Window)}
+	end := time.Unix(0, (key.start+1)*int64(Window))
+	refusal := fault.New(fault.TooManyRequests, "more than %d requests in 10 seconds", limit).After(end.Sub(now)).
+		Do(fmt.Sprintf("Wait until %s, and send more slowly.", end.UTC().Format(time.RFC3339)))
+	// Once a window is full it stays full: refusing costs no query.
+	if _, full := l.exhausted.Load(key); full {
+		return refusal
+	}
+	var requests int64
+	err = l.Store.Tx(ctx, func(ctx context.Context) error {
+		return l.Store.DB(ctx).Raw(`INSERT INTO rate_windows (partition_id, kind, window_start, requests) VALUES (?, ?, ?, 1)
+			ON CONFLICT (partition_id, kind, window_start) DO UPDATE SET requests = rate_windows.requests + 1 RETURNING requests`,
+			partitionID, kind, key.start).Scan(&requests).Error
+	})
+	if err != nil {
+		return err
+	}
+	if requests > limit {
+		l.exhausted.Store(key, struct{}{})
+		return refusal
+	}
+	return nil
+}
+
+func (l *Limiter) tier(ctx context.Context, partitionID string) (Tier, error) {
+	now := l.Now()
+	if kept, ok := l.tiers.Load(partitionID); ok {
+		if t := kept.(tierAt); now.Sub(t.at) < tierTrusted {
+			return t.tier, nil
+		}
+	}
+	var found []Tier
+	err := l.Store.DB(ctx).Raw("SELECT s.tier FROM subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = ?", partitionID).Scan(&found).Error
+	if err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return Unlimited, nil // no such partition: what follows will say so, and nothing is counted for it
+	}
+	l.tiers.Store(partitionID, tierAt{found[0], now})
+	return found[0], nil
+}
+
+// CleanJob forgets the windows that are over.
+const CleanJob = "rate-windows.clean"
+
+// Clean is that job.
+func (l *Limiter) Clean(ctx context.Context, claim *job.Claim) error {
+	now := l.Now()
+	over := now.UnixNano()/int64(Window) - 6
+	l.exhausted.Range(func(key, _ any) bool {
+		if key.(windowKey).start < over {
+			l.exhausted.Delete(key)
+		}
+		return true
+	})
+	claim.Again(now.Add(10 * time.Minute))
+	return l.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := l.Store.DB(ctx).Exec("DELETE FROM rate_windows WHERE window_start < ?", over).Error; err != nil {
+			return err
+		}
+		return claim.Done(ctx)
+	})
+}

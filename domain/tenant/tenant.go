@@ -1,0 +1,362 @@
+// Package tenant is who may use how much: subscriptions with what they purchased, the partitions they are assigned to,
+// quotas and rates.
+package tenant
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Tier of the rate limits.
+type Tier string
+
+const (
+	Standard  Tier = "STANDARD"
+	Premium   Tier = "PREMIUM"
+	Unlimited Tier = "UNLIMITED"
+)
+
+// Region of a partition.
+type Region string
+
+// Subscription is a purchased right to certificates and CAs.
+type Subscription struct {
+	ID                    string `gorm:"primaryKey"` // 24 hexadecimal digits
+	Name                  string
+	Tier                  Tier
+	PurchasedCertificates int64
+	PurchasedCAs          int64 `gorm:"column:purchased_cas"`
+	CreatedAt             time.Time
+}
+
+func (Subscription) TableName() string { return "subscriptions" }
+
+// Partition is a tenant.
+type Partition struct {
+	ID                 string `gorm:"primaryKey"` // sub and 10 hexadecimal digits
+	SubscriptionID     string
+	Name               string
+	Region             Region
+	TermsAcceptedBy    string
+	ActiveCertificates int64
+	ActiveCAs          int64 `gorm:"column:active_cas"`
+	CreatedAt          time.Time
+}
+
+func (Partition) TableName() string { return "partitions" }
+
+// Owners invites the first owner of a subscription and hands owners over from it to its partition.
+type Owners interface {
+	InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error
+	CopyGrants(ctx context.Context, from, to string) error
+}
+
+// Service is what can be done with subscriptions and partitions.
+type Service struct {
+	Store   *store.Store
+	Guard   *rbac.Guard
+	Audit   *audit.Log
+	Owners  Owners
+	Now     func() time.Time
+	Regions []string // served here
+	BaseURL string
+}
+
+// NewSubscription is what an operator sells.
+type NewSubscription struct {
+	Name                  string
+	PurchasedCertificates int
+	PurchasedCAs          int
+	Tier                  Tier
+	OwnerEmail            string
+	OwnerFirstName        string
+	OwnerLastName         string
+}
+
+// Create makes a subscription and invites its first owner. Operators.
+func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription, error) {
+	if err := s.Guard.Require(ctx, rbac.SubscriptionCreate, rbac.Platform); err != nil {
+		return nil, err
+	}
+	if err := text.Label("name", n.Name, 2, 64); err != nil {
+		return nil, err
+	}
+	if err := checkPurchase(n.PurchasedCertificates, n.PurchasedCAs); err != nil {
+		return nil, err
+	}
+	sub := &Subscription{ID: randomHex(12), Name: n.Name, Tier: n.Tier, PurchasedCertificates: int64(n.PurchasedCertificates), PurchasedCAs: int64(n.PurchasedCAs), CreatedAt: s.Now()}
+	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Store.DB(ctx).Create(sub).Error; err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{Action: "subscription.create", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name,
+			Summary: "created subscription " + sub.Name, Details: audit.Details{"certificates": n.PurchasedCertificates, "cas": n.PurchasedCAs, "tier": n.Tier, "owner": n.OwnerEmail}})
+		return s.Owners.InviteOwner(ctx, sub.ID, n.OwnerEmail, n.OwnerFirstName, n.OwnerLastName)
+	})
+}
+
+func checkPurchase(certificates, cas int) error {
+	if certificates < 0 || certificates > 1_000_000_000 {
+		return fault.New(fault.Invalid, "the number of certificates is out of range").At("purchasedCertificates")
+	}
+	if cas < 0 || cas > 100_000 {
+		return fault.New(fault.Invalid, "the number of certification authorities is out of range").At("purchasedCas")
+	}
+	return nil
+}
+
+// Update changes what was purchased or the tier; nil leaves a value. Operators. Less than is in use is allowed: then
+// nothing more is issued until enough has ended.
+func (s *Service) Update(ctx context.Context, id string, certificates, cas *int, tier *Tier) (*Subscription, error) {
+	if err := s.Guard.Require(ctx, rbac.SubscriptionUpdate, rbac.Platform); err != nil {
+		return nil, err
+	}
+	sub := &Subscription{}
+	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
+		err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(sub, "id = ?", id).Error
+		if store.IsNotFound(err) {
+			return rbac.NotFound()
+		}
+		if err != nil {
+			return err
+		}
+		before := audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier}
+		if certificates != nil {
+			sub.PurchasedCertificates = int64(*certificates)
+		}
+		if cas != nil {
+			sub.PurchasedCAs = int64(*cas)
+		}
+		if tier != nil {
+			sub.Tier = *tier
+		}
+		if err := checkPurchase(int(sub.PurchasedCertificates), int(sub.PurchasedCAs)); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{Action: "subscription.update", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "changed subscription " + sub.Name,
+			Details: audit.Details{"before": before, "after": audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier}}})
+		return s.Store.DB(ctx).Select("*").Updates(sub).Error
+	})
+}
+
+// Assign gives a subscription a region and so a partition, whose owners are those of the subscription. For good.
+func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTerms bool) (*Subscription, *Partition, error) {
+	if err := s.Guard.Require(ctx, rbac.SubscriptionAssign, id); err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains(s.Regions, string(region)) {
+		return nil, nil, fault.New(fault.Invalid, "this deployment does not serve region %s", region).At("region")
+	}
+	if !acceptTerms {
+		return nil, nil, fault.New(fault.Invalid, "the terms must be accepted").At("acceptTerms")
+	}
+	sub, p := &Subscription{}, &Partition{}
+	err := s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(sub, "id = ?", id).Error; err != nil {
+			return err
+		}
+		p = &Partition{ID: "sub" + randomHex(5), SubscriptionID: id, Name: sub.Name, Region: region, TermsAcceptedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now()}
+		if err := s.Store.DB(ctx).Create(p).Error; err != nil {
+			if store.IsDuplicate(err) {
+				return fault.New(fault.Conflict, "subscription %s is already assigned", sub.Name).At("subscriptionId")
+			}
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: p.ID, Action: "subscription.assign", ObjectKind: "partition", ObjectID: p.ID, ObjectName: p.Name,
+			Summary: "assigned subscription " + sub.Name + " to region " + string(region) + " and accepted the terms", Details: audit.Details{"subscription": id, "region": region}})
+		return s.Owners.CopyGrants(ctx, id, p.ID)
+	})
+	return sub, p, err
+}
+
+// Subscriptions lists those the caller may see: an operator all, an owner its own.
+func (s *Service) Subscriptions(ctx context.Context, search string) ([]*Subscription, error) {
+	actor := rbac.ActorFrom(ctx)
+	if actor == nil {
+		return nil, s.Guard.Require(ctx, rbac.SubscriptionBrowse, "")
+	}
+	query := s.Store.DB(ctx).Order("created_at DESC, id")
+	if !s.Guard.Has(actor, rbac.SubscriptionBrowse, rbac.Platform) {
+		var domains []string
+		for domain := range actor.Grants {
+			if s.Guard.Has(actor, rbac.SubscriptionBrowse, domain) {
+				domains = append(domains, domain)
+			}
+		}
+		query = query.Where("id IN ? OR id IN (SELECT subscription_id FROM partitions WHERE id IN ?)", domains, domains)
+	}
+	if search != "" {
+		query = query.Where("lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\'", page.Contains(search), page.Contains(search))
+	}
+	var list []*Subscription
+	err := query.Find(&list).Error
+	return list, err
+}
+
+// Subscription returns one that the caller may see.
+func (s *Service) Subscription(ctx context.Context, id string) (*Subscription, error) {
+	list, err := s.Subscriptions(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	if i := slices.IndexFunc(list, func(x *Subscription) bool { return x.ID == id }); i >= 0 {
+		return list[i], nil
+	}
+	return nil, rbac.NotFound()
+}
+
+// ByIDs returns subscriptions of partitions that the caller is in, for loaders.
+func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]*Subscription, error) {
+	var list []*Subscription
+	err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&list).Error
+	byID := map[string]*Subscription{}
+	for _, x := range list {
+		byID[x.ID] = x
+	}
+	return byID, err
+}
+
+// PartitionsOf returns the partition of each of the given subscriptions.
+func (s *Service) PartitionsOf(ctx context.Context, subscriptionIDs []string) (map[string]*Partition, error) {
+	var list []*Partition
+	err := s.Store.DB(ctx).Where("subscription_id IN ?", subscriptionIDs).Find(&list).Error
+	bySubscription := map[string]*Partition{}
+	for _, p := range list {
+		bySubscription[p.SubscriptionID] = p
+	}
+	return bySubscription, err
+}
+
+// Partitions lists those in which the caller has a role.
+func (s *Service) Partitions(ctx context.Context, search string) ([]*Partition, error) {
+	actor := rbac.ActorFrom(ctx)
+	if actor == nil {
+		return nil, s.Guard.Require(ctx, rbac.PartitionBrowse, "")
+	}
+	var domains []string
+	for domain := range actor.Grants {
+		if s.Guard.Has(actor, rbac.PartitionBrowse, domain) {
+			domains = append(domains, domain)
+		}
+	}
+	query := s.Store.DB(ctx).Where("id IN ?", domains).Order("lower(name), id")
+	if search != "" {
+		query = query.Where("lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\'", page.Contains(search), page.Contains(search))
+	}
+	var list []*Partition
+	err := query.Find(&list).Error
+	return list, err
+}
+
+// Partition returns one in which the caller has a role.
+func (s *Service) Partition(ctx context.Context, id string) (*Partition, error) {
+	if err := s.Guard.Require(ctx, rbac.PartitionBrowse, id); err != nil {
+		return nil, err
+	}
+	var found []*Partition
+	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], nil
+}
+
+// LoadPartitions returns partitions by id for loaders; those the caller has no role in are left out.
+func (s *Service) LoadPartitions(ctx context.Context, ids []string) (map[string]*Partition, error) {
+	var list []*Partition
+	err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&list).Error
+	byID := map[string]*Partition{}
+	for _, p := range list {
+		if s.Guard.Require(ctx, rbac.PartitionBrowse, p.ID) == nil {
+			byID[p.ID] = p
+		}
+	}
+	return byID, err
+}
+
+// Counts are the numbers of the Home screen.
+type Counts struct {
+	PurchasedCas, ActiveCas, PurchasedCertificates, IssuedCertificates int
+	SuspendedCertificates, RevokedCertificates, ExpiringCertificates   int
+}
+
+// Counts of a partition.
+func (s *Service) Counts(ctx context.Context, p *Partition) (*Counts, error) {
+	if err := s.Guard.Require(ctx, rbac.PartitionBrowse, p.ID); err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	c := &Counts{}
+	err := s.Store.DB(ctx).Raw(`SELECT s.purchased_cas, p.active_cas, s.purchased_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after >= ?) AS issued_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND status = 'SUSPENDED' AND not_after >= ?) AS suspended_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status = 'REVOKED') AS revoked_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after >= ? AND not_after < ?) AS expiring_certificates
+		FROM partitions p JOIN subscriptions s ON s.id = p.subscription_id WHERE p.id = ?`,
+		now, now, now, now.AddDate(0, 0, 30), p.ID).Scan(c).Error
+	return c, err
+}
+
+// Day is what happened on one UTC day.
+type Day struct {
+	Day             string
+	Issued, Revoked int
+}
+
+// Activity counts issued and revoked certificates per day, oldest first.
+func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day, error) {
+	if err := s.Guard.Require(ctx, rbac.PartitionBrowse, p.ID); err != nil {
+		return nil, err
+	}
+	if days < 1 || days > 366 {
+		return nil, fault.New(fault.Invalid, "1 to 366 days").At("days")
+	}
+	now := s.Now()
+	first := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, 1-days)
+	list := make([]*Day, days)
+	index := map[string]*Day{}
+	for n := range list {
+		list[n] = &Day{Day: first.AddDate(0, 0, n).Format(time.DateOnly)}
+		index[list[n].Day] = list[n]
+	}
+	count := func(column string, add func(*Day, int)) error {
+		day := "substr(" + column + ", 1, 10)"
+		if s.Store.PostgreSQL() {
+			day = "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+		}
+		var rows []struct {
+			Day string
+			N   int
+		}
+		err := s.Store.DB(ctx).Table("certificates").Select(day+" AS day, count(*) AS n").
+			Where("partition_id = ? AND kind = 'SUBSCRIBER' AND "+column+" >= ?", p.ID, first).Group(day).Scan(&rows).Error
+		for _, r := range rows {
+			if d := index[r.Day]; d != nil {
+				add(d, r.N)
+			}
+		}
+		return err
+	}
+	if err := count("created_at", func(d *Day, n int) { d.Issued = n }); err != nil {
+		return nil, err
+	}
+	return list, count("revoked_at", func(d *Day, n int) { d.Revoked = n })
+}
+
+func randomHex(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
