@@ -294,3 +294,6 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 		return claim.Done(ctx)
 	})
 }
+
+// Self is the signed-in person that asks.
+func (s *Service) Self(ctx context.Context) (*User, error) { return s.self(ctx) }

@@ -1,0 +1,27 @@
+package graph
+
+import (
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/graph/generated"
+	"github.com/pkiaas/pkiaas/graph/model"
+)
+
+// complexities says what a field costs where it is not one plus what is below it: lists cost as many times as they
+// have items, and what recomputes a lot costs a lot.
+func complexities(c *generated.ComplexityRoot) {
+	const unbounded = 20 // items reckoned in a list without pages
+	c.Partition.Certificates = func(below, first int, _ *string, _ *model.CertificateFilter, _ certificate.Sort) int {
+		return pageCost(below, first)
+	}
+	c.CertificationAuthority.Certificates = c.Partition.Certificates
+	c.EndEntity.Certificates = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.Partition.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
+	c.Partition.AuditEvents = func(below, first int, _ *string, _ *model.AuditFilter) int { return pageCost(below, first) }
+	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
+	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
+	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
+	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
+}
+
+func pageCost(below, first int) int { return max(first, 1) * (below + 1) / 2 }

@@ -1,0 +1,350 @@
+package graph
+
+import (
+	"context"
+	"encoding/base64"
+	"strconv"
+	"strings"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/tenant"
+	"github.com/pkiaas/pkiaas/graph/model"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// value is what an optional argument holds, or the zero value.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// when returns v where the condition holds, and null otherwise.
+func when[T any](condition bool, v T) *T {
+	if condition {
+		return &v
+	}
+	return nil
+}
+
+func nonZero(n int64) *int64 { return when(n != 0, n) }
+
+// list is never null.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+func pointers[T any](l []T) []*T {
+	out := make([]*T, len(l))
+	for n := range l {
+		out[n] = &l[n]
+	}
+	return out
+}
+
+// missing turns NotFound into null: a lookup that finds nothing is not an error.
+func missing[T any](found *T, err error) (*T, error) {
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func pageInfo[T any](p *page.Page[T]) *model.PageInfo {
+	return &model.PageInfo{HasNextPage: p.HasNext, EndCursor: p.EndCursor()}
+}
+
+func auditFilter(f *model.AuditFilter) audit.Filter {
+	if f == nil {
+		return audit.Filter{}
+	}
+	return audit.Filter{Search: value(f.Search), Action: value(f.Action), Result: value(f.Result), ObjectID: value(f.ObjectID), From: value(f.From), To: value(f.To)}
+}
+
+func certificateFilter(f *model.CertificateFilter) certificate.Filter {
+	if f == nil {
+		return certificate.Filter{}
+	}
+	return certificate.Filter{Search: value(f.Search), Status: f.Status, CAID: value(f.CaID), ProfileID: value(f.ProfileID), ExpiresWithinDays: f.ExpiresWithinDays,
+		Expired: f.Expired, EndEntityID: value(f.EndEntityID), LeaveOutSigners: !f.IncludeOcspSigners}
+}
+
+func (r *Resolver) certificates(ctx context.Context, partitionID string, f certificate.Filter, sort certificate.Sort, first int, after *string) (*model.CertificateConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.Certificates.List(ctx, partitionID, f, sort, request)
+	if err != nil {
+		return nil, err
+	}
+	edges := make([]*model.CertificateEdge, len(p.Nodes))
+	for n, c := range p.Nodes {
+		edges[n] = &model.CertificateEdge{Cursor: p.Cursors[n], Node: c}
+	}
+	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+}
+
+func caPayload(c *ca.CertificationAuthority, err error) (*model.CertificationAuthorityPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificationAuthorityPayload{CertificationAuthority: c}, nil
+}
+
+func certificatePayload(c *certificate.Certificate, err error) (*model.CertificatePayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificatePayload{Certificate: c}, nil
+}
+
+func endEntityPayload(e *endentity.EndEntity, err error) (*model.EndEntityPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.EndEntityPayload{EndEntity: e}, nil
+}
+
+func memberPayload(m *identity.Member, err error) (*model.MemberPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.MemberPayload{Member: m}, nil
+}
+
+func subscriptionPayload(s *tenant.Subscription, err error) (*model.SubscriptionPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.SubscriptionPayload{Subscription: s}, nil
+}
+
+// details decodes a certificate for people.
+func details(der []byte) (*model.CertificateDetails, error) {
+	d, err := issuance.Inspect(der)
+	if err != nil {
+		return nil, err
+	}
+	out := &model.CertificateDetails{
+		SerialNumber: d.SerialNumber, Fingerprint: d.Fingerprint, Issuer: nameText(d.Issuer), Subject: nameText(d.Subject), NotBefore: d.NotBefore, NotAfter: d.NotAfter,
+		PublicKeyType: d.PublicKeyType, SignatureAlgorithm: d.SignatureAlgorithm, SubjectAlternativeNames: []*model.SubjectAlternativeName{}, IsCa: d.IsCA, PathLength: d.PathLength,
+		KeyUsages: list(d.KeyUsages), ExtendedKeyUsages: []*model.UsageName{}, AuthorityInfoAccessOcsp: list(d.OCSPURLs), AuthorityInfoAccessCaIssuers: list(d.CAIssuersURLs),
+		AuthorityKeyIdentifier: when(d.AuthorityKeyID != "", d.AuthorityKeyID), SubjectKeyIdentifier: when(d.SubjectKeyID != "", d.SubjectKeyID),
+		CrlDistributionPoints: list(d.CRLURLs), CertificatePolicies: list(d.Policies),
+	}
+	for _, oid := range d.ExtendedKeyUsages {
+		out.ExtendedKeyUsages = append(out.ExtendedKeyUsages, &model.UsageName{Oid: oid, Name: profile.UsageName(oid)})
+	}
+	if d.SANs != nil {
+		names, err := san.FromDER(d.SANs)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			out.SubjectAlternativeNames = append(out.SubjectAlternativeNames, &model.SubjectAlternativeName{Type: n.Type, Value: n.Value})
+		}
+	}
+	return out, nil
+}
+
+func nameText(der []byte) string {
+	n, err := name.FromDER(der)
+	if err != nil {
+		return "" // not one of ours: names we write, we can read
+	}
+	return n.String()
+}
+
+func (r *Resolver) chainPEM(ctx context.Context, c *certificate.Certificate) (string, error) {
+	issuer, err := r.CAs.Get(ctx, c.CAID)
+	if err != nil {
+		return "", err
+	}
+	chain, err := r.CAs.Chain(ctx, issuer)
+	if err != nil {
+		return "", err
+	}
+	if c.Kind == certificate.CA && len(chain) == 1 && c.SerialNumber == issuer.SerialNumber {
+		return ca.PEM(c.DER), nil // a root
+	}
+	return ca.PEM(append([][]byte{c.DER}, chain...)...), nil
+}
+
+// creation is the picture of a CA's creation, step by step.
+func creation(c *ca.CertificationAuthority) *model.CaCreation {
+	out := &model.CaCreation{Failure: when(c.CreationFailure != "", c.CreationFailure)}
+	reached := false
+	for _, step := range ca.Steps() {
+		s := &model.CaCreationStep{Step: step, State: model.StepStateDone}
+		skipped := step == ca.StepIssuingOCSPSigner && !c.OCSPEnabled || step == ca.StepPublishingCRL && !c.CRLEnabled
+		switch {
+		case step == c.CreationStep:
+			reached = true
+			switch {
+			case c.CreationFailure != "":
+				s.State = model.StepStateFailed
+			case step != ca.StepActive:
+				s.State = model.StepStateRunning
+			}
+		case skipped:
+			s.State = model.StepStateSkipped
+		case reached:
+			s.State = model.StepStateWaiting
+		}
+		if step == ca.StepQueued {
+			s.At = &c.CreatedAt
+		}
+		if step == ca.StepActive {
+			s.At = c.ActivatedAt
+		}
+		out.Steps = append(out.Steps, s)
+	}
+	return out
+}
+
+func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
+	r := enrollment.CSRRequest{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
+		SANsGiven: in.SubjectAlternativeNames != nil, NotAfter: in.NotAfter, EndEntity: value(in.EndEntity)}
+	for n, e := range in.Extensions {
+		field := "extensions[" + strconv.Itoa(n) + "]"
+		der, err := base64.StdEncoding.DecodeString(e.Value)
+		if err != nil {
+			return r, fault.New(fault.Invalid, "the value of the extension is not base64").At(field + ".value")
+		}
+		parsed, err := enrollment.ParseExtension(field, e.Oid, e.Critical, der)
+		if err != nil {
+			return r, err
+		}
+		r.Extensions = append(r.Extensions, parsed)
+	}
+	return r, nil
+}
+
+func alternativeNames(in []*model.SubjectAlternativeNameInput) []enrollment.AlternativeName {
+	out := make([]enrollment.AlternativeName, len(in))
+	for n, s := range in {
+		out[n] = enrollment.AlternativeName{Type: s.Type, Value: s.Value}
+	}
+	return out
+}
+
+func reasonCode(reason model.RevocationReason) certificate.Reason {
+	for code, text := range certificate.ReasonNames {
+		if text == string(reason) {
+			return code
+		}
+	}
+	return -1 // refused by the domain
+}
+
+func usageNames(usages []profile.Usage) []*model.UsageName {
+	out := make([]*model.UsageName, len(usages))
+	for n, u := range usages {
+		out[n] = &model.UsageName{Oid: u.OID, Name: u.Name}
+	}
+	return out
+}
+
+func allowedExtensions(p *profile.Profile) []*model.UsageName {
+	out := make([]*model.UsageName, len(p.AllowedExtensions))
+	for n, e := range p.AllowedExtensions {
+		out[n] = &model.UsageName{Oid: e.OID, Name: profile.UsageName(e.OID)}
+	}
+	return out
+}
+
+func profilesByID(ids []string) []*profile.Profile {
+	out := []*profile.Profile{}
+	for _, id := range ids {
+		if p, ok := profile.ByID(id); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func findProfiles(search string, kind model.ProfileKind, group string) []*profile.Profile {
+	search = strings.ToLower(search)
+	out := []*profile.Profile{}
+	for _, p := range profile.Builtin() {
+		if kind != "" && p.Kind != string(kind) || group != "" && p.Group != group {
+			continue
+		}
+		if strings.Contains(strings.ToLower(p.ID+" "+p.Name+" "+p.Description), search) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func profileGroups() []*model.ProfileGroup {
+	out := []*model.ProfileGroup{}
+	for _, g := range profile.Groups() {
+		out = append(out, profileGroup(g.ID))
+	}
+	return out
+}
+
+func profileGroup(id string) *model.ProfileGroup {
+	for _, g := range profile.Groups() {
+		if g.ID == id {
+			return &model.ProfileGroup{ID: g.ID, Title: g.Title, Kind: model.ProfileKind(g.Kind), Profiles: findProfiles("", "", id)}
+		}
+	}
+	return nil
+}
+
+func inventory(s *tenant.Subscription, p *tenant.Partition) []*model.InventoryItem {
+	certificates := &model.InventoryItem{ID: "pkiaas-certs", Label: "PKIaaS Certificates issued/purchased", Purchased: int(s.PurchasedCertificates)}
+	cas := &model.InventoryItem{ID: "pkiaas-cas", Label: "PKIaaS CA (Root or Issuing) active/purchased", Purchased: int(s.PurchasedCAs)}
+	if p != nil {
+		certificates.Used, cas.Used = int(p.ActiveCertificates), int(p.ActiveCAs)
+	}
+	return []*model.InventoryItem{certificates, cas}
+}
+
+func (r *Resolver) permissions(ctx context.Context, domain string) []string {
+	out := []string{}
+	for _, p := range rbac.Permissions() {
+		if r.Guard.Has(rbac.ActorFrom(ctx), p, domain) {
+			out = append(out, string(p))
+		}
+	}
+	return out
+}
+
+func (r *Resolver) deployment() *model.Deployment {
+	d := &model.Deployment{
+		Version: r.Facts.Version, KeepsOutbox: r.Mail.SMTPURL == "", Demo: r.Facts.Demo, PublicURL: r.Facts.PublicURL,
+		TLSRootCertificate: when(r.Facts.TLSRootCertificate != "", r.Facts.TLSRootCertificate), Terms: r.Facts.Terms, PasswordMinLength: identity.PasswordMinLength,
+		SigningAlgorithms: algorithm.All(),
+	}
+	for _, region := range r.Tenants.Regions {
+		d.Regions = append(d.Regions, tenant.Region(region))
+	}
+	for _, a := range name.AttributeTypes() {
+		d.SubjectAttributes = append(d.SubjectAttributes, &model.SubjectAttribute{Name: a.Name, Aliases: list(a.Aliases), Oid: a.OID.String(), MaxLength: a.MaxLength})
+	}
+	return d
+}

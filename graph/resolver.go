@@ -1,0 +1,47 @@
+// Package graph translates between the GraphQL schema and the domain: a resolver decodes, calls one service and
+// returns. Nothing is decided here.
+package graph
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/status"
+	"github.com/pkiaas/pkiaas/domain/tenant"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// Resolver holds the services that the schema speaks to.
+type Resolver struct {
+	Guard            *rbac.Guard
+	Audit            *audit.Log
+	Tenants          *tenant.Service
+	Identity         *identity.Service
+	Mail             *mail.Service
+	CAs              *ca.Service
+	Certificates     *certificate.Service
+	Enrollment       *enrollment.Service
+	EndEntityService *endentity.Service
+	Status           *status.Service
+	Keys             keystore.Store
+	Now              func() time.Time
+	Log              *slog.Logger
+	Facts            Facts
+}
+
+// Facts of the deployment that anyone may know.
+type Facts struct {
+	Version            string
+	Demo               bool
+	PublicURL          string
+	TLSRootCertificate string // PEM, "" when the operator brought a certificate
+	Terms              string
+}
