@@ -122,7 +122,8 @@ const sessionCookie = "__Host-pkiaas"
 func (a *App) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoFrom(r.Context())
-		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, IPAddress: info.ip, UserAgent: r.UserAgent(), Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
+		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
+		ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
 		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 			actor, err := a.identity.AuthenticateToken(ctx, bearer)
 			if err != nil {
@@ -131,6 +132,10 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 			}
 			actor.IPAddress, actor.RequestID = info.ip, info.id
 			info.actor = actor
+			if err := a.limitOther(ctx, actor); err != nil {
+				a.refuse(w, info, err)
+				return
+			}
 			next.ServeHTTP(w, r.WithContext(rbac.WithActor(ctx, actor)))
 			return
 		}
@@ -153,6 +158,16 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// limitOther counts the requests of automation against its partition's rate. People at the console are not counted.
+func (a *App) limitOther(ctx context.Context, actor *rbac.Actor) error {
+	for partitionID := range actor.Grants {
+		if err := a.limiter.AllowOther(ctx, partitionID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sameOrigin accepts what a foreign page cannot send: our Origin, and for POST a header that needs a preflight.
@@ -191,5 +206,6 @@ type responseStatus struct{ w http.ResponseWriter }
 
 func (s *responseStatus) TooManyRequests(f *fault.Error) {
 	protocols.SetRetryAfter(s.w.Header(), f)
+	s.w.Header().Set("Content-Type", "application/json")
 	s.w.WriteHeader(http.StatusTooManyRequests)
 }

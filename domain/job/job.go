@@ -248,3 +248,9 @@ func (q *Queue) Due(ctx context.Context) (int64, error) {
 	err := q.Store.DB(ctx).Model(&row{}).Where("run_at <= ?", q.Now()).Count(&n).Error
 	return n, err
 }
+
+// EnqueueOnce asks for a job now unless there is one already, due whenever.
+func (q *Queue) EnqueueOnce(ctx context.Context, kind, key string) error {
+	r := row{Kind: kind, JobKey: key, RunAt: q.Now(), Generation: 1, Arguments: "null"}
+	return q.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&r).Error
+}

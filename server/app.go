@@ -1,0 +1,327 @@
+// Package server is where everything is put together: configuration, services, listeners.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-webauthn/webauthn/webauthn"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/status"
+	"github.com/pkiaas/pkiaas/domain/tenant"
+	"github.com/pkiaas/pkiaas/graph"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Version of the release.
+const Version = "0.1.0"
+
+// App is a running server: its services, and its listeners once Listen was called.
+type App struct {
+	cfg     *Config
+	log     *slog.Logger
+	now     func() time.Time
+	store   *store.Store
+	keys    keystore.Store
+	kek     *keystore.KEK
+	guard   *rbac.Guard
+	audit   *audit.Log
+	jobs    *job.Queue
+	limiter *tenant.Limiter
+	certs   servingCertificates
+	metrics *metrics
+
+	mail         *mail.Service
+	identity     *identity.Service
+	tenants      *tenant.Service
+	cas          *ca.Service
+	certificates *certificate.Service
+	endEntities  *endentity.Service
+	enrollment   *enrollment.Service
+	status       *status.Service
+
+	listeners map[string]net.Listener
+	stopped   sync.WaitGroup
+}
+
+// Open validates the configuration, opens key store and database, migrates, and puts the services together. Nothing
+// listens yet.
+func Open(ctx context.Context, cfg *Config) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory: %w", err)
+	}
+	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, listeners: map[string]net.Listener{}}
+	var err error
+	if a.kek, err = keystore.LoadOrCreateKEKFile(cfg.KEKFile); err != nil {
+		return nil, fmt.Errorf("the key-encryption key: %w", err)
+	}
+	if a.keys, err = keystore.OpenStore(cfg.Keystore, a.kek); err != nil {
+		return nil, err
+	}
+	if a.store, err = store.Open(cfg.Database); err != nil {
+		return nil, err
+	}
+	if _, err := a.store.Migrate(ctx); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	if a.guard, err = rbac.New(); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+func newLogger(cfg *Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}
+
+// wire fills the services, in the order in which they depend on each other. It reads like a parts list.
+func (a *App) wire() error {
+	cfg := a.cfg
+	a.audit = &audit.Log{Store: a.store, Guard: a.guard, Now: a.now}
+	a.jobs = &job.Queue{Store: a.store, Now: a.now, Log: a.log}
+	a.limiter = &tenant.Limiter{Store: a.store, Now: a.now}
+	quota := tenant.Quota{Store: a.store}
+	authn, err := newWebAuthn(cfg.BaseURL)
+	if err != nil {
+		return fmt.Errorf("passkeys: %w", err)
+	}
+	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
+	a.identity = (&identity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
+	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
+	a.cas = &ca.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}}
+	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
+	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
+	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
+	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, EndEntities: a.endEntities,
+		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
+	a.metrics = newMetrics(a)
+	a.registerJobs()
+	return nil
+}
+
+// registerJobs is the list of what is done later.
+func (a *App) registerJobs() {
+	a.jobs.Handle(ca.CreateJob, a.enrollment.CreateCA)
+	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
+	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
+	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
+	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
+	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
+	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
+	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
+	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
+}
+
+// standingJobs are those that are always due again; asking for them twice is asking once.
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob}
+
+// newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
+// under localhost.
+func newWebAuthn(baseURL string) (*webauthn.WebAuthn, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil {
+		return nil, err
+	}
+	host, origin := u.Hostname(), u.Scheme+"://"+u.Host
+	if net.ParseIP(host) != nil {
+		host = "localhost"
+		origin = u.Scheme + "://localhost"
+		if u.Port() != "" {
+			origin += ":" + u.Port()
+		}
+	}
+	return webauthn.New(&webauthn.Config{RPID: host, RPDisplayName: "pkiaas", RPOrigins: []string{origin}})
+}
+
+// resolver is GraphQL's view of the services.
+func (a *App) resolver() (*graph.Resolver, error) {
+	facts := graph.Facts{Version: Version, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms}
+	if file := a.certs.root(); file != "" {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		facts.TLSRootCertificate = string(text)
+	}
+	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, CAs: a.cas, Certificates: a.certificates,
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+}
+
+const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +
+	"that certificates are revoked when their keys may be in other hands, and that the region chosen cannot be changed later."
+
+// Listen binds the listeners and puts the services together; URLs that were not set follow from the listeners.
+func (a *App) Listen(ctx context.Context) error {
+	for name, address := range map[string]string{"tls": a.cfg.Listen, "public": a.cfg.ListenPublic, "mtls": a.cfg.ListenMTLS, "admin": a.cfg.ListenAdmin} {
+		if address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			a.closeListeners()
+			return fmt.Errorf("cannot listen on %s: %w", address, err)
+		}
+		a.listeners[name] = l
+	}
+	fill(&a.cfg.BaseURL, "https://"+reachable(a.listeners["tls"]))
+	fill(&a.cfg.PublicURL, "http://"+reachable(a.listeners["public"]))
+	fill(&a.cfg.MTLSURL, "https://"+reachable(a.listeners["mtls"]))
+	if a.cfg.TLSCert != "" {
+		files := &fileCertificate{certFile: a.cfg.TLSCert, keyFile: a.cfg.TLSKey, log: a.log}
+		if _, err := files.get(nil); err != nil {
+			a.closeListeners()
+			return err
+		}
+		a.certs = files
+	} else {
+		internal, err := newInternalCA(ctx, a.cfg, a.keys, servingNames(a.cfg))
+		if err != nil {
+			a.closeListeners()
+			return err
+		}
+		a.certs = internal
+	}
+	return a.wire()
+}
+
+// reachable is the address of a listener as one on this machine can use it.
+func reachable(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			host = name
+		}
+	}
+	return net.JoinHostPort(host, port)
+}
+
+func (a *App) closeListeners() {
+	for _, l := range a.listeners {
+		_ = l.Close() // never served anything
+	}
+}
+
+// Serve answers requests and works on jobs until ctx ends, then finishes what it has in hand.
+func (a *App) Serve(ctx context.Context, ready func() error) error {
+	handlers, err := a.handlers()
+	if err != nil {
+		return err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	a.background(background)
+	servers := map[string]*http.Server{}
+	failed := make(chan error, len(a.listeners))
+	for name, l := range a.listeners {
+		s := &http.Server{Handler: handlers[name], ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+		servers[name] = s
+		switch name {
+		case "tls":
+			s.TLSConfig = tlsConfig(a.certs)
+		case "mtls":
+			s.TLSConfig = tlsConfig(a.certs)
+			s.TLSConfig.ClientAuth, s.TLSConfig.ClientCAs = tls.RequireAndVerifyClientCert, a.certs.pool()
+		}
+		go func() {
+			var err error
+			if s.TLSConfig != nil {
+				err = s.ServeTLS(l, "", "")
+			} else {
+				err = s.Serve(l)
+			}
+			if !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("listener %s: %w", l.Addr(), err)
+			}
+		}()
+	}
+	a.log.Info("serving", "version", Version, "url", a.cfg.BaseURL, "public", a.cfg.PublicURL, "database", strings.SplitN(a.cfg.Database, ":", 2)[0])
+	if ready != nil {
+		if err = ready(); err != nil {
+			failed <- err
+		}
+	}
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = nil
+	}
+	a.log.Info("stopping")
+	deadline, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for _, s := range servers {
+		wg.Go(func() {
+			if s.Shutdown(deadline) != nil {
+				_ = s.Close() // what has not ended by now is cut off
+			}
+		})
+	}
+	wg.Wait()
+	stop()
+	a.stopped.Wait()
+	return errors.Join(err, a.identity.NoteUse(deadline), a.store.Close())
+}
+
+// background starts what goes on beside requests.
+func (a *App) background(ctx context.Context) {
+	a.stopped.Go(func() { a.jobs.Run(ctx, 2) })
+	a.stopped.Go(func() {
+		ticker := time.NewTicker(10 * time.Second)
+		defer ticker.Stop()
+		for {
+			if err := a.store.Tx(ctx, func(ctx context.Context) error {
+				for _, kind := range standingJobs {
+					if err := a.jobs.EnqueueOnce(ctx, kind, "all"); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil && ctx.Err() == nil {
+				a.log.Error("standing jobs", "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			if err := a.identity.NoteUse(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("noting the use of API tokens", "error", err)
+			}
+		}
+	})
+}

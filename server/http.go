@@ -1,0 +1,77 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/pkiaas/pkiaas/frontend"
+	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/protocols/crl"
+	"github.com/pkiaas/pkiaas/protocols/ocsp"
+)
+
+// protocols is the list of ways in beside GraphQL.
+func (a *App) protocols() []protocols.Protocol {
+	return []protocols.Protocol{
+		crl.Protocol{Lists: a.status, Authorities: a.cas, Limits: a.limiter, Now: a.now},
+		ocsp.Protocol{Responder: a.status, Limits: a.limiter, Now: a.now},
+	}
+}
+
+// handlers builds what stands behind each listener.
+func (a *App) handlers() (map[string]http.Handler, error) {
+	resolver, err := a.resolver()
+	if err != nil {
+		return nil, err
+	}
+	dist, err := frontend.Dist()
+	if err != nil {
+		return nil, err
+	}
+	console, err := newSPA(dist)
+	if err != nil {
+		return nil, fmt.Errorf("the console: %w", err)
+	}
+	muxes := map[protocols.Listener]*router{protocols.TLS: newRouter(), protocols.Public: newRouter(), protocols.MutualTLS: newRouter()}
+	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler(a.sameOrigin)))
+	muxes[protocols.TLS].mux.Handle("/", console)
+	a.health(muxes[protocols.TLS].mux)
+	for _, p := range a.protocols() {
+		for _, e := range p.Endpoints() {
+			muxes[e.Listener].add(e)
+		}
+	}
+	return map[string]http.Handler{
+		"tls":    a.observe(protocols.TLS, secure(muxes[protocols.TLS])),
+		"public": a.observe(protocols.Public, muxes[protocols.Public]),
+		"mtls":   a.observe(protocols.MutualTLS, secure(muxes[protocols.MutualTLS])),
+		"admin":  a.admin(),
+	}, nil
+}
+
+// router is a ServeMux before which some prefixes get their path untouched: ServeMux would redirect what has '//' in it.
+type router struct {
+	mux      *http.ServeMux
+	prefixes map[string]http.Handler
+}
+
+func newRouter() *router { return &router{http.NewServeMux(), map[string]http.Handler{}} }
+
+func (r *router) add(e protocols.Endpoint) {
+	if e.Prefix != "" {
+		r.prefixes[e.Prefix] = e.Handler
+		return
+	}
+	r.mux.Handle(e.Pattern, e.Handler)
+}
+
+func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	for prefix, h := range r.prefixes {
+		if strings.HasPrefix(request.URL.Path, prefix) {
+			h.ServeHTTP(w, request)
+			return
+		}
+	}
+	r.mux.ServeHTTP(w, request)
+}
