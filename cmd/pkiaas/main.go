@@ -1,0 +1,92 @@
+// Command pkiaas is the whole product in one binary: `pkiaas demo` to try it, `pkiaas serve` to run it.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/pkiaas/pkiaas/server"
+)
+
+type commands struct {
+	Config kong.ConfigFlag `help:"JSON file with settings, named as the flags." env:"PKIAAS_CONFIG" placeholder:"FILE"`
+
+	Serve struct{ server.Config } `cmd:"" help:"Run the server."`
+	Demo  struct{ server.Config } `cmd:"" help:"Run the server with a small estate that is already set up, to look around in."`
+
+	Migrate  struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Operator struct {
+		Create struct {
+			server.Config
+			Email string `arg:"" help:"E-mail of the platform operator; the password is read from standard input."`
+		} `cmd:"" help:"Create a platform operator, who creates subscriptions."`
+	} `cmd:"" help:"Platform operators."`
+	Settings struct{} `cmd:"" help:"Print the table of settings as Markdown."`
+	Version  struct{} `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	var c commands
+	parser := kong.Must(&c, kong.Name("pkiaas"), kong.Description("PKI as a Service, self-hosted."), kong.Configuration(kong.JSON), kong.DefaultEnvars("PKIAAS"), kong.UsageOnError())
+	parsed, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, parsed, &c); err != nil {
+		fmt.Fprintln(os.Stderr, "pkiaas: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, parsed *kong.Context, c *commands) error {
+	switch parsed.Command() {
+	case "serve":
+		return server.Run(ctx, &c.Serve.Config)
+	case "demo":
+		return server.Demo(ctx, &c.Demo.Config, os.Stdout)
+	case "migrate":
+		version, err := server.Migrate(ctx, &c.Migrate.Config)
+		if err == nil {
+			fmt.Println("the database has version", version)
+		}
+		return err
+	case "operator create <email>":
+		password, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if err != nil && password == "" {
+			return fmt.Errorf("the password is read from standard input: %w", err)
+		}
+		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"))
+	case "settings":
+		printSettings(parsed.Model)
+	case "version":
+		fmt.Println(server.Version)
+	}
+	return nil
+}
+
+// printSettings prints what docs/configuration.md holds.
+func printSettings(app *kong.Application) {
+	fmt.Println("| flag | environment | default | meaning |\n| --- | --- | --- | --- |")
+	for _, command := range app.Children {
+		if command.Name != "serve" {
+			continue
+		}
+		for _, f := range command.Flags {
+			fmt.Printf("| `--%s` | `%s` | %s | %s |\n", f.Name, strings.Join(f.Envs, ", "), code(f.Default), strings.ReplaceAll(f.Help, "|", "\\|"))
+		}
+	}
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+)
+
+// Manifest says where everything of a running server is. Keys are added, never renamed.
+type Manifest struct {
+	Version   int              `json:"version"`
+	BaseURL   string           `json:"baseUrl"`
+	PublicURL string           `json:"publicUrl"`
+	MTLSURL   string           `json:"mtlsUrl"`
+	AdminURL  string           `json:"adminUrl,omitempty"`
+	TLSCAFile string           `json:"tlsCaFile"`
+	GraphQL   *ManifestGraphQL `json:"graphql,omitempty"`
+	Operator  *ManifestUser    `json:"operator,omitempty"`
+	Users     []ManifestUser   `json:"users,omitempty"`
+
+	Subscription *ManifestNamed     `json:"subscription,omitempty"`
+	Partition    *ManifestPartition `json:"partition,omitempty"`
+	CAs          []ManifestCA       `json:"cas,omitempty"`
+}
+
+type ManifestGraphQL struct {
+	URL   string `json:"url"`
+	Token string `json:"token"`
+}
+
+type ManifestUser struct {
+	Email      string `json:"email"`
+	Password   string `json:"password"`
+	TOTPSecret string `json:"totpSecret"`
+	Role       string `json:"role,omitempty"`
+}
+
+type ManifestNamed struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type ManifestPartition struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Region string `json:"region"`
+}
+
+type ManifestCA struct {
+	ID              string `json:"id"`
+	Type            string `json:"type"`
+	Algorithm       string `json:"algorithm"`
+	CertificateFile string `json:"certificateFile"`
+	ChainFile       string `json:"chainFile"`
+	CRLURL          string `json:"crlUrl"`
+	OCSPURL         string `json:"ocspUrl"`
+}
+
+// writeManifest fills in the addresses and writes the file whole, for its owner only.
+func (a *App) writeManifest(m *Manifest) error {
+	m.Version, m.BaseURL, m.PublicURL, m.MTLSURL, m.TLSCAFile = 1, a.cfg.BaseURL, a.cfg.PublicURL, a.cfg.MTLSURL, a.certs.root()
+	if l := a.listeners["admin"]; l != nil {
+		m.AdminURL = "http://" + reachable(l)
+	}
+	if m.GraphQL != nil {
+		m.GraphQL.URL = a.cfg.BaseURL + "/graphql"
+	}
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(a.cfg.Manifest), ".manifest-*")
+	if err != nil {
+		return err
+	}
+	if _, err := temporary.Write(append(text, '\n')); err != nil {
+		return err
+	}
+	if err := temporary.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), a.cfg.Manifest)
+}
