@@ -1,0 +1,313 @@
+import { ActionIcon, Alert, Button, Card, Checkbox, Drawer, Group, PasswordInput, Radio, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { IconDownload, IconKey, IconPlus, IconTrash, IconUpload } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useRef, useState } from "react";
+import { downloadCertificate } from "@/components/certificates";
+import { SubjectEditor } from "@/components/SubjectEditor";
+import { ErrorAlert, Facts, SecretOnce, fieldError } from "@/components/ui";
+import { graphql } from "@/gql";
+import type { SanType } from "@/gql/graphql";
+import { download, fromBase64, words } from "@/lib/format";
+import { request } from "@/lib/graphql";
+import { useDeployment } from "@/lib/session";
+import type { BrowserKey } from "@/lib/x509";
+
+const IssueChoices = graphql(`
+  query IssueChoices($partition: ID!) {
+    partition(id: $partition) {
+      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }
+    }
+  }
+`);
+const Issue = graphql(`
+  mutation Issue($input: IssueCertificateInput!) {
+    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }
+  }
+`);
+const IssueP12 = graphql(`
+  mutation IssueP12($input: IssuePkcs12Input!) {
+    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }
+  }
+`);
+
+const sanTypes: SanType[] = ["DNS_NAME", "IP_ADDRESS", "EMAIL", "URI", "UPN", "DIRECTORY_NAME", "REGISTERED_ID", "OTHER_NAME"];
+const examples: Record<SanType, string> = { DNS_NAME: "www.example.com", IP_ADDRESS: "192.0.2.1 or 2001:db8::1", EMAIL: "alice@example.com", URI: "https://example.com/id", UPN: "alice@corp.example", DIRECTORY_NAME: "CN=Alice,O=Example", REGISTERED_ID: "1.2.3.4", OTHER_NAME: "1.2.3.4;UTF8:text" };
+
+type San = { type: SanType; value: string };
+type Done = { id: string; name: string; decisions: readonly { rule: string; outcome: string; detail: string }[]; p12?: string };
+
+export function IssueDrawer({ partitionId, caId, onClose }: { partitionId: string; caId?: string; onClose: () => void }) {
+  const [done, setDone] = useState<Done>();
+  const [key, setKey] = useState<string>();
+  return (
+    <Drawer opened onClose={onClose} size="xl" title={<Text fw={650} fz="lg">Issue Certificate</Text>} closeOnClickOutside={!done?.p12 && !key}>
+      {done ? <Result partitionId={partitionId} done={done} browserKey={key} onClose={onClose} /> : <Form partitionId={partitionId} caId={caId} onDone={setDone} onKey={setKey} browserKey={key} onClose={onClose} />}
+    </Drawer>
+  );
+}
+
+function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { partitionId: string; caId: string | undefined; onDone: (d: Done) => void; onKey: (pem: string) => void; browserKey: string | undefined; onClose: () => void }) {
+  const deployment = useDeployment();
+  const queryClient = useQueryClient();
+  const [kind, setKind] = useState<"csr" | "p12">("csr");
+  const [ca, setCa] = useState<string | null>(caId ?? null);
+  const [profile, setProfile] = useState<string | null>(null);
+  const [csr, setCsr] = useState("");
+  const [fromCsr, setFromCsr] = useState(true);
+  const [subject, setSubject] = useState("");
+  const [sansFromCsr, setSansFromCsr] = useState(true);
+  const [sans, setSans] = useState<San[]>([]);
+  const [expiry, setExpiry] = useState("");
+  const [password, setPassword] = useState("");
+  const [again, setAgain] = useState("");
+  const [keyType, setKeyType] = useState("RSA-2048");
+  const [endEntity, setEndEntity] = useState("");
+  const choices = useQuery({ queryKey: ["issue-choices", partitionId], queryFn: () => request(IssueChoices, { partition: partitionId }) });
+  const cas = (choices.data?.partition?.certificationAuthorities ?? []).filter((c) => c.status === "ACTIVE" && c.profiles.length > 0);
+  const chosenCa = cas.find((c) => c.id === ca) ?? (cas.length === 1 ? cas[0] : undefined);
+  const profiles = (chosenCa?.profiles ?? []).filter((p) => kind === "csr" || p.serverSideKeys);
+  const chosen = profiles.find((p) => p.id === profile);
+  const groups = [...new Set(profiles.map((p) => p.group.title))];
+  const preview = useQuery({ queryKey: ["csr-preview", csr], queryFn: () => import("@/lib/x509").then((x) => x.previewRequest(csr)), enabled: kind === "csr" && csr.trim().length > 100, retry: false, staleTime: Infinity });
+  const names = sans.filter((s) => s.value.trim()).map((s) => ({ type: s.type, value: s.value.trim() }));
+  const common = { caId: chosenCa?.id ?? "", profileId: profile ?? "", notAfter: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, endEntity: endEntity.trim() || null };
+  const issue = useMutation({
+    mutationFn: async (): Promise<Done> => {
+      if (kind === "csr") {
+        const d = (await request(Issue, { input: { ...common, csr, subject: fromCsr ? null : subject, subjectAlternativeNames: sansFromCsr ? null : names } })).issueCertificate;
+        return { id: d.certificate.id, name: d.certificate.commonName || d.certificate.serialNumber, decisions: d.decisions };
+      }
+      const d = (await request(IssueP12, { input: { ...common, password, subject, subjectAlternativeNames: names, keyType } })).issuePkcs12;
+      return { id: d.certificate.id, name: d.certificate.commonName || d.certificate.serialNumber, decisions: d.decisions, p12: d.pkcs12 };
+    },
+    onSuccess: (d) => {
+      onDone(d);
+      void queryClient.invalidateQueries({ queryKey: ["certificates"] });
+      void queryClient.invalidateQueries({ queryKey: ["home"] });
+    },
+  });
+  return (
+    <form
+      onSubmit={(e) => {
+        e.preventDefault();
+        issue.mutate();
+      }}
+    >
+      <Stack>
+        <Radio.Group label="Certificate Type" value={kind} onChange={(v) => { setKind(v as "csr" | "p12"); setProfile(null); }}>
+          <Stack gap={6} mt={6}>
+            <Radio value="csr" label="Client Side Generated Key Certificate (X.509 cert)" description="You have a certificate signing request, or make the key in this browser." />
+            <Radio value="p12" label="Server Side Generated Key Certificate (PKCS #12)" description="The server makes the key, gives it to you once in a file and forgets it." />
+          </Stack>
+        </Radio.Group>
+        {!caId && <Select label="Certificate Authority" required searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={chosenCa?.id ?? null} onChange={(v) => { setCa(v); setProfile(null); }} nothingFoundMessage="No active authority has profiles" />}
+        <Select
+          label="Certificate profile"
+          required
+          searchable
+          disabled={!chosenCa}
+          placeholder={chosenCa ? "What the certificate is for" : "Choose the authority first"}
+          description={chosen?.description}
+          data={groups.map((g) => ({ group: g, items: profiles.filter((p) => p.group.title === g).map((p) => ({ value: p.id, label: p.id })) }))}
+          value={profile}
+          onChange={setProfile}
+          error={fieldError(issue.error, "profileId") ?? fieldError(issue.error, "profile")}
+        />
+        {kind === "csr" ? (
+          <>
+            <CsrInput value={csr} onChange={setCsr} onKey={onKey} error={fieldError(issue.error, "csr") ?? fieldError(issue.error, "publicKey")} browserKey={browserKey} />
+            {preview.error && (
+              <Alert color="yellow" variant="light">
+                <Text size="sm">This browser cannot read the request. The server will say exactly what is wrong with it.</Text>
+              </Alert>
+            )}
+            {preview.data && (
+              <Card withBorder padding="sm">
+                <Facts rows={[["Subject", preview.data.subject], ["Key", preview.data.key], ["Names", preview.data.names.join(", ")], ["Proof of possession", preview.data.verified ? "The signature is right" : "Not checked here; the server checks it"]]} />
+              </Card>
+            )}
+            <Checkbox label="Use Subject from CSR" checked={fromCsr} onChange={(e) => setFromCsr(e.currentTarget.checked)} />
+            {!fromCsr && <SubjectEditor value={subject} onChange={setSubject} error={fieldError(issue.error, "subject")} attributes={deployment?.subjectAttributes ?? []} />}
+            {fromCsr && fieldError(issue.error, "subject") && <Text size="sm" c="var(--mantine-color-error)">{fieldError(issue.error, "subject")}</Text>}
+            <Checkbox label="Use Subject Alternative Names from CSR" checked={sansFromCsr} onChange={(e) => setSansFromCsr(e.currentTarget.checked)} />
+          </>
+        ) : (
+          <>
+            <SubjectEditor value={subject} onChange={setSubject} error={fieldError(issue.error, "subject")} attributes={deployment?.subjectAttributes ?? []} />
+            <Select label="Key" data={["RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521"]} value={keyType} onChange={(v) => setKeyType(v ?? "RSA-2048")} allowDeselect={false} error={fieldError(issue.error, "keyType")} />
+            <Group grow align="flex-start">
+              <PasswordInput label="PKCS #12 Password" required minLength={8} autoComplete="new-password" description="Protects the file; at least 8 characters" value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fieldError(issue.error, "password")} />
+              <PasswordInput label="Confirm password" required autoComplete="new-password" description="The same again" value={again} onChange={(e) => setAgain(e.currentTarget.value)} error={again && again !== password ? "The passwords differ" : undefined} />
+            </Group>
+          </>
+        )}
+        {(kind === "p12" || !sansFromCsr) && <SanRows sans={sans} onChange={setSans} error={issue.error} />}
+        {kind === "csr" && sansFromCsr && fieldError(issue.error, "sans") && <Text size="sm" c="var(--mantine-color-error)">{fieldError(issue.error, "sans")}</Text>}
+        <Group grow align="flex-start">
+          <TextInput type="date" label="Certificate Expiry" description="Empty: as the profile says" value={expiry} onChange={(e) => setExpiry(e.currentTarget.value)} error={fieldError(issue.error, "notAfter")} />
+          <TextInput label="End entity" description="Optional: whom it is for" maxLength={64} value={endEntity} onChange={(e) => setEndEntity(e.currentTarget.value)} error={fieldError(issue.error, "endEntity")} />
+        </Group>
+        <ErrorAlert error={issue.error} />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={issue.isPending} disabled={!profile || (kind === "csr" ? !csr.trim() : password !== again)}>
+            Issue
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function CsrInput({ value, onChange, onKey, error, browserKey }: { value: string; onChange: (v: string) => void; onKey: (pem: string) => void; error: string | undefined; browserKey: string | undefined }) {
+  const file = useRef<HTMLInputElement>(null);
+  const deployment = useDeployment();
+  const [making, setMaking] = useState(false);
+  const [type, setType] = useState<BrowserKey>("ECDSA P-256");
+  const [subject, setSubject] = useState("");
+  const [names, setNames] = useState("");
+  const read = async (f: File | undefined) => {
+    if (!f) return;
+    if (f.size > 65_536) return onChange("");
+    const bytes = new Uint8Array(await f.arrayBuffer());
+    onChange(bytes[0] === 0x30 ? btoa(String.fromCharCode(...bytes)) : new TextDecoder().decode(bytes));
+  };
+  const make = useMutation({
+    mutationFn: () => import("@/lib/x509").then((x) => x.makeRequest(type, subject, names.split(/[\s,]+/).filter(Boolean))),
+    onSuccess: (m) => {
+      onChange(m.csr);
+      onKey(m.key);
+      setMaking(false);
+    },
+  });
+  return (
+    <Stack gap="xs">
+      <Textarea
+        label="Certificate Signing Request"
+        description="PEM text; or drop a PEM or DER file here"
+        placeholder="-----BEGIN CERTIFICATE REQUEST-----"
+        required
+        autosize
+        minRows={4}
+        maxRows={10}
+        value={value}
+        onChange={(e) => onChange(e.currentTarget.value)}
+        onDragOver={(e) => e.preventDefault()}
+        onDrop={(e) => {
+          e.preventDefault();
+          void read(e.dataTransfer.files[0]);
+        }}
+        error={error}
+        styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
+      />
+      <Group gap="xs">
+        <input ref={file} type="file" hidden aria-hidden tabIndex={-1} onChange={(e) => void read(e.currentTarget.files?.[0])} />
+        <Button size="compact-sm" variant="default" leftSection={<IconUpload size={14} />} onClick={() => file.current?.click()}>
+          Choose File
+        </Button>
+        {globalThis.crypto?.subtle && (
+          <Button size="compact-sm" variant="default" leftSection={<IconKey size={14} />} onClick={() => setMaking(!making)} aria-expanded={making}>
+            Make the key in this browser
+          </Button>
+        )}
+      </Group>
+      {making && (
+        <Card withBorder padding="sm">
+          <Stack gap="sm">
+            <Text size="sm" c="dimmed">
+              The private key is made here and never leaves this page until you save it.
+            </Text>
+            <Select label="Key" data={["ECDSA P-256", "ECDSA P-384", "RSA 2048", "RSA 3072"]} value={type} onChange={(v) => setType((v ?? "ECDSA P-256") as BrowserKey)} allowDeselect={false} />
+            <SubjectEditor value={subject} onChange={setSubject} attributes={deployment?.subjectAttributes ?? []} />
+            <TextInput label="DNS names" placeholder="www.example.com example.com" value={names} onChange={(e) => setNames(e.currentTarget.value)} />
+            <ErrorAlert error={make.error} />
+            <Button onClick={() => make.mutate()} loading={make.isPending} disabled={!subject}>
+              Make key and request
+            </Button>
+          </Stack>
+        </Card>
+      )}
+      {browserKey && <SecretOnce label="Private key" value={browserKey} file="private-key.pem" />}
+    </Stack>
+  );
+}
+
+function SanRows({ sans, onChange, error }: { sans: San[]; onChange: (s: San[]) => void; error: unknown }) {
+  return (
+    <Stack gap={6}>
+      <Text size="sm" fw={500}>
+        Subject Alternative Names
+      </Text>
+      {sans.map((s, n) => (
+        <Group key={n} gap={6} wrap="nowrap" align="flex-start">
+          <Select aria-label={`San Type ${n + 1}`} w={170} allowDeselect={false} data={sanTypes.map((t) => ({ value: t, label: words(t) }))} value={s.type} onChange={(t) => onChange(sans.map((x, i) => (i === n ? { ...x, type: t as SanType } : x)))} />
+          <TextInput aria-label={`SAN Value ${n + 1}`} placeholder={examples[s.type]} style={{ flex: 1 }} value={s.value} onChange={(e) => onChange(sans.map((x, i) => (i === n ? { ...x, value: e.currentTarget.value } : x)))} error={fieldError(error, `subjectAlternativeNames[${n}]`)} />
+          <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Remove name ${n + 1}`} onClick={() => onChange(sans.filter((_, i) => i !== n))}>
+            <IconTrash size={16} />
+          </ActionIcon>
+        </Group>
+      ))}
+      {fieldError(error, "sans") && <Text size="sm" c="var(--mantine-color-error)">{fieldError(error, "sans")}</Text>}
+      <Group>
+        <Button size="compact-sm" variant="subtle" leftSection={<IconPlus size={14} />} onClick={() => onChange([...sans, { type: "DNS_NAME", value: "" }])}>
+          Add a name
+        </Button>
+      </Group>
+    </Stack>
+  );
+}
+
+function Result({ partitionId, done, browserKey, onClose }: { partitionId: string; done: Done; browserKey: string | undefined; onClose: () => void }) {
+  const [saved, setSaved] = useState(false);
+  return (
+    <Stack>
+      <Alert color="teal" title="Issued">
+        <Text size="sm">The certificate of {done.name} is issued and recorded.</Text>
+      </Alert>
+      {done.p12 && (
+        <Alert color="yellow" title="Download your PKCS #12: possible only now">
+          <Stack align="flex-start" gap="xs">
+            <Text size="sm">It holds the private key, which the server has already forgotten.</Text>
+            <Button leftSection={<IconDownload size={16} />} onClick={() => { download(`${done.name.replace(/[^A-Za-z0-9._-]+/g, "_")}.p12`, fromBase64(done.p12!), "application/x-pkcs12"); setSaved(true); }}>
+              Download your PKCS #12
+            </Button>
+          </Stack>
+        </Alert>
+      )}
+      {browserKey && <SecretOnce label="Private key" value={browserKey} file="private-key.pem" />}
+      <Group>
+        <Button variant="default" onClick={() => void downloadCertificate(done.id, "pem")}>
+          Download Certificate
+        </Button>
+        <Button variant="default" onClick={() => void downloadCertificate(done.id, "chain")}>
+          Download with chain
+        </Button>
+        <Button variant="default" renderRoot={(p) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: done.id }} {...p} />}>
+          View Certificate
+        </Button>
+      </Group>
+      <Card withBorder>
+        <Text fw={600} mb="xs">
+          Why it is as it is
+        </Text>
+        <Table>
+          <Table.Tbody>
+            {done.decisions.map((d, n) => (
+              <Table.Tr key={n}>
+                <Table.Td fw={600}>{d.rule}</Table.Td>
+                <Table.Td>{d.outcome}</Table.Td>
+                <Table.Td c="dimmed">{d.detail}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Card>
+      <Group justify="flex-end">
+        <Button onClick={() => (!done.p12 || saved || confirm("Are you sure you want to leave? The PKCS #12 file was not downloaded.")) && onClose()}>Done</Button>
+      </Group>
+    </Stack>
+  );
+}

@@ -1,0 +1,189 @@
+import { Badge, Button, Group, Modal, PasswordInput, SegmentedControl, SimpleGrid, Stack, Text, TextInput, useMantineColorScheme } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconFingerprint } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { RecoveryCodes } from "@/components/RecoveryCodes";
+import { TotpEnrolment } from "@/components/TotpEnrolment";
+import { ErrorAlert, Facts, Loading, Moment, PageHeader, Section, fieldError } from "@/components/ui";
+import { graphql } from "@/gql";
+import { request } from "@/lib/graphql";
+import { createPasskey, passkeysWork } from "@/lib/passkey";
+
+const Account = graphql(`
+  query Account {
+    viewer {
+      user { email firstName lastName createdAt lastSignInAt }
+      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }
+    }
+  }
+`);
+const ChangePassword = graphql(`mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }`);
+const Regenerate = graphql(`mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }`);
+const EndSession = graphql(`mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }`);
+const Everywhere = graphql(`mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }`);
+const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration }`);
+const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
+const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }`);
+
+export function AccountPage() {
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const account = useQuery({ queryKey: ["account"], queryFn: () => request(Account) });
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ["account"] });
+  const [codes, setCodes] = useState<readonly string[]>();
+  const [totp, setTotp] = useState(false);
+  const [name, setName] = useState("");
+  const [passwords, setPasswords] = useState({ current: "", next: "" });
+  const change = useMutation({
+    mutationFn: () => request(ChangePassword, { input: { currentPassword: passwords.current, newPassword: passwords.next } }),
+    onSuccess: () => {
+      setPasswords({ current: "", next: "" });
+      notifications.show({ message: "The password is changed; other sessions have ended." });
+      void refresh();
+    },
+  });
+  const regenerate = useMutation({ mutationFn: () => request(Regenerate), onSuccess: (d) => { setCodes(d.regenerateRecoveryCodes.recoveryCodes); void refresh(); } });
+  const passkey = useMutation({
+    mutationFn: async () => request(FinishPasskey, { name: name.trim() || "Passkey", credential: await createPasskey((await request(BeginPasskey)).beginPasskeyRegistration) }),
+    onSuccess: (d) => {
+      setName("");
+      if (d.finishPasskeyRegistration.recoveryCodes.length) setCodes(d.finishPasskeyRegistration.recoveryCodes);
+      void refresh();
+    },
+  });
+  const removePasskey = useMutation({ mutationFn: (id: string) => request(RemovePasskey, { id }), onSuccess: refresh });
+  const endSession = useMutation({ mutationFn: (id: string) => request(EndSession, { id }), onSuccess: refresh });
+  const everywhere = useMutation({
+    mutationFn: () => request(Everywhere),
+    onSuccess: async () => {
+      queryClient.clear();
+      await navigate({ to: "/login" });
+    },
+  });
+  const user = account.data?.viewer?.user;
+  const security = account.data?.viewer?.security;
+  return (
+    <>
+      <PageHeader title="Profile and security" description={user && `${user.firstName} ${user.lastName}`.trim()} />
+      <ErrorAlert error={account.error} retry={() => void account.refetch()} />
+      {account.isPending && <Loading />}
+      {user && security && (
+        <SimpleGrid cols={{ base: 1, lg: 2 }}>
+          <Section title="Account">
+            <Facts
+              rows={[
+                ["E-mail", user.email],
+                ["Since", <Moment key="s" at={user.createdAt} />],
+                ["Last sign-in", user.lastSignInAt && <Moment at={user.lastSignInAt} />],
+                ["Time zone", Intl.DateTimeFormat().resolvedOptions().timeZone],
+                ["Theme", <SegmentedControl key="t" size="xs" aria-label="Theme" value={colorScheme} onChange={(v) => setColorScheme(v as "light" | "dark" | "auto")} data={[{ value: "light", label: "Light" }, { value: "dark", label: "Dark" }, { value: "auto", label: "System" }]} />],
+              ]}
+            />
+          </Section>
+          <Section title="Second factors">
+            <Stack>
+              <Group justify="space-between">
+                <Text size="sm">Authenticator app</Text>
+                {security.totpEnrolled ? <Badge color="teal" variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>Enrolled</Badge> : <Button size="xs" variant="default" onClick={() => setTotp(true)}>Enrol</Button>}
+              </Group>
+              {security.passkeys.map((p) => (
+                <Group key={p.id} justify="space-between" wrap="nowrap">
+                  <div>
+                    <Text size="sm">{p.name}</Text>
+                    <Text size="xs" c="dimmed">
+                      passkey, {p.lastUsedAt ? <>last used <Moment at={p.lastUsedAt} /></> : "not used yet"}
+                    </Text>
+                  </div>
+                  <Button size="compact-xs" variant="subtle" color="red" onClick={() => removePasskey.mutate(p.id)} aria-label={`Remove passkey ${p.name}`}>
+                    Remove
+                  </Button>
+                </Group>
+              ))}
+              {passkeysWork() ? (
+                <Group align="flex-end" wrap="nowrap">
+                  <TextInput label="New passkey" placeholder="Name, e.g. Work laptop" value={name} onChange={(e) => setName(e.currentTarget.value)} style={{ flex: 1 }} />
+                  <Button variant="default" leftSection={<IconFingerprint size={16} />} loading={passkey.isPending} onClick={() => passkey.mutate()}>
+                    Add
+                  </Button>
+                </Group>
+              ) : (
+                <Text size="sm" c="dimmed">
+                  Passkeys need the console to be opened by its name, not by an address: try https://localhost{location.port ? `:${location.port}` : ""}.
+                </Text>
+              )}
+              <Group justify="space-between">
+                <Text size="sm">{security.recoveryCodesLeft} recovery codes left</Text>
+                <Button size="xs" variant="default" loading={regenerate.isPending} onClick={() => regenerate.mutate()}>
+                  Make new ones
+                </Button>
+              </Group>
+              <ErrorAlert error={passkey.error ?? removePasskey.error ?? regenerate.error} />
+            </Stack>
+          </Section>
+          <Section title="Sessions" actions={<Button size="xs" color="red" variant="outline" loading={everywhere.isPending} onClick={() => everywhere.mutate()}>Sign out everywhere</Button>}>
+            <Stack gap="sm">
+              {security.sessions.map((s) => (
+                <Group key={s.id} justify="space-between" wrap="nowrap">
+                  <div style={{ minWidth: 0 }}>
+                    <Text size="sm" truncate>
+                      {s.ipAddress} {s.current && <Badge size="sm" variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>this one</Badge>}
+                    </Text>
+                    <Text size="xs" c="dimmed" truncate>
+                      {s.userAgent}
+                    </Text>
+                    <Text size="xs" c="dimmed">
+                      last seen <Moment at={s.lastSeenAt} />
+                    </Text>
+                  </div>
+                  {!s.current && (
+                    <Button size="compact-xs" variant="subtle" color="red" onClick={() => endSession.mutate(s.id)}>
+                      End
+                    </Button>
+                  )}
+                </Group>
+              ))}
+              <ErrorAlert error={endSession.error ?? everywhere.error} />
+            </Stack>
+          </Section>
+          <Section title="Password">
+            <form
+              onSubmit={(e) => {
+                e.preventDefault();
+                change.mutate();
+              }}
+            >
+              <Stack>
+                <input type="email" autoComplete="username" value={user.email} readOnly hidden />
+                <PasswordInput label="Present password" required autoComplete="current-password" value={passwords.current} onChange={(e) => setPasswords({ ...passwords, current: e.currentTarget.value })} error={fieldError(change.error, "currentPassword")} />
+                <PasswordInput label="New password" description="At least 12 characters" required minLength={12} autoComplete="new-password" value={passwords.next} onChange={(e) => setPasswords({ ...passwords, next: e.currentTarget.value })} error={fieldError(change.error, "newPassword")} />
+                <ErrorAlert error={change.error} />
+                <Group>
+                  <Button type="submit" loading={change.isPending}>
+                    Change password
+                  </Button>
+                </Group>
+              </Stack>
+            </form>
+          </Section>
+        </SimpleGrid>
+      )}
+      <Modal opened={!!codes} onClose={() => setCodes(undefined)} title={<Text fw={650}>Recovery codes</Text>} closeOnClickOutside={false}>
+        {codes && <RecoveryCodes codes={codes} onDone={() => setCodes(undefined)} />}
+      </Modal>
+      <Modal opened={totp} onClose={() => setTotp(false)} title={<Text fw={650}>Enrol an authenticator app</Text>}>
+        {totp && (
+          <TotpEnrolment
+            onDone={(c) => {
+              setTotp(false);
+              if (c.length) setCodes(c);
+              void refresh();
+            }}
+          />
+        )}
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,73 @@
+import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from "@mantine/core";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { ErrorAlert, Loading, fieldError } from "@/components/ui";
+import { graphql } from "@/gql";
+import { request } from "@/lib/graphql";
+import { useDeployment } from "@/lib/session";
+import { Centered } from "./Centered";
+import { SignInForm } from "@/components/SignInForm";
+
+const InvitationQuery = graphql(`query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }`);
+const Accept = graphql(`mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }`);
+
+/** The link of an invitation. Its secret is in the fragment, which browsers send to nobody. */
+export function InvitationPage() {
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const [token] = useState(() => location.hash.slice(1));
+  const invitation = useQuery({ queryKey: ["invitation"], queryFn: () => request(InvitationQuery, { token }), retry: false, refetchOnWindowFocus: false });
+  const deployment = useDeployment();
+  const [names, setNames] = useState<{ first?: string; last?: string }>({});
+  const [password, setPassword] = useState("");
+  const firstName = names.first ?? invitation.data?.invitation.firstName ?? "";
+  const lastName = names.last ?? invitation.data?.invitation.lastName ?? "";
+  const accept = useMutation({ mutationFn: () => request(Accept, { input: { token, password, firstName: firstName.trim(), lastName: lastName.trim() } }) });
+  if (accept.isSuccess) {
+    return (
+      <Centered title="Protect your account">
+        <SignInForm
+          first={{ at: "enrol" }}
+          onSignedIn={() => {
+            queryClient.clear();
+            void navigate({ to: "/" });
+          }}
+        />
+      </Centered>
+    );
+  }
+  return (
+    <Centered title="Create your credentials">
+      {invitation.isPending && <Loading lines={3} />}
+      {invitation.error && (
+        <Stack>
+          <ErrorAlert error={invitation.error} />
+          <Anchor renderRoot={(props) => <Link to="/login" {...props} />}>To the sign-in page</Anchor>
+        </Stack>
+      )}
+      {invitation.data && (
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            accept.mutate();
+          }}
+        >
+          <Stack>
+            <Text size="sm">
+              For <strong>{invitation.data.invitation.email}</strong>
+            </Text>
+            <input type="email" name="username" autoComplete="username" value={invitation.data.invitation.email} readOnly hidden />
+            <TextInput label="First name" required value={firstName} onChange={(e) => setNames({ ...names, first: e.currentTarget.value })} error={fieldError(accept.error, "firstName")} />
+            <TextInput label="Last name" required value={lastName} onChange={(e) => setNames({ ...names, last: e.currentTarget.value })} error={fieldError(accept.error, "lastName")} />
+            <PasswordInput label="Password" description={`At least ${deployment?.passwordMinLength ?? 12} characters; several words are easy to remember.`} required minLength={deployment?.passwordMinLength ?? 12} autoComplete="new-password" value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fieldError(accept.error, "password")} />
+            <ErrorAlert error={accept.error} />
+            <Button type="submit" loading={accept.isPending}>
+              Continue
+            </Button>
+          </Stack>
+        </form>
+      )}
+    </Centered>
+  );
+}

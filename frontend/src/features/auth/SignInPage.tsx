@@ -1,0 +1,20 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Centered } from "./Centered";
+import { SignInForm } from "@/components/SignInForm";
+
+export function SignInPage() {
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const { next } = useSearch({ from: "/login" });
+  return (
+    <Centered title="Sign in">
+      <SignInForm
+        onSignedIn={() => {
+          queryClient.clear();
+          void navigate({ href: next ?? "/" });
+        }}
+      />
+    </Centered>
+  );
+}

@@ -1,0 +1,407 @@
+import { Anchor, Badge, Button, Card, Group, List, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
+import { CertificateTable } from "@/components/certificates";
+import { IssueDrawer } from "@/components/IssueDrawer";
+import { Command, ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
+import { graphql } from "@/gql";
+import type { CaDetailQuery } from "@/gql/graphql";
+import { colons, download, formatNumber, words } from "@/lib/format";
+import { request } from "@/lib/graphql";
+import { useCan } from "@/lib/session";
+import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
+
+const CaDetail = graphql(`
+  query CaDetail($partition: ID!, $identifier: String!) {
+    partition(id: $partition) {
+      certificationAuthority(identifier: $identifier) {
+        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
+        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection
+        parent { identifier friendlyName }
+        children { id identifier friendlyName type status activeCertificates }
+        creation { failure steps { step state at } }
+        crl { number entries bytes thisUpdate nextUpdate }
+        profiles { id name description validityPeriod group { title } }
+        certificate {
+          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers
+          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints
+        }
+      }
+    }
+  }
+`);
+const CaDownload = graphql(`query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }`);
+const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }`);
+const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
+const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }`);
+const Select = graphql(`mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
+const Unselect = graphql(`mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
+
+type Ca = NonNullable<NonNullable<CaDetailQuery["partition"]>["certificationAuthority"]>;
+
+export function CaPage() {
+  const { partitionId, identifier } = useParams({ from: "/signed-in/p/$partitionId/cas/$identifier" });
+  const search = useSearch({ from: "/signed-in/p/$partitionId/cas/$identifier" });
+  const navigate = useNavigate({ from: "/p/$partitionId/cas/$identifier" });
+  const can = useCan(partitionId);
+  const queryClient = useQueryClient();
+  const [deleting, setDeleting] = useState(false);
+  const detail = useQuery({
+    queryKey: ["ca", partitionId, identifier],
+    queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
+    refetchInterval: (q) => (q.state.data?.partition?.certificationAuthority?.status === "CREATING" ? 500 : 10_000),
+  });
+  const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const ca = detail.data?.partition?.certificationAuthority;
+  const refresh = () => queryClient.invalidateQueries();
+  const remove = useMutation({
+    mutationFn: () => request(Delete, { input: { caId: ca!.id, confirmIdentifier: identifier } }),
+    onSuccess: () => {
+      setDeleting(false);
+      void refresh();
+    },
+  });
+  const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
+  const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
+  if (detail.isPending) return <Loading lines={8} />;
+  if (detail.error) return <ErrorAlert error={detail.error} retry={() => void detail.refetch()} />;
+  if (!ca) {
+    return (
+      <>
+        <PageHeader title={identifier} trail={trail} />
+        <EmptyState icon={<IconCertificate />} title="No such certificate authority">It may have been deleted more than 24 hours ago.</EmptyState>
+      </>
+    );
+  }
+  const save = async (form: "pem" | "chain") => {
+    const c = (await request(CaDownload, { id: ca.id })).certificationAuthority;
+    const text = form === "pem" ? c?.certificatePem : c?.chainPem;
+    if (text) download(`${identifier}${form === "chain" ? "-chain" : ""}.pem`, text, "application/x-pem-file");
+  };
+  return (
+    <>
+      <PageHeader
+        title={ca.friendlyName}
+        trail={trail}
+        description={
+          <Group gap="xs" mt={4}>
+            <StatusBadge status={ca.status} />
+            <span>{words(ca.type)}</span>·<span>{ca.signingAlgorithm}</span>·<CopyText value={ca.identifier} />
+          </Group>
+        }
+        actions={
+          <>
+            {ca.status === "ACTIVE" && can("certificate:issue") && ca.profiles.length > 0 && (
+              <Button leftSection={<IconPlus size={16} />} onClick={() => set({ issue: "true" })}>
+                Issue Certificate
+              </Button>
+            )}
+            <Menu position="bottom-end" width={260}>
+              <Menu.Target>
+                <Button variant="default" rightSection={<IconChevronDown size={14} />}>
+                  Actions
+                </Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Item disabled={!can("ca:download") || !ca.certificate} onClick={() => void save("pem")}>
+                  Download Certificate
+                </Menu.Item>
+                <Menu.Item disabled={!can("ca:download") || !ca.certificate} onClick={() => void save("chain")}>
+                  Download chain
+                </Menu.Item>
+                {can("ca:create") && ca.type !== "ISSUING" && ca.status === "ACTIVE" && (
+                  <Menu.Item renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true", parent: identifier }} {...p} />}>Create Authority below it</Menu.Item>
+                )}
+                {can("ca:delete") && ca.status !== "DELETED" && (
+                  <Menu.Item color="red" onClick={() => setDeleting(true)}>
+                    Delete Certificate Authority
+                  </Menu.Item>
+                )}
+              </Menu.Dropdown>
+            </Menu>
+          </>
+        }
+      />
+      {ca.status === "DELETED" && (
+        <Card withBorder mb="md">
+          <Group justify="space-between">
+            <Text>
+              Deleted. Its identifier becomes free <Moment at={ca.purgeAt!} />. Until then it can be restored.
+            </Text>
+            {can("ca:delete") && (
+              <Button variant="default" loading={restore.isPending} onClick={() => restore.mutate()}>
+                Restore
+              </Button>
+            )}
+          </Group>
+          <ErrorAlert error={restore.error} />
+        </Card>
+      )}
+      {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
+      <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined) })} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="overview">Overview</Tabs.Tab>
+          <Tabs.Tab value="certificates">Issued Certificates</Tabs.Tab>
+          <Tabs.Tab value="profiles">Certificate Profiles</Tabs.Tab>
+          <Tabs.Tab value="status">CRL and OCSP</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="overview">
+          <Overview ca={ca} partitionId={partitionId} />
+        </Tabs.Panel>
+        <Tabs.Panel value="certificates">
+          <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
+        </Tabs.Panel>
+        <Tabs.Panel value="profiles">
+          <Profiles ca={ca} partitionId={partitionId} editable={can("ca:select-profiles")} />
+        </Tabs.Panel>
+        <Tabs.Panel value="status">
+          <StatusServices ca={ca} publishable={can("ca:publish-crl")} />
+        </Tabs.Panel>
+      </Tabs>
+      {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
+      {deleting && (
+        <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
+          <Text size="sm">This makes unusable:</Text>
+          <List size="sm">
+            <List.Item>{formatNumber(ca.activeCertificates)} active certificates issued by it</List.Item>
+            <List.Item>
+              {ca.children.length} authorities below it{ca.children.length > 0 && `: ${ca.children.map((c) => c.identifier).join(", ")}`}
+            </List.Item>
+          </List>
+          <Text size="sm">Nothing is issued any more, CRL and OCSP go on. It can be restored for 24 hours; until then it counts and its identifier stays taken.</Text>
+        </ConfirmTyping>
+      )}
+    </>
+  );
+}
+
+const stepLabels: Record<string, string> = { QUEUED: "Queued", GENERATING_KEY: "Generating key", SIGNING_CERTIFICATE: "Signing certificate", ISSUING_OCSP_SIGNER: "Issuing OCSP signer", PUBLISHING_CRL: "Publishing CRL", ACTIVE: "Active" };
+
+function Progress({ ca }: { ca: Ca }) {
+  const steps = ca.creation.steps.filter((s) => s.state !== "SKIPPED");
+  const at = steps.findIndex((s) => s.state === "RUNNING" || s.state === "FAILED");
+  return (
+    <Card withBorder mb="md" aria-live="polite">
+      <Stepper active={at < 0 ? steps.length : at} size="sm" iconSize={30}>
+        {steps.map((s) => (
+          <Stepper.Step key={s.step} label={stepLabels[s.step]} loading={s.state === "RUNNING"} color={s.state === "FAILED" ? "red" : "brand"} />
+        ))}
+      </Stepper>
+      {ca.creation.failure && <ErrorAlert error={new Error(`${ca.creation.failure}. Delete this authority and create it anew.`)} />}
+    </Card>
+  );
+}
+
+function Overview({ ca, partitionId }: { ca: Ca; partitionId: string }) {
+  const c = ca.certificate;
+  return (
+    <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <Stack>
+        <Section title="Authority">
+          <Facts
+            rows={[
+              ["Type", words(ca.type)],
+              ["CA Identifier", <CopyText key="i" value={ca.identifier} />],
+              ["Subject", <CopyText key="s" value={ca.subject} mono={false} />],
+              ["Parent", ca.parent ? <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.parent!.identifier }} {...p} />}>{ca.parent.friendlyName}</Anchor> : null],
+              ["Created", <Moment key="c" at={ca.createdAt} />],
+              ["Expiry Date", <Moment key="e" at={ca.expiresAt} />],
+              ["CRL", ca.crlEnabled ? "Enabled" : "Disabled"],
+              ["OCSP", ca.ocspEnabled ? "Enabled" : "Disabled"],
+              ["Private key", ca.keyProtection],
+            ]}
+          />
+        </Section>
+        <Section title="URLs">
+          <Facts rows={[["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />], ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />], ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />], ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />]]} />
+        </Section>
+        {ca.children.length > 0 && (
+          <Section title="Authorities below">
+            <Stack gap="xs">
+              {ca.children.map((child) => (
+                <Group key={child.id} justify="space-between">
+                  <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: child.identifier }} {...p} />}>
+                    {child.friendlyName}
+                  </Anchor>
+                  <Group gap="xs">
+                    <Text size="sm" c="dimmed">
+                      {formatNumber(child.activeCertificates)} active
+                    </Text>
+                    <StatusBadge status={child.status} />
+                  </Group>
+                </Group>
+              ))}
+            </Stack>
+          </Section>
+        )}
+      </Stack>
+      <Section title="CA Certificate">
+        {c ? (
+          <Facts
+            rows={[
+              ["Serial Number", <CopyText key="s" value={c.serialNumber} />],
+              ["SHA-256 Fingerprint", <CopyText key="f" value={colons(c.fingerprint)} />],
+              ["Issuer", c.issuer],
+              ["Valid From", <Moment key="v" at={c.notBefore} />],
+              ["Expiry Date", <Moment key="e" at={c.notAfter} />],
+              ["Public Key Type", c.publicKeyType],
+              ["Signature Algorithm", c.signatureAlgorithm],
+              ["Basic Constraints", `CA${c.pathLength !== null && c.pathLength !== undefined ? `, path length ${c.pathLength}` : ""}`],
+              ["Key Usages", c.keyUsages.join(", ")],
+              ["Authority Info Access OCSP", <Lines key="o" items={c.authorityInfoAccessOcsp} copy />],
+              ["Authority Info Access CA Issuers", <Lines key="a" items={c.authorityInfoAccessCaIssuers} copy />],
+              ["Authority Key Identifier", c.authorityKeyIdentifier && <CopyText value={c.authorityKeyIdentifier} />],
+              ["Subject Key Identifier", c.subjectKeyIdentifier && <CopyText value={c.subjectKeyIdentifier} />],
+              ["CRL Distribution Points", <Lines key="c" items={c.crlDistributionPoints} copy />],
+            ]}
+          />
+        ) : (
+          <Text c="dimmed">Not signed yet.</Text>
+        )}
+      </Section>
+    </SimpleGrid>
+  );
+}
+
+function Profiles({ ca, partitionId, editable }: { ca: Ca; partitionId: string; editable: boolean }) {
+  const queryClient = useQueryClient();
+  const groups = useProfileGroups(partitionId);
+  const [adding, setAdding] = useState(false);
+  const [chosen, setChosen] = useState<string[]>([]);
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ["ca"] });
+  const select = useMutation({
+    mutationFn: () => request(Select, { input: { caId: ca.id, profileIds: chosen } }),
+    onSuccess: () => {
+      setAdding(false);
+      setChosen([]);
+      void refresh();
+    },
+  });
+  const unselect = useMutation({ mutationFn: (id: string) => request(Unselect, { input: { caId: ca.id, profileIds: [id] } }), onSuccess: refresh });
+  const add = editable && (
+    <Button size="sm" leftSection={<IconPlus size={14} />} onClick={() => setAdding(true)}>
+      Select profiles
+    </Button>
+  );
+  return (
+    <>
+      {ca.profiles.length === 0 ? (
+        <EmptyState icon={<IconListDetails />} title="No profile selected" action={add}>
+          A CA issues under the profiles that are selected for it.
+        </EmptyState>
+      ) : (
+        <Card withBorder>
+          <Group justify="space-between" mb="xs">
+            <Text size="sm" c="dimmed">
+              {ca.profiles.length} profiles
+            </Text>
+            {add}
+          </Group>
+          <ErrorAlert error={unselect.error} />
+          <Scroll label="Certificate profiles">
+            <Table miw={560}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Profile</Table.Th>
+                  <Table.Th>Group</Table.Th>
+                  <Table.Th>Validity</Table.Th>
+                  {editable && <Table.Th aria-label="Actions" />}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {ca.profiles.map((p) => (
+                  <Table.Tr key={p.id}>
+                    <Table.Td>
+                      <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/profiles" params={{ partitionId }} search={{ id: p.id }} {...props} />}>
+                        {p.name}
+                      </Anchor>
+                      <Text size="xs" c="dimmed" ff="monospace">
+                        {p.id}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>
+                      <Badge variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>{p.group.title}</Badge>
+                    </Table.Td>
+                    <Table.Td>{p.validityPeriod}</Table.Td>
+                    {editable && (
+                      <Table.Td>
+                        <Button size="compact-xs" variant="subtle" color="red" onClick={() => unselect.mutate(p.id)} aria-label={`Unselect ${p.id}`}>
+                          Unselect
+                        </Button>
+                      </Table.Td>
+                    )}
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Scroll>
+        </Card>
+      )}
+      <Modal opened={adding} onClose={() => setAdding(false)} size="lg" title={<Text fw={650}>Select profiles</Text>}>
+        <Stack>
+          <ProfilePicker label="Certificate Profiles" groups={groups} caType={ca.type} selected={chosen} onChange={setChosen} without={ca.profiles.map((p) => p.id)} />
+          <ErrorAlert error={select.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setAdding(false)}>
+              Cancel
+            </Button>
+            <Button disabled={chosen.length === 0} loading={select.isPending} onClick={() => select.mutate()}>
+              Select {chosen.length || ""}
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </>
+  );
+}
+
+function StatusServices({ ca, publishable }: { ca: Ca; publishable: boolean }) {
+  const queryClient = useQueryClient();
+  const publish = useMutation({
+    mutationFn: () => request(Publish, { id: ca.id }),
+    onSuccess: () => {
+      notifications.show({ message: "A new CRL is published." });
+      void queryClient.invalidateQueries({ queryKey: ["ca"] });
+    },
+  });
+  return (
+    <SimpleGrid cols={{ base: 1, lg: 2 }}>
+      <Section title="CRL" actions={publishable && ca.crlEnabled && ca.certificate && <Button size="xs" variant="default" loading={publish.isPending} onClick={() => publish.mutate()}>Publish now</Button>}>
+        <ErrorAlert error={publish.error} />
+        {ca.crl ? (
+          <Stack>
+            <Facts
+              rows={[
+                ["URL", ca.crlUrl && <CopyText value={ca.crlUrl} />],
+                ["Number", formatNumber(ca.crl.number)],
+                ["Entries", formatNumber(ca.crl.entries)],
+                ["Size", `${formatNumber(ca.crl.bytes)} bytes`],
+                ["This update", <Moment key="t" at={ca.crl.thisUpdate} />],
+                ["Next update", <Moment key="n" at={ca.crl.nextUpdate} />],
+              ]}
+            />
+            <Command>{`curl -s ${ca.crlUrl} | openssl crl -inform DER -noout -text`}</Command>
+          </Stack>
+        ) : (
+          <Text c="dimmed">{ca.crlEnabled ? "Not published yet." : "This authority has no CRL."}</Text>
+        )}
+      </Section>
+      <Section title="OCSP">
+        {ca.ocspEnabled && ca.ocspUrl ? (
+          <Stack>
+            <Facts rows={[["URL", <CopyText key="u" value={ca.ocspUrl} />]]} />
+            <Text size="sm" c="dimmed">
+              Answers are signed by a delegated signer with a short life, which the authority renews by itself.
+            </Text>
+            <Command>{`openssl ocsp -issuer ${ca.identifier}.pem -cert certificate.pem -url ${ca.ocspUrl} -CAfile root.pem`}</Command>
+          </Stack>
+        ) : (
+          <Text c="dimmed">This authority has no OCSP service.</Text>
+        )}
+      </Section>
+    </SimpleGrid>
+  );
+}

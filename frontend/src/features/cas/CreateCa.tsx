@@ -1,0 +1,140 @@
+import { Badge, Button, Drawer, Group, Radio, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate } from "@tanstack/react-router";
+import { useState } from "react";
+import { ErrorAlert, fieldError } from "@/components/ui";
+import { SubjectEditor } from "@/components/SubjectEditor";
+import { graphql } from "@/gql";
+import type { CaType } from "@/gql/graphql";
+import { request } from "@/lib/graphql";
+import { useDeployment } from "@/lib/session";
+import type { CaRow } from "./CasPage";
+import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
+
+const Create = graphql(`
+  mutation CreateCa($input: CreateCertificationAuthorityInput!) {
+    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }
+  }
+`);
+const Taken = graphql(`query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }`);
+
+const rule = /^[a-z0-9_-]{2,18}$/;
+
+export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { partitionId: string; parentIdentifier: string | undefined; cas: readonly CaRow[]; onClose: () => void }) {
+  const deployment = useDeployment();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const given = cas.find((c) => c.identifier === parentIdentifier);
+  const parents = cas.filter((c) => c.status === "ACTIVE" && c.type !== "ISSUING");
+  const [type, setType] = useState<CaType>(given || parents.length > 0 ? "ISSUING" : "ROOT");
+  const [identifier, setIdentifier] = useState("");
+  const [friendlyName, setFriendlyName] = useState("");
+  const [algorithm, setAlgorithm] = useState("ECDSAP384+SHA384");
+  const [parentId, setParentId] = useState<string | null>(given?.id ?? parents[0]?.id ?? null);
+  const [expiry, setExpiry] = useState("");
+  const [crl, setCrl] = useState(true);
+  const [ocsp, setOcsp] = useState(true);
+  const [subject, setSubject] = useState("");
+  const [profiles, setProfiles] = useState<string[]>([]);
+  const groups = useProfileGroups(partitionId);
+  const root = type === "ROOT";
+  const taken = useQuery({ queryKey: ["ca-taken", partitionId, identifier], queryFn: () => request(Taken, { partition: partitionId, identifier }), enabled: rule.test(identifier) });
+  const identifierError =
+    identifier && !rule.test(identifier)
+      ? "2 to 18 of a-z, 0-9, hyphen and underscore"
+      : taken.data?.partition?.certificationAuthority
+        ? "This identifier is taken"
+        : undefined;
+  const create = useMutation({
+    mutationFn: () =>
+      request(Create, {
+        input: {
+          partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, parentId: root ? null : parentId, subject,
+          expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: root ? [] : profiles,
+        },
+      }),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries({ queryKey: ["cas"] });
+      notifications.show({ message: `${friendlyName} is being created.` });
+      await navigate({ to: "/p/$partitionId/cas/$identifier", params: { partitionId, identifier } });
+    },
+  });
+  const years = (n: number) => {
+    const d = new Date();
+    d.setFullYear(d.getFullYear() + n);
+    return d.toISOString().slice(0, 10);
+  };
+  return (
+    <Drawer opened onClose={onClose} size="xl" title={<Text fw={650} fz="lg">Create Authority</Text>}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          create.mutate();
+        }}
+      >
+        <Stack>
+          <Radio.Group label="CA Type" required value={type} onChange={(v) => setType(v as CaType)}>
+            <Stack gap={6} mt={6}>
+              <Radio value="ROOT" label="Root Authority" description="Certifies itself; the anchor that clients trust." />
+              <Radio value="INTERMEDIATE" label="Intermediate Subordinate Authority" description="Stands between a root and issuing CAs." disabled={parents.length === 0} />
+              <Radio value="ISSUING" label="Subordinate Authority" description="Issues certificates to servers, devices and people." disabled={parents.length === 0} />
+            </Stack>
+          </Radio.Group>
+          {!root && <Select label="Parent Authority Identifier" required disabled={!!given} data={parents.map((p) => ({ value: p.id, label: `${p.identifier} (${p.friendlyName})` }))} value={parentId} onChange={setParentId} error={fieldError(create.error, "parentId")} />}
+          <TextInput label="CA Identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore; part of the CRL and OCSP addresses" required value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={identifierError ?? fieldError(create.error, "identifier")} data-autofocus autoComplete="off" />
+          <TextInput label="Friendly Name" required maxLength={64} value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(create.error, "friendlyName")} />
+          <Select
+            label="Signing Key Details"
+            required
+            searchable
+            allowDeselect={false}
+            value={algorithm}
+            onChange={(v) => v && setAlgorithm(v)}
+            data={["ECDSA", "RSA", "ML-DSA"].map((family) => ({
+              group: family === "ML-DSA" ? "ML-DSA (post-quantum, FIPS 204)" : family,
+              items: (deployment?.signingAlgorithms ?? []).filter((a) => a.family === family).map((a) => ({ value: a.label, label: a.label })),
+            }))}
+            renderOption={({ option }) => {
+              const a = deployment?.signingAlgorithms.find((x) => x.label === option.value);
+              return (
+                <Group justify="space-between" w="100%">
+                  <Text size="sm">{option.label}</Text>
+                  <Badge variant="light" color={a?.postQuantum ? "grape" : "gray"} tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+                    {a?.postQuantum ? "post-quantum" : `${a?.securityBits} bit security`}
+                  </Badge>
+                </Group>
+              );
+            }}
+            error={fieldError(create.error, "signingAlgorithm")}
+          />
+          <Stack gap={4}>
+            <TextInput type="date" label="Expiry Date" description={`Empty: ${root ? 20 : 10} years, never past the parent`} value={expiry} onChange={(e) => setExpiry(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
+            <Group gap={6}>
+              {[5, 10, 15, 20].map((n) => (
+                <Button key={n} size="compact-xs" variant="default" onClick={() => setExpiry(years(n))}>
+                  {n} years
+                </Button>
+              ))}
+            </Group>
+          </Stack>
+          <SubjectEditor value={subject} onChange={setSubject} error={fieldError(create.error, "subject")} attributes={deployment?.subjectAttributes ?? []} />
+          <Group>
+            <Switch label="Enable CRL" checked={crl || root} disabled={root} onChange={(e) => setCrl(e.currentTarget.checked)} />
+            <Switch label="Enable OCSP" description="Cannot be disabled later" checked={ocsp} onChange={(e) => setOcsp(e.currentTarget.checked)} />
+          </Group>
+          {!root && <ProfilePicker label="Certificate Profiles" groups={groups} caType={type} selected={profiles} onChange={setProfiles} />}
+          <ErrorAlert error={create.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={create.isPending} disabled={!!identifierError || !subject}>
+              Create
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Drawer>
+  );
+}

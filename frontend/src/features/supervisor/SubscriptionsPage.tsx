@@ -1,0 +1,215 @@
+import { Accordion, Anchor, Button, Card, Checkbox, Code, Group, Modal, NumberInput, Progress, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { notifications } from "@mantine/notifications";
+import { IconPackage, IconPlus } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
+import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, Section, StatusBadge, fieldError } from "@/components/ui";
+import { graphql } from "@/gql";
+import type { Region, SubscriptionsQuery, Tier } from "@/gql/graphql";
+import { formatNumber, words } from "@/lib/format";
+import { request } from "@/lib/graphql";
+import { useDeployment, useViewer } from "@/lib/session";
+
+const Subscriptions = graphql(`
+  query Subscriptions($search: String) {
+    subscriptions(search: $search) {
+      id name status region tier url createdAt canAssign
+      partition { id name }
+      inventory { id label used purchased }
+    }
+  }
+`);
+const Assign = graphql(`mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }`);
+const Create = graphql(`mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }`);
+const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox { id to subject body createdAt } }`);
+
+type Subscription = SubscriptionsQuery["subscriptions"][number];
+
+export function SubscriptionsPage() {
+  const viewer = useViewer();
+  const { search } = useSearch({ from: "/signed-in/supervisor/subscriptions" });
+  const navigate = useNavigate();
+  const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => request(Subscriptions, { search: search ?? null }) });
+  const [assigning, setAssigning] = useState<Subscription>();
+  const [creating, create] = useDisclosure();
+  return (
+    <>
+      <PageHeader
+        title="Subscriptions"
+        description="What was purchased, and the partition it is assigned to."
+        actions={
+          viewer?.operator && (
+            <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
+              Create Subscription
+            </Button>
+          )
+        }
+      />
+      <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />
+      <ErrorAlert error={list.error} retry={() => void list.refetch()} />
+      {list.isPending && <Loading />}
+      {list.data?.subscriptions.length === 0 && (
+        <EmptyState icon={<IconPackage />} title={search ? "No subscription matches" : "No subscription yet"}>
+          {viewer?.operator ? "Create one: its owner gets an invitation by e-mail." : "A platform operator creates subscriptions and names their owner."}
+        </EmptyState>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        {list.data?.subscriptions.map((s) => (
+          <Card key={s.id} withBorder padding="lg" radius="lg">
+            <Group justify="space-between" mb="xs">
+              <Text fw={650} fz="lg" component="h2" m={0}>
+                {s.name}
+              </Text>
+              <StatusBadge status={s.status} />
+            </Group>
+            <Facts
+              rows={[
+                ["Subscription Identifier", <CopyText key="id" value={s.id} />],
+                ["Region", s.region],
+                ["Tier", words(s.tier)],
+                ["Partition", s.partition ? <Anchor key="p" renderRoot={(p) => <Link to="/p/$partitionId" params={{ partitionId: s.partition!.id }} {...p} />}>{s.partition.name}</Anchor> : null],
+                ["Created", <Moment key="t" at={s.createdAt} />],
+              ]}
+            />
+            <Stack gap="sm" mt="md">
+              {s.inventory.map((i) => (
+                <div key={i.id}>
+                  <Group justify="space-between" gap="xs">
+                    <Text size="sm">{i.label}</Text>
+                    <Text size="sm" fw={600}>
+                      {formatNumber(i.used)} / {formatNumber(i.purchased)}
+                    </Text>
+                  </Group>
+                  <Progress aria-label={i.label} value={i.purchased ? (100 * i.used) / i.purchased : 0} color={i.used >= i.purchased ? "red" : "brand"} />
+                </div>
+              ))}
+            </Stack>
+            {s.canAssign && (
+              <Button mt="md" onClick={() => setAssigning(s)}>
+                Assign Subscription
+              </Button>
+            )}
+          </Card>
+        ))}
+      </SimpleGrid>
+      {viewer?.operator && <Outbox />}
+      {assigning && <AssignDialog subscription={assigning} onClose={() => setAssigning(undefined)} />}
+      <CreateDialog opened={creating} onClose={create.close} />
+    </>
+  );
+}
+
+function AssignDialog({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
+  const deployment = useDeployment();
+  const queryClient = useQueryClient();
+  const navigate = useNavigate();
+  const [region, setRegion] = useState<string | null>(null);
+  const [agreed, setAgreed] = useState(false);
+  const assign = useMutation({
+    mutationFn: () => request(Assign, { input: { subscriptionId: subscription.id, region: region as Region, acceptTerms: agreed } }),
+    onSuccess: async (d) => {
+      await queryClient.invalidateQueries();
+      notifications.show({ message: `The partition ${d.assignSubscription.partition.name} is ready.` });
+      await navigate({ to: "/p/$partitionId", params: { partitionId: d.assignSubscription.partition.id } });
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={<Text fw={650}>Assign Subscription</Text>}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          assign.mutate();
+        }}
+      >
+        <Stack>
+          <Text size="sm">
+            <strong>{subscription.name}</strong> gets a partition in the region you choose. This cannot be changed later.
+          </Text>
+          <Select label="Regions" required data={(deployment?.regions ?? []).map((r) => ({ value: r, label: { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" }[r] }))} value={region} onChange={setRegion} error={fieldError(assign.error, "region")} />
+          <Text size="sm" c="dimmed">
+            {deployment?.terms}
+          </Text>
+          <Checkbox label="I agree with the Terms and Conditions" checked={agreed} onChange={(e) => setAgreed(e.currentTarget.checked)} />
+          <ErrorAlert error={assign.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" disabled={!region || !agreed} loading={assign.isPending}>
+              Assign
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function CreateDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+  const queryClient = useQueryClient();
+  const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "STANDARD" as Tier, email: "" });
+  const create = useMutation({
+    mutationFn: () => request(Create, { input: { name: v.name.trim(), purchasedCertificates: v.certificates, purchasedCas: v.cas, tier: v.tier, ownerEmail: v.email.trim() } }),
+    onSuccess: async () => {
+      onClose();
+      notifications.show({ message: "The subscription is created and its owner invited." });
+      await queryClient.invalidateQueries();
+    },
+  });
+  return (
+    <Modal opened={opened} onClose={onClose} title={<Text fw={650}>Create Subscription</Text>}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          create.mutate();
+        }}
+      >
+        <Stack>
+          <TextInput label="Name" required minLength={2} maxLength={64} value={v.name} onChange={(e) => setV({ ...v, name: e.currentTarget.value })} error={fieldError(create.error, "name")} data-autofocus />
+          <NumberInput label="Purchased certificates" required min={0} thousandSeparator value={v.certificates} onChange={(n) => setV({ ...v, certificates: Number(n) })} error={fieldError(create.error, "purchasedCertificates")} />
+          <NumberInput label="Purchased certificate authorities" required min={0} value={v.cas} onChange={(n) => setV({ ...v, cas: Number(n) })} error={fieldError(create.error, "purchasedCas")} />
+          <Select label="Tier" description="Requests in 10 seconds: Standard 100, Premium 1000." data={[{ value: "STANDARD", label: "Standard" }, { value: "PREMIUM", label: "Premium" }, { value: "UNLIMITED", label: "Unlimited" }]} value={v.tier} onChange={(t) => setV({ ...v, tier: (t ?? "STANDARD") as Tier })} allowDeselect={false} />
+          <TextInput label="Owner's e-mail" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(create.error, "ownerEmail")} />
+          <ErrorAlert error={create.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={create.isPending}>
+              Create
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function Outbox() {
+  const deployment = useDeployment();
+  const outbox = useQuery({ queryKey: ["platform-outbox"], queryFn: () => request(PlatformOutbox), enabled: deployment?.keepsOutbox ?? false });
+  if (!deployment?.keepsOutbox || !outbox.data?.platformOutbox.length) return null;
+  return (
+    <Stack mt="xl">
+      <Section title="Outbox">
+        <Text size="sm" c="dimmed" mb="sm">
+          No mail server is configured: mail stays here instead of being sent.
+        </Text>
+        <Accordion variant="separated">
+          {outbox.data.platformOutbox.slice(0, 20).map((m) => (
+            <Accordion.Item key={m.id} value={m.id}>
+              <Accordion.Control>
+                {m.subject} <Text span c="dimmed" size="sm">to {m.to}</Text>
+              </Accordion.Control>
+              <Accordion.Panel>
+                <Code block>{m.body}</Code>
+              </Accordion.Panel>
+            </Accordion.Item>
+          ))}
+        </Accordion>
+      </Section>
+    </Stack>
+  );
+}

@@ -1,0 +1,419 @@
+import { Accordion, Badge, Button, Card, Code, Group, Menu, Modal, MultiSelect, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconKey, IconMail, IconPlus, IconUsers } from "@tabler/icons-react";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
+import { useState } from "react";
+import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
+import { graphql } from "@/gql";
+import type { Role } from "@/gql/graphql";
+import { request } from "@/lib/graphql";
+import { roleNames, useCan, useDeployment, useViewer } from "@/lib/session";
+
+const Members = graphql(`query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }`);
+const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }`);
+const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }`);
+const Grant = graphql(`mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }`);
+const RevokeRole = graphql(`mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }`);
+const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
+const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
+const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }`);
+const Outbox = graphql(`query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }`);
+
+const roles = Object.keys(roleNames) as Role[];
+
+export function UsersPage() {
+  const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/users" });
+  const { tab } = useSearch({ from: "/signed-in/p/$partitionId/users" });
+  const navigate = useNavigate({ from: "/p/$partitionId/users" });
+  const can = useCan(partitionId);
+  const deployment = useDeployment();
+  const [inviting, setInviting] = useState(false);
+  const people = can("user:browse");
+  if (!people && !can("token:browse")) return <NotPermitted permission="user:browse" />;
+  const shown = tab ?? (people ? "users" : "tokens");
+  return (
+    <>
+      <PageHeader
+        title="User Management"
+        description="People, the roles they hold in this partition, and tokens for automation."
+        actions={
+          can("user:invite") && (
+            <Button leftSection={<IconPlus size={16} />} onClick={() => setInviting(true)}>
+              Invite User
+            </Button>
+          )
+        }
+      />
+      <Tabs value={shown} onChange={(t) => void navigate({ search: { tab: t ?? undefined }, replace: true })} keepMounted={false}>
+        <Tabs.List mb="md">
+          {people && <Tabs.Tab value="users">Users</Tabs.Tab>}
+          {people && <Tabs.Tab value="roles">Role</Tabs.Tab>}
+          {can("token:browse") && <Tabs.Tab value="tokens">API Tokens</Tabs.Tab>}
+          {can("outbox:browse") && deployment?.keepsOutbox && <Tabs.Tab value="outbox">Outbox</Tabs.Tab>}
+        </Tabs.List>
+        {people && (
+          <Tabs.Panel value="users">
+            <People partitionId={partitionId} />
+          </Tabs.Panel>
+        )}
+        {people && (
+          <Tabs.Panel value="roles">
+            <RolesTab partitionId={partitionId} />
+          </Tabs.Panel>
+        )}
+        {can("token:browse") && (
+          <Tabs.Panel value="tokens">
+            <TokensTab partitionId={partitionId} />
+          </Tabs.Panel>
+        )}
+        <Tabs.Panel value="outbox">
+          <OutboxTab partitionId={partitionId} />
+        </Tabs.Panel>
+      </Tabs>
+      {inviting && <InviteDialog partitionId={partitionId} onClose={() => setInviting(false)} />}
+    </>
+  );
+}
+
+function useMembers(partitionId: string) {
+  return useQuery({ queryKey: ["members", partitionId], queryFn: () => request(Members, { partition: partitionId }) });
+}
+
+function People({ partitionId }: { partitionId: string }) {
+  const members = useMembers(partitionId);
+  const can = useCan(partitionId);
+  const queryClient = useQueryClient();
+  const resend = useMutation({
+    mutationFn: (user: string) => request(Resend, { partition: partitionId, user }),
+    onSuccess: () => {
+      notifications.show({ message: "A new invitation is on its way; the old link has ended." });
+      void queryClient.invalidateQueries({ queryKey: ["outbox"] });
+    },
+  });
+  if (members.isPending) return <Loading />;
+  return (
+    <Card withBorder>
+      <ErrorAlert error={members.error ?? resend.error} />
+      <Scroll label="Users">
+        <Table miw={640}>
+          <Table.Thead>
+            <Table.Tr>
+              {["Name", "Roles", "Status", "Last sign-in"].map((h) => (
+                <Table.Th key={h}>{h}</Table.Th>
+              ))}
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {members.data?.partition?.members.map((m) => (
+              <Table.Tr key={m.user.id}>
+                <Table.Td>
+                  <Text size="sm" fw={600}>
+                    {m.user.firstName} {m.user.lastName}
+                  </Text>
+                  <Text size="sm" c="dimmed">
+                    {m.user.email}
+                  </Text>
+                </Table.Td>
+                <Table.Td>{m.roles.map((r) => roleNames[r]).join(", ") || "none"}</Table.Td>
+                <Table.Td>
+                  <StatusBadge status={m.user.status} />
+                  {m.user.status === "INVITED" && can("user:invite") && (
+                    <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)}>
+                      Send again
+                    </Button>
+                  )}
+                </Table.Td>
+                <Table.Td>{m.user.lastSignInAt ? <Moment at={m.user.lastSignInAt} /> : "never"}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Scroll>
+    </Card>
+  );
+}
+
+function RolesTab({ partitionId }: { partitionId: string }) {
+  const members = useMembers(partitionId);
+  const can = useCan(partitionId);
+  const queryClient = useQueryClient();
+  const change = () => queryClient.invalidateQueries();
+  const grant = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(Grant, { input: { partitionId, ...v } }), onSuccess: change });
+  const revoke = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(RevokeRole, { input: { partitionId, ...v } }), onSuccess: change });
+  const [removing, setRemoving] = useState<{ userId: string; role: Role; name: string }>();
+  const all = members.data?.partition?.members ?? [];
+  if (members.isPending) return <Loading />;
+  return (
+    <Stack>
+      <ErrorAlert error={grant.error ?? revoke.error} />
+      {roles.map((role) => {
+        const holders = all.filter((m) => m.roles.includes(role));
+        const others = all.filter((m) => !m.roles.includes(role));
+        return (
+          <Card key={role} withBorder>
+            <Group justify="space-between" mb="xs">
+              <Text component="h2" fw={650} m={0} fz="md">
+                {roleNames[role]} <Badge variant="light" styles={{ root: { color: "var(--mantine-color-text)" } }}>{holders.length}</Badge>
+              </Text>
+              {can("role:manage") && (
+                <Menu width={280} position="bottom-end">
+                  <Menu.Target>
+                    <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} disabled={others.length === 0}>
+                      Add user
+                    </Button>
+                  </Menu.Target>
+                  <Menu.Dropdown>
+                    {others.map((m) => (
+                      <Menu.Item key={m.user.id} onClick={() => grant.mutate({ userId: m.user.id, role })}>
+                        {m.user.email}
+                      </Menu.Item>
+                    ))}
+                  </Menu.Dropdown>
+                </Menu>
+              )}
+            </Group>
+            {holders.length === 0 && (
+              <Text size="sm" c="dimmed">
+                Nobody.
+              </Text>
+            )}
+            {holders.map((m) => (
+              <Group key={m.user.id} justify="space-between" py={4}>
+                <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+                  {m.user.firstName} {m.user.lastName} · {m.user.email}
+                </Text>
+                {can("role:manage") && (
+                  <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving({ userId: m.user.id, role, name: m.user.email })} aria-label={`Remove ${m.user.email} from ${roleNames[role]}`}>
+                    Remove User
+                  </Button>
+                )}
+              </Group>
+            ))}
+          </Card>
+        );
+      })}
+      <Modal opened={!!removing} onClose={() => setRemoving(undefined)} title={<Text fw={650}>Remove User</Text>}>
+        {removing && (
+          <Stack>
+            <Text size="sm">
+              {removing.name} loses the role {roleNames[removing.role]} at once.
+            </Text>
+            <Group justify="flex-end">
+              <Button variant="default" onClick={() => setRemoving(undefined)} data-autofocus>
+                Cancel
+              </Button>
+              <Button color="red" onClick={() => { revoke.mutate({ userId: removing.userId, role: removing.role }); setRemoving(undefined); }}>
+                Remove
+              </Button>
+            </Group>
+          </Stack>
+        )}
+      </Modal>
+    </Stack>
+  );
+}
+
+function InviteDialog({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {
+  const queryClient = useQueryClient();
+  const [v, setV] = useState({ email: "", firstName: "", lastName: "", roles: [] as string[] });
+  const invite = useMutation({
+    mutationFn: () => request(Invite, { input: { partitionId, email: v.email.trim(), firstName: v.firstName.trim(), lastName: v.lastName.trim(), roles: v.roles as Role[] } }),
+    onSuccess: () => {
+      notifications.show({ message: `${v.email} is invited.` });
+      onClose();
+      void queryClient.invalidateQueries();
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={<Text fw={650}>Invite User</Text>}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          invite.mutate();
+        }}
+      >
+        <Stack>
+          <TextInput label="Email" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(invite.error, "email")} data-autofocus />
+          <Group grow align="flex-start">
+            <TextInput label="First Name" required value={v.firstName} onChange={(e) => setV({ ...v, firstName: e.currentTarget.value })} error={fieldError(invite.error, "firstName")} />
+            <TextInput label="Last Name" required value={v.lastName} onChange={(e) => setV({ ...v, lastName: e.currentTarget.value })} error={fieldError(invite.error, "lastName")} />
+          </Group>
+          <MultiSelect label="Roles" description="May be given later" data={roles.map((r) => ({ value: r, label: roleNames[r] }))} value={v.roles} onChange={(r) => setV({ ...v, roles: r })} />
+          <ErrorAlert error={invite.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={invite.isPending}>
+              Invite
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function TokensTab({ partitionId }: { partitionId: string }) {
+  const queryClient = useQueryClient();
+  const viewer = useViewer();
+  const own = viewer?.partitions.find((p) => p.id === partitionId)?.roles ?? [];
+  const allowed = own.includes("OWNERS") ? roles : own;
+  const tokens = useQuery({ queryKey: ["tokens", partitionId], queryFn: () => request(Tokens, { partition: partitionId }) });
+  const [creating, setCreating] = useState(false);
+  const [name, setName] = useState("");
+  const [role, setRole] = useState<string | null>(null);
+  const [days, setDays] = useState("90");
+  const [ending, setEnding] = useState<{ id: string; name: string }>();
+  const refresh = () => queryClient.invalidateQueries({ queryKey: ["tokens"] });
+  const create = useMutation({ mutationFn: () => request(CreateToken, { input: { partitionId, name: name.trim(), role: role as Role, expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } }), onSuccess: refresh });
+  const revoke = useMutation({ mutationFn: (id: string) => request(RevokeToken, { id }), onSuccess: refresh });
+  const close = () => {
+    setCreating(false);
+    setName("");
+    create.reset();
+  };
+  const add = (
+    <Button leftSection={<IconPlus size={14} />} size="sm" onClick={() => setCreating(true)}>
+      Create API Token
+    </Button>
+  );
+  if (tokens.isPending) return <Loading />;
+  const list = tokens.data?.partition?.apiTokens ?? [];
+  return (
+    <>
+      <ErrorAlert error={tokens.error ?? revoke.error} />
+      {list.length === 0 ? (
+        <EmptyState icon={<IconKey />} title="No API token yet" action={add}>
+          Automation signs in with a token: a role in this partition, for a time.
+        </EmptyState>
+      ) : (
+        <Card withBorder>
+          <Group justify="flex-end" mb="xs">
+            {add}
+          </Group>
+          <Scroll label="API tokens">
+            <Table miw={720}>
+              <Table.Thead>
+                <Table.Tr>
+                  {["Name", "Role", "Expires", "Last use", ""].map((h) => (
+                    <Table.Th key={h} aria-label={h || "Actions"}>{h}</Table.Th>
+                  ))}
+                </Table.Tr>
+              </Table.Thead>
+              <Table.Tbody>
+                {list.map((t) => (
+                  <Table.Tr key={t.id}>
+                    <Table.Td>
+                      <Text size="sm" fw={600}>
+                        {t.name}
+                      </Text>
+                      <Text size="xs" c="dimmed" ff="monospace">
+                        {t.prefix}… by {t.createdBy}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>{roleNames[t.role]}</Table.Td>
+                    <Table.Td>
+                      <Moment at={t.expiresAt} />
+                    </Table.Td>
+                    <Table.Td>{t.lastUsedAt ? <Moment at={t.lastUsedAt} /> : "never"}</Table.Td>
+                    <Table.Td>
+                      {t.revokedAt ? (
+                        <StatusBadge status="REVOKED" />
+                      ) : (
+                        <Button size="compact-xs" variant="subtle" color="red" onClick={() => setEnding(t)} aria-label={`Revoke ${t.name}`}>
+                          Revoke
+                        </Button>
+                      )}
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Scroll>
+        </Card>
+      )}
+      <Modal opened={!!ending} onClose={() => setEnding(undefined)} title={<Text fw={650}>Revoke {ending?.name}</Text>}>
+        <Stack>
+          <Text size="sm">Whatever uses this token is refused at once. This is for good.</Text>
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setEnding(undefined)} data-autofocus>
+              Cancel
+            </Button>
+            <Button color="red" onClick={() => { revoke.mutate(ending!.id); setEnding(undefined); }}>
+              Revoke
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data}>
+        {create.data ? (
+          <Stack>
+            <SecretOnce label="API token" value={create.data.createApiToken.token} />
+            <Button onClick={close}>Done</Button>
+          </Stack>
+        ) : (
+          <form
+            onSubmit={(e) => {
+              e.preventDefault();
+              create.mutate();
+            }}
+          >
+            <Stack>
+              <TextInput label="Name" description="What uses it; 2 to 64 characters" required minLength={2} maxLength={64} value={name} onChange={(e) => setName(e.currentTarget.value)} error={fieldError(create.error, "name")} data-autofocus />
+              <Select label="Role" required data={allowed.map((r) => ({ value: r, label: roleNames[r] }))} value={role} onChange={setRole} error={fieldError(create.error, "role")} />
+              <Select label="Expires in" data={[["30", "30 days"], ["90", "90 days"], ["180", "180 days"], ["365", "1 year"]].map(([value, label]) => ({ value: value!, label: label! }))} value={days} onChange={(d) => setDays(d ?? "90")} allowDeselect={false} error={fieldError(create.error, "expiresAt")} />
+              <ErrorAlert error={create.error} />
+              <Group justify="flex-end">
+                <Button variant="default" onClick={close}>
+                  Cancel
+                </Button>
+                <Button type="submit" loading={create.isPending} disabled={!role}>
+                  Create
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        )}
+      </Modal>
+    </>
+  );
+}
+
+function OutboxTab({ partitionId }: { partitionId: string }) {
+  const outbox = useQuery({ queryKey: ["outbox", partitionId], queryFn: () => request(Outbox, { partition: partitionId }) });
+  if (outbox.isPending) return <Loading />;
+  const list = outbox.data?.partition?.outbox ?? [];
+  return (
+    <>
+      <ErrorAlert error={outbox.error} />
+      {list.length === 0 ? (
+        <EmptyState icon={<IconMail />} title="No mail yet">Invitations appear here, since no mail server is configured.</EmptyState>
+      ) : (
+        <Stack>
+          <Text size="sm" c="dimmed">
+            <IconUsers size={14} aria-hidden /> No mail server is configured: mail stays here instead of being sent.
+          </Text>
+          <Accordion variant="separated">
+            {list.map((m) => (
+              <Accordion.Item key={m.id} value={m.id}>
+                <Accordion.Control>
+                  <Text size="sm" fw={600}>
+                    {m.subject}
+                  </Text>
+                  <Text size="sm" c="dimmed">
+                    to {m.to}
+                  </Text>
+                </Accordion.Control>
+                <Accordion.Panel>
+                  <Code block>{m.body}</Code>
+                </Accordion.Panel>
+              </Accordion.Item>
+            ))}
+          </Accordion>
+        </Stack>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,410 @@
+/* eslint-disable */
+import * as types from './graphql';
+
+
+
+/**
+ * Map of all GraphQL operations in the project.
+ *
+ * This map has several performance disadvantages:
+ * 1. It is not tree-shakeable, so it will include all operations in the project.
+ * 2. It is not minifiable, so the string of a GraphQL query will be multiple times inside the bundle.
+ * 3. It does not support dead code elimination, so it will add unused operations.
+ *
+ * Therefore it is highly recommended to use the babel or swc plugin for production.
+ * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
+ */
+type Documents = {
+    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": typeof types.PaletteDocument,
+    "mutation SignOut { signOut { sessionsEnded } }": typeof types.SignOutDocument,
+    "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": typeof types.IssueChoicesDocument,
+    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": typeof types.IssueDocument,
+    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
+    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }": typeof types.SignInDocument,
+    "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": typeof types.VerifyDocument,
+    "mutation BeginPasskeySignIn { beginPasskeySignIn }": typeof types.BeginPasskeySignInDocument,
+    "mutation BeginRegistration { beginPasskeyRegistration }": typeof types.BeginRegistrationDocument,
+    "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishRegistrationDocument,
+    "mutation BeginTotp { beginTotpEnrolment { secret uri } }": typeof types.BeginTotpDocument,
+    "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }": typeof types.ConfirmTotpDocument,
+    "\n  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {\n    partition(id: $partition) {\n      certificates(first: $first, after: $after, filter: $filter, sort: $sort) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }\n      }\n    }\n  }\n": typeof types.CertificateListDocument,
+    "mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }": typeof types.RevokeDocument,
+    "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": typeof types.SuspendDocument,
+    "mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }": typeof types.UnsuspendDocument,
+    "query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }": typeof types.CertificatePemDocument,
+    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": typeof types.AccountDocument,
+    "mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }": typeof types.ChangePasswordDocument,
+    "mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }": typeof types.RegenerateDocument,
+    "mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }": typeof types.EndSessionDocument,
+    "mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }": typeof types.SignOutEverywhereDocument,
+    "mutation BeginPasskey { beginPasskeyRegistration }": typeof types.BeginPasskeyDocument,
+    "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishPasskeyDocument,
+    "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": typeof types.RemovePasskeyDocument,
+    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": typeof types.InvitationDocument,
+    "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
+    "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": typeof types.CaDownloadDocument,
+    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": typeof types.DeleteCaDocument,
+    "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.RestoreCaDocument,
+    "mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }": typeof types.PublishCrlDocument,
+    "mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }": typeof types.SelectProfilesDocument,
+    "mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": typeof types.UnselectProfilesDocument,
+    "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": typeof types.CasDocument,
+    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": typeof types.CreateCaDocument,
+    "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": typeof types.CaTakenDocument,
+    "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": typeof types.ProfileGroupsDocument,
+    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
+    "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": typeof types.CaNamesDocument,
+    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
+    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": typeof types.ActivateDocument,
+    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": typeof types.DeactivateDocument,
+    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": typeof types.DecommissionDocument,
+    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": typeof types.EventsDocument,
+    "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": typeof types.VerifyAuditDocument,
+    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
+    "\n  query Home($partition: ID!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      certificationAuthorities { id }\n    }\n  }\n": typeof types.HomeDocument,
+    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
+    "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
+    "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": typeof types.AssignSubscriptionDocument,
+    "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": typeof types.CreateSubscriptionDocument,
+    "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": typeof types.PlatformOutboxDocument,
+    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }": typeof types.MembersDocument,
+    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": typeof types.InviteUserDocument,
+    "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": typeof types.ResendDocument,
+    "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": typeof types.GrantRoleDocument,
+    "mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }": typeof types.RevokeRoleDocument,
+    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": typeof types.TokensDocument,
+    "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": typeof types.CreateTokenDocument,
+    "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": typeof types.RevokeTokenDocument,
+    "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
+    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": typeof types.ViewerDocument,
+    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
+};
+const documents: Documents = {
+    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
+    "mutation SignOut { signOut { sessionsEnded } }": types.SignOutDocument,
+    "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": types.IssueChoicesDocument,
+    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": types.IssueDocument,
+    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
+    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }": types.SignInDocument,
+    "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": types.VerifyDocument,
+    "mutation BeginPasskeySignIn { beginPasskeySignIn }": types.BeginPasskeySignInDocument,
+    "mutation BeginRegistration { beginPasskeyRegistration }": types.BeginRegistrationDocument,
+    "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishRegistrationDocument,
+    "mutation BeginTotp { beginTotpEnrolment { secret uri } }": types.BeginTotpDocument,
+    "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }": types.ConfirmTotpDocument,
+    "\n  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {\n    partition(id: $partition) {\n      certificates(first: $first, after: $after, filter: $filter, sort: $sort) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }\n      }\n    }\n  }\n": types.CertificateListDocument,
+    "mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }": types.RevokeDocument,
+    "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": types.SuspendDocument,
+    "mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }": types.UnsuspendDocument,
+    "query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }": types.CertificatePemDocument,
+    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": types.AccountDocument,
+    "mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }": types.ChangePasswordDocument,
+    "mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }": types.RegenerateDocument,
+    "mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }": types.EndSessionDocument,
+    "mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }": types.SignOutEverywhereDocument,
+    "mutation BeginPasskey { beginPasskeyRegistration }": types.BeginPasskeyDocument,
+    "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishPasskeyDocument,
+    "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": types.RemovePasskeyDocument,
+    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": types.InvitationDocument,
+    "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
+    "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": types.CaDownloadDocument,
+    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": types.DeleteCaDocument,
+    "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.RestoreCaDocument,
+    "mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }": types.PublishCrlDocument,
+    "mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }": types.SelectProfilesDocument,
+    "mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": types.UnselectProfilesDocument,
+    "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": types.CasDocument,
+    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": types.CreateCaDocument,
+    "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": types.CaTakenDocument,
+    "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": types.ProfileGroupsDocument,
+    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
+    "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": types.CaNamesDocument,
+    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
+    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": types.ActivateDocument,
+    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": types.DeactivateDocument,
+    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": types.DecommissionDocument,
+    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": types.EventsDocument,
+    "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": types.VerifyAuditDocument,
+    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
+    "\n  query Home($partition: ID!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      certificationAuthorities { id }\n    }\n  }\n": types.HomeDocument,
+    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n": types.ProfilesDocument,
+    "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
+    "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": types.AssignSubscriptionDocument,
+    "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": types.CreateSubscriptionDocument,
+    "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": types.PlatformOutboxDocument,
+    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }": types.MembersDocument,
+    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": types.InviteUserDocument,
+    "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": types.ResendDocument,
+    "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": types.GrantRoleDocument,
+    "mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }": types.RevokeRoleDocument,
+    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": types.TokensDocument,
+    "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": types.CreateTokenDocument,
+    "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": types.RevokeTokenDocument,
+    "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
+    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": types.ViewerDocument,
+    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
+};
+
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n"): typeof import('./graphql').PaletteDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SignOut { signOut { sessionsEnded } }"): typeof import('./graphql').SignOutDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n"): typeof import('./graphql').IssueChoicesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n"): typeof import('./graphql').IssueDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n"): typeof import('./graphql').IssueP12Document;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }"): typeof import('./graphql').SignInDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }"): typeof import('./graphql').VerifyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation BeginPasskeySignIn { beginPasskeySignIn }"): typeof import('./graphql').BeginPasskeySignInDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation BeginRegistration { beginPasskeyRegistration }"): typeof import('./graphql').BeginRegistrationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }"): typeof import('./graphql').FinishRegistrationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation BeginTotp { beginTotpEnrolment { secret uri } }"): typeof import('./graphql').BeginTotpDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }"): typeof import('./graphql').ConfirmTotpDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {\n    partition(id: $partition) {\n      certificates(first: $first, after: $after, filter: $filter, sort: $sort) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateListDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }"): typeof import('./graphql').RevokeDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }"): typeof import('./graphql').SuspendDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }"): typeof import('./graphql').UnsuspendDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }"): typeof import('./graphql').CertificatePemDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n"): typeof import('./graphql').AccountDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }"): typeof import('./graphql').ChangePasswordDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }"): typeof import('./graphql').RegenerateDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }"): typeof import('./graphql').EndSessionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }"): typeof import('./graphql').SignOutEverywhereDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation BeginPasskey { beginPasskeyRegistration }"): typeof import('./graphql').BeginPasskeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }"): typeof import('./graphql').FinishPasskeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }"): typeof import('./graphql').RemovePasskeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }"): typeof import('./graphql').InvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }"): typeof import('./graphql').AcceptInvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').CaDetailDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }"): typeof import('./graphql').CaDownloadDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }"): typeof import('./graphql').DeleteCaDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }"): typeof import('./graphql').RestoreCaDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }"): typeof import('./graphql').PublishCrlDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').SelectProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').UnselectProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n"): typeof import('./graphql').CasDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n"): typeof import('./graphql').CreateCaDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }"): typeof import('./graphql').CaTakenDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n"): typeof import('./graphql').ProfileGroupsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateDetailDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }"): typeof import('./graphql').CaNamesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n"): typeof import('./graphql').EndEntitiesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').ActivateDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DeactivateDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DecommissionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n"): typeof import('./graphql').EventsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }"): typeof import('./graphql').VerifyAuditDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }"): typeof import('./graphql').LiveEventsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Home($partition: ID!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      certificationAuthorities { id }\n    }\n  }\n"): typeof import('./graphql').HomeDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').ProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n"): typeof import('./graphql').SubscriptionsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }"): typeof import('./graphql').AssignSubscriptionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }"): typeof import('./graphql').CreateSubscriptionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query PlatformOutbox { platformOutbox { id to subject body createdAt } }"): typeof import('./graphql').PlatformOutboxDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }"): typeof import('./graphql').MembersDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }"): typeof import('./graphql').InviteUserDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }"): typeof import('./graphql').ResendDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }"): typeof import('./graphql').GrantRoleDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }"): typeof import('./graphql').RevokeRoleDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }"): typeof import('./graphql').TokensDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }"): typeof import('./graphql').CreateTokenDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }"): typeof import('./graphql').RevokeTokenDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }"): typeof import('./graphql').OutboxDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n"): typeof import('./graphql').ViewerDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n"): typeof import('./graphql').DeploymentDocument;
+
+
+export function graphql(source: string) {
+  return (documents as any)[source] ?? {};
+}

@@ -1,0 +1,1715 @@
+/* eslint-disable */
+/** Internal type. DO NOT USE DIRECTLY. */
+type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+/** Internal type. DO NOT USE DIRECTLY. */
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type AcceptInvitationInput = {
+  firstName: string;
+  lastName: string;
+  password: string;
+  token: string;
+};
+
+export type AssignSubscriptionInput = {
+  /** Must be true: the caller has read `deployment.terms`. */
+  acceptTerms: boolean;
+  region: Region;
+  subscriptionId: string | number;
+};
+
+export type AuditFilter = {
+  /** Prefix of the action: `certificate.` matches all of them. */
+  action?: string | null | undefined;
+  from?: string | null | undefined;
+  objectId?: string | number | null | undefined;
+  result?: AuditResult | null | undefined;
+  /** Part of actor, object or summary; case-insensitive. */
+  search?: string | null | undefined;
+  to?: string | null | undefined;
+};
+
+export type AuditResult =
+  | 'FAILED'
+  | 'REFUSED'
+  | 'SUCCESS';
+
+export type CaCreationStepName =
+  | 'ACTIVE'
+  | 'GENERATING_KEY'
+  | 'ISSUING_OCSP_SIGNER'
+  | 'PUBLISHING_CRL'
+  | 'QUEUED'
+  | 'SIGNING_CERTIFICATE';
+
+export type CaProfilesInput = {
+  caId: string | number;
+  profileIds: Array<string>;
+};
+
+export type CaStatus =
+  | 'ACTIVE'
+  /** Being created; see `creation`. */
+  | 'CREATING'
+  /** Deleted; the tombstone stays 24 hours. */
+  | 'DELETED'
+  | 'EXPIRED'
+  /** Creation failed; see `creation.failure`. It can be deleted. */
+  | 'FAILED'
+  | 'REVOKED';
+
+export type CaType =
+  | 'INTERMEDIATE'
+  | 'ISSUING'
+  | 'ROOT';
+
+export type CertificateFilter = {
+  caId?: string | number | null | undefined;
+  endEntityId?: string | number | null | undefined;
+  /** True: past notAfter only. False: not yet expired only. */
+  expired?: boolean | null | undefined;
+  /** Active certificates that expire within this many days from now (7 and 30 in the console). */
+  expiresWithinDays?: number | null | undefined;
+  /** True: also the OCSP signers that the CAs issue to themselves. */
+  includeOcspSigners?: boolean;
+  profileId?: string | null | undefined;
+  /** Part of the subject, a SAN, or a serial number; case-insensitive. */
+  search?: string | null | undefined;
+  status?: Array<CertificateStatus> | null | undefined;
+};
+
+export type CertificateSort =
+  | 'EXPIRES_FIRST'
+  | 'NEWEST';
+
+export type CertificateStatus =
+  | 'ISSUED'
+  | 'REVOKED'
+  | 'SUSPENDED';
+
+export type ChangePasswordInput = {
+  currentPassword: string;
+  newPassword: string;
+};
+
+export type CreateApiTokenInput = {
+  /** At most 366 days ahead. */
+  expiresAt: string;
+  /** 2 to 64 characters. */
+  name: string;
+  partitionId: string | number;
+  /** Not more than the caller's own: only Owners may give another role than one they hold. */
+  role: Role;
+};
+
+export type CreateCertificationAuthorityInput = {
+  /** A root always has one. */
+  crlEnabled?: boolean;
+  /** Default: 20 years for a root, 10 years below, never past the issuer. */
+  expiresAt?: string | null | undefined;
+  /** 1 to 64 characters. */
+  friendlyName: string;
+  identifier: string;
+  /** Cannot be disabled later. A root or an intermediate may have it too. */
+  ocspEnabled?: boolean;
+  /** Required for all but a root. */
+  parentId?: string | number | null | undefined;
+  partitionId: string | number;
+  /** Profile ids to select, see `certificateProfiles`. */
+  profileIds?: Array<string>;
+  signingAlgorithm: string;
+  /** RFC 4514; only the common name is mandatory. */
+  subject: string;
+  type: CaType;
+};
+
+export type CreateSubscriptionInput = {
+  /** 2 to 64 characters. */
+  name: string;
+  /** E-mail of its first owner, who is invited if not yet a user. */
+  ownerEmail: string;
+  ownerFirstName?: string;
+  ownerLastName?: string;
+  purchasedCas: number;
+  purchasedCertificates: number;
+  tier?: Tier;
+};
+
+export type DeleteCertificationAuthorityInput = {
+  caId: string | number;
+  /** The identifier, typed again. */
+  confirmIdentifier: string;
+};
+
+export type EndEntityStatus =
+  | 'ACTIVE'
+  /** For good. */
+  | 'DECOMMISSIONED'
+  /** No certificate is issued to it until it is activated again. */
+  | 'INACTIVE';
+
+export type ExtensionInput = {
+  critical?: boolean;
+  oid: string;
+  /** Base64 of the DER value. */
+  value: string;
+};
+
+export type InviteUserInput = {
+  email: string;
+  firstName: string;
+  lastName: string;
+  partitionId: string | number;
+  /** Roles to hold from the start; may be empty. */
+  roles?: Array<Role>;
+};
+
+export type IssueCertificateInput = {
+  caId: string | number;
+  /** PKCS #10, PEM or base64 DER, up to 64 KiB. Its signature proves possession of the key. */
+  csr: string;
+  /** Identifier of the end entity that it is for; made when new. 1 to 64 characters. */
+  endEntity?: string | null | undefined;
+  /** Extensions beside those of the CSR. */
+  extensions?: Array<ExtensionInput>;
+  notAfter?: string | null | undefined;
+  profileId: string;
+  /** RFC 4514; absent = the subject of the CSR. */
+  subject?: string | null | undefined;
+  /** Absent = the SANs of the CSR; an empty list = none. */
+  subjectAlternativeNames?: Array<SubjectAlternativeNameInput> | null | undefined;
+};
+
+export type IssuePkcs12Input = {
+  caId: string | number;
+  endEntity?: string | null | undefined;
+  /** `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384` or `ECDSA-P521`. */
+  keyType?: string;
+  notAfter?: string | null | undefined;
+  /** At least 8 characters; protects the file. */
+  password: string;
+  /** A profile with server-side keys. */
+  profileId: string;
+  subject: string;
+  subjectAlternativeNames?: Array<SubjectAlternativeNameInput>;
+};
+
+export type ProfileKind =
+  | 'AUTHORITY'
+  | 'SUBSCRIBER';
+
+export type Region =
+  | 'EU'
+  /** The post-quantum laboratory. */
+  | 'PQLAB'
+  | 'US';
+
+/** The eight reasons of the guide (RFC 5280 5.3.1). */
+export type RevocationReason =
+  | 'AA_COMPROMISE'
+  | 'AFFILIATION_CHANGED'
+  | 'CA_COMPROMISE'
+  | 'CESSATION_OF_OPERATION'
+  | 'KEY_COMPROMISE'
+  | 'PRIVILEGE_WITHDRAWN'
+  | 'SUPERSEDED'
+  | 'UNSPECIFIED';
+
+export type RevokeCertificateInput = {
+  certificateId: string | number;
+  /** When the key is thought to have been lost, if earlier than now. */
+  invalidityDate?: string | null | undefined;
+  reason?: RevocationReason;
+};
+
+/** The six roles; what each may do stands in `rbac/policy.csv`. */
+export type Role =
+  | 'CA_ADMINISTRATORS'
+  | 'CA_AUDITORS'
+  | 'CERTIFICATE_ADMINISTRATORS'
+  | 'OWNERS'
+  | 'PROTOCOL_AUDITORS'
+  | 'PROTOCOL_OPERATORS';
+
+export type RoleInput = {
+  partitionId: string | number;
+  role: Role;
+  userId: string | number;
+};
+
+export type SanType =
+  | 'DIRECTORY_NAME'
+  | 'DNS_NAME'
+  | 'EMAIL'
+  | 'IP_ADDRESS'
+  | 'OTHER_NAME'
+  | 'REGISTERED_ID'
+  | 'UPN'
+  | 'URI';
+
+export type SecondFactor =
+  | 'PASSKEY'
+  | 'RECOVERY_CODE'
+  | 'TOTP';
+
+/** Exactly one of them. */
+export type SecondFactorInput = {
+  /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
+  passkey?: string | null | undefined;
+  recoveryCode?: string | null | undefined;
+  /** Six digits from the authenticator app. */
+  totp?: string | null | undefined;
+};
+
+export type SignInInput = {
+  email: string;
+  password: string;
+};
+
+export type StepState =
+  | 'DONE'
+  | 'FAILED'
+  | 'RUNNING'
+  | 'SKIPPED'
+  | 'WAITING';
+
+export type SubjectAlternativeNameInput = {
+  type: SanType;
+  value: string;
+};
+
+export type SubscriptionStatus =
+  | 'ASSIGNED'
+  | 'UNASSIGNED';
+
+export type SuspendCertificateInput = {
+  certificateId: string | number;
+  /** When the suspension ends by itself; absent = until unsuspended. */
+  until?: string | null | undefined;
+};
+
+/** Rate-limit tier: requests per 10 second window, counted apart for certificate creation, OCSP, CRL and all others. */
+export type Tier =
+  /** 1000 per window, for one million certificates or more. */
+  | 'PREMIUM'
+  /** 100 per window. */
+  | 'STANDARD'
+  /** Not limited: a deployment that serves only its own house. */
+  | 'UNLIMITED';
+
+export type UserStatus =
+  | 'ACTIVE'
+  /** Invited, has not confirmed. */
+  | 'INVITED';
+
+export type PaletteQueryVariables = Exact<{
+  partition: string | number;
+  search: string;
+}>;
+
+
+export type PaletteQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }>, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
+
+export type SignOutMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SignOutMutation = { signOut: { sessionsEnded: number } };
+
+export type IssueChoicesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type IssueChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } | null };
+
+export type IssueMutationVariables = Exact<{
+  input: IssueCertificateInput;
+}>;
+
+
+export type IssueMutation = { issueCertificate: { certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
+
+export type IssueP12MutationVariables = Exact<{
+  input: IssuePkcs12Input;
+}>;
+
+
+export type IssueP12Mutation = { issuePkcs12: { pkcs12: string, certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
+
+export type SignInMutationVariables = Exact<{
+  input: SignInInput;
+}>;
+
+
+export type SignInMutation = { signIn: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
+
+export type VerifyMutationVariables = Exact<{
+  input: SecondFactorInput;
+}>;
+
+
+export type VerifyMutation = { verifySecondFactor: { viewer: { operator: boolean } } };
+
+export type BeginPasskeySignInMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BeginPasskeySignInMutation = { beginPasskeySignIn: string };
+
+export type BeginRegistrationMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BeginRegistrationMutation = { beginPasskeyRegistration: string };
+
+export type FinishRegistrationMutationVariables = Exact<{
+  name: string;
+  credential: string;
+}>;
+
+
+export type FinishRegistrationMutation = { finishPasskeyRegistration: { recoveryCodes: Array<string> } };
+
+export type BeginTotpMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BeginTotpMutation = { beginTotpEnrolment: { secret: string, uri: string } };
+
+export type ConfirmTotpMutationVariables = Exact<{
+  totp: string;
+}>;
+
+
+export type ConfirmTotpMutation = { confirmTotpEnrolment: { recoveryCodes: Array<string> } };
+
+export type CertificateListQueryVariables = Exact<{
+  partition: string | number;
+  first: number;
+  after?: string | null | undefined;
+  filter?: CertificateFilter | null | undefined;
+  sort: CertificateSort;
+}>;
+
+
+export type CertificateListQuery = { partition: { certificates: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, requestedBy: string, issuer: { identifier: string, friendlyName: string } }> } } | null };
+
+export type RevokeMutationVariables = Exact<{
+  input: RevokeCertificateInput;
+}>;
+
+
+export type RevokeMutation = { revokeCertificate: { certificate: { id: string, status: CertificateStatus } } };
+
+export type SuspendMutationVariables = Exact<{
+  input: SuspendCertificateInput;
+}>;
+
+
+export type SuspendMutation = { suspendCertificate: { certificate: { id: string, status: CertificateStatus } } };
+
+export type UnsuspendMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type UnsuspendMutation = { unsuspendCertificate: { certificate: { id: string, status: CertificateStatus } } };
+
+export type CertificatePemQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CertificatePemQuery = { certificate: { pem: string, chainPem: string, der: string, commonName: string, serialNumber: string } | null };
+
+export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } | null } | null };
+
+export type ChangePasswordMutationVariables = Exact<{
+  input: ChangePasswordInput;
+}>;
+
+
+export type ChangePasswordMutation = { changePassword: { sessionsEnded: number } };
+
+export type RegenerateMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type RegenerateMutation = { regenerateRecoveryCodes: { recoveryCodes: Array<string> } };
+
+export type EndSessionMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EndSessionMutation = { endSession: { sessionsEnded: number } };
+
+export type SignOutEverywhereMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SignOutEverywhereMutation = { signOutEverywhere: { sessionsEnded: number } };
+
+export type BeginPasskeyMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type BeginPasskeyMutation = { beginPasskeyRegistration: string };
+
+export type FinishPasskeyMutationVariables = Exact<{
+  name: string;
+  credential: string;
+}>;
+
+
+export type FinishPasskeyMutation = { finishPasskeyRegistration: { recoveryCodes: Array<string> } };
+
+export type RemovePasskeyMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type RemovePasskeyMutation = { removePasskey: { viewer: { operator: boolean } } };
+
+export type InvitationQueryVariables = Exact<{
+  token: string;
+}>;
+
+
+export type InvitationQuery = { invitation: { email: string, firstName: string, lastName: string, expiresAt: string } };
+
+export type AcceptInvitationMutationVariables = Exact<{
+  input: AcceptInvitationInput;
+}>;
+
+
+export type AcceptInvitationMutation = { acceptInvitation: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
+
+export type CaDetailQueryVariables = Exact<{
+  partition: string | number;
+  identifier: string;
+}>;
+
+
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyProtection: string, parent: { identifier: string, friendlyName: string } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+
+export type CaDownloadQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CaDownloadQuery = { certificationAuthority: { certificatePem: string | null, chainPem: string | null } | null };
+
+export type DeleteCaMutationVariables = Exact<{
+  input: DeleteCertificationAuthorityInput;
+}>;
+
+
+export type DeleteCaMutation = { deleteCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type RestoreCaMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type RestoreCaMutation = { restoreCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type PublishCrlMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type PublishCrlMutation = { publishCrl: { certificationAuthority: { id: string } } };
+
+export type SelectProfilesMutationVariables = Exact<{
+  input: CaProfilesInput;
+}>;
+
+
+export type SelectProfilesMutation = { selectProfiles: { certificationAuthority: { id: string } } };
+
+export type UnselectProfilesMutationVariables = Exact<{
+  input: CaProfilesInput;
+}>;
+
+
+export type UnselectProfilesMutation = { unselectProfiles: { certificationAuthority: { id: string } } };
+
+export type CasQueryVariables = Exact<{
+  partition: string | number;
+  deleted: boolean;
+}>;
+
+
+export type CasQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, certificate: { serialNumber: string } | null }> } | null };
+
+export type CreateCaMutationVariables = Exact<{
+  input: CreateCertificationAuthorityInput;
+}>;
+
+
+export type CreateCaMutation = { createCertificationAuthority: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
+
+export type CaTakenQueryVariables = Exact<{
+  partition: string | number;
+  identifier: string;
+}>;
+
+
+export type CaTakenQuery = { partition: { certificationAuthority: { id: string } | null } | null };
+
+export type ProfileGroupsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string> }> }> } | null };
+
+export type CertificateDetailQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
+
+export type CaNamesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type CaNamesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }> } | null };
+
+export type EndEntitiesQueryVariables = Exact<{
+  partition: string | number;
+  after?: string | null | undefined;
+  search?: string | null | undefined;
+  status?: EndEntityStatus | null | undefined;
+}>;
+
+
+export type EndEntitiesQuery = { partition: { endEntities: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, status: EndEntityStatus, createdAt: string, expiresAt: string | null }> } } | null };
+
+export type ActivateMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ActivateMutation = { activateEndEntity: { endEntity: { id: string } } };
+
+export type DeactivateMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DeactivateMutation = { deactivateEndEntity: { endEntity: { id: string } } };
+
+export type DecommissionMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DecommissionMutation = { decommissionEndEntity: { endEntity: { id: string } } };
+
+export type EventsQueryVariables = Exact<{
+  partition: string | number;
+  first: number;
+  after?: string | null | undefined;
+  filter?: AuditFilter | null | undefined;
+}>;
+
+
+export type EventsQuery = { partition: { auditEvents: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorKind: string, actorName: string, ipAddress: string, requestId: string, objectKind: string, objectId: string, objectName: string, summary: string, details: Record<string, unknown>, hash: string }> } } | null };
+
+export type VerifyAuditQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type VerifyAuditQuery = { partition: { auditVerification: { intact: boolean, events: number, brokenAt: number | null, headHash: string } } | null };
+
+export type LiveEventsSubscriptionVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type LiveEventsSubscription = { auditEvents: { sequence: number } };
+
+export type HomeQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, certificationAuthorities: Array<{ id: string }> } | null };
+
+export type ProfilesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, json: string, system: boolean, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }> } | null };
+
+export type SubscriptionsQueryVariables = Exact<{
+  search?: string | null | undefined;
+}>;
+
+
+export type SubscriptionsQuery = { subscriptions: Array<{ id: string, name: string, status: SubscriptionStatus, region: Region | null, tier: Tier, url: string | null, createdAt: string, canAssign: boolean, partition: { id: string, name: string } | null, inventory: Array<{ id: string, label: string, used: number, purchased: number }> }> };
+
+export type AssignSubscriptionMutationVariables = Exact<{
+  input: AssignSubscriptionInput;
+}>;
+
+
+export type AssignSubscriptionMutation = { assignSubscription: { partition: { id: string, name: string } } };
+
+export type CreateSubscriptionMutationVariables = Exact<{
+  input: CreateSubscriptionInput;
+}>;
+
+
+export type CreateSubscriptionMutation = { createSubscription: { subscription: { id: string, name: string } } };
+
+export type PlatformOutboxQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type PlatformOutboxQuery = { platformOutbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> };
+
+export type MembersQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type MembersQuery = { partition: { members: Array<{ roles: Array<Role>, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }> } | null };
+
+export type InviteUserMutationVariables = Exact<{
+  input: InviteUserInput;
+}>;
+
+
+export type InviteUserMutation = { inviteUser: { member: { user: { id: string, email: string } } } };
+
+export type ResendMutationVariables = Exact<{
+  partition: string | number;
+  user: string | number;
+}>;
+
+
+export type ResendMutation = { resendInvitation: { member: { user: { id: string } } } };
+
+export type GrantRoleMutationVariables = Exact<{
+  input: RoleInput;
+}>;
+
+
+export type GrantRoleMutation = { grantRole: { member: { user: { id: string } } } };
+
+export type RevokeRoleMutationVariables = Exact<{
+  input: RoleInput;
+}>;
+
+
+export type RevokeRoleMutation = { revokeRole: { member: { user: { id: string } } } };
+
+export type TokensQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type TokensQuery = { partition: { apiTokens: Array<{ id: string, name: string, role: Role, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }> } | null };
+
+export type CreateTokenMutationVariables = Exact<{
+  input: CreateApiTokenInput;
+}>;
+
+
+export type CreateTokenMutation = { createApiToken: { token: string, apiToken: { id: string, name: string } } };
+
+export type RevokeTokenMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type RevokeTokenMutation = { revokeApiToken: { apiToken: { id: string } } };
+
+export type OutboxQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type OutboxQuery = { partition: { outbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> } | null };
+
+export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ViewerQuery = { viewer: { operator: boolean, user: { id: string, email: string, firstName: string, lastName: string } | null, partitions: Array<{ id: string, name: string, region: Region, roles: Array<Role>, permissions: Array<string> }> } | null };
+
+export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type DeploymentQuery = { deployment: { version: string, regions: Array<Region>, keepsOutbox: boolean, demo: boolean, publicUrl: string, terms: string, passwordMinLength: number, signingAlgorithms: Array<{ label: string, family: string, securityBits: number, postQuantum: boolean }>, subjectAttributes: Array<{ name: string, aliases: Array<string>, oid: string, maxLength: number }> } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+
+export const PaletteDocument = new TypedDocumentString(`
+    query Palette($partition: ID!, $search: String!) {
+  partition(id: $partition) {
+    certificationAuthorities(search: $search) {
+      id
+      identifier
+      friendlyName
+    }
+    certificates(first: 8, filter: {search: $search}) {
+      nodes {
+        id
+        subject
+        serialNumber
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PaletteQuery, PaletteQueryVariables>;
+export const SignOutDocument = new TypedDocumentString(`
+    mutation SignOut {
+  signOut {
+    sessionsEnded
+  }
+}
+    `) as unknown as TypedDocumentString<SignOutMutation, SignOutMutationVariables>;
+export const IssueChoicesDocument = new TypedDocumentString(`
+    query IssueChoices($partition: ID!) {
+  partition(id: $partition) {
+    certificationAuthorities {
+      id
+      identifier
+      friendlyName
+      type
+      status
+      profiles {
+        id
+        name
+        description
+        serverSideKeys
+        requiredSanTypes
+        copiesCommonNameToSan
+        group {
+          title
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<IssueChoicesQuery, IssueChoicesQueryVariables>;
+export const IssueDocument = new TypedDocumentString(`
+    mutation Issue($input: IssueCertificateInput!) {
+  issueCertificate(input: $input) {
+    certificate {
+      id
+      commonName
+      serialNumber
+    }
+    decisions {
+      rule
+      outcome
+      detail
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<IssueMutation, IssueMutationVariables>;
+export const IssueP12Document = new TypedDocumentString(`
+    mutation IssueP12($input: IssuePkcs12Input!) {
+  issuePkcs12(input: $input) {
+    certificate {
+      id
+      commonName
+      serialNumber
+    }
+    pkcs12
+    decisions {
+      rule
+      outcome
+      detail
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<IssueP12Mutation, IssueP12MutationVariables>;
+export const SignInDocument = new TypedDocumentString(`
+    mutation SignIn($input: SignInInput!) {
+  signIn(input: $input) {
+    factors
+    enrolmentRequired
+  }
+}
+    `) as unknown as TypedDocumentString<SignInMutation, SignInMutationVariables>;
+export const VerifyDocument = new TypedDocumentString(`
+    mutation Verify($input: SecondFactorInput!) {
+  verifySecondFactor(input: $input) {
+    viewer {
+      operator
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyMutation, VerifyMutationVariables>;
+export const BeginPasskeySignInDocument = new TypedDocumentString(`
+    mutation BeginPasskeySignIn {
+  beginPasskeySignIn
+}
+    `) as unknown as TypedDocumentString<BeginPasskeySignInMutation, BeginPasskeySignInMutationVariables>;
+export const BeginRegistrationDocument = new TypedDocumentString(`
+    mutation BeginRegistration {
+  beginPasskeyRegistration
+}
+    `) as unknown as TypedDocumentString<BeginRegistrationMutation, BeginRegistrationMutationVariables>;
+export const FinishRegistrationDocument = new TypedDocumentString(`
+    mutation FinishRegistration($name: String!, $credential: String!) {
+  finishPasskeyRegistration(name: $name, credential: $credential) {
+    recoveryCodes
+  }
+}
+    `) as unknown as TypedDocumentString<FinishRegistrationMutation, FinishRegistrationMutationVariables>;
+export const BeginTotpDocument = new TypedDocumentString(`
+    mutation BeginTotp {
+  beginTotpEnrolment {
+    secret
+    uri
+  }
+}
+    `) as unknown as TypedDocumentString<BeginTotpMutation, BeginTotpMutationVariables>;
+export const ConfirmTotpDocument = new TypedDocumentString(`
+    mutation ConfirmTotp($totp: String!) {
+  confirmTotpEnrolment(totp: $totp) {
+    recoveryCodes
+  }
+}
+    `) as unknown as TypedDocumentString<ConfirmTotpMutation, ConfirmTotpMutationVariables>;
+export const CertificateListDocument = new TypedDocumentString(`
+    query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {
+  partition(id: $partition) {
+    certificates(first: $first, after: $after, filter: $filter, sort: $sort) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        subject
+        commonName
+        serialNumber
+        status
+        expired
+        profileId
+        notBefore
+        notAfter
+        requestedBy
+        issuer {
+          identifier
+          friendlyName
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CertificateListQuery, CertificateListQueryVariables>;
+export const RevokeDocument = new TypedDocumentString(`
+    mutation Revoke($input: RevokeCertificateInput!) {
+  revokeCertificate(input: $input) {
+    certificate {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeMutation, RevokeMutationVariables>;
+export const SuspendDocument = new TypedDocumentString(`
+    mutation Suspend($input: SuspendCertificateInput!) {
+  suspendCertificate(input: $input) {
+    certificate {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SuspendMutation, SuspendMutationVariables>;
+export const UnsuspendDocument = new TypedDocumentString(`
+    mutation Unsuspend($id: ID!) {
+  unsuspendCertificate(certificateId: $id) {
+    certificate {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UnsuspendMutation, UnsuspendMutationVariables>;
+export const CertificatePemDocument = new TypedDocumentString(`
+    query CertificatePem($id: ID!) {
+  certificate(id: $id) {
+    pem
+    chainPem
+    der
+    commonName
+    serialNumber
+  }
+}
+    `) as unknown as TypedDocumentString<CertificatePemQuery, CertificatePemQueryVariables>;
+export const AccountDocument = new TypedDocumentString(`
+    query Account {
+  viewer {
+    user {
+      email
+      firstName
+      lastName
+      createdAt
+      lastSignInAt
+    }
+    security {
+      totpEnrolled
+      recoveryCodesLeft
+      passkeys {
+        id
+        name
+        createdAt
+        lastUsedAt
+      }
+      sessions {
+        id
+        createdAt
+        lastSeenAt
+        ipAddress
+        userAgent
+        current
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AccountQuery, AccountQueryVariables>;
+export const ChangePasswordDocument = new TypedDocumentString(`
+    mutation ChangePassword($input: ChangePasswordInput!) {
+  changePassword(input: $input) {
+    sessionsEnded
+  }
+}
+    `) as unknown as TypedDocumentString<ChangePasswordMutation, ChangePasswordMutationVariables>;
+export const RegenerateDocument = new TypedDocumentString(`
+    mutation Regenerate {
+  regenerateRecoveryCodes {
+    recoveryCodes
+  }
+}
+    `) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
+export const EndSessionDocument = new TypedDocumentString(`
+    mutation EndSession($id: ID!) {
+  endSession(id: $id) {
+    sessionsEnded
+  }
+}
+    `) as unknown as TypedDocumentString<EndSessionMutation, EndSessionMutationVariables>;
+export const SignOutEverywhereDocument = new TypedDocumentString(`
+    mutation SignOutEverywhere {
+  signOutEverywhere {
+    sessionsEnded
+  }
+}
+    `) as unknown as TypedDocumentString<SignOutEverywhereMutation, SignOutEverywhereMutationVariables>;
+export const BeginPasskeyDocument = new TypedDocumentString(`
+    mutation BeginPasskey {
+  beginPasskeyRegistration
+}
+    `) as unknown as TypedDocumentString<BeginPasskeyMutation, BeginPasskeyMutationVariables>;
+export const FinishPasskeyDocument = new TypedDocumentString(`
+    mutation FinishPasskey($name: String!, $credential: String!) {
+  finishPasskeyRegistration(name: $name, credential: $credential) {
+    recoveryCodes
+  }
+}
+    `) as unknown as TypedDocumentString<FinishPasskeyMutation, FinishPasskeyMutationVariables>;
+export const RemovePasskeyDocument = new TypedDocumentString(`
+    mutation RemovePasskey($id: ID!) {
+  removePasskey(id: $id) {
+    viewer {
+      operator
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RemovePasskeyMutation, RemovePasskeyMutationVariables>;
+export const InvitationDocument = new TypedDocumentString(`
+    query Invitation($token: String!) {
+  invitation(token: $token) {
+    email
+    firstName
+    lastName
+    expiresAt
+  }
+}
+    `) as unknown as TypedDocumentString<InvitationQuery, InvitationQueryVariables>;
+export const AcceptInvitationDocument = new TypedDocumentString(`
+    mutation AcceptInvitation($input: AcceptInvitationInput!) {
+  acceptInvitation(input: $input) {
+    factors
+    enrolmentRequired
+  }
+}
+    `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
+export const CaDetailDocument = new TypedDocumentString(`
+    query CaDetail($partition: ID!, $identifier: String!) {
+  partition(id: $partition) {
+    certificationAuthority(identifier: $identifier) {
+      id
+      identifier
+      friendlyName
+      type
+      status
+      signingAlgorithm
+      subject
+      expiresAt
+      createdAt
+      deletedAt
+      purgeAt
+      activeCertificates
+      crlEnabled
+      ocspEnabled
+      crlUrl
+      ocspUrl
+      certificateUrl
+      caGatewayUrl
+      keyProtection
+      parent {
+        identifier
+        friendlyName
+      }
+      children {
+        id
+        identifier
+        friendlyName
+        type
+        status
+        activeCertificates
+      }
+      creation {
+        failure
+        steps {
+          step
+          state
+          at
+        }
+      }
+      crl {
+        number
+        entries
+        bytes
+        thisUpdate
+        nextUpdate
+      }
+      profiles {
+        id
+        name
+        description
+        validityPeriod
+        group {
+          title
+        }
+      }
+      certificate {
+        serialNumber
+        fingerprint
+        issuer
+        notBefore
+        notAfter
+        publicKeyType
+        signatureAlgorithm
+        isCa
+        pathLength
+        keyUsages
+        authorityInfoAccessOcsp
+        authorityInfoAccessCaIssuers
+        authorityKeyIdentifier
+        subjectKeyIdentifier
+        crlDistributionPoints
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CaDetailQuery, CaDetailQueryVariables>;
+export const CaDownloadDocument = new TypedDocumentString(`
+    query CaDownload($id: ID!) {
+  certificationAuthority(id: $id) {
+    certificatePem
+    chainPem
+  }
+}
+    `) as unknown as TypedDocumentString<CaDownloadQuery, CaDownloadQueryVariables>;
+export const DeleteCaDocument = new TypedDocumentString(`
+    mutation DeleteCa($input: DeleteCertificationAuthorityInput!) {
+  deleteCertificationAuthority(input: $input) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteCaMutation, DeleteCaMutationVariables>;
+export const RestoreCaDocument = new TypedDocumentString(`
+    mutation RestoreCa($id: ID!) {
+  restoreCertificationAuthority(caId: $id) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RestoreCaMutation, RestoreCaMutationVariables>;
+export const PublishCrlDocument = new TypedDocumentString(`
+    mutation PublishCrl($id: ID!) {
+  publishCrl(caId: $id) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PublishCrlMutation, PublishCrlMutationVariables>;
+export const SelectProfilesDocument = new TypedDocumentString(`
+    mutation SelectProfiles($input: CaProfilesInput!) {
+  selectProfiles(input: $input) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SelectProfilesMutation, SelectProfilesMutationVariables>;
+export const UnselectProfilesDocument = new TypedDocumentString(`
+    mutation UnselectProfiles($input: CaProfilesInput!) {
+  unselectProfiles(input: $input) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UnselectProfilesMutation, UnselectProfilesMutationVariables>;
+export const CasDocument = new TypedDocumentString(`
+    query Cas($partition: ID!, $deleted: Boolean!) {
+  partition(id: $partition) {
+    certificationAuthorities(includeDeleted: $deleted) {
+      id
+      identifier
+      friendlyName
+      type
+      status
+      signingAlgorithm
+      subject
+      expiresAt
+      activeCertificates
+      parent {
+        id
+      }
+      certificate {
+        serialNumber
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CasQuery, CasQueryVariables>;
+export const CreateCaDocument = new TypedDocumentString(`
+    mutation CreateCa($input: CreateCertificationAuthorityInput!) {
+  createCertificationAuthority(input: $input) {
+    certificationAuthority {
+      id
+      identifier
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateCaMutation, CreateCaMutationVariables>;
+export const CaTakenDocument = new TypedDocumentString(`
+    query CaTaken($partition: ID!, $identifier: String!) {
+  partition(id: $partition) {
+    certificationAuthority(identifier: $identifier) {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CaTakenQuery, CaTakenQueryVariables>;
+export const ProfileGroupsDocument = new TypedDocumentString(`
+    query ProfileGroups($partition: ID!) {
+  partition(id: $partition) {
+    profileGroups {
+      id
+      title
+      kind
+      profiles {
+        id
+        name
+        description
+        allowedCaTypes
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProfileGroupsQuery, ProfileGroupsQueryVariables>;
+export const CertificateDetailDocument = new TypedDocumentString(`
+    query CertificateDetail($id: ID!) {
+  certificate(id: $id) {
+    id
+    subject
+    commonName
+    serialNumber
+    status
+    expired
+    profileId
+    notBefore
+    notAfter
+    createdAt
+    requestedBy
+    revokedAt
+    revocationReason
+    invalidityDate
+    suspendedUntil
+    pem
+    endEntity {
+      id
+      identifier
+    }
+    issuer {
+      identifier
+      friendlyName
+      type
+      ocspUrl
+      crlUrl
+      parent {
+        identifier
+        friendlyName
+        type
+        parent {
+          identifier
+          friendlyName
+          type
+        }
+      }
+    }
+    details {
+      fingerprint
+      issuer
+      publicKeyType
+      signatureAlgorithm
+      subjectAlternativeNames {
+        type
+        value
+      }
+      isCa
+      pathLength
+      keyUsages
+      extendedKeyUsages {
+        oid
+        name
+      }
+      authorityInfoAccessOcsp
+      authorityInfoAccessCaIssuers
+      authorityKeyIdentifier
+      subjectKeyIdentifier
+      crlDistributionPoints
+      certificatePolicies
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CertificateDetailQuery, CertificateDetailQueryVariables>;
+export const CaNamesDocument = new TypedDocumentString(`
+    query CaNames($partition: ID!) {
+  partition(id: $partition) {
+    certificationAuthorities {
+      id
+      identifier
+      friendlyName
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CaNamesQuery, CaNamesQueryVariables>;
+export const EndEntitiesDocument = new TypedDocumentString(`
+    query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {
+  partition(id: $partition) {
+    endEntities(first: 50, after: $after, search: $search, status: $status) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        identifier
+        status
+        createdAt
+        expiresAt
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EndEntitiesQuery, EndEntitiesQueryVariables>;
+export const ActivateDocument = new TypedDocumentString(`
+    mutation Activate($id: ID!) {
+  activateEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ActivateMutation, ActivateMutationVariables>;
+export const DeactivateDocument = new TypedDocumentString(`
+    mutation Deactivate($id: ID!) {
+  deactivateEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeactivateMutation, DeactivateMutationVariables>;
+export const DecommissionDocument = new TypedDocumentString(`
+    mutation Decommission($id: ID!) {
+  decommissionEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DecommissionMutation, DecommissionMutationVariables>;
+export const EventsDocument = new TypedDocumentString(`
+    query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {
+  partition(id: $partition) {
+    auditEvents(first: $first, after: $after, filter: $filter) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        sequence
+        time
+        action
+        result
+        actorKind
+        actorName
+        ipAddress
+        requestId
+        objectKind
+        objectId
+        objectName
+        summary
+        details
+        hash
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EventsQuery, EventsQueryVariables>;
+export const VerifyAuditDocument = new TypedDocumentString(`
+    query VerifyAudit($partition: ID!) {
+  partition(id: $partition) {
+    auditVerification {
+      intact
+      events
+      brokenAt
+      headHash
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyAuditQuery, VerifyAuditQueryVariables>;
+export const LiveEventsDocument = new TypedDocumentString(`
+    subscription LiveEvents($partition: ID!) {
+  auditEvents(partitionId: $partition) {
+    sequence
+  }
+}
+    `) as unknown as TypedDocumentString<LiveEventsSubscription, LiveEventsSubscriptionVariables>;
+export const HomeDocument = new TypedDocumentString(`
+    query Home($partition: ID!) {
+  partition(id: $partition) {
+    counts {
+      purchasedCas
+      activeCas
+      purchasedCertificates
+      issuedCertificates
+      suspendedCertificates
+      revokedCertificates
+      expiringCertificates
+    }
+    activity(days: 30) {
+      day
+      issued
+      revoked
+    }
+    certificates(
+      first: 6
+      sort: EXPIRES_FIRST
+      filter: {expiresWithinDays: 90, includeOcspSigners: false}
+    ) {
+      nodes {
+        id
+        commonName
+        subject
+        notAfter
+      }
+    }
+    certificationAuthorities {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<HomeQuery, HomeQueryVariables>;
+export const ProfilesDocument = new TypedDocumentString(`
+    query Profiles($partition: ID!) {
+  partition(id: $partition) {
+    profileGroups {
+      id
+      title
+      kind
+      profiles {
+        id
+        name
+        description
+        validityPeriod
+        allowedCaTypes
+        keyUsages {
+          oid
+          name
+        }
+        extendedKeyUsages {
+          oid
+          name
+        }
+        allowedExtensions {
+          oid
+          name
+        }
+        ignoreUnknownExtensions
+        serverSideKeys
+        copiesCommonNameToSan
+        requiredSanTypes
+        json
+        system
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProfilesQuery, ProfilesQueryVariables>;
+export const SubscriptionsDocument = new TypedDocumentString(`
+    query Subscriptions($search: String) {
+  subscriptions(search: $search) {
+    id
+    name
+    status
+    region
+    tier
+    url
+    createdAt
+    canAssign
+    partition {
+      id
+      name
+    }
+    inventory {
+      id
+      label
+      used
+      purchased
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SubscriptionsQuery, SubscriptionsQueryVariables>;
+export const AssignSubscriptionDocument = new TypedDocumentString(`
+    mutation AssignSubscription($input: AssignSubscriptionInput!) {
+  assignSubscription(input: $input) {
+    partition {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AssignSubscriptionMutation, AssignSubscriptionMutationVariables>;
+export const CreateSubscriptionDocument = new TypedDocumentString(`
+    mutation CreateSubscription($input: CreateSubscriptionInput!) {
+  createSubscription(input: $input) {
+    subscription {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateSubscriptionMutation, CreateSubscriptionMutationVariables>;
+export const PlatformOutboxDocument = new TypedDocumentString(`
+    query PlatformOutbox {
+  platformOutbox {
+    id
+    to
+    subject
+    body
+    createdAt
+  }
+}
+    `) as unknown as TypedDocumentString<PlatformOutboxQuery, PlatformOutboxQueryVariables>;
+export const MembersDocument = new TypedDocumentString(`
+    query Members($partition: ID!) {
+  partition(id: $partition) {
+    members {
+      user {
+        id
+        email
+        firstName
+        lastName
+        status
+        lastSignInAt
+      }
+      roles
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MembersQuery, MembersQueryVariables>;
+export const InviteUserDocument = new TypedDocumentString(`
+    mutation InviteUser($input: InviteUserInput!) {
+  inviteUser(input: $input) {
+    member {
+      user {
+        id
+        email
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InviteUserMutation, InviteUserMutationVariables>;
+export const ResendDocument = new TypedDocumentString(`
+    mutation Resend($partition: ID!, $user: ID!) {
+  resendInvitation(partitionId: $partition, userId: $user) {
+    member {
+      user {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ResendMutation, ResendMutationVariables>;
+export const GrantRoleDocument = new TypedDocumentString(`
+    mutation GrantRole($input: RoleInput!) {
+  grantRole(input: $input) {
+    member {
+      user {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<GrantRoleMutation, GrantRoleMutationVariables>;
+export const RevokeRoleDocument = new TypedDocumentString(`
+    mutation RevokeRole($input: RoleInput!) {
+  revokeRole(input: $input) {
+    member {
+      user {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeRoleMutation, RevokeRoleMutationVariables>;
+export const TokensDocument = new TypedDocumentString(`
+    query Tokens($partition: ID!) {
+  partition(id: $partition) {
+    apiTokens {
+      id
+      name
+      role
+      prefix
+      createdAt
+      createdBy
+      expiresAt
+      lastUsedAt
+      revokedAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TokensQuery, TokensQueryVariables>;
+export const CreateTokenDocument = new TypedDocumentString(`
+    mutation CreateToken($input: CreateApiTokenInput!) {
+  createApiToken(input: $input) {
+    token
+    apiToken {
+      id
+      name
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateTokenMutation, CreateTokenMutationVariables>;
+export const RevokeTokenDocument = new TypedDocumentString(`
+    mutation RevokeToken($id: ID!) {
+  revokeApiToken(id: $id) {
+    apiToken {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeTokenMutation, RevokeTokenMutationVariables>;
+export const OutboxDocument = new TypedDocumentString(`
+    query Outbox($partition: ID!) {
+  partition(id: $partition) {
+    outbox {
+      id
+      to
+      subject
+      body
+      createdAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<OutboxQuery, OutboxQueryVariables>;
+export const ViewerDocument = new TypedDocumentString(`
+    query Viewer {
+  viewer {
+    operator
+    user {
+      id
+      email
+      firstName
+      lastName
+    }
+    partitions {
+      id
+      name
+      region
+      roles
+      permissions
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
+export const DeploymentDocument = new TypedDocumentString(`
+    query Deployment {
+  deployment {
+    version
+    regions
+    keepsOutbox
+    demo
+    publicUrl
+    terms
+    passwordMinLength
+    signingAlgorithms {
+      label
+      family
+      securityBits
+      postQuantum
+    }
+    subjectAttributes {
+      name
+      aliases
+      oid
+      maxLength
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeploymentQuery, DeploymentQueryVariables>;

@@ -1,0 +1,74 @@
+import type { TypedDocumentString } from "@/gql/graphql";
+
+/** What the server says of an error: see `ErrorCode` in the schema. */
+export class ApiError extends Error {
+  code: string;
+  field: string | undefined;
+  action: string | undefined;
+  requestId: string | undefined;
+
+  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string } = {}) {
+    super(message);
+    this.code = extensions.code ?? "INTERNAL";
+    this.field = extensions.field;
+    this.action = extensions.action;
+    this.requestId = extensions.requestId;
+  }
+}
+
+type Answer<T> = { data?: T | null; errors?: { message: string; extensions?: Record<string, string> }[] };
+
+const signedOut = new Set<() => void>();
+
+/** Calls back when the server says that nobody is signed in any more. */
+export function onSignedOut(callback: () => void) {
+  signedOut.add(callback);
+  return () => {
+    signedOut.delete(callback);
+  };
+}
+
+/** One GraphQL operation. Throws ApiError. */
+export async function request<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  ...[variables]: Variables extends Record<string, never> ? [] : [Variables]
+): Promise<Result> {
+  let response: Response;
+  try {
+    response = await fetch("/graphql", {
+      method: "POST",
+      // The header is the proof that this page made the request (CSRF).
+      headers: { "Content-Type": "application/json", "X-Requested-With": "pkiaas" },
+      body: JSON.stringify({ query: document.toString(), variables }),
+    });
+  } catch {
+    throw new ApiError("The server cannot be reached.", { code: "UNAVAILABLE", action: "Check your connection and try again." });
+  }
+  const answer = (await response.json().catch(() => ({}))) as Answer<Result>;
+  const error = answer.errors?.[0];
+  if (error) {
+    const e = new ApiError(error.message, error.extensions);
+    if (e.code === "UNAUTHENTICATED" && !e.field) signedOut.forEach((callback) => callback());
+    throw e;
+  }
+  if (!answer.data) throw new ApiError(`The server answered ${response.status}.`, { code: "UNAVAILABLE", action: "Try again." });
+  return answer.data;
+}
+
+/** Follows a subscription until the returned function is called; reconnects by itself. */
+export function subscribe<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables, onData: (data: Result) => void) {
+  let stop = () => {};
+  let ended = false;
+  void import("graphql-ws").then(({ createClient }) => {
+    if (ended) return;
+    const client = createClient({ url: `${location.origin.replace("http", "ws")}/graphql`, retryAttempts: Infinity, shouldRetry: () => !ended });
+    stop = client.subscribe<Result>(
+      { query: document.toString(), variables: variables as Record<string, unknown> },
+      { next: (message) => message.data && onData(message.data), error: () => {}, complete: () => {} },
+    );
+  });
+  return () => {
+    ended = true;
+    stop();
+  };
+}
