@@ -133,7 +133,7 @@ export function Shell() {
 function Item({ to, label, icon: Icon, exact }: { to: string; label: string; icon: typeof IconHome; exact?: boolean }) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const active = exact ? path === to || path === `${to}/` : path.startsWith(to);
-  return <NavLink label={label} leftSection={<Icon size={18} stroke={1.7} />} active={active} aria-current={active ? "page" : undefined} style={{ borderRadius: 8 }} variant="light" renderRoot={(props) => <Link to={to} {...props} />} />;
+  return <NavLink label={label} leftSection={<Icon size={18} stroke={1.7} />} active={active} aria-current={active ? "page" : undefined} style={{ borderRadius: 8 }} variant="light" renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false }} {...props} />} />;
 }
 
 function PartitionMenu({ current }: { current: { id: string; name: string; region: string } }) {

@@ -114,7 +114,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
             {label}
           </Text>
           <Text component="dd" size="sm" m={0} style={{ overflowWrap: "anywhere" }}>
-            {value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0) ? <span style={{ opacity: 0.75 }}>none</span> : value}
+            {value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0) ? <span style={{ color: "var(--mantine-color-dimmed)" }}>none</span> : value}
           </Text>
         </Box>
       ))}
@@ -123,7 +123,7 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
 }
 
 export function Lines({ items, copy = false }: { items: readonly string[]; copy?: boolean }) {
-  if (items.length === 0) return <span style={{ opacity: 0.75 }}>none</span>;
+  if (items.length === 0) return <span style={{ color: "var(--mantine-color-dimmed)" }}>none</span>;
   return (
     <Stack gap={2}>
       {items.map((i) => (copy ? <CopyText key={i} value={i} /> : <span key={i}>{i}</span>))}
@@ -135,7 +135,7 @@ export function Moment({ at }: { at: string }) {
   return (
     <Tooltip label={new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC")}>
       <time dateTime={at}>
-        {formatDateTime(at)} <span style={{ opacity: 0.75 }}>({formatRelative(at)})</span>
+        {formatDateTime(at)} <span style={{ color: "var(--mantine-color-dimmed)" }}>({formatRelative(at)})</span>
       </time>
     </Tooltip>
   );
@@ -169,7 +169,7 @@ const colors: Record<string, string> = {
 
 export function StatusBadge({ status }: { status: string }) {
   return (
-    <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
+    <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
       {capital(status.toLowerCase())}
     </Badge>
   );

@@ -43,11 +43,12 @@ export function HomePage() {
         <Tile label="Issued certificates" icon={<IconCertificate size={20} />} value={c?.issuedCertificates} of={c?.purchasedCertificates} note="purchased" to={`/p/${partitionId}/certificates`} />
         <Tile label="Expire in 30 days" icon={<IconClockExclamation size={20} />} value={c?.expiringCertificates} to={`/p/${partitionId}/certificates?expires=30`} warn={!!c?.expiringCertificates} />
         <Card withBorder radius="lg" padding="md">
-          <Group wrap="nowrap" align="center">
+          <Group wrap="nowrap" align="center" gap="xs" h="100%">
             <RingProgress
-              size={86}
-              thickness={11}
+              size={76}
+              thickness={10}
               roundCaps
+              role="img"
               aria-label="Certificates by status"
               sections={c ? ring(c.issuedCertificates - c.suspendedCertificates, c.suspendedCertificates, c.revokedCertificates) : []}
             />

@@ -1,0 +1,67 @@
+// What every browser test needs: a demo of its own, a browser, and a way to sign in.
+import { spawn } from "node:child_process";
+import { createHmac } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+/** Starts `pkiaas demo` on free ports in an empty directory and waits until it is ready. */
+export async function startDemo(extra = []) {
+  const data = mkdtempSync(join(tmpdir(), "pkiaas-e2e-"));
+  const any = "127.0.0.1:0";
+  const server = spawn("dist/pkiaas", ["demo", "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", any, "--log-level", "warn", ...extra], { stdio: ["ignore", "ignore", "inherit"] });
+  const file = join(data, "manifest.json");
+  const started = Date.now();
+  while (!existsSync(file)) {
+    if (server.exitCode !== null || Date.now() - started > 90_000) throw new Error("the demo did not become ready");
+    await new Promise((r) => setTimeout(r, 100));
+  }
+  const manifest = JSON.parse(readFileSync(file, "utf8"));
+  // Passkeys need a name, not an address.
+  manifest.consoleUrl = manifest.baseUrl.replace("127.0.0.1", "localhost");
+  return {
+    data,
+    manifest,
+    async stop() {
+      server.kill("SIGTERM");
+      await new Promise((r) => server.once("exit", r));
+      rmSync(data, { recursive: true, force: true });
+      return server.exitCode;
+    },
+  };
+}
+
+export async function startBrowser() {
+  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+  if (!executablePath) throw new Error("no Chromium: install it (Debian: apt-get install chromium)");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"] });
+}
+
+export function totp(secret, at = Date.now()) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  let bits = "";
+  for (const c of secret) bits += alphabet.indexOf(c).toString(2).padStart(5, "0");
+  const key = Buffer.from(bits.match(/.{8}/g).map((b) => parseInt(b, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
+  const mac = createHmac("sha1", key).update(counter).digest();
+  const offset = mac[19] & 15;
+  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+/** Signs in with password and authenticator code. A code is good once, so a second sign-in in 30 seconds takes the next one. */
+const used = new Map();
+export async function signIn(page, manifest, user) {
+  await page.goto(`${manifest.consoleUrl}/login`);
+  await page.getByLabel("E-mail").fill(user.email);
+  await page.locator('input[name=password]').fill(user.password);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByLabel("Digit 1").waitFor();
+  let at = Date.now();
+  if (Math.floor(at / 30_000) <= (used.get(user.email) ?? 0)) at = (used.get(user.email) + 1) * 30_000;
+  used.set(user.email, Math.floor(at / 30_000));
+  await page.getByLabel("Digit 1").click();
+  await page.keyboard.type(totp(user.totpSecret, at));
+  await page.getByRole("button", { name: "Your account" }).waitFor();
+}

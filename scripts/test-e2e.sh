@@ -1,0 +1,5 @@
+#!/usr/bin/env bash
+# Real browser against the real binary.
+. "$(dirname "$0")/env.sh"
+bash scripts/build.sh
+node --test --test-concurrency=1 --test-timeout=300000 conformance/browser/*.test.mjs
