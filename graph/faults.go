@@ -54,6 +54,9 @@ func extensions(f *fault.Error, requestID string) map[string]any {
 }
 
 func log(l *slog.Logger, requestID string, f *fault.Error) {
+	if errors.Is(f, context.Canceled) {
+		return // the caller has gone away
+	}
 	if f.Kind == fault.Internal || f.Kind == fault.Unavailable {
 		l.Error(f.Message, "request", requestID, "kind", string(f.Kind), "cause", f.Unwrap())
 	}

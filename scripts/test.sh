@@ -11,6 +11,7 @@ install_tools() {
   command -v keytool >/dev/null || missing+=(default-jre-headless)
   command -v curl >/dev/null || missing+=(curl)
   command -v jq >/dev/null || missing+=(jq)
+  command -v certutil >/dev/null || missing+=(libnss3-tools)
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

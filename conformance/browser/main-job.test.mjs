@@ -1,0 +1,155 @@
+// The main job as a person does it: sign in with TOTP, create a root and an issuing CA, paste a CSR that openssl made,
+// download the certificate, check it, revoke it, and see CRL and OCSP follow.
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { signIn, startBrowser, startDemo } from "./demo.mjs";
+
+let demo, browser, page, work;
+const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
+
+before(async () => {
+  demo = await startDemo();
+  browser = await startBrowser();
+  work = mkdtempSync(join(tmpdir(), "pkiaas-main-"));
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } });
+  page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+});
+after(async () => {
+  await browser?.close();
+  assert.equal(await demo?.stop(), 0, "the server ends cleanly");
+});
+
+const openssl = (...args) => execFileSync("openssl", args, { cwd: work, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+const at = (path) => `${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`;
+async function eventually(what, check) {
+  const end = Date.now() + 15_000;
+  for (let last; ; ) {
+    try {
+      return await check();
+    } catch (e) {
+      last = e;
+    }
+    if (Date.now() > end) throw new Error(`${what}, within 15 seconds: ${last.message}`);
+    await new Promise((r) => setTimeout(r, 300));
+  }
+}
+
+async function createCa({ type, id, name, algorithm, parent, cn }) {
+  await page.goto(at("/cas?create=true"));
+  await page.getByLabel(type, { exact: true }).check();
+  await page.getByLabel("CA Identifier").fill(id);
+  await page.getByLabel("Friendly Name").fill(name);
+  if (parent) {
+    await page.getByRole("combobox", { name: "Parent Authority Identifier" }).click();
+    await page.getByRole("option", { name: parent }).click();
+  }
+  await page.getByRole("combobox", { name: "Signing Key Details" }).click();
+  await page.getByRole("option", { name: algorithm }).click();
+  await page.getByLabel("Value of CN").fill(cn);
+  if (parent) await page.getByRole("button", { name: "All", exact: true }).click();
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await page.waitForURL(`**/cas/${id}`);
+  await page.getByText("Active", { exact: true }).first().waitFor();
+}
+async function saveDownload(click, file) {
+  const [d] = await Promise.all([page.waitForEvent("download"), click()]);
+  await d.saveAs(join(work, file));
+}
+async function downloadCa(id) {
+  await page.goto(at(`/cas/${id}`));
+  await page.getByRole("button", { name: "Actions" }).click();
+  await saveDownload(() => page.getByRole("menuitem", { name: "Download Certificate" }).click(), `${id}.pem`);
+}
+
+test("root, issuing CA, certificate, revocation: openssl and a browser agree", { timeout: 240_000 }, async () => {
+  await signIn(page, demo.manifest, demo.manifest.users[0]);
+  await createCa({ type: "Root Authority", id: "house-root", name: "House Root", algorithm: "ECDSAP384+SHA384", cn: "House Root CA" });
+  await createCa({ type: "Subordinate Authority", id: "house-issuing", name: "House Issuing", algorithm: "ECDSAP256+SHA256", parent: /house-root/, cn: "House Issuing CA" });
+  await downloadCa("house-root");
+  await downloadCa("house-issuing");
+
+  openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=localhost/O=House", "-addext", "subjectAltName=DNS:localhost", "-out", "request.csr");
+  await page.goto(at("/cas/house-issuing?issue=true"));
+  await page.getByRole("combobox", { name: "Certificate profile" }).click();
+  await page.getByRole("option", { name: "privatessl-tls-server", exact: true }).click();
+  await page.getByLabel("Certificate Signing Request").fill(readFileSync(join(work, "request.csr"), "utf8"));
+  await page.getByText("The signature is right").waitFor();
+  await page.getByRole("button", { name: "Issue", exact: true }).click();
+  await page.getByText("is issued and recorded").waitFor();
+  await saveDownload(() => page.getByRole("button", { name: "Download Certificate", exact: true }).click(), "leaf.pem");
+
+  assert.match(openssl("verify", "-CAfile", "house-root.pem", "-untrusted", "house-issuing.pem", "-purpose", "sslserver", "-x509_strict", "leaf.pem"), /leaf\.pem: OK/);
+
+  // A TLS server with it is accepted by curl and by Chromium that trusts the root.
+  const server = createServer({ key: readFileSync(join(work, "key.pem")), cert: readFileSync(join(work, "leaf.pem"), "utf8") + readFileSync(join(work, "house-issuing.pem"), "utf8") }, (_, res) => res.end("hello from the house"));
+  await new Promise((r) => server.listen(0, "127.0.0.1", r));
+  const url = `https://localhost:${server.address().port}/`;
+  const curl = await new Promise((resolve) => {
+    import("node:child_process").then(({ execFile }) => execFile("curl", ["-sS", "--cacert", join(work, "house-root.pem"), url], (error, out) => resolve(error ?? out)));
+  });
+  assert.equal(curl, "hello from the house");
+  // Chromium on Linux takes roots from the NSS database of the user.
+  const home = mkdtempSync(join(tmpdir(), "pkiaas-nss-"));
+  const nss = `sql:${home}/.pki/nssdb`;
+  execFileSync("mkdir", ["-p", `${home}/.pki/nssdb`]);
+  execFileSync("certutil", ["-N", "-d", nss, "--empty-password"]);
+  execFileSync("certutil", ["-A", "-d", nss, "-n", "house", "-t", "C,,", "-i", join(work, "house-root.pem")]);
+  const { chromium } = await import("playwright-core");
+  const trusting = await chromium.launchPersistentContext(join(home, "profile"), { executablePath: "/usr/bin/chromium", env: { ...process.env, HOME: home }, args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"] });
+  const visitor = await trusting.newPage();
+  await visitor.goto(url);
+  assert.match(await visitor.textContent("body"), /hello from the house/);
+  await trusting.close();
+  server.close();
+
+  await page.getByRole("button", { name: "View Certificate" }).or(page.getByRole("link", { name: "View Certificate" })).click();
+  await page.getByRole("button", { name: "Revoke Certificate" }).click();
+  await page.getByLabel("Key Compromise", { exact: true }).check();
+  await page.getByRole("button", { name: "Revoke", exact: true }).click();
+  await page.getByText("Revoked", { exact: true }).first().waitFor();
+
+  const ocsp = openssl("x509", "-in", "leaf.pem", "-noout", "-ocsp_uri").trim();
+  await eventually("openssl ocsp says revoked", () => {
+    assert.match(openssl("ocsp", "-issuer", "house-issuing.pem", "-cert", "leaf.pem", "-url", ocsp, "-CAfile", "house-root.pem"), /leaf\.pem: revoked/);
+  });
+  await eventually("openssl verify -crl_check_all refuses it", async () => {
+    let crls = "";
+    for (const id of ["house-root", "house-issuing"]) {
+      const der = Buffer.from(await (await fetch(`${demo.manifest.publicUrl}/crl/${demo.manifest.partition.id}/${id}/crl.crl`)).arrayBuffer());
+      writeFileSync(join(work, "list.der"), der);
+      crls += openssl("crl", "-inform", "DER", "-in", "list.der");
+    }
+    writeFileSync(join(work, "crls.pem"), crls);
+    const r = spawnSync("openssl", ["verify", "-CAfile", "house-root.pem", "-untrusted", "house-issuing.pem", "-CRLfile", "crls.pem", "-crl_check_all", "leaf.pem"], { cwd: work, encoding: "utf8" });
+    assert.match(r.stdout + r.stderr, /certificate revoked/);
+  });
+});
+
+test("every screen is accessible, fits a phone and breaks no content rule", { timeout: 240_000 }, async () => {
+  const problems = [];
+  const p = demo.manifest.partition.id;
+  const screens = [`/p/${p}`, ...["/cas", "/cas?view=list", "/cas?create=true", "/cas/issuing-1", "/certificates", "/certificates?issue=true", "/profiles", "/users", "/users?tab=tokens", "/events", "/end-entities"].map((s) => `/p/${p}${s}`), "/profile", "/supervisor/subscriptions", "/supervisor/partitions"];
+  const state = await page.context().storageState();
+  for (const [width, height, colorScheme] of [[1440, 900, "dark"], [390, 844, "light"]]) {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme, storageState: state, reducedMotion: "reduce" });
+    const tab = await context.newPage();
+    tab.on("console", (m) => m.type() === "error" && problems.push(`${tab.url()}: ${m.text()}`));
+    tab.on("pageerror", (e) => problems.push(`${tab.url()}: ${e.message}`));
+    for (const path of screens) {
+      await tab.goto(demo.manifest.consoleUrl + path);
+      await tab.locator("h1").first().waitFor();
+      await tab.waitForFunction(() => !document.querySelector('[aria-label="Loading"]'));
+      const found = await tab.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
+      problems.push(...found.map((f) => `${path} ${width} ${colorScheme}: ${f}`));
+      if (await tab.evaluate("document.documentElement.scrollWidth > innerWidth")) problems.push(`${path} scrolls sideways at ${width}`);
+    }
+    await context.close();
+  }
+  assert.deepEqual(problems, []);
+});

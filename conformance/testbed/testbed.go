@@ -1,0 +1,259 @@
+// Package testbed runs the real binary with real parts for conformance tests and benchmarks.
+package testbed
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"database/sql"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // database/sql driver
+
+	"github.com/pkiaas/pkiaas/server"
+)
+
+// Root is the checkout.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..")
+}
+
+var build = sync.OnceValues(func() (string, error) {
+	binary := filepath.Join(os.TempDir(), fmt.Sprintf("pkiaas-test-%d", os.Getpid()))
+	c := exec.Command("go", "build", "-o", binary, "./cmd/pkiaas")
+	c.Dir = Root()
+	c.Env = append(os.Environ(), "GOTOOLCHAIN=auto")
+	if out, err := c.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the server: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+// Server is a running `pkiaas demo` or `pkiaas serve`.
+type Server struct {
+	Data     string
+	Manifest server.Manifest
+	client   *http.Client
+	cmd      *exec.Cmd
+	exited   chan error
+}
+
+// Start runs a command of the binary ("demo", "serve") on free ports with the given data directory and waits until it
+// is ready.
+func Start(command, data string, args ...string) (*Server, error) {
+	binary, err := build()
+	if err != nil {
+		return nil, err
+	}
+	manifest := filepath.Join(data, fmt.Sprintf("manifest-%d.json", time.Now().UnixNano()))
+	any := "127.0.0.1:0"
+	all := append([]string{command, "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", "", "--manifest", manifest, "--log-level", "error"}, args...)
+	s := &Server{Data: data, cmd: exec.Command(binary, all...), exited: make(chan error, 1)}
+	var stderr bytes.Buffer
+	s.cmd.Stderr = &stderr
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { s.exited <- s.cmd.Wait() }()
+	for deadline := time.Now().Add(90 * time.Second); ; {
+		text, err := os.ReadFile(manifest)
+		if err == nil {
+			if err := json.Unmarshal(text, &s.Manifest); err != nil {
+				return nil, err
+			}
+			break
+		}
+		select {
+		case err := <-s.exited:
+			return nil, fmt.Errorf("the server ended: %v\n%s", err, stderr.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			s.Kill()
+			return nil, errors.New("the server was not ready after 90 s\n" + stderr.String())
+		}
+	}
+	s.client, err = client(s.Manifest.TLSCAFile)
+	return s, err
+}
+
+func client(caFile string) (*http.Client, error) {
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}, nil
+}
+
+// Kill ends it with SIGKILL.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill() // it may have ended by itself
+	<-s.exited
+}
+
+// Stop ends it with SIGTERM and returns an error unless it ends with status 0 within 10 seconds.
+func (s *Server) Stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-s.exited:
+		return err
+	case <-time.After(10 * time.Second):
+		s.Kill()
+		return errors.New("the server did not stop within 10 s")
+	}
+}
+
+// Error is a GraphQL error.
+type Error struct {
+	Message string
+	Code    string
+	Field   string
+	Status  int
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%d %s %s %s", e.Status, e.Code, e.Field, e.Message)
+}
+
+// GraphQL runs an operation with a token; a GraphQL error is an *Error.
+func (s *Server) GraphQL(token, query string, variables map[string]any, out any) error {
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequest(http.MethodPost, s.Manifest.BaseURL+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+token)
+	return s.do(s.client, r, out)
+}
+
+func (s *Server) do(client *http.Client, r *http.Request, out any) error {
+	response, err := client.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Data   json.RawMessage
+		Errors []struct {
+			Message    string
+			Extensions struct{ Code, Field string }
+		}
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return fmt.Errorf("%d %s", response.StatusCode, text)
+	}
+	if len(answer.Errors) > 0 {
+		e := answer.Errors[0]
+		return &Error{e.Message, e.Extensions.Code, e.Extensions.Field, response.StatusCode}
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer.Data, out)
+}
+
+// Issue is the mutation that issues from a CSR.
+const Issue = `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id serialNumber pem } } }`
+
+// Issued is its answer.
+type Issued struct {
+	IssueCertificate struct {
+		Certificate struct{ ID, SerialNumber, PEM string }
+	}
+}
+
+// CA finds the id of a CA by its identifier.
+func (s *Server) CA(token, partition, identifier string) (string, error) {
+	var out struct {
+		Partition struct{ CertificationAuthority struct{ ID string } }
+	}
+	err := s.GraphQL(token, `query($p: ID!, $i: String!) { partition(id: $p) { certificationAuthority(identifier: $i) { id } } }`, map[string]any{"p": partition, "i": identifier}, &out)
+	return out.Partition.CertificationAuthority.ID, err
+}
+
+// CSR makes a P-256 key and a request for a host.
+func CSR(host string) string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err) // cannot be
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, key)
+	if err != nil {
+		panic(err) // cannot be
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
+}
+
+// Get fetches a URL of the plain HTTP listener.
+func Get(u string) ([]byte, error) {
+	response, err := http.Get(u) //nolint:gosec // our own server
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s %s", u, response.Status, body)
+	}
+	return body, err
+}
+
+// PostgresEnv names the variable with the URL of a PostgreSQL server on which databases may be created.
+const PostgresEnv = "PKIAAS_TEST_POSTGRES"
+
+// Postgres creates an empty database and returns its URL and how to drop it.
+func Postgres() (string, func(), error) {
+	base := os.Getenv(PostgresEnv)
+	if base == "" {
+		return "", nil, errors.New(PostgresEnv + " is not set: run the tests with npm test, or give the URL of a PostgreSQL server")
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", nil, err
+	}
+	db, err := sql.Open("pgx", base)
+	if err != nil {
+		return "", nil, err
+	}
+	name := "test_" + strings.ToLower(rand.Text()[:12])
+	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
+		return "", nil, errors.Join(err, db.Close())
+	}
+	u.Path = "/" + name
+	return u.String(), func() {
+		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)") // the server is thrown away anyway
+		_ = db.Close()
+	}, nil
+}

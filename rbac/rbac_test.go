@@ -1,0 +1,102 @@
+package rbac
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// guide is the role table of the product's guide, with the rows it leaves out as docs/users-and-roles.md defines them.
+// OW Owners, CA CA Administrators, CE Certificate Administrators, AU CA Auditors, PO Protocol Operators, PA Protocol Auditors.
+var guide = map[Permission]string{
+	SubscriptionBrowse: "OW", SubscriptionAssign: "OW", UserBrowse: "OW", UserInvite: "OW", RoleManage: "OW", OutboxBrowse: "OW",
+	PartitionBrowse: "OW CA CE AU PO PA",
+	CABrowse:        "OW CA CE AU PO PA",
+	CACreate:        "OW CA", CASelectProfiles: "OW CA", CADelete: "OW CA", CAPublishCRL: "OW CA",
+	CADownload:        "OW CA CE",
+	ProfileBrowse:     "OW CA CE AU PO PA",
+	CertificateBrowse: "OW CA CE AU PO PA", CertificateDownload: "OW CA CE AU PO PA",
+	CertificateIssue: "OW CE", CertificateIssuePKCS12: "OW CE", CertificateChangeStatus: "OW CE",
+	EndEntityBrowse: "OW CA CE AU PO PA", EndEntityManage: "OW CA",
+	TokenBrowse: "OW CA", TokenManage: "OW CA",
+	AuditBrowse:        "OW CA CE AU PO PA",
+	SubscriptionCreate: "", SubscriptionUpdate: "",
+}
+
+var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, AuditBrowse: true}
+
+var letters = map[Role]string{Owners: "OW", CAAdministrators: "CA", CertificateAdministrators: "CE", CAAuditors: "AU", ProtocolOperators: "PO", ProtocolAuditors: "PA"}
+
+// differences compares a policy with the table, every permission × every role × partition and platform.
+func differences(t *testing.T, policy string) []string {
+	t.Helper()
+	g, err := newGuard(policy)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var found []string
+	for _, p := range Permissions() {
+		row, ok := guide[p]
+		if !ok {
+			found = append(found, fmt.Sprintf("%s is not in the table", p))
+		}
+		for _, r := range Roles() {
+			if got, want := g.Allows(r, "sub0123456789", p), strings.Contains(row, letters[r]); got != want {
+				found = append(found, fmt.Sprintf("%s %s: %v, the table says %v", r, p, got, want))
+			}
+		}
+		if got := g.Allows(Operator, Platform, p); got != operatorMay[p] {
+			found = append(found, fmt.Sprintf("operator %s: %v", p, got))
+		}
+		if g.Allows(Operator, "sub0123456789", p) {
+			found = append(found, fmt.Sprintf("the operator must not have %s inside a partition", p))
+		}
+	}
+	return found
+}
+
+func TestPolicyIsTheGuidesTable(t *testing.T) {
+	for _, d := range differences(t, policyText) {
+		t.Error(d)
+	}
+}
+
+// Each line counts: without any one of them, the table above would not hold.
+func TestEveryPolicyLineMatters(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(withoutComments(policyText)), "\n")
+	for n := range lines {
+		without := append(append([]string{}, lines[:n]...), lines[n+1:]...)
+		if len(differences(t, strings.Join(without, "\n"))) == 0 {
+			t.Errorf("nothing changes without %q", lines[n])
+		}
+	}
+}
+
+func TestRequire(t *testing.T) {
+	g, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	actor := &Actor{Kind: UserActor, Grants: map[string][]Role{"subown": {CAAuditors}}}
+	ctx := WithActor(context.Background(), actor)
+	for _, c := range []struct {
+		ctx    context.Context
+		domain string
+		p      Permission
+		want   fault.Kind
+	}{
+		{context.Background(), "subown", CABrowse, fault.Unauthenticated},
+		{ctx, "subown", CABrowse, ""},
+		{ctx, "subown", CADownload, fault.Forbidden}, // an auditor may download certificates, not CA certificates
+		{ctx, "subforeign", CABrowse, fault.NotFound},
+		{ctx, Platform, SubscriptionCreate, fault.NotFound},
+	} {
+		err := g.Require(c.ctx, c.p, c.domain)
+		if c.want == "" && err != nil || c.want != "" && !fault.Is(err, c.want) {
+			t.Errorf("%s in %s: %v, want %s", c.p, c.domain, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/pkiaas/pkiaas/graph"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// inProcess is the demo's estate without its listeners: for tests that call GraphQL as anyone.
+func inProcess(t *testing.T) (*App, *Manifest) {
+	t.Helper()
+	any := "127.0.0.1:0"
+	cfg := &Config{Data: t.TempDir(), Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
+	ctx, cancel := context.WithCancel(context.Background())
+	a, err := Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Listen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	ready := make(chan *estate, 1)
+	go func() {
+		ended <- a.Serve(ctx, func() error {
+			e := &estate{App: a, file: cfg.Data + "/estate.json"}
+			if err := e.ensure(ctx); err != nil {
+				return err
+			}
+			ready <- e
+			return nil
+		})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	select {
+	case e := <-ready:
+		return a, &e.Manifest
+	case err := <-ended:
+		ended <- err
+		t.Fatal(err)
+		return nil, nil
+	}
+}
+
+type answer struct {
+	Data   map[string]any
+	Errors []struct {
+		Message    string
+		Extensions struct{ Code, Field, Action, RequestID string }
+	}
+}
+
+func (a answer) code() string {
+	if len(a.Errors) == 0 {
+		return ""
+	}
+	return a.Errors[0].Extensions.Code
+}
+
+// ask runs an operation as an actor, nil for nobody.
+func (a *App) ask(t *testing.T, actor *rbac.Actor, query string, variables map[string]any) answer {
+	t.Helper()
+	resolver, err := a.resolver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("POST", "/graphql", bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	ctx := graph.WithRequest(r.Context(), &graph.Request{ID: "test", Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
+	if actor != nil {
+		ctx = rbac.WithActor(ctx, actor)
+	}
+	resolver.Handler(a.sameOrigin).ServeHTTP(w, r.WithContext(ctx))
+	var out answer
+	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
+		t.Fatalf("%s: %v", w.Body, err)
+	}
+	return out
+}

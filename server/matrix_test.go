@@ -1,0 +1,215 @@
+package server
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vektah/gqlparser/v2"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+const everyone = "OW CA CE AU PO PA"
+
+// matrix is every operation that touches a partition, and who may do it, by the guide's table. The operations ask for
+// something that is not there or not acceptable where that is possible, so that being allowed changes nothing: what
+// counts is whether the answer is FORBIDDEN or, in a foreign partition, that nothing is to be found.
+var matrix = []struct{ operation, query, who string }{
+	{"Mutation.assignSubscription", `mutation { assignSubscription(input: {subscriptionId: "$SUBSCRIPTION", region: US, acceptTerms: false}) { partition { id } } }`, "OW"},
+	{"Mutation.inviteUser", `mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { member { user { id } } } }`, "OW"},
+	{"Mutation.resendInvitation", `mutation { resendInvitation(partitionId: "$P", userId: "$MEMBER") { member { user { id } } } }`, "OW"},
+	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { member { roles } } }`, "OW"},
+	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { member { roles } } }`, "OW"},
+	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
+	{"Mutation.revokeApiToken", `mutation { revokeApiToken(id: "$TOKEN") { apiToken { id } } }`, "OW CA"},
+	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.selectProfiles", `mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.unselectProfiles", `mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.publishCrl", `mutation { publishCrl(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.issueCertificate", `mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.issuePkcs12", `mutation { issuePkcs12(input: {caId: "$CA", profileId: "x", password: "short", subject: "CN=x"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.revokeCertificate", `mutation { revokeCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.suspendCertificate", `mutation { suspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(certificateId: "$REVOKED") { certificate { id } } }`, "OW CE"},
+	{"Mutation.activateEndEntity", `mutation { activateEndEntity(id: "$ENTITY") { endEntity { id } } }`, "OW CA"},
+	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
+	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
+
+	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
+	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
+	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
+	{"Partition.subscription", `{ partition(id: "$P") { subscription { name } } }`, everyone},
+	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { id } } }`, everyone},
+	{"Partition.certificationAuthority", `{ partition(id: "$P") { certificationAuthority(identifier: "issuing-1") { id } } }`, everyone},
+	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { id } profiles { id } crl { number } activeCertificates } }`, everyone},
+	{"CertificationAuthority.certificatePem", `{ certificationAuthority(id: "$CA") { certificatePem } }`, "OW CA CE"},
+	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
+	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { id } } }`, everyone},
+	{"Partition.certificateProfile", `{ partition(id: "$P") { certificateProfile(id: "privatessl-tls-server") { id } } }`, everyone},
+	{"Partition.profileGroups", `{ partition(id: "$P") { profileGroups { id } } }`, everyone},
+	{"Partition.certificates", `{ partition(id: "$P") { certificates(first: 1) { nodes { id } } } }`, everyone},
+	{"Query.certificate", `{ certificate(id: "$REVOKED") { pem chainPem der } }`, everyone},
+	{"Partition.endEntities", `{ partition(id: "$P") { endEntities(first: 1) { nodes { id } } } }`, everyone},
+	{"Query.endEntity", `{ endEntity(id: "$ENTITY") { id } }`, everyone},
+	{"Partition.members", `{ partition(id: "$P") { members { user { id } } } }`, "OW"},
+	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { id } } }`, "OW CA"},
+	{"Partition.outbox", `{ partition(id: "$P") { outbox { id } } }`, "OW"},
+	{"Partition.auditEvents", `{ partition(id: "$P") { auditEvents(first: 1) { nodes { sequence } } } }`, everyone},
+	{"Partition.auditVerification", `{ partition(id: "$P") { auditVerification { intact } } }`, everyone},
+}
+
+// own are the operations that act on the caller's own account, on nothing but the deployment, or on the platform.
+var own = []string{
+	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox",
+	"Mutation.createSubscription", "Mutation.updateSubscription",
+	"Mutation.signIn", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
+	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
+	"Mutation.removePasskey", "Mutation.regenerateRecoveryCodes", "Mutation.changePassword",
+	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions",
+}
+
+var shortRoles = map[rbac.Role]string{rbac.Owners: "OW", rbac.CAAdministrators: "CA", rbac.CertificateAdministrators: "CE", rbac.CAAuditors: "AU", rbac.ProtocolOperators: "PO", rbac.ProtocolAuditors: "PA"}
+
+// TestMatrix walks every operation × role × own and foreign partition, and nobody.
+func TestMatrix(t *testing.T) {
+	a, m := inProcess(t)
+	replace := fixtures(t, a, m)
+	checked := 0
+	for _, row := range matrix {
+		query := replace.Replace(row.query)
+		if code := a.ask(t, nil, query, nil).code(); code != "UNAUTHENTICATED" {
+			t.Errorf("%s by nobody: %q", row.operation, code)
+		}
+		for _, role := range rbac.Roles() {
+			for _, foreign := range []bool{false, true} {
+				checked++
+				domains := map[string][]rbac.Role{m.Partition.ID: {role}, m.Subscription.ID: {role}}
+				if foreign {
+					domains = map[string][]rbac.Role{"sub0000000000": {role}}
+				}
+				got := a.ask(t, &rbac.Actor{Kind: rbac.UserActor, ID: "matrix", Name: "matrix", Grants: domains}, query, nil)
+				allowed := slices.Contains(strings.Fields(row.who), shortRoles[role])
+				switch {
+				case foreign && !nothing(got):
+					t.Errorf("%s as %s of a foreign partition: %q %v", row.operation, role, got.code(), got.Data)
+				case !foreign && allowed && (got.code() == "FORBIDDEN" || got.code() == "NOT_FOUND" || got.code() == "INTERNAL" || strings.HasPrefix(row.query, "{") && got.code() != ""):
+					t.Errorf("%s as %s: %v, the table allows it", row.operation, role, got.Errors)
+				case !foreign && !allowed && got.code() != "FORBIDDEN":
+					t.Errorf("%s as %s: %q, the table forbids it", row.operation, role, got.code())
+				}
+			}
+		}
+	}
+	t.Logf("%d operations × 6 roles × own and foreign partition = %d", len(matrix), checked)
+}
+
+// nothing tells whether an answer gives nothing away: NOT_FOUND, or null where a lookup finds nothing.
+func nothing(a answer) bool {
+	if a.code() != "" {
+		return a.code() == "NOT_FOUND"
+	}
+	for _, v := range a.Data {
+		if v != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fixtures finds or makes what the operations are about.
+func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
+	t.Helper()
+	system := rbac.SystemActor()
+	first := func(query, pattern string) string {
+		t.Helper()
+		got := a.ask(t, system, query, nil)
+		if got.code() != "" {
+			t.Fatal(got.Errors)
+		}
+		var id string
+		walk(got.Data, func(key string, v any) {
+			if s, ok := v.(string); ok && key == pattern && id == "" {
+				id = s
+			}
+		})
+		if id == "" {
+			t.Fatalf("nothing found by %s", query)
+		}
+		return id
+	}
+	p := m.Partition.ID
+	entity := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "alice") { nodes { id } } } }`, "id")
+	gone := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "bob") { nodes { id } } } }`, "id")
+	if got := a.ask(t, system, `mutation { decommissionEndEntity(id: "`+gone+`") { endEntity { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
+	token := first(`mutation { createApiToken(input: {partitionId: "`+p+`", name: "ended", role: CA_AUDITORS, expiresAt: "`+a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")+`"}) { apiToken { id } } }`, "id")
+	if got := a.ask(t, system, `mutation { revokeApiToken(id: "`+token+`") { apiToken { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
+	member := ""
+	got := a.ask(t, system, `{ partition(id: "`+p+`") { members { user { id } roles } } }`, nil)
+	for _, v := range got.Data["partition"].(map[string]any)["members"].([]any) {
+		if slices.Contains(v.(map[string]any)["roles"].([]any), any("OWNERS")) {
+			member = v.(map[string]any)["user"].(map[string]any)["id"].(string)
+			break
+		}
+	}
+	return strings.NewReplacer(
+		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
+		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
+		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)
+}
+
+func walk(v any, visit func(key string, v any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			visit(k, x)
+			walk(x, visit)
+		}
+	case []any:
+		for _, x := range v {
+			walk(x, visit)
+		}
+	}
+}
+
+// TestMatrixIsComplete fails for an operation that nobody decided on.
+func TestMatrixIsComplete(t *testing.T) {
+	var sources []*ast.Source
+	files, err := filepath.Glob("../graph/schema/*.graphqls")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, "no schema")
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, &ast.Source{Name: f, Input: string(text)})
+	}
+	schema, err := gqlparser.LoadSchema(sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided := slices.Clone(own)
+	for _, row := range matrix {
+		decided = append(decided, row.operation)
+	}
+	internal := regexp.MustCompile(`^__`)
+	for _, typ := range []string{"Query", "Mutation", "Partition"} {
+		for _, f := range schema.Types[typ].Fields {
+			if !internal.MatchString(f.Name) && !slices.Contains(decided, typ+"."+f.Name) {
+				t.Errorf("%s.%s is neither in the matrix nor among the caller's own operations", typ, f.Name)
+			}
+		}
+	}
+}
