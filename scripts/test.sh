@@ -55,7 +55,7 @@ console_tests() {
 }
 browser_tests() {
   local status=0
-  node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=tap conformance/browser/*.test.mjs >"$results/browser.tap" || status=$?
+  node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=tap conformance/e2e/*.test.mjs >"$results/browser.tap" || status=$?
   grep -E '^(not )?ok |^# (pass|fail) ' "$results/browser.tap" || true
   [ $status = 0 ] || grep -B2 -A25 '^not ok' "$results/browser.tap" | head -80
   echo "$(sed -n 's/^# pass //p' "$results/browser.tap") $(sed -n 's/^# fail //p' "$results/browser.tap")" >>"$results/counts"

@@ -1,0 +1,147 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pkiaas/pkiaas/conformance/testbed"
+)
+
+// TestTwoServers runs two servers on one PostgreSQL under load: quota and rate hold exactly, and of each CRL there is
+// one a period.
+func TestTwoServers(t *testing.T) {
+	database := postgres(t)
+	data := t.TempDir()
+	first := start(t, "demo", data, database, "--crl-interval", "2s")
+	second := start(t, "serve", data, database, "--crl-interval", "2s", "--public-url", first.Manifest.PublicURL)
+	servers := []*testbed.Server{first, second}
+	m := first.Manifest
+	partition, token := m.Partition.ID, m.GraphQL.Token
+	caID, err := first.CA(token, partition, "issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr := testbed.CSR("two.example.com")
+	operator, err := first.SignIn(*m.Operator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operate := func(change string) {
+		t.Helper()
+		if err := operator.GraphQL(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, %s}) { subscription { id } } }`, m.Subscription.ID, change), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2100 * time.Millisecond) // servers may know a tier for two seconds
+	}
+	issueMany := func(n int) map[string]int {
+		answers := map[string]int{}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		work := make(chan int)
+		for range 16 {
+			wg.Go(func() {
+				for i := range work {
+					err := servers[i%2].GraphQL(token, testbed.Issue, map[string]any{"i": map[string]any{"caId": caID, "profileId": "privatessl-tls-client-server", "csr": csr}}, nil)
+					code := "issued"
+					var e *testbed.Error
+					if errors.As(err, &e) {
+						code = fmt.Sprintf("%d %s", e.Status, e.Code)
+					} else if err != nil {
+						code = err.Error()
+					}
+					mu.Lock()
+					answers[code]++
+					mu.Unlock()
+				}
+			})
+		}
+		for i := range n {
+			work <- i
+		}
+		close(work)
+		wg.Wait()
+		return answers
+	}
+	counted := func() int {
+		var out struct {
+			Partition struct {
+				Counts struct{ IssuedCertificates int }
+			}
+		}
+		if err := first.GraphQL(token, `query($p: ID!) { partition(id: $p) { counts { issuedCertificates } } }`, map[string]any{"p": partition}, &out); err != nil {
+			t.Fatal(err)
+		}
+		return out.Partition.Counts.IssuedCertificates
+	}
+
+	t.Run("quota", func(t *testing.T) {
+		before := counted()
+		operate(fmt.Sprintf("tier: UNLIMITED, purchasedCertificates: %d", before+57))
+		answers := issueMany(300)
+		if answers["issued"] != 57 || answers["200 QUOTA_EXCEEDED"] != 243 || counted() != before+57 {
+			t.Errorf("with room for 57: %v, and %d are counted after %d", answers, counted(), before)
+		}
+	})
+	t.Run("rate", func(t *testing.T) {
+		operate("tier: STANDARD, purchasedCertificates: 100000")
+		// From the beginning of a window, so that all requests fall into one. Automation's own requests are counted
+		// as OTHER too, with the same limit; the issuing mutation is what this asks about.
+		time.Sleep(time.Until(time.Now().Truncate(10 * time.Second).Add(10*time.Second + 50*time.Millisecond)))
+		begin := time.Now()
+		answers := issueMany(260)
+		if took := time.Since(begin); took > 9*time.Second {
+			t.Fatalf("260 requests took %s, longer than a window", took)
+		}
+		if answers["issued"] != 100 || answers["429 TOO_MANY_REQUESTS"] != 160 {
+			t.Errorf("with 100 in a window: %v", answers)
+		}
+	})
+	t.Run("one CRL a period", func(t *testing.T) {
+		operate("tier: UNLIMITED")
+		time.Sleep(8 * time.Second) // four periods
+		var out struct {
+			Partition struct {
+				AuditEvents struct {
+					Nodes []struct {
+						Time    time.Time
+						Details struct{ Number int64 }
+					}
+				}
+				AuditVerification struct{ Intact bool }
+			}
+		}
+		query := `query($p: ID!, $ca: ID!) { partition(id: $p) { auditEvents(first: 100, filter: {action: "crl.publish", objectId: $ca}) { nodes { time details } } auditVerification { intact } } }`
+		root, err := first.CA(token, partition, "root-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := first.GraphQL(token, query, map[string]any{"p": partition, "ca": root}, &out); err != nil {
+			t.Fatal(err)
+		}
+		nodes := out.Partition.AuditEvents.Nodes
+		if len(nodes) < 4 {
+			t.Fatalf("only %d CRLs", len(nodes))
+		}
+		for n := 1; n < len(nodes); n++ {
+			newer, older := nodes[n-1], nodes[n]
+			if newer.Details.Number != older.Details.Number+1 {
+				t.Errorf("CRL %d follows %d", newer.Details.Number, older.Details.Number)
+			}
+			if gap := newer.Time.Sub(older.Time); gap < 1900*time.Millisecond {
+				t.Errorf("CRL %d came %s after the one before; the period is 2 s", newer.Details.Number, gap)
+			}
+		}
+		if !out.Partition.AuditVerification.Intact {
+			t.Error("the audit chain is broken")
+		}
+		t.Logf("%d CRLs of the root", len(nodes))
+	})
+	for _, s := range servers {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
