@@ -1,0 +1,2 @@
+// Package pkiaas is the root of the module: its test keeps the architecture.
+package pkiaas

@@ -1,0 +1,114 @@
+package domain
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// unguarded are the exported methods of services that ask for no permission, and why.
+var unguarded = map[string]string{
+	// Of the caller's own account, or before there is one.
+	"identity.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor",
+	"identity.SignIn": "before anyone is signed in", "identity.VerifySecondFactor": "before anyone is signed in", "identity.BeginPasskeySignIn": "before anyone is signed in",
+	"identity.Invitation": "the token is the permission", "identity.AcceptInvitation": "the token is the permission",
+	"identity.BeginTOTP": "own account", "identity.ConfirmTOTP": "own account", "identity.BeginPasskeyRegistration": "own account", "identity.FinishPasskeyRegistration": "own account",
+	"identity.RemovePasskey": "own account", "identity.RegenerateRecoveryCodes": "own account", "identity.RecoveryCodesLeft": "own account", "identity.ChangePassword": "own account",
+	"identity.Passkeys": "own account", "identity.Sessions": "own account", "identity.SignOut": "own account", "identity.Self": "own account", "identity.CallerToken": "own account",
+	"identity.InviteOwner": "part of tenant.Create, which asks", "identity.CopyGrants": "part of tenant.Assign, which asks", "identity.CreateOperator": "command line only, checked to be the system",
+	"identity.NoteUse": "bookkeeping of the server", "identity.Clean": "job",
+	"mail.Send": "part of what asks for it", "mail.Deliver": "job",
+	"tenant.ByIDs": "loader of a partition's own subscription", "tenant.PartitionsOf": "loader of subscriptions that were asked for",
+	"ca.Lookup": "public status services serve anyone", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks",
+	"ca.BumpStatus": "part of what asks", "ca.Purge": "job",
+	"certificate.ActiveByCA": "loader of CAs that were asked for", "certificate.Release": "job", "certificate.Expire": "job",
+	"endentity.Enlist": "part of issuance, which asks", "endentity.Expiries": "loader of end entities that were asked for",
+	"enrollment.Init": "wiring", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",
+	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
+	"status.CRL": "public", "status.OCSP": "public",
+}
+
+// TestEveryVerbAsks fails for an exported method of a service that never gets to Guard.Require, directly or through
+// another method of its package, unless it is on the list above.
+func TestEveryVerbAsks(t *testing.T) {
+	seen := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || path == "." {
+			return err
+		}
+		calls, exported := map[string][]string{}, []string{}
+		files, err := parser.ParseDir(token.NewFileSet(), path, func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }, 0)
+		if err != nil {
+			return err
+		}
+		for _, p := range files {
+			for _, f := range p.Files {
+				for _, decl := range f.Decls {
+					fn, ok := decl.(*ast.FuncDecl)
+					if !ok || fn.Recv == nil || receiver(fn) != "Service" {
+						continue
+					}
+					if fn.Name.IsExported() {
+						exported = append(exported, fn.Name.Name)
+					}
+					ast.Inspect(fn.Body, func(n ast.Node) bool {
+						if call, ok := n.(*ast.CallExpr); ok {
+							if s, ok := call.Fun.(*ast.SelectorExpr); ok {
+								calls[fn.Name.Name] = append(calls[fn.Name.Name], s.Sel.Name)
+							}
+						}
+						return true
+					})
+				}
+			}
+		}
+		for _, name := range exported {
+			key := filepath.Base(path) + "." + name
+			seen[key] = true
+			asks := reaches(calls, name, map[string]bool{})
+			if _, listed := unguarded[key]; !asks && !listed {
+				t.Errorf("%s never asks for a permission", key)
+			} else if asks && listed {
+				t.Logf("%s is on the list and asks all the same", key)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range unguarded {
+		if !seen[key] {
+			t.Errorf("%s is on the list and does not exist", key)
+		}
+	}
+}
+
+func receiver(fn *ast.FuncDecl) string {
+	if star, ok := fn.Recv.List[0].Type.(*ast.StarExpr); ok {
+		if id, ok := star.X.(*ast.Ident); ok {
+			return id.Name
+		}
+	}
+	return ""
+}
+
+func reaches(calls map[string][]string, name string, been map[string]bool) bool {
+	if name == "Require" {
+		return true
+	}
+	if been[name] {
+		return false
+	}
+	been[name] = true
+	for _, called := range calls[name] {
+		if reaches(calls, called, been) {
+			return true
+		}
+	}
+	return false
+}

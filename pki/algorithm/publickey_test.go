@@ -1,0 +1,63 @@
+package algorithm
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+func TestWeakKeysAreRefused(t *testing.T) {
+	spki := func(key any) []byte {
+		t.Helper()
+		der, err := x509.MarshalPKIXPublicKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	good, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p224, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two primes next to each other: Fermat finds them at once.
+	p, err := rand.Prime(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := new(big.Int).Add(p, big.NewInt(2))
+	for !q.ProbablyPrime(10) {
+		q.Add(q, big.NewInt(2))
+	}
+	small, err := rand.Prime(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, c := range map[string]struct {
+		spki []byte
+		says string
+	}{
+		"exponent 3":    {spki(&rsa.PublicKey{N: good.N, E: 3}), "exponent"},
+		"1024 bits":     {spki(&rsa.PublicKey{N: small, E: 65537}), "1024 bits"},
+		"close primes":  {spki(&rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}), "close together"},
+		"small factor":  {spki(&rsa.PublicKey{N: new(big.Int).Mul(new(big.Int).Lsh(small, 1024), big.NewInt(3)), E: 65537}), "small prime"},
+		"P-224":         {spki(&p224.PublicKey), "P-224"},
+		"junk":          {[]byte("junk"), "damaged"},
+		"trailing data": {append(spki(&good.PublicKey), 0), ""},
+	} {
+		if _, err := InspectPublicKey(c.spki); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if info, err := InspectPublicKey(spki(&good.PublicKey)); err != nil || info.Type != "RSA 2048" {
+		t.Errorf("%+v %v", info, err)
+	}
+}
