@@ -232,11 +232,7 @@ func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
 		if err != nil {
 			return r, fault.New(fault.Invalid, "the value of the extension is not base64").At(field + ".value")
 		}
-		parsed, err := enrollment.ParseExtension(field, e.Oid, e.Critical, der)
-		if err != nil {
-			return r, err
-		}
-		r.Extensions = append(r.Extensions, parsed)
+		r.Extensions = append(r.Extensions, enrollment.GivenExtension{OID: e.Oid, Critical: e.Critical, Value: der})
 	}
 	return r, nil
 }

@@ -29,6 +29,13 @@ type AlternativeName struct {
 	Value string
 }
 
+// GivenExtension is an extension as the caller wrote it; Value is DER.
+type GivenExtension struct {
+	OID      string
+	Critical bool
+	Value    []byte
+}
+
 // CSRRequest asks for a certificate whose key the subscriber made; see IssueCertificateInput.
 type CSRRequest struct {
 	CAID       string
@@ -38,7 +45,7 @@ type CSRRequest struct {
 	SANs       []AlternativeName // with SANsGiven
 	SANsGiven  bool              // false: as in the CSR
 	NotAfter   *time.Time
-	Extensions []extension.Extension // beside those of the CSR
+	Extensions []GivenExtension // beside those of the CSR
 	EndEntity  string
 }
 
@@ -98,8 +105,14 @@ func parse(r CSRRequest) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo,
-		Extensions: append(parsed.Extensions, r.Extensions...), NotAfter: r.NotAfter}
+	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotAfter: r.NotAfter}
+	for n, given := range r.Extensions {
+		e, err := given.parse("extensions[" + strconv.Itoa(n) + "]")
+		if err != nil {
+			return nil, err
+		}
+		request.Extensions = append(request.Extensions, e)
+	}
 	if r.Subject != nil {
 		if request.Subject, err = name.Parse(*r.Subject); err != nil {
 			return nil, err
@@ -226,8 +239,8 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	return &profile.Request{Subject: subject, SANs: names, NotAfter: r.NotAfter, ServerSideKey: true}, nil
 }
 
-// ParseExtension reads an extension given beside a CSR.
-func ParseExtension(field, oid string, critical bool, value []byte) (extension.Extension, error) {
+func (g GivenExtension) parse(field string) (extension.Extension, error) {
+	oid, value := g.OID, g.Value
 	var id asn1.ObjectIdentifier
 	for _, arc := range strings.Split(oid, ".") {
 		n, err := strconv.Atoi(arc)
@@ -246,5 +259,5 @@ func ParseExtension(field, oid string, critical bool, value []byte) (extension.E
 	if rest, err := asn1.Unmarshal(value, &raw); err != nil || len(rest) > 0 {
 		return extension.Extension{}, fault.New(fault.Invalid, "the value of the extension is not one DER element").At(field + ".value")
 	}
-	return extension.Extension{ID: id, Critical: critical, Value: value}, nil
+	return extension.Extension{ID: id, Critical: g.Critical, Value: value}, nil
 }
