@@ -13,7 +13,7 @@ import (
 // unguarded are the exported methods of services that ask for no permission, and why.
 var unguarded = map[string]string{
 	// Of the caller's own account, or before there is one.
-	"identity.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor",
+	"identity.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor", "identity.Fresh": "establishes the actor",
 	"identity.SignIn": "before anyone is signed in", "identity.VerifySecondFactor": "before anyone is signed in", "identity.BeginPasskeySignIn": "before anyone is signed in",
 	"identity.Invitation": "the token is the permission", "identity.AcceptInvitation": "the token is the permission",
 	"identity.BeginTOTP": "own account", "identity.ConfirmTOTP": "own account", "identity.BeginPasskeyRegistration": "own account", "identity.FinishPasskeyRegistration": "own account",

@@ -5,10 +5,15 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// eventInterval is how often a live stream looks for new events.
-const eventInterval = 500 * time.Millisecond
+// eventInterval is how often a live stream looks for new events; with every freshEvery-th look it asks anew who it is
+// talking to.
+const (
+	eventInterval = 500 * time.Millisecond
+	freshEvery    = 10
+)
 
 // followEvents sends the events behind `after` and then each new one, until the client leaves or loses the permission.
 func (r *Resolver) followEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error) {
@@ -24,7 +29,14 @@ func (r *Resolver) followEvents(ctx context.Context, partitionID string, after *
 		defer close(events)
 		ticker := time.NewTicker(eventInterval)
 		defer ticker.Stop()
-		for {
+		for look := 1; ; look++ {
+			if look%freshEvery == 0 {
+				actor, err := r.Identity.Fresh(ctx, rbac.ActorFrom(ctx))
+				if err != nil {
+					return // signed out, or revoked
+				}
+				ctx = rbac.WithActor(ctx, actor)
+			}
 			found, err := r.Audit.After(ctx, partitionID, last)
 			if err != nil {
 				return // the client reconnects and learns why

@@ -7,7 +7,7 @@ import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo, totp } from "./demo.mjs";
 
 let demo, browser, page, work;
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
@@ -19,6 +19,7 @@ before(async () => {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
   page.setDefaultTimeout(20_000);
+  await signIn(page, demo.manifest, demo.manifest.users[0]);
 });
 after(async () => {
   await browser?.close();
@@ -68,7 +69,6 @@ async function downloadCa(id) {
 }
 
 test("root, issuing CA, certificate, revocation: openssl and a browser agree", { timeout: 240_000 }, async () => {
-  await signIn(page, demo.manifest, demo.manifest.users[0]);
   await createCa({ type: "Root Authority", id: "house-root", name: "House Root", algorithm: "ECDSAP384+SHA384", cn: "House Root CA" });
   await createCa({ type: "Subordinate Authority", id: "house-issuing", name: "House Issuing", algorithm: "ECDSAP256+SHA256", parent: /house-root/, cn: "House Issuing CA" });
   await downloadCa("house-root");
@@ -152,4 +152,83 @@ test("every screen is accessible, fits a phone and breaks no content rule", { ti
     await context.close();
   }
   assert.deepEqual(problems, []);
+});
+
+test("the first load is small, and everything comes from the server itself", async () => {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, storageState: await page.context().storageState() });
+  const tab = await context.newPage();
+  const client = await context.newCDPSession(tab);
+  await client.send("Network.enable");
+  let bytes = 0;
+  const foreign = [];
+  client.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
+  tab.on("request", (r) => !r.url().startsWith(demo.manifest.consoleUrl) && !r.url().startsWith("data:") && foreign.push(r.url()));
+  await tab.goto(at(""));
+  await tab.getByText("Next steps").waitFor();
+  await tab.getByText("What expires next").waitFor();
+  assert.deepEqual(foreign, []);
+  assert.ok(bytes > 50_000 && bytes < 300_000, `${bytes} bytes over the wire until Home can be used`);
+  console.log(`first load of Home: ${bytes} bytes`);
+  await context.close();
+});
+
+test("an invitation is followed, a second factor enrolled, a passkey added and used", { timeout: 120_000 }, async () => {
+  const owner = page;
+  await owner.goto(at("/users?tab=outbox"));
+  await owner.getByRole("button", { name: "Invite User" }).click();
+  const email = "nora@demo.pkiaas.example";
+  await owner.getByLabel("Email").fill(email);
+  await owner.getByLabel("First Name").fill("Nora");
+  await owner.getByLabel("Last Name").fill("Newcomer");
+  await owner.getByRole("button", { name: "Invite", exact: true }).click();
+  await owner.getByRole("button", { name: new RegExp(`to ${email}`) }).click();
+  const mail = await owner.getByText("/invitation#").filter({ visible: true }).first().textContent();
+  const token = /invitation#(\S+)/.exec(mail)[1];
+
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const tab = await context.newPage();
+  tab.setDefaultTimeout(15_000);
+  const cdp = await context.newCDPSession(tab);
+  await cdp.send("WebAuthn.enable");
+  await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true } });
+  await tab.goto(`${demo.manifest.consoleUrl}/invitation#${token}`);
+  const password = "several plain words 42";
+  await tab.locator("input[autocomplete=new-password]").fill("nora@demo");
+  await tab.locator("input[autocomplete=new-password]").fill(password);
+  await tab.getByRole("button", { name: "Continue" }).click();
+  await tab.getByAltText("QR code for the authenticator app").waitFor();
+  const secret = (await tab.getByText(/^[A-Z2-7]{32}$/).textContent()).trim();
+  await tab.getByLabel("Digit 1").click();
+  await tab.keyboard.type(totp(secret));
+  await tab.getByText("Keep these recovery codes").waitFor();
+  const code = (await tab.getByRole("listitem").first().textContent()).trim();
+  await tab.getByRole("button", { name: "I have kept them" }).click();
+  await tab.getByRole("button", { name: "Your account" }).waitFor();
+
+  await tab.goto(`${demo.manifest.consoleUrl}/profile`);
+  await tab.getByLabel("New passkey").fill("Test authenticator");
+  await tab.getByRole("button", { name: "Add" }).click();
+  await tab.getByText("Test authenticator").waitFor();
+
+  const again = async () => {
+    await tab.getByRole("button", { name: "Your account" }).click();
+    await tab.getByRole("menuitem", { name: "Sign out" }).click();
+    await tab.getByLabel("E-mail").fill(email);
+    await tab.locator("input[name=password]").fill(password);
+    await tab.getByRole("button", { name: "Continue" }).click();
+  };
+  await again();
+  await tab.getByRole("button", { name: "Use a passkey", exact: true }).click();
+  await tab.getByRole("button", { name: "Your account" }).waitFor();
+  await again();
+  await tab.getByRole("button", { name: "Use a recovery code" }).click();
+  await tab.getByLabel("Recovery code").fill(code);
+  await tab.getByRole("button", { name: "Sign in" }).click();
+  await tab.getByRole("button", { name: "Your account" }).waitFor();
+  await again();
+  await tab.getByRole("button", { name: "Use a recovery code" }).click();
+  await tab.getByLabel("Recovery code").fill(code);
+  await tab.getByRole("button", { name: "Sign in" }).click();
+  await tab.getByText("The second factor is wrong").waitFor();
+  await context.close();
 });

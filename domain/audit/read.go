@@ -83,7 +83,7 @@ func (l *Log) Head(ctx context.Context, partitionID string) (int64, error) {
 }
 
 // After returns up to 500 events with a higher sequence, oldest first: what a resumed live stream reads. The
-// permission is asked for each time, so a stream ends when the right to it does.
+// permission is asked for each time.
 func (l *Log) After(ctx context.Context, partitionID string, sequence int64) ([]*Event, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return nil, err

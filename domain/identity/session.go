@@ -90,6 +90,39 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 	return actor, session, err
 }
 
+// Fresh is the actor as of now, for streams that outlive a request: Unauthenticated once its session or token has ended.
+func (s *Service) Fresh(ctx context.Context, a *rbac.Actor) (*rbac.Actor, error) {
+	now := s.Now()
+	ended := fault.New(fault.Unauthenticated, "the session has ended").Do("Sign in again.")
+	fresh := *a
+	switch a.Kind {
+	case rbac.TokenActor:
+		var found []*APIToken
+		if err := s.Store.DB(ctx).Where("id = ? AND revoked_at IS NULL AND expires_at > ?", a.ID, now).Find(&found).Error; err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, ended
+		}
+		return &fresh, nil
+	case rbac.UserActor, rbac.OperatorActor:
+		var sessions int64
+		if err := s.Store.DB(ctx).Model(&Session{}).Where("id = ? AND stage = ? AND expires_at > ?", a.SessionID, Full, now).Count(&sessions).Error; err != nil {
+			return nil, err
+		}
+		if sessions == 0 {
+			return nil, ended
+		}
+		u, err := s.user(ctx, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		fresh.Grants, err = s.grants(ctx, u)
+		return &fresh, err
+	}
+	return &fresh, nil
+}
+
 func (s *Service) grants(ctx context.Context, u *User) (map[string][]rbac.Role, error) {
 	var rows []grant
 	if err := s.Store.DB(ctx).Where("user_id = ?", u.ID).Find(&rows).Error; err != nil {

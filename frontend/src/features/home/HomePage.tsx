@@ -2,14 +2,13 @@ import { Anchor, Box, Card, Group, List, Progress, RingProgress, SimpleGrid, Ske
 import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
-import { lazy, Suspense, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { ErrorAlert, PageHeader, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import { formatNumber, formatRemaining } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan, usePartition } from "@/lib/session";
-
-const Trend = lazy(() => import("./Trend").then((m) => ({ default: m.Trend })));
+import { Trend } from "./Trend";
 
 const Home = graphql(`
   query Home($partition: ID!) {
@@ -63,7 +62,7 @@ export function HomePage() {
       <SimpleGrid cols={{ base: 1, lg: 2 }} mb="lg">
         <Section title="Last 30 days">
           <Box h={240}>
-            <Suspense fallback={<Skeleton h={240} />}>{p ? <Trend days={p.activity} /> : <Skeleton h={240} />}</Suspense>
+            {p ? <Trend days={p.activity} /> : <Skeleton h={240} />}
           </Box>
         </Section>
         <Section title="What expires next" actions={<Anchor size="sm" renderRoot={(props) => <Link to="/p/$partitionId/certificates" params={{ partitionId }} search={{ sort: "EXPIRES_FIRST" }} {...props} />}>All by expiry</Anchor>}>
