@@ -58,7 +58,8 @@ func Demo(ctx context.Context, cfg *Config, out io.Writer) error {
 type estate struct {
 	*App
 	Manifest
-	file string
+	file     string
+	sessions []context.Context
 }
 
 func (e *estate) ensure(ctx context.Context) error {
@@ -69,7 +70,7 @@ func (e *estate) ensure(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind} {
+	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.signOut} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -131,7 +132,19 @@ func (e *estate) as(ctx context.Context, u *ManifestUser) (context.Context, erro
 	if err != nil {
 		return nil, err
 	}
-	return rbac.WithActor(identity.WithSession(ctx, session), actor), nil
+	signedInCtx := rbac.WithActor(identity.WithSession(ctx, session), actor)
+	e.sessions = append(e.sessions, signedInCtx)
+	return signedInCtx, nil
+}
+
+// signOut ends the sessions that the filling needed.
+func (e *estate) signOut(context.Context) error {
+	for _, ctx := range e.sessions {
+		if _, err := e.identity.SignOut(ctx, "", false); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 const demoHost = "demo.pkiaas.example"
@@ -168,17 +181,16 @@ func (e *estate) people(ctx context.Context) error {
 	e.Users = []ManifestUser{owner}
 	// The owner's grants have just grown.
 	rbac.ActorFrom(asOwner).Grants[partition.ID] = []rbac.Role{rbac.Owners}
-	names := []string{"", "Carl", "Cora", "Audrey", "Paul", "Petra"}
+	names := [][2]string{{}, {"Carl", "Admiral"}, {"Cora", "Cert"}, {"Audrey", "Audit"}, {"Paul", "Proto"}, {"Petra", "Protokoll"}}
 	for n, role := range rbac.Roles() {
 		if role == rbac.Owners {
 			continue
 		}
 		u := ManifestUser{Email: strings.ReplaceAll(strings.ToLower(string(role)), "_", "-") + "@" + demoHost, Password: newDemoPassword(), Role: string(role)}
-		last := strings.ReplaceAll(strings.ToLower(string(role)), "_", " ")
-		if _, err := e.identity.Invite(asOwner, partition.ID, identity.Invitee{Email: u.Email, FirstName: names[n], LastName: last, Roles: []rbac.Role{role}}); err != nil {
+		if _, err := e.identity.Invite(asOwner, partition.ID, identity.Invitee{Email: u.Email, FirstName: names[n][0], LastName: names[n][1], Roles: []rbac.Role{role}}); err != nil {
 			return err
 		}
-		if _, err := e.confirm(ctx, &u, names[n], last); err != nil {
+		if _, err := e.confirm(ctx, &u, names[n][0], names[n][1]); err != nil {
 			return err
 		}
 		e.Users = append(e.Users, u)

@@ -139,7 +139,7 @@ export function AccountPage() {
                     </Text>
                   </div>
                   {!s.current && (
-                    <Button size="compact-xs" variant="subtle" color="red" onClick={() => endSession.mutate(s.id)}>
+                    <Button size="compact-xs" variant="subtle" color="red" style={{ flex: "none" }} onClick={() => endSession.mutate(s.id)}>
                       End
                     </Button>
                   )}
