@@ -59,7 +59,7 @@ func TestBadRequestsForCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	weak, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // that is the point
+	weak, err := rsa.GenerateKey(rand.Reader, 1024) // that is the point
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func browser(t *testing.T) *http.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // what is tested is behind TLS
+	return &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // what is tested is behind TLS
 }
 
 func post(t *testing.T, c *http.Client, a *App, header http.Header, query string, variables map[string]any) (int, answer) {

@@ -137,7 +137,7 @@ func (s *Service) spendTOTP(ctx context.Context, u *User, code string) (bool, er
 		}
 		right, err := totp.ValidateCustom(strings.TrimSpace(code), string(secret), at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
-			return false, nil //nolint:nilerr // not six digits
+			return false, nil // not six digits
 		}
 		if right {
 			u.TOTPLastStep = number

@@ -195,7 +195,7 @@ func (s *Service) checkAssertion(ctx context.Context, u *User, session *Session,
 	}
 	c, err := s.WebAuthn.ValidateLogin(a, *data, parsed)
 	if err != nil || c.Authenticator.CloneWarning {
-		return false, nil //nolint:nilerr // a wrong factor, counted and recorded by the caller
+		return false, nil // a wrong factor, counted and recorded by the caller
 	}
 	now := s.Now()
 	return true, s.Store.DB(ctx).Model(&Passkey{}).Where("credential_id = ? AND user_id = ?", c.ID, u.ID).

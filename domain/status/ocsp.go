@@ -2,7 +2,7 @@ package status
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // RFC 6960 4.2.1: KeyHash is SHA-1, an identifier here
+	"crypto/sha1" // RFC 6960 4.2.1: KeyHash is SHA-1, an identifier here
 	"encoding/hex"
 	"sync"
 	"sync/atomic"

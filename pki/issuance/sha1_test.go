@@ -1,6 +1,6 @@
 package issuance_test
 
-import "crypto/sha1" //nolint:gosec // RFC 6960 KeyHash
+import "crypto/sha1" // RFC 6960 KeyHash
 
 func sha1Of(b []byte) []byte {
 	h := sha1.Sum(b)

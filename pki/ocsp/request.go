@@ -5,7 +5,7 @@ package ocsp
 import (
 	"bytes"
 	"crypto"
-	_ "crypto/sha1" //nolint:gosec // CertID hashes are identifiers: clients use SHA-1 by default
+	_ "crypto/sha1" // CertID hashes are identifiers: clients use SHA-1 by default
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"encoding/asn1"
