@@ -107,7 +107,7 @@ export function Command({ children }: { children: string }) {
 /** Label and value lines; an absent value says so. */
 export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   return (
-    <dl style={{ margin: 0, display: "grid", gridTemplateColumns: "minmax(110px, 200px) minmax(0, 1fr)", rowGap: 10, columnGap: 16 }}>
+    <dl style={{ margin: 0, display: "grid", gridTemplateColumns: "minmax(84px, 32%) minmax(0, 1fr)", rowGap: 10, columnGap: 12 }}>
       {rows.map(([label, value]) => (
         <Box key={label} style={{ display: "contents" }}>
           <Text component="dt" size="sm" c="dimmed">
@@ -169,7 +169,7 @@ const colors: Record<string, string> = {
 
 export function StatusBadge({ status }: { status: string }) {
   return (
-    <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
+    <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none", minWidth: "max-content" }, label: { overflow: "visible" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
       {capital(status.toLowerCase())}
     </Badge>
   );
