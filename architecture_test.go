@@ -52,6 +52,12 @@ func violations(packages []importer) []string {
 			continue
 		}
 		folder, rest, _ := strings.Cut(own, "/")
+		if _, known := allowed[folder]; !known {
+			found = append(found, fmt.Sprintf("%s is in a folder that the table does not know", own))
+		}
+		if _, known := lower[rest]; folder == "domain" && rest != "" && !known {
+			found = append(found, fmt.Sprintf("%s has no place in the order of the domain", own))
+		}
 		for _, imported := range p.Imports {
 			if target, ok := strings.CutPrefix(imported, module); ok {
 				fits := func(a string) bool { return target == a || strings.HasPrefix(target, a+"/") }
@@ -98,6 +104,7 @@ func TestArchitecture(t *testing.T) {
 func TestPlantedViolationsAreFound(t *testing.T) {
 	for from, to := range map[string]string{
 		"pki/csr": module + "store", "graph": "gorm.io/gorm", "domain/ca": module + "graph", "domain/audit": module + "domain/ca", "protocols/ocsp": module + "graph/model", "domain/mail": "net/http",
+		"helpers": "fmt", "domain/manager": "fmt",
 	} {
 		if len(violations([]importer{{module + from, []string{to}}})) == 0 {
 			t.Errorf("%s imports %s, and nobody minds", from, to)

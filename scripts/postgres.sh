@@ -10,6 +10,7 @@ start_postgres() {
   PG_PORT=$(node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})')
   PG_BIN=$bin
   PG_AS=()
+  trap stop_postgres EXIT
   if [ "$(id -u)" = 0 ]; then
     local user=postgres
     id -u "$user" >/dev/null 2>&1 || user=nobody
@@ -18,7 +19,6 @@ start_postgres() {
   fi
   ( cd /; "${PG_AS[@]}" "$bin/initdb" -D "$PG_DIR/data" -U pkiaas -A trust --no-locale -E UTF8 >/dev/null
     "${PG_AS[@]}" "$bin/pg_ctl" -D "$PG_DIR/data" -l "$PG_DIR/log" -w -o "-p $PG_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_DIR -c max_connections=200" start >/dev/null )
-  trap stop_postgres EXIT
   export PKIAAS_TEST_POSTGRES="postgres://pkiaas@127.0.0.1:$PG_PORT/postgres?sslmode=disable"
 }
 stop_postgres() {
