@@ -1,6 +1,7 @@
 package algorithm
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -33,6 +34,10 @@ func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
 	if err != nil {
 		return PublicKeyInfo{}, refuseKey(spki)
 	}
+	// The bytes go into certificates as they are, and crypto/x509 overlooks members that do not belong there.
+	if canonical, err := x509.MarshalPKIXPublicKey(key); err != nil || !bytes.Equal(canonical, spki) {
+		return PublicKeyInfo{}, invalid.New("publicKey", "the public key has parts that do not belong into a SubjectPublicKeyInfo in DER; write it again with good software")
+	}
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		if err := checkRSA(key); err != nil {
@@ -61,7 +66,7 @@ func refuseKey(spki []byte) error {
 	case oid.Equal(oidEC):
 		return invalid.New("publicKey", "the elliptic curve is not supported or the point does not lie on it; use P-256, P-384 or P-521")
 	case oid.Equal(oidRSA):
-		return invalid.New("publicKey", "the RSA key is malformed: modulus and exponent must be positive and odd")
+		return invalid.New("publicKey", "the RSA key is malformed: make a new one with good software")
 	}
 	return invalid.New("publicKey", "keys of type %s are not supported; use RSA, ECDSA, Ed25519 or ML-DSA", oid)
 }

@@ -35,8 +35,13 @@ func rsaFamily() (rows []*Algorithm, signatures []signatureForm) {
 		oid  int
 	}{{crypto.SHA256, "SHA256", 11}, {crypto.SHA384, "SHA384", 12}, {crypto.SHA512, "SHA512", 13}} {
 		pkcs1[h.hash] = signatureForm{"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null), rsaVerifier(h.hash, nil)}
-		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash), rsaVerifier(h.hash, pssOptions(h.hash))}
-		signatures = append(signatures, pkcs1[h.hash], pss[h.hash])
+		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null), rsaVerifier(h.hash, pssOptions(h.hash))}
+		// Verifiers accept NULL and absent parameters alike (RFC 4055 section 5, and 2.1 for the hashes of PSS).
+		bare := pkcs1[h.hash]
+		bare.identifier = identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, nil)
+		barePSS := pss[h.hash]
+		barePSS.identifier = pssIdentifier(h.hash, nil)
+		signatures = append(signatures, pkcs1[h.hash], pss[h.hash], bare, barePSS)
 	}
 	for _, size := range []struct {
 		bits, strength int
@@ -89,9 +94,9 @@ func pssOptions(hash crypto.Hash) *rsa.PSSOptions {
 	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
 }
 
-// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named, salt as long as the hash.
-func pssIdentifier(hash crypto.Hash) []byte {
-	digest := identifier(hashOIDs[hash], null)
+// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named, salt as long as the hash; the hash's parameters NULL or absent.
+func pssIdentifier(hash crypto.Hash, hashParameters []byte) []byte {
+	digest := identifier(hashOIDs[hash], hashParameters)
 	field := func(b *cryptobyte.Builder, tag int, value []byte) {
 		b.AddASN1(cbasn1.Tag(tag).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(value) })
 	}

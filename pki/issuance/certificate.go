@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -117,22 +118,29 @@ func (c *Certificate) check() error {
 		return errors.New("the serial number is longer than 20 octets")
 	case len(c.Issuer) <= 2:
 		return errors.New("the issuer must not be empty") // RFC 5280 4.1.2.4
-	case len(c.Subject) < 2 || len(c.PublicKey) == 0:
-		return errors.New("subject and public key are needed")
+	case !isSequence(c.Issuer) || !isSequence(c.Subject) || !isSequence(c.PublicKey):
+		return errors.New("issuer, subject and public key must each be one DER SEQUENCE")
 	case c.NotAfter.Before(c.NotBefore):
 		return errors.New("notAfter lies before notBefore")
 	case c.NotBefore.Year() < 1950 || c.NotAfter.Year() > 9999:
 		return errors.New("the validity must lie between the years 1950 and 9999")
 	}
-	seen := map[string]bool{}
-	for _, e := range c.Extensions {
-		id := e.ID.String()
-		if seen[id] {
-			return fmt.Errorf("the extension %s is there twice", id) // RFC 5280 4.2
+	return unique(c.Extensions)
+}
+
+func unique(extensions []extension.Extension) error {
+	for i, e := range extensions {
+		if slices.ContainsFunc(extensions[:i], func(other extension.Extension) bool { return other.ID.Equal(e.ID) }) {
+			return fmt.Errorf("the extension %s is there twice", e.ID) // RFC 5280 4.2
 		}
-		seen[id] = true
 	}
 	return nil
+}
+
+// isSequence tells whether the bytes are one SEQUENCE with nothing behind it: what is copied must not shift its neighbours.
+func isSequence(der []byte) bool {
+	input := cryptobyte.String(der)
+	return input.SkipASN1(cbasn1.SEQUENCE) && input.Empty()
 }
 
 // addUnsigned writes a positive INTEGER given as big-endian octets.

@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"encoding/asn1"
 	"errors"
@@ -19,18 +20,8 @@ import (
 
 var (
 	oidCRLNumber         = asn1.ObjectIdentifier{2, 5, 29, 20}
-	oidReasonCode        = asn1.ObjectIdentifier{2, 5, 29, 21}
-	oidInvalidityDate    = asn1.ObjectIdentifier{2, 5, 29, 24}
 	oidExpiredCertsOnCRL = asn1.ObjectIdentifier{2, 5, 29, 60}
 )
-
-// RevokedCertificate is an entry of a CRL.
-type RevokedCertificate struct {
-	SerialNumber   []byte
-	RevokedAt      time.Time
-	Reason         int       // RFC 5280 5.3.1; 0 (unspecified) is left out, as it says
-	InvalidityDate time.Time // zero: left out
-}
 
 // CRL is what a full CRL is to say (RFC 5280 5.1).
 type CRL struct {
@@ -45,7 +36,7 @@ type CRL struct {
 
 // SignCRL builds and signs a CRL with the entries as they come; an error among them ends it.
 func SignCRL(ctx context.Context, c CRL, revoked iter.Seq2[RevokedCertificate, error], s Signer) ([]byte, error) {
-	if len(c.Issuer) <= 2 || c.Number == nil || c.Number.Sign() < 0 || c.Number.BitLen() > 159 || !c.NextUpdate.After(c.ThisUpdate) {
+	if len(c.Issuer) <= 2 || !isSequence(c.Issuer) || c.Number == nil || c.Number.Sign() < 0 || c.Number.BitLen() > 159 || !c.NextUpdate.After(c.ThisUpdate) {
 		return nil, errors.New("a CRL needs an issuer, a number of at most 20 octets, and nextUpdate after thisUpdate")
 	}
 	entries, err := crlEntries(revoked)
@@ -78,31 +69,6 @@ func SignCRL(ctx context.Context, c CRL, revoked iter.Seq2[RevokedCertificate, e
 	return sign(ctx, tbs, s)
 }
 
-func crlEntries(revoked iter.Seq2[RevokedCertificate, error]) ([]byte, error) {
-	b := cryptobyte.NewBuilder(nil)
-	for r, err := range revoked {
-		if err != nil {
-			return nil, err
-		}
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			addUnsigned(b, r.SerialNumber)
-			addTime(b, r.RevokedAt)
-			if r.Reason == 0 && r.InvalidityDate.IsZero() {
-				return
-			}
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				if r.Reason != 0 {
-					extension.Extension{ID: oidReasonCode, Value: []byte{byte(cbasn1.ENUM), 1, byte(r.Reason)}}.Add(b)
-				}
-				if !r.InvalidityDate.IsZero() {
-					extension.Extension{ID: oidInvalidityDate, Value: generalizedTime(r.InvalidityDate)}.Add(b)
-				}
-			})
-		})
-	}
-	return b.Bytes()
-}
-
 func generalizedTime(t time.Time) []byte {
 	return der(func(b *cryptobyte.Builder) { b.AddASN1GeneralizedTime(t.UTC().Truncate(time.Second)) })
 }
@@ -115,7 +81,7 @@ func der(f func(*cryptobyte.Builder)) []byte {
 
 // CheckedCRL is what CheckCRL found in a CRL.
 type CheckedCRL struct {
-	Number                 *big.Int
+	Number                 *big.Int // nil: the CRL has none
 	Entries                int
 	ThisUpdate, NextUpdate time.Time
 }
@@ -124,7 +90,7 @@ type CheckedCRL struct {
 func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 	refuse := invalid.New("crl", "this is not a CRL")
 	input := cryptobyte.String(crl)
-	var outer, rawTBS, rawAlgorithm, signature, tbs cryptobyte.String
+	var outer, rawTBS, rawAlgorithm, signature, tbs, innerAlgorithm cryptobyte.String
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1Element(&rawTBS, cbasn1.SEQUENCE) ||
 		!outer.ReadASN1Element(&rawAlgorithm, cbasn1.SEQUENCE) || !outer.ReadASN1(&signature, cbasn1.BIT_STRING) || !outer.Empty() || len(signature) < 1 || signature[0] != 0 {
 		return nil, refuse
@@ -134,7 +100,8 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 	}
 	c := &CheckedCRL{}
 	inner := rawTBS
-	if !inner.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.SkipASN1(cbasn1.INTEGER) || !tbs.SkipASN1(cbasn1.SEQUENCE) || !tbs.SkipASN1(cbasn1.SEQUENCE) ||
+	if !inner.ReadASN1(&tbs, cbasn1.SEQUENCE) || !tbs.SkipASN1(cbasn1.INTEGER) || !tbs.ReadASN1Element(&innerAlgorithm, cbasn1.SEQUENCE) ||
+		!bytes.Equal(innerAlgorithm, rawAlgorithm) || !tbs.SkipASN1(cbasn1.SEQUENCE) || // RFC 5280 5.1.1.2
 		!readTime(&tbs, &c.ThisUpdate) || !readTime(&tbs, &c.NextUpdate) {
 		return nil, refuse
 	}
@@ -150,7 +117,7 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 		}
 	}
 	var wrapped, list cryptobyte.String
-	if !tbs.ReadASN1(&wrapped, cbasn1.Tag(0).ContextSpecific().Constructed()) || !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) {
+	if !tbs.ReadASN1(&wrapped, cbasn1.Tag(0).ContextSpecific().Constructed()) || !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) || !wrapped.Empty() || !tbs.Empty() {
 		return nil, refuse
 	}
 	extensions, ok := extension.ParseList(list)

@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/hex"
@@ -46,13 +47,15 @@ func Inspect(certificate []byte) (*Details, error) {
 	hash := sha256.Sum256(certificate)
 	d := &Details{Fingerprint: hex.EncodeToString(hash[:])}
 	input := cryptobyte.String(certificate)
-	var outer, tbs, signature, validity, key, issuer, subject cryptobyte.String
+	var outer, tbs, signature, outerSignature, validity, key, issuer, subject cryptobyte.String
 	var serial []byte
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) ||
+		!outer.ReadASN1Element(&outerSignature, cbasn1.SEQUENCE) || !outer.SkipASN1(cbasn1.BIT_STRING) || !outer.Empty() ||
 		!tbs.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) || !tbs.ReadASN1Bytes(&serial, cbasn1.INTEGER) || len(serial) == 0 ||
 		!tbs.ReadASN1Element(&signature, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&issuer, cbasn1.SEQUENCE) ||
 		!tbs.ReadASN1(&validity, cbasn1.SEQUENCE) || !readTime(&validity, &d.NotBefore) || !readTime(&validity, &d.NotAfter) ||
-		!tbs.ReadASN1Element(&subject, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&key, cbasn1.SEQUENCE) {
+		!tbs.ReadASN1Element(&subject, cbasn1.SEQUENCE) || !tbs.ReadASN1Element(&key, cbasn1.SEQUENCE) ||
+		!bytes.Equal(signature, outerSignature) { // RFC 5280 4.1.1.2
 		return nil, notACertificate
 	}
 	for len(serial) > 1 && serial[0] == 0 {

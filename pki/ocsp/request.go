@@ -9,6 +9,7 @@ import (
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"encoding/asn1"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -82,7 +83,8 @@ func ParseRequest(der []byte) (*Request, error) {
 		return nil, refuse
 	}
 	// version [0] DEFAULT v1, requestorName [1]
-	if !tbs.SkipOptionalASN1(explicit(0)) || !tbs.SkipOptionalASN1(explicit(1)) || !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
+	version := 0
+	if !tbs.ReadOptionalASN1Integer(&version, explicit(0), 0) || version != 0 || !tbs.SkipOptionalASN1(explicit(1)) || !tbs.ReadASN1(&list, cbasn1.SEQUENCE) {
 		return nil, refuse
 	}
 	for !list.Empty() {
@@ -91,7 +93,7 @@ func ParseRequest(der []byte) (*Request, error) {
 			return nil, refuse
 		}
 		id, ok := readCertID(&one)
-		if !ok || !one.SkipOptionalASN1(explicit(0)) || !one.Empty() || len(r.CertIDs) == MaxCertificates {
+		if !ok || !knowsSingleExtensions(&one) || !one.Empty() || len(r.CertIDs) == MaxCertificates {
 			return nil, refuse
 		}
 		r.CertIDs = append(r.CertIDs, id)
@@ -127,6 +129,20 @@ func ParseRequest(der []byte) (*Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// knowsSingleExtensions skips the extensions of one request, such as the service locator, and refuses critical ones.
+func knowsSingleExtensions(one *cryptobyte.String) bool {
+	var wrapped, list cryptobyte.String
+	var present bool
+	if !one.ReadOptionalASN1(&wrapped, &present, explicit(0)) || !present {
+		return !present
+	}
+	if !wrapped.ReadASN1(&list, cbasn1.SEQUENCE) || !wrapped.Empty() {
+		return false
+	}
+	extensions, ok := extension.ParseList(list)
+	return ok && !slices.ContainsFunc(extensions, func(e extension.Extension) bool { return e.Critical })
 }
 
 func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
