@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -54,7 +55,10 @@ const purpose = "key store"
 var idRule = regexp.MustCompile(`^[a-z2-7]{26}$`)
 
 func openFileStore(dir string, kek *KEK) (Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if kek == nil {
+		return nil, errors.New("the key store file:DIR needs a key-encryption key")
+	}
+	if err := makeDirectory(dir); err != nil {
 		return nil, fmt.Errorf("opening the key store: %w", err)
 	}
 	return &fileStore{dir: dir, kek: kek}, nil
@@ -126,6 +130,10 @@ func (s *fileStore) Open(_ context.Context, id string) (Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening key %s: %w", id, err)
 	}
+	// The seal covers neither of these: a file whose parts do not belong together was altered.
+	if record.ID != id || !bytes.Equal(record.PublicKey, private.PublicKey()) {
+		return nil, fmt.Errorf("the file of key %s was altered: its id or public key is another; restore it from the backup", id)
+	}
 	key, _ := s.opened.LoadOrStore(id, &fileKey{id, a, private})
 	return key.(*fileKey), nil
 }
@@ -166,6 +174,27 @@ func writeTemporary(dir string, content []byte) (string, error) {
 		return "", errors.Join(err, os.Remove(f.Name()))
 	}
 	return f.Name(), nil
+}
+
+// makeDirectory makes a directory, and those above it, that only the owner can enter; their names are durable when it
+// returns: a synced file in a directory that a power cut takes away would be lost with it.
+func makeDirectory(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := makeDirectory(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		// Another server may have been first.
+		if info, statErr := os.Stat(dir); statErr != nil || !info.IsDir() {
+			return err
+		}
+	}
+	return syncDirectory(parent)
 }
 
 // syncDirectory makes the names in a directory durable.

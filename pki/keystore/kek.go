@@ -42,7 +42,7 @@ func LoadOrCreateKEKFile(path string) (*KEK, error) {
 	}
 	secret := make([]byte, kekSize)
 	_, _ = rand.Read(secret) // never fails (crypto/rand)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := makeDirectory(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	// Linked into place whole: it fails when another server was first.
