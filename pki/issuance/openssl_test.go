@@ -208,21 +208,3 @@ func TestPrepareRefusesWhatMustNotBeSigned(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func FuzzInspect(f *testing.F) {
-	f.Add([]byte{0x30, 0})
-	f.Fuzz(func(t *testing.T, der []byte) {
-		if d, err := issuance.Inspect(der); err == nil && d.SerialNumber == "" {
-			t.Error("a certificate without a serial number")
-		}
-	})
-}
-
-func FuzzOCSPRequest(f *testing.F) {
-	f.Add([]byte{0x30, 3, 0x30, 1, 0})
-	f.Fuzz(func(t *testing.T, der []byte) {
-		if r, err := ocsp.ParseRequest(der); err == nil && (len(r.CertIDs) == 0 || len(r.CertIDs) > ocsp.MaxCertificates) {
-			t.Errorf("%d certificates", len(r.CertIDs))
-		}
-	})
-}
