@@ -1,0 +1,169 @@
+package algorithm
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/invalid"
+)
+
+func TestTable(t *testing.T) {
+	want := []struct{ label, identifier string }{
+		{"RSA-2048+PKCS15-SHA256", "300d06092a864886f70d01010b0500"},
+		{"RSA-2048+PSS-SHA256", "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"},
+		{"RSA-3072+PKCS15-SHA256", "300d06092a864886f70d01010b0500"},
+		{"RSA-3072+PSS-SHA256", "304106092a864886f70d01010a3034a00f300d06096086480165030402010500a11c301a06092a864886f70d010108300d06096086480165030402010500a203020120"},
+		{"RSA-4096+PKCS15-SHA512", "300d06092a864886f70d01010d0500"},
+		{"RSA-4096+PSS-SHA512", "304106092a864886f70d01010a3034a00f300d06096086480165030402030500a11c301a06092a864886f70d010108300d06096086480165030402030500a203020140"},
+		{"ECDSAP256+SHA256", "300a06082a8648ce3d040302"},
+		{"ECDSAP384+SHA384", "300a06082a8648ce3d040303"},
+		{"ECDSAP521+SHA512", "300a06082a8648ce3d040304"},
+		{"ML-DSA-44", "300b0609608648016503040311"},
+		{"ML-DSA-65", "300b0609608648016503040312"},
+		{"ML-DSA-87", "300b0609608648016503040313"},
+	}
+	if len(All()) != len(want) {
+		t.Fatalf("%d algorithms", len(All()))
+	}
+	for i, a := range All() {
+		if a.Label != want[i].label || hex.EncodeToString(a.SignatureAlgorithm()) != want[i].identifier {
+			t.Errorf("%s %x", a.Label, a.SignatureAlgorithm())
+		}
+		if found, err := ForLabel(a.Label); err != nil || found != a {
+			t.Errorf("%s is not found: %v", a.Label, err)
+		}
+		if a.OCSPSignerAlgorithm() != a {
+			t.Errorf("%s: the OCSP signer is not as strong", a.Label)
+		}
+	}
+	var refused *invalid.Error
+	if _, err := ForLabel("DSA-1024"); !errors.As(err, &refused) || refused.Field != "signingAlgorithm" {
+		t.Errorf("an unknown label: %v", err)
+	}
+}
+
+func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
+	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ML-DSA-44"} {
+		a, err := ForLabel(label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := a.Generate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		pkcs8, err := key.MarshalPKCS8()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.PostQuantum && (len(pkcs8) != 54 || pkcs8[20] != 0x80 || pkcs8[21] != 32) { // RFC 9881 section 6: seed [0]
+			t.Errorf("not the seed form: %x", pkcs8)
+		}
+		other, err := ForLabel(map[bool]string{true: "ML-DSA-65", false: "ECDSAP521+SHA512"}[a.PostQuantum])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, wrong := range []*Algorithm{other, All()[4]} {
+			if _, err := wrong.ParsePrivateKey(pkcs8); err == nil {
+				t.Errorf("%s read a key of %s", wrong.Label, label)
+			}
+		}
+		signature, err := key.Sign([]byte("message"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := VerifySignature(a.SignatureAlgorithm(), key.PublicKey(), []byte("message"), signature); err != nil {
+			t.Errorf("%s: %v", label, err)
+		}
+		signature[len(signature)/2] ^= 1
+		if VerifySignature(a.SignatureAlgorithm(), key.PublicKey(), []byte("message"), signature) == nil {
+			t.Errorf("%s: a changed signature verifies", label)
+		}
+	}
+}
+
+// What OpenSSL signs is verified; absent parameters of RSA count as NULL (RFC 4055 section 5); weak hashes do not count.
+func TestForeignSignatures(t *testing.T) {
+	dir := t.TempDir()
+	openssl := func(args ...string) []byte {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), "openssl", args...)
+		command.Dir = dir
+		out, err := command.Output()
+		if err != nil {
+			t.Fatalf("openssl %v: %v", args, err)
+		}
+		return out
+	}
+	if err := os.WriteFile(filepath.Join(dir, "message"), []byte("message"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "rsa")
+	openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "ec")
+	openssl("genpkey", "-algorithm", "ED25519", "-out", "ed")
+	pss := []string{"-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}
+	for _, c := range []struct {
+		key, identifier string
+		sign            []string
+		good            bool
+	}{
+		{"rsa", "300d06092a864886f70d01010b0500", []string{"dgst", "-sha256"}, true},
+		{"rsa", "300b06092a864886f70d01010b", []string{"dgst", "-sha256"}, true},
+		{"rsa", "300d06092a864886f70d01010c0500", []string{"dgst", "-sha384"}, true},
+		{"rsa", "303d06092a864886f70d01010a3030a00d300b0609608648016503040201a11a301806092a864886f70d010108300b0609608648016503040201a203020120", append([]string{"dgst", "-sha256"}, pss...), true},
+		{"rsa", "300d06092a864886f70d0101050500", []string{"dgst", "-sha1"}, false},
+		{"rsa", "300d06092a864886f70d0101040500", []string{"dgst", "-md5"}, false},
+		{"ec", "300a06082a8648ce3d040303", []string{"dgst", "-sha384"}, true},
+		{"ec", "300906072a8648ce3d0401", []string{"dgst", "-sha1"}, false},
+		{"ec", "300d06092a864886f70d01010b0500", []string{"dgst", "-sha256"}, false},
+		{"ed", "300506032b6570", nil, true},
+	} {
+		algorithmIdentifier, err := hex.DecodeString(c.identifier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		args := append(c.sign, "-sign", c.key, "message")
+		if c.sign == nil {
+			args = []string{"pkeyutl", "-sign", "-rawin", "-inkey", c.key, "-in", "message"}
+		}
+		signature, spki := openssl(args...), openssl("pkey", "-in", c.key, "-pubout", "-outform", "DER")
+		if err := VerifySignature(algorithmIdentifier, spki, []byte("message"), signature); (err == nil) != c.good {
+			t.Errorf("%s %v: %v", c.key, c.sign, err)
+		}
+	}
+}
+
+// crypto/x509 overlooks what stands behind the members of a SubjectPublicKeyInfo; it would go into certificates.
+func TestOnlyCanonicalPublicKeysAreTaken(t *testing.T) {
+	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44"} {
+		a, err := ForLabel(label)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := a.Generate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := InspectPublicKey(key.PublicKey()); err != nil {
+			t.Errorf("%s: %v", label, err)
+		}
+		input := cryptobyte.String(key.PublicKey())
+		var members cryptobyte.String
+		if !input.ReadASN1(&members, cbasn1.SEQUENCE) {
+			t.Fatal("not a SEQUENCE")
+		}
+		var b cryptobyte.Builder
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(members); b.AddASN1NULL() })
+		var refused *invalid.Error
+		if _, err := InspectPublicKey(b.BytesOrPanic()); !errors.As(err, &refused) || refused.Field != "publicKey" {
+			t.Errorf("%s with one member more: %v", label, err)
+		}
+	}
+}
