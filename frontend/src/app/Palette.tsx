@@ -3,9 +3,10 @@ import { IconBuildingBank, IconCertificate, IconSearch } from "@tabler/icons-rea
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
+import { useCan } from "@/lib/session";
 
 const PaletteQuery = graphql(`
   query Palette($partition: ID!, $search: String!) {
@@ -19,6 +20,7 @@ const PaletteQuery = graphql(`
 /** Ctrl+K: screens, CAs and certificates by name or serial number. */
 export function Palette({ partitionId, onClose }: { partitionId: string | undefined; onClose: () => void }) {
   const navigate = useNavigate();
+  const can = useCan(partitionId ?? "");
   const [typed, setTyped] = useState("");
   const [search] = useDebouncedValue(typed.trim(), 150);
   const [selected, setSelected] = useState(0);
@@ -27,8 +29,15 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
   const screens = [
     ...(partitionId
       ? [
-          ["Home", base], ["Certificate Authorities", `${base}/cas`], ["Create a certificate authority", `${base}/cas?create=true`], ["Certificates", `${base}/certificates`],
-          ["Issue a certificate", `${base}/certificates?issue=true`], ["Certificate Profiles", `${base}/profiles`], ["End Entities", `${base}/end-entities`], ["User Management", `${base}/users`], ["Events", `${base}/events`],
+          ["Home", base],
+          ["Certificate Authorities", `${base}/cas`],
+          ...(can("ca:create") ? [["Create a certificate authority", `${base}/cas?create=true`]] : []),
+          ["Certificates", `${base}/certificates`],
+          ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
+          ["Certificate Profiles", `${base}/profiles`],
+          ["End Entities", `${base}/end-entities`],
+          ...(can("user:browse") || can("token:browse") ? [["User Management", `${base}/users`]] : []),
+          ["Events", `${base}/events`],
         ]
       : []),
     ["Subscriptions", "/supervisor/subscriptions"], ["Partitions", "/supervisor/partitions"], ["Profile and security", "/profile"],
@@ -38,6 +47,8 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
     ...(data?.partition?.certificates.nodes ?? []).map((c) => ({ label: c.subject, description: c.serialNumber, to: `${base}/certificates/${c.id}`, icon: <IconCertificate size={18} /> })),
     ...screens.filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase())).map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),
   ];
+  const list = useRef<HTMLDivElement>(null);
+  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [selected]);
   const go = (to: string) => {
     onClose();
     void navigate({ href: to });
@@ -47,6 +58,10 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
       <TextInput
         placeholder="Screen, certificate authority, common name or serial number"
         aria-label="Search"
+        role="combobox"
+        aria-expanded
+        aria-controls="palette-list"
+        aria-activedescendant={found[selected] ? `palette-${selected}` : undefined}
         leftSection={<IconSearch size={18} />}
         size="md"
         data-autofocus
@@ -63,18 +78,18 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           e.preventDefault();
         }}
       />
-      <Stack gap={2} mt="sm" mah={400} style={{ overflowY: "auto" }}>
+      <Stack ref={list} id="palette-list" role="listbox" aria-label="Results" gap={2} mt="sm" mah={400} style={{ overflowY: "auto" }}>
         {found.map((f, n) => (
-          <NavLink key={f.to + f.label} component="button" type="button" label={f.label} description={f.description} leftSection={f.icon} active={n === selected} onClick={() => go(f.to)} style={{ borderRadius: 8 }} />
+          <NavLink key={f.to + f.label} id={`palette-${n}`} component="button" type="button" role="option" aria-selected={n === selected} tabIndex={-1} label={f.label} description={f.description} leftSection={f.icon} active={n === selected} onClick={() => go(f.to)} style={{ borderRadius: 8 }} />
         ))}
-        {found.length === 0 && (
-          <Text c="dimmed" p="sm">
-            Nothing found.
-          </Text>
-        )}
       </Stack>
+      {found.length === 0 && (
+        <Text c="dimmed" p="sm" role="status">
+          Nothing found.
+        </Text>
+      )}
       <Text size="xs" c="dimmed" mt="sm">
-        <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> open, <Kbd size="xs">Esc</Kbd> close. <Kbd size="xs">Ctrl K</Kbd> or <Kbd size="xs">/</Kbd> opens this anywhere.
+        <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> open, <Kbd size="xs">Esc</Kbd> close. <Kbd size="xs">Ctrl K</Kbd> or <Kbd size="xs">/</Kbd> opens this anywhere, <Kbd size="xs">?</Kbd> lists every shortcut.
       </Text>
     </Modal>
   );

@@ -11,6 +11,7 @@ import { onSignedOut, request } from "@/lib/graphql";
 import { roleNames, useCan, useViewer } from "@/lib/session";
 
 const Palette = lazy(() => import("./Palette").then((m) => ({ default: m.Palette })));
+const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
 const SignInAgain = lazy(() => import("./SignInAgain").then((m) => ({ default: m.SignInAgain })));
 
 const SignOut = graphql(`mutation SignOut { signOut { sessionsEnded } }`);
@@ -20,6 +21,7 @@ export function Shell() {
   const { partitionId } = useParams({ strict: false });
   const [menu, { toggle, close }] = useDisclosure();
   const [palette, setPalette] = useState(false);
+  const [shortcuts, setShortcuts] = useState(false);
   const [ended, setEnded] = useState(false);
   const path = useRouterState({ select: (s) => s.location.pathname });
   const can = useCan(partitionId ?? "");
@@ -29,6 +31,8 @@ export function Shell() {
   useHotkeys([
     ["mod+K", () => setPalette(true)],
     ["/", () => setPalette(true)],
+    ["shift+/", () => setPalette(true)], // where / is typed with Shift
+    ["shift+?", () => setShortcuts(true)],
   ]);
   const base = `/p/${partitionId}`;
   const items = partitionId
@@ -119,6 +123,11 @@ export function Shell() {
       {palette && (
         <Suspense>
           <Palette partitionId={partition?.id} onClose={() => setPalette(false)} />
+        </Suspense>
+      )}
+      {shortcuts && (
+        <Suspense>
+          <Shortcuts onClose={() => setShortcuts(false)} />
         </Suspense>
       )}
       {ended && (

@@ -11,7 +11,7 @@ const root = createRootRouteWithContext<Context>()({ component: Outlet });
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (s: Record<string, unknown>): { next?: string } => (typeof s.next === "string" && s.next.startsWith("/") && !s.next.startsWith("//") ? { next: s.next } : {}),
+  validateSearch: (s: Record<string, unknown>): { next?: string } => (typeof s.next === "string" && /^\/(?![/\\])/.test(s.next) ? { next: s.next } : {}),
   component: lazyRouteComponent(() => import("@/features/auth/SignInPage"), "SignInPage"),
 });
 const invitation = createRoute({ getParentRoute: () => root, path: "/invitation", component: lazyRouteComponent(() => import("@/features/auth/InvitationPage"), "InvitationPage") });

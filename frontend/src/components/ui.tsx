@@ -1,6 +1,6 @@
 import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Card, Code, CopyButton, Group, Modal, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle } from "@tabler/icons-react";
-import { Link } from "@tanstack/react-router";
+import { Link, useBlocker } from "@tanstack/react-router";
 import { useEffect, useState, type ReactNode } from "react";
 import { download, formatDateTime, formatRelative } from "@/lib/format";
 import { ApiError } from "@/lib/graphql";
@@ -68,7 +68,7 @@ export function fieldError(error: unknown, name: string): string | undefined {
   return error instanceof ApiError && (error.field === name || error.field === `input.${name}` || error.field?.startsWith(`${name}[`) || error.field?.startsWith(`${name}.`)) ? capital(error.message) : undefined;
 }
 
-export function CopyText({ value, label, mono = true }: { value: string; label?: string; mono?: boolean }) {
+export function CopyText({ value, label, mono = true, onCopied }: { value: string; label?: string; mono?: boolean; onCopied?: () => void }) {
   return (
     <CopyButton value={value}>
       {({ copied, copy }) => (
@@ -77,7 +77,7 @@ export function CopyText({ value, label, mono = true }: { value: string; label?:
             {label ?? value}
           </Text>
           <Tooltip label={copied ? "Copied" : "Copy"}>
-            <ActionIcon variant="subtle" size="sm" color={copied ? "teal" : "gray"} onClick={copy} aria-label={copied ? "Copied" : `Copy ${label ?? value}`}>
+            <ActionIcon variant="subtle" size="sm" color={copied ? "teal" : "gray"} onClick={() => { copy(); onCopied?.(); }} aria-label={copied ? "Copied" : `Copy ${label ?? value}`}>
               {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
             </ActionIcon>
           </Tooltip>
@@ -214,22 +214,22 @@ export function ConfirmTyping({ opened, onClose, title, word, children, action, 
   );
 }
 
-/** A secret that is shown once. Leaving the page while it is on screen asks first. */
+/** A secret that is shown once. Leaving the page before it was copied or saved asks first. */
 export function SecretOnce({ label, value, file }: { label: string; value: string; file?: string }) {
-  useEffect(() => {
-    const guard = (e: BeforeUnloadEvent) => e.preventDefault();
-    window.addEventListener("beforeunload", guard);
-    return () => window.removeEventListener("beforeunload", guard);
-  }, []);
+  const [kept, setKept] = useState(false);
+  useBlocker({
+    shouldBlockFn: () => !kept && !window.confirm(`Are you sure you want to leave this page? The ${label} was neither copied nor downloaded and cannot be shown again.`),
+    enableBeforeUnload: () => !kept,
+  });
   return (
     <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`}>
       <Stack gap="xs" align="flex-start">
         <Text size="sm">Copy it or download it before you close this. It is kept nowhere in a readable form and cannot be shown again.</Text>
         <Card withBorder padding="xs" w="100%">
-          <CopyText value={value} />
+          <CopyText value={value} onCopied={() => setKept(true)} />
         </Card>
         {file && (
-          <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => download(file, value, "text/plain")}>
+          <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => { download(file, value, "text/plain"); setKept(true); }}>
             Download
           </Button>
         )}

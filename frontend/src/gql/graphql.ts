@@ -633,10 +633,11 @@ export type LiveEventsSubscription = { auditEvents: { sequence: number } };
 
 export type HomeQueryVariables = Exact<{
   partition: string | number;
+  people: boolean;
 }>;
 
 
-export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, certificationAuthorities: Array<{ id: string }> } | null };
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, members?: Array<{ user: { id: string } }> } | null };
 
 export type ProfilesQueryVariables = Exact<{
   partition: string | number;
@@ -1431,7 +1432,7 @@ export const LiveEventsDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<LiveEventsSubscription, LiveEventsSubscriptionVariables>;
 export const HomeDocument = new TypedDocumentString(`
-    query Home($partition: ID!) {
+    query Home($partition: ID!, $people: Boolean!) {
   partition(id: $partition) {
     counts {
       purchasedCas
@@ -1459,8 +1460,10 @@ export const HomeDocument = new TypedDocumentString(`
         notAfter
       }
     }
-    certificationAuthorities {
-      id
+    members @include(if: $people) {
+      user {
+        id
+      }
     }
   }
 }

@@ -67,7 +67,7 @@ export const fromBase64 = (text: string) => Uint8Array.from(atob(text), (c) => c
 /** A CSV cell that no spreadsheet takes for a formula. */
 export function csvCell(value: unknown) {
   let s = value === null || value === undefined ? "" : String(value);
-  if (/^[=+\-@\t\r]/.test(s)) s = `'${s}`;
+  if (/^[=+\-@\t\r\n]/.test(s)) s = `'${s}`;
   return /[",\n\r]/.test(s) ? `"${s.replaceAll('"', '""')}"` : s;
 }
 

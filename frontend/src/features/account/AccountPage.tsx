@@ -10,6 +10,7 @@ import { ErrorAlert, Facts, Loading, Moment, PageHeader, Section, fieldError } f
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 import { createPasskey, passkeysWork } from "@/lib/passkey";
+import { useDeployment } from "@/lib/session";
 
 const Account = graphql(`
   query Account {
@@ -31,6 +32,7 @@ export function AccountPage() {
   const queryClient = useQueryClient();
   const navigate = useNavigate();
   const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const minLength = useDeployment()?.passwordMinLength ?? 12;
   const account = useQuery({ queryKey: ["account"], queryFn: () => request(Account) });
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["account"] });
   const [codes, setCodes] = useState<readonly string[]>();
@@ -158,7 +160,7 @@ export function AccountPage() {
               <Stack>
                 <input type="email" autoComplete="username" value={user.email} readOnly hidden />
                 <PasswordInput label="Present password" required autoComplete="current-password" value={passwords.current} onChange={(e) => setPasswords({ ...passwords, current: e.currentTarget.value })} error={fieldError(change.error, "currentPassword")} />
-                <PasswordInput label="New password" description="At least 12 characters" required minLength={12} autoComplete="new-password" value={passwords.next} onChange={(e) => setPasswords({ ...passwords, next: e.currentTarget.value })} error={fieldError(change.error, "newPassword")} />
+                <PasswordInput label="New password" description={`At least ${minLength} characters`} required minLength={minLength} autoComplete="new-password" value={passwords.next} onChange={(e) => setPasswords({ ...passwords, next: e.currentTarget.value })} error={fieldError(change.error, "newPassword")} />
                 <ErrorAlert error={change.error} />
                 <Group>
                   <Button type="submit" loading={change.isPending}>
@@ -170,7 +172,7 @@ export function AccountPage() {
           </Section>
         </SimpleGrid>
       )}
-      <Modal opened={!!codes} onClose={() => setCodes(undefined)} title={<Text fw={650}>Recovery codes</Text>} closeOnClickOutside={false}>
+      <Modal opened={!!codes} onClose={() => setCodes(undefined)} title={<Text fw={650}>Recovery codes</Text>} closeOnClickOutside={false} closeOnEscape={false} withCloseButton={false}>
         {codes && <RecoveryCodes codes={codes} onDone={() => setCodes(undefined)} />}
       </Modal>
       <Modal opened={totp} onClose={() => setTotp(false)} title={<Text fw={650}>Enrol an authenticator app</Text>}>

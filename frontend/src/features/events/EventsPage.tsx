@@ -1,5 +1,5 @@
 import { Badge, Box, Button, Card, Code, Group, Select, Stack, Switch, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { useDebouncedCallback } from "@mantine/hooks";
+import { useDebouncedCallback, useThrottledCallback } from "@mantine/hooks";
 import { IconDownload, IconHistory, IconLink, IconLinkOff } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -33,6 +33,7 @@ export function EventsPage() {
   const queryClient = useQueryClient();
   const [live, setLive] = useState(true);
   const [exporting, setExporting] = useState(false);
+  const [exportError, setExportError] = useState<unknown>();
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const typed = useDebouncedCallback((v: string) => set({ search: v || undefined }), 250);
   const filter = { search: search.search ?? null, action: search.action ?? null, result: (search.result as AuditResult) ?? null, objectId: search.object ?? null };
@@ -43,12 +44,15 @@ export function EventsPage() {
     getNextPageParam: (last) => (last.partition?.auditEvents.pageInfo.hasNextPage ? last.partition.auditEvents.pageInfo.endCursor : null),
   });
   const verification = useQuery({ queryKey: ["audit-verification", partitionId], queryFn: () => request(Verify, { partition: partitionId }), staleTime: 60_000 });
-  useEffect(() => (live ? subscribe(Live, { partition: partitionId }, () => void queryClient.invalidateQueries({ queryKey: ["events", partitionId] })) : undefined), [live, partitionId, queryClient]);
+  // A bulk run makes hundreds of events a second: the list follows once a second.
+  const reload = useThrottledCallback(() => void queryClient.invalidateQueries({ queryKey: ["events", partitionId] }), 1000);
+  useEffect(() => (live ? subscribe(Live, { partition: partitionId }, reload) : undefined), [live, partitionId, reload]);
   const events = list.data?.pages.flatMap((p) => p.partition?.auditEvents.nodes ?? []) ?? [];
   const total = list.data?.pages[0]?.partition?.auditEvents.totalCount ?? 0;
   const v = verification.data?.partition?.auditVerification;
   const exportAll = async (form: "csv" | "jsonl") => {
     setExporting(true);
+    setExportError(undefined);
     const all: Event[] = [];
     let after: string | null = null;
     try {
@@ -60,6 +64,8 @@ export function EventsPage() {
       } while (after);
       if (form === "jsonl") download("events.jsonl", all.map((e) => JSON.stringify(e)).join("\n") + "\n", "application/jsonl");
       else download("events.csv", csv([["Sequence", "Time", "Action", "Result", "Actor", "Address", "Object", "Summary", "Hash"], ...all.map((e) => [e.sequence, e.time, e.action, e.result, e.actorName, e.ipAddress, `${e.objectKind} ${e.objectName}`, e.summary, e.hash])]), "text/csv");
+    } catch (e) {
+      setExportError(e);
     } finally {
       setExporting(false);
     }
@@ -93,6 +99,8 @@ export function EventsPage() {
         )}
       </Group>
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
+      <ErrorAlert error={verification.error} retry={() => void verification.refetch()} />
+      <ErrorAlert error={exportError} />
       {list.isPending && <Loading lines={8} />}
       {list.data && events.length === 0 && <EmptyState icon={<IconHistory />} title={filtered ? "No event matches" : "No event yet"} action={filtered && <Button variant="default" onClick={() => void navigate({ search: {}, replace: true })}>Clear the filters</Button>} />}
       {events.length > 0 && (

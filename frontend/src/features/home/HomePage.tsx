@@ -11,12 +11,12 @@ import { useCan, usePartition } from "@/lib/session";
 import { Trend } from "./Trend";
 
 const Home = graphql(`
-  query Home($partition: ID!) {
+  query Home($partition: ID!, $people: Boolean!) {
     partition(id: $partition) {
       counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }
       activity(days: 30) { day issued revoked }
       certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }
-      certificationAuthorities { id }
+      members @include(if: $people) { user { id } }
     }
   }
 `);
@@ -25,13 +25,13 @@ export function HomePage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/" });
   const partition = usePartition(partitionId);
   const can = useCan(partitionId);
-  const home = useQuery({ queryKey: ["home", partitionId], queryFn: () => request(Home, { partition: partitionId }), refetchInterval: 30_000 });
+  const home = useQuery({ queryKey: ["home", partitionId, can("user:browse")], queryFn: () => request(Home, { partition: partitionId, people: can("user:browse") }), refetchInterval: 30_000 });
   const p = home.data?.partition;
   const c = p?.counts;
   const steps = [
     { done: !!c && c.activeCas > 0, label: "Create a Certificate Authority", hint: "A root, and an issuing CA below it.", to: "/p/$partitionId/cas" as const, search: can("ca:create") ? { create: "true" } : {} },
     { done: !!c && c.issuedCertificates + c.revokedCertificates > 0, label: "Issue a certificate", hint: "From a certificate signing request, or with its key as PKCS #12.", to: "/p/$partitionId/certificates" as const, search: can("certificate:issue") ? { issue: "true" } : {} },
-    ...(can("user:invite") ? [{ done: false, optional: true, label: "Manage user access", hint: "Invite people, give them roles, create API tokens.", to: "/p/$partitionId/users" as const, search: {} }] : []),
+    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, optional: true, label: "Manage user access", hint: "Invite people, give them roles, create API tokens.", to: "/p/$partitionId/users" as const, search: {} }] : []),
   ];
   return (
     <>

@@ -1,10 +1,11 @@
-import { Accordion, Anchor, Button, Card, Checkbox, Code, Group, Modal, NumberInput, Progress, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Accordion, Anchor, Button, Card, Checkbox, Group, Modal, NumberInput, Progress, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconPackage, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
+import { MailBody } from "@/components/MailBody";
 import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, Section, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { Region, SubscriptionsQuery, Tier } from "@/gql/graphql";
@@ -204,7 +205,7 @@ function Outbox() {
                 {m.subject} <Text span c="dimmed" size="sm">to {m.to}</Text>
               </Accordion.Control>
               <Accordion.Panel>
-                <Code block>{m.body}</Code>
+                <MailBody text={m.body} />
               </Accordion.Panel>
             </Accordion.Item>
           ))}

@@ -1,9 +1,10 @@
-import { Accordion, Badge, Button, Card, Code, Group, Menu, Modal, MultiSelect, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
+import { Accordion, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconKey, IconMail, IconPlus, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
+import { MailBody } from "@/components/MailBody";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { Role } from "@/gql/graphql";
@@ -347,7 +348,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
           </Group>
         </Stack>
       </Modal>
-      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data}>
+      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data} closeOnEscape={!create.data} withCloseButton={!create.data}>
         {create.data ? (
           <Stack>
             <SecretOnce label="API token" value={create.data.createApiToken.token} />
@@ -407,7 +408,7 @@ function OutboxTab({ partitionId }: { partitionId: string }) {
                   </Text>
                 </Accordion.Control>
                 <Accordion.Panel>
-                  <Code block>{m.body}</Code>
+                  <MailBody text={m.body} />
                 </Accordion.Panel>
               </Accordion.Item>
             ))}

@@ -1,0 +1,60 @@
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
+import { render, screen } from "@testing-library/react";
+import { Suspense } from "react";
+import { afterEach, expect, it, vi } from "vitest";
+import { createTestRouter } from "@/lib/test-router";
+import { UsersPage } from "./UsersPage";
+
+afterEach(() => vi.unstubAllGlobals());
+
+/** Opens User Management by its address as somebody who holds these permissions. */
+async function open(roles: string[], permissions: string[]) {
+  const asked: string[] = [];
+  const answers: Record<string, unknown> = {
+    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles, permissions }] } },
+    Deployment: { deployment: { keepsOutbox: true } },
+    Members: { partition: { members: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"] }] } },
+    Tokens: { partition: { apiTokens: [] } },
+  };
+  vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
+    const name = /query (\w+)/.exec((JSON.parse(String(init.body)) as { query: string }).query)![1]!;
+    asked.push(name);
+    return Response.json({ data: answers[name] });
+  });
+  const router = createTestRouter("/p/$partitionId/users", UsersPage, createMemoryHistory({ initialEntries: ["/p/sub0/users"] }));
+  await router.load();
+  render(
+    <MantineProvider env="test">
+      <QueryClientProvider client={new QueryClient()}>
+        <Suspense>
+          <RouterProvider router={router as never} />
+        </Suspense>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  return asked;
+}
+
+it("gives an Owner people, roles, tokens, mail and the way to invite", async () => {
+  await open(["OWNERS"], ["user:browse", "user:invite", "role:manage", "token:browse", "token:manage", "outbox:browse"]);
+  expect(await screen.findByText("ada@example.org")).toBeVisible();
+  expect(screen.getByRole("button", { name: "Invite User" })).toBeVisible();
+  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "Outbox"]);
+});
+
+it("gives a CA Administrator the tokens only", async () => {
+  const asked = await open(["CA_ADMINISTRATORS"], ["token:browse", "token:manage"]);
+  expect(await screen.findByText("No API token yet")).toBeVisible();
+  expect(screen.getAllByRole("tab").map((t) => t.textContent)).toEqual(["API Tokens"]);
+  expect(screen.queryByRole("button", { name: "Invite User" })).toBeNull();
+  expect(asked).not.toContain("Members");
+});
+
+it("tells an auditor who opens the address that the role does not allow it, and asks the server for nothing", async () => {
+  const asked = await open(["CA_AUDITORS"], ["certificate:browse"]);
+  expect(await screen.findByText("Your role does not allow this")).toBeVisible();
+  expect(screen.getByText(/user:browse/)).toBeVisible();
+  expect(asked.filter((n) => n !== "Viewer" && n !== "Deployment")).toEqual([]);
+});
