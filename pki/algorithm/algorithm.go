@@ -4,7 +4,9 @@ package algorithm
 
 import (
 	"bytes"
+	"crypto"
 	"encoding/asn1"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -14,16 +16,29 @@ import (
 
 // Algorithm is one row of the signing-key table: a kind of key together with the way it signs.
 type Algorithm struct {
-	Label        string // of the guide, e.g. "ECDSAP384+SHA384"
-	Family       string // "RSA", "ECDSA", "ML-DSA"
-	SecurityBits int    // classical
-	PostQuantum  bool
+	Label         string // of the guide, e.g. "ECDSAP384+SHA384"
+	Family        string // "RSA", "ECDSA", "Ed25519", "ML-DSA", "Hash-SLH-DSA", "SPHINCS+", "Falcon", "Composite"
+	SecurityBits  int    // classical
+	PostQuantum   bool
+	PublicKeySize int // octets of its SubjectPublicKeyInfo
+	SignatureSize int // octets; the most where they vary
 
 	signature []byte // DER AlgorithmIdentifier of its signatures
 	generate  func() (PrivateKey, error)
 	parse     func(pkcs8 []byte) (PrivateKey, error)
 	verify    func(spki, message, signature []byte) error
-	signer    *Algorithm // of delegated OCSP signers; nil: itself
+	// wrap makes a key of the standard library's kind, wherever its private part is, a key of this algorithm; nil for
+	// algorithms that the standard library does not know.
+	wrap func(crypto.Signer) (PrivateKey, error)
+	// ocspSigner is the label of delegated OCSP signers where it is another one.
+	ocspSigner string
+}
+
+// family is what one file of this package brings.
+type family struct {
+	rows       []*Algorithm
+	signatures []signatureForm
+	keys       []keyForm // those that crypto/x509 does not know
 }
 
 // PrivateKey signs. Safe for concurrent use.
@@ -50,10 +65,40 @@ func (a *Algorithm) Verify(spki, message, signature []byte) error {
 	return a.verify(spki, message, signature)
 }
 
-// OCSPSignerAlgorithm is what a delegated OCSP signer of a CA with this algorithm uses: as strong as the CA.
+// Wrap makes a key of the algorithm of a signer that is elsewhere, such as in a token. The error says that the signer's
+// public key is of another kind, or that the algorithm has no such signers (see Wraps).
+func (a *Algorithm) Wrap(signer crypto.Signer) (PrivateKey, error) {
+	if a.wrap == nil {
+		return nil, errWrongKey
+	}
+	return a.wrap(signer)
+}
+
+// Wraps tells whether keys of the algorithm can be a crypto.Signer that is elsewhere.
+func (a *Algorithm) Wraps() bool { return a.wrap != nil }
+
+// OCSPSignerAlgorithm is what a delegated OCSP signer of a CA with this algorithm uses: of the same family and strength;
+// of the hash-based ones the fast variant, since a signer answers while clients wait.
 func (a *Algorithm) OCSPSignerAlgorithm() *Algorithm {
-	if a.signer != nil {
-		return a.signer
+	for _, other := range all {
+		if other.Label == a.ocspSigner {
+			return other
+		}
+	}
+	return a
+}
+
+// CompatibleOCSPSignerAlgorithm is the one of the guide's table, which every client can verify: RSA with 2048 bits, PSS
+// under a CA that signs so.
+func (a *Algorithm) CompatibleOCSPSignerAlgorithm() *Algorithm {
+	label := "RSA-2048+PKCS15-SHA256"
+	if strings.Contains(a.Label, "PSS") {
+		label = "RSA-2048+PSS-SHA256"
+	}
+	for _, other := range all {
+		if other.Label == label {
+			return other
+		}
 	}
 	return a
 }
@@ -77,17 +122,17 @@ type signatureForm struct {
 
 // VerifySignature checks a signature under any known AlgorithmIdentifier (DER). Signatures over SHA-1 or MD5 are refused.
 func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error {
-	for _, f := range signatureForms() {
+	for _, f := range forms {
 		if bytes.Equal(f.identifier, algorithmIdentifier) {
 			return f.verify(spki, message, signature)
 		}
 	}
-	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or ML-DSA")
+	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm of the table")
 }
 
 // SignatureName is the name of a signature AlgorithmIdentifier (DER), its OID in text when it is not known.
 func SignatureName(algorithmIdentifier []byte) string {
-	for _, f := range signatureForms() {
+	for _, f := range forms {
 		if bytes.Equal(f.identifier, algorithmIdentifier) {
 			return f.name
 		}
@@ -98,8 +143,6 @@ func SignatureName(algorithmIdentifier []byte) string {
 	}
 	return oid.String()
 }
-
-func signatureForms() []signatureForm { return forms }
 
 // identifier writes an AlgorithmIdentifier; parameters are DER or nil when absent.
 func identifier(oid asn1.ObjectIdentifier, parameters []byte) []byte {

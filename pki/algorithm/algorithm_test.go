@@ -1,11 +1,13 @@
 package algorithm
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -28,6 +30,36 @@ func TestTable(t *testing.T) {
 		{"ML-DSA-44", "300b0609608648016503040311"},
 		{"ML-DSA-65", "300b0609608648016503040312"},
 		{"ML-DSA-87", "300b0609608648016503040313"},
+		{"Hash-SLH-DSA-SHA2-128s-With-SHA256", "300b0609608648016503040323"},
+		{"Hash-SLH-DSA-SHA2-128f-With-SHA256", "300b0609608648016503040324"},
+		{"Hash-SLH-DSA-SHA2-192s-With-SHA512", "300b0609608648016503040325"},
+		{"Hash-SLH-DSA-SHA2-192f-With-SHA512", "300b0609608648016503040326"},
+		{"Hash-SLH-DSA-SHA2-256s-With-SHA512", "300b0609608648016503040327"},
+		{"Hash-SLH-DSA-SHA2-256f-With-SHA512", "300b0609608648016503040328"},
+		{"Hash-SLH-DSA-SHAKE-128s-With-SHAKE128", "300b0609608648016503040329"},
+		{"Hash-SLH-DSA-SHAKE-128f-With-SHAKE128", "300b060960864801650304032a"},
+		{"Hash-SLH-DSA-SHAKE-192s-With-SHAKE256", "300b060960864801650304032b"},
+		{"Hash-SLH-DSA-SHAKE-192f-With-SHAKE256", "300b060960864801650304032c"},
+		{"Hash-SLH-DSA-SHAKE-256s-With-SHAKE256", "300b060960864801650304032d"},
+		{"Hash-SLH-DSA-SHAKE-256f-With-SHAKE256", "300b060960864801650304032e"},
+		{"SPHINCS+-SHA2-128f-simple", "300806062bce0f06040d"},
+		{"SPHINCS+-SHA2-128s-simple", "300806062bce0f060410"},
+		{"SPHINCS+-SHA2-192f-simple", "300806062bce0f06050a"},
+		{"SPHINCS+-SHA2-192s-simple", "300806062bce0f06050c"},
+		{"SPHINCS+-SHA2-256f-simple", "300806062bce0f06060a"},
+		{"SPHINCS+-SHA2-256s-simple", "300806062bce0f06060c"},
+		{"Falcon-512", "300706052bce0f030b"},
+		{"Falcon-1024", "300706052bce0f030e"},
+		{"MLDSA44-RSA2048-PSS", "300a06082b06010505070625"},
+		{"MLDSA44-RSA2048-PKCS15", "300a06082b06010505070626"},
+		{"MLDSA44-ECDSA-P256", "300a06082b06010505070628"},
+		{"MLDSA65-RSA3072-PSS", "300a06082b06010505070629"},
+		{"MLDSA65-RSA3072-PKCS15", "300a06082b0601050507062a"},
+		{"MLDSA65-RSA4096-PSS", "300a06082b0601050507062b"},
+		{"MLDSA65-RSA4096-PKCS15", "300a06082b0601050507062c"},
+		{"MLDSA65-ECDSA-P384", "300a06082b0601050507062e"},
+		{"MLDSA87-ECDSA-P384", "300a06082b06010505070631"},
+		{"Ed25519", "300506032b6570"}, // the guide's 41 end before it
 	}
 	if len(All()) != len(want) {
 		t.Fatalf("%d algorithms", len(All()))
@@ -39,8 +71,13 @@ func TestTable(t *testing.T) {
 		if found, err := ForLabel(a.Label); err != nil || found != a {
 			t.Errorf("%s is not found: %v", a.Label, err)
 		}
-		if a.OCSPSignerAlgorithm() != a {
-			t.Errorf("%s: the OCSP signer is not as strong", a.Label)
+		signer := a.OCSPSignerAlgorithm()
+		if slow := strings.Contains(a.Label, "8s-") || strings.Contains(a.Label, "2s-") || strings.Contains(a.Label, "6s-"); slow == (signer == a) ||
+			signer.Family != a.Family || signer.SecurityBits != a.SecurityBits {
+			t.Errorf("%s: the OCSP signer is %s", a.Label, signer.Label)
+		}
+		if c := a.CompatibleOCSPSignerAlgorithm().Label; c != map[bool]string{false: "RSA-2048+PKCS15-SHA256", true: "RSA-2048+PSS-SHA256"}[strings.Contains(a.Label, "PSS")] {
+			t.Errorf("%s: the compatible OCSP signer is %s", a.Label, c)
 		}
 	}
 	var refused *invalid.Error
@@ -50,11 +87,8 @@ func TestTable(t *testing.T) {
 }
 
 func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ML-DSA-44"} {
-		a, err := ForLabel(label)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, a := range All() {
+		label := a.Label
 		key, err := a.Generate()
 		if err != nil {
 			t.Fatal(err)
@@ -63,21 +97,35 @@ func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a.PostQuantum && (len(pkcs8) != 54 || pkcs8[20] != 0x80 || pkcs8[21] != 32) { // RFC 9881 section 6: seed [0]
+		if a.Family == "ML-DSA" && (len(pkcs8) != 54 || pkcs8[20] != 0x80 || pkcs8[21] != 32) { // RFC 9881 section 6: seed [0]
 			t.Errorf("not the seed form: %x", pkcs8)
 		}
-		other, err := ForLabel(map[bool]string{true: "ML-DSA-65", false: "ECDSAP521+SHA512"}[a.PostQuantum])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, wrong := range []*Algorithm{other, All()[4]} {
-			if _, err := wrong.ParsePrivateKey(pkcs8); err == nil {
-				t.Errorf("%s read a key of %s", wrong.Label, label)
+		for _, other := range All() {
+			// RSA keys are the same for both of its schemes.
+			if same := other == a || a.Family == "RSA" && other.Family == "RSA" && other.SecurityBits == a.SecurityBits; same {
+				continue
+			}
+			if _, err := other.ParsePrivateKey(pkcs8); err == nil {
+				t.Errorf("%s read a key of %s", other.Label, label)
 			}
 		}
-		signature, err := key.Sign([]byte("message"))
+		again, err := a.ParsePrivateKey(pkcs8)
+		if err != nil || !bytes.Equal(again.PublicKey(), key.PublicKey()) {
+			t.Fatalf("%s: the key is not read back: %v", label, err)
+		}
+		if len(key.PublicKey()) != a.PublicKeySize {
+			t.Errorf("%s: the public key has %d octets, not %d", label, len(key.PublicKey()), a.PublicKeySize)
+		}
+		clear(pkcs8) // the reader keeps nothing of what it was given
+		signature, err := again.Sign([]byte("message"))
 		if err != nil {
 			t.Fatal(err)
+		}
+		if exact := a.Family != "ECDSA" && a.Family != "Falcon" && !strings.Contains(a.Label, "ECDSA"); len(signature) > a.SignatureSize || exact && len(signature) != a.SignatureSize {
+			t.Errorf("%s: the signature has %d octets, not %d", label, len(signature), a.SignatureSize)
+		}
+		if SignatureName(a.SignatureAlgorithm()) == "" || a.Verify(key.PublicKey(), []byte("another"), signature) == nil {
+			t.Errorf("%s: another message verifies", label)
 		}
 		if err := VerifySignature(a.SignatureAlgorithm(), key.PublicKey(), []byte("message"), signature); err != nil {
 			t.Errorf("%s: %v", label, err)
@@ -85,6 +133,19 @@ func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
 		signature[len(signature)/2] ^= 1
 		if VerifySignature(a.SignatureAlgorithm(), key.PublicKey(), []byte("message"), signature) == nil {
 			t.Errorf("%s: a changed signature verifies", label)
+		}
+		signature[len(signature)/2] ^= 1
+		if VerifySignature(a.SignatureAlgorithm(), key.PublicKey(), []byte("message"), signature[:len(signature)-1]) == nil {
+			t.Errorf("%s: a shortened signature verifies", label)
+		}
+		if a.Family == "Composite" { // either half alone is not enough
+			for _, at := range []int{10, len(signature) - 10} {
+				signature[at] ^= 1
+				if a.Verify(key.PublicKey(), []byte("message"), signature) == nil {
+					t.Errorf("%s: half a signature verifies", label)
+				}
+				signature[at] ^= 1
+			}
 		}
 	}
 }
@@ -142,7 +203,7 @@ func TestForeignSignatures(t *testing.T) {
 
 // crypto/x509 overlooks what stands behind the members of a SubjectPublicKeyInfo; it would go into certificates.
 func TestOnlyCanonicalPublicKeysAreTaken(t *testing.T) {
-	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44"} {
+	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Falcon-512", "MLDSA44-ECDSA-P256"} {
 		a, err := ForLabel(label)
 		if err != nil {
 			t.Fatal(err)

@@ -1,13 +1,13 @@
 package algorithm
 
 import (
+	"crypto"
 	"crypto/mldsa"
-	"crypto/x509"
 	"encoding/asn1"
 )
 
 // mldsaFamily: FIPS 204, identifiers and private key form of RFC 9881; the context is empty.
-func mldsaFamily() (rows []*Algorithm, signatures []signatureForm) {
+func mldsaFamily() (f family) {
 	for _, r := range []struct {
 		label      string
 		parameters mldsa.Parameters
@@ -24,12 +24,15 @@ func mldsaFamily() (rows []*Algorithm, signatures []signatureForm) {
 			}
 			return mldsa.Verify(key, message, signature, nil)
 		}}
-		wrap := func(key *mldsa.PrivateKey) (PrivateKey, error) {
-			spki, err := x509.MarshalPKIXPublicKey(key.PublicKey())
-			return &standardKey{signer: key, spki: spki, options: &mldsa.Options{}}, err
+		wrap := func(signer crypto.Signer) (PrivateKey, error) {
+			if public, ok := signer.Public().(*mldsa.PublicKey); !ok || public.Parameters() != r.parameters {
+				return nil, errWrongKey
+			}
+			return newStandardKey(signer, 0, &mldsa.Options{})
 		}
-		rows = append(rows, &Algorithm{
-			Label: r.label, Family: "ML-DSA", SecurityBits: r.strength, PostQuantum: true, signature: form.identifier, verify: form.verify,
+		f.rows = append(f.rows, &Algorithm{
+			Label: r.label, Family: "ML-DSA", SecurityBits: r.strength, PostQuantum: true, PublicKeySize: 22 + r.parameters.PublicKeySize(), SignatureSize: r.parameters.SignatureSize(),
+			signature: form.identifier, verify: form.verify, wrap: wrap,
 			generate: func() (PrivateKey, error) {
 				key, err := mldsa.GenerateKey(r.parameters)
 				if err != nil {
@@ -37,18 +40,9 @@ func mldsaFamily() (rows []*Algorithm, signatures []signatureForm) {
 				}
 				return wrap(key)
 			},
-			parse: func(pkcs8 []byte) (PrivateKey, error) {
-				key, err := parseStandard[*mldsa.PrivateKey](pkcs8)
-				if err != nil {
-					return nil, err
-				}
-				if key.PublicKey().Parameters() != r.parameters {
-					return nil, errWrongKey
-				}
-				return wrap(key)
-			},
+			parse: parser(wrap),
 		})
-		signatures = append(signatures, form)
+		f.signatures = append(f.signatures, form)
 	}
-	return rows, signatures
+	return f
 }

@@ -16,8 +16,8 @@ import (
 
 // PublicKeyInfo describes a subscriber's or CA's key for people and for profiles.
 type PublicKeyInfo struct {
-	Type   string // "RSA 2048", "ECDSA P-256", "Ed25519", "ML-DSA-44"
-	Family string // "RSA", "ECDSA", "Ed25519", "ML-DSA"
+	Type   string // "RSA 2048", "ECDSA P-256", "Ed25519", "ML-DSA-44"; of other algorithms their label
+	Family string // as in Algorithm
 	Bits   int    // of the modulus or the field; 0 where it says nothing
 }
 
@@ -30,6 +30,14 @@ const (
 // InspectPublicKey reads a SubjectPublicKeyInfo and refuses weak, malformed and unknown keys with an *invalid.Error for
 // the field publicKey.
 func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
+	for _, f := range keyForms {
+		if bits, err := rawPublicKey(spki, f.identifier); err == nil {
+			if err := f.check(bits); err != nil {
+				return PublicKeyInfo{}, invalid.New("publicKey", "the %s key is malformed: %v", f.info.Type, err)
+			}
+			return f.info, nil
+		}
+	}
 	key, err := x509.ParsePKIXPublicKey(spki)
 	if err != nil {
 		return PublicKeyInfo{}, refuseKey(spki)
@@ -68,7 +76,7 @@ func refuseKey(spki []byte) error {
 	case oid.Equal(oidRSA):
 		return invalid.New("publicKey", "the RSA key is malformed: make a new one with good software")
 	}
-	return invalid.New("publicKey", "keys of type %s are not supported; use RSA, ECDSA, Ed25519 or ML-DSA", oid)
+	return invalid.New("publicKey", "keys of type %s are not supported; use RSA, ECDSA, Ed25519, ML-DSA or another algorithm of the table", oid)
 }
 
 func checkRSA(key *rsa.PublicKey) error {

@@ -6,9 +6,7 @@ import (
 	"crypto/rsa"
 	_ "crypto/sha256" // registers the hashes
 	_ "crypto/sha512"
-	"crypto/x509"
 	"encoding/asn1"
-	"errors"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -26,7 +24,7 @@ var (
 var hashOIDs = map[crypto.Hash]asn1.ObjectIdentifier{crypto.SHA256: oidSHA256, crypto.SHA384: oidSHA384, crypto.SHA512: oidSHA512}
 
 // rsaFamily: RFC 8017, identifiers of RFC 4055. The key is rsaEncryption for PSS too, which every client can use.
-func rsaFamily() (rows []*Algorithm, signatures []signatureForm) {
+func rsaFamily() (f family) {
 	pkcs1 := map[crypto.Hash]signatureForm{}
 	pss := map[crypto.Hash]signatureForm{}
 	for _, h := range []struct {
@@ -41,35 +39,34 @@ func rsaFamily() (rows []*Algorithm, signatures []signatureForm) {
 		bare.identifier = identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, nil)
 		barePSS := pss[h.hash]
 		barePSS.identifier = pssIdentifier(h.hash, nil)
-		signatures = append(signatures, pkcs1[h.hash], pss[h.hash], bare, barePSS)
+		f.signatures = append(f.signatures, pkcs1[h.hash], pss[h.hash], bare, barePSS)
 	}
 	for _, size := range []struct {
 		bits, strength int
 		hash           crypto.Hash
 		hashName       string
 	}{{2048, 112, crypto.SHA256, "SHA256"}, {3072, 128, crypto.SHA256, "SHA256"}, {4096, 140, crypto.SHA512, "SHA512"}} {
-		rows = append(rows,
+		f.rows = append(f.rows,
 			rsaRow(size.bits, size.strength, size.hash, "PKCS15-"+size.hashName, pkcs1[size.hash], nil),
 			rsaRow(size.bits, size.strength, size.hash, "PSS-"+size.hashName, pss[size.hash], pssOptions(size.hash)))
 	}
-	return rows, signatures
+	return f
 }
 
 func rsaRow(bits, strength int, hash crypto.Hash, scheme string, form signatureForm, pss *rsa.PSSOptions) *Algorithm {
-	wrap := func(key *rsa.PrivateKey) (PrivateKey, error) {
-		spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-		if err != nil {
-			return nil, err
+	var options crypto.SignerOpts = hash
+	if pss != nil {
+		options = pss
+	}
+	wrap := func(signer crypto.Signer) (PrivateKey, error) {
+		if public, ok := signer.Public().(*rsa.PublicKey); !ok || public.N.BitLen() != bits {
+			return nil, errWrongKey
 		}
-		var options crypto.SignerOpts = hash
-		if pss != nil {
-			options = pss
-		}
-		return &standardKey{signer: key, spki: spki, hash: hash, options: options}, nil
+		return newStandardKey(signer, hash, options)
 	}
 	return &Algorithm{
 		Label: map[int]string{2048: "RSA-2048+", 3072: "RSA-3072+", 4096: "RSA-4096+"}[bits] + scheme, Family: "RSA", SecurityBits: strength,
-		signature: form.identifier, verify: form.verify,
+		PublicKeySize: bits/8 + 38, SignatureSize: bits / 8, signature: form.identifier, verify: form.verify, wrap: wrap,
 		generate: func() (PrivateKey, error) {
 			key, err := rsa.GenerateKey(rand.Reader, bits)
 			if err != nil {
@@ -77,16 +74,7 @@ func rsaRow(bits, strength int, hash crypto.Hash, scheme string, form signatureF
 			}
 			return wrap(key)
 		},
-		parse: func(pkcs8 []byte) (PrivateKey, error) {
-			key, err := parseStandard[*rsa.PrivateKey](pkcs8)
-			if err != nil {
-				return nil, err
-			}
-			if key.N.BitLen() != bits {
-				return nil, errWrongKey
-			}
-			return wrap(key)
-		},
+		parse: parser(wrap),
 	}
 }
 
@@ -122,53 +110,4 @@ func rsaVerifier(hash crypto.Hash, pss *rsa.PSSOptions) func(spki, message, sign
 		}
 		return rsa.VerifyPKCS1v15(key, hash, h.Sum(nil), signature)
 	}
-}
-
-var errWrongKey = errors.New("the key does not fit the algorithm")
-
-// standardKey is a key of the standard library that signs a digest.
-type standardKey struct {
-	signer  crypto.Signer
-	spki    []byte
-	hash    crypto.Hash // 0: the message itself is signed
-	options crypto.SignerOpts
-}
-
-func (k *standardKey) PublicKey() []byte { return k.spki }
-
-func (k *standardKey) Sign(message []byte) ([]byte, error) {
-	if k.hash != 0 {
-		h := k.hash.New()
-		h.Write(message)
-		message = h.Sum(nil)
-	}
-	return k.signer.Sign(rand.Reader, message, k.options)
-}
-
-func (k *standardKey) MarshalPKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k.signer) }
-
-func parseStandard[K any](pkcs8 []byte) (K, error) {
-	var none K
-	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
-	if err != nil {
-		return none, err
-	}
-	typed, ok := key.(K)
-	if !ok {
-		return none, errWrongKey
-	}
-	return typed, nil
-}
-
-func parsePublic[K any](spki []byte) (K, error) {
-	var none K
-	key, err := x509.ParsePKIXPublicKey(spki)
-	if err != nil {
-		return none, err
-	}
-	typed, ok := key.(K)
-	if !ok {
-		return none, errWrongKey
-	}
-	return typed, nil
 }

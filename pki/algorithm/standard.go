@@ -1,0 +1,66 @@
+package algorithm
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"errors"
+)
+
+var (
+	errWrongKey = errors.New("the key does not fit the algorithm")
+)
+
+// standardKey is a key that signs as those of the standard library do.
+type standardKey struct {
+	signer  crypto.Signer
+	spki    []byte
+	hash    crypto.Hash // 0: the message itself is signed
+	options crypto.SignerOpts
+}
+
+func newStandardKey(signer crypto.Signer, hash crypto.Hash, options crypto.SignerOpts) (PrivateKey, error) {
+	spki, err := x509.MarshalPKIXPublicKey(signer.Public())
+	return &standardKey{signer, spki, hash, options}, err
+}
+
+func (k *standardKey) PublicKey() []byte { return k.spki }
+
+func (k *standardKey) Sign(message []byte) ([]byte, error) {
+	if k.hash != 0 {
+		h := k.hash.New()
+		h.Write(message)
+		message = h.Sum(nil)
+	}
+	return k.signer.Sign(rand.Reader, message, k.options)
+}
+
+func (k *standardKey) MarshalPKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k.signer) }
+
+// parser reads a PKCS #8 key of the standard library.
+func parser(wrap func(crypto.Signer) (PrivateKey, error)) func([]byte) (PrivateKey, error) {
+	return func(pkcs8 []byte) (PrivateKey, error) {
+		key, err := x509.ParsePKCS8PrivateKey(pkcs8)
+		if err != nil {
+			return nil, err
+		}
+		signer, ok := key.(crypto.Signer)
+		if !ok {
+			return nil, errWrongKey
+		}
+		return wrap(signer)
+	}
+}
+
+func parsePublic[K any](spki []byte) (K, error) {
+	var none K
+	key, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return none, err
+	}
+	typed, ok := key.(K)
+	if !ok {
+		return none, errWrongKey
+	}
+	return typed, nil
+}
