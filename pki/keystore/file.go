@@ -11,18 +11,28 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 )
 
-// fileStore is the software key store: a directory with one file a key, sealed under the key-encryption key. Several
-// servers may share the directory.
+// sealer encrypts the keys of a file store.
+type sealer interface {
+	seal(ctx context.Context, plaintext, additional []byte) ([]byte, error)
+	unseal(ctx context.Context, sealed, additional []byte) ([]byte, error)
+	// current tells whether something was sealed with the key that seals now.
+	current(sealed []byte) bool
+}
+
+// fileStore is a directory with one sealed file a key. Several servers may share it.
 type fileStore struct {
-	dir    string
-	kek    *KEK
-	opened sync.Map // id → *fileKey
+	dir     string
+	sealer  sealer
+	custody Custody
+	keep    bool     // opened keys stay in memory
+	opened  sync.Map // id → *fileKey
 }
 
 // fileRecord is the content of a key's file.
@@ -30,38 +40,65 @@ type fileRecord struct {
 	ID        string `json:"id"`
 	Algorithm string `json:"algorithm"`
 	PublicKey []byte `json:"publicKey"`
-	Sealed    []byte `json:"sealed"` // PKCS #8; the id is the additional data
+	Sealed    []byte `json:"sealed"` // PKCS #8; id, algorithm and public key are the additional data
 }
 
+// additional is what the seal binds the private key to.
+func (r *fileRecord) additional() []byte {
+	return slices.Concat([]byte(r.ID+"\x00"+r.Algorithm+"\x00"), r.PublicKey)
+}
+
+// fileKey is a key of the store; its private part is in memory when the store keeps it there, otherwise for the moment of
+// a signature.
 type fileKey struct {
-	id        string
+	store     *fileStore
+	record    fileRecord
 	algorithm *algorithm.Algorithm
 	private   algorithm.PrivateKey
 }
 
-func (k *fileKey) ID() string                      { return k.id }
+func (k *fileKey) ID() string                      { return k.record.ID }
 func (k *fileKey) Algorithm() *algorithm.Algorithm { return k.algorithm }
-func (k *fileKey) PublicKey() []byte               { return k.private.PublicKey() }
+func (k *fileKey) PublicKey() []byte               { return k.record.PublicKey }
 
 func (k *fileKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return k.private.Sign(message)
+	private := k.private
+	if private == nil {
+		var err error
+		if private, err = k.store.open(ctx, &k.record, k.algorithm); err != nil {
+			return nil, err
+		}
+	}
+	return private.Sign(message)
 }
 
 const purpose = "key store"
 
+// kekSealer seals under the key-encryption key.
+type kekSealer struct{ kek *KEK }
+
+func (s kekSealer) seal(_ context.Context, plaintext, additional []byte) ([]byte, error) {
+	return s.kek.Seal(purpose, plaintext, additional), nil
+}
+
+func (s kekSealer) unseal(_ context.Context, sealed, additional []byte) ([]byte, error) {
+	return s.kek.Unseal(purpose, sealed, additional)
+}
+
+func (s kekSealer) current(sealed []byte) bool { return s.kek.Current(sealed) }
+
 var idRule = regexp.MustCompile(`^[a-z2-7]{26}$`)
 
-func openFileStore(dir string, kek *KEK) (Store, error) {
-	if kek == nil {
-		return nil, errors.New("the key store file:DIR needs a key-encryption key")
-	}
+func newID() string { return strings.ToLower(rand.Text()) }
+
+func openFileStore(dir string, sealer sealer, custody Custody, keep bool) (*fileStore, error) {
 	if err := makeDirectory(dir); err != nil {
 		return nil, fmt.Errorf("opening the key store: %w", err)
 	}
-	return &fileStore{dir: dir, kek: kek}, nil
+	return &fileStore{dir: dir, sealer: sealer, custody: custody, keep: keep}, nil
 }
 
 func (s *fileStore) file(id string) string { return filepath.Join(s.dir, id+".json") }
@@ -71,71 +108,106 @@ func (s *fileStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key, 
 	if err != nil {
 		return nil, fmt.Errorf("generating a key: %w", err)
 	}
+	return s.add(ctx, newID(), a, private)
+}
+
+// add records a key under an id that is not in use.
+func (s *fileStore) add(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (*fileKey, error) {
 	pkcs8, err := private.MarshalPKCS8()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(pkcs8)
-	id := strings.ToLower(rand.Text())
-	text, err := json.Marshal(fileRecord{ID: id, Algorithm: a.Label, PublicKey: private.PublicKey(), Sealed: s.kek.Seal(purpose, pkcs8, []byte(id))})
-	if err != nil {
+	record := fileRecord{ID: id, Algorithm: a.Label, PublicKey: private.PublicKey()}
+	if record.Sealed, err = s.sealer.seal(ctx, pkcs8, record.additional()); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	temporary, err := writeTemporary(s.dir, text)
-	if err != nil {
+	if err := s.write(&record); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(temporary, s.file(id)); err != nil {
-		return nil, errors.Join(err, os.Remove(temporary))
+	key := &fileKey{store: s, record: record, algorithm: a}
+	if s.keep {
+		key.private = private
 	}
-	if err := syncDirectory(s.dir); err != nil {
-		return nil, err
-	}
-	key := &fileKey{id, a, private}
 	s.opened.Store(id, key)
 	return key, nil
 }
 
-func (s *fileStore) Open(_ context.Context, id string) (Key, error) {
+func (s *fileStore) write(record *fileRecord) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	temporary, err := writeTemporary(s.dir, text)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, s.file(record.ID)); err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	return syncDirectory(s.dir)
+}
+
+func (s *fileStore) Open(ctx context.Context, id string) (Key, error) {
 	if key, ok := s.opened.Load(id); ok {
 		return key.(*fileKey), nil
 	}
+	record, a, err := s.read(id)
+	if err != nil {
+		return nil, err
+	}
+	key := &fileKey{store: s, record: *record, algorithm: a}
+	private, err := s.open(ctx, record, a)
+	if err != nil {
+		return nil, err
+	}
+	if s.keep {
+		key.private = private
+	}
+	kept, _ := s.opened.LoadOrStore(id, key)
+	return kept.(*fileKey), nil
+}
+
+func (s *fileStore) read(id string) (*fileRecord, *algorithm.Algorithm, error) {
 	if !idRule.MatchString(id) {
-		return nil, ErrNotFound
+		return nil, nil, ErrNotFound
 	}
 	text, err := os.ReadFile(s.file(id))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, ErrNotFound
+		return nil, nil, ErrNotFound
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var record fileRecord
-	if err := json.Unmarshal(text, &record); err != nil {
-		return nil, fmt.Errorf("the file of key %s is damaged: restore it from the backup", id)
+	record := &fileRecord{}
+	if err := json.Unmarshal(text, record); err != nil {
+		return nil, nil, fmt.Errorf("the file of key %s is damaged: restore it from the backup", id)
+	}
+	if record.ID != id {
+		return nil, nil, fmt.Errorf("the file of key %s was altered: it is that of another key; restore it from the backup", id)
 	}
 	a, err := algorithm.ForLabel(record.Algorithm)
+	return record, a, err
+}
+
+// open unseals a private key.
+func (s *fileStore) open(ctx context.Context, record *fileRecord, a *algorithm.Algorithm) (algorithm.PrivateKey, error) {
+	pkcs8, err := s.sealer.unseal(ctx, record.Sealed, record.additional())
 	if err != nil {
-		return nil, err
-	}
-	pkcs8, err := s.kek.Unseal(purpose, record.Sealed, []byte(id))
-	if err != nil {
-		return nil, fmt.Errorf("opening key %s: %w", id, err)
+		return nil, fmt.Errorf("opening key %s: %w", record.ID, err)
 	}
 	defer clear(pkcs8)
 	private, err := a.ParsePrivateKey(pkcs8)
 	if err != nil {
-		return nil, fmt.Errorf("opening key %s: %w", id, err)
+		return nil, fmt.Errorf("opening key %s: %w", record.ID, err)
 	}
-	// The seal covers neither of these: a file whose parts do not belong together was altered.
-	if record.ID != id || !bytes.Equal(record.PublicKey, private.PublicKey()) {
-		return nil, fmt.Errorf("the file of key %s was altered: its id or public key is another; restore it from the backup", id)
+	if !bytes.Equal(record.PublicKey, private.PublicKey()) {
+		return nil, fmt.Errorf("the file of key %s is damaged: its public key is another; restore it from the backup", record.ID)
 	}
-	key, _ := s.opened.LoadOrStore(id, &fileKey{id, a, private})
-	return key.(*fileKey), nil
+	return private, nil
 }
 
 func (s *fileStore) Delete(_ context.Context, id string) error {
@@ -156,8 +228,58 @@ func (s *fileStore) Check(context.Context) error {
 	return err
 }
 
-func (s *fileStore) Protection() string {
-	return "Software key store: a file on the server, encrypted with AES-256 under a key-encryption key that is kept apart; in the server's memory while in use."
+func (s *fileStore) Custody(*algorithm.Algorithm) Custody { return s.custody }
+
+func (s *fileStore) Description() string { return "the directory " + s.dir }
+
+func (s *fileStore) Close() {}
+
+// ids of all keys.
+func (s *fileStore) ids() ([]string, error) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range entries {
+		if id, ok := strings.CutSuffix(e.Name(), ".json"); ok && idRule.MatchString(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// Reseal seals every key anew that was not sealed with the present key-encryption key, and returns how many there were.
+// It may be repeated at any time.
+func (s *fileStore) Reseal(ctx context.Context) (int, error) {
+	ids, err := s.ids()
+	if err != nil {
+		return 0, err
+	}
+	changed := 0
+	for _, id := range ids {
+		record, _, err := s.read(id)
+		if err != nil {
+			return changed, err
+		}
+		if s.sealer.current(record.Sealed) {
+			continue
+		}
+		pkcs8, err := s.sealer.unseal(ctx, record.Sealed, record.additional())
+		if err != nil {
+			return changed, fmt.Errorf("opening key %s: %w", id, err)
+		}
+		record.Sealed, err = s.sealer.seal(ctx, pkcs8, record.additional())
+		clear(pkcs8)
+		if err == nil {
+			err = s.write(record)
+		}
+		if err != nil {
+			return changed, err
+		}
+		changed++
+	}
+	return changed, nil
 }
 
 // writeTemporary writes a file that is on the disk when it returns; the caller moves it into place.

@@ -94,7 +94,7 @@ func TestAnotherKEKIsNamedAsTheCause(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "key-encryption key") || !strings.Contains(err.Error(), key.ID()) {
 		t.Errorf("does not say what to look at: %v", err)
 	}
-	if _, err := OpenStore("file:"+dir, nil); err == nil {
+	if _, err := OpenStore("file:"+dir, Options{}); err == nil {
 		t.Error("a store without a key-encryption key")
 	}
 }
@@ -131,17 +131,17 @@ func TestServersMayShareTheDirectory(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			kek, err := LoadOrCreateKEKFile(kekFile)
+			kek, err := OpenKEK("file:"+kekFile, KEKHelp{})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			mine, err := OpenStore("file:"+dir, kek)
+			mine, err := OpenStore("file:"+dir, Options{KEK: kek})
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			theirs, err := OpenStore("file:"+dir, kek)
+			theirs, err := OpenStore("file:"+dir, Options{KEK: kek})
 			if err != nil {
 				t.Error(err)
 				return

@@ -70,7 +70,7 @@ func Run(t *testing.T, algorithms []*algorithm.Algorithm, open func(t *testing.T
 		if err := s.Check(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if s.Protection() == "" {
+		if s.Custody(a) == "" || s.Description() == "" {
 			t.Error("nothing says how keys are protected")
 		}
 	})

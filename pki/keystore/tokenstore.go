@@ -1,0 +1,169 @@
+package keystore
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore/token"
+)
+
+// tokenStore keeps RSA and ECDSA keys in a PKCS #11 token, and those of other algorithms in files that only the token can
+// decrypt.
+type tokenStore struct {
+	token   *token.Token
+	wrapped *fileStore
+	opened  sync.Map // id → *tokenKey
+}
+
+func openTokenStore(uri string, o Options) (*tokenStore, error) {
+	cfg, err := token.ParseURI(uri)
+	if err != nil {
+		return nil, err
+	}
+	if o.Log != nil {
+		cfg.Log = o.Log
+	}
+	s := &tokenStore{}
+	if s.token, err = token.Open(cfg); err != nil {
+		return nil, err
+	}
+	s.wrapped, err = openFileStore(o.Dir, tokenSealer{s.token}, WrappedByToken, false)
+	return s, err
+}
+
+// tokenSealer wraps keys under an AES key that never leaves the token.
+type tokenSealer struct{ token *token.Token }
+
+func (s tokenSealer) seal(ctx context.Context, plaintext, additional []byte) ([]byte, error) {
+	return s.token.Encrypt(ctx, plaintext, additional)
+}
+
+func (s tokenSealer) unseal(ctx context.Context, sealed, additional []byte) ([]byte, error) {
+	return s.token.Decrypt(ctx, sealed, additional)
+}
+
+func (tokenSealer) current([]byte) bool { return true } // the token's key is not ours to rotate
+
+type tokenKey struct {
+	id        string
+	algorithm *algorithm.Algorithm
+	signer    *token.Key
+	form      algorithm.PrivateKey
+}
+
+func (k *tokenKey) ID() string                      { return k.id }
+func (k *tokenKey) Algorithm() *algorithm.Algorithm { return k.algorithm }
+func (k *tokenKey) PublicKey() []byte               { return k.form.PublicKey() }
+
+func (k *tokenKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return k.form.Sign(message)
+}
+
+// kindOf is the kind of key that an algorithm needs in a token; false for those that tokens do not know.
+func kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
+	switch a.Family {
+	case "RSA":
+		return token.Kind{RSABits: a.SignatureSize * 8}, true
+	case "ECDSA":
+		return token.Kind{Curve: map[int]string{128: "P-256", 192: "P-384", 256: "P-521"}[a.SecurityBits]}, true
+	}
+	return token.Kind{}, false
+}
+
+// labelPrefix marks our keys; the algorithm's label follows.
+const labelPrefix = "pkiaas "
+
+func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key, error) {
+	kind, ok := kindOf(a)
+	if !ok {
+		return s.wrapped.Generate(ctx, a)
+	}
+	id := newID()
+	signer, err := s.token.Generate(ctx, id, labelPrefix+a.Label, kind)
+	if err != nil {
+		return nil, fmt.Errorf("generating a key: %w", err)
+	}
+	return s.add(id, a, signer)
+}
+
+func (s *tokenStore) add(id string, a *algorithm.Algorithm, signer *token.Key) (Key, error) {
+	form, err := a.Wrap(signer)
+	if err != nil {
+		return nil, fmt.Errorf("key %s in the token: %w", id, err)
+	}
+	key, _ := s.opened.LoadOrStore(id, &tokenKey{id, a, signer, form})
+	return key.(*tokenKey), nil
+}
+
+func (s *tokenStore) Open(ctx context.Context, id string) (Key, error) {
+	if key, ok := s.opened.Load(id); ok {
+		return key.(*tokenKey), nil
+	}
+	key, err := s.wrapped.Open(ctx, id)
+	if !errors.Is(err, ErrNotFound) {
+		return key, err
+	}
+	if !idRule.MatchString(id) {
+		return nil, ErrNotFound
+	}
+	signer, err := s.token.Open(ctx, id)
+	if errors.Is(err, token.ErrNotFound) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	a, err := algorithm.ForLabel(strings.TrimPrefix(signer.Label, labelPrefix))
+	if err != nil {
+		return nil, fmt.Errorf("key %s in the token has the label %q, which is not one of ours", id, signer.Label)
+	}
+	return s.add(id, a, signer)
+}
+
+func (s *tokenStore) Delete(ctx context.Context, id string) error {
+	if err := s.wrapped.Delete(ctx, id); !errors.Is(err, ErrNotFound) || !idRule.MatchString(id) {
+		return err
+	}
+	s.opened.Delete(id)
+	err := s.token.Delete(ctx, id)
+	if errors.Is(err, token.ErrNotFound) {
+		return ErrNotFound
+	}
+	return err
+}
+
+func (s *tokenStore) Check(ctx context.Context) error {
+	if err := s.token.State(); err != nil {
+		return err
+	}
+	return s.wrapped.Check(ctx)
+}
+
+func (s *tokenStore) Custody(a *algorithm.Algorithm) Custody {
+	if _, ok := kindOf(a); ok {
+		return InToken
+	}
+	return WrappedByToken
+}
+
+func (s *tokenStore) Description() string { return s.token.Description() }
+
+func (s *tokenStore) Close() { s.token.Close() }
+
+// Sealer of a token store encrypts a key-encryption key; nil for other stores.
+func Sealer(s Store) TokenSealer {
+	if t, ok := s.(*tokenStore); ok {
+		return t.token
+	}
+	return nil
+}
+
+var _ crypto.Signer = (*token.Key)(nil)
