@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/profile"
 )
 
@@ -79,8 +82,28 @@ func (r *certificationAuthorityResolver) ExpiresAt(ctx context.Context, obj *ca.
 	return &obj.NotAfter, nil
 }
 
-func (r *certificationAuthorityResolver) KeyProtection(ctx context.Context, obj *ca.CertificationAuthority) (string, error) {
-	return r.Keys.Protection(), nil
+func (r *certificationAuthorityResolver) KeyStore(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Named, error) {
+	return r.keyStore(obj), nil
+}
+
+func (r *certificationAuthorityResolver) KeyCustody(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Custody, error) {
+	store := r.keyStore(obj)
+	a, err := obj.Algorithm()
+	if store == nil || err != nil {
+		return nil, err
+	}
+	return new(store.Custody(a)), nil
+}
+
+func (r *certificationAuthorityResolver) Proposal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaProposal, error) {
+	if obj.ProposalKind == "" {
+		return nil, nil
+	}
+	return &model.CaProposal{Kind: obj.ProposalKind, KeyStore: obj.ProposalStore, ProposedBy: obj.ProposedBy, ProposedAt: *obj.ProposedAt, MayApprove: r.CAs.MayApprove(ctx, obj)}, nil
+}
+
+func (r *certificationAuthorityResolver) CeremonyMinutes(ctx context.Context, obj *ca.CertificationAuthority) (*ceremony.Minutes, error) {
+	return r.Ceremony.Minutes(ctx, obj)
 }
 
 func (r *certificationAuthorityResolver) Creation(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaCreation, error) {
@@ -110,9 +133,36 @@ func (r *certificationAuthorityResolver) ActiveCertificates(ctx context.Context,
 	return loadersFrom(ctx).activeCertificates.Load(ctx, obj.ID)
 }
 
+func (r *keyStoreResolver) Description(ctx context.Context, obj *keystore.Named) (string, error) {
+	return obj.Description(), nil
+}
+
+func (r *keyStoreResolver) IsDefault(ctx context.Context, obj *keystore.Named) (bool, error) {
+	return obj == r.Keys.Default(), nil
+}
+
+func (r *keyStoreResolver) Available(ctx context.Context, obj *keystore.Named) (bool, error) {
+	return obj.Check(ctx) == nil, nil
+}
+
+func (r *keyStoreResolver) Problem(ctx context.Context, obj *keystore.Named) (*string, error) {
+	if err := obj.Check(ctx); err != nil {
+		return new(err.Error()), nil
+	}
+	return nil, nil
+}
+
+func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (keystore.Custody, error) {
+	a, err := algorithm.ForLabel(signingAlgorithm)
+	if err != nil {
+		return "", err
+	}
+	return obj.Custody(a), nil
+}
+
 func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
 	made, err := r.CAs.Create(ctx, ca.Request{
-		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName, SigningAlgorithm: input.SigningAlgorithm,
+		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName, SigningAlgorithm: input.SigningAlgorithm, KeyStore: value(input.KeyStore),
 		ParentID: input.ParentID, ExpiresAt: input.ExpiresAt, Subject: input.Subject, CRLEnabled: input.CrlEnabled, OCSPEnabled: input.OcspEnabled, ProfileIDs: input.ProfileIds,
 	})
 	return caPayload(made, err)
@@ -120,6 +170,18 @@ func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, inp
 
 func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier))
+}
+
+func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore))
+}
+
+func (r *mutationResolver) ApproveCaProposal(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Approve(ctx, caID))
+}
+
+func (r *mutationResolver) RejectCaProposal(ctx context.Context, input model.RejectCaProposalInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Reject(ctx, input.CaID, input.Reason))
 }
 
 func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
@@ -150,6 +212,10 @@ func (r *partitionResolver) CertificationAuthority(ctx context.Context, obj *ten
 	return missing(r.CAs.ByIdentifier(ctx, obj.ID, identifier))
 }
 
+func (r *partitionResolver) KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error) {
+	return r.CAs.KeyStores(ctx, obj.ID)
+}
+
 func (r *queryResolver) CertificationAuthority(ctx context.Context, id string) (*ca.CertificationAuthority, error) {
 	return missing(r.CAs.Get(ctx, id))
 }
@@ -158,4 +224,7 @@ func (r *Resolver) CertificationAuthority() generated.CertificationAuthorityReso
 	return &certificationAuthorityResolver{r}
 }
 
+func (r *Resolver) KeyStore() generated.KeyStoreResolver { return &keyStoreResolver{r} }
+
 type certificationAuthorityResolver struct{ *Resolver }
+type keyStoreResolver struct{ *Resolver }

@@ -18,6 +18,7 @@ import (
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
@@ -192,6 +193,15 @@ func (r *Resolver) chainPEM(ctx context.Context, c *certificate.Certificate) (st
 }
 
 // creation is the picture of a CA's creation, step by step.
+// keyStore is where the CA's key lives, nil when that store is no longer configured.
+func (r *Resolver) keyStore(c *ca.CertificationAuthority) *keystore.Named {
+	found, err := r.Keys.ByName(c.KeyStore)
+	if err != nil {
+		return nil
+	}
+	return found
+}
+
 func creation(c *ca.CertificationAuthority) *model.CaCreation {
 	out := &model.CaCreation{Failure: when(c.CreationFailure != "", c.CreationFailure)}
 	reached := false
@@ -334,7 +344,7 @@ func (r *Resolver) deployment() *model.Deployment {
 	d := &model.Deployment{
 		Version: r.Facts.Version, KeepsOutbox: r.Mail.SMTPURL == "", Demo: r.Facts.Demo, PublicURL: r.Facts.PublicURL,
 		TLSRootCertificate: when(r.Facts.TLSRootCertificate != "", r.Facts.TLSRootCertificate), Terms: r.Facts.Terms, PasswordMinLength: identity.PasswordMinLength,
-		SigningAlgorithms: algorithm.All(),
+		SigningAlgorithms: algorithm.All(), TwoPersonRoots: r.Facts.TwoPersonRoots,
 	}
 	for _, region := range r.Tenants.Regions {
 		d.Regions = append(d.Regions, tenant.Region(region))

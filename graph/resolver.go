@@ -8,11 +8,13 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -31,7 +33,9 @@ type Resolver struct {
 	Enrollment       *enrollment.Service
 	EndEntityService *endentity.Service
 	Status           *status.Service
-	Keys             keystore.Store
+	Ceremony         *ceremony.Service
+	Measure          *measure.Service
+	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger
 	Facts            Facts
@@ -44,4 +48,5 @@ type Facts struct {
 	PublicURL          string
 	TLSRootCertificate string // PEM, "" when the operator brought a certificate
 	Terms              string
+	TwoPersonRoots     bool
 }

@@ -8,14 +8,36 @@ package graph
 import (
 	"context"
 
+	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
 )
+
+func (r *deploymentResolver) SigningAlgorithm(ctx context.Context, obj *model.Deployment, label string) (*algorithm.Algorithm, error) {
+	a, err := algorithm.ForLabel(label)
+	if err != nil {
+		return nil, nil // a lookup that finds nothing is not an error
+	}
+	return a, nil
+}
 
 func (r *queryResolver) Deployment(ctx context.Context) (*model.Deployment, error) {
 	return r.deployment(), nil
 }
 
+func (r *signingAlgorithmResolver) Measurement(ctx context.Context, obj *algorithm.Algorithm) (*measure.Measurement, error) {
+	return r.Measure.Of(ctx, obj)
+}
+
+func (r *Resolver) Deployment() generated.DeploymentResolver { return &deploymentResolver{r} }
+
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
+func (r *Resolver) SigningAlgorithm() generated.SigningAlgorithmResolver {
+	return &signingAlgorithmResolver{r}
+}
+
+type deploymentResolver struct{ *Resolver }
 type queryResolver struct{ *Resolver }
+type signingAlgorithmResolver struct{ *Resolver }

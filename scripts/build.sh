@@ -3,5 +3,5 @@
 . "$(dirname "$0")/env.sh"
 install_packages
 npm run --silent build -w frontend >/dev/null
-CGO_ENABLED=0 go build -trimpath -o dist/pkiaas ./cmd/pkiaas
+go build -trimpath -o dist/pkiaas ./cmd/pkiaas
 echo "built dist/pkiaas"

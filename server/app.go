@@ -19,12 +19,14 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph"
@@ -42,13 +44,15 @@ type App struct {
 	log     *slog.Logger
 	now     func() time.Time
 	store   *store.Store
-	keys    keystore.Store
+	keys    keystore.Set
+	own     keystore.Store // of the server's internal CA
 	kek     *keystore.KEK
 	guard   *rbac.Guard
 	audit   *audit.Log
 	jobs    *job.Queue
 	limiter *tenant.Limiter
 	certs   servingCertificates
+	ca      *internalCA
 	metrics *metrics
 
 	mail         *mail.Service
@@ -59,6 +63,8 @@ type App struct {
 	endEntities  *endentity.Service
 	enrollment   *enrollment.Service
 	status       *status.Service
+	ceremony     *ceremony.Service
+	measure      *measure.Service
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -75,10 +81,7 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	}
 	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, listeners: map[string]net.Listener{}}
 	var err error
-	if a.kek, err = keystore.LoadOrCreateKEKFile(cfg.KEKFile); err != nil {
-		return nil, fmt.Errorf("the key-encryption key: %w", err)
-	}
-	if a.keys, err = keystore.OpenStore(cfg.Keystore, a.kek); err != nil {
+	if err := a.openKeys(); err != nil {
 		return nil, err
 	}
 	if a.store, err = store.Open(cfg.Database); err != nil {
@@ -119,12 +122,15 @@ func (a *App) wire() error {
 	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
 	a.identity = (&identity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
 	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
-	a.cas = &ca.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}}
+	a.cas = &ca.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
+		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
 	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
 	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, EndEntities: a.endEntities,
-		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
+		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
+	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
+	a.measure = &measure.Service{}
 	a.metrics = newMetrics(a)
 	a.registerJobs()
 	return nil
@@ -134,6 +140,8 @@ func (a *App) wire() error {
 func (a *App) registerJobs() {
 	a.jobs.Handle(ca.CreateJob, a.enrollment.CreateCA)
 	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
+	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
+	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
 	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
 	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
@@ -166,7 +174,7 @@ func newWebAuthn(baseURL string) (*webauthn.WebAuthn, error) {
 
 // resolver is GraphQL's view of the services.
 func (a *App) resolver() (*graph.Resolver, error) {
-	facts := graph.Facts{Version: Version, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms}
+	facts := graph.Facts{Version: Version, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms, TwoPersonRoots: a.cfg.TwoPersonRoots}
 	if file := a.certs.root(); file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -175,7 +183,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +
@@ -197,6 +205,12 @@ func (a *App) Listen(ctx context.Context) error {
 	fill(&a.cfg.BaseURL, "https://"+reachable(a.listeners["tls"]))
 	fill(&a.cfg.PublicURL, "http://"+reachable(a.listeners["public"]))
 	fill(&a.cfg.MTLSURL, "https://"+reachable(a.listeners["mtls"]))
+	var err error
+	if a.ca, err = newInternalCA(ctx, a.cfg, a.own, servingNames(a.cfg)); err != nil {
+		a.closeListeners()
+		return err
+	}
+	a.certs = a.ca
 	if a.cfg.TLSCert != "" {
 		files := &fileCertificate{certFile: a.cfg.TLSCert, keyFile: a.cfg.TLSKey, log: a.log}
 		if _, err := files.get(nil); err != nil {
@@ -204,13 +218,6 @@ func (a *App) Listen(ctx context.Context) error {
 			return err
 		}
 		a.certs = files
-	} else {
-		internal, err := newInternalCA(ctx, a.cfg, a.keys, servingNames(a.cfg))
-		if err != nil {
-			a.closeListeners()
-			return err
-		}
-		a.certs = internal
 	}
 	return a.wire()
 }
@@ -294,7 +301,9 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	wg.Wait()
 	stop()
 	a.stopped.Wait()
-	return errors.Join(err, a.identity.NoteUse(deadline), a.store.Close())
+	err = errors.Join(err, a.identity.NoteUse(deadline), a.store.Close())
+	a.keys.Close()
+	return err
 }
 
 // background starts what goes on beside requests.

@@ -8,33 +8,37 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/pkiaas/pkiaas/pki/keystore"
 )
 
 // Config is every setting of the server: a flag, an environment variable PKIAAS_<FLAG>, a key of the configuration
 // file. docs/configuration.md is printed from it.
 type Config struct {
-	Data         string        `default:"./data" help:"Data directory: database, keys and certificates of the embedded defaults."`
-	Listen       string        `default:"127.0.0.1:8443" help:"HTTPS: console, GraphQL and enrollment protocols. Never asks for a client certificate. Port 0 takes a free one."`
-	ListenPublic string        `default:"127.0.0.1:8080" help:"Plain HTTP: CRL, OCSP and CA certificates."`
-	ListenMTLS   string        `name:"listen-mtls" default:"127.0.0.1:9443" help:"HTTPS with a client certificate: CA Gateway API."`
-	ListenAdmin  string        `default:"127.0.0.1:9090" help:"Plain HTTP for operators: /healthz, /readyz, /metrics. Keep it private. Empty turns it off."`
-	Database     string        `help:"sqlite:FILE or postgres://… Default: sqlite:DATA/pkiaas.db."`
-	Keystore     string        `help:"file:DIR. Default: file:DATA/keys."`
-	KEKFile      string        `name:"kek-file" help:"File with the key-encryption key of the key store and of secrets in the database; made when missing. Default: DATA/kek. Back it up apart from the database."`
-	Manifest     string        `help:"Where a manifest of addresses is written once everything is ready. Demo default: DATA/manifest.json."`
-	BaseURL      string        `help:"URL by which people and devices reach the HTTPS listener; needed behind a proxy. Default: from the listener."`
-	PublicURL    string        `help:"URL of the plain HTTP listener as it is written into certificates. Default: from the listener."`
-	MTLSURL      string        `name:"mtls-url" help:"URL of the client-certificate listener. Default: from the listener."`
-	TLSCert      string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
-	TLSKey       string        `name:"tls-key" help:"PEM file of its key."`
-	TLSNames     []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
-	Regions      []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
-	SMTPURL      string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
-	MailFrom     string        `default:"pkiaas@localhost" help:"Sender of mail."`
-	CRLInterval  time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
-	ClockSkew    time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
-	LogLevel     string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
-	LogFormat    string        `default:"json" enum:"json,text" help:"json or text."`
+	Data           string        `default:"./data" help:"Data directory: database, keys and certificates of the embedded defaults."`
+	Listen         string        `default:"127.0.0.1:8443" help:"HTTPS: console, GraphQL and enrollment protocols. Never asks for a client certificate. Port 0 takes a free one."`
+	ListenPublic   string        `default:"127.0.0.1:8080" help:"Plain HTTP: CRL, OCSP and CA certificates."`
+	ListenMTLS     string        `name:"listen-mtls" default:"127.0.0.1:9443" help:"HTTPS with a client certificate: CA Gateway API."`
+	ListenAdmin    string        `default:"127.0.0.1:9090" help:"Plain HTTP for operators: /healthz, /readyz, /metrics. Keep it private. Empty turns it off."`
+	Database       string        `help:"sqlite:FILE or postgres://… Default: sqlite:DATA/pkiaas.db."`
+	Keystore       []string      `sep:" " help:"Where CA keys live: file:DIR or pkcs11:token=LABEL?module-path=LIBRARY&pin-source=file:PATH, with NAME= in front if you like. Give several, with a space between them or by repeating the flag; the first is the default. Default: file:DATA/keys."`
+	KEK            string        `name:"kek" help:"Key-encryption key of software keys and of secrets in the database: file:PATH, env:NAME, passphrase:PATH or hsm:PATH; files are made when missing. Default: file:DATA/kek. Back it up apart from the database."`
+	OCSPSigners    string        `name:"ocsp-signers" default:"matching" enum:"matching,compatible" help:"matching: delegated OCSP signers are of their CA's algorithm family and strength. compatible: RSA with 2048 bits, which every client verifies."`
+	TwoPersonRoots bool          `name:"two-person-roots" help:"A root is created, or its key moved, only after a second person approved it."`
+	Manifest       string        `help:"Where a manifest of addresses is written once everything is ready. Demo default: DATA/manifest.json."`
+	BaseURL        string        `help:"URL by which people and devices reach the HTTPS listener; needed behind a proxy. Default: from the listener."`
+	PublicURL      string        `help:"URL of the plain HTTP listener as it is written into certificates. Default: from the listener."`
+	MTLSURL        string        `name:"mtls-url" help:"URL of the client-certificate listener. Default: from the listener."`
+	TLSCert        string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
+	TLSKey         string        `name:"tls-key" help:"PEM file of its key."`
+	TLSNames       []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
+	Regions        []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
+	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
+	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
+	CRLInterval    time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
+	ClockSkew      time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
+	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
+	LogFormat      string        `default:"json" enum:"json,text" help:"json or text."`
 
 	// Demo is set by the command, not by a setting.
 	Demo bool `kong:"-"`
@@ -48,8 +52,18 @@ func (c *Config) Validate() error {
 	}
 	c.Data = data
 	fill(&c.Database, "sqlite:"+filepath.Join(data, "pkiaas.db"))
-	fill(&c.Keystore, "file:"+filepath.Join(data, "keys"))
-	fill(&c.KEKFile, filepath.Join(data, "kek"))
+	if len(c.Keystore) == 0 {
+		c.Keystore = []string{"file:" + filepath.Join(data, "keys")}
+	}
+	names := map[string]bool{}
+	for _, spec := range c.Keystore {
+		name, _ := keystore.ParseName(spec)
+		if names[name] {
+			return fmt.Errorf("--keystore: two are named %s; put another NAME= in front of one", name)
+		}
+		names[name] = true
+	}
+	fill(&c.KEK, "file:"+filepath.Join(data, "kek"))
 	if c.Demo {
 		fill(&c.Manifest, filepath.Join(data, "manifest.json"))
 	}

@@ -34,15 +34,18 @@ func newMetrics(a *App) *metrics {
 			}
 			return float64(n)
 		}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used."}, func() float64 {
+	)
+	for _, keys := range a.keys {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used.",
+			ConstLabels: prometheus.Labels{"keystore": keys.Name}}, func() float64 {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
-			if a.keys.Check(ctx) != nil {
+			if keys.Check(ctx) != nil {
 				return 0
 			}
 			return 1
-		}),
-	)
+		}))
+	}
 	return m
 }
 
@@ -63,19 +66,31 @@ func (a *App) admin() http.Handler {
 	return mux
 }
 
-// health answers whether the process lives (/healthz) and whether it can do its work (/readyz).
+// health answers whether the process lives (/healthz) and whether it can do its work (/readyz; with ?strict also all
+// that needs keys).
 func (a *App) health(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 		defer cancel()
-		for part, check := range map[string]func(context.Context) error{"database": a.store.Ping, "key store": a.keys.Check} {
-			if err := check(ctx); err != nil {
-				a.log.Error("not ready", "part", part, "error", err)
-				http.Error(w, part+" is not available", http.StatusServiceUnavailable)
-				return
+		if err := a.store.Ping(ctx); err != nil {
+			a.log.Error("not ready", "part", "database", "error", err)
+			http.Error(w, "database is not available", http.StatusServiceUnavailable)
+			return
+		}
+		// Without a key store nothing is issued, but CRLs and OCSP answers go on: traffic is not to be taken away. An
+		// operator who wants to know asks for it.
+		status, text := http.StatusOK, "ready\n"
+		for _, keys := range a.keys {
+			if err := keys.Check(ctx); err != nil {
+				a.log.Error("degraded", "keystore", keys.Name, "error", err)
+				text += "degraded: key store " + keys.Name + " is not available\n"
+				if r.URL.Query().Has("strict") {
+					status = http.StatusServiceUnavailable
+				}
 			}
 		}
-		_, _ = w.Write([]byte("ready\n"))
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(text))
 	})
 }

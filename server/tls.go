@@ -2,6 +2,9 @@ package server
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -14,6 +17,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/smallstep/pkcs7"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/extension"
@@ -101,6 +106,50 @@ func newInternalCA(ctx context.Context, cfg *Config, keys keystore.Store, names 
 		return nil, fmt.Errorf("the internal CA of the serving certificates: %w", err)
 	}
 	return i, i.issue(ctx)
+}
+
+// SignDetached signs content as the server: detached CMS (RFC 5652) with a certificate of its own, made for this once.
+func (i *internalCA) SignDetached(ctx context.Context, content []byte) ([]byte, error) {
+	root, err := x509.ParseCertificate(i.rootDER)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := name.Parse("CN=pkiaas minutes,O=pkiaas")
+	if err != nil {
+		return nil, err
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	der, err := certify(ctx, i.rootKey, issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: root.NotAfter,
+		PublicKey: spki, Extensions: []extension.Extension{
+			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature, extension.NonRepudiation), extension.ExtendedKeyUsage(false, extension.EmailProtection),
+			extension.AuthorityKeyIdentifier(root.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(spki))},
+	})
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := pkcs7.NewSignedData(content)
+	if err != nil {
+		return nil, err
+	}
+	signed.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	if err := signed.AddSignerChain(certificate, key, []*x509.Certificate{root}, pkcs7.SignerInfoConfig{}); err != nil {
+		return nil, err
+	}
+	signed.Detach()
+	return signed.Finish()
 }
 
 func (i *internalCA) root() string { return i.rootFile }

@@ -263,11 +263,11 @@ func largeCRL() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	kek, err := keystore.LoadOrCreateKEKFile(filepath.Join(dir, "kek"))
+	kek, err := keystore.OpenKEK("file:"+filepath.Join(dir, "kek"), keystore.KEKHelp{})
 	if err != nil {
 		return err
 	}
-	keys, err := keystore.OpenStore("file:"+dir, kek)
+	keys, err := keystore.OpenStore("file:"+dir, keystore.Options{KEK: kek})
 	if err != nil {
 		return err
 	}

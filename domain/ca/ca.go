@@ -22,6 +22,7 @@ const (
 type Status string
 
 const (
+	Proposed Status = "PROPOSED" // a root that waits for a second person
 	Creating Status = "CREATING"
 	Active   Status = "ACTIVE"
 	Failed   Status = "FAILED"
@@ -72,9 +73,11 @@ type CertificationAuthority struct {
 	NotBefore        *time.Time // nil until there is a certificate
 	CRLEnabled       bool       `gorm:"column:crl_enabled"`
 	OCSPEnabled      bool       `gorm:"column:ocsp_enabled"`
+	KeyStore         string     // name of the key store
 	KeyID            string     // in the key store
 	Certificate      []byte     // DER
 	SerialNumber     string     // hexadecimal
+	OCSPKeyStore     string     `gorm:"column:ocsp_key_store"`
 	OCSPKeyID        string     `gorm:"column:ocsp_key_id"`
 	OCSPCertificate  []byte     `gorm:"column:ocsp_certificate"`
 	OCSPNotAfter     *time.Time `gorm:"column:ocsp_not_after"`
@@ -89,6 +92,11 @@ type CertificationAuthority struct {
 	ActivatedAt      *time.Time
 	DeletedAt        *time.Time `gorm:"column:deleted_at"`
 	PurgedAt         *time.Time
+	ProposalKind     ProposalKind // what waits for a second person
+	ProposalStore    string
+	ProposedBy       string
+	ProposedByID     string `gorm:"column:proposed_by_id"`
+	ProposedAt       *time.Time
 }
 
 func (CertificationAuthority) TableName() string { return "certification_authorities" }

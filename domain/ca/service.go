@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -22,6 +23,10 @@ import (
 const (
 	CreateJob = "ca.create" // key: CA id; done by package enrollment
 	PurgeJob  = "ca.purge"  // key: CA id
+	// MoveKeyJob brings the key into another store; key: CA id, argument: MoveKey. Done by package enrollment.
+	MoveKeyJob = "ca.move-key"
+	// DestroyKeyJob destroys what a moved key left behind; key: store/id. Done by package enrollment.
+	DestroyKeyJob = "ca.destroy-key"
 )
 
 // Quota is the purchased number of CAs, counted in the transaction of the change.
@@ -37,8 +42,11 @@ type Service struct {
 	Audit *audit.Log
 	Jobs  *job.Queue
 	Quota Quota
+	Keys  keystore.Set
 	URLs  URLs
 	Now   func() time.Time
+	// TwoPersonRoots: a root is created, or its key moved, only after a second person approved it.
+	TwoPersonRoots bool
 }
 
 // Request is what a new CA is to be; see CreateCertificationAuthorityInput.
@@ -48,6 +56,7 @@ type Request struct {
 	Identifier       string
 	FriendlyName     string
 	SigningAlgorithm string
+	KeyStore         string // "": the default
 	ParentID         *string
 	ExpiresAt        *time.Time
 	Subject          string
@@ -69,6 +78,12 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 	if err != nil {
 		return nil, err
 	}
+	if s.needsTwo(c) {
+		if err := s.propose(ctx, c, ProposeCreate, c.KeyStore); err != nil {
+			return nil, err
+		}
+		c.Status = Proposed
+	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		if c.ParentID != nil {
 			// Held until the end, so that the parent cannot be deleted meanwhile.
@@ -89,9 +104,15 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 		if err := s.selectRows(ctx, c, r.ProfileIDs); err != nil {
 			return err
 		}
+		if c.Status == Proposed {
+			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.propose", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "proposed the root " + c.Identifier + " to a second person",
+				Details: audit.Details{"subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "profiles": r.ProfileIDs}})
+			return nil
+		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "asked for certification authority " + c.Identifier,
-			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs}})
+			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs}})
 		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
 	})
 	return c, err
@@ -107,6 +128,10 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	}
 	if _, err := algorithm.ForLabel(r.SigningAlgorithm); err != nil {
 		return nil, fault.New(fault.Invalid, "%s is not a signing algorithm of this deployment", text.Quote(r.SigningAlgorithm)).At("signingAlgorithm").Do("Choose one of deployment.signingAlgorithms.")
+	}
+	keys, err := s.keyStore(ctx, r.KeyStore)
+	if err != nil {
+		return nil, err
 	}
 	subject, err := name.Parse(r.Subject)
 	if err != nil {
@@ -158,7 +183,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
 		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
 		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
-		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name,
+		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name, OCSPKeyStore: keys.Name,
 	}, nil
 }
 

@@ -2,6 +2,8 @@ package enrollment
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
@@ -99,21 +101,21 @@ func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	key, err := s.Keys.Generate(ctx, a)
+	key, err := s.generate(ctx, c.KeyStore, a)
 	if err != nil {
-		return keyUnavailable(err)
+		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.KeyID = key.ID(); return nil })
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "signingAlgorithm": c.SigningAlgorithm}})
+			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm, "publicKeySha256": fingerprint(key.PublicKey())}})
 		return err
 	})
 }
 
 // certify has the CA's certificate signed: by itself for a root, by its parent otherwise.
 func (s *Service) certify(ctx context.Context, c *ca.CertificationAuthority) error {
-	key, err := s.Keys.Open(ctx, c.KeyID)
+	key, err := s.openKey(ctx, c)
 	if err != nil {
 		return keyUnavailable(err)
 	}
@@ -183,9 +185,14 @@ func (s *Service) activate(ctx context.Context, c *ca.CertificationAuthority, cl
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.activate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
+			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"certificateSha256": fingerprint(c.Certificate), "serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
 		return claim.Done(ctx)
 	})
+}
+
+func fingerprint(b []byte) string {
+	hash := sha256.Sum256(b)
+	return hex.EncodeToString(hash[:])
 }
 
 func authorityProfile(id string) (*profile.Profile, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -95,7 +96,7 @@ func (s *Service) loadIssuer(ctx context.Context, caID string) (*issuer, error) 
 	if i.ca.KeyID == "" || i.ca.Certificate == nil {
 		return i, nil // still being created
 	}
-	if i.key, err = s.Keys.Open(ctx, i.ca.KeyID); err != nil {
+	if i.key, err = s.openKey(ctx, i.ca); err != nil {
 		return nil, keyUnavailable(err)
 	}
 	if i.chain, err = s.CAs.Chain(ctx, i.ca); err != nil {
@@ -122,6 +123,23 @@ func (s *Service) facts(c *ca.CertificationAuthority, key keystore.Key) profile.
 		f.OCSPURLs = []string{s.CAs.URLs.OCSP(c)}
 	}
 	return f
+}
+
+// openKey opens the CA's own key.
+func (s *Service) openKey(ctx context.Context, c *ca.CertificationAuthority) (keystore.Key, error) {
+	return s.Keys.Open(ctx, c.KeyStore, c.KeyID)
+}
+
+func (s *Service) generate(ctx context.Context, store string, a *algorithm.Algorithm) (keystore.Key, error) {
+	found, err := s.Keys.ByName(store)
+	if err != nil {
+		return nil, keyUnavailable(err)
+	}
+	key, err := found.Generate(ctx, a)
+	if err != nil {
+		return nil, keyUnavailable(err)
+	}
+	return key, nil
 }
 
 func keyUnavailable(err error) error {

@@ -39,7 +39,7 @@ type Service struct {
 	Guard       *rbac.Guard
 	Audit       *audit.Log
 	Jobs        *job.Queue
-	Keys        keystore.Store
+	Keys        keystore.Set
 	CAs         *ca.Service
 	EndEntities *endentity.Service
 	Quota       Quota
@@ -47,6 +47,8 @@ type Service struct {
 	CRLs        Publisher
 	Now         func() time.Time
 	ClockSkew   time.Duration // notBefore lies this much in the past
+	// CompatibleSigners: delegated OCSP signers are RSA with 2048 bits, as in the guide, instead of as strong as the CA.
+	CompatibleSigners bool
 
 	issuers issuers
 	commits store.Batch[*item, error]

@@ -33,9 +33,13 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	key, err := s.Keys.Generate(ctx, a.OCSPSignerAlgorithm())
+	a = a.OCSPSignerAlgorithm()
+	if s.CompatibleSigners {
+		a = a.CompatibleOCSPSignerAlgorithm()
+	}
+	key, err := s.generate(ctx, c.KeyStore, a)
 	if err != nil {
-		return keyUnavailable(err)
+		return err
 	}
 	request, err := keyRequest(key)
 	if err != nil {
@@ -53,10 +57,10 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	made := done.item.certificate
+	made, store := done.item.certificate, c.KeyStore
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.recordFor(ctx, done, c.ID, func(c *ca.CertificationAuthority) {
-			c.OCSPKeyID, c.OCSPCertificate, c.OCSPNotAfter = key.ID(), made.DER, &made.NotAfter
+			c.OCSPKeyStore, c.OCSPKeyID, c.OCSPCertificate, c.OCSPNotAfter = store, key.ID(), made.DER, &made.NotAfter
 			c.StatusVersion++ // answers signed by the old signer are not served any more
 		}); err != nil {
 			return err

@@ -48,7 +48,7 @@ type Service struct {
 	Guard       *rbac.Guard
 	Audit       *audit.Log
 	Jobs        *job.Queue
-	Keys        keystore.Store
+	Keys        keystore.Set
 	CAs         *ca.Service
 	Now         func() time.Time
 	ClockSkew   time.Duration
@@ -108,14 +108,19 @@ func (s *Service) publish(ctx context.Context, caID string, settle func(context.
 
 var errOvertaken = fault.New(fault.Conflict, "another server published a CRL meanwhile").Do("Repeat the request.")
 
+func keyUnavailable(c *ca.CertificationAuthority, err error) error {
+	return fault.New(fault.Unavailable, "the key of %s cannot be used at the moment", c.Identifier).
+		Do("Repeat the request later; what was signed before goes on being served.").Because(err)
+}
+
 func (s *Service) publishOnce(ctx context.Context, caID string, settle func(context.Context, time.Time) error) error {
 	c := &ca.CertificationAuthority{}
 	if err := s.Store.DB(ctx).Take(c, "id = ?", caID).Error; err != nil {
 		return err
 	}
-	key, err := s.Keys.Open(ctx, c.KeyID)
+	key, err := s.Keys.Open(ctx, c.KeyStore, c.KeyID)
 	if err != nil {
-		return fault.New(fault.Unavailable, "the key of %s cannot be used at the moment", c.Identifier).Do("Repeat the request later.").Because(err)
+		return keyUnavailable(c, err)
 	}
 	now := s.Now().Truncate(time.Second)
 	list := &CRL{CAID: c.ID, Number: c.CRLNumber + 1, ThisUpdate: now, NextUpdate: now.Add(CRLValidity)}
@@ -128,7 +133,7 @@ func (s *Service) publishOnce(ctx context.Context, caID string, settle func(cont
 		ExpiredCertsOnCRL: *c.NotBefore,
 	}, revoked, key)
 	if err != nil {
-		return err
+		return keyUnavailable(c, err)
 	}
 	list.Bytes = int64(len(list.DER))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {

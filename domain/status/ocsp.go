@@ -11,7 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/ocsp"
 )
 
@@ -38,7 +38,6 @@ type Answer struct {
 type responder struct {
 	ca      *ca.CertificationAuthority
 	keyBits []byte
-	signer  keystore.Key
 	hash    []byte // of the signer's key
 	checked atomic.Int64
 	answers sync.Map // request DER → *Answer
@@ -72,10 +71,16 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 	}
 	a, err := s.answer(ctx, r, parsed, now)
 	if err != nil {
+		// A key that cannot be used now does not make the last answer less true: its status version is the present one.
+		if kept, ok := r.answers.Load(string(request)); ok && now.Before(kept.(*Answer).NextUpdate) {
+			return kept.(*Answer)
+		}
 		return &Answer{DER: ocsp.ErrorResponse(ocsp.TryLater)}
 	}
-	if a.Cacheable && r.kept.Add(1) <= keptAnswers {
-		r.answers.Store(string(request), a)
+	if a.Cacheable {
+		if _, had := r.answers.Load(string(request)); had || r.kept.Add(1) <= keptAnswers {
+			r.answers.Store(string(request), a)
+		}
 	}
 	return a
 }
@@ -114,8 +119,11 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 		}
 		response.Responses = append(response.Responses, single)
 	}
-	var err error
-	a.DER, err = ocsp.SignResponse(ctx, response, r.signer)
+	signer, err := s.Keys.Open(ctx, r.ca.OCSPKeyStore, r.ca.OCSPKeyID)
+	if err != nil {
+		return nil, err
+	}
+	a.DER, err = ocsp.SignResponse(ctx, response, signer)
 	return a, err
 }
 
@@ -166,22 +174,22 @@ func (s *Service) newResponder(ctx context.Context, c *ca.CertificationAuthority
 	if !c.OCSPEnabled || c.OCSPCertificate == nil {
 		return nil, fault.New(fault.NotFound, "%s has no OCSP service", c.Identifier)
 	}
-	key, err := s.Keys.Open(ctx, c.KeyID)
+	bits, err := keyBits(c.Certificate)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := s.Keys.Open(ctx, c.OCSPKeyID)
-	if err != nil {
-		return nil, err
-	}
-	bits, err := ocsp.KeyBits(key.PublicKey())
-	if err != nil {
-		return nil, err
-	}
-	signerBits, err := ocsp.KeyBits(signer.PublicKey())
+	signerBits, err := keyBits(c.OCSPCertificate)
 	if err != nil {
 		return nil, err
 	}
 	hash := sha1.Sum(signerBits)
-	return &responder{ca: c, keyBits: bits, signer: signer, hash: hash[:]}, nil
+	return &responder{ca: c, keyBits: bits, hash: hash[:]}, nil
+}
+
+func keyBits(certificate []byte) ([]byte, error) {
+	d, err := issuance.Inspect(certificate)
+	if err != nil {
+		return nil, err
+	}
+	return ocsp.KeyBits(d.PublicKey)
 }

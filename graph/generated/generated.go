@@ -16,14 +16,17 @@ import (
 	"github.com/99designs/gqlgen/graphql/introspection"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/graph/scalar"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -45,12 +48,15 @@ type ResolverRoot interface {
 	Certificate() CertificateResolver
 	CertificateProfile() CertificateProfileResolver
 	CertificationAuthority() CertificationAuthorityResolver
+	Deployment() DeploymentResolver
 	EndEntity() EndEntityResolver
+	KeyStore() KeyStoreResolver
 	Mutation() MutationResolver
 	Partition() PartitionResolver
 	Query() QueryResolver
 	ServiceSubscription() ServiceSubscriptionResolver
 	Session() SessionResolver
+	SigningAlgorithm() SigningAlgorithmResolver
 	Subscription() SubscriptionResolver
 	Viewer() ViewerResolver
 }
@@ -59,6 +65,17 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AlgorithmMeasurement struct {
+		KeyGenerationMilliseconds func(childComplexity int) int
+		SignaturesPerSecond       func(childComplexity int) int
+		VerificationsPerSecond    func(childComplexity int) int
+	}
+
+	AlgorithmVerifier struct {
+		Client func(childComplexity int) int
+		Since  func(childComplexity int) int
+	}
+
 	ApiToken struct {
 		CreatedAt  func(childComplexity int) int
 		CreatedBy  func(childComplexity int) int
@@ -119,6 +136,20 @@ type ComplexityRoot struct {
 		At    func(childComplexity int) int
 		State func(childComplexity int) int
 		Step  func(childComplexity int) int
+	}
+
+	CaProposal struct {
+		KeyStore   func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		MayApprove func(childComplexity int) int
+		ProposedAt func(childComplexity int) int
+		ProposedBy func(childComplexity int) int
+	}
+
+	CeremonyMinutes struct {
+		FileName  func(childComplexity int) int
+		HTML      func(childComplexity int) int
+		Signature func(childComplexity int) int
 	}
 
 	Certificate struct {
@@ -207,6 +238,7 @@ type ComplexityRoot struct {
 		ActiveCertificates func(childComplexity int) int
 		CRLEnabled         func(childComplexity int) int
 		CaGatewayURL       func(childComplexity int) int
+		CeremonyMinutes    func(childComplexity int) int
 		Certificate        func(childComplexity int) int
 		CertificatePem     func(childComplexity int) int
 		CertificateURL     func(childComplexity int) int
@@ -222,12 +254,14 @@ type ComplexityRoot struct {
 		FriendlyName       func(childComplexity int) int
 		ID                 func(childComplexity int) int
 		Identifier         func(childComplexity int) int
-		KeyProtection      func(childComplexity int) int
+		KeyCustody         func(childComplexity int) int
+		KeyStore           func(childComplexity int) int
 		OCSPEnabled        func(childComplexity int) int
 		OcspURL            func(childComplexity int) int
 		Parent             func(childComplexity int) int
 		Partition          func(childComplexity int) int
 		Profiles           func(childComplexity int) int
+		Proposal           func(childComplexity int) int
 		PurgeAt            func(childComplexity int) int
 		SigningAlgorithm   func(childComplexity int) int
 		Status             func(childComplexity int) int
@@ -270,10 +304,12 @@ type ComplexityRoot struct {
 		PasswordMinLength  func(childComplexity int) int
 		PublicURL          func(childComplexity int) int
 		Regions            func(childComplexity int) int
+		SigningAlgorithm   func(childComplexity int, label string) int
 		SigningAlgorithms  func(childComplexity int) int
 		SubjectAttributes  func(childComplexity int) int
 		TLSRootCertificate func(childComplexity int) int
 		Terms              func(childComplexity int) int
+		TwoPersonRoots     func(childComplexity int) int
 		Version            func(childComplexity int) int
 	}
 
@@ -327,6 +363,15 @@ type ComplexityRoot struct {
 		Pkcs12      func(childComplexity int) int
 	}
 
+	KeyStore struct {
+		Available   func(childComplexity int) int
+		Custody     func(childComplexity int, signingAlgorithm string) int
+		Description func(childComplexity int) int
+		IsDefault   func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Problem     func(childComplexity int) int
+	}
+
 	Member struct {
 		Roles func(childComplexity int) int
 		User  func(childComplexity int) int
@@ -339,6 +384,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
 		ActivateEndEntity             func(childComplexity int, id string) int
+		ApproveCaProposal             func(childComplexity int, caID string) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
 		BeginPasskeyRegistration      func(childComplexity int) int
 		BeginPasskeySignIn            func(childComplexity int) int
@@ -357,8 +403,10 @@ type ComplexityRoot struct {
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
+		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCaKeyInput) int
 		PublishCrl                    func(childComplexity int, caID string) int
 		RegenerateRecoveryCodes       func(childComplexity int) int
+		RejectCaProposal              func(childComplexity int, input model.RejectCaProposalInput) int
 		RemovePasskey                 func(childComplexity int, id string) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
@@ -404,6 +452,7 @@ type ComplexityRoot struct {
 		CreatedAt                func(childComplexity int) int
 		EndEntities              func(childComplexity int, first int, after *string, search *string, status *endentity.Status) int
 		ID                       func(childComplexity int) int
+		KeyStores                func(childComplexity int) int
 		Members                  func(childComplexity int) int
 		Name                     func(childComplexity int) int
 		Outbox                   func(childComplexity int) int
@@ -506,10 +555,17 @@ type ComplexityRoot struct {
 	}
 
 	SigningAlgorithm struct {
-		Family       func(childComplexity int) int
-		Label        func(childComplexity int) int
-		PostQuantum  func(childComplexity int) int
-		SecurityBits func(childComplexity int) int
+		Advice        func(childComplexity int) int
+		Family        func(childComplexity int) int
+		Label         func(childComplexity int) int
+		Measurement   func(childComplexity int) int
+		PostQuantum   func(childComplexity int) int
+		PublicKeySize func(childComplexity int) int
+		SecurityBits  func(childComplexity int) int
+		SignatureSize func(childComplexity int) int
+		Standard      func(childComplexity int) int
+		Verifiers     func(childComplexity int) int
+		Warning       func(childComplexity int) int
 	}
 
 	SubjectAlternativeName struct {
@@ -612,16 +668,29 @@ type CertificationAuthorityResolver interface {
 	ChainPem(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 	ExpiresAt(ctx context.Context, obj *ca.CertificationAuthority) (*time.Time, error)
 
-	KeyProtection(ctx context.Context, obj *ca.CertificationAuthority) (string, error)
+	KeyStore(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Named, error)
+	KeyCustody(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Custody, error)
+	Proposal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaProposal, error)
+	CeremonyMinutes(ctx context.Context, obj *ca.CertificationAuthority) (*ceremony.Minutes, error)
 	Creation(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaCreation, error)
 	Crl(ctx context.Context, obj *ca.CertificationAuthority) (*model.CrlDetails, error)
 	Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error)
 	Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	ActiveCertificates(ctx context.Context, obj *ca.CertificationAuthority) (int, error)
 }
+type DeploymentResolver interface {
+	SigningAlgorithm(ctx context.Context, obj *model.Deployment, label string) (*algorithm.Algorithm, error)
+}
 type EndEntityResolver interface {
 	ExpiresAt(ctx context.Context, obj *endentity.EndEntity) (*time.Time, error)
 	Certificates(ctx context.Context, obj *endentity.EndEntity, first int, after *string) (*model.CertificateConnection, error)
+}
+type KeyStoreResolver interface {
+	Description(ctx context.Context, obj *keystore.Named) (string, error)
+	IsDefault(ctx context.Context, obj *keystore.Named) (bool, error)
+	Available(ctx context.Context, obj *keystore.Named) (bool, error)
+	Problem(ctx context.Context, obj *keystore.Named) (*string, error)
+	Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (keystore.Custody, error)
 }
 type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
@@ -629,6 +698,9 @@ type MutationResolver interface {
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
 	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error)
+	ApproveCaProposal(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
+	RejectCaProposal(ctx context.Context, input model.RejectCaProposalInput) (*model.CertificationAuthorityPayload, error)
 	RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
 	SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
 	UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
@@ -672,6 +744,7 @@ type PartitionResolver interface {
 	AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error)
 	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error)
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
+	KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error)
 	Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error)
 	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
@@ -707,6 +780,9 @@ type ServiceSubscriptionResolver interface {
 type SessionResolver interface {
 	Current(ctx context.Context, obj *identity.Session) (bool, error)
 }
+type SigningAlgorithmResolver interface {
+	Measurement(ctx context.Context, obj *algorithm.Algorithm) (*measure.Measurement, error)
+}
 type SubscriptionResolver interface {
 	AuditEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error)
 }
@@ -731,6 +807,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AlgorithmMeasurement.keyGenerationMilliseconds":
+		if e.ComplexityRoot.AlgorithmMeasurement.KeyGenerationMilliseconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlgorithmMeasurement.KeyGenerationMilliseconds(childComplexity), true
+	case "AlgorithmMeasurement.signaturesPerSecond":
+		if e.ComplexityRoot.AlgorithmMeasurement.SignaturesPerSecond == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlgorithmMeasurement.SignaturesPerSecond(childComplexity), true
+	case "AlgorithmMeasurement.verificationsPerSecond":
+		if e.ComplexityRoot.AlgorithmMeasurement.VerificationsPerSecond == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlgorithmMeasurement.VerificationsPerSecond(childComplexity), true
+
+	case "AlgorithmVerifier.client":
+		if e.ComplexityRoot.AlgorithmVerifier.Client == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlgorithmVerifier.Client(childComplexity), true
+	case "AlgorithmVerifier.since":
+		if e.ComplexityRoot.AlgorithmVerifier.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AlgorithmVerifier.Since(childComplexity), true
 
 	case "ApiToken.createdAt":
 		if e.ComplexityRoot.ApiToken.CreatedAt == nil {
@@ -967,6 +1075,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CaCreationStep.Step(childComplexity), true
+
+	case "CaProposal.keyStore":
+		if e.ComplexityRoot.CaProposal.KeyStore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaProposal.KeyStore(childComplexity), true
+	case "CaProposal.kind":
+		if e.ComplexityRoot.CaProposal.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaProposal.Kind(childComplexity), true
+	case "CaProposal.mayApprove":
+		if e.ComplexityRoot.CaProposal.MayApprove == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaProposal.MayApprove(childComplexity), true
+	case "CaProposal.proposedAt":
+		if e.ComplexityRoot.CaProposal.ProposedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaProposal.ProposedAt(childComplexity), true
+	case "CaProposal.proposedBy":
+		if e.ComplexityRoot.CaProposal.ProposedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaProposal.ProposedBy(childComplexity), true
+
+	case "CeremonyMinutes.fileName":
+		if e.ComplexityRoot.CeremonyMinutes.FileName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CeremonyMinutes.FileName(childComplexity), true
+	case "CeremonyMinutes.html":
+		if e.ComplexityRoot.CeremonyMinutes.HTML == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CeremonyMinutes.HTML(childComplexity), true
+	case "CeremonyMinutes.signature":
+		if e.ComplexityRoot.CeremonyMinutes.Signature == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CeremonyMinutes.Signature(childComplexity), true
 
 	case "Certificate.chainPem":
 		if e.ComplexityRoot.Certificate.ChainPem == nil {
@@ -1376,6 +1534,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.CaGatewayURL(childComplexity), true
+	case "CertificationAuthority.ceremonyMinutes":
+		if e.ComplexityRoot.CertificationAuthority.CeremonyMinutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.CeremonyMinutes(childComplexity), true
 	case "CertificationAuthority.certificate":
 		if e.ComplexityRoot.CertificationAuthority.Certificate == nil {
 			break
@@ -1471,12 +1635,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Identifier(childComplexity), true
-	case "CertificationAuthority.keyProtection":
-		if e.ComplexityRoot.CertificationAuthority.KeyProtection == nil {
+	case "CertificationAuthority.keyCustody":
+		if e.ComplexityRoot.CertificationAuthority.KeyCustody == nil {
 			break
 		}
 
-		return e.ComplexityRoot.CertificationAuthority.KeyProtection(childComplexity), true
+		return e.ComplexityRoot.CertificationAuthority.KeyCustody(childComplexity), true
+	case "CertificationAuthority.keyStore":
+		if e.ComplexityRoot.CertificationAuthority.KeyStore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.KeyStore(childComplexity), true
 	case "CertificationAuthority.ocspEnabled":
 		if e.ComplexityRoot.CertificationAuthority.OCSPEnabled == nil {
 			break
@@ -1507,6 +1677,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Profiles(childComplexity), true
+	case "CertificationAuthority.proposal":
+		if e.ComplexityRoot.CertificationAuthority.Proposal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.Proposal(childComplexity), true
 	case "CertificationAuthority.purgeAt":
 		if e.ComplexityRoot.CertificationAuthority.PurgeAt == nil {
 			break
@@ -1657,6 +1833,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.Regions(childComplexity), true
+	case "Deployment.signingAlgorithm":
+		if e.ComplexityRoot.Deployment.SigningAlgorithm == nil {
+			break
+		}
+
+		args, err := ec.field_Deployment_signingAlgorithm_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Deployment.SigningAlgorithm(childComplexity, args["label"].(string)), true
 	case "Deployment.signingAlgorithms":
 		if e.ComplexityRoot.Deployment.SigningAlgorithms == nil {
 			break
@@ -1681,6 +1868,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.Terms(childComplexity), true
+	case "Deployment.twoPersonRoots":
+		if e.ComplexityRoot.Deployment.TwoPersonRoots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Deployment.TwoPersonRoots(childComplexity), true
 	case "Deployment.version":
 		if e.ComplexityRoot.Deployment.Version == nil {
 			break
@@ -1857,6 +2050,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssuePkcs12Payload.Pkcs12(childComplexity), true
 
+	case "KeyStore.available":
+		if e.ComplexityRoot.KeyStore.Available == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KeyStore.Available(childComplexity), true
+	case "KeyStore.custody":
+		if e.ComplexityRoot.KeyStore.Custody == nil {
+			break
+		}
+
+		args, err := ec.field_KeyStore_custody_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.KeyStore.Custody(childComplexity, args["signingAlgorithm"].(string)), true
+	case "KeyStore.description":
+		if e.ComplexityRoot.KeyStore.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KeyStore.Description(childComplexity), true
+	case "KeyStore.isDefault":
+		if e.ComplexityRoot.KeyStore.IsDefault == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KeyStore.IsDefault(childComplexity), true
+	case "KeyStore.name":
+		if e.ComplexityRoot.KeyStore.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KeyStore.Name(childComplexity), true
+	case "KeyStore.problem":
+		if e.ComplexityRoot.KeyStore.Problem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.KeyStore.Problem(childComplexity), true
+
 	case "Member.roles":
 		if e.ComplexityRoot.Member.Roles == nil {
 			break
@@ -1899,6 +2134,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["id"].(string)), true
+	case "Mutation.approveCaProposal":
+		if e.ComplexityRoot.Mutation.ApproveCaProposal == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_approveCaProposal_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ApproveCaProposal(childComplexity, args["caId"].(string)), true
 	case "Mutation.assignSubscription":
 		if e.ComplexityRoot.Mutation.AssignSubscription == nil {
 			break
@@ -2082,6 +2328,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssuePkcs12(childComplexity, args["input"].(model.IssuePkcs12Input)), true
+	case "Mutation.moveCertificationAuthorityKey":
+		if e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_moveCertificationAuthorityKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey(childComplexity, args["input"].(model.MoveCaKeyInput)), true
 	case "Mutation.publishCrl":
 		if e.ComplexityRoot.Mutation.PublishCrl == nil {
 			break
@@ -2099,6 +2356,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RegenerateRecoveryCodes(childComplexity), true
+	case "Mutation.rejectCaProposal":
+		if e.ComplexityRoot.Mutation.RejectCaProposal == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rejectCaProposal_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RejectCaProposal(childComplexity, args["input"].(model.RejectCaProposalInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -2423,6 +2691,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.ID(childComplexity), true
+	case "Partition.keyStores":
+		if e.ComplexityRoot.Partition.KeyStores == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.KeyStores(childComplexity), true
 	case "Partition.members":
 		if e.ComplexityRoot.Partition.Members == nil {
 			break
@@ -2855,6 +3129,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SignOutPayload.SessionsEnded(childComplexity), true
 
+	case "SigningAlgorithm.advice":
+		if e.ComplexityRoot.SigningAlgorithm.Advice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.Advice(childComplexity), true
 	case "SigningAlgorithm.family":
 		if e.ComplexityRoot.SigningAlgorithm.Family == nil {
 			break
@@ -2867,18 +3147,54 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SigningAlgorithm.Label(childComplexity), true
+	case "SigningAlgorithm.measurement":
+		if e.ComplexityRoot.SigningAlgorithm.Measurement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.Measurement(childComplexity), true
 	case "SigningAlgorithm.postQuantum":
 		if e.ComplexityRoot.SigningAlgorithm.PostQuantum == nil {
 			break
 		}
 
 		return e.ComplexityRoot.SigningAlgorithm.PostQuantum(childComplexity), true
+	case "SigningAlgorithm.publicKeyBytes":
+		if e.ComplexityRoot.SigningAlgorithm.PublicKeySize == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.PublicKeySize(childComplexity), true
 	case "SigningAlgorithm.securityBits":
 		if e.ComplexityRoot.SigningAlgorithm.SecurityBits == nil {
 			break
 		}
 
 		return e.ComplexityRoot.SigningAlgorithm.SecurityBits(childComplexity), true
+	case "SigningAlgorithm.signatureBytes":
+		if e.ComplexityRoot.SigningAlgorithm.SignatureSize == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.SignatureSize(childComplexity), true
+	case "SigningAlgorithm.standard":
+		if e.ComplexityRoot.SigningAlgorithm.Standard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.Standard(childComplexity), true
+	case "SigningAlgorithm.verifiers":
+		if e.ComplexityRoot.SigningAlgorithm.Verifiers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.Verifiers(childComplexity), true
+	case "SigningAlgorithm.warning":
+		if e.ComplexityRoot.SigningAlgorithm.Warning == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SigningAlgorithm.Warning(childComplexity), true
 
 	case "SubjectAlternativeName.type":
 		if e.ComplexityRoot.SubjectAlternativeName.Type == nil {
@@ -3066,6 +3382,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
+		ec.unmarshalInputMoveCaKeyInput,
+		ec.unmarshalInputRejectCaProposalInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
 		ec.unmarshalInputSecondFactorInput,
@@ -3261,8 +3579,14 @@ type CertificationAuthority {
   deletedAt: Time
   "When the identifier becomes free; null unless deleted."
   purgeAt: Time
-  "Where the key lives and how it is protected, in a sentence."
-  keyProtection: String!
+  "Where the key lives; null where the store is no longer configured."
+  keyStore: KeyStore
+  "How its key is kept there; null where the store is no longer configured."
+  keyCustody: KeyCustody
+  "What waits for a second person; null when nothing does."
+  proposal: CaProposal
+  "Minutes of how a root came to be, printable and signed by the server; null unless it is a root that has a certificate. Needs ` + "`" + `ca:download` + "`" + `."
+  ceremonyMinutes: CeremonyMinutes
   "Steps of the creation, in order."
   creation: CaCreation!
   "Latest CRL; null while none."
@@ -3276,6 +3600,8 @@ type CertificationAuthority {
 
 enum CaType { ROOT INTERMEDIATE ISSUING }
 enum CaStatus {
+  "A root that a second person must approve; see ` + "`" + `proposal` + "`" + `."
+  PROPOSED
   "Being created; see ` + "`" + `creation` + "`" + `."
   CREATING
   ACTIVE
@@ -3296,6 +3622,51 @@ type CaCreationStep { step: CaCreationStepName!, state: StepState!, at: Time }
 enum CaCreationStepName { QUEUED GENERATING_KEY SIGNING_CERTIFICATE ISSUING_OCSP_SIGNER PUBLISHING_CRL ACTIVE }
 enum StepState { WAITING RUNNING DONE FAILED SKIPPED }
 
+"Where private keys live: an encrypted directory, or an HSM."
+type KeyStore {
+  "As the operator named it, e.g. ` + "`" + `software` + "`" + ` or ` + "`" + `hsm` + "`" + `."
+  name: String!
+  "Which directory, or which token with its maker and model."
+  description: String!
+  "Taken when nobody chooses."
+  isDefault: Boolean!
+  "Whether it can be used now."
+  available: Boolean!
+  "Why it cannot be used; null while it can."
+  problem: String
+  "How a key of the algorithm (a label of ` + "`" + `signingAlgorithms` + "`" + `) is kept."
+  custody(signingAlgorithm: String!): KeyCustody!
+}
+enum KeyCustody {
+  "Made in the HSM, which signs with it and never gives it out."
+  IN_TOKEN
+  "The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for the moment of a signature it is in the server's memory."
+  WRAPPED_BY_TOKEN
+  "A file encrypted under the key-encryption key; in the server's memory while in use."
+  IN_SOFTWARE
+}
+
+"What one person asked for and another must approve."
+type CaProposal {
+  kind: CaProposalKind!
+  "The key store that the key is to be in."
+  keyStore: String!
+  proposedBy: String!
+  proposedAt: Time!
+  "Whether the caller may approve it: a person with ` + "`" + `ca:create` + "`" + ` who is not the one who proposed it."
+  mayApprove: Boolean!
+}
+enum CaProposalKind { CREATE MOVE_KEY }
+
+"Minutes of a key ceremony."
+type CeremonyMinutes {
+  fileName: String!
+  "A page of its own, to be kept and printed: who did what and when, and the fingerprints."
+  html: String!
+  "Detached CMS signature (RFC 5652) over the octets of ` + "`" + `html` + "`" + `, DER in base64: ` + "`" + `openssl cms -verify -binary -inform DER -in F.p7s -content F.html -CAfile tls-root.pem -purpose any` + "`" + `."
+  signature: String!
+}
+
 "A certificate revocation list (RFC 5280 section 5)."
 type CrlDetails { number: Int64!, entries: Int!, bytes: Int!, thisUpdate: Time!, nextUpdate: Time!, url: String! }
 
@@ -3304,6 +3675,8 @@ extend type Partition {
   certificationAuthorities(includeDeleted: Boolean! = false, search: String): [CertificationAuthority!]!
   "By its identifier."
   certificationAuthority(identifier: String!): CertificationAuthority
+  "Key stores that a new CA can choose from, the default first."
+  keyStores: [KeyStore!]!
 }
 extend type Query {
   certificationAuthority(id: ID!): CertificationAuthority
@@ -3316,6 +3689,8 @@ input CreateCertificationAuthorityInput {
   "1 to 64 characters."
   friendlyName: String!
   signingAlgorithm: String!
+  "Name of one of ` + "`" + `keyStores` + "`" + `; the default when left out."
+  keyStore: String
   "Required for all but a root."
   parentId: ID
   "Default: 20 years for a root, 10 years below, never past the issuer."
@@ -3330,6 +3705,16 @@ input CreateCertificationAuthorityInput {
   profileIds: [String!]! = []
 }
 type CertificationAuthorityPayload { certificationAuthority: CertificationAuthority! }
+input MoveCaKeyInput {
+  caId: ID!
+  "Name of one of ` + "`" + `keyStores` + "`" + `."
+  keyStore: String!
+}
+input RejectCaProposalInput {
+  caId: ID!
+  "1 to 500 characters, for the audit log and the proposer."
+  reason: String!
+}
 input CaProfilesInput { caId: ID!, profileIds: [String!]! }
 input DeleteCertificationAuthorityInput {
   caId: ID!
@@ -3343,6 +3728,12 @@ extend type Mutation {
   createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityPayload!
   "Everything below it becomes unusable. It can be undone for 24 hours."
   deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityPayload!
+  "Moves the key of a CA out of software into another key store; the old copy is destroyed. Of a root it may need a second person."
+  moveCertificationAuthorityKey(input: MoveCaKeyInput!): CertificationAuthorityPayload!
+  "Approves what another person proposed; it is then carried out."
+  approveCaProposal(caId: ID!): CertificationAuthorityPayload!
+  "Turns a proposal down; a proposed root becomes FAILED and can be deleted."
+  rejectCaProposal(input: RejectCaProposalInput!): CertificationAuthorityPayload!
   restoreCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
   selectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
   unselectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
@@ -3894,6 +4285,10 @@ type Deployment {
   passwordMinLength: Int!
   "The signing algorithms that a certification authority can be made with, in the order of the guide."
   signingAlgorithms: [SigningAlgorithm!]!
+  "One of them, by its label."
+  signingAlgorithm(label: String!): SigningAlgorithm
+  "True where a root is created, or a root's key moved, only after a second person approved it."
+  twoPersonRoots: Boolean!
   "The attribute types of a distinguished name: names, aliases, OIDs and limits."
   subjectAttributes: [SubjectAttribute!]!
 }
@@ -3909,12 +4304,41 @@ enum Region {
 type SigningAlgorithm {
   "The label of the guide, e.g. ` + "`" + `ECDSAP384+SHA384` + "`" + `."
   label: String!
-  "` + "`" + `RSA` + "`" + `, ` + "`" + `ECDSA` + "`" + ` or ` + "`" + `ML-DSA` + "`" + `."
+  "` + "`" + `RSA` + "`" + `, ` + "`" + `ECDSA` + "`" + `, ` + "`" + `ML-DSA` + "`" + `, ` + "`" + `Hash-SLH-DSA` + "`" + `, ` + "`" + `SPHINCS+` + "`" + `, ` + "`" + `Falcon` + "`" + `, ` + "`" + `Composite` + "`" + ` or ` + "`" + `Ed25519` + "`" + `."
   family: String!
   "Classical security level in bits."
   securityBits: Int!
   "True where a quantum computer is not known to help."
   postQuantum: Boolean!
+  "Size of a SubjectPublicKeyInfo, octets."
+  publicKeyBytes: Int!
+  "Size of a signature, octets; the most where it varies."
+  signatureBytes: Int!
+  "Where the algorithm and its identifiers are defined."
+  standard: String!
+  "What the choice means, in a sentence or two."
+  advice: String!
+  "Which widespread software can verify it as of this release."
+  verifiers: [AlgorithmVerifier!]!
+  "What will not work with it; null where every client can verify it."
+  warning: String
+  "Measured on this server with one core, when first asked for: slow algorithms take seconds. Null unless signed in."
+  measurement: AlgorithmMeasurement
+}
+
+"A family of clients that verify certificates."
+type AlgorithmVerifier {
+  "Such as ` + "`" + `OpenSSL` + "`" + ` or ` + "`" + `Windows` + "`" + `."
+  client: String!
+  "Release since which it verifies the algorithm; null where none does."
+  since: String
+}
+
+"Speed of an algorithm in software on this server, one core."
+type AlgorithmMeasurement {
+  signaturesPerSecond: Float!
+  verificationsPerSecond: Float!
+  keyGenerationMilliseconds: Float!
 }
 
 "An attribute type that a distinguished name may hold (RFC 4519, X.520 and the guide's list of 34)."
@@ -4060,6 +4484,28 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AlgorithmMeasurement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "signaturesPerSecond":
+		return ec.fieldContext_AlgorithmMeasurement_signaturesPerSecond(ctx, field)
+	case "verificationsPerSecond":
+		return ec.fieldContext_AlgorithmMeasurement_verificationsPerSecond(ctx, field)
+	case "keyGenerationMilliseconds":
+		return ec.fieldContext_AlgorithmMeasurement_keyGenerationMilliseconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlgorithmMeasurement", field.Name)
+}
+
+func (ec *executionContext) childFields_AlgorithmVerifier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "client":
+		return ec.fieldContext_AlgorithmVerifier_client(ctx, field)
+	case "since":
+		return ec.fieldContext_AlgorithmVerifier_since(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AlgorithmVerifier", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiToken(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4182,6 +4628,34 @@ func (ec *executionContext) childFields_CaCreationStep(ctx context.Context, fiel
 		return ec.fieldContext_CaCreationStep_at(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CaCreationStep", field.Name)
+}
+
+func (ec *executionContext) childFields_CaProposal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CaProposal_kind(ctx, field)
+	case "keyStore":
+		return ec.fieldContext_CaProposal_keyStore(ctx, field)
+	case "proposedBy":
+		return ec.fieldContext_CaProposal_proposedBy(ctx, field)
+	case "proposedAt":
+		return ec.fieldContext_CaProposal_proposedAt(ctx, field)
+	case "mayApprove":
+		return ec.fieldContext_CaProposal_mayApprove(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CaProposal", field.Name)
+}
+
+func (ec *executionContext) childFields_CeremonyMinutes(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fileName":
+		return ec.fieldContext_CeremonyMinutes_fileName(ctx, field)
+	case "html":
+		return ec.fieldContext_CeremonyMinutes_html(ctx, field)
+	case "signature":
+		return ec.fieldContext_CeremonyMinutes_signature(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CeremonyMinutes", field.Name)
 }
 
 func (ec *executionContext) childFields_Certificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4396,8 +4870,14 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_deletedAt(ctx, field)
 	case "purgeAt":
 		return ec.fieldContext_CertificationAuthority_purgeAt(ctx, field)
-	case "keyProtection":
-		return ec.fieldContext_CertificationAuthority_keyProtection(ctx, field)
+	case "keyStore":
+		return ec.fieldContext_CertificationAuthority_keyStore(ctx, field)
+	case "keyCustody":
+		return ec.fieldContext_CertificationAuthority_keyCustody(ctx, field)
+	case "proposal":
+		return ec.fieldContext_CertificationAuthority_proposal(ctx, field)
+	case "ceremonyMinutes":
+		return ec.fieldContext_CertificationAuthority_ceremonyMinutes(ctx, field)
 	case "creation":
 		return ec.fieldContext_CertificationAuthority_creation(ctx, field)
 	case "crl":
@@ -4490,6 +4970,10 @@ func (ec *executionContext) childFields_Deployment(ctx context.Context, field gr
 		return ec.fieldContext_Deployment_passwordMinLength(ctx, field)
 	case "signingAlgorithms":
 		return ec.fieldContext_Deployment_signingAlgorithms(ctx, field)
+	case "signingAlgorithm":
+		return ec.fieldContext_Deployment_signingAlgorithm(ctx, field)
+	case "twoPersonRoots":
+		return ec.fieldContext_Deployment_twoPersonRoots(ctx, field)
 	case "subjectAttributes":
 		return ec.fieldContext_Deployment_subjectAttributes(ctx, field)
 	}
@@ -4596,6 +5080,24 @@ func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type IssuePkcs12Payload", field.Name)
 }
 
+func (ec *executionContext) childFields_KeyStore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_KeyStore_name(ctx, field)
+	case "description":
+		return ec.fieldContext_KeyStore_description(ctx, field)
+	case "isDefault":
+		return ec.fieldContext_KeyStore_isDefault(ctx, field)
+	case "available":
+		return ec.fieldContext_KeyStore_available(ctx, field)
+	case "problem":
+		return ec.fieldContext_KeyStore_problem(ctx, field)
+	case "custody":
+		return ec.fieldContext_KeyStore_custody(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type KeyStore", field.Name)
+}
+
 func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -4670,6 +5172,8 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_certificationAuthorities(ctx, field)
 	case "certificationAuthority":
 		return ec.fieldContext_Partition_certificationAuthority(ctx, field)
+	case "keyStores":
+		return ec.fieldContext_Partition_keyStores(ctx, field)
 	case "certificates":
 		return ec.fieldContext_Partition_certificates(ctx, field)
 	case "endEntities":
@@ -4854,6 +5358,20 @@ func (ec *executionContext) childFields_SigningAlgorithm(ctx context.Context, fi
 		return ec.fieldContext_SigningAlgorithm_securityBits(ctx, field)
 	case "postQuantum":
 		return ec.fieldContext_SigningAlgorithm_postQuantum(ctx, field)
+	case "publicKeyBytes":
+		return ec.fieldContext_SigningAlgorithm_publicKeyBytes(ctx, field)
+	case "signatureBytes":
+		return ec.fieldContext_SigningAlgorithm_signatureBytes(ctx, field)
+	case "standard":
+		return ec.fieldContext_SigningAlgorithm_standard(ctx, field)
+	case "advice":
+		return ec.fieldContext_SigningAlgorithm_advice(ctx, field)
+	case "verifiers":
+		return ec.fieldContext_SigningAlgorithm_verifiers(ctx, field)
+	case "warning":
+		return ec.fieldContext_SigningAlgorithm_warning(ctx, field)
+	case "measurement":
+		return ec.fieldContext_SigningAlgorithm_measurement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SigningAlgorithm", field.Name)
 }
@@ -5108,6 +5626,20 @@ func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx c
 	return args, nil
 }
 
+func (ec *executionContext) field_Deployment_signingAlgorithm_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "label",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["label"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_EndEntity_certificates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5127,6 +5659,20 @@ func (ec *executionContext) field_EndEntity_certificates_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_KeyStore_custody_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "signingAlgorithm",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["signingAlgorithm"] = arg0
 	return args, nil
 }
 
@@ -5155,6 +5701,20 @@ func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Co
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_approveCaProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["caId"] = arg0
 	return args, nil
 }
 
@@ -5376,6 +5936,20 @@ func (ec *executionContext) field_Mutation_issuePkcs12_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_moveCertificationAuthorityKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
+			return ec.unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_publishCrl_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5387,6 +5961,20 @@ func (ec *executionContext) field_Mutation_publishCrl_args(ctx context.Context, 
 		return nil, err
 	}
 	args["caId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rejectCaProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
+			return ec.unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -5991,6 +6579,121 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ************************** directives.gotpl **************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AlgorithmMeasurement_signaturesPerSecond(ctx context.Context, field graphql.CollectedField, obj *measure.Measurement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlgorithmMeasurement_signaturesPerSecond(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SignaturesPerSecond, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlgorithmMeasurement_signaturesPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlgorithmMeasurement", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AlgorithmMeasurement_verificationsPerSecond(ctx context.Context, field graphql.CollectedField, obj *measure.Measurement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlgorithmMeasurement_verificationsPerSecond(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VerificationsPerSecond, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlgorithmMeasurement_verificationsPerSecond(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlgorithmMeasurement", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AlgorithmMeasurement_keyGenerationMilliseconds(ctx context.Context, field graphql.CollectedField, obj *measure.Measurement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlgorithmMeasurement_keyGenerationMilliseconds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyGenerationMilliseconds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v float64) graphql.Marshaler {
+			return ec.marshalNFloat2float64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlgorithmMeasurement_keyGenerationMilliseconds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlgorithmMeasurement", field, false, false, errors.New("field of type Float does not have child fields"))
+}
+
+func (ec *executionContext) _AlgorithmVerifier_client(ctx context.Context, field graphql.CollectedField, obj *algorithm.Verifier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlgorithmVerifier_client(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Client, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AlgorithmVerifier_client(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlgorithmVerifier", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AlgorithmVerifier_since(ctx context.Context, field graphql.CollectedField, obj *algorithm.Verifier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AlgorithmVerifier_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AlgorithmVerifier_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AlgorithmVerifier", field, false, false, errors.New("field of type String does not have child fields"))
+}
 
 func (ec *executionContext) _ApiToken_id(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -6918,6 +7621,190 @@ func (ec *executionContext) _CaCreationStep_at(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_CaCreationStep_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CaCreationStep", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CaProposal_kind(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaProposal_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ca.ProposalKind) graphql.Marshaler {
+			return ec.marshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaProposal_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type CaProposalKind does not have child fields"))
+}
+
+func (ec *executionContext) _CaProposal_keyStore(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaProposal_keyStore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyStore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaProposal_keyStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CaProposal_proposedBy(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaProposal_proposedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProposedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaProposal_proposedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CaProposal_proposedAt(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaProposal_proposedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProposedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaProposal_proposedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CaProposal_mayApprove(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaProposal_mayApprove(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MayApprove, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaProposal_mayApprove(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CeremonyMinutes_fileName(ctx context.Context, field graphql.CollectedField, obj *ceremony.Minutes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CeremonyMinutes_fileName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FileName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CeremonyMinutes_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CeremonyMinutes", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CeremonyMinutes_html(ctx context.Context, field graphql.CollectedField, obj *ceremony.Minutes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CeremonyMinutes_html(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HTML, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CeremonyMinutes_html(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CeremonyMinutes", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CeremonyMinutes_signature(ctx context.Context, field graphql.CollectedField, obj *ceremony.Minutes) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CeremonyMinutes_signature(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Signature, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CeremonyMinutes_signature(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CeremonyMinutes", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Certificate_id(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
@@ -9092,27 +9979,123 @@ func (ec *executionContext) fieldContext_CertificationAuthority_purgeAt(_ contex
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _CertificationAuthority_keyProtection(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+func (ec *executionContext) _CertificationAuthority_keyStore(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CertificationAuthority_keyProtection(ctx, field)
+			return ec.fieldContext_CertificationAuthority_keyStore(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificationAuthority().KeyProtection(ctx, obj)
+			return ec.Resolvers.CertificationAuthority().KeyStore(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *keystore.Named) graphql.Marshaler {
+			return ec.marshalOKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamed(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
-func (ec *executionContext) fieldContext_CertificationAuthority_keyProtection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_CertificationAuthority_keyStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_KeyStore(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_keyCustody(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_keyCustody(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().KeyCustody(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *keystore.Custody) graphql.Marshaler {
+			return ec.marshalOKeyCustody2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_keyCustody(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type KeyCustody does not have child fields"))
+}
+
+func (ec *executionContext) _CertificationAuthority_proposal(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_proposal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().Proposal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CaProposal) graphql.Marshaler {
+			return ec.marshalOCaProposal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProposal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_proposal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CaProposal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_ceremonyMinutes(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_ceremonyMinutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().CeremonyMinutes(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ceremony.Minutes) graphql.Marshaler {
+			return ec.marshalOCeremonyMinutes2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋceremonyᚐMinutes(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_ceremonyMinutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CeremonyMinutes(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CertificationAuthority_creation(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
@@ -9843,6 +10826,73 @@ func (ec *executionContext) fieldContext_Deployment_signingAlgorithms(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _Deployment_signingAlgorithm(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Deployment_signingAlgorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Deployment().SigningAlgorithm(ctx, obj, fc.Args["label"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *algorithm.Algorithm) graphql.Marshaler {
+			return ec.marshalOSigningAlgorithm2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐAlgorithm(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Deployment_signingAlgorithm(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Deployment",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SigningAlgorithm(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Deployment_signingAlgorithm_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Deployment_twoPersonRoots(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Deployment_twoPersonRoots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TwoPersonRoots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Deployment_twoPersonRoots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Deployment", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _Deployment_subjectAttributes(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10557,6 +11607,165 @@ func (ec *executionContext) fieldContext_IssuePkcs12Payload_decisions(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _KeyStore_name(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyStore", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _KeyStore_description(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.KeyStore().Description(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyStore", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _KeyStore_isDefault(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_isDefault(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.KeyStore().IsDefault(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_isDefault(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyStore", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _KeyStore_available(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_available(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.KeyStore().Available(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyStore", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _KeyStore_problem(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_problem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.KeyStore().Problem(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_problem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("KeyStore", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _KeyStore_custody(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_KeyStore_custody(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.KeyStore().Custody(ctx, obj, fc.Args["signingAlgorithm"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v keystore.Custody) graphql.Marshaler {
+			return ec.marshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_KeyStore_custody(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "KeyStore",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type KeyCustody does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_KeyStore_custody_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Member_user(ctx context.Context, field graphql.CollectedField, obj *identity.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -10858,6 +12067,138 @@ func (ec *executionContext) fieldContext_Mutation_deleteCertificationAuthority(c
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteCertificationAuthority_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_moveCertificationAuthorityKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_moveCertificationAuthorityKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCaKeyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_moveCertificationAuthorityKey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_moveCertificationAuthorityKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approveCaProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approveCaProposal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ApproveCaProposal(ctx, fc.Args["caId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approveCaProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approveCaProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rejectCaProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rejectCaProposal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RejectCaProposal(ctx, fc.Args["input"].(model.RejectCaProposalInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rejectCaProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rejectCaProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -12772,6 +14113,38 @@ func (ec *executionContext) fieldContext_Partition_certificationAuthority(ctx co
 	if fc.Args, err = ec.field_Partition_certificationAuthority_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_keyStores(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_keyStores(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().KeyStores(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*keystore.Named) graphql.Marshaler {
+			return ec.marshalNKeyStore2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamedᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_keyStores(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_KeyStore(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -14778,6 +16151,185 @@ func (ec *executionContext) _SigningAlgorithm_postQuantum(ctx context.Context, f
 }
 func (ec *executionContext) fieldContext_SigningAlgorithm_postQuantum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SigningAlgorithm", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_publicKeyBytes(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_publicKeyBytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PublicKeySize, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_publicKeyBytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningAlgorithm", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_signatureBytes(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_signatureBytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SignatureSize, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_signatureBytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningAlgorithm", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_standard(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_standard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Standard(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_standard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningAlgorithm", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_advice(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_advice(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Advice(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_advice(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningAlgorithm", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_verifiers(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_verifiers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verifiers(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []algorithm.Verifier) graphql.Marshaler {
+			return ec.marshalNAlgorithmVerifier2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifierᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_verifiers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SigningAlgorithm",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlgorithmVerifier(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SigningAlgorithm_warning(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_warning(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warning(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_warning(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SigningAlgorithm", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _SigningAlgorithm_measurement(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SigningAlgorithm_measurement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.SigningAlgorithm().Measurement(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
+			return ec.marshalOAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_SigningAlgorithm_measurement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SigningAlgorithm",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlgorithmMeasurement(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _SubjectAlternativeName_type(ctx context.Context, field graphql.CollectedField, obj *model.SubjectAlternativeName) (ret graphql.Marshaler) {
@@ -16878,7 +18430,7 @@ func (ec *executionContext) unmarshalInputCreateCertificationAuthorityInput(ctx 
 		asMap["profileIds"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "type", "identifier", "friendlyName", "signingAlgorithm", "parentId", "expiresAt", "subject", "crlEnabled", "ocspEnabled", "profileIds"}
+	fieldsInOrder := [...]string{"partitionId", "type", "identifier", "friendlyName", "signingAlgorithm", "keyStore", "parentId", "expiresAt", "subject", "crlEnabled", "ocspEnabled", "profileIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -16920,6 +18472,13 @@ func (ec *executionContext) unmarshalInputCreateCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.SigningAlgorithm = data
+		case "keyStore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyStore"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyStore = data
 		case "parentId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("parentId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
@@ -17365,6 +18924,80 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputMoveCaKeyInput(ctx context.Context, obj any) (model.MoveCaKeyInput, error) {
+	var it model.MoveCaKeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "keyStore"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "keyStore":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyStore"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyStore = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRejectCaProposalInput(ctx context.Context, obj any) (model.RejectCaProposalInput, error) {
+	var it model.RejectCaProposalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputRevokeCertificateInput(ctx context.Context, obj any) (model.RevokeCertificateInput, error) {
 	var it model.RevokeCertificateInput
 	if obj == nil {
@@ -17670,6 +19303,96 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var algorithmMeasurementImplementors = []string{"AlgorithmMeasurement"}
+
+func (ec *executionContext) _AlgorithmMeasurement(ctx context.Context, sel ast.SelectionSet, obj *measure.Measurement) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, algorithmMeasurementImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlgorithmMeasurement")
+		case "signaturesPerSecond":
+			out.Values[i] = ec._AlgorithmMeasurement_signaturesPerSecond(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verificationsPerSecond":
+			out.Values[i] = ec._AlgorithmMeasurement_verificationsPerSecond(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "keyGenerationMilliseconds":
+			out.Values[i] = ec._AlgorithmMeasurement_keyGenerationMilliseconds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var algorithmVerifierImplementors = []string{"AlgorithmVerifier"}
+
+func (ec *executionContext) _AlgorithmVerifier(ctx context.Context, sel ast.SelectionSet, obj *algorithm.Verifier) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, algorithmVerifierImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AlgorithmVerifier")
+		case "client":
+			out.Values[i] = ec._AlgorithmVerifier_client(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = ec._AlgorithmVerifier_since(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
 
 var apiTokenImplementors = []string{"ApiToken"}
 
@@ -18157,6 +19880,114 @@ func (ec *executionContext) _CaCreationStep(ctx context.Context, sel ast.Selecti
 			}
 		case "at":
 			out.Values[i] = ec._CaCreationStep_at(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var caProposalImplementors = []string{"CaProposal"}
+
+func (ec *executionContext) _CaProposal(ctx context.Context, sel ast.SelectionSet, obj *model.CaProposal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, caProposalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CaProposal")
+		case "kind":
+			out.Values[i] = ec._CaProposal_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "keyStore":
+			out.Values[i] = ec._CaProposal_keyStore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "proposedBy":
+			out.Values[i] = ec._CaProposal_proposedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "proposedAt":
+			out.Values[i] = ec._CaProposal_proposedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mayApprove":
+			out.Values[i] = ec._CaProposal_mayApprove(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var ceremonyMinutesImplementors = []string{"CeremonyMinutes"}
+
+func (ec *executionContext) _CeremonyMinutes(ctx context.Context, sel ast.SelectionSet, obj *ceremony.Minutes) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, ceremonyMinutesImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CeremonyMinutes")
+		case "fileName":
+			out.Values[i] = ec._CeremonyMinutes_fileName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "html":
+			out.Values[i] = ec._CeremonyMinutes_html(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "signature":
+			out.Values[i] = ec._CeremonyMinutes_signature(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -19675,19 +21506,115 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			out.Values[i] = ec._CertificationAuthority_deletedAt(ctx, field, obj)
 		case "purgeAt":
 			out.Values[i] = ec._CertificationAuthority_purgeAt(ctx, field, obj)
-		case "keyProtection":
+		case "keyStore":
 			field := field
 
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
 				defer func() {
 					if r := recover(); r != nil {
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._CertificationAuthority_keyProtection(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
+				res = ec._CertificationAuthority_keyStore(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
 				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyCustody":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_keyCustody(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "proposal":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_proposal(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "ceremonyMinutes":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_ceremonyMinutes(ctx, field, obj)
 				return res
 			}
 
@@ -20165,49 +22092,87 @@ func (ec *executionContext) _Deployment(ctx context.Context, sel ast.SelectionSe
 		case "version":
 			out.Values[i] = ec._Deployment_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "regions":
 			out.Values[i] = ec._Deployment_regions(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "keepsOutbox":
 			out.Values[i] = ec._Deployment_keepsOutbox(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "demo":
 			out.Values[i] = ec._Deployment_demo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "publicUrl":
 			out.Values[i] = ec._Deployment_publicUrl(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "tlsRootCertificate":
 			out.Values[i] = ec._Deployment_tlsRootCertificate(ctx, field, obj)
 		case "terms":
 			out.Values[i] = ec._Deployment_terms(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "passwordMinLength":
 			out.Values[i] = ec._Deployment_passwordMinLength(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "signingAlgorithms":
 			out.Values[i] = ec._Deployment_signingAlgorithms(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "signingAlgorithm":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Deployment_signingAlgorithm(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "twoPersonRoots":
+			out.Values[i] = ec._Deployment_twoPersonRoots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "subjectAttributes":
 			out.Values[i] = ec._Deployment_subjectAttributes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -20693,6 +22658,222 @@ func (ec *executionContext) _IssuePkcs12Payload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var keyStoreImplementors = []string{"KeyStore"}
+
+func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet, obj *keystore.Named) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, keyStoreImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("KeyStore")
+		case "name":
+			out.Values[i] = ec._KeyStore_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._KeyStore_description(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "isDefault":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._KeyStore_isDefault(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "available":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._KeyStore_available(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "problem":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._KeyStore_problem(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "custody":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._KeyStore_custody(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var memberImplementors = []string{"Member"}
 
 func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, obj *identity.Member) graphql.Marshaler {
@@ -20826,6 +23007,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteCertificationAuthority":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteCertificationAuthority(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "moveCertificationAuthorityKey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_moveCertificationAuthorityKey(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approveCaProposal":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approveCaProposal(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rejectCaProposal":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rejectCaProposal(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -21508,6 +23710,42 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._Partition_certificationAuthority(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyStores":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_keyStores(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 
@@ -22926,23 +25164,83 @@ func (ec *executionContext) _SigningAlgorithm(ctx context.Context, sel ast.Selec
 		case "label":
 			out.Values[i] = ec._SigningAlgorithm_label(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "family":
 			out.Values[i] = ec._SigningAlgorithm_family(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "securityBits":
 			out.Values[i] = ec._SigningAlgorithm_securityBits(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "postQuantum":
 			out.Values[i] = ec._SigningAlgorithm_postQuantum(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "publicKeyBytes":
+			out.Values[i] = ec._SigningAlgorithm_publicKeyBytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "signatureBytes":
+			out.Values[i] = ec._SigningAlgorithm_signatureBytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "standard":
+			out.Values[i] = ec._SigningAlgorithm_standard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "advice":
+			out.Values[i] = ec._SigningAlgorithm_advice(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "verifiers":
+			out.Values[i] = ec._SigningAlgorithm_verifiers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "warning":
+			out.Values[i] = ec._SigningAlgorithm_warning(ctx, field, obj)
+		case "measurement":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._SigningAlgorithm_measurement(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23861,6 +26159,26 @@ func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
+	return ec._AlgorithmVerifier(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAlgorithmVerifier2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifierᚄ(ctx context.Context, sel ast.SelectionSet, v []algorithm.Verifier) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNApiToken2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPITokenᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.APIToken) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -24071,6 +26389,23 @@ func (ec *executionContext) marshalNCaCreationStepName2githubᚗcomᚋpkiaasᚋp
 func (ec *executionContext) unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx context.Context, v any) (model.CaProfilesInput, error) {
 	res, err := ec.unmarshalInputCaProfilesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx context.Context, v any) (ca.ProposalKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := ca.ProposalKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx context.Context, sel ast.SelectionSet, v ca.ProposalKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNCaStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐStatus(ctx context.Context, v any) (ca.Status, error) {
@@ -24489,6 +26824,22 @@ func (ec *executionContext) unmarshalNExtensionInput2ᚖgithubᚗcomᚋpkiaasᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
+	res, err := graphql.UnmarshalFloatContext(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.SelectionSet, v float64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalFloatContext(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return graphql.WrapContextMarshaler(ctx, res)
+}
+
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalID(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24646,6 +26997,49 @@ func (ec *executionContext) marshalNIssuePkcs12Payload2ᚖgithubᚗcomᚋpkiaas�
 	return ec._IssuePkcs12Payload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, v any) (keystore.Custody, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := keystore.Custody(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, sel ast.SelectionSet, v keystore.Custody) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNKeyStore2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamedᚄ(ctx context.Context, sel ast.SelectionSet, v []*keystore.Named) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamed(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamed(ctx context.Context, sel ast.SelectionSet, v *keystore.Named) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._KeyStore(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNMap2map(ctx context.Context, v any) (map[string]any, error) {
 	res, err := graphql.UnmarshalMap(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24706,6 +27100,11 @@ func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._MemberPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
+	res, err := ec.unmarshalInputMoveCaKeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx context.Context, sel ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
@@ -24942,6 +27341,11 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
+	res, err := ec.unmarshalInputRejectCaProposalInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (model.RevocationReason, error) {
@@ -25646,6 +28050,13 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 	return res
 }
 
+func (ec *executionContext) marshalOAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx context.Context, sel ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AlgorithmMeasurement(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOApiToken2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPIToken(ctx context.Context, sel ast.SelectionSet, v *identity.APIToken) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25708,6 +28119,20 @@ func (ec *executionContext) marshalOBoolean2ᚖbool(ctx context.Context, sel ast
 	_ = ctx
 	res := graphql.MarshalBoolean(*v)
 	return res
+}
+
+func (ec *executionContext) marshalOCaProposal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProposal(ctx context.Context, sel ast.SelectionSet, v *model.CaProposal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CaProposal(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCeremonyMinutes2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋceremonyᚐMinutes(ctx context.Context, sel ast.SelectionSet, v *ceremony.Minutes) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CeremonyMinutes(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx context.Context, sel ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
@@ -25870,6 +28295,32 @@ func (ec *executionContext) marshalOInt642ᚖint64(ctx context.Context, sel ast.
 	return res
 }
 
+func (ec *executionContext) unmarshalOKeyCustody2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, v any) (*keystore.Custody, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := keystore.Custody(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOKeyCustody2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, sel ast.SelectionSet, v *keystore.Custody) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) marshalOKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamed(ctx context.Context, sel ast.SelectionSet, v *keystore.Named) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._KeyStore(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartition(ctx context.Context, sel ast.SelectionSet, v *tenant.Partition) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -25940,6 +28391,13 @@ func (ec *executionContext) marshalOServiceSubscription2ᚖgithubᚗcomᚋpkiaas
 		return graphql.Null
 	}
 	return ec._ServiceSubscription(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOSigningAlgorithm2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐAlgorithm(ctx context.Context, sel ast.SelectionSet, v *algorithm.Algorithm) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._SigningAlgorithm(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

@@ -87,6 +87,17 @@ type CaProfilesInput struct {
 	ProfileIds []string `json:"profileIds"`
 }
 
+// What one person asked for and another must approve.
+type CaProposal struct {
+	Kind ca.ProposalKind `json:"kind"`
+	// The key store that the key is to be in.
+	KeyStore   string    `json:"keyStore"`
+	ProposedBy string    `json:"proposedBy"`
+	ProposedAt time.Time `json:"proposedAt"`
+	// Whether the caller may approve it: a person with `ca:create` who is not the one who proposed it.
+	MayApprove bool `json:"mayApprove"`
+}
+
 type CertificateConnection struct {
 	Edges    []*CertificateEdge         `json:"edges"`
 	Nodes    []*certificate.Certificate `json:"nodes"`
@@ -184,6 +195,8 @@ type CreateCertificationAuthorityInput struct {
 	// 1 to 64 characters.
 	FriendlyName     string `json:"friendlyName"`
 	SigningAlgorithm string `json:"signingAlgorithm"`
+	// Name of one of `keyStores`; the default when left out.
+	KeyStore *string `json:"keyStore,omitempty"`
 	// Required for all but a root.
 	ParentID *string `json:"parentId,omitempty"`
 	// Default: 20 years for a root, 10 years below, never past the issuer.
@@ -246,6 +259,10 @@ type Deployment struct {
 	PasswordMinLength int `json:"passwordMinLength"`
 	// The signing algorithms that a certification authority can be made with, in the order of the guide.
 	SigningAlgorithms []*algorithm.Algorithm `json:"signingAlgorithms"`
+	// One of them, by its label.
+	SigningAlgorithm *algorithm.Algorithm `json:"signingAlgorithm,omitempty"`
+	// True where a root is created, or a root's key moved, only after a second person approved it.
+	TwoPersonRoots bool `json:"twoPersonRoots"`
 	// The attribute types of a distinguished name: names, aliases, OIDs and limits.
 	SubjectAttributes []*SubjectAttribute `json:"subjectAttributes"`
 }
@@ -333,6 +350,12 @@ type MemberPayload struct {
 	Member *identity.Member `json:"member"`
 }
 
+type MoveCaKeyInput struct {
+	CaID string `json:"caId"`
+	// Name of one of `keyStores`.
+	KeyStore string `json:"keyStore"`
+}
+
 type Mutation struct {
 }
 
@@ -366,6 +389,12 @@ type Query struct {
 
 type RecoveryCodesPayload struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
+}
+
+type RejectCaProposalInput struct {
+	CaID string `json:"caId"`
+	// 1 to 500 characters, for the audit log and the proposer.
+	Reason string `json:"reason"`
 }
 
 type RevokeCertificateInput struct {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,9 @@ func openssl(t *testing.T, args ...string) string {
 // OpenSSL 3.0 does not know, by crypto/x509 here and by noble in conformance/e2e.
 func TestForeignVerification(t *testing.T) {
 	for _, a := range algorithm.All() {
+		if !slices.Contains([]string{"RSA", "ECDSA", "ML-DSA", "Ed25519"}, a.Family) {
+			continue // neither knows it; conformance/algorithms asks those who do, about every algorithm
+		}
 		t.Run(a.Label, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()

@@ -136,6 +136,23 @@ func (s *fileStore) add(ctx context.Context, id string, a *algorithm.Algorithm, 
 	return key, nil
 }
 
+// export gives a private key to Copy and Backup.
+func (s *fileStore) export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error) {
+	record, a, err := s.read(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	private, err := s.open(ctx, record, a)
+	return a, private, err
+}
+
+func (s *fileStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error) {
+	if !idRule.MatchString(id) {
+		return nil, ErrNotFound
+	}
+	return s.add(ctx, id, a, private)
+}
+
 func (s *fileStore) write(record *fileRecord) error {
 	text, err := json.Marshal(record)
 	if err != nil {

@@ -110,6 +110,46 @@ func (s Set) ByName(name string) (*Named, error) {
 	return nil, fmt.Errorf("there is no key store %s in this deployment", name)
 }
 
+// Open opens a key of one of the stores.
+func (s Set) Open(ctx context.Context, store, id string) (Key, error) {
+	found, err := s.ByName(store)
+	if err != nil {
+		return nil, err
+	}
+	return found.Open(ctx, id)
+}
+
+// Copy brings a private key of one store, which must not be a token's own, into another one, under the same id. Doing it
+// twice is doing it once. The key signs and is verified in its new place before it is returned.
+func Copy(ctx context.Context, from, to Store, id string) (Key, error) {
+	source, ok := from.(interface {
+		export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error)
+	})
+	if !ok {
+		return nil, errors.New("the key never leaves its store")
+	}
+	target, ok := to.(interface {
+		adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error)
+	})
+	if !ok {
+		return nil, errors.New("the key store takes no keys from elsewhere")
+	}
+	a, private, err := source.export(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	key, err := target.adopt(ctx, id, a, private)
+	if err != nil {
+		return nil, err
+	}
+	message := []byte("is this the key that was moved?")
+	signature, err := key.Sign(ctx, message)
+	if err != nil {
+		return nil, err
+	}
+	return key, a.Verify(private.PublicKey(), message, signature)
+}
+
 // Close closes all.
 func (s Set) Close() {
 	for _, n := range s {

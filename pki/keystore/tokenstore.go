@@ -3,6 +3,7 @@ package keystore
 import (
 	"context"
 	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -101,6 +102,40 @@ func (s *tokenStore) add(id string, a *algorithm.Algorithm, signer *token.Key) (
 	}
 	key, _ := s.opened.LoadOrStore(id, &tokenKey{id, a, signer, form})
 	return key.(*tokenKey), nil
+}
+
+// export gives a wrapped key to Copy and Backup; the token's own never leave it.
+func (s *tokenStore) export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error) {
+	return s.wrapped.export(ctx, id)
+}
+
+// adopt imports a key into the token, or wraps it.
+func (s *tokenStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error) {
+	if _, ok := kindOf(a); !ok {
+		return s.wrapped.adopt(ctx, id, a, private)
+	}
+	if !idRule.MatchString(id) {
+		return nil, ErrNotFound
+	}
+	pkcs8, err := private.MarshalPKCS8()
+	if err != nil {
+		return nil, err
+	}
+	defer clear(pkcs8)
+	clearKey, err := x509.ParsePKCS8PrivateKey(pkcs8)
+	if err != nil {
+		return nil, err
+	}
+	// What an attempt that failed half-way left behind.
+	if err := s.token.Delete(ctx, id); err != nil && !errors.Is(err, token.ErrNotFound) {
+		return nil, err
+	}
+	s.opened.Delete(id)
+	signer, err := s.token.Import(ctx, id, labelPrefix+a.Label, clearKey)
+	if err != nil {
+		return nil, fmt.Errorf("importing a key: %w", err)
+	}
+	return s.add(id, a, signer)
 }
 
 func (s *tokenStore) Open(ctx context.Context, id string) (Key, error) {

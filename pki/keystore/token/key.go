@@ -68,17 +68,70 @@ var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": ellipt
 
 var curveOIDs = map[string]asn1.ObjectIdentifier{"P-256": {1, 2, 840, 10045, 3, 1, 7}, "P-384": {1, 3, 132, 0, 34}, "P-521": {1, 3, 132, 0, 35}}
 
-// Generate makes a key pair that stays in the token: not extractable, sensitive, for signatures only.
-func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key, error) {
-	public := []*pkcs11.Attribute{
+// templates say what a key pair may be used for: signatures only, and never outside the token.
+func templates(id, label string) (public, private []*pkcs11.Attribute) {
+	public = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false),
 		pkcs11.NewAttribute(pkcs11.CKA_WRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
-	private := []*pkcs11.Attribute{
+	private = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false),
 		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
+	return public, private
+}
+
+// Import brings an RSA or ECDSA key into the token, which from then on keeps it as one of its own.
+func (t *Token) Import(ctx context.Context, id, label string, key crypto.PrivateKey) (*Key, error) {
+	public, private := templates(id, label)
+	attribute := pkcs11.NewAttribute
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		e := big.NewInt(int64(key.E)).Bytes()
+		kind := []*pkcs11.Attribute{attribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_RSA), attribute(pkcs11.CKA_MODULUS, key.N.Bytes()), attribute(pkcs11.CKA_PUBLIC_EXPONENT, e)}
+		public = append(public, kind...)
+		private = append(append(private, kind...), attribute(pkcs11.CKA_PRIVATE_EXPONENT, key.D.Bytes()), attribute(pkcs11.CKA_PRIME_1, key.Primes[0].Bytes()), attribute(pkcs11.CKA_PRIME_2, key.Primes[1].Bytes()),
+			attribute(pkcs11.CKA_EXPONENT_1, key.Precomputed.Dp.Bytes()), attribute(pkcs11.CKA_EXPONENT_2, key.Precomputed.Dq.Bytes()), attribute(pkcs11.CKA_COEFFICIENT, key.Precomputed.Qinv.Bytes()))
+	case *ecdsa.PrivateKey:
+		parameters, err := asn1.Marshal(curveOIDs[key.Curve.Params().Name])
+		if err != nil {
+			return nil, err
+		}
+		point, err := key.PublicKey.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		wrapped, err := asn1.Marshal(point)
+		if err != nil {
+			return nil, err
+		}
+		secret, err := key.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		kind := []*pkcs11.Attribute{attribute(pkcs11.CKA_KEY_TYPE, pkcs11.CKK_EC), attribute(pkcs11.CKA_EC_PARAMS, parameters)}
+		public = append(append(public, kind...), attribute(pkcs11.CKA_EC_POINT, wrapped))
+		private = append(append(private, kind...), attribute(pkcs11.CKA_VALUE, secret))
+	default:
+		return nil, fmt.Errorf("a key of type %T cannot be imported into a token", key)
+	}
+	err := t.do(ctx, func(_ *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+		if _, err := ctx.CreateObject(session, append(public, attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY))); err != nil {
+			return err
+		}
+		_, err := ctx.CreateObject(session, append(private, attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.Open(ctx, id)
+}
+
+// Generate makes a key pair that stays in the token: not extractable, sensitive, for signatures only.
+func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key, error) {
+	public, private := templates(id, label)
 	mechanism := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)
 	if kind.RSABits > 0 {
 		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.RSABits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))

@@ -27,6 +27,9 @@ func (*Token) State() error                                                 { re
 func (*Token) Description() string                                          { return "" }
 func (*Token) Generate(context.Context, string, string, Kind) (*Key, error) { return nil, ErrNotFound }
 func (*Token) Open(context.Context, string) (*Key, error)                   { return nil, ErrNotFound }
-func (*Token) Delete(context.Context, string) error                         { return ErrNotFound }
-func (*Token) Encrypt(_ context.Context, _, _ []byte) ([]byte, error)       { return nil, ErrNotFound }
-func (*Token) Decrypt(_ context.Context, _, _ []byte) ([]byte, error)       { return nil, ErrNotFound }
+func (*Token) Import(context.Context, string, string, crypto.PrivateKey) (*Key, error) {
+	return nil, ErrNotFound
+}
+func (*Token) Delete(context.Context, string) error                   { return ErrNotFound }
+func (*Token) Encrypt(_ context.Context, _, _ []byte) ([]byte, error) { return nil, ErrNotFound }
+func (*Token) Decrypt(_ context.Context, _, _ []byte) ([]byte, error) { return nil, ErrNotFound }

@@ -1,0 +1,90 @@
+package server
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/pkiaas/pkiaas/pki/keystore"
+)
+
+// openKeys opens the key-encryption key and the key stores. Tokens come first: one may protect the key-encryption key.
+func (a *App) openKeys() error {
+	named := map[string]*keystore.Named{}
+	var sealer keystore.TokenSealer
+	open := func(tokens bool) error {
+		for _, spec := range a.cfg.Keystore {
+			name, uri := keystore.ParseName(spec)
+			if strings.HasPrefix(uri, "pkcs11:") != tokens {
+				continue
+			}
+			store, err := keystore.OpenStore(uri, keystore.Options{KEK: a.kek, Dir: filepath.Join(a.cfg.Data, "wrapped-"+name), Log: a.log})
+			if err != nil {
+				return fmt.Errorf("--keystore %s: %w", name, err)
+			}
+			named[name] = &keystore.Named{Name: name, URI: uri, Store: store}
+			if s := keystore.Sealer(store); s != nil && sealer == nil {
+				sealer = s
+			}
+		}
+		return nil
+	}
+	if err := open(true); err != nil {
+		return err
+	}
+	var err error
+	if a.kek, err = keystore.OpenKEK(a.cfg.KEK, keystore.KEKHelp{Passphrase: askPassphrase, Token: sealer}); err != nil {
+		return fmt.Errorf("the key-encryption key: %w", err)
+	}
+	if err := open(false); err != nil {
+		return err
+	}
+	for _, spec := range a.cfg.Keystore {
+		name, _ := keystore.ParseName(spec)
+		a.keys = append(a.keys, named[name])
+	}
+	// The internal CA must work while a token is away, so that the console can say so.
+	a.own, err = keystore.OpenStore("file:"+filepath.Join(a.cfg.Data, "keys"), keystore.Options{KEK: a.kek})
+	return err
+}
+
+// askPassphrase asks on the terminal; where there is none, a line of standard input is the passphrase.
+func askPassphrase(file string, isNew bool) (string, error) {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			return "", fmt.Errorf("the passphrase of %s is read from standard input, which has none: %w", file, err)
+		}
+		return checkPassphrase(line, isNew)
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(os.Stderr, prompt)
+		typed, err := term.ReadPassword(int(os.Stdin.Fd()))
+		fmt.Fprintln(os.Stderr)
+		return string(typed), err
+	}
+	first, err := ask("Passphrase of the key-encryption key " + file + ": ")
+	if err != nil || !isNew {
+		return first, err
+	}
+	second, err := ask("Once more, since it is new: ")
+	if err == nil && first != second {
+		err = errors.New("the two passphrases differ")
+	}
+	if err != nil {
+		return "", err
+	}
+	return checkPassphrase(first, isNew)
+}
+
+func checkPassphrase(p string, isNew bool) (string, error) {
+	if isNew && len(p) < 12 {
+		return "", errors.New("a passphrase of at least 12 characters is needed")
+	}
+	return p, nil
+}
