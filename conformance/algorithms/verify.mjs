@@ -1,7 +1,8 @@
 // Certificates, CRLs and OCSP answers of every algorithm, verified by implementations that are not the signing one.
 //   node conformance/algorithms/verify.mjs DIR [--json FILE]
 // DIR/labels.json: the labels that must be there; DIR/<label, other characters than A-Za-z0-9 as _>/: label.txt,
-// root.der, issuing.der, certificate.der, root.crl, issuing.crl, ocsp.der. Exit code 1 when anything fails.
+// root.der, issuing.der, certificate.der, root.crl, issuing.crl, ocsp.der. A label "A over B" is a root of A above an
+// issuing CA of B. Exit code 1 when anything fails.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { algorithmProblems, certificate, crl, keyProblems, mayAnswer, ocspAnswer, ocspProblems, ocspSigner } from "./documents.mjs";
@@ -41,8 +42,9 @@ async function verifyRow(label, folder, available) {
   const problems = Object.fromEntries(Object.keys(documents).map((name) => [name, []]));
   const result = { label, problems, verifiedBy: [], ocspSignedBy: undefined };
   const everywhere = (why) => Object.values(problems).forEach((list) => list.push(why));
-  const row = table.get(label);
-  if (!row) return everywhere("label unknown to the verifier"), result;
+  // "A over B": a root of A that certified an issuing CA of B.
+  const [rootRow, row = rootRow] = label.split(" over ").map((l) => table.get(l));
+  if (!row || !rootRow || label.split(" over ").length > 2) return everywhere("label unknown to the verifier"), result;
   if (!existsSync(folder)) return everywhere("missing"), result;
   if (readFileSync(join(folder, "label.txt"), "utf8").trim() !== label) everywhere("label.txt names another label");
 
@@ -67,10 +69,10 @@ async function verifyRow(label, folder, available) {
   const issuing = await guarded("issuing", () => read("issuing.der", certificate));
   const cert = await guarded("certificate", () => read("certificate.der", certificate));
   if (!root || !issuing || !cert) return everywhere("a certificate is missing"), result;
-  await guarded("root", () => check("root", root, root));
-  await guarded("issuing", () => check("issuing", issuing, root));
+  await guarded("root", () => check("root", root, root, rootRow));
+  await guarded("issuing", () => check("issuing", issuing, root, rootRow));
   await guarded("certificate", () => check("certificate", cert, issuing));
-  await guarded("rootCrl", async () => check("rootCrl", read("root.crl", crl), root));
+  await guarded("rootCrl", async () => check("rootCrl", read("root.crl", crl), root, rootRow));
   await guarded("issuingCrl", async () => check("issuingCrl", read("issuing.crl", crl), issuing));
   await guarded("ocsp", async () => {
     const answer = read("ocsp.der", ocspAnswer);
@@ -83,7 +85,7 @@ async function verifyRow(label, folder, available) {
     await check("ocsp", answer, signer, signerRow);
     problems.ocsp.push(...ocspProblems(answer, cert, issuing));
   });
-  if (row.family === "classical") {
+  if (row.family === "classical" && rootRow.family === "classical") {
     names.add(`openssl ${commandVersion()} (verify -x509_strict, crl, ocsp)`);
     for (const [document, list] of Object.entries(command(resolve(folder)))) problems[document].push(...list);
   }
