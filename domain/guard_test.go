@@ -31,7 +31,7 @@ var unguarded = map[string]string{
 	"endentity.Enlist": "part of issuance, which asks", "endentity.Expiries": "loader of end entities that were asked for",
 	"enrollment.Init": "wiring", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
-	"measure.Of": "of the deployment, for whoever is signed in",
+	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
 	"status.CRL": "public", "status.OCSP": "public",
 }

@@ -28,6 +28,23 @@ type commands struct {
 			Email string `arg:"" help:"E-mail of the platform operator; the password is read from standard input."`
 		} `cmd:"" help:"Create a platform operator, who creates subscriptions."`
 	} `cmd:"" help:"Platform operators."`
+	Kek struct {
+		Rotate struct{ server.Config } `cmd:"" help:"Replace the key-encryption key and seal everything anew. Servers may go on running; repeat it if it was interrupted."`
+	} `cmd:"" help:"The key-encryption key."`
+	Keys struct {
+		Backup struct {
+			server.Config
+			Out       string `required:"" help:"File for the encrypted backup."`
+			ShareDir  string `required:"" help:"Directory for the shares, one file each; give them to different people."`
+			Threshold int    `default:"2" help:"How many shares open the backup."`
+			Shares    int    `default:"3" help:"How many shares there are."`
+		} `cmd:"" help:"Back up software keys, wrapped keys and the key-encryption key."`
+		Restore struct {
+			server.Config
+			In    string   `required:"" help:"File with the encrypted backup." type:"existingfile"`
+			Share []string `required:"" help:"File with a share; give it for each." type:"existingfile"`
+		} `cmd:"" help:"Bring keys back from a backup, with enough of its shares."`
+	} `cmd:"" help:"Private keys."`
 	Settings struct{} `cmd:"" help:"Print the table of settings as Markdown."`
 	Version  struct{} `cmd:"" help:"Print the version."`
 }
@@ -63,6 +80,13 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 			return fmt.Errorf("the password is read from standard input: %w", err)
 		}
 		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"))
+	case "kek rotate":
+		return server.RotateKEK(ctx, &c.Kek.Rotate.Config, os.Stdout)
+	case "keys backup":
+		b := &c.Keys.Backup
+		return server.BackupKeys(ctx, &b.Config, b.Out, b.ShareDir, b.Threshold, b.Shares, os.Stdout)
+	case "keys restore":
+		return server.RestoreKeys(ctx, &c.Keys.Restore.Config, c.Keys.Restore.In, c.Keys.Restore.Share, os.Stdout)
 	case "settings":
 		printSettings(parsed.Model)
 	case "version":

@@ -17,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -59,10 +60,9 @@ type grant struct {
 
 func (grant) TableName() string { return "role_grants" }
 
-// Sealer keeps secrets unreadable in the database.
-type Sealer interface {
-	Seal(purpose string, plaintext, additional []byte) []byte
-	Unseal(purpose string, sealed, additional []byte) ([]byte, error)
+// Sealed lists the columns with secrets.
+func Sealed() []seal.Column {
+	return []seal.Column{{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "sessions", Name: "ceremony", Purpose: ceremonyPurpose}}
 }
 
 // Mailer sends mail, in the transaction that asks for it.
@@ -77,7 +77,7 @@ type Service struct {
 	Audit    *audit.Log
 	Jobs     *job.Queue
 	Mail     Mailer
-	Sealer   Sealer
+	Sealer   seal.Sealer
 	WebAuthn *webauthn.WebAuthn
 	Now      func() time.Time
 	BaseURL  string

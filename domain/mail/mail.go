@@ -12,6 +12,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -35,18 +36,15 @@ type Mail struct {
 
 func (Mail) TableName() string { return "mails" }
 
-// Sealer keeps the bodies unreadable in the database.
-type Sealer interface {
-	Seal(purpose string, plaintext, additional []byte) []byte
-	Unseal(purpose string, sealed, additional []byte) ([]byte, error)
-}
+// Sealed lists the columns with secrets.
+func Sealed() []seal.Column { return []seal.Column{{Table: "mails", Name: "body", Purpose: purpose}} }
 
 // Service sends mail.
 type Service struct {
 	Store   *store.Store
 	Guard   *rbac.Guard
 	Jobs    *job.Queue
-	Sealer  Sealer
+	Sealer  seal.Sealer
 	Now     func() time.Time
 	SMTPURL string // "": the outbox keeps it
 	From    string

@@ -204,7 +204,10 @@ func newPassphraseFile(path string, ask func(file string, isNew bool) (string, e
 			if _, err := w.Write(text); err != nil {
 				return nil, err
 			}
-			return out.Bytes(), errors.Join(w.Close(), armored.Close())
+			if err := errors.Join(w.Close(), armored.Close()); err != nil {
+				return nil, err
+			}
+			return out.Bytes(), nil
 		},
 		unprotect: func(content []byte) ([]byte, error) {
 			p, err := known()

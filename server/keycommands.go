@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/seal"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// command opens everything for a command that ends by itself, and closes it.
+func command(ctx context.Context, cfg *Config, run func(context.Context, *App) error) error {
+	a, err := Open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer a.keys.Close()
+	fill(&a.cfg.BaseURL, "https://"+a.cfg.Listen)
+	if err := a.wire(); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
+	return errors.Join(run(rbac.WithActor(ctx, rbac.SystemActor()), a), a.store.Close())
+}
+
+// note writes an event of the platform.
+func (a *App) note(ctx context.Context, action, summary string, details audit.Details) error {
+	return a.store.Tx(ctx, func(ctx context.Context) error {
+		a.audit.Record(ctx, audit.Event{Action: action, ObjectKind: "keys", ObjectName: "keys", Summary: summary, Details: details})
+		return nil
+	})
+}
+
+// resealPause is longer than a server takes to notice the new key, so that what it sealed with the old one at the last
+// moment is found.
+const resealPause = 5 * time.Second
+
+// RotateKEK replaces the key-encryption key. Interrupted anywhere, it goes on when it is repeated: everything opens with
+// either key until the old one is forgotten, which is last.
+func RotateKEK(ctx context.Context, cfg *Config, out io.Writer) error {
+	return command(ctx, cfg, func(ctx context.Context, a *App) error {
+		before := a.kek.ID()
+		err := a.kek.BeginRotation()
+		if err != nil && a.kek.Members() == 1 {
+			return err
+		}
+		if a.kek.ID() != before {
+			fmt.Fprintf(out, "new key-encryption key %s in front of %s\n", a.kek.ID(), before)
+		}
+		if err := a.note(ctx, "kek.rotate", "began to seal everything with the key-encryption key "+a.kek.ID(), nil); err != nil {
+			return err
+		}
+		for pass, pause := 1, resealPause; ; pass++ {
+			n, err := a.reseal(ctx)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "pass %d: %d secrets sealed anew\n", pass, n)
+			if pass > 1 && n == 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(pause):
+			}
+		}
+		if err := a.kek.EndRotation(); err != nil {
+			// A variable cannot be changed from here; nothing needs its old key any more.
+			fmt.Fprintln(out, "everything is sealed with the first key: take the others away (", err, ")")
+		}
+		fmt.Fprintln(out, "done: the key-encryption key is", a.kek.ID())
+		return a.note(ctx, "kek.rotated", "everything is sealed with the key-encryption key "+a.kek.ID(), nil)
+	})
+}
+
+func (a *App) reseal(ctx context.Context) (int, error) {
+	total := 0
+	for _, s := range append(keystore.Set{{Name: "server", Store: a.own}}, a.keys...) {
+		files, ok := s.Store.(interface {
+			Reseal(context.Context) (int, error)
+		})
+		if !ok {
+			continue
+		}
+		n, err := files.Reseal(ctx)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	for _, c := range append(append([]seal.Column{}, identity.Sealed()...), mail.Sealed()...) {
+		n, err := c.Reseal(ctx, a.store, a.kek)
+		if total += n; err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// BackupKeys writes an encrypted backup and the shares that open it.
+func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, threshold, shares int, out io.Writer) error {
+	return command(ctx, cfg, func(ctx context.Context, a *App) error {
+		backup, parts, report, err := keystore.Backup(ctx, a.keys, a.kek, threshold, shares)
+		if err != nil {
+			return err
+		}
+		if err := os.MkdirAll(shareDir, 0o700); err != nil {
+			return err
+		}
+		// Told before it exists: a backup that nobody knows of is a stolen one.
+		if err := a.note(ctx, "keys.backup", fmt.Sprintf("backed up %d keys; %d of %d shares open it", report.Keys, threshold, shares),
+			audit.Details{"keys": report.Keys, "threshold": threshold, "shares": shares}); err != nil {
+			return err
+		}
+		if err := writeNew(file, backup); err != nil {
+			return err
+		}
+		for n, part := range parts {
+			if err := writeNew(filepath.Join(shareDir, fmt.Sprintf("share-%d-of-%d.txt", n+1, shares)), []byte(part+"\n")); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "%d keys and the key-encryption key are in %s.\n%d of the %d shares in %s open it: give each to another person and delete the files.\n", report.Keys, file, threshold, shares, shareDir)
+		for _, name := range report.InTokens {
+			fmt.Fprintf(out, "Keys that the HSM %s made itself are not in it: back them up with its maker's tool.\n", name)
+		}
+		return nil
+	})
+}
+
+// writeNew writes a file that is not there yet, for its owner only.
+func writeNew(file string, content []byte) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// RestoreKeys brings keys back from a backup.
+func RestoreKeys(ctx context.Context, cfg *Config, file string, shareFiles []string, out io.Writer) error {
+	backup, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	var shares []string
+	for _, f := range shareFiles {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		shares = append(shares, string(text))
+	}
+	return command(ctx, cfg, func(ctx context.Context, a *App) error {
+		report, err := keystore.Restore(ctx, a.keys, a.kek, backup, shares)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%d keys are back, %d of them were here already.\n", report.Keys, report.Existing)
+		return a.note(ctx, "keys.restore", fmt.Sprintf("restored %d keys from a backup", report.Keys), audit.Details{"keys": report.Keys, "existing": report.Existing})
+	})
+}
