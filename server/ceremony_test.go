@@ -1,0 +1,171 @@
+package server
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// person is somebody with a role in the demo's partition.
+func person(m *Manifest, id string, role rbac.Role) context.Context {
+	return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.UserActor, ID: id, Name: id + "@example.com", IPAddress: "192.0.2.7", Grants: map[string][]rbac.Role{m.Partition.ID: {role}}})
+}
+
+func TestARootNeedsTwoPeople(t *testing.T) {
+	a, m := inProcess(t)
+	a.cas.TwoPersonRoots = true
+	alice, bob, carol := person(m, "alice", rbac.Owners), person(m, "bob", rbac.CAAdministrators), person(m, "carol", rbac.CAAuditors)
+	script := rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "script", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}})
+	request := ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "two-people", FriendlyName: "Two <people>", SigningAlgorithm: "ML-DSA-44", Subject: "CN=Two People,O=<b>Example</b>", CRLEnabled: true}
+	if _, err := a.cas.Create(script, request); !fault.Is(err, fault.PolicyRefused) {
+		t.Errorf("a token proposed a root: %v", err)
+	}
+	c, err := a.cas.Create(alice, request)
+	if err != nil || c.Status != ca.Proposed || c.ProposedBy != "alice@example.com" {
+		t.Fatalf("%+v %v", c, err)
+	}
+	for who, try := range map[string]context.Context{"herself": alice, "a token": script, "an auditor": carol} {
+		if _, err := a.cas.Approve(try, c.ID); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Forbidden) {
+			t.Errorf("approved by %s: %v", who, err)
+		}
+	}
+	if a.cas.MayApprove(alice, c) || !a.cas.MayApprove(bob, c) || a.cas.MayApprove(carol, c) {
+		t.Error("who may approve is told wrong")
+	}
+	if found, err := a.cas.Get(alice, c.ID); err != nil || found.KeyID != "" || found.Status != ca.Proposed {
+		t.Fatalf("it has a key before the second person: %+v %v", found, err)
+	}
+	if _, err := a.cas.Approve(bob, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.cas.Approve(bob, c.ID); !fault.Is(err, fault.Conflict) {
+		t.Errorf("approved twice: %v", err)
+	}
+	eventually(t, "the root is made", func() error {
+		if c, err = a.cas.Get(alice, c.ID); err != nil {
+			return err
+		}
+		if c.Status != ca.Active {
+			return errors.New(string(c.Status) + " " + c.CreationFailure)
+		}
+		return nil
+	})
+
+	// Its key is moved, by two people again.
+	dir := t.TempDir()
+	second, err := keystore.OpenStore("file:"+dir, keystore.Options{KEK: a.kek})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
+	a.keys, a.cas.Keys, a.enrollment.Keys, a.status.Keys, a.ceremony.Keys = stores, stores, stores, stores, stores
+	first, keyID := c.KeyStore, c.KeyID
+	if c, err = a.cas.MoveKey(bob, c.ID, "second"); err != nil || c.ProposalKind != ca.ProposeMoveKey || c.KeyStore != first {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if _, err := a.cas.Approve(bob, c.ID); !fault.Is(err, fault.PolicyRefused) {
+		t.Errorf("moved by one: %v", err)
+	}
+	if _, err := a.cas.Approve(alice, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the key is moved and the old copy destroyed", func() error {
+		if c, err = a.cas.Get(alice, c.ID); err != nil {
+			return err
+		}
+		if c.KeyStore != "second" {
+			return errors.New("it is in " + c.KeyStore)
+		}
+		if _, err := a.keys.Open(t.Context(), first, keyID); !errors.Is(err, keystore.ErrNotFound) {
+			return errors.New("the old copy is still there")
+		}
+		return nil
+	})
+	if _, err := a.status.PublishNow(alice, c.ID); err != nil {
+		t.Errorf("it does not sign from its new place: %v", err)
+	}
+
+	minutes, err := a.ceremony.Minutes(alice, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "proposed the root two-people", "approved the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
+		if !strings.Contains(minutes.HTML, want) {
+			t.Errorf("the minutes do not say %q", want)
+		}
+	}
+	if strings.Contains(minutes.HTML, "<b>Example") {
+		t.Error("a name became markup")
+	}
+	verify := func(html string) error {
+		dir := t.TempDir()
+		signature, err := base64.StdEncoding.DecodeString(minutes.Signature)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string][]byte{"m.html": []byte(html), "m.p7s": signature} {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := exec.CommandContext(t.Context(), "openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", filepath.Join(dir, "m.p7s"), "-content", filepath.Join(dir, "m.html"),
+			"-CAfile", a.ca.rootFile, "-purpose", "any", "-out", os.DevNull).CombinedOutput()
+		if err != nil {
+			return errors.New(string(out))
+		}
+		return nil
+	}
+	if err := verify(minutes.HTML); err != nil {
+		t.Errorf("OpenSSL refuses the server's signature: %v", err)
+	}
+	if verify(strings.Replace(minutes.HTML, "alice", "mallo", 1)) == nil {
+		t.Error("altered minutes verify")
+	}
+
+	request.Identifier = "rejected"
+	if c, err = a.cas.Create(alice, request); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.cas.Reject(bob, c.ID, ""); !fault.Is(err, fault.Invalid) {
+		t.Errorf("rejected without a reason: %v", err)
+	}
+	if c, err = a.cas.Reject(bob, c.ID, "wrong name"); err != nil || c.Status != ca.Failed || !strings.Contains(c.CreationFailure, "wrong name") {
+		t.Errorf("%+v %v", c, err)
+	}
+	if _, err := a.cas.Approve(carol, c.ID); err == nil {
+		t.Error("approved after it was rejected")
+	}
+}
+
+func TestCompatibleSigners(t *testing.T) {
+	a, m := inProcess(t)
+	a.enrollment.CompatibleSigners = true
+	owner := person(m, "owner", rbac.Owners)
+	c, err := a.cas.Create(owner, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "compatible", FriendlyName: "x", SigningAlgorithm: "ML-DSA-44", Subject: "CN=x", OCSPEnabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is made", func() error {
+		if c, err = a.cas.Get(owner, c.ID); err == nil && c.Status != ca.Active {
+			err = errors.New(string(c.Status))
+		}
+		return err
+	})
+	key, err := a.keys.Open(t.Context(), c.OCSPKeyStore, c.OCSPKeyID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if key.Algorithm().Label != "RSA-2048+PKCS15-SHA256" {
+		t.Errorf("the OCSP signer is %s", key.Algorithm().Label)
+	}
+}
