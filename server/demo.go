@@ -244,6 +244,8 @@ func (e *estate) authorities(ctx context.Context) error {
 		{"issuing-rsa", "Demo Issuing RSA", "root-1", "RSA-3072+PKCS15-SHA256", ca.Issuing, all},
 		{"root-pq", "Demo Post-Quantum Root", "", "ML-DSA-65", ca.Root, nil},
 		{"issuing-pq", "Demo Post-Quantum Issuing", "root-pq", "ML-DSA-44", ca.Issuing, all},
+		{"root-hybrid", "Demo Hybrid Root", "", "MLDSA65-ECDSA-P384", ca.Root, nil},
+		{"issuing-hybrid", "Demo Hybrid Issuing", "root-hybrid", "MLDSA44-ECDSA-P256", ca.Issuing, all},
 	} {
 		r := ca.Request{PartitionID: e.Partition.ID, Type: c.typ, Identifier: c.id, FriendlyName: c.name, SigningAlgorithm: c.algorithm,
 			Subject: "CN=" + c.name + " CA,O=pkiaas demo", CRLEnabled: true, OCSPEnabled: true, ProfileIDs: c.profiles}

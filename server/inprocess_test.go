@@ -5,11 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pkiaas/pkiaas/graph"
+	"github.com/pkiaas/pkiaas/pki/keystore/token/tokentest"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -17,11 +19,28 @@ import (
 // ahead is how far the servers of these tests are ahead of the clock on the wall, nanoseconds.
 var ahead atomic.Int64
 
+// token is the SoftHSM token in which the servers of these tests keep their keys when PKIAAS_TEST_KEYSTORE says so.
+var token string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir := tokentest.Dir(); dir != "" {
+		_ = os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
 // inProcess is the demo's estate without its listeners: for tests that call GraphQL as anyone.
 func inProcess(t *testing.T) (*App, *Manifest) {
 	t.Helper()
 	any := "127.0.0.1:0"
 	cfg := &Config{Data: t.TempDir(), Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
+	if os.Getenv("PKIAAS_TEST_KEYSTORE") == "softhsm" {
+		if token == "" {
+			token = tokentest.New(t)
+		}
+		cfg.Keystore = []string{token}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := Open(ctx, cfg)
 	if err != nil {

@@ -78,7 +78,7 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 	if err != nil {
 		return nil, err
 	}
-	if s.needsTwo(c) {
+	if s.needsTwo(ctx, c) {
 		if err := s.propose(ctx, c, ProposeCreate, c.KeyStore); err != nil {
 			return nil, err
 		}
