@@ -92,7 +92,10 @@ func (r *certificationAuthorityResolver) KeyCustody(ctx context.Context, obj *ca
 	if store == nil || err != nil {
 		return nil, err
 	}
-	return new(store.Custody(a)), nil
+	if key, err := store.Open(ctx, obj.KeyID); err == nil {
+		return new(key.Custody()), nil
+	}
+	return new(store.Custody(a)), nil // not made yet, or not to be reached
 }
 
 func (r *certificationAuthorityResolver) Proposal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaProposal, error) {

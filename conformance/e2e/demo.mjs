@@ -1,17 +1,32 @@
 // What every browser test needs: a demo of its own, a browser, and a way to sign in.
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHmac } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-/** Starts `pkiaas demo` on free ports in an empty directory and waits until it is ready. */
-export async function startDemo(extra = []) {
-  const data = mkdtempSync(join(tmpdir(), "pkiaas-e2e-"));
+/** With PKIAAS_TEST_KEYSTORE=softhsm keys are kept in a SoftHSM token of the data directory's own. */
+function keystore(data) {
+  const kind = process.env.PKIAAS_TEST_KEYSTORE ?? "";
+  if (kind === "") return { args: [], env: {} };
+  if (kind !== "softhsm") throw new Error(`PKIAAS_TEST_KEYSTORE=${kind}: softhsm or nothing`);
+  const dir = join(data, "softhsm");
+  const env = { SOFTHSM2_CONF: join(dir, "softhsm2.conf") };
+  mkdirSync(join(dir, "tokens"), { recursive: true });
+  writeFileSync(env.SOFTHSM2_CONF, `directories.tokendir = ${join(dir, "tokens")}\nlog.level = ERROR\n`);
+  writeFileSync(join(dir, "pin"), "271828", { mode: 0o600 });
+  execFileSync("softhsm2-util", ["--init-token", "--free", "--label", "browser", "--pin", "271828", "--so-pin", "314159"], { env: { ...process.env, ...env }, stdio: "ignore" });
+  return { args: ["--keystore", `pkcs11:token=browser?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:${join(dir, "pin")}`], env };
+}
+
+/** Starts `pkiaas demo` on free ports in an empty directory, or in one that an earlier start kept, and waits until it is ready. */
+export async function startDemo(extra = [], data = mkdtempSync(join(tmpdir(), "pkiaas-e2e-"))) {
   const any = "127.0.0.1:0";
-  const server = spawn("dist/pkiaas", ["demo", "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", any, "--log-level", "warn", ...extra], { stdio: ["ignore", "ignore", "inherit"] });
   const file = join(data, "manifest.json");
+  rmSync(file, { force: true });
+  const keys = extra.includes("--keystore") ? { args: [], env: {} } : keystore(data);
+  const server = spawn("dist/pkiaas", ["demo", "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", any, "--log-level", "warn", ...keys.args, ...extra], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...keys.env } });
   const started = Date.now();
   while (!existsSync(file)) {
     if (server.exitCode !== null || Date.now() - started > 90_000) throw new Error("the demo did not become ready");
@@ -23,10 +38,10 @@ export async function startDemo(extra = []) {
   return {
     data,
     manifest,
-    async stop() {
+    async stop({ keep = false } = {}) {
       server.kill("SIGTERM");
       await new Promise((r) => server.once("exit", r));
-      rmSync(data, { recursive: true, force: true });
+      if (!keep) rmSync(data, { recursive: true, force: true });
       return server.exitCode;
     },
   };

@@ -3640,6 +3640,8 @@ type KeyStore {
 enum KeyCustody {
   "Made in the HSM, which signs with it and never gives it out."
   IN_TOKEN
+  "In the HSM, which signs with it and never gives it out; but it was made in software and moved there: old backups may hold a copy."
+  IMPORTED
   "The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for the moment of a signature it is in the server's memory."
   WRAPPED_BY_TOKEN
   "A file encrypted under the key-encryption key; in the server's memory while in use."

@@ -206,7 +206,7 @@ function Actions({ row, partitionId }: { row: Row; partitionId: string }) {
             <>
               <Menu.Divider />
               {row.status === "SUSPENDED" ? <Menu.Item onClick={() => unsuspend.mutate()}>Unsuspend Certificate</Menu.Item> : !row.expired && <Menu.Item onClick={() => setDialog("suspend")}>Suspend Certificate</Menu.Item>}
-              <Menu.Item color="red" onClick={() => setDialog("revoke")}>
+              <Menu.Item c="var(--mantine-color-error)" onClick={() => setDialog("revoke")}>
                 Revoke Certificate
               </Menu.Item>
             </>

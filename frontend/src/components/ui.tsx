@@ -163,7 +163,7 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 const colors: Record<string, string> = {
   ACTIVE: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
   CREATING: "blue", INVITED: "blue", UNASSIGNED: "blue",
-  SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
+  PROPOSED: "yellow", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
   REVOKED: "red", FAILED: "red", REFUSED: "orange",
 };
 

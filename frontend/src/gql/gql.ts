@@ -42,7 +42,13 @@ type Documents = {
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": typeof types.RemovePasskeyDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": typeof types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
-    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
+    "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": typeof types.SigningAlgorithmsDocument,
+    "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": typeof types.AlgorithmMeasurementDocument,
+    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": typeof types.MoveCaKeyDocument,
+    "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }": typeof types.ApproveCaProposalDocument,
+    "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }": typeof types.RejectCaProposalDocument,
+    "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": typeof types.CeremonyMinutesDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": typeof types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": typeof types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.RestoreCaDocument,
@@ -52,6 +58,7 @@ type Documents = {
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": typeof types.CasDocument,
     "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": typeof types.CreateCaDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": typeof types.CaTakenDocument,
+    "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": typeof types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": typeof types.ProfileGroupsDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": typeof types.CaNamesDocument,
@@ -78,7 +85,7 @@ type Documents = {
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": typeof types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": typeof types.ViewerDocument,
-    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
+    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
 };
 const documents: Documents = {
     "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
@@ -108,7 +115,13 @@ const documents: Documents = {
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": types.RemovePasskeyDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
-    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
+    "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": types.SigningAlgorithmsDocument,
+    "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": types.AlgorithmMeasurementDocument,
+    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": types.MoveCaKeyDocument,
+    "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }": types.ApproveCaProposalDocument,
+    "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }": types.RejectCaProposalDocument,
+    "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": types.CeremonyMinutesDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.RestoreCaDocument,
@@ -118,6 +131,7 @@ const documents: Documents = {
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": types.CasDocument,
     "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": types.CreateCaDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": types.CaTakenDocument,
+    "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": types.ProfileGroupsDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": types.CaNamesDocument,
@@ -144,7 +158,7 @@ const documents: Documents = {
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": types.ViewerDocument,
-    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
+    "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
 };
 
 /**
@@ -258,7 +272,31 @@ export function graphql(source: "mutation AcceptInvitation($input: AcceptInvitat
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').CaDetailDocument;
+export function graphql(source: "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n"): typeof import('./graphql').SigningAlgorithmsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n"): typeof import('./graphql').AlgorithmMeasurementDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }"): typeof import('./graphql').MoveCaKeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }"): typeof import('./graphql').ApproveCaProposalDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }"): typeof import('./graphql').RejectCaProposalDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }"): typeof import('./graphql').CeremonyMinutesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').CaDetailDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -295,6 +333,10 @@ export function graphql(source: "\n  mutation CreateCa($input: CreateCertificati
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }"): typeof import('./graphql').CaTakenDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n"): typeof import('./graphql').KeyStoresDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -402,7 +444,7 @@ export function graphql(source: "\n  query Viewer {\n    viewer {\n      operato
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength\n      signingAlgorithms { label family securityBits postQuantum }\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n"): typeof import('./graphql').DeploymentDocument;
+export function graphql(source: "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n"): typeof import('./graphql').DeploymentDocument;
 
 
 export function graphql(source: string) {

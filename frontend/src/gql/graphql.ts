@@ -47,6 +47,10 @@ export type CaProfilesInput = {
   profileIds: Array<string>;
 };
 
+export type CaProposalKind =
+  | 'CREATE'
+  | 'MOVE_KEY';
+
 export type CaStatus =
   | 'ACTIVE'
   /** Being created; see `creation`. */
@@ -56,6 +60,8 @@ export type CaStatus =
   | 'EXPIRED'
   /** Creation failed; see `creation.failure`. It can be deleted. */
   | 'FAILED'
+  /** A root that a second person must approve; see `proposal`. */
+  | 'PROPOSED'
   | 'REVOKED';
 
 export type CaType =
@@ -110,6 +116,8 @@ export type CreateCertificationAuthorityInput = {
   /** 1 to 64 characters. */
   friendlyName: string;
   identifier: string;
+  /** Name of one of `keyStores`; the default when left out. */
+  keyStore?: string | null | undefined;
   /** Cannot be disabled later. A root or an intermediate may have it too. */
   ocspEnabled?: boolean;
   /** Required for all but a root. */
@@ -194,6 +202,22 @@ export type IssuePkcs12Input = {
   subjectAlternativeNames?: Array<SubjectAlternativeNameInput>;
 };
 
+export type KeyCustody =
+  /** In the HSM, which signs with it and never gives it out; but it was made in software and moved there: old backups may hold a copy. */
+  | 'IMPORTED'
+  /** A file encrypted under the key-encryption key; in the server's memory while in use. */
+  | 'IN_SOFTWARE'
+  /** Made in the HSM, which signs with it and never gives it out. */
+  | 'IN_TOKEN'
+  /** The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for the moment of a signature it is in the server's memory. */
+  | 'WRAPPED_BY_TOKEN';
+
+export type MoveCaKeyInput = {
+  caId: string | number;
+  /** Name of one of `keyStores`. */
+  keyStore: string;
+};
+
 export type ProfileKind =
   | 'AUTHORITY'
   | 'SUBSCRIBER';
@@ -203,6 +227,12 @@ export type Region =
   /** The post-quantum laboratory. */
   | 'PQLAB'
   | 'US';
+
+export type RejectCaProposalInput = {
+  caId: string | number;
+  /** 1 to 500 characters, for the audit log and the proposer. */
+  reason: string;
+};
 
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
 export type RevocationReason =
@@ -482,13 +512,53 @@ export type AcceptInvitationMutationVariables = Exact<{
 
 export type AcceptInvitationMutation = { acceptInvitation: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
 
+export type SigningAlgorithmsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SigningAlgorithmsQuery = { deployment: { signingAlgorithms: Array<{ label: string, family: string, securityBits: number, postQuantum: boolean, publicKeyBytes: number, signatureBytes: number, standard: string, advice: string, warning: string | null, verifiers: Array<{ client: string, since: string | null }> }> } };
+
+export type AlgorithmMeasurementQueryVariables = Exact<{
+  label: string;
+}>;
+
+
+export type AlgorithmMeasurementQuery = { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: number, verificationsPerSecond: number, keyGenerationMilliseconds: number } | null } | null } };
+
+export type MoveCaKeyMutationVariables = Exact<{
+  input: MoveCaKeyInput;
+}>;
+
+
+export type MoveCaKeyMutation = { moveCertificationAuthorityKey: { certificationAuthority: { id: string, proposal: { kind: CaProposalKind } | null } } };
+
+export type ApproveCaProposalMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ApproveCaProposalMutation = { approveCaProposal: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type RejectCaProposalMutationVariables = Exact<{
+  input: RejectCaProposalInput;
+}>;
+
+
+export type RejectCaProposalMutation = { rejectCaProposal: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type CeremonyMinutesQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CeremonyMinutesQuery = { certificationAuthority: { ceremonyMinutes: { fileName: string, html: string, signature: string } | null } | null };
+
 export type CaDetailQueryVariables = Exact<{
   partition: string | number;
   identifier: string;
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyProtection: string, parent: { identifier: string, friendlyName: string } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -554,6 +624,14 @@ export type CaTakenQueryVariables = Exact<{
 
 
 export type CaTakenQuery = { partition: { certificationAuthority: { id: string } | null } | null };
+
+export type KeyStoresQueryVariables = Exact<{
+  partition: string | number;
+  algorithm: string;
+}>;
+
+
+export type KeyStoresQuery = { partition: { keyStores: Array<{ name: string, description: string, isDefault: boolean, available: boolean, problem: string | null, custody: KeyCustody }> } | null };
 
 export type ProfileGroupsQueryVariables = Exact<{
   partition: string | number;
@@ -744,7 +822,7 @@ export type ViewerQuery = { viewer: { operator: boolean, user: { id: string, ema
 export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type DeploymentQuery = { deployment: { version: string, regions: Array<Region>, keepsOutbox: boolean, demo: boolean, publicUrl: string, terms: string, passwordMinLength: number, signingAlgorithms: Array<{ label: string, family: string, securityBits: number, postQuantum: boolean }>, subjectAttributes: Array<{ name: string, aliases: Array<string>, oid: string, maxLength: number }> } };
+export type DeploymentQuery = { deployment: { version: string, regions: Array<Region>, keepsOutbox: boolean, demo: boolean, publicUrl: string, terms: string, passwordMinLength: number, twoPersonRoots: boolean, subjectAttributes: Array<{ name: string, aliases: Array<string>, oid: string, maxLength: number }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -1064,6 +1142,83 @@ export const AcceptInvitationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
+export const SigningAlgorithmsDocument = new TypedDocumentString(`
+    query SigningAlgorithms {
+  deployment {
+    signingAlgorithms {
+      label
+      family
+      securityBits
+      postQuantum
+      publicKeyBytes
+      signatureBytes
+      standard
+      advice
+      verifiers {
+        client
+        since
+      }
+      warning
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SigningAlgorithmsQuery, SigningAlgorithmsQueryVariables>;
+export const AlgorithmMeasurementDocument = new TypedDocumentString(`
+    query AlgorithmMeasurement($label: String!) {
+  deployment {
+    signingAlgorithm(label: $label) {
+      measurement {
+        signaturesPerSecond
+        verificationsPerSecond
+        keyGenerationMilliseconds
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AlgorithmMeasurementQuery, AlgorithmMeasurementQueryVariables>;
+export const MoveCaKeyDocument = new TypedDocumentString(`
+    mutation MoveCaKey($input: MoveCaKeyInput!) {
+  moveCertificationAuthorityKey(input: $input) {
+    certificationAuthority {
+      id
+      proposal {
+        kind
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MoveCaKeyMutation, MoveCaKeyMutationVariables>;
+export const ApproveCaProposalDocument = new TypedDocumentString(`
+    mutation ApproveCaProposal($id: ID!) {
+  approveCaProposal(caId: $id) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApproveCaProposalMutation, ApproveCaProposalMutationVariables>;
+export const RejectCaProposalDocument = new TypedDocumentString(`
+    mutation RejectCaProposal($input: RejectCaProposalInput!) {
+  rejectCaProposal(input: $input) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RejectCaProposalMutation, RejectCaProposalMutationVariables>;
+export const CeremonyMinutesDocument = new TypedDocumentString(`
+    query CeremonyMinutes($id: ID!) {
+  certificationAuthority(id: $id) {
+    ceremonyMinutes {
+      fileName
+      html
+      signature
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CeremonyMinutesQuery, CeremonyMinutesQueryVariables>;
 export const CaDetailDocument = new TypedDocumentString(`
     query CaDetail($partition: ID!, $identifier: String!) {
   partition(id: $partition) {
@@ -1086,7 +1241,20 @@ export const CaDetailDocument = new TypedDocumentString(`
       ocspUrl
       certificateUrl
       caGatewayUrl
-      keyProtection
+      keyStore {
+        name
+        description
+        available
+        problem
+      }
+      keyCustody
+      proposal {
+        kind
+        keyStore
+        proposedBy
+        proposedAt
+        mayApprove
+      }
       parent {
         identifier
         friendlyName
@@ -1242,6 +1410,20 @@ export const CaTakenDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CaTakenQuery, CaTakenQueryVariables>;
+export const KeyStoresDocument = new TypedDocumentString(`
+    query KeyStores($partition: ID!, $algorithm: String!) {
+  partition(id: $partition) {
+    keyStores {
+      name
+      description
+      isDefault
+      available
+      problem
+      custody(signingAlgorithm: $algorithm)
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<KeyStoresQuery, KeyStoresQueryVariables>;
 export const ProfileGroupsDocument = new TypedDocumentString(`
     query ProfileGroups($partition: ID!) {
   partition(id: $partition) {
@@ -1701,12 +1883,7 @@ export const DeploymentDocument = new TypedDocumentString(`
     publicUrl
     terms
     passwordMinLength
-    signingAlgorithms {
-      label
-      family
-      securityBits
-      postQuantum
-    }
+    twoPersonRoots
     subjectAttributes {
       name
       aliases

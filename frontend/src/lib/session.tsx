@@ -23,8 +23,7 @@ export function useViewer() {
 const DeploymentQuery = graphql(`
   query Deployment {
     deployment {
-      version regions keepsOutbox demo publicUrl terms passwordMinLength
-      signingAlgorithms { label family securityBits postQuantum }
+      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots
       subjectAttributes { name aliases oid maxLength }
     }
   }

@@ -1,9 +1,9 @@
-import { Anchor, Badge, Button, Card, Group, List, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
+import { Anchor, Badge, Button, Card, Group, List, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { CertificateTable } from "@/components/certificates";
 import { IssueDrawer } from "@/components/IssueDrawer";
 import { Command, ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
@@ -12,6 +12,8 @@ import type { CaDetailQuery } from "@/gql/graphql";
 import { colons, download, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
+import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
+import { Custody, useKeyStores } from "./KeyStores";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
 
 const CaDetail = graphql(`
@@ -19,7 +21,8 @@ const CaDetail = graphql(`
     partition(id: $partition) {
       certificationAuthority(identifier: $identifier) {
         id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
-        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl keyProtection
+        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
+        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }
         parent { identifier friendlyName }
         children { id identifier friendlyName type status activeCertificates }
         creation { failure steps { step state at } }
@@ -40,7 +43,7 @@ const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(caId: $id) {
 const Select = graphql(`mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
 const Unselect = graphql(`mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
 
-type Ca = NonNullable<NonNullable<CaDetailQuery["partition"]>["certificationAuthority"]>;
+export type Ca = NonNullable<NonNullable<CaDetailQuery["partition"]>["certificationAuthority"]>;
 
 export function CaPage() {
   const { partitionId, identifier } = useParams({ from: "/signed-in/p/$partitionId/cas/$identifier" });
@@ -49,10 +52,16 @@ export function CaPage() {
   const can = useCan(partitionId);
   const queryClient = useQueryClient();
   const [deleting, setDeleting] = useState(false);
+  const [moving, setMoving] = useState(false);
+  // The key store that the key is on its way to: a job of the server brings it there.
+  const [target, setTarget] = useState<string>();
   const detail = useQuery({
     queryKey: ["ca", partitionId, identifier],
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
-    refetchInterval: (q) => (q.state.data?.partition?.certificationAuthority?.status === "CREATING" ? 500 : 10_000),
+    refetchInterval: (q) => {
+      const c = q.state.data?.partition?.certificationAuthority;
+      return c?.status === "CREATING" || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
+    },
   });
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const ca = detail.data?.partition?.certificationAuthority;
@@ -65,6 +74,9 @@ export function CaPage() {
     },
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
+  const underway = !!target && target !== ca?.keyStore?.name;
+  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !underway;
+  const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
   if (detail.isPending) return <Loading lines={8} />;
   if (detail.error) return <ErrorAlert error={detail.error} retry={() => void detail.refetch()} />;
@@ -95,7 +107,7 @@ export function CaPage() {
         actions={
           <>
             {ca.status === "ACTIVE" && can("certificate:issue") && ca.profiles.length > 0 && (
-              <Button leftSection={<IconPlus size={16} />} onClick={() => set({ issue: "true" })}>
+              <Button leftSection={<IconPlus size={16} />} disabled={!ca.keyStore?.available} onClick={() => set({ issue: "true" })}>
                 Issue Certificate
               </Button>
             )}
@@ -115,8 +127,9 @@ export function CaPage() {
                 {can("ca:create") && ca.type !== "ISSUING" && ca.status === "ACTIVE" && (
                   <Menu.Item renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true", parent: identifier }} {...p} />}>Create Authority below it</Menu.Item>
                 )}
+                {movable && stores?.some((s) => s.name !== ca.keyStore?.name) && <Menu.Item onClick={() => setMoving(true)}>Move key to another key store</Menu.Item>}
                 {can("ca:delete") && ca.status !== "DELETED" && (
-                  <Menu.Item color="red" onClick={() => setDeleting(true)}>
+                  <Menu.Item c="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
                     Delete Certificate Authority
                   </Menu.Item>
                 )}
@@ -140,6 +153,8 @@ export function CaPage() {
           <ErrorAlert error={restore.error} />
         </Card>
       )}
+      <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
+      <KeyStoreProblem ca={ca} />
       {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
       <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined) })} keepMounted={false}>
         <Tabs.List mb="md">
@@ -149,7 +164,7 @@ export function CaPage() {
           <Tabs.Tab value="status">CRL and OCSP</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
-          <Overview ca={ca} partitionId={partitionId} />
+          <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} movingTo={underway ? target : undefined} />
         </Tabs.Panel>
         <Tabs.Panel value="certificates">
           <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
@@ -162,6 +177,7 @@ export function CaPage() {
         </Tabs.Panel>
       </Tabs>
       {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
+      {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
           <Text size="sm">This makes unusable:</Text>
@@ -195,7 +211,7 @@ function Progress({ ca }: { ca: Ca }) {
   );
 }
 
-function Overview({ ca, partitionId }: { ca: Ca; partitionId: string }) {
+function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partitionId: string; downloadable: boolean; movingTo: string | undefined }) {
   const c = ca.certificate;
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }}>
@@ -211,10 +227,19 @@ function Overview({ ca, partitionId }: { ca: Ca; partitionId: string }) {
               ["Expiry Date", <Moment key="e" at={ca.expiresAt} />],
               ["CRL", ca.crlEnabled ? "Enabled" : "Disabled"],
               ["OCSP", ca.ocspEnabled ? "Enabled" : "Disabled"],
-              ["Private key", ca.keyProtection],
             ]}
           />
         </Section>
+        <Section title="Private key">
+          <Facts
+            rows={[
+              ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
+              ["Custody", ca.keyCustody ? <Custody key="c" custody={ca.keyCustody} /> : "not known"],
+              ...(movingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${movingTo}`}</Group>]] as [string, ReactNode][]) : []),
+            ]}
+          />
+        </Section>
+        {ca.type === "ROOT" && ca.certificate && downloadable && <Ceremony ca={ca} />}
         <Section title="URLs">
           <Facts rows={[["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />], ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />], ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />], ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />]]} />
         </Section>

@@ -1,5 +1,6 @@
-import { Badge, Button, Drawer, Group, Radio, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Drawer, Group, Radio, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
+import { IconUserCheck } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
@@ -9,7 +10,9 @@ import { graphql } from "@/gql";
 import type { CaType } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
+import { AlgorithmChooser } from "./AlgorithmChooser";
 import type { CaRow } from "./CasPage";
+import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
 
 const Create = graphql(`
@@ -31,6 +34,10 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
   const [identifier, setIdentifier] = useState("");
   const [friendlyName, setFriendlyName] = useState("");
   const [algorithm, setAlgorithm] = useState("ECDSAP384+SHA384");
+  const stores = useKeyStores(partitionId, algorithm);
+  const [chosenStore, setChosenStore] = useState<string>();
+  // The default, unless it cannot be used: then a person chooses.
+  const store = chosenStore ?? stores.data?.find((s) => s.isDefault && s.available)?.name;
   const [parentId, setParentId] = useState<string | null>(given?.id ?? parents[0]?.id ?? null);
   const [expiry, setExpiry] = useState("");
   const [crl, setCrl] = useState(true);
@@ -39,6 +46,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
   const [profiles, setProfiles] = useState<string[]>([]);
   const groups = useProfileGroups(partitionId);
   const root = type === "ROOT";
+  const proposes = root && (deployment?.twoPersonRoots ?? false);
   const taken = useQuery({ queryKey: ["ca-taken", partitionId, identifier], queryFn: () => request(Taken, { partition: partitionId, identifier }), enabled: rule.test(identifier) });
   const identifierError =
     identifier && !rule.test(identifier)
@@ -50,13 +58,13 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
     mutationFn: () =>
       request(Create, {
         input: {
-          partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, parentId: root ? null : parentId, subject,
+          partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, keyStore: store ?? null, parentId: root ? null : parentId, subject,
           expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: root ? [] : profiles,
         },
       }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["cas"] });
-      notifications.show({ message: `${friendlyName} is being created.` });
+      notifications.show({ message: proposes ? `${friendlyName} is proposed; a second person must approve it.` : `${friendlyName} is being created.` });
       await navigate({ to: "/p/$partitionId/cas/$identifier", params: { partitionId, identifier } });
     },
   });
@@ -84,32 +92,10 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
           {!root && <Select label="Parent Authority Identifier" required disabled={!!given} data={parents.map((p) => ({ value: p.id, label: `${p.identifier} (${p.friendlyName})` }))} value={parentId} onChange={setParentId} error={fieldError(create.error, "parentId")} />}
           <TextInput label="CA Identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore; part of the CRL and OCSP addresses" required value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={identifierError ?? fieldError(create.error, "identifier")} data-autofocus autoComplete="off" />
           <TextInput label="Friendly Name" required maxLength={64} value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(create.error, "friendlyName")} />
-          <Select
-            label="Signing Key Details"
-            required
-            searchable
-            allowDeselect={false}
-            value={algorithm}
-            onChange={(v) => v && setAlgorithm(v)}
-            data={["ECDSA", "RSA", "ML-DSA"].map((family) => ({
-              group: family === "ML-DSA" ? "ML-DSA (post-quantum, FIPS 204)" : family,
-              items: (deployment?.signingAlgorithms ?? []).filter((a) => a.family === family).map((a) => ({ value: a.label, label: a.label })),
-            }))}
-            renderOption={({ option }) => {
-              const a = deployment?.signingAlgorithms.find((x) => x.label === option.value);
-              return (
-                <Group justify="space-between" w="100%">
-                  <Text size="sm">{option.label}</Text>
-                  <Badge variant="light" color={a?.postQuantum ? "grape" : "gray"} tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
-                    {a?.postQuantum ? "post-quantum" : `${a?.securityBits} bit security`}
-                  </Badge>
-                </Group>
-              );
-            }}
-            error={fieldError(create.error, "signingAlgorithm")}
-          />
+          <AlgorithmChooser label="Signing Key Details" value={algorithm} onChange={setAlgorithm} error={fieldError(create.error, "signingAlgorithm")} />
+          <KeyStoreChoice query={stores} value={store} onChange={setChosenStore} error={fieldError(create.error, "keyStore")} />
           <Stack gap={4}>
-            <TextInput type="date" label="Expiry Date" description={`Empty: ${root ? 20 : 10} years, never past the parent`} value={expiry} onChange={(e) => setExpiry(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
+            <TextInput type="date" label="Expiry Date" description={root ? "Empty: 20 years" : "Empty: 10 years, never past the parent"} value={expiry} onChange={(e) => setExpiry(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
             <Group gap={6}>
               {[5, 10, 15, 20].map((n) => (
                 <Button key={n} size="compact-xs" variant="default" onClick={() => setExpiry(years(n))}>
@@ -124,13 +110,18 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
             <Switch label="Enable OCSP" description="Cannot be disabled later" checked={ocsp} onChange={(e) => setOcsp(e.currentTarget.checked)} />
           </Group>
           {!root && <ProfilePicker label="Certificate Profiles" groups={groups} caType={type} selected={profiles} onChange={setProfiles} />}
+          {proposes && (
+            <Alert color="yellow" variant="light" icon={<IconUserCheck />} title="A root needs two people here" styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}>
+              You propose it. Its key is made when another Owner or CA Administrator of this partition approves it.
+            </Alert>
+          )}
           <ErrorAlert error={create.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" loading={create.isPending} disabled={!!identifierError || !subject}>
-              Create
+            <Button type="submit" loading={create.isPending} disabled={!!identifierError || !subject || !store}>
+              {proposes ? "Propose" : "Create"}
             </Button>
           </Group>
         </Stack>

@@ -3,6 +3,7 @@ import { IconShieldCheck } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { Scroll, StatusBadge } from "@/components/ui";
 import { formatNumber, formatRemaining, words } from "@/lib/format";
+import { isPostQuantum } from "./algorithms";
 import type { CaRow } from "./CasPage";
 
 const WIDTH = 250;
@@ -65,7 +66,7 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                 <Text size="xs" c="dimmed" truncate>
                   {words(ca.type)} · {ca.signingAlgorithm}
                 </Text>
-                {ca.signingAlgorithm.startsWith("ML-DSA") && (
+                {isPostQuantum(ca.signingAlgorithm) && (
                   <Badge size="xs" variant="light" color="grape" leftSection={<IconShieldCheck size={10} />} styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}>
                     PQ
                   </Badge>

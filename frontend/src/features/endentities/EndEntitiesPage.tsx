@@ -99,7 +99,7 @@ export function EndEntitiesPage() {
                           </Menu.Target>
                           <Menu.Dropdown>
                             {e.status === "ACTIVE" ? <Menu.Item onClick={() => change.mutate({ id: e.id, to: "INACTIVE" })}>Deactivate Entity</Menu.Item> : <Menu.Item onClick={() => change.mutate({ id: e.id, to: "ACTIVE" })}>Activate Entity</Menu.Item>}
-                            <Menu.Item color="red" onClick={() => setEnding(e)}>
+                            <Menu.Item c="var(--mantine-color-error)" onClick={() => setEnding(e)}>
                               Decommission Entity
                             </Menu.Item>
                           </Menu.Dropdown>

@@ -1,0 +1,153 @@
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
+import { render, screen, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { Suspense } from "react";
+import { afterEach, expect, it, vi } from "vitest";
+import { createTestRouter } from "@/lib/test-router";
+import { CaPage } from "./CaPage";
+import { CreateCa } from "./CreateCa";
+
+afterEach(() => vi.unstubAllGlobals());
+
+const algorithm = (label: string, family: string, postQuantum: boolean, warning: string | null) => ({
+  label, family, securityBits: 128, postQuantum, publicKeyBytes: 1000, signatureBytes: 2000, standard: "FIPS 204", advice: `Advice on ${label}.`, warning,
+  verifiers: [{ client: "OpenSSL", since: "3.5" }, { client: "Windows", since: postQuantum ? null : "7" }],
+});
+const software = { name: "software", description: "Directory /data/keys", isDefault: true, available: true, problem: null, custody: "IN_SOFTWARE" };
+const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
+const root = {
+  id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
+  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", proposal: null as unknown, children: [], creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+};
+const proposal = { kind: "CREATE", keyStore: "hsm", proposedBy: "ada@example.org", proposedAt: "2026-01-01T00:00:00Z", mayApprove: true };
+
+/** A server that answers each operation by its name, and remembers what it was asked to do. */
+function serve(answers: Record<string, unknown>) {
+  const asked: { name: string; variables: unknown }[] = [];
+  const all: Record<string, unknown> = {
+    Viewer: { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:create", "ca:download", "ca:delete"] }] } },
+    Deployment: { deployment: { twoPersonRoots: false, subjectAttributes: [] } },
+    SigningAlgorithms: { deployment: { signingAlgorithms: [algorithm("ECDSAP384+SHA384", "ECDSA", false, null), algorithm("ML-DSA-65", "ML-DSA", true, "Windows cannot verify it.")] } },
+    AlgorithmMeasurement: { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: 78.6, verificationsPerSecond: 1234, keyGenerationMilliseconds: 12 } } } },
+    KeyStores: { partition: { keyStores: [software, hsm] } },
+    ProfileGroups: { partition: { profileGroups: [] } },
+    CaDetail: { partition: { certificationAuthority: root } },
+  };
+  vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
+    const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: unknown };
+    const name = /(?:mutation|query) (\w+)/.exec(query)![1]!;
+    asked.push({ name, variables });
+    return Response.json({ data: name in answers ? answers[name] : all[name] });
+  });
+  return asked;
+}
+
+async function show(path: string, component: () => React.ReactNode, at: string) {
+  const router = createTestRouter(path, component, createMemoryHistory({ initialEntries: [at] }));
+  await router.load();
+  render(
+    <MantineProvider env="test">
+      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
+        <Suspense>
+          <RouterProvider router={router as never} />
+        </Suspense>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+}
+const create = () => show("/", () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[]} onClose={() => {}} />, "/");
+const page = () => show("/p/$partitionId/cas/$identifier", CaPage, "/p/sub0/cas/root-1");
+
+it("explains the chosen algorithm, and warns where a client cannot verify it", async () => {
+  const asked = serve({});
+  await create();
+  expect(await screen.findByText("Advice on ECDSAP384+SHA384.")).toBeVisible();
+  expect(screen.queryByText("Windows cannot verify it.")).toBeNull();
+  const box = screen.getByRole("combobox", { name: /Signing Key Details/ });
+  await userEvent.click(box);
+  await userEvent.clear(box);
+  await userEvent.type(box, "post-quantum");
+  const options = within(screen.getByRole("listbox", { name: "Signing Key Details", hidden: true }));
+  expect(options.getAllByRole("option", { hidden: true })).toHaveLength(1);
+  await userEvent.keyboard("{ArrowDown}{Enter}");
+  expect(box).toHaveValue("ML-DSA-65");
+  const about = within(screen.getByRole("region", { name: "About ML-DSA-65" }));
+  expect(about.getByText("Windows cannot verify it.")).toBeVisible();
+  expect(about.getByText("OpenSSL since 3.5")).toBeVisible();
+  expect(about.getByText("Windows, not reliably")).toBeVisible();
+  expect(await about.findByText("about 79 signatures a second")).toBeVisible();
+  expect(asked.filter((a) => a.name === "AlgorithmMeasurement").map((a) => a.variables)).toEqual([{ label: "ECDSAP384+SHA384" }, { label: "ML-DSA-65" }]);
+});
+
+it("offers the key stores with what custody means, and not one that is out of order", async () => {
+  serve({ KeyStores: { partition: { keyStores: [software, hsm, { ...hsm, name: "vault", available: false, problem: "The token is not plugged in." }] } } });
+  await create();
+  const card = (name: RegExp) => screen.findByRole("radio", { name });
+  expect(await card(/^software/)).toBeChecked();
+  expect(await card(/^hsm.*only for the moment of a signature is it in the server's memory/)).not.toBeChecked();
+  const vault = await card(/^vault.*The token is not plugged in/);
+  expect(vault).toBeDisabled();
+});
+
+it("says in a line where the key will live when there is one store", async () => {
+  serve({ KeyStores: { partition: { keyStores: [software] } } });
+  await create();
+  expect(await screen.findByText(/software: Directory \/data\/keys\. The key is an encrypted file/)).toBeVisible();
+});
+
+it("proposes a root where two persons are needed", async () => {
+  serve({ Deployment: { deployment: { twoPersonRoots: true, subjectAttributes: [] } } });
+  await create();
+  expect(await screen.findByRole("button", { name: "Propose" })).toBeVisible();
+  expect(screen.getByText("A root needs two people here")).toBeVisible();
+});
+
+it("lets a second person approve, or reject with a reason", async () => {
+  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal } } }, RejectCaProposal: { rejectCaProposal: { certificationAuthority: { id: "ca1", status: "FAILED" } } } });
+  await page();
+  const waiting = within(await screen.findByRole("region", { name: "Waiting for a second person" }));
+  expect(waiting.getByText(/proposed to create this root/)).toHaveTextContent("ada@example.org proposed to create this root with its key in the key store hsm.");
+  expect(waiting.getByRole("button", { name: "Approve" })).toBeVisible();
+  await userEvent.click(waiting.getByRole("button", { name: "Reject" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByRole("button", { name: "Reject" })).toBeDisabled();
+  await userEvent.type(dialog.getByLabelText(/Reason/), "Wrong subject");
+  await userEvent.click(dialog.getByRole("button", { name: "Reject" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "RejectCaProposal", variables: { input: { caId: "ca1", reason: "Wrong subject" } } }));
+});
+
+it("tells the others who can approve", async () => {
+  serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal: { ...proposal, proposedBy: "bob@example.org", mayApprove: false } } } } });
+  await page();
+  expect(await screen.findByText(/^You proposed it: another Owner or CA Administrator/)).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
+  expect(screen.getByRole("button", { name: "Withdraw" })).toBeVisible();
+});
+
+it("moves a key out of software after saying what happens to the old copy", async () => {
+  let at = root;
+  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, MoveCaKey: { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1", proposal: null } } } });
+  await page();
+  await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
+  await userEvent.click(await screen.findByText("Move key to another key store"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByText(/The copy in software is destroyed/)).toBeVisible();
+  expect(await dialog.findByRole("radio", { name: /^hsm/ })).toBeChecked();
+  await userEvent.click(dialog.getByRole("button", { name: "Move key" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "MoveCaKey", variables: { input: { caId: "ca1", keyStore: "hsm" } } }));
+  expect(await screen.findByRole("status")).toHaveTextContent("to hsm");
+  at = { ...root, keyStore: hsm, keyCustody: "WRAPPED_BY_TOKEN" };
+  expect(await screen.findByText("Encrypted by the HSM.")).toBeVisible();
+  expect(screen.queryByRole("status")).toBeNull();
+});
+
+it("says what goes on and what does not while the key store is away", async () => {
+  serve({ CaDetail: { partition: { certificationAuthority: { ...root, keyStore: { ...hsm, available: false, problem: "The token is not plugged in." }, keyCustody: "IN_TOKEN" } } } });
+  await page();
+  const alert = await screen.findByRole("alert");
+  expect(alert).toHaveTextContent("The key store hsm is not available");
+  expect(alert).toHaveTextContent("The token is not plugged in. CRL and OCSP answers already signed go on; nothing can be issued.");
+  expect(screen.getByText(/never gives it out/)).toBeVisible();
+});
