@@ -41,19 +41,20 @@ func (a *App) note(ctx context.Context, action, summary string, details audit.De
 
 // resealPause is longer than a server takes to notice the new key, so that what it sealed with the old one at the last
 // moment is found.
-const resealPause = 5 * time.Second
+const resealPause = 2 * keystore.KEKStale
 
 // RotateKEK replaces the key-encryption key. Interrupted anywhere, it goes on when it is repeated: everything opens with
 // either key until the old one is forgotten, which is last.
 func RotateKEK(ctx context.Context, cfg *Config, out io.Writer) error {
 	return command(ctx, cfg, func(ctx context.Context, a *App) error {
 		before := a.kek.ID()
-		err := a.kek.BeginRotation()
-		if err != nil && a.kek.Members() == 1 {
+		// A variable that holds several keys was changed by hand: it cannot be from here.
+		if err := a.kek.BeginRotation(); err != nil && a.kek.Members() == 1 {
 			return err
 		}
-		if a.kek.ID() != before {
-			fmt.Fprintf(out, "new key-encryption key %s in front of %s\n", a.kek.ID(), before)
+		target := a.kek.ID()
+		if target != before {
+			fmt.Fprintf(out, "new key-encryption key %s in front of %s\n", target, before)
 		}
 		if err := a.note(ctx, "kek.rotate", "began to seal everything with the key-encryption key "+a.kek.ID(), nil); err != nil {
 			return err
@@ -73,9 +74,10 @@ func RotateKEK(ctx context.Context, cfg *Config, out io.Writer) error {
 			case <-time.After(pause):
 			}
 		}
-		if err := a.kek.EndRotation(); err != nil {
-			// A variable cannot be changed from here; nothing needs its old key any more.
-			fmt.Fprintln(out, "everything is sealed with the first key: take the others away (", err, ")")
+		if err := a.kek.EndRotation(target); errors.Is(err, keystore.ErrReadOnly) {
+			fmt.Fprintln(out, "everything is sealed with the first key of the variable: take the others away")
+		} else if err != nil {
+			return err
 		}
 		fmt.Fprintln(out, "done: the key-encryption key is", a.kek.ID())
 		return a.note(ctx, "kek.rotated", "everything is sealed with the key-encryption key "+a.kek.ID(), nil)

@@ -38,7 +38,7 @@ func (a *App) openKeys() error {
 		return err
 	}
 	var err error
-	if a.kek, err = keystore.OpenKEK(a.cfg.KEK, keystore.KEKHelp{Passphrase: askPassphrase, Token: sealer}); err != nil {
+	if a.kek, err = keystore.OpenKEK(a.cfg.KEK, keystore.KEKHelp{Passphrase: askPassphrase, Token: sealer, MayCreate: a.noKeysYet}); err != nil {
 		return fmt.Errorf("the key-encryption key: %w", err)
 	}
 	if err := open(false); err != nil {
@@ -51,6 +51,23 @@ func (a *App) openKeys() error {
 	// The internal CA must work while a token is away, so that the console can say so.
 	a.own, err = keystore.OpenStore("file:"+filepath.Join(a.cfg.Data, "keys"), keystore.Options{KEK: a.kek})
 	return err
+}
+
+// noKeysYet refuses to make a new key-encryption key beside keys that were sealed with one: the file is on a volume that is
+// not mounted, or lost.
+func (a *App) noKeysYet() error {
+	dirs := []string{filepath.Join(a.cfg.Data, "keys")}
+	for _, spec := range a.cfg.Keystore {
+		if _, uri := keystore.ParseName(spec); strings.HasPrefix(uri, "file:") {
+			dirs = append(dirs, strings.TrimPrefix(uri, "file:"))
+		}
+	}
+	for _, dir := range dirs {
+		if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) > 0 { // the pattern is not at fault
+			return fmt.Errorf("the keys in %s were sealed with it; bring it back, or move them away and restore a backup", dir)
+		}
+	}
+	return nil
 }
 
 // askPassphrase asks on the terminal; where there is none, a line of standard input is the passphrase.

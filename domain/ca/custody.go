@@ -137,7 +137,7 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 		if err != nil {
 			return err
 		}
-		if from.Custody(a) == keystore.InToken {
+		if kept := from.Custody(a); kept == keystore.InToken || kept == keystore.Imported {
 			return fault.New(fault.PolicyRefused, "the key of %s never leaves the HSM", c.Identifier).Do("Renew the CA with a new key instead.")
 		}
 		e.Details = audit.Details{"from": c.KeyStore, "to": to.Name}

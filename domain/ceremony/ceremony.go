@@ -82,7 +82,7 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 		{"Certification authority", c.FriendlyName + " (" + c.Identifier + ")"}, {"Subject", c.Subject}, {"Serial number", c.SerialNumber},
 		{"Valid", c.NotBefore.UTC().Format(time.RFC3339) + " to " + c.NotAfter.UTC().Format(time.RFC3339)}, {"Signing algorithm", c.SigningAlgorithm},
 		{"SHA-256 of the certificate", colons(sha2[:])}, {"SHA-1 of the certificate", colons(old[:])}, {"SHA-256 of the public key", colons(key[:])},
-		{"Key store", s.where(c, a)},
+		{"Key store", s.where(ctx, c, a)},
 	}
 	events, err := s.events(ctx, c)
 	if err != nil {
@@ -101,17 +101,22 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 }
 
 var custody = map[keystore.Custody]string{
-	keystore.InToken:        "made or kept in the HSM, which never gives it out",
+	keystore.InToken:        "made in the HSM, which never gives it out",
+	keystore.Imported:       "in the HSM, which never gives it out; made in software and moved there",
 	keystore.WrappedByToken: "encrypted under a key that never leaves the HSM; in the server's memory for the moment of a signature",
 	keystore.InSoftware:     "a file encrypted under the key-encryption key; in the server's memory while in use",
 }
 
-func (s *Service) where(c *ca.CertificationAuthority, a *algorithm.Algorithm) string {
+func (s *Service) where(ctx context.Context, c *ca.CertificationAuthority, a *algorithm.Algorithm) string {
 	store, err := s.Keys.ByName(c.KeyStore)
 	if err != nil {
 		return c.KeyStore + " (no longer configured)"
 	}
-	return fmt.Sprintf("%s: %s; %s", store.Name, store.Description(), custody[store.Custody(a)])
+	kept := store.Custody(a)
+	if key, err := store.Open(ctx, c.KeyID); err == nil {
+		kept = key.Custody()
+	}
+	return fmt.Sprintf("%s: %s; %s", store.Name, store.Description(), custody[kept])
 }
 
 // events of the CA, oldest first.

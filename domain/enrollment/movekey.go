@@ -44,6 +44,10 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 		}); err != nil {
 			return err
 		}
+		// Nothing of an earlier move may destroy what is now in use.
+		if err := s.Jobs.Cancel(ctx, ca.DestroyKeyJob, to.Name+"/"+key.ID()); err != nil {
+			return err
+		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.key-moved", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "moved the key of " + c.Identifier + " from " + from.Name + " to " + to.Name,
 			Details: audit.Details{"from": from.Name, "to": to.Name, "keyId": key.ID(), "publicKeySha256": fingerprint(key.PublicKey())}})
@@ -61,8 +65,17 @@ func (s *Service) DestroyKey(ctx context.Context, claim *job.Claim) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Delete(ctx, id); err != nil && !errors.Is(err, keystore.ErrNotFound) {
-		return err
-	}
-	return nil
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		// It may have been moved back meanwhile.
+		var users []*ca.CertificationAuthority
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Select("id").Find(&users, "key_id = ? AND key_store = ?", id, name).Error; err != nil {
+			return err
+		}
+		if len(users) == 0 {
+			if err := store.Delete(ctx, id); err != nil && !errors.Is(err, keystore.ErrNotFound) {
+				return err
+			}
+		}
+		return claim.Done(ctx)
+	})
 }

@@ -52,10 +52,14 @@ func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
 	if err != nil {
 		return nil, err
 	}
+	sealed, err := s.Sealer.Seal(totpPurpose, []byte(key.Secret()), []byte(u.ID))
+	if err != nil {
+		return nil, err
+	}
 	return &Enrolment{key.Secret(), key.URL()}, s.Store.Tx(ctx, func(ctx context.Context) error {
 		s.record(ctx, u, "user.begin-totp", u.Email+" started to enrol an authenticator app", nil)
 		return s.Store.DB(ctx).Model(u).Select("totp_secret", "totp_last_step").
-			Updates(&User{TOTPSecret: s.Sealer.Seal(totpPurpose, []byte(key.Secret()), []byte(u.ID))}).Error
+			Updates(&User{TOTPSecret: sealed}).Error
 	})
 }
 

@@ -94,8 +94,12 @@ func (s *Service) begin(ctx context.Context, ceremony *webauthn.SessionData, opt
 	if err != nil {
 		return "", err
 	}
+	sealed, err := s.Sealer.Seal(ceremonyPurpose, kept, []byte(session.ID))
+	if err != nil {
+		return "", err
+	}
 	return string(out), s.Store.Tx(ctx, func(ctx context.Context) error {
-		return s.Store.DB(ctx).Model(session).Update("ceremony", s.Sealer.Seal(ceremonyPurpose, kept, []byte(session.ID))).Error
+		return s.Store.DB(ctx).Model(session).Update("ceremony", sealed).Error
 	})
 }
 

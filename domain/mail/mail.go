@@ -53,7 +53,10 @@ type Service struct {
 // Send has a mail sent, in the transaction of ctx.
 func (s *Service) Send(ctx context.Context, partitionID, to, subject, body string) error {
 	m := &Mail{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Recipient: to, Subject: subject, CreatedAt: s.Now()}
-	m.Sealed = s.Sealer.Seal(purpose, []byte(body), []byte(m.ID))
+	var err error
+	if m.Sealed, err = s.Sealer.Seal(purpose, []byte(body), []byte(m.ID)); err != nil {
+		return err
+	}
 	if err := s.Store.DB(ctx).Create(m).Error; err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 // Sealer encrypts under the key-encryption key; *keystore.KEK is one.
 type Sealer interface {
 	// Seal binds what it encrypts to a purpose and to additional data: here, the id of the row.
-	Seal(purpose string, plaintext, additional []byte) []byte
+	Seal(purpose string, plaintext, additional []byte) ([]byte, error)
 	Unseal(purpose string, sealed, additional []byte) ([]byte, error)
 	// Current tells whether something was sealed with the key that seals now.
 	Current(sealed []byte) bool
@@ -47,9 +47,13 @@ func (c Column) Reseal(ctx context.Context, s *store.Store, sealer Sealer) (int,
 				if err != nil {
 					return fmt.Errorf("%s %s: %w", c.Table, row.ID, err)
 				}
-				// A row that was changed meanwhile was sealed with a key of its moment, and is found the next time.
-				update := s.DB(ctx).Table(c.Table).Where("id = ? AND "+c.Name+" = ?", row.ID, row.Sealed).Update(c.Name, sealer.Seal(c.Purpose, secret, []byte(row.ID)))
+				sealed, err := sealer.Seal(c.Purpose, secret, []byte(row.ID))
 				clear(secret)
+				if err != nil {
+					return err
+				}
+				// A row that was changed meanwhile was sealed with a key of its moment, and is found the next time.
+				update := s.DB(ctx).Table(c.Table).Where("id = ? AND "+c.Name+" = ?", row.ID, row.Sealed).Update(c.Name, sealed)
 				if update.Error != nil {
 					return update.Error
 				}

@@ -74,11 +74,9 @@ func Backup(ctx context.Context, set Set, kek *KEK, threshold, shares int) (back
 		return nil, nil, report, errors.New("at least 2 shares must be needed, and there can be at most 20 of them")
 	}
 	content := backupContent{}
-	kek.mu.RLock()
-	for _, m := range kek.ring {
+	for _, m := range kek.snapshot().members {
 		content.KEKs = append(content.KEKs, base64.StdEncoding.EncodeToString(m.secret))
 	}
-	kek.mu.RUnlock()
 	for _, named := range set {
 		files, ok := named.Store.(*fileStore)
 		if t, isToken := named.Store.(*tokenStore); isToken {
@@ -261,9 +259,7 @@ func restoreKey(ctx context.Context, set Set, k backupKey) (existing bool, err e
 		}
 		return true, nil
 	}
-	if !errors.Is(err, ErrNotFound) {
-		return false, err
-	}
+	// What is there and does not open is what a backup is for.
 	target, ok := store.Store.(interface {
 		adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error)
 	})

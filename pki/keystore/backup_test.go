@@ -2,9 +2,13 @@ package keystore
 
 import (
 	"bytes"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore/token/tokentest"
@@ -46,7 +50,10 @@ func TestBackupAndRestore(t *testing.T) {
 			made[store.Name] = append(made[store.Name], key)
 		}
 	}
-	secret := oldKEK.Seal("totp", []byte("secret"), nil)
+	secret, err := oldKEK.Seal("totp", []byte("secret"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	backup, shares, report, err := Backup(t.Context(), old, oldKEK, 2, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +210,10 @@ func TestRotation(t *testing.T) {
 	if other.ID() != kek.ID() {
 		t.Error("another server goes on sealing with the old key")
 	}
-	if err := kek.EndRotation(); err != nil {
+	if err := kek.EndRotation(before); err == nil {
+		t.Error("ended with a key that is not the one that seals")
+	}
+	if err := kek.EndRotation(kek.ID()); err != nil {
 		t.Fatal(err)
 	}
 	last, lastStore := opened()
@@ -214,6 +224,64 @@ func TestRotation(t *testing.T) {
 		if _, err := lastStore.Open(t.Context(), id); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// Rotations that run beside each other lose nothing: whatever was sealed by whoever opens with what the file has in the end,
+// unless its rotation ended, which it does only with the key that seals.
+func TestRotationsBesideEachOther(t *testing.T) {
+	source := "file:" + filepath.Join(t.TempDir(), "kek")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 25 {
+				kek, err := OpenKEK(source, KEKHelp{})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := kek.BeginRotation(); err != nil {
+					t.Error(err)
+				}
+				sealed, err := kek.Seal("test", []byte("secret"), nil)
+				if err != nil {
+					t.Error(err)
+				}
+				if _, err := kek.Unseal("test", sealed, nil); err != nil {
+					t.Errorf("lost: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if kek, err := OpenKEK(source, KEKHelp{}); err != nil || kek.Members() != 2 {
+		t.Errorf("begun a hundred times: %v", err)
+	}
+}
+
+func TestNobodySealsWithAKeyThatCannotBeLookedAt(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kek")
+	kek, err := OpenKEK("file:"+file, KEKHelp{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := kek.Seal("test", []byte("secret"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file, file+".away"); err != nil {
+		t.Fatal(err)
+	}
+	kek.checked = time.Now().Add(-time.Minute)
+	if _, err := kek.Seal("test", []byte("secret"), nil); err == nil {
+		t.Error("sealed with a key that may have been replaced")
+	}
+	if _, err := kek.Unseal("test", sealed, nil); err != nil {
+		t.Errorf("what was sealed before: %v", err)
+	}
+	refused := errors.New("there are keys")
+	if _, err := OpenKEK("file:"+file, KEKHelp{MayCreate: func() error { return refused }}); !errors.Is(err, refused) {
+		t.Errorf("a lost file is made anew: %v", err)
 	}
 }
 
@@ -232,7 +300,10 @@ func TestSourcesOfTheKEK(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}
-		sealed := first.Seal("test", []byte("secret"), []byte("here"))
+		sealed, err := first.Seal("test", []byte("secret"), []byte("here"))
+		if err != nil {
+			t.Fatal(err)
+		}
 		second, err := OpenKEK(source, help)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)

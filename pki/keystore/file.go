@@ -60,6 +60,7 @@ type fileKey struct {
 func (k *fileKey) ID() string                      { return k.record.ID }
 func (k *fileKey) Algorithm() *algorithm.Algorithm { return k.algorithm }
 func (k *fileKey) PublicKey() []byte               { return k.record.PublicKey }
+func (k *fileKey) Custody() Custody                { return k.store.custody }
 
 func (k *fileKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
@@ -81,7 +82,7 @@ const purpose = "key store"
 type kekSealer struct{ kek *KEK }
 
 func (s kekSealer) seal(_ context.Context, plaintext, additional []byte) ([]byte, error) {
-	return s.kek.Seal(purpose, plaintext, additional), nil
+	return s.kek.Seal(purpose, plaintext, additional)
 }
 
 func (s kekSealer) unseal(_ context.Context, sealed, additional []byte) ([]byte, error) {
@@ -150,6 +151,12 @@ func (s *fileStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm
 	if !idRule.MatchString(id) {
 		return nil, ErrNotFound
 	}
+	if existing, err := s.Open(ctx, id); err == nil {
+		if !bytes.Equal(existing.PublicKey(), private.PublicKey()) {
+			return nil, errors.New("another key has this id in the key store")
+		}
+		return existing, nil
+	}
 	return s.add(ctx, id, a, private)
 }
 
@@ -164,6 +171,30 @@ func (s *fileStore) write(record *fileRecord) error {
 	}
 	if err := os.Rename(temporary, s.file(record.ID)); err != nil {
 		return errors.Join(err, os.Remove(temporary))
+	}
+	return syncDirectory(s.dir)
+}
+
+// replace writes a key's file anew, keeping its owner, unless the key was deleted meanwhile, which it does not bring back.
+func (s *fileStore) replace(record *fileRecord) error {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return err
+	}
+	temporary, err := writeTemporary(s.dir, text)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary) // after the exchange this is the old file
+	if err := keepOwner(s.file(record.ID), temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err = exchange(temporary, s.file(record.ID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return err
 	}
 	return syncDirectory(s.dir)
 }
@@ -276,6 +307,9 @@ func (s *fileStore) Reseal(ctx context.Context) (int, error) {
 	changed := 0
 	for _, id := range ids {
 		record, _, err := s.read(id)
+		if errors.Is(err, ErrNotFound) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return changed, err
 		}
@@ -289,7 +323,10 @@ func (s *fileStore) Reseal(ctx context.Context) (int, error) {
 		record.Sealed, err = s.sealer.seal(ctx, pkcs8, record.additional())
 		clear(pkcs8)
 		if err == nil {
-			err = s.write(record)
+			err = s.replace(record)
+		}
+		if errors.Is(err, ErrNotFound) {
+			continue
 		}
 		if err != nil {
 			return changed, err

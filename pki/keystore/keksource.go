@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -22,6 +23,8 @@ type kekSource interface {
 	write(string) error
 	// stamp changes when what read gives may have changed.
 	stamp() (string, error)
+	// lock keeps other processes from changing it until it is called off.
+	lock() (unlock func(), err error)
 }
 
 // TokenSealer encrypts under a key that never leaves a token; *token.Token is one.
@@ -34,6 +37,8 @@ type TokenSealer interface {
 type KEKHelp struct {
 	Passphrase func(file string, isNew bool) (string, error) // asks
 	Token      TokenSealer                                   // nil: there is none
+	// MayCreate says why a missing file must not be made anew: what was sealed with the old one would be lost. nil: it may.
+	MayCreate func() error
 }
 
 // OpenKEK opens the key-encryption key that is named as
@@ -69,7 +74,12 @@ func OpenKEK(source string, help KEKHelp) (*KEK, error) {
 	}
 	err := k.load()
 	if file, ok := k.source.(*kekFile); ok && errors.Is(err, fs.ErrNotExist) {
-		if err := file.create(formatRing([]kekMember{randomMember()})); err != nil {
+		if help.MayCreate != nil {
+			if err := help.MayCreate(); err != nil {
+				return nil, fmt.Errorf("%s is missing: %w", name, err)
+			}
+		}
+		if err := file.create(kekRing{members: []kekMember{randomMember()}}.String()); err != nil {
 			return nil, err
 		}
 		err = k.load()
@@ -80,6 +90,9 @@ func OpenKEK(source string, help KEKHelp) (*KEK, error) {
 const kekPurpose = "pkiaas key-encryption key"
 
 func plain(b []byte) ([]byte, error) { return b, nil }
+
+// ErrReadOnly says that the source of a key-encryption key cannot be changed from here.
+var ErrReadOnly = errors.New("it cannot be changed from here")
 
 // kekVariable is the name of an environment variable.
 type kekVariable string
@@ -95,10 +108,12 @@ func (v kekVariable) read() (string, error) {
 }
 
 func (v kekVariable) write(string) error {
-	return fmt.Errorf("%s cannot be changed from here: put the new key in front of the old one, with a comma between them, restart the servers, and rotate again", v)
+	return fmt.Errorf("%w: put the new key in front of the old one in %s, with a comma between them, restart the servers, and rotate again", ErrReadOnly, v)
 }
 
 func (v kekVariable) stamp() (string, error) { return "set", nil }
+
+func (v kekVariable) lock() (func(), error) { return func() {}, nil }
 
 type kekFile struct {
 	path, what         string
@@ -112,18 +127,28 @@ func (f *kekFile) stamp() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprint(info.ModTime().UnixNano(), info.Size()), nil
+	return fmt.Sprint(info.ModTime().UnixNano(), info.Size(), inode(info)), nil
 }
 
+func (f *kekFile) lock() (func(), error) { return lockFile(f.path + ".lock") }
+
 func (f *kekFile) read() (string, error) {
-	info, err := os.Stat(f.path)
+	file, err := os.Open(f.path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return "", err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("the key-encryption key %s can be read by others: chmod 600 it, and think about who may have read it", f.path)
 	}
-	content, err := os.ReadFile(f.path)
+	if !ours(info) {
+		return "", fmt.Errorf("the key-encryption key %s belongs to another user, who can replace it: chown it to the one that runs the server", f.path)
+	}
+	content, err := io.ReadAll(file)
 	if err != nil {
 		return "", err
 	}
@@ -143,7 +168,12 @@ func (f *kekFile) write(text string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(temporary, f.path); err != nil {
+	// An administrator rotates as root; the server must still be able to read it.
+	err = keepOwner(f.path, temporary)
+	if err == nil {
+		err = os.Rename(temporary, f.path)
+	}
+	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
 	return syncDirectory(filepath.Dir(f.path))
@@ -170,24 +200,19 @@ func (f *kekFile) create(text string) error {
 	return syncDirectory(filepath.Dir(f.path))
 }
 
-// newPassphraseFile is a file in the form of age, under scrypt: `age -d` opens it too. The passphrase is asked for once.
+// newPassphraseFile is a file in the form of age, under scrypt: `age -d` opens it too. The passphrase is asked for once, at
+// the start.
 func newPassphraseFile(path string, ask func(file string, isNew bool) (string, error)) *kekFile {
-	var passphrase string
-	known := func() (string, error) {
-		if passphrase != "" {
-			return passphrase, nil
-		}
+	passphrase := sync.OnceValues(func() (string, error) {
 		if ask == nil {
 			return "", errors.New("nobody can be asked for the passphrase here")
 		}
 		_, missing := os.Stat(path)
-		var err error
-		passphrase, err = ask(path, errors.Is(missing, fs.ErrNotExist))
-		return passphrase, err
-	}
+		return ask(path, errors.Is(missing, fs.ErrNotExist))
+	})
 	return &kekFile{path: path, what: "passphrase",
 		protect: func(text []byte) ([]byte, error) {
-			p, err := known()
+			p, err := passphrase()
 			if err != nil {
 				return nil, err
 			}
@@ -210,7 +235,7 @@ func newPassphraseFile(path string, ask func(file string, isNew bool) (string, e
 			return out.Bytes(), nil
 		},
 		unprotect: func(content []byte) ([]byte, error) {
-			p, err := known()
+			p, err := passphrase()
 			if err != nil {
 				return nil, err
 			}
@@ -220,7 +245,6 @@ func newPassphraseFile(path string, ask func(file string, isNew bool) (string, e
 			}
 			r, err := age.Decrypt(armor.NewReader(bytes.NewReader(content)), identity)
 			if err != nil {
-				passphrase = ""
 				return nil, errors.New("the passphrase does not open it")
 			}
 			return io.ReadAll(r)

@@ -22,6 +22,8 @@ type Custody string
 const (
 	// InToken: made in the HSM, which signs with it and never gives it out.
 	InToken Custody = "IN_TOKEN"
+	// Imported: in the HSM, which never gives it out; but it was made elsewhere, where a copy may be.
+	Imported Custody = "IMPORTED"
 	// WrappedByToken: for algorithms that the HSM does not know: encrypted under an AES key that never leaves the HSM,
 	// which decrypts it for each signature; for that moment it is in the server's memory.
 	WrappedByToken Custody = "WRAPPED_BY_TOKEN"
@@ -39,7 +41,7 @@ type Store interface {
 	Delete(ctx context.Context, id string) error
 	// Check tells whether the store can be used now.
 	Check(ctx context.Context) error
-	// Custody tells how the store keeps a key of the algorithm.
+	// Custody tells how the store would keep a new key of the algorithm.
 	Custody(a *algorithm.Algorithm) Custody
 	// Description says which store it is: a directory, a token with its maker and model.
 	Description() string
@@ -51,6 +53,7 @@ type Key interface {
 	ID() string
 	Algorithm() *algorithm.Algorithm
 	PublicKey() []byte // SubjectPublicKeyInfo, DER
+	Custody() Custody
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 

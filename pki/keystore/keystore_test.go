@@ -113,7 +113,12 @@ func TestServersThatStartTogetherAgreeOnTheKEK(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			sealed <- k.Seal("test", []byte("secret"), nil)
+			secret, err := k.Seal("test", []byte("secret"), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			sealed <- secret
 		})
 	}
 	wg.Wait()

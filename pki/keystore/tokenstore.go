@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -33,8 +34,11 @@ func openTokenStore(uri string, o Options) (*tokenStore, error) {
 	if s.token, err = token.Open(cfg); err != nil {
 		return nil, err
 	}
-	s.wrapped, err = openFileStore(o.Dir, tokenSealer{s.token}, WrappedByToken, false)
-	return s, err
+	if s.wrapped, err = openFileStore(o.Dir, tokenSealer{s.token}, WrappedByToken, false); err != nil {
+		s.token.Close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // tokenSealer wraps keys under an AES key that never leaves the token.
@@ -61,6 +65,13 @@ func (k *tokenKey) ID() string                      { return k.id }
 func (k *tokenKey) Algorithm() *algorithm.Algorithm { return k.algorithm }
 func (k *tokenKey) PublicKey() []byte               { return k.form.PublicKey() }
 
+func (k *tokenKey) Custody() Custody {
+	if k.signer.Imported {
+		return Imported
+	}
+	return InToken
+}
+
 func (k *tokenKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -68,13 +79,16 @@ func (k *tokenKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	return k.form.Sign(message)
 }
 
-// kindOf is the kind of key that an algorithm needs in a token; false for those that tokens do not know.
-func kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
+// kindOf is the kind of key that an algorithm needs in the token; false for those that it does not know.
+func (s *tokenStore) kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
 	switch a.Family {
 	case "RSA":
 		return token.Kind{RSABits: a.SignatureSize * 8}, true
 	case "ECDSA":
 		return token.Kind{Curve: map[int]string{128: "P-256", 192: "P-384", 256: "P-521"}[a.SecurityBits]}, true
+	}
+	if a.Family == "ML-DSA" && s.token.OffersMLDSA() {
+		return token.Kind{MLDSA: a.Label}, true
 	}
 	return token.Kind{}, false
 }
@@ -83,7 +97,7 @@ func kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
 const labelPrefix = "pkiaas "
 
 func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key, error) {
-	kind, ok := kindOf(a)
+	kind, ok := s.kindOf(a)
 	if !ok {
 		return s.wrapped.Generate(ctx, a)
 	}
@@ -92,11 +106,27 @@ func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key,
 	if err != nil {
 		return nil, fmt.Errorf("generating a key: %w", err)
 	}
-	return s.add(id, a, signer)
+	key, err := s.add(id, a, signer)
+	if err != nil {
+		return nil, err
+	}
+	// Tokens differ in what they make of the standards: a key whose signatures do not verify is not kept.
+	message := []byte("does this key sign as it should?")
+	signature, err := key.Sign(ctx, message)
+	if err == nil {
+		err = a.Verify(key.PublicKey(), message, signature)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("a new key of the token does not work: %w", err), s.Delete(ctx, id))
+	}
+	return key, nil
 }
 
 func (s *tokenStore) add(id string, a *algorithm.Algorithm, signer *token.Key) (Key, error) {
 	form, err := a.Wrap(signer)
+	if err == nil {
+		_, err = algorithm.InspectPublicKey(form.PublicKey()) // chips have made weak keys before
+	}
 	if err != nil {
 		return nil, fmt.Errorf("key %s in the token: %w", id, err)
 	}
@@ -111,7 +141,7 @@ func (s *tokenStore) export(ctx context.Context, id string) (*algorithm.Algorith
 
 // adopt imports a key into the token, or wraps it.
 func (s *tokenStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error) {
-	if _, ok := kindOf(a); !ok {
+	if kind, ok := s.kindOf(a); !ok || kind.MLDSA != "" {
 		return s.wrapped.adopt(ctx, id, a, private)
 	}
 	if !idRule.MatchString(id) {
@@ -126,11 +156,12 @@ func (s *tokenStore) adopt(ctx context.Context, id string, a *algorithm.Algorith
 	if err != nil {
 		return nil, err
 	}
-	// What an attempt that failed half-way left behind.
-	if err := s.token.Delete(ctx, id); err != nil && !errors.Is(err, token.ErrNotFound) {
-		return nil, err
+	if existing, err := s.Open(ctx, id); err == nil {
+		if !bytes.Equal(existing.PublicKey(), private.PublicKey()) {
+			return nil, errors.New("another key has this id in the token")
+		}
+		return existing, nil
 	}
-	s.opened.Delete(id)
 	signer, err := s.token.Import(ctx, id, labelPrefix+a.Label, clearKey)
 	if err != nil {
 		return nil, fmt.Errorf("importing a key: %w", err)
@@ -176,14 +207,14 @@ func (s *tokenStore) Delete(ctx context.Context, id string) error {
 }
 
 func (s *tokenStore) Check(ctx context.Context) error {
-	if err := s.token.State(); err != nil {
+	if err := s.token.Check(ctx); err != nil {
 		return err
 	}
 	return s.wrapped.Check(ctx)
 }
 
 func (s *tokenStore) Custody(a *algorithm.Algorithm) Custody {
-	if _, ok := kindOf(a); ok {
+	if _, ok := s.kindOf(a); ok {
 		return InToken
 	}
 	return WrappedByToken

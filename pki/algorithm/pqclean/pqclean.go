@@ -32,25 +32,34 @@ type Scheme struct {
 	name                          string // as in the exported functions
 	PublicKeySize, PrivateKeySize int
 	MaxSignatureSize              int
+	slow                          bool // signs in another process, see worker.go
 }
 
 // The schemes that the product uses.
 var (
-	Falcon512     = &Scheme{"FALCON512", 897, 1281, 752}
-	Falcon1024    = &Scheme{"FALCON1024", 1793, 2305, 1462}
-	SPHINCS128f   = &Scheme{"SPHINCSSHA2128FSIMPLE", 32, 64, 17088}
-	SPHINCS128s   = &Scheme{"SPHINCSSHA2128SSIMPLE", 32, 64, 7856}
-	SPHINCS192f   = &Scheme{"SPHINCSSHA2192FSIMPLE", 48, 96, 35664}
-	SPHINCS192s   = &Scheme{"SPHINCSSHA2192SSIMPLE", 48, 96, 16224}
-	SPHINCS256f   = &Scheme{"SPHINCSSHA2256FSIMPLE", 64, 128, 49856}
-	SPHINCS256s   = &Scheme{"SPHINCSSHA2256SSIMPLE", 64, 128, 29792}
+	Falcon512     = &Scheme{"FALCON512", 897, 1281, 752, false}
+	Falcon1024    = &Scheme{"FALCON1024", 1793, 2305, 1462, false}
+	SPHINCS128f   = &Scheme{"SPHINCSSHA2128FSIMPLE", 32, 64, 17088, true}
+	SPHINCS128s   = &Scheme{"SPHINCSSHA2128SSIMPLE", 32, 64, 7856, true}
+	SPHINCS192f   = &Scheme{"SPHINCSSHA2192FSIMPLE", 48, 96, 35664, true}
+	SPHINCS192s   = &Scheme{"SPHINCSSHA2192SSIMPLE", 48, 96, 16224, true}
+	SPHINCS256f   = &Scheme{"SPHINCSSHA2256FSIMPLE", 64, 128, 49856, true}
+	SPHINCS256s   = &Scheme{"SPHINCSSHA2256SSIMPLE", 64, 128, 29792, true}
 	errSignature  = errors.New("the signature does not verify")
+	schemes       = []*Scheme{Falcon512, Falcon1024, SPHINCS128f, SPHINCS128s, SPHINCS192f, SPHINCS192s, SPHINCS256f, SPHINCS256s}
 	background    = context.Background() // the module does not wait for anything
 	errSandboxRAM = errors.New("the message is too large for the WebAssembly sandbox")
 )
 
 // GenerateKey makes a key pair.
 func (s *Scheme) GenerateKey() (public, private []byte, err error) {
+	if s.slow && !isWorker {
+		pair, err := inWorker(opGenerate, s, nil, nil)
+		if err != nil || len(pair) != s.PublicKeySize+s.PrivateKeySize {
+			return nil, nil, errors.Join(err, errWorker)
+		}
+		return pair[:s.PublicKeySize], pair[s.PublicKeySize:], nil
+	}
 	err = use(func(i *instance) error {
 		pk, sk := i.allocate(s.PublicKeySize), i.allocate(s.PrivateKeySize)
 		if err := i.call(s, "keypair", uint64(pk), uint64(sk)); err != nil {
@@ -64,6 +73,9 @@ func (s *Scheme) GenerateKey() (public, private []byte, err error) {
 
 // Sign signs a message. The sandbox has 16 MiB: messages above some 15 MiB are refused.
 func (s *Scheme) Sign(private, message []byte) (signature []byte, err error) {
+	if s.slow && !isWorker {
+		return inWorker(opSign, s, private, message)
+	}
 	err = use(func(i *instance) error {
 		out, length := i.allocate(s.MaxSignatureSize), i.allocate(4)
 		m, sk := i.write(message), i.write(private)
@@ -98,16 +110,21 @@ func (s *Scheme) Verify(public, message, signature []byte) error {
 type instance struct {
 	module  api.Module
 	memory  api.Memory
-	initial []byte
+	initial []byte // shared, never written to
 	used    uint32 // end of the highest allocation; stack and data lie below the heap
 	err     error
 }
 
-// pool holds idle sandboxes, as many as can run at once.
-var pool = make(chan *instance, runtime.GOMAXPROCS(0))
+// pool holds idle sandboxes; slots are as many as can run at once, since each has a memory of 16 MiB.
+var (
+	pool  = make(chan *instance, runtime.GOMAXPROCS(0))
+	slots = make(chan struct{}, runtime.GOMAXPROCS(0))
+)
 
 // use runs fn in a sandbox whose memory is afterwards as it was when new: nothing of a private key stays behind.
 func use(fn func(*instance) error) error {
+	slots <- struct{}{}
+	defer func() { <-slots }()
 	var i *instance
 	select {
 	case i = <-pool:
@@ -160,9 +177,16 @@ func newInstance() (*instance, error) {
 	if !ok {
 		return nil, errors.New("the post-quantum sandbox has no memory")
 	}
-	i.initial = append([]byte(nil), memory...)
+	// Every new sandbox looks the same.
+	fresh.Do(func() { initial = append([]byte(nil), memory...) })
+	i.initial = initial
 	return i, nil
 }
+
+var (
+	fresh   sync.Once
+	initial []byte
+)
 
 type sandbox struct {
 	runtime wazero.Runtime

@@ -7,6 +7,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/asn1"
@@ -14,18 +15,21 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"time"
 
 	"github.com/miekg/pkcs11"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Key is a private key in the token. It is a crypto.Signer of RSA (PKCS #1, PSS) or ECDSA signatures over digests.
+// Key is a private key in the token. It is a crypto.Signer of RSA (PKCS #1, PSS) or ECDSA signatures over digests, and of ML-DSA signatures.
 type Key struct {
 	token  *Token
 	id     string
 	public crypto.PublicKey
 	Label  string // as given to Generate
+	// Imported: the key was made elsewhere, and whoever had it there may have kept a copy.
+	Imported bool
 }
 
 func (k *Key) Public() crypto.PublicKey { return k.public }
@@ -77,7 +81,7 @@ func templates(id, label string) (public, private []*pkcs11.Attribute) {
 	private = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
 		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false),
-		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	return public, private
 }
@@ -116,24 +120,41 @@ func (t *Token) Import(ctx context.Context, id, label string, key crypto.Private
 	default:
 		return nil, fmt.Errorf("a key of type %T cannot be imported into a token", key)
 	}
-	err := t.do(ctx, func(_ *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+	return t.make(ctx, id, func(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
 		if _, err := ctx.CreateObject(session, append(public, attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY))); err != nil {
 			return err
 		}
 		_, err := ctx.CreateObject(session, append(private, attribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY)))
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return t.Open(ctx, id)
+}
+
+// PKCS #11 3.2, not yet in miekg/pkcs11.
+const (
+	ckkMLDSA           = 0x4a
+	ckmMLDSAKeyPairGen = 0x1c
+	ckmMLDSA           = 0x1d
+	ckaParameterSet    = 0x61d
+)
+
+var mldsaSets = map[string]struct {
+	value      uint
+	parameters mldsa.Parameters
+}{"ML-DSA-44": {1, mldsa.MLDSA44()}, "ML-DSA-65": {2, mldsa.MLDSA65()}, "ML-DSA-87": {3, mldsa.MLDSA87()}}
+
+func offers(ctx *pkcs11.Ctx, slot uint, mechanism uint) bool {
+	_, err := ctx.GetMechanismInfo(slot, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, nil)})
+	return err == nil
 }
 
 // Generate makes a key pair that stays in the token: not extractable, sensitive, for signatures only.
 func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key, error) {
 	public, private := templates(id, label)
 	mechanism := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)
-	if kind.RSABits > 0 {
+	if kind.MLDSA != "" {
+		public = append(public, pkcs11.NewAttribute(ckaParameterSet, mldsaSets[kind.MLDSA].value))
+		mechanism = pkcs11.NewMechanism(ckmMLDSAKeyPairGen, nil)
+	} else if kind.RSABits > 0 {
 		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, kind.RSABits), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
 	} else {
 		parameters, err := asn1.Marshal(curveOIDs[kind.Curve])
@@ -143,9 +164,26 @@ func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key
 		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, parameters))
 		mechanism = pkcs11.NewMechanism(pkcs11.CKM_EC_KEY_PAIR_GEN, nil)
 	}
-	err := t.do(ctx, func(_ *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+	return t.make(ctx, id, func(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
 		_, _, err := ctx.GenerateKeyPair(session, []*pkcs11.Mechanism{mechanism}, public, private)
 		return err
+	})
+}
+
+// makeTimeout is for key generation: RSA takes its time in small devices.
+const makeTimeout = 2 * time.Minute
+
+// make makes a key pair under an id that was never used. What an attempt that was cut off left behind goes first.
+func (t *Token) make(ctx context.Context, id string, fn func(*pkcs11.Ctx, pkcs11.SessionHandle) error) (*Key, error) {
+	_, err := runFor(ctx, t, max(makeTimeout, t.cfg.Timeout), func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (int, error) {
+		if _, err := destroy(c, ctx, session, id); err != nil {
+			return 0, err
+		}
+		err := fn(ctx, session)
+		if err != nil {
+			_, _ = destroy(c, ctx, session, id) // half a pair is of no use; the other error says more
+		}
+		return 0, err
 	})
 	if err != nil {
 		return nil, err
@@ -153,43 +191,74 @@ func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key
 	return t.Open(ctx, id)
 }
 
-// Open returns a key by its id, or ErrNotFound. A private key that could leave the token is refused.
-func (t *Token) Open(ctx context.Context, id string) (*Key, error) {
-	k := &Key{token: t, id: id}
-	err := t.do(ctx, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
-		private, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, id)
+// destroy removes every object of a key pair's id and tells how many there were.
+func destroy(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle, id string) (int, error) {
+	destroyed := 0
+	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
+		c.handles.Delete(handleKey{class, id})
+		found, err := find(ctx, session, []*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_CLASS, class), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)),
+		}, 16)
 		if err != nil {
-			return err
+			return destroyed, err
 		}
-		guards, err := ctx.GetAttributeValue(session, private, []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, nil), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
-		})
-		if err != nil {
-			return err
+		for _, handle := range found {
+			if err := ctx.DestroyObject(session, handle); err != nil {
+				return destroyed, err
+			}
+			destroyed++
 		}
-		if !isTrue(guards[0]) || isTrue(guards[1]) {
-			return fmt.Errorf("key %s in the token could be read out of it and is not used", id)
-		}
-		k.Label = string(guards[2].Value)
-		public, err := object(c, ctx, session, pkcs11.CKO_PUBLIC_KEY, id)
-		if err != nil {
-			return err
-		}
-		k.public, err = readPublic(ctx, session, public)
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	return k, nil
+	return destroyed, nil
 }
 
-func isTrue(a *pkcs11.Attribute) bool { return len(a.Value) == 1 && a.Value[0] != 0 }
+// Open returns a key by its id, or ErrNotFound. A private key that could leave the token is refused.
+func (t *Token) Open(ctx context.Context, id string) (*Key, error) {
+	return run(ctx, t, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (*Key, error) {
+		private, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, id)
+		if err != nil {
+			return nil, err
+		}
+		k := &Key{token: t, id: id}
+		guards, err := ctx.GetAttributeValue(session, private, []*pkcs11.Attribute{
+			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, nil), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, nil), pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !is(guards[0], 1) || !is(guards[1], 0) {
+			return nil, fmt.Errorf("key %s in the token could be read out of it and is not used", id)
+		}
+		k.Imported = !is(guards[2], 1)
+		k.Label = string(guards[3].Value)
+		public, err := object(c, ctx, session, pkcs11.CKO_PUBLIC_KEY, id)
+		if err != nil {
+			return nil, err
+		}
+		k.public, err = readPublic(ctx, session, public)
+		return k, err
+	})
+}
+
+// is tells whether an attribute is there and exactly true (1) or false (0).
+func is(a *pkcs11.Attribute, value byte) bool { return len(a.Value) == 1 && a.Value[0] == value }
 
 func readPublic(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, handle pkcs11.ObjectHandle) (crypto.PublicKey, error) {
 	kind, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, nil)})
 	if err != nil {
 		return nil, err
+	}
+	if len(kind[0].Value) > 0 && kind[0].Value[0] == ckkMLDSA {
+		value, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_VALUE, nil)})
+		if err != nil {
+			return nil, err
+		}
+		for _, set := range mldsaSets {
+			if len(value[0].Value) == set.parameters.PublicKeySize() {
+				return mldsa.NewPublicKey(set.parameters, value[0].Value)
+			}
+		}
+		return nil, errors.New("the token gave an ML-DSA key of an impossible length")
 	}
 	if len(kind[0].Value) > 0 && kind[0].Value[0] == pkcs11.CKK_RSA {
 		parts, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_MODULUS, nil), pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, nil)})
@@ -202,35 +271,32 @@ func readPublic(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, handle pkcs11.Obj
 	if err != nil {
 		return nil, err
 	}
-	input := cryptobyte.String(parts[1].Value)
-	var point cryptobyte.String
-	if !input.ReadASN1(&point, cbasn1.OCTET_STRING) {
-		point = parts[1].Value // some tokens leave the OCTET STRING out
-	}
 	for name, oid := range curveOIDs {
-		if parameters, err := asn1.Marshal(oid); err == nil && string(parameters) == string(parts[0].Value) {
-			return ecdsa.ParseUncompressedPublicKey(curves[name], point)
+		parameters, err := asn1.Marshal(oid)
+		if err != nil || string(parameters) != string(parts[0].Value) {
+			continue
 		}
+		input := cryptobyte.String(parts[1].Value)
+		var point cryptobyte.String
+		if size := (curves[name].Params().BitSize + 7) / 8; len(input) == 1+2*size {
+			point = input // some tokens leave the OCTET STRING out
+		} else if !input.ReadASN1(&point, cbasn1.OCTET_STRING) || !input.Empty() {
+			return nil, errors.New("the token gave a malformed EC_POINT")
+		}
+		return ecdsa.ParseUncompressedPublicKey(curves[name], point)
 	}
 	return nil, errors.New("the key in the token is on a curve that is not supported")
 }
 
 // Delete removes a key pair for good, or returns ErrNotFound.
 func (t *Token) Delete(ctx context.Context, id string) error {
-	return t.do(ctx, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
-		private, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, id)
-		if err != nil {
-			return err
-		}
-		if public, err := object(c, ctx, session, pkcs11.CKO_PUBLIC_KEY, id); err == nil {
-			if err := ctx.DestroyObject(session, public); err != nil {
-				return err
-			}
-		}
-		c.handles.Delete(handleKey{pkcs11.CKO_PUBLIC_KEY, id})
-		c.handles.Delete(handleKey{pkcs11.CKO_PRIVATE_KEY, id})
-		return ctx.DestroyObject(session, private)
+	destroyed, err := run(ctx, t, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (int, error) {
+		return destroy(c, ctx, session, id)
 	})
+	if err == nil && destroyed == 0 {
+		return ErrNotFound
+	}
+	return err
 }
 
 // DigestInfo of RFC 8017 9.2 without the digest.
@@ -245,11 +311,13 @@ func (k *Key) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, 
 	return k.SignContext(context.Background(), digest, opts)
 }
 
-// SignContext signs a digest in the token.
+// SignContext signs a digest, or with ML-DSA a message, in the token.
 func (k *Key) SignContext(ctx context.Context, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
 	var mechanism *pkcs11.Mechanism
 	input := digest
 	switch public := k.public.(type) {
+	case *mldsa.PublicKey:
+		mechanism = pkcs11.NewMechanism(ckmMLDSA, nil) // the message itself, with an empty context
 	case *ecdsa.PublicKey:
 		mechanism = pkcs11.NewMechanism(pkcs11.CKM_ECDSA, nil)
 	case *rsa.PublicKey:
@@ -277,25 +345,53 @@ func (k *Key) SignContext(ctx context.Context, digest []byte, opts crypto.Signer
 	default:
 		return nil, fmt.Errorf("a token key of type %T cannot sign", public)
 	}
-	var signature []byte
-	err := k.token.do(ctx, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
+	return run(ctx, k.token, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
 		handle, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, k.id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := ctx.SignInit(session, []*pkcs11.Mechanism{mechanism}, handle); err != nil {
-			return err
+			return nil, err
 		}
-		signature, err = ctx.Sign(session, input)
-		return err
+		signature, err := ctx.Sign(session, input)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := k.public.(*ecdsa.PublicKey); ok {
+			if signature, err = ecdsaSignature(signature); err != nil {
+				return nil, err
+			}
+		}
+		// A public key that somebody put in the place of ours would make certificates that nobody can verify. Once a
+		// login is enough: it costs more than the signature.
+		if _, tried := c.tried.Load(k); !tried {
+			if err := k.verify(digest, signature, opts); err != nil {
+				return nil, err
+			}
+			c.tried.Store(k, true)
+		}
+		return signature, nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+func (k *Key) verify(digest, signature []byte, opts crypto.SignerOpts) error {
+	good := false
+	switch public := k.public.(type) {
+	case *ecdsa.PublicKey:
+		good = ecdsa.VerifyASN1(public, digest, signature)
+	case *rsa.PublicKey:
+		if pss, ok := opts.(*rsa.PSSOptions); ok {
+			good = rsa.VerifyPSS(public, pss.Hash, digest, signature, pss) == nil
+		} else {
+			good = rsa.VerifyPKCS1v15(public, opts.HashFunc(), digest, signature) == nil
+		}
+	case *mldsa.PublicKey:
+		good = mldsa.Verify(public, digest, signature, nil) == nil
 	}
-	if _, ok := k.public.(*ecdsa.PublicKey); ok {
-		return ecdsaSignature(signature)
+	if !good {
+		return fmt.Errorf("what the token signed with key %s does not verify with its public key", k.id)
 	}
-	return signature, nil
+	return nil
 }
 
 // ecdsaSignature turns r ‖ s into DER (RFC 3279 2.2.3).
@@ -318,66 +414,79 @@ const (
 )
 
 // wrappingKey finds the AES key under which the token encrypts, and makes it when there is none. When servers make one
-// each at the same moment, every one is kept and known by its id.
-func (t *Token) wrappingKey(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (string, error) {
-	template := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_LABEL, wrappingLabel)}
-	found, err := find(ctx, session, template, 1)
+// each at the same moment, every one is kept and known by its id. One that could be read out of the token, or was brought
+// into it, is not ours.
+func (t *Token) wrappingKey(ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (string, error) {
+	t.wrapping.Lock()
+	defer t.wrapping.Unlock()
+	attribute := pkcs11.NewAttribute
+	template := []*pkcs11.Attribute{attribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), attribute(pkcs11.CKA_TOKEN, true), attribute(pkcs11.CKA_LABEL, wrappingLabel)}
+	found, err := find(ctx, session, template, 64)
 	if err != nil {
 		return "", err
 	}
-	if len(found) > 0 {
-		id, err := ctx.GetAttributeValue(session, found[0], []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_ID, nil)})
+	for _, handle := range found {
+		is, id, err := goodWrappingKey(ctx, session, handle)
 		if err != nil {
 			return "", err
 		}
-		return string(id[0].Value), nil
+		if is {
+			return id, nil
+		}
 	}
 	id := rand.Text()
 	_, err = ctx.GenerateKey(session, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, append(template,
-		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
-		pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true), pkcs11.NewAttribute(pkcs11.CKA_WRAP, false), pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false),
-		pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id))))
+		attribute(pkcs11.CKA_PRIVATE, true), attribute(pkcs11.CKA_SENSITIVE, true), attribute(pkcs11.CKA_EXTRACTABLE, false), attribute(pkcs11.CKA_DERIVE, false),
+		attribute(pkcs11.CKA_ENCRYPT, true), attribute(pkcs11.CKA_DECRYPT, true), attribute(pkcs11.CKA_WRAP, false), attribute(pkcs11.CKA_UNWRAP, false),
+		attribute(pkcs11.CKA_VALUE_LEN, 32), attribute(pkcs11.CKA_ID, []byte(id))))
 	return id, err
 }
 
+func goodWrappingKey(ctx *pkcs11.Ctx, session pkcs11.SessionHandle, handle pkcs11.ObjectHandle) (bool, string, error) {
+	attribute := pkcs11.NewAttribute
+	a, err := ctx.GetAttributeValue(session, handle, []*pkcs11.Attribute{attribute(pkcs11.CKA_ID, nil), attribute(pkcs11.CKA_SENSITIVE, nil), attribute(pkcs11.CKA_ALWAYS_SENSITIVE, nil),
+		attribute(pkcs11.CKA_NEVER_EXTRACTABLE, nil), attribute(pkcs11.CKA_LOCAL, nil), attribute(pkcs11.CKA_EXTRACTABLE, nil)})
+	if err != nil {
+		return false, "", err
+	}
+	return is(a[1], 1) && is(a[2], 1) && is(a[3], 1) && is(a[4], 1) && is(a[5], 0), string(a[0].Value), nil
+}
+
 // Encrypt seals a secret with AES-256-GCM under a key that never leaves the token.
-func (t *Token) Encrypt(ctx context.Context, plaintext, additional []byte) (sealed []byte, err error) {
-	err = t.do(ctx, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
-		id, err := t.wrappingKey(c, ctx, session)
+func (t *Token) Encrypt(ctx context.Context, plaintext, additional []byte) ([]byte, error) {
+	return run(ctx, t, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
+		id, err := t.wrappingKey(ctx, session)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		nonce := make([]byte, nonceSize)
 		_, _ = rand.Read(nonce) // never fails (crypto/rand)
 		result, used, err := gcm(c, ctx, session, id, nonce, additional, func() ([]byte, error) { return ctx.Encrypt(session, plaintext) }, ctx.EncryptInit)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		var b cryptobyte.Builder
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(id)) })
 		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(used) })
 		b.AddBytes(result)
-		sealed, err = b.Bytes()
-		return err
+		return b.Bytes()
 	})
-	return sealed, err
 }
 
 // Decrypt opens what Encrypt sealed with the same additional data.
-func (t *Token) Decrypt(ctx context.Context, sealed, additional []byte) (plaintext []byte, err error) {
+func (t *Token) Decrypt(ctx context.Context, sealed, additional []byte) ([]byte, error) {
 	input := cryptobyte.String(sealed)
 	var id, nonce cryptobyte.String
 	if !input.ReadUint8LengthPrefixed(&id) || !input.ReadUint8LengthPrefixed(&nonce) {
 		return nil, errors.New("this was not sealed by a token")
 	}
-	err = t.do(ctx, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
-		plaintext, _, err = gcm(c, ctx, session, string(id), nonce, additional, func() ([]byte, error) { return ctx.Decrypt(session, input) }, ctx.DecryptInit)
+	return run(ctx, t, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
+		plaintext, _, err := gcm(c, ctx, session, string(id), nonce, additional, func() ([]byte, error) { return ctx.Decrypt(session, input) }, ctx.DecryptInit)
 		if errors.Is(err, ErrNotFound) {
-			return fmt.Errorf("the token has not the key %s that this was sealed with", id)
+			return nil, fmt.Errorf("the token has not the key %s that this was sealed with", id)
 		}
-		return err
+		return plaintext, err
 	})
-	return plaintext, err
 }
 
 func gcm(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle, id string, nonce, additional []byte, run func() ([]byte, error),

@@ -5,6 +5,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"github.com/miekg/pkcs11"
@@ -14,9 +15,11 @@ import (
 type module struct {
 	path string
 	ctx  *pkcs11.Ctx
-	// calls hold it for reading; initialising anew, which ends every session, for writing.
+	// calls hold it for reading; initialising anew, for writing.
 	mu sync.RWMutex
 	up bool
+	// connected tokens of this library: initialising it anew would end their sessions.
+	connected int
 }
 
 var (
@@ -26,6 +29,9 @@ var (
 
 // load returns the library of a path. It is never unloaded: vendors' libraries do not bear it well.
 func load(path string) (*module, error) {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
 	modulesMu.Lock()
 	defer modulesMu.Unlock()
 	if m, ok := modules[path]; ok {
@@ -40,11 +46,14 @@ func load(path string) (*module, error) {
 	return m, nil
 }
 
-// start initialises the library unless it is; anew ends what was there.
+// start initialises the library; anew tells that it is thought to have lost its way, and has it initialised again when
+// nobody uses it.
 func (m *module) start(anew bool) error {
-	m.mu.Lock()
+	if !m.mu.TryLock() {
+		return nil // it is at work, so it is initialised
+	}
 	defer m.mu.Unlock()
-	if m.up && !anew {
+	if m.up && (!anew || m.connected > 0) {
 		return nil
 	}
 	if m.up {
@@ -56,6 +65,15 @@ func (m *module) start(anew bool) error {
 	}
 	m.up = true
 	return nil
+}
+
+// connect counts a token that is connected (+1) or no longer is (-1).
+func (m *module) connect(n int) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	modulesMu.Lock()
+	defer modulesMu.Unlock()
+	m.connected += n
 }
 
 // call uses the library beside other calls.

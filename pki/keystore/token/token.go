@@ -21,15 +21,17 @@ type Token struct {
 	module *module
 	jobs   chan *job
 	stop   chan struct{}
-	done   sync.WaitGroup
+	closed sync.Once
+	done   chan struct{} // closed when run has ended
 
 	mu         sync.Mutex
 	connection *connection   // nil while the token is away
 	problem    error         // why
 	changed    chan struct{} // closed when one of the two changes
 
-	refused     [sha256.Size]byte // hash of the PIN that the token refused
-	description atomic.Value      // string
+	wrapping    sync.Mutex   // one looks for the wrapping key, and makes it when there is none
+	description atomic.Value // string
+	mldsa       atomic.Bool  // the token makes and uses ML-DSA keys
 }
 
 // connection is one login; object handles are good within one.
@@ -39,14 +41,24 @@ type connection struct {
 	lost    chan struct{}        // closed by the first who notices
 	once    sync.Once
 	handles sync.Map // handleKey → pkcs11.ObjectHandle
+	tried   sync.Map // *Key whose signatures verify
 }
 
 func (c *connection) lose() { c.once.Do(func() { close(c.lost) }) }
 
-// job is an operation on its way to a session.
+// operation is what is done in a session.
+type operation func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (any, error)
+
+// job is an operation on its way to a session. Its result travels only through the channel: whoever asked may have given
+// up long before it is there.
 type job struct {
-	fn   func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) error
-	done chan error
+	fn   operation
+	done chan outcome
+}
+
+type outcome struct {
+	value any
+	err   error
 }
 
 // Open starts using a token and waits for the first attempt to reach it. It fails when there is no such library; a token
@@ -56,10 +68,10 @@ func Open(cfg *Config) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{cfg: cfg, module: m, jobs: make(chan *job), stop: make(chan struct{}), changed: make(chan struct{})}
+	t := &Token{cfg: cfg, module: m, jobs: make(chan *job), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
 	t.description.Store(cfg.Label)
 	_, _, tried := t.get()
-	t.done.Go(t.run)
+	go t.run()
 	select {
 	case <-tried:
 	case <-time.After(cfg.Timeout):
@@ -67,10 +79,13 @@ func Open(cfg *Config) (*Token, error) {
 	return t, nil
 }
 
-// Close ends the sessions.
+// Close ends the sessions. A library that does not return is not waited for.
 func (t *Token) Close() {
-	close(t.stop)
-	t.done.Wait()
+	t.closed.Do(func() { close(t.stop) })
+	select {
+	case <-t.done:
+	case <-time.After(t.cfg.Timeout):
+	}
 }
 
 // State is nil while the token can be used, otherwise an *UnavailableError.
@@ -85,6 +100,21 @@ func (t *Token) State() error {
 	}
 	return &UnavailableError{t.problem.Error()}
 }
+
+// Check asks the token for something: one that is idle may have gone unnoticed.
+func (t *Token) Check(ctx context.Context) error {
+	if err := t.State(); err != nil {
+		return err
+	}
+	_, err := run(ctx, t, func(_ *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (bool, error) {
+		found, err := find(ctx, session, []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true)}, 1)
+		return len(found) > 0, err
+	})
+	return err
+}
+
+// OffersMLDSA tells whether the token, when it was last there, made ML-DSA keys itself (PKCS #11 3.2).
+func (t *Token) OffersMLDSA() bool { return t.mldsa.Load() }
 
 // Description is the token's label, maker and model.
 func (t *Token) Description() string { return t.description.Load().(string) }
@@ -106,33 +136,44 @@ func (t *Token) get() (*connection, error, chan struct{}) {
 const (
 	firstRetry = 500 * time.Millisecond
 	lastRetry  = 15 * time.Second
+	// steady is how long a connection lasts that is taken to be a good one.
+	steady = 10 * time.Second
 )
 
 // run connects, serves until the connection is lost, and begins again.
 func (t *Token) run() {
+	defer close(t.done)
 	retry := firstRetry
 	anew := false
 	for {
-		c, err := t.connect(anew)
+		c, sessions, err := t.connect(anew)
 		if err == nil {
-			t.cfg.Log.Info("the token is ready", "token", t.Description())
-			retry, anew = firstRetry, false
+			t.cfg.Log.Info("the token is ready", "token", t.Description(), "sessions", len(sessions))
+			began := time.Now()
 			t.set(c, nil)
-			stopped := t.serve(c)
-			t.set(nil, errors.New("the connection to it was lost; it is being connected again"))
-			t.disconnect(c)
+			stopped, hung := t.serve(c, sessions)
+			problem := errors.New("the connection to it was lost; it is being connected again")
+			if hung {
+				problem = errors.New("its library does not return from a call; if this lasts, restart the server")
+			}
+			t.set(nil, problem)
+			t.disconnect(c, sessions, hung)
 			if stopped {
 				return
 			}
-			t.cfg.Log.Error("the token was lost", "token", t.Description())
-			continue
+			t.cfg.Log.Error("the token was lost", "token", t.Description(), "hung", hung)
+			if time.Since(began) > steady {
+				retry, anew = firstRetry, false
+				continue
+			}
+		} else {
+			if _, problem, _ := t.get(); problem == nil || problem.Error() != err.Error() {
+				t.cfg.Log.Error("the token cannot be used", "token", t.Description(), "error", err)
+			}
+			t.set(nil, err)
+			// The library itself may have lost its way to the token: some need to be initialised again.
+			anew = !errors.As(err, new(*pinError))
 		}
-		if _, problem, _ := t.get(); problem == nil || problem.Error() != err.Error() {
-			t.cfg.Log.Error("the token cannot be used", "token", t.Description(), "error", err)
-		}
-		t.set(nil, err)
-		// The library itself may have lost its way to the token: some need to be initialised again.
-		anew = !errors.As(err, new(*pinError))
 		select {
 		case <-t.stop:
 			return
@@ -142,46 +183,51 @@ func (t *Token) run() {
 	}
 }
 
-// serve hands the jobs to sessions until the connection is lost or, with true, the token is closed.
-func (t *Token) serve(c *connection) bool {
+// serve hands the jobs to the sessions until the connection is lost or the token is closed; hung tells that a call does
+// not return.
+func (t *Token) serve(c *connection, sessions []pkcs11.SessionHandle) (stopped, hung bool) {
 	var workers sync.WaitGroup
-	for range t.cfg.Sessions {
-		workers.Go(func() { t.work(c) })
+	for n := range sessions {
+		workers.Go(func() { t.work(c, &sessions[n]) })
 	}
-	stopped := false
 	select {
 	case <-c.lost:
 	case <-t.stop:
 		stopped = true
 		c.lose()
 	}
-	workers.Wait()
-	return stopped
+	ended := make(chan struct{})
+	go func() { workers.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(t.cfg.Timeout):
+		hung = true
+	}
+	return stopped, hung
 }
 
-func (t *Token) work(c *connection) {
-	var session pkcs11.SessionHandle
-	err := t.module.call(func(ctx *pkcs11.Ctx) (err error) {
-		session, err = ctx.OpenSession(c.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
-		return err
-	})
-	if err != nil {
-		if !errors.Is(err, pkcs11.Error(pkcs11.CKR_SESSION_COUNT)) { // a token with fewer sessions than we would like
-			c.lose()
-		}
-		return
-	}
+func (t *Token) work(c *connection, session *pkcs11.SessionHandle) {
 	for {
 		select {
 		case <-c.lost:
 			return
+		default:
+		}
+		select {
+		case <-c.lost:
+			return
 		case j := <-t.jobs:
-			err := t.module.call(func(ctx *pkcs11.Ctx) error { return t.attempt(j, c, ctx, session) })
-			gone := errors.Is(err, errLost)
+			var o outcome
+			o.err = t.module.call(func(ctx *pkcs11.Ctx) error {
+				var err error
+				o.value, err = t.attempt(j, c, ctx, session)
+				return err
+			})
+			gone := errors.Is(o.err, errLost)
 			if gone {
 				c.lose()
 			}
-			j.done <- err
+			j.done <- o
 			if gone {
 				return
 			}
@@ -189,56 +235,87 @@ func (t *Token) work(c *connection) {
 	}
 }
 
-func (t *Token) disconnect(c *connection) {
-	_ = t.module.call(func(ctx *pkcs11.Ctx) error { return ctx.CloseAllSessions(c.slot) }) // it may be gone
+// disconnect closes what this token opened: others may use the same slot.
+func (t *Token) disconnect(c *connection, sessions []pkcs11.SessionHandle, hung bool) {
+	t.module.connect(-1)
+	if hung {
+		return
+	}
+	_ = t.module.call(func(ctx *pkcs11.Ctx) error { // they may be gone
+		for _, s := range sessions {
+			if s != c.session {
+				_ = ctx.CloseSession(s)
+			}
+		}
+		return ctx.CloseSession(c.session)
+	})
 }
 
-// do runs fn in a session. When the connection is lost under it, it is repeated once in the next one, which is harmless
-// for everything that is done here.
-func (t *Token) do(ctx context.Context, fn func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) error) error {
-	ctx, cancel := context.WithTimeout(ctx, t.cfg.Timeout)
+// run runs fn in a session. When the connection is lost under it, it is repeated once in the next one: fn must bear that.
+func run[T any](ctx context.Context, t *Token, fn func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (T, error)) (T, error) {
+	return runFor(ctx, t, t.cfg.Timeout, fn)
+}
+
+func runFor[T any](ctx context.Context, t *Token, limit time.Duration, fn func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (T, error)) (T, error) {
+	value, err := t.do(ctx, limit, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) (any, error) {
+		return fn(c, ctx, session)
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value.(T), nil
+}
+
+func (t *Token) do(ctx context.Context, limit time.Duration, fn operation) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
 		c, problem, changed := t.get()
 		if c == nil {
 			// At start and just after a loss the next connection is a moment away.
 			if problem != nil && attempt == 0 {
-				return &UnavailableError{problem.Error()}
+				return nil, &UnavailableError{problem.Error()}
 			}
 			select {
 			case <-changed:
 				if c, problem, _ := t.get(); c == nil {
-					return &UnavailableError{problem.Error()}
+					return nil, &UnavailableError{problem.Error()}
 				}
 				continue
+			case <-t.stop:
+				return nil, &UnavailableError{"it is no longer in use here"}
 			case <-ctx.Done():
-				return t.gaveUp(ctx)
+				return nil, t.gaveUp(ctx, limit)
 			}
 		}
-		j := &job{fn, make(chan error, 1)}
+		j := &job{fn, make(chan outcome, 1)}
 		select {
 		case t.jobs <- j:
 		case <-c.lost:
 			if attempt > 0 {
-				return &UnavailableError{"the connection to it was lost"}
+				return nil, &UnavailableError{errLost.Error()}
 			}
 			t.await(ctx, c)
 			continue
 		case <-ctx.Done():
-			return t.gaveUp(ctx)
+			return nil, t.gaveUp(ctx, limit)
 		}
 		select {
-		case err := <-j.done:
-			if errors.Is(err, errLost) {
+		case o := <-j.done:
+			if errors.Is(o.err, errLost) {
 				if attempt > 0 {
-					return &UnavailableError{err.Error()}
+					return nil, &UnavailableError{o.err.Error()}
 				}
 				t.await(ctx, c)
 				continue
 			}
-			return err
+			return o.value, o.err
 		case <-ctx.Done():
-			return t.gaveUp(ctx)
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				c.lose() // a session that does not answer in time is not to be trusted with the next job
+			}
+			return nil, t.gaveUp(ctx, limit)
 		}
 	}
 }
@@ -252,15 +329,17 @@ func (t *Token) await(ctx context.Context, c *connection) {
 		}
 		select {
 		case <-changed:
+		case <-t.stop:
+			return
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (t *Token) gaveUp(ctx context.Context) error {
+func (t *Token) gaveUp(ctx context.Context, limit time.Duration) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &UnavailableError{fmt.Sprintf("it did not answer within %s", t.cfg.Timeout)}
+		return &UnavailableError{fmt.Sprintf("it did not answer within %s", limit)}
 	}
 	return ctx.Err()
 }
@@ -268,22 +347,36 @@ func (t *Token) gaveUp(ctx context.Context) error {
 // errLost says that the session or the token is gone.
 var errLost = errors.New("the connection to it was lost")
 
-// attempt does a job and tells, by errLost, whether the connection did not survive it. Tokens are generous with general
-// errors, so the session is asked whether it is still there.
-func (t *Token) attempt(j *job, c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) error {
-	err := j.fn(c, ctx, session)
+// attempt does a job and tells, by errLost, whether the connection did not survive it.
+func (t *Token) attempt(j *job, c *connection, ctx *pkcs11.Ctx, session *pkcs11.SessionHandle) (any, error) {
+	value, err := j.fn(c, ctx, *session)
 	var code pkcs11.Error
 	if !errors.As(err, &code) {
-		return err
+		return value, err
 	}
-	if code == pkcs11.CKR_KEY_HANDLE_INVALID || code == pkcs11.CKR_OBJECT_HANDLE_INVALID {
+	switch code {
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_TOKEN_NOT_RECOGNIZED, pkcs11.CKR_SESSION_CLOSED,
+		pkcs11.CKR_SESSION_HANDLE_INVALID, pkcs11.CKR_USER_NOT_LOGGED_IN, pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_SLOT_ID_INVALID:
+		return nil, fmt.Errorf("%w: %w", errLost, err)
+	case pkcs11.CKR_KEY_HANDLE_INVALID, pkcs11.CKR_OBJECT_HANDLE_INVALID:
 		c.handles.Clear() // the object was made anew elsewhere
+		if value, err = j.fn(c, ctx, *session); err == nil {
+			return value, nil
+		}
 	}
-	info, gone := ctx.GetSessionInfo(session)
-	if gone == nil && info.State == pkcs11.CKS_RW_USER_FUNCTIONS {
-		return fmt.Errorf("the token refused: %w", err)
+	// An operation that was begun and not ended would stay with the session; and tokens are generous with general errors,
+	// so that only a new session tells whether the token is still there.
+	again, gone := ctx.OpenSession(c.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+	if gone != nil && !errors.Is(gone, pkcs11.Error(pkcs11.CKR_SESSION_COUNT)) {
+		return nil, fmt.Errorf("%w: %w", errLost, err)
 	}
-	return fmt.Errorf("%w: %w", errLost, err)
+	if gone == nil && *session != c.session {
+		_ = ctx.CloseSession(*session)
+		*session = again
+	} else if gone == nil {
+		_ = ctx.CloseSession(again)
+	}
+	return nil, fmt.Errorf("the token refused: %w", err)
 }
 
 // pinError says that logging in is pointless until the PIN is another one.
@@ -291,27 +384,47 @@ type pinError struct{ message string }
 
 func (e *pinError) Error() string { return e.message }
 
-// connect finds the token and logs in.
-func (t *Token) connect(anew bool) (*connection, error) {
+// connect finds the token, logs in and opens the sessions.
+func (t *Token) connect(anew bool) (*connection, []pkcs11.SessionHandle, error) {
 	if err := t.module.start(anew); err != nil {
-		return nil, fmt.Errorf("its library cannot be initialised: %w", err)
+		return nil, nil, fmt.Errorf("its library cannot be initialised: %w", err)
 	}
 	c := &connection{lost: make(chan struct{})}
-	return c, t.module.call(func(ctx *pkcs11.Ctx) error {
+	var sessions []pkcs11.SessionHandle
+	err := t.module.call(func(ctx *pkcs11.Ctx) error {
 		info, err := t.find(ctx, c)
 		if err != nil {
 			return err
 		}
 		t.description.Store(strings.Join(strings.Fields(info.Label+" ("+info.ManufacturerID+" "+info.Model+")"), " "))
-		if c.session, err = ctx.OpenSession(c.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION); err != nil {
+		t.mldsa.Store(offers(ctx, c.slot, ckmMLDSAKeyPairGen) && offers(ctx, c.slot, ckmMLDSA))
+		open := func() (pkcs11.SessionHandle, error) {
+			return ctx.OpenSession(c.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)
+		}
+		if c.session, err = open(); err != nil {
 			return err
 		}
 		if err := t.login(ctx, c, info); err != nil {
 			_ = ctx.CloseSession(c.session) // the other error says more
 			return err
 		}
+		// A token may have fewer sessions than we would like; the one that keeps the login will do.
+		for len(sessions) < t.cfg.Sessions {
+			s, err := open()
+			if err != nil {
+				break
+			}
+			sessions = append(sessions, s)
+		}
+		if len(sessions) == 0 {
+			sessions = append(sessions, c.session)
+		}
 		return nil
 	})
+	if err == nil {
+		t.module.connect(1)
+	}
+	return c, sessions, err
 }
 
 func (t *Token) find(ctx *pkcs11.Ctx, c *connection) (pkcs11.TokenInfo, error) {
@@ -341,8 +454,18 @@ func (t *Token) find(ctx *pkcs11.Ctx, c *connection) (pkcs11.TokenInfo, error) {
 	return pkcs11.TokenInfo{}, fmt.Errorf("%d tokens match: name one by its serial number", len(found))
 }
 
+// refused are the PINs that tokens refused in this process: SHA-256 of library, serial number and PIN.
+var (
+	loginMu sync.Mutex
+	refused = map[[sha256.Size]byte]bool{}
+)
+
+var errPIN = &pinError{"it refused the PIN, which is not tried again: correct the file or variable with the PIN"}
+
 // login tries each PIN at most once, and none at all when a wrong one would be the token's last.
 func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) error {
+	loginMu.Lock()
+	defer loginMu.Unlock()
 	switch {
 	case info.Flags&pkcs11.CKF_USER_PIN_LOCKED != 0:
 		return &pinError{"its PIN is locked: the security officer must set it anew"}
@@ -353,18 +476,29 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 	if err != nil {
 		return &pinError{err.Error()}
 	}
-	hash := sha256.Sum256([]byte(pin))
-	if hash == t.refused {
-		return &pinError{"it refused the PIN, which is not tried again: correct the file or variable with the PIN"}
+	if pin == "" {
+		return &pinError{"the PIN is empty"}
+	}
+	hash := sha256.Sum256([]byte(t.module.path + "\x00" + info.SerialNumber + "\x00" + pin))
+	if refused[hash] {
+		return errPIN
 	}
 	err = ctx.Login(c.session, pkcs11.CKU_USER, pin)
-	switch {
-	case errors.Is(err, pkcs11.Error(pkcs11.CKR_USER_ALREADY_LOGGED_IN)):
-		return nil
-	case errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_INCORRECT)), errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_INVALID)), errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_LEN_RANGE)),
-		errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_LOCKED)), errors.Is(err, pkcs11.Error(pkcs11.CKR_PIN_EXPIRED)):
-		t.refused = hash
-		return &pinError{"it refused the PIN, which is not tried again: correct the file or variable with the PIN"}
+	var code pkcs11.Error
+	if err == nil || !errors.As(err, &code) {
+		return err
 	}
-	return err
+	switch code {
+	case pkcs11.CKR_USER_ALREADY_LOGGED_IN:
+		return nil
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_CLOSED, pkcs11.CKR_SESSION_HANDLE_INVALID,
+		pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_DEVICE_MEMORY:
+		return err // the PIN was not looked at
+	}
+	refused[hash] = true
+	switch code {
+	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE:
+		return errPIN
+	}
+	return &pinError{fmt.Sprintf("it refused the login, which is not tried again with this PIN: %v", err)}
 }

@@ -14,7 +14,8 @@ type Token struct{}
 // Key is not available without cgo.
 type Key struct {
 	crypto.Signer
-	Label string
+	Label    string
+	Imported bool
 }
 
 // Open always fails: this program cannot load a vendor's library.
@@ -22,6 +23,8 @@ func Open(*Config) (*Token, error) {
 	return nil, errors.New("this program was built without cgo and cannot load a PKCS #11 module: build it where a C compiler is installed")
 }
 
+func (*Token) OffersMLDSA() bool                                            { return false }
+func (*Token) Check(context.Context) error                                  { return ErrNotFound }
 func (*Token) Close()                                                       {}
 func (*Token) State() error                                                 { return ErrNotFound }
 func (*Token) Description() string                                          { return "" }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,6 +246,7 @@ func TestATokenThatGoesAwayComesBack(t *testing.T) {
 		want := c.Load() + n
 		for deadline := time.Now().Add(40 * time.Second); c.Load() < want; time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
+				_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1) // is a call of the library still under way?
 				t.Fatalf("%s: %d good, %d refused, state %v", what, good.Load(), bad.Load(), token.State())
 			}
 		}

@@ -36,6 +36,9 @@ const (
 // module-path, pin-source (file:PATH or env:NAME), and the extensions x-sessions and x-timeout-ms. A PIN in the URI itself
 // is refused.
 func ParseURI(text string) (*Config, error) {
+	if strings.Contains(text, "pin-value") {
+		return nil, errors.New("the PIN must not stand in the URI, where process lists and logs show it: use pin-source=file:PATH or pin-source=env:NAME")
+	}
 	uri := pkcs11uri.New()
 	if err := uri.Parse(text); err != nil {
 		return nil, fmt.Errorf("not a PKCS #11 URI (RFC 7512): %w", err)
@@ -45,8 +48,6 @@ func ParseURI(text string) (*Config, error) {
 	c := &Config{Module: query("module-path"), Label: path("token"), Serial: path("serial"), Manufacturer: path("manufacturer"), Model: path("model"),
 		Sessions: DefaultSessions, Timeout: DefaultTimeout, Log: slog.New(slog.DiscardHandler)}
 	switch {
-	case query("pin-value") != "":
-		return nil, errors.New("the PIN must not stand in the URI, where process lists and logs show it: use pin-source=file:PATH or pin-source=env:NAME")
 	case c.Module == "" || !filepath.IsAbs(c.Module):
 		return nil, errors.New("module-path must name the vendor's PKCS #11 library by its absolute path, such as /usr/lib/softhsm/libsofthsm2.so")
 	case c.Label == "" && c.Serial == "" && path("slot-id") == "":
@@ -108,8 +109,9 @@ func (e *UnavailableError) Error() string {
 	return "the token cannot be used at the moment: " + e.Reason
 }
 
-// Kind of key to be made.
+// Kind of key to be made: one of the three.
 type Kind struct {
 	RSABits int
 	Curve   string // "P-256", "P-384", "P-521"
+	MLDSA   string // "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"; only where the token Offers it
 }
