@@ -96,7 +96,7 @@ test("the console explains algorithms, keeps keys in an HSM, moves them there, a
     await accessible(page, "the dialog that moves a key");
     await dialog.getByRole("button", { name: "Move key" }).click();
     await dialog.waitFor({ state: "hidden" });
-    await page.getByText("In the HSM.").waitFor();
+    await page.getByText("In the HSM, made elsewhere.").waitFor();
     await page.getByRole("button", { name: "Actions" }).click();
     assert.equal(await page.getByRole("menuitem", { name: "Move key to another key store" }).count(), 0, "a key in an HSM stays there");
     await page.context().close();
