@@ -278,7 +278,7 @@ func (s *fileStore) Check(context.Context) error {
 
 func (s *fileStore) Custody(*algorithm.Algorithm) Custody { return s.custody }
 
-func (s *fileStore) Description() string { return "the directory " + s.dir }
+func (s *fileStore) Description() string { return "encrypted files on the server" }
 
 func (s *fileStore) Close() {}
 
