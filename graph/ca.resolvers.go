@@ -155,12 +155,13 @@ func (r *keyStoreResolver) Problem(ctx context.Context, obj *keystore.Named) (*s
 	return nil, nil
 }
 
-func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (keystore.Custody, error) {
+func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (*keystore.Custody, error) {
 	a, err := algorithm.ForLabel(signingAlgorithm)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return obj.Custody(a), nil
+	kept := obj.Custody(a)
+	return when(kept != "", kept), nil
 }
 
 func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {

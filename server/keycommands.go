@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/seal"
@@ -132,7 +133,16 @@ func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, thresho
 		}
 		fmt.Fprintf(out, "%d keys and the key-encryption key are in %s.\n%d of the %d shares in %s open it: give each to another person and delete the files.\n", report.Keys, file, threshold, shares, shareDir)
 		for _, name := range report.InTokens {
-			fmt.Fprintf(out, "Keys that the HSM %s made itself are not in it: back them up with its maker's tool.\n", name)
+			fmt.Fprintf(out, "Keys that are in the HSM %s are not in the backup, made there or moved there: its maker's tool backs them up.\n", name)
+		}
+		var used []string
+		if err := a.store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("purged_at IS NULL").Distinct().Pluck("key_store", &used).Error; err != nil {
+			return err
+		}
+		for _, name := range used {
+			if _, err := a.keys.ByName(name); err != nil {
+				fmt.Fprintf(out, "WARNING: there are CAs with keys in the key store %s, which was not given with --keystore: those keys are NOT in the backup.\n", name)
+			}
 		}
 		return nil
 	})

@@ -51,7 +51,7 @@ type commands struct {
 
 func main() {
 	var c commands
-	parser := kong.Must(&c, kong.Name("pkiaas"), kong.Description("PKI as a Service, self-hosted."), kong.Configuration(kong.JSON), kong.DefaultEnvars("PKIAAS"), kong.UsageOnError())
+	parser := kong.Must(&c, kong.Name("pkiaas"), kong.Description("PKI as a Service, self-hosted."), kong.Configuration(settingsFile), kong.DefaultEnvars("PKIAAS"), kong.UsageOnError())
 	parsed, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -137,8 +137,11 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 		if err != nil {
 			return err
 		}
-		if kept := from.Custody(a); kept == keystore.InToken || kept == keystore.Imported {
-			return fault.New(fault.PolicyRefused, "the key of %s never leaves the HSM", c.Identifier).Do("Renew the CA with a new key instead.")
+		if from.Custody(a) != keystore.InSoftware {
+			return fault.New(fault.PolicyRefused, "the key of %s is protected by the HSM, and stays so", c.Identifier).Do("Make a new CA in the other key store instead.")
+		}
+		if to.Custody(a) == "" {
+			return fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", to.Name, a.Label).At("keyStore")
 		}
 		e.Details = audit.Details{"from": c.KeyStore, "to": to.Name}
 		if s.needsTwo(ctx, c) {

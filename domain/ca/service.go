@@ -126,12 +126,16 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	if err := text.Label("friendlyName", r.FriendlyName, 1, 64); err != nil {
 		return nil, err
 	}
-	if _, err := algorithm.ForLabel(r.SigningAlgorithm); err != nil {
+	a, err := algorithm.ForLabel(r.SigningAlgorithm)
+	if err != nil {
 		return nil, fault.New(fault.Invalid, "%s is not a signing algorithm of this deployment", text.Quote(r.SigningAlgorithm)).At("signingAlgorithm").Do("Choose one of deployment.signingAlgorithms.")
 	}
 	keys, err := s.keyStore(ctx, r.KeyStore)
 	if err != nil {
 		return nil, err
+	}
+	if keys.Custody(a) == "" {
+		return nil, fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", keys.Name, a.Label).At("keyStore").Do("Choose another key store, or RSA or ECDSA.")
 	}
 	subject, err := name.Parse(r.Subject)
 	if err != nil {

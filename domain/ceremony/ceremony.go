@@ -97,7 +97,7 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 	if err != nil {
 		return nil, err
 	}
-	return &Minutes{FileName: "ceremony-" + c.Identifier + "-" + s.Now().UTC().Format("20060102-150405"), HTML: page.String(), Signature: base64.StdEncoding.EncodeToString(signature)}, nil
+	return &Minutes{FileName: "ceremony-" + c.Identifier + "-" + s.Now().UTC().Format("20060102-150405") + ".html", HTML: page.String(), Signature: base64.StdEncoding.EncodeToString(signature)}, nil
 }
 
 var custody = map[keystore.Custody]string{

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -231,8 +232,10 @@ func (q *Queue) claim(ctx context.Context) (*Claim, error) {
 }
 
 func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
+	// What people are told leaves the cause to the log.
+	because := errors.Unwrap(cause)
 	delay := min(5*time.Minute, time.Second<<min(c.row.Attempts, 8))
-	q.Log.Error("job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause)
+	q.Log.Error("job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause, "cause", because)
 	err := q.Store.Tx(ctx, func(ctx context.Context) error {
 		return q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).
 			Updates(map[string]any{"lease": "", "leased_until": nil, "last_error": cause.Error(), "run_at": q.Now().Add(delay)}).Error

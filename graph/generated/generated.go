@@ -690,7 +690,7 @@ type KeyStoreResolver interface {
 	IsDefault(ctx context.Context, obj *keystore.Named) (bool, error)
 	Available(ctx context.Context, obj *keystore.Named) (bool, error)
 	Problem(ctx context.Context, obj *keystore.Named) (*string, error)
-	Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (keystore.Custody, error)
+	Custody(ctx context.Context, obj *keystore.Named, signingAlgorithm string) (*keystore.Custody, error)
 }
 type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
@@ -3634,8 +3634,8 @@ type KeyStore {
   available: Boolean!
   "Why it cannot be used; null while it can."
   problem: String
-  "How a key of the algorithm (a label of ` + "`" + `signingAlgorithms` + "`" + `) is kept."
-  custody(signingAlgorithm: String!): KeyCustody!
+  "How a key of the algorithm (a label of ` + "`" + `signingAlgorithms` + "`" + `) would be kept; null where the store cannot keep one."
+  custody(signingAlgorithm: String!): KeyCustody
 }
 enum KeyCustody {
   "Made in the HSM, which signs with it and never gives it out."
@@ -11737,11 +11737,11 @@ func (ec *executionContext) _KeyStore_custody(ctx context.Context, field graphql
 			return ec.Resolvers.KeyStore().Custody(ctx, obj, fc.Args["signingAlgorithm"].(string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v keystore.Custody) graphql.Marshaler {
-			return ec.marshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *keystore.Custody) graphql.Marshaler {
+			return ec.marshalOKeyCustody2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_KeyStore_custody(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -22820,16 +22820,13 @@ func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet,
 		case "custody":
 			field := field
 
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
 				defer func() {
 					if r := recover(); r != nil {
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
 				res = ec._KeyStore_custody(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
 				return res
 			}
 
@@ -26997,23 +26994,6 @@ func (ec *executionContext) marshalNIssuePkcs12Payload2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._IssuePkcs12Payload(ctx, sel, v)
-}
-
-func (ec *executionContext) unmarshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, v any) (keystore.Custody, error) {
-	tmp, err := graphql.UnmarshalString(v)
-	res := keystore.Custody(tmp)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNKeyCustody2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐCustody(ctx context.Context, sel ast.SelectionSet, v keystore.Custody) graphql.Marshaler {
-	_ = sel
-	res := graphql.MarshalString(string(v))
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
 }
 
 func (ec *executionContext) marshalNKeyStore2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamedᚄ(ctx context.Context, sel ast.SelectionSet, v []*keystore.Named) graphql.Marshaler {

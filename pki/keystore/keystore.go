@@ -41,7 +41,7 @@ type Store interface {
 	Delete(ctx context.Context, id string) error
 	// Check tells whether the store can be used now.
 	Check(ctx context.Context) error
-	// Custody tells how the store would keep a new key of the algorithm.
+	// Custody tells how the store would keep a new key of the algorithm; "" when it cannot.
 	Custody(a *algorithm.Algorithm) Custody
 	// Description says which store it is: a directory, a token with its maker and model.
 	Description() string

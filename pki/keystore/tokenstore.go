@@ -217,6 +217,9 @@ func (s *tokenStore) Custody(a *algorithm.Algorithm) Custody {
 	if _, ok := s.kindOf(a); ok {
 		return InToken
 	}
+	if !s.token.Wraps() {
+		return ""
+	}
 	return WrappedByToken
 }
 

@@ -631,7 +631,7 @@ export type KeyStoresQueryVariables = Exact<{
 }>;
 
 
-export type KeyStoresQuery = { partition: { keyStores: Array<{ name: string, description: string, isDefault: boolean, available: boolean, problem: string | null, custody: KeyCustody }> } | null };
+export type KeyStoresQuery = { partition: { keyStores: Array<{ name: string, description: string, isDefault: boolean, available: boolean, problem: string | null, custody: KeyCustody | null }> } | null };
 
 export type ProfileGroupsQueryVariables = Exact<{
   partition: string | number;

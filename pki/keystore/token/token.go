@@ -32,6 +32,7 @@ type Token struct {
 	wrapping    sync.Mutex   // one looks for the wrapping key, and makes it when there is none
 	description atomic.Value // string
 	mldsa       atomic.Bool  // the token makes and uses ML-DSA keys
+	gcm         atomic.Bool  // the token encrypts with AES-GCM
 }
 
 // connection is one login; object handles are good within one.
@@ -115,6 +116,9 @@ func (t *Token) Check(ctx context.Context) error {
 
 // OffersMLDSA tells whether the token, when it was last there, made ML-DSA keys itself (PKCS #11 3.2).
 func (t *Token) OffersMLDSA() bool { return t.mldsa.Load() }
+
+// Wraps tells whether the token, when it was last there, could encrypt what it does not know how to use.
+func (t *Token) Wraps() bool { return t.gcm.Load() }
 
 // Description is the token's label, maker and model.
 func (t *Token) Description() string { return t.description.Load().(string) }
@@ -397,6 +401,7 @@ func (t *Token) connect(anew bool) (*connection, []pkcs11.SessionHandle, error) 
 			return err
 		}
 		t.description.Store(strings.Join(strings.Fields(info.Label+" ("+info.ManufacturerID+" "+info.Model+")"), " "))
+		t.gcm.Store(offers(ctx, c.slot, pkcs11.CKM_AES_GCM))
 		t.mldsa.Store(offers(ctx, c.slot, ckmMLDSAKeyPairGen) && offers(ctx, c.slot, ckmMLDSA))
 		open := func() (pkcs11.SessionHandle, error) {
 			return ctx.OpenSession(c.slot, pkcs11.CKF_SERIAL_SESSION|pkcs11.CKF_RW_SESSION)

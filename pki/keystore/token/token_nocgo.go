@@ -25,6 +25,7 @@ func Open(*Config) (*Token, error) {
 
 func (*Token) OffersMLDSA() bool                                            { return false }
 func (*Token) Check(context.Context) error                                  { return ErrNotFound }
+func (*Token) Wraps() bool                                                  { return false }
 func (*Token) Close()                                                       {}
 func (*Token) State() error                                                 { return ErrNotFound }
 func (*Token) Description() string                                          { return "" }

@@ -36,11 +36,14 @@ export function Custody({ custody }: { custody: KeyCustody }) {
 
 /** Cards to choose a key store from; a sentence when there is but one. */
 export function KeyStoreChoice({ query, without, value, onChange, error, onlyCards = false }: { query: ReturnType<typeof useKeyStores>; without?: string; value: string | undefined; onChange: (name: string) => void; error?: string | undefined; onlyCards?: boolean }) {
-  const stores = (query.data ?? []).filter((s) => s.name !== without);
+  // One that cannot keep keys of the algorithm is shown like one that is away.
+  const stores = (query.data ?? [])
+    .filter((s) => s.name !== without)
+    .map((s) => (s.custody || !s.available ? s : { ...s, available: false, problem: "it cannot keep keys of this algorithm" }));
   if (query.error) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />;
   if (query.isPending) return <Skeleton height={60} />;
   const [only] = stores;
-  if (only && stores.length === 1 && only.available && !onlyCards) {
+  if (only?.custody && stores.length === 1 && only.available && !onlyCards) {
     return (
       <div>
         <Text size="sm" fw={500}>
@@ -78,7 +81,7 @@ export function KeyStoreChoice({ query, without, value, onChange, error, onlyCar
                 <Text size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>
                   {s.description}
                 </Text>
-                {s.available ? (
+                {s.available && s.custody ? (
                   <Custody custody={s.custody} />
                 ) : (
                   <Text size="sm" c="var(--mantine-color-error)">
