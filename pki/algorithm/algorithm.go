@@ -105,7 +105,7 @@ func (a *Algorithm) CompatibleOCSPSignerAlgorithm() *Algorithm {
 
 // ForLabel finds a row by its label. The error is *invalid.Error for the field signingAlgorithm.
 func ForLabel(label string) (*Algorithm, error) {
-	for _, a := range All() {
+	for _, a := range all {
 		if a.Label == label {
 			return a, nil
 		}
