@@ -22,6 +22,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,11 +56,12 @@ type Server struct {
 	Manifest server.Manifest
 	client   *http.Client
 	cmd      *exec.Cmd
-	exited   chan error
+	exited   chan struct{} // closed when it has ended, with err
+	err      error
 }
 
 // Start runs a command of the binary ("demo", "serve") on free ports with the given data directory and waits until it
-// is ready.
+// is ready. Arguments come after those that are given anyway, and win.
 func Start(command, data string, args ...string) (*Server, error) {
 	binary, err := build()
 	if err != nil {
@@ -68,13 +70,28 @@ func Start(command, data string, args ...string) (*Server, error) {
 	manifest := filepath.Join(data, fmt.Sprintf("manifest-%d.json", time.Now().UnixNano()))
 	any := "127.0.0.1:0"
 	all := append([]string{command, "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", "", "--manifest", manifest, "--log-level", "error"}, args...)
-	s := &Server{Data: data, cmd: exec.Command(binary, all...), exited: make(chan error, 1)}
+	s := &Server{Data: data, exited: make(chan struct{})}
+	env := os.Environ()
+	if !slices.Contains(args, "--keystore") {
+		token, err := Keystore(data)
+		if err != nil {
+			return nil, err
+		}
+		if token != nil {
+			all, env = append(all, "--keystore", token.URI), append(env, token.Env)
+		}
+	}
+	s.cmd = exec.Command(binary, all...)
+	s.cmd.Env = env
 	var stderr bytes.Buffer
 	s.cmd.Stderr = &stderr
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
-	go func() { s.exited <- s.cmd.Wait() }()
+	go func() {
+		s.err = s.cmd.Wait()
+		close(s.exited)
+	}()
 	for deadline := time.Now().Add(90 * time.Second); ; {
 		text, err := os.ReadFile(manifest)
 		if err == nil {
@@ -84,8 +101,8 @@ func Start(command, data string, args ...string) (*Server, error) {
 			break
 		}
 		select {
-		case err := <-s.exited:
-			return nil, fmt.Errorf("the server ended: %v\n%s", err, stderr.String())
+		case <-s.exited:
+			return nil, fmt.Errorf("the server ended: %v\n%s", s.err, stderr.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
@@ -107,9 +124,12 @@ func client(caFile string) (*http.Client, error) {
 	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}, nil
 }
 
-// Kill ends it with SIGKILL.
+// PID of the process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Kill ends it with SIGKILL. It may have ended before.
 func (s *Server) Kill() {
-	_ = s.cmd.Process.Kill() // it may have ended by itself
+	_ = s.cmd.Process.Kill()
 	<-s.exited
 }
 
@@ -119,8 +139,8 @@ func (s *Server) Stop() error {
 		return err
 	}
 	select {
-	case err := <-s.exited:
-		return err
+	case <-s.exited:
+		return s.err
 	case <-time.After(10 * time.Second):
 		s.Kill()
 		return errors.New("the server did not stop within 10 s")
@@ -256,4 +276,14 @@ func Postgres() (string, func(), error) {
 		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)") // the server is thrown away anyway
 		_ = db.Close()
 	}, nil
+}
+
+// Run runs a command of the binary that ends by itself.
+func Run(args ...string) (string, error) {
+	binary, err := build()
+	if err != nil {
+		return "", err
+	}
+	out, err := exec.Command(binary, args...).CombinedOutput()
+	return string(out), err
 }
