@@ -3,12 +3,16 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Run serves until ctx ends.
 func Run(ctx context.Context, cfg *Config) error {
+	if err := forbidDumps(); err != nil {
+		return fmt.Errorf("forbidding core dumps: %w", err)
+	}
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 var custody = map[keystore.Custody]string{
 	keystore.InToken:        "made in the HSM, which never gives it out",
 	keystore.Imported:       "in the HSM, which never gives it out; made in software and moved there",
-	keystore.WrappedByToken: "encrypted under a key that never leaves the HSM; in the server's memory for the moment of a signature",
+	keystore.WrappedByToken: "encrypted under a key that never leaves the HSM; opened in the server's memory for each signature",
 	keystore.InSoftware:     "a file encrypted under the key-encryption key; in the server's memory while in use",
 }
 

@@ -3642,7 +3642,7 @@ enum KeyCustody {
   IN_TOKEN
   "In the HSM, which signs with it and never gives it out; but it was made in software and moved there: old backups may hold a copy."
   IMPORTED
-  "The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for the moment of a signature it is in the server's memory."
+  "The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while."
   WRAPPED_BY_TOKEN
   "A file encrypted under the key-encryption key; in the server's memory while in use."
   IN_SOFTWARE

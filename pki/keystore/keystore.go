@@ -25,7 +25,7 @@ const (
 	// Imported: in the HSM, which never gives it out; but it was made elsewhere, where a copy may be.
 	Imported Custody = "IMPORTED"
 	// WrappedByToken: for algorithms that the HSM does not know: encrypted under an AES key that never leaves the HSM,
-	// which decrypts it for each signature; for that moment it is in the server's memory.
+	// which decrypts it for each signature in the server's memory, where remains can stay a while.
 	WrappedByToken Custody = "WRAPPED_BY_TOKEN"
 	// InSoftware: a file encrypted under the key-encryption key; in the server's memory while in use.
 	InSoftware Custody = "IN_SOFTWARE"

@@ -209,7 +209,7 @@ export type KeyCustody =
   | 'IN_SOFTWARE'
   /** Made in the HSM, which signs with it and never gives it out. */
   | 'IN_TOKEN'
-  /** The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for the moment of a signature it is in the server's memory. */
+  /** The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while. */
   | 'WRAPPED_BY_TOKEN';
 
 export type MoveCaKeyInput = {

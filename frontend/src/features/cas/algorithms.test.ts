@@ -50,6 +50,6 @@ it("says speeds in words", () => {
 
 it("says plainly where a key is, and when it is in memory", () => {
   expect(custodyWords.IN_TOKEN.text).toMatch(/never gives it out/);
-  expect(custodyWords.WRAPPED_BY_TOKEN.text).toMatch(/only for the moment of a signature is it in the server's memory/);
+  expect(custodyWords.WRAPPED_BY_TOKEN.text).toMatch(/for each signature it is opened in the server's memory/);
   expect(custodyWords.IN_SOFTWARE.text).toMatch(/encrypted file/);
 });

@@ -58,6 +58,6 @@ export const duration = (milliseconds: number) => (milliseconds < 1 ? "less than
 export const custodyWords: Record<KeyCustody, { title: string; text: string }> = {
   IN_TOKEN: { title: "In the HSM", text: "The key lives in the HSM, which signs with it and never gives it out." },
   IMPORTED: { title: "In the HSM, made elsewhere", text: "The key lives in the HSM, which never gives it out. It was made in software and moved there: old backups may hold a copy." },
-  WRAPPED_BY_TOKEN: { title: "Encrypted by the HSM", text: "The HSM does not know this algorithm. The key is stored encrypted under an AES key that never leaves the HSM; only for the moment of a signature is it in the server's memory." },
+  WRAPPED_BY_TOKEN: { title: "Encrypted by the HSM", text: "The HSM does not know this algorithm. The key is stored encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while." },
   IN_SOFTWARE: { title: "In software", text: "The key is an encrypted file on the server, and in the server's memory while in use." },
 };

@@ -86,7 +86,7 @@ it("offers the key stores with what custody means, and not one that is out of or
   await create();
   const card = (name: RegExp) => screen.findByRole("radio", { name });
   expect(await card(/^software/)).toBeChecked();
-  expect(await card(/^hsm.*only for the moment of a signature is it in the server's memory/)).not.toBeChecked();
+  expect(await card(/^hsm.*for each signature it is opened in the server's memory/)).not.toBeChecked();
   const vault = await card(/^vault.*The token is not plugged in/);
   expect(vault).toBeDisabled();
 });
