@@ -2,5 +2,6 @@
 . "$(dirname "$0")/env.sh"
 . scripts/postgres.sh
 bash scripts/build.sh
-start_postgres
+# Only the product is measured on PostgreSQL.
+[[ "$*" =~ algorithms|hsm && ! "$*" =~ product ]] || start_postgres
 go run ./conformance/bench "$@"

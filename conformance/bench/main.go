@@ -1,6 +1,6 @@
-// Command bench measures what the product does against the raw limit of the same machine in the same run: issuance
-// over GraphQL on SQLite and PostgreSQL, OCSP with and without nonce, and the building of a large CRL. Timings live
-// here and not in tests.
+// Command bench measures what the product does against the raw limit of the same machine in the same run. Its parts, all
+// of them unless some are named: product (issuance over GraphQL on SQLite and PostgreSQL, OCSP with and without nonce, the
+// building of a large CRL), algorithms (each signing algorithm), hsm (keys in a token). Timings live here and not in tests.
 package main
 
 import (
@@ -22,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"sync"
@@ -39,14 +40,48 @@ const clients = 32
 
 func main() {
 	length := flag.Duration("for", 6*time.Second, "length of each measurement")
+	only := flag.String("only", "", "regular expression of the signing algorithms to be measured")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [algorithms] [hsm]")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
-	if err := run(*length); err != nil {
+	if err := run(*length, regexp.MustCompile(*only), flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(length time.Duration) error {
+// hsm is set where there is cgo.
+var hsm = func(time.Duration, *regexp.Regexp) error { return errors.New("tokens need cgo") }
+
+func run(length time.Duration, only *regexp.Regexp, names []string) error {
+	parts := []struct {
+		name string
+		run  func() error
+	}{
+		{"product", func() error { return product(length) }},
+		{"algorithms", func() error { return algorithms(length/6, only) }},
+		{"hsm", func() error { return hsm(length/6, only) }},
+	}
+	known := 0
+	for _, p := range parts {
+		if slices.Contains(names, p.name) {
+			known++
+		} else if len(names) > 0 {
+			continue
+		}
+		if err := p.run(); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	if known < len(names) {
+		return fmt.Errorf("%q: the parts are product, algorithms and hsm", names)
+	}
+	return nil
+}
+
+func product(length time.Duration) error {
 	fmt.Printf("%d cores, %d clients, %s each\n\n| what | per second | p50 | p99 | against |\n| --- | --- | --- | --- | --- |\n", runtime.NumCPU(), clients, length)
 	request := testbed.CSR("bench.example.com")
 	raw := rawIssuance(request, length/2)
