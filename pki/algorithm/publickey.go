@@ -30,13 +30,15 @@ const (
 // InspectPublicKey reads a SubjectPublicKeyInfo and refuses weak, malformed and unknown keys with an *invalid.Error for
 // the field publicKey.
 func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
-	for _, f := range keyForms {
-		if bits, err := rawPublicKey(spki, f.identifier); err == nil {
-			if err := f.check(bits); err != nil {
-				return PublicKeyInfo{}, invalid.New("publicKey", "the %s key is malformed: %v", f.info.Type, err)
-			}
-			return f.info, nil
+	if f, ok := keyFormOf(spki); ok {
+		bits, err := rawPublicKey(spki, f.identifier)
+		if err == nil {
+			err = f.check(bits)
 		}
+		if err != nil {
+			return PublicKeyInfo{}, invalid.New("publicKey", "the %s key is malformed: %v", f.info.Type, err)
+		}
+		return f.info, nil
 	}
 	key, err := x509.ParsePKIXPublicKey(spki)
 	if err != nil {

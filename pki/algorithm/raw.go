@@ -123,6 +123,21 @@ func marshalSPKI(id, public []byte) []byte {
 	return b.BytesOrPanic()
 }
 
+// keyFormOf finds the kind of a SubjectPublicKeyInfo among those that crypto/x509 does not know.
+func keyFormOf(spki []byte) (keyForm, bool) {
+	input := cryptobyte.String(spki)
+	var outer, id cryptobyte.String
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&id, cbasn1.SEQUENCE) {
+		return keyForm{}, false
+	}
+	for _, f := range keyForms {
+		if string(f.identifier) == string(id) {
+			return f, true
+		}
+	}
+	return keyForm{}, false
+}
+
 // rawPublicKey is the key in a SubjectPublicKeyInfo with that AlgorithmIdentifier, in its one DER form.
 func rawPublicKey(spki, id []byte) ([]byte, error) {
 	_, _, bits, ok := readSPKI(spki)
