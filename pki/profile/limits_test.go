@@ -3,6 +3,7 @@ package profile
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -234,4 +235,17 @@ func FuzzApply(f *testing.F) {
 			t.Fatalf("%s: %+v", text, result)
 		}
 	})
+}
+
+// The example of the manual is a profile.
+func TestTheManualsExample(t *testing.T) {
+	page, err := os.ReadFile("../../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(page), "```json\n")
+	text, _, closed := strings.Cut(rest, "```")
+	if problems := Problems([]byte(text)); !found || !closed || len(problems) > 0 {
+		t.Errorf("%+v in %s", problems, text)
+	}
 }
