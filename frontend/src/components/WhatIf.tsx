@@ -16,13 +16,16 @@ export const WhatIf = graphql(`
   }
 `);
 
+// The colours of light alerts lack contrast in titles.
+const readable = { title: { color: "var(--mantine-color-text)" } };
+
 /** What would come of a request: the certificate or the refusal, and why. */
 export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
   const c = w.certificate;
   return (
     <Stack gap="sm" role="status" aria-label="What would be issued">
       {w.refusal ? (
-        <Alert color="orange" variant="light" title={`It would be refused: ${w.refusal.message}`}>
+        <Alert color="orange" variant="light" styles={readable} title={`It would be refused: ${w.refusal.message}`}>
           <Text size="sm">
             {w.refusal.rule ? `Rule ${w.refusal.rule}` : words(w.refusal.code)}
             {w.refusal.field && ` · field ${w.refusal.field}`}
@@ -30,7 +33,7 @@ export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
           {w.refusal.action && <Text size="sm">{w.refusal.action}</Text>}
         </Alert>
       ) : (
-        <Alert color="teal" variant="light" title="It would be issued">
+        <Alert color="teal" variant="light" styles={readable} title="It would be issued">
           <Text size="sm">Nothing was signed, counted or recorded. The number of certificates purchased and the state of the end entity are looked at only on issuance.</Text>
         </Alert>
       )}

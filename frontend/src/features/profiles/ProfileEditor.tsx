@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Button, Card, Drawer, Group, List, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
+import { ActionIcon, Alert, Anchor, Button, Card, Drawer, Group, List, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -206,7 +206,7 @@ function ReplayPanel({ partitionId, json, profileId, ready }: { partitionId: str
     <Card withBorder padding="sm">
       <Stack gap="xs">
         <Group align="flex-end" gap="sm">
-          <NumberInput label="Replay the last days" min={1} max={3650} value={days} onChange={setDays} w={150} />
+          <NumberInput label="Replay the last days" min={1} max={3650} value={days} onChange={setDays} w={190} />
           <Switch label="Of all profiles" checked={all} onChange={(e) => setAll(e.currentTarget.checked)} mb={8} />
           <Button variant="default" onClick={() => replay.mutate()} loading={replay.isPending} disabled={!ready || !Number(days)}>
             Try the draft
@@ -221,9 +221,9 @@ function ReplayPanel({ partitionId, json, profileId, ready }: { partitionId: str
             {r.rules.length > 0 && <Text size="sm">Refused by {r.rules.map((x) => `${x.rule || "another reason"} (${formatNumber(x.count)})`).join(", ")}</Text>}
             {r.examples.map((x) => (
               <Card key={x.certificate.id} withBorder padding="xs">
-                <Text size="sm" fw={600} style={{ overflowWrap: "anywhere" }} renderRoot={(p) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: x.certificate.id }} target="_blank" {...p} />}>
+                <Anchor size="sm" fw={600} style={{ overflowWrap: "anywhere" }} renderRoot={(p) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: x.certificate.id }} target="_blank" {...p} />}>
                   {x.certificate.subject}
-                </Text>
+                </Anchor>
                 {x.refusal ? <Text size="sm">Refused by {x.refusal.rule}: {x.refusal.message}</Text> : <Text size="sm" component="div"><Lines items={x.changes} /></Text>}
               </Card>
             ))}

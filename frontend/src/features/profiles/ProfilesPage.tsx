@@ -132,7 +132,7 @@ export function ProfilesPage() {
                   </Button>
                 )}
                 {!viewed.system && (
-                  <Button size="xs" variant="outline" color="red" onClick={() => setDialog("delete")}>
+                  <Button size="xs" variant="default" onClick={() => setDialog("delete")}>
                     Delete
                   </Button>
                 )}
