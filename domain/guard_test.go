@@ -27,6 +27,7 @@ var unguarded = map[string]string{
 	"tenant.ByIDs": "loader of a partition's own subscription", "tenant.PartitionsOf": "loader of subscriptions that were asked for",
 	"ca.Lookup": "public status services serve anyone", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks",
 	"ca.BumpStatus": "part of what asks", "ca.Purge": "job",
+	"profile.Find": "part of issuance, which asks", "profile.Selectable": "part of what asks", "profile.Current": "part of issuance, which asks", "profile.At": "loader of certificates that were asked for",
 	"certificate.ActiveByCA": "loader of CAs that were asked for", "certificate.Release": "job", "certificate.Expire": "job",
 	"endentity.Enlist": "part of issuance, which asks", "endentity.Expiries": "loader of end entities that were asked for",
 	"enrollment.Init": "wiring", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",

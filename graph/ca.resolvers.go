@@ -12,12 +12,12 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore"
-	"github.com/pkiaas/pkiaas/pki/profile"
 )
 
 func (r *certificationAuthorityResolver) Partition(ctx context.Context, obj *ca.CertificationAuthority) (*tenant.Partition, error) {
@@ -121,9 +121,12 @@ func (r *certificationAuthorityResolver) Crl(ctx context.Context, obj *ca.Certif
 	return &model.CrlDetails{Number: list.Number, Entries: int(list.Entries), Bytes: int(list.Bytes), ThisUpdate: list.ThisUpdate, NextUpdate: list.NextUpdate, URL: r.CAs.URLs.CRL(obj)}, nil
 }
 
-func (r *certificationAuthorityResolver) Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error) {
+func (r *certificationAuthorityResolver) Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profiles.Profile, error) {
 	ids, err := loadersFrom(ctx).profileIDs.Load(ctx, obj.ID)
-	return profilesByID(ids), err
+	if err != nil {
+		return nil, err
+	}
+	return r.profilesByID(ctx, obj.PartitionID, ids)
 }
 
 func (r *certificationAuthorityResolver) Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {

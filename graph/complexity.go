@@ -21,6 +21,12 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
+	c.CertificateProfile.Versions = func(below int) int { return unbounded * (below + 1) }
+	c.CertificateProfile.SelectedFor = func(below int) int { return 5 + below }
+	c.CertificateProfile.Issued = func(below int) int { return 5 + below }
+	c.Certificate.Story = func(below int) int { return unbounded + below }
+	c.Query.WhatIf = func(below int, _ model.WhatIfInput) int { return 50 + below }
+	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + unbounded*below }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"strconv"
-	"strings"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -278,47 +277,6 @@ func allowedExtensions(p *profile.Profile) []*model.UsageName {
 		out[n] = &model.UsageName{Oid: e.OID, Name: profile.UsageName(e.OID)}
 	}
 	return out
-}
-
-func profilesByID(ids []string) []*profile.Profile {
-	out := []*profile.Profile{}
-	for _, id := range ids {
-		if p, ok := profile.ByID(id); ok {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func findProfiles(search string, kind model.ProfileKind, group string) []*profile.Profile {
-	search = strings.ToLower(search)
-	out := []*profile.Profile{}
-	for _, p := range profile.Builtin() {
-		if kind != "" && p.Kind != string(kind) || group != "" && p.Group != group {
-			continue
-		}
-		if strings.Contains(strings.ToLower(p.ID+" "+p.Name+" "+p.Description), search) {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-func profileGroups() []*model.ProfileGroup {
-	out := []*model.ProfileGroup{}
-	for _, g := range profile.Groups() {
-		out = append(out, profileGroup(g.ID))
-	}
-	return out
-}
-
-func profileGroup(id string) *model.ProfileGroup {
-	for _, g := range profile.Groups() {
-		if g.ID == id {
-			return &model.ProfileGroup{ID: g.ID, Title: g.Title, Kind: model.ProfileKind(g.Kind), Profiles: findProfiles("", "", id)}
-		}
-	}
-	return nil
 }
 
 func inventory(s *tenant.Subscription, p *tenant.Partition) []*model.InventoryItem {

@@ -8,38 +8,33 @@ package graph
 import (
 	"context"
 
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
-	"github.com/pkiaas/pkiaas/pki/profile"
-	"github.com/pkiaas/pkiaas/rbac"
 )
 
-func (r *certificateProfileResolver) Group(ctx context.Context, obj *profile.Profile) (*model.ProfileGroup, error) {
-	return profileGroup(obj.Group), nil
+func (r *certificateProfileResolver) Group(ctx context.Context, obj *profiles.Profile) (*model.ProfileGroup, error) {
+	return r.profileGroup(ctx, obj.PartitionID, obj.Group)
 }
 
-func (r *certificateProfileResolver) Kind(ctx context.Context, obj *profile.Profile) (model.ProfileKind, error) {
+func (r *certificateProfileResolver) Kind(ctx context.Context, obj *profiles.Profile) (model.ProfileKind, error) {
 	return model.ProfileKind(obj.Kind), nil
 }
 
-func (r *certificateProfileResolver) System(ctx context.Context, obj *profile.Profile) (bool, error) {
-	return true, nil
-}
-
-func (r *certificateProfileResolver) KeyUsages(ctx context.Context, obj *profile.Profile) ([]*model.UsageName, error) {
+func (r *certificateProfileResolver) KeyUsages(ctx context.Context, obj *profiles.Profile) ([]*model.UsageName, error) {
 	return usageNames(obj.KeyUsages()), nil
 }
 
-func (r *certificateProfileResolver) ExtendedKeyUsages(ctx context.Context, obj *profile.Profile) ([]*model.UsageName, error) {
+func (r *certificateProfileResolver) ExtendedKeyUsages(ctx context.Context, obj *profiles.Profile) ([]*model.UsageName, error) {
 	return usageNames(obj.ExtendedKeyUsages()), nil
 }
 
-func (r *certificateProfileResolver) AllowedExtensions(ctx context.Context, obj *profile.Profile) ([]*model.UsageName, error) {
-	return allowedExtensions(obj), nil
+func (r *certificateProfileResolver) AllowedExtensions(ctx context.Context, obj *profiles.Profile) ([]*model.UsageName, error) {
+	return allowedExtensions(obj.Profile), nil
 }
 
-func (r *certificateProfileResolver) RequiredSanTypes(ctx context.Context, obj *profile.Profile) ([]string, error) {
+func (r *certificateProfileResolver) RequiredSanTypes(ctx context.Context, obj *profiles.Profile) ([]string, error) {
 	types := []string{}
 	for _, t := range obj.RequiredSANTypes {
 		types = append(types, string(t))
@@ -47,30 +42,20 @@ func (r *certificateProfileResolver) RequiredSanTypes(ctx context.Context, obj *
 	return types, nil
 }
 
-func (r *certificateProfileResolver) JSON(ctx context.Context, obj *profile.Profile) (string, error) {
+func (r *certificateProfileResolver) JSON(ctx context.Context, obj *profiles.Profile) (string, error) {
 	return string(obj.JSON()), nil
 }
 
-func (r *partitionResolver) CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error) {
-	if err := r.Guard.Require(ctx, rbac.ProfileBrowse, obj.ID); err != nil {
-		return nil, err
-	}
-	return findProfiles(value(search), value(kind), value(groupID)), nil
+func (r *partitionResolver) CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profiles.Profile, error) {
+	return r.Profiles.List(ctx, obj.ID, profiles.Filter{Search: value(search), Kind: string(value(kind)), Group: value(groupID)})
 }
 
 func (r *partitionResolver) ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error) {
-	if err := r.Guard.Require(ctx, rbac.ProfileBrowse, obj.ID); err != nil {
-		return nil, err
-	}
-	return profileGroups(), nil
+	return r.profileGroups(ctx, obj.ID)
 }
 
-func (r *partitionResolver) CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error) {
-	if err := r.Guard.Require(ctx, rbac.ProfileBrowse, obj.ID); err != nil {
-		return nil, err
-	}
-	found, _ := profile.ByID(id)
-	return found, nil
+func (r *partitionResolver) CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profiles.Profile, error) {
+	return missing(r.Profiles.Get(ctx, obj.ID, id))
 }
 
 func (r *Resolver) CertificateProfile() generated.CertificateProfileResolver {

@@ -15,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -28,6 +29,7 @@ type Resolver struct {
 	Tenants          *tenant.Service
 	Identity         *identity.Service
 	Mail             *mail.Service
+	Profiles         *profiles.Service
 	CAs              *ca.Service
 	Certificates     *certificate.Service
 	Enrollment       *enrollment.Service

@@ -67,6 +67,7 @@ const (
 	CAPublishCRL            Permission = "ca:publish-crl"
 	CADownload              Permission = "ca:download"
 	ProfileBrowse           Permission = "profile:browse"
+	ProfileManage           Permission = "profile:manage"
 	CertificateBrowse       Permission = "certificate:browse"
 	CertificateDownload     Permission = "certificate:download"
 	CertificateIssue        Permission = "certificate:issue"
@@ -83,7 +84,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
-		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse,
+		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse,
 	}

@@ -18,6 +18,7 @@ var guide = map[Permission]string{
 	CACreate:        "OW CA", CASelectProfiles: "OW CA", CADelete: "OW CA", CAPublishCRL: "OW CA",
 	CADownload:        "OW CA CE",
 	ProfileBrowse:     "OW CA CE AU PO PA",
+	ProfileManage:     "OW CA",
 	CertificateBrowse: "OW CA CE AU PO PA", CertificateDownload: "OW CA CE AU PO PA",
 	CertificateIssue: "OW CE", CertificateIssuePKCS12: "OW CE", CertificateChangeStatus: "OW CE",
 	EndEntityBrowse: "OW CA CE AU PO PA", EndEntityManage: "OW CA",

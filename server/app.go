@@ -27,6 +27,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph"
@@ -58,6 +59,7 @@ type App struct {
 	mail         *mail.Service
 	identity     *identity.Service
 	tenants      *tenant.Service
+	profiles     *profile.Service
 	cas          *ca.Service
 	certificates *certificate.Service
 	endEntities  *endentity.Service
@@ -122,12 +124,13 @@ func (a *App) wire() error {
 	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
 	a.identity = (&identity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
 	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
-	a.cas = &ca.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
+	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
+	a.cas = &ca.Service{Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
 	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
-	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, EndEntities: a.endEntities,
+	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
 	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
@@ -182,7 +185,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		}
 		facts.TLSRootCertificate = string(text)
 	}
-	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, CAs: a.cas, Certificates: a.certificates,
+	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
 		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 

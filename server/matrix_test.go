@@ -45,6 +45,16 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
 	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
 
+	{"Mutation.cloneProfile", `mutation { cloneProfile(input: {partitionId: "$P", sourceId: "privatessl-tls-server", id: "X", name: "x"}) { profile { id } } }`, "OW CA"},
+	{"Mutation.updateProfile", `mutation { updateProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0, json: "{}"}) { profile { id } } }`, "OW CA"},
+	{"Mutation.retireProfile", `mutation { retireProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { profile { id } } }`, "OW CA"},
+	{"Mutation.deleteProfile", `mutation { deleteProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { id } }`, "OW CA"},
+	{"Query.validateProfile", `{ validateProfile(partitionId: "$P", json: "{}") { path message line } }`, everyone},
+	{"Query.whatIf", `{ whatIf(input: {caId: "$CA", profileId: "x", csr: "junk"}) { issued refusal { code } } }`, "OW CE"},
+	{"Query.replayProfile", `{ replayProfile(partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}") { requests } }`, "OW CA"},
+	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { id } } }`, everyone},
+	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { version } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
+
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
 	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
@@ -72,7 +82,7 @@ var matrix = []struct{ operation, query, who string }{
 
 // own are the operations that act on the caller's own account, on nothing but the deployment, or on the platform.
 var own = []string{
-	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox",
+	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.profileSchema",
 	"Mutation.createSubscription", "Mutation.updateSubscription",
 	"Mutation.signIn", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",

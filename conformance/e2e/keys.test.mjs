@@ -68,7 +68,7 @@ test("the console explains algorithms, keeps keys in an HSM, moves them there, a
     const about = page.getByRole("region", { name: "About MLDSA65-ECDSA-P384" });
     await about.getByText("Not every client can verify it").waitFor();
     await about.getByText(/signatures? a second|seconds? a signature/).waitFor();
-    await page.getByRole("radio", { name: /^hsm.*only for the moment of a signature/ }).waitFor();
+    await page.getByRole("radio", { name: /^hsm.*for each signature it is opened/ }).waitFor();
     await accessible(page, "the chooser");
     await page.getByRole("button", { name: "Create", exact: true }).click();
     await page.waitForURL("**/cas/vault-root");

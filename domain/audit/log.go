@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +63,15 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 		e.Result = Failed
 	}
 	e.Summary = f.Message
-	e.Details = Details{"code": string(f.Kind), "field": f.Field}
+	details := Details{"code": string(f.Kind), "field": f.Field}
+	if f.Rule != "" {
+		details["rule"] = f.Rule
+	}
+	if f.Action != "" {
+		details["action"] = f.Action
+	}
+	maps.Copy(details, e.Details) // what the caller knows of the request
+	e.Details = details
 	actor := rbac.ActorFrom(ctx)
 	// The caller may have gone away; what it tried is recorded all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)

@@ -121,11 +121,6 @@ func (s *Service) SelectProfiles(ctx context.Context, id string, profileIDs []st
 		if err := s.alive(c); err != nil {
 			return err
 		}
-		for _, p := range profileIDs {
-			if err := selectable(c.Type, p); err != nil {
-				return err
-			}
-		}
 		e.Summary = "selected profiles for " + c.Identifier
 		e.Details = audit.Details{"profiles": profileIDs}
 		return s.selectRows(ctx, c, profileIDs)

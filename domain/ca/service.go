@@ -10,11 +10,11 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
-	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -42,9 +42,11 @@ type Service struct {
 	Audit *audit.Log
 	Jobs  *job.Queue
 	Quota Quota
-	Keys  keystore.Set
-	URLs  URLs
-	Now   func() time.Time
+	// Profiles says which profiles there are.
+	Profiles *profile.Service
+	Keys     keystore.Set
+	URLs     URLs
+	Now      func() time.Time
 	// TwoPersonRoots: a root is created, or its key moved, only after a second person approved it.
 	TwoPersonRoots bool
 }
@@ -177,10 +179,8 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	if !notAfter.After(now.Add(time.Hour)) || notAfter.Year() > 9998 {
 		return nil, fault.New(fault.Invalid, "the expiry date must lie at least an hour ahead and before the year 9999").At("expiresAt")
 	}
-	for _, id := range r.ProfileIDs {
-		if err := selectable(r.Type, id); err != nil {
-			return nil, err
-		}
+	if err := s.Profiles.Selectable(ctx, r.PartitionID, string(r.Type), r.ProfileIDs); err != nil {
+		return nil, err
 	}
 	crl := r.CRLEnabled || r.Type == Root
 	return &CertificationAuthority{
@@ -211,20 +211,4 @@ func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*Cert
 		return nil, fault.New(fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier).At("parentId").Do("Choose a root or an intermediate.")
 	}
 	return parent, nil
-}
-
-func selectable(t Type, profileID string) error {
-	p, ok := profile.ByID(profileID)
-	if !ok {
-		return fault.New(fault.Invalid, "there is no profile %s", text.Quote(profileID)).At("profileIds")
-	}
-	if p.Kind != profile.Subscriber {
-		return fault.New(fault.PolicyRefused, "%s is an authority profile: it is used by itself and cannot be selected", p.ID).At("profileIds")
-	}
-	for _, allowed := range p.AllowedCATypes {
-		if allowed == string(t) {
-			return nil
-		}
-	}
-	return fault.New(fault.PolicyRefused, "profile %s is not for a CA of type %s", p.ID, t).At("profileIds")
 }

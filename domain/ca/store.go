@@ -135,6 +135,10 @@ func (s *Service) selectRows(ctx context.Context, c *CertificationAuthority, pro
 	if len(profileIDs) == 0 {
 		return nil
 	}
+	// Again, and locked: a profile that is retired meanwhile must not be selected after that.
+	if err := s.Profiles.Selectable(ctx, c.PartitionID, string(c.Type), profileIDs); err != nil {
+		return err
+	}
 	rows := make([]selectedProfile, len(profileIDs))
 	for i, id := range profileIDs {
 		rows[i] = selectedProfile{c.ID, id}

@@ -67,6 +67,8 @@ type Certificate struct {
 	RevocationReason Reason
 	InvalidityDate   *time.Time
 	SuspendedUntil   *time.Time
+	ProfileVersion   int64  // of a partition's own profile; 0 = a system profile
+	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it
 }
 
 func (Certificate) TableName() string { return "certificates" }

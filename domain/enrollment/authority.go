@@ -11,6 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
@@ -195,12 +196,12 @@ func fingerprint(b []byte) string {
 	return hex.EncodeToString(hash[:])
 }
 
-func authorityProfile(id string) (*profile.Profile, error) {
+func authorityProfile(id string) (*profiles.Profile, error) {
 	p, ok := profile.ByID(id)
 	if !ok {
 		return nil, fault.New(fault.Internal, "the system profile %s is missing", id)
 	}
-	return p, nil
+	return &profiles.Profile{Profile: p}, nil
 }
 
 func keyRequest(key keystore.Key) (profile.Request, error) {

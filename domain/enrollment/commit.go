@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 // commit records a group of signed certificates in one transaction. The answer to each is nil or why it was not
@@ -44,34 +45,52 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	return refusals, s.Store.DB(ctx).CreateInBatches(rows, 64).Error
 }
 
-// checkVersions refuses what was signed on the strength of a CA that has changed since. The rows stay locked, so that
+// checkVersions refuses what was signed on the strength of a CA or a profile that has changed since. The rows stay locked, so that
 // a CA deleted or revoked before the commit has nothing recorded after it.
 func (s *Service) checkVersions(ctx context.Context, items []*item, refusals []error) error {
-	ids := map[string]bool{}
+	ids, uids := map[string]bool{}, map[string]bool{}
 	for _, it := range items {
 		for id := range it.versions {
 			ids[id] = true
+		}
+		for uid := range it.profiles {
+			uids[uid] = true
 		}
 	}
 	if len(ids) == 0 {
 		return nil
 	}
 	var rows []ca.CertificationAuthority
-	if err := s.Store.ForShare(s.Store.DB(ctx)).Select("id", "version").Where("id IN ?", slices.Sorted(maps.Keys(ids))).Order("id").Find(&rows).Error; err != nil {
+	query := s.Store.DB(ctx)
+	if store.InTx(ctx) {
+		query = s.Store.ForShare(query)
+	}
+	if err := query.Select("id", "version").Where("id IN ?", slices.Sorted(maps.Keys(ids))).Order("id").Find(&rows).Error; err != nil {
 		return err
 	}
 	current := map[string]int64{}
 	for _, r := range rows {
 		current[r.ID] = r.Version
 	}
+	versions, err := s.Profiles.Current(ctx, slices.Sorted(maps.Keys(uids)))
+	if err != nil {
+		return err
+	}
 	for n, it := range items {
-		for id, version := range it.versions {
-			if v, ok := current[id]; !ok || v != version {
-				refusals[n] = errStale
-			}
+		if !same(it.versions, current) || !same(it.profiles, versions) {
+			refusals[n] = errStale
 		}
 	}
 	return nil
+}
+
+func same(then, now map[string]int64) bool {
+	for id, version := range then {
+		if v, ok := now[id]; !ok || v != version {
+			return false
+		}
+	}
+	return true
 }
 
 // takeQuota counts the certificates against what was purchased, and enlists the end entities they are for. Where not

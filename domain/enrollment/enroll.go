@@ -12,7 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/pki/issuance"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -20,9 +20,10 @@ import (
 // order is a certificate to be made, with everything decided but the profile's rules.
 type order struct {
 	kind      certificate.Kind
-	profile   *profile.Profile
+	profile   *profiles.Profile
 	request   profile.Request
 	endEntity string
+	protocol  string // "" = follows from the actor
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
 	// was issued.
 	deliver func(i *issuer, der []byte) error
@@ -37,19 +38,12 @@ type signed struct {
 // sign applies the profile, builds the exact bytes and has the issuer's key sign them.
 func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error) {
 	now := s.Now()
-	result, err := o.profile.Apply(o.request, i.facts, now, s.ClockSkew)
+	made, _, err := s.prepare(i, o)
 	if err != nil {
 		return nil, err
 	}
-	template := issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
-		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
-	}
-	prepared, err := issuance.Prepare(template, i.key.Algorithm())
-	if err != nil {
-		return nil, err
-	}
-	der, err := prepared.Sign(ctx, i.key)
+	template, result := made.template, made.result
+	der, err := made.prepared.Sign(ctx, i.key)
 	if err != nil {
 		return nil, keyUnavailable(err)
 	}
@@ -63,7 +57,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber,
+		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, Story: story(actor, o, result.Decisions),
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {
@@ -75,13 +69,43 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		Summary: "issued certificate " + c.SerialNumber + " to " + c.Subject,
 		Details: audit.Details{"ca": i.ca.Identifier, "profile": o.profile.ID, "notAfter": c.NotAfter.Format(time.RFC3339), "subjectAlternativeNames": sans},
 	}
+	if o.profile.Version > 0 {
+		event.Details["profileVersion"] = o.profile.Version
+	}
 	if o.endEntity != "" {
 		event.Details["endEntity"] = o.endEntity
 	}
-	return &signed{
-		item:      &item{certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()},
-		decisions: result.Decisions,
-	}, nil
+	it := &item{certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()}
+	if !o.profile.System() {
+		it.profiles = map[string]int64{o.profile.UID: o.profile.Version}
+	}
+	return &signed{item: it, decisions: result.Decisions}, nil
+}
+
+// keptValues bounds the values of requested extensions in a story, bytes.
+const keptValues = 8 << 10
+
+func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificate.Story {
+	st := &certificate.Story{Protocol: o.protocol, ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress, RequestID: actor.RequestID, Decisions: decisions,
+		Asked: certificate.Asked{Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey}}
+	if st.Protocol == "" {
+		st.Protocol = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "graphql"}[actor.Kind]
+	}
+	if st.Protocol == "" {
+		st.Protocol = "system"
+	}
+	if o.request.NotAfter != nil {
+		st.Asked.NotAfter = o.request.NotAfter.UTC().Format(time.RFC3339)
+	}
+	left := keptValues
+	for _, e := range o.request.Extensions {
+		kept := certificate.AskedExtension{OID: e.ID.String(), Critical: e.Critical}
+		if left -= len(e.Value); left >= 0 {
+			kept.Value = e.Value
+		}
+		st.Asked.Extensions = append(st.Asked.Extensions, kept)
+	}
+	return st
 }
 
 func issueAction(k certificate.Kind) string {

@@ -2,12 +2,12 @@ package enrollment
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -18,12 +18,12 @@ import (
 // issuer is a CA made ready to sign: its row and those above it, its key, its selected profiles. It is kept in memory;
 // that it is still true is checked in the transaction that records what it signed.
 type issuer struct {
-	ca         *ca.CertificationAuthority
-	ancestors  []*ca.CertificationAuthority // parent first
-	key        keystore.Key
-	profileIDs []string
-	chain      [][]byte // own certificate first
-	facts      profile.Issuer
+	ca        *ca.CertificationAuthority
+	ancestors []*ca.CertificationAuthority // parent first
+	key       keystore.Key
+	profiles  map[string]*profiles.Profile // selected
+	chain     [][]byte                     // own certificate first
+	facts     profile.Issuer
 }
 
 // usable tells whether the CA and all above it can be relied on now.
@@ -52,7 +52,16 @@ func (i *issuer) versions() map[string]int64 {
 	return v
 }
 
-func (i *issuer) selected(profileID string) bool { return slices.Contains(i.profileIDs, profileID) }
+// profileVersions are those of the selected profiles that can change.
+func (i *issuer) profileVersions() map[string]int64 {
+	v := map[string]int64{}
+	for _, p := range i.profiles {
+		if !p.System() {
+			v[p.UID] = p.Version
+		}
+	}
+	return v
+}
 
 // issuers keeps what was loaded until it proves stale.
 type issuers struct{ loaded sync.Map }
@@ -92,7 +101,9 @@ func (s *Service) loadIssuer(ctx context.Context, caID string) (*issuer, error) 
 	if err != nil {
 		return nil, err
 	}
-	i.profileIDs = ids[caID]
+	if i.profiles, err = s.Profiles.Find(ctx, i.ca.PartitionID, ids[caID]); err != nil {
+		return nil, err
+	}
 	if i.ca.KeyID == "" || i.ca.Certificate == nil {
 		return i, nil // still being created
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/job"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -41,6 +42,7 @@ type Service struct {
 	Jobs        *job.Queue
 	Keys        keystore.Set
 	CAs         *ca.Service
+	Profiles    *profiles.Service
 	EndEntities *endentity.Service
 	Quota       Quota
 	Limits      Limiter
@@ -69,6 +71,7 @@ type item struct {
 	endEntity   string
 	actor       *rbac.Actor
 	event       audit.Event
-	// The CA rows that the signature relied on, as they were then.
+	// The CA rows and profiles that the signature relied on, as they were then.
 	versions map[string]int64
+	profiles map[string]int64
 }

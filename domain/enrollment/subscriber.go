@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/csr"
@@ -58,7 +59,7 @@ type Issued struct {
 
 // IssueFromCSR issues a certificate for a key whose possession the CSR proves.
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, rbac.CertificateIssue)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 }
 
 // permit asks for the permission and the rate of a request to issue under a CA. The event is for its refusal.
-func (s *Service) permit(ctx context.Context, caID string, p rbac.Permission) (*audit.Event, error) {
+func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Permission) (*audit.Event, error) {
 	event := &audit.Event{Action: "certificate.issue", ObjectKind: "certificate"}
 	if rbac.ActorFrom(ctx) == nil {
 		return event, s.Guard.Require(ctx, p, "")
@@ -89,6 +90,7 @@ func (s *Service) permit(ctx context.Context, caID string, p rbac.Permission) (*
 		return event, err
 	}
 	event.PartitionID = i.ca.PartitionID
+	event.Details = audit.Details{"ca": i.ca.Identifier, "profile": strings.Trim(text.Quote(profileID), `"`)}
 	if err := s.Guard.Require(ctx, p, i.ca.PartitionID); err != nil {
 		return event, err
 	}
@@ -141,9 +143,9 @@ func parseSANs(given []AlternativeName) ([]san.GeneralName, error) {
 	return names, nil
 }
 
-func (s *Service) profileOf(i *issuer, profileID string) (*profile.Profile, error) {
-	p, ok := profile.ByID(profileID)
-	if !ok || !i.selected(profileID) {
+func (s *Service) profileOf(i *issuer, profileID string) (*profiles.Profile, error) {
+	p, ok := i.profiles[profileID]
+	if !ok {
 		return nil, fault.New(fault.PolicyRefused, "%s does not issue under profile %s", i.ca.Identifier, text.Quote(profileID)).At("profileId").
 			Do("Choose one of the profiles of the certification authority, or have this one selected for it.")
 	}
@@ -171,7 +173,7 @@ var keyTypes = map[string]string{
 // IssuePKCS12 makes a key, issues its certificate and returns both with the chain in a PKCS #12 file. The key exists
 // nowhere else: a caller that loses the answer revokes and asks again.
 func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, rbac.CertificateIssuePKCS12)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssuePKCS12)
 	defer s.Audit.Refusal(ctx, &err, event)
 	if err != nil {
 		return nil, err

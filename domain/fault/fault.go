@@ -37,6 +37,7 @@ type Error struct {
 	Kind       Kind
 	Message    string
 	Field      string // path of the offending input, "" if none
+	Rule       string // rule of the profile that refused, "" if none did
 	Action     string
 	RetryAfter time.Duration // TooManyRequests and Unavailable
 	cause      error
@@ -71,7 +72,9 @@ func Of(err error) *Error {
 	}
 	var bad *invalid.Error
 	if errors.As(err, &bad) {
-		return New(Invalid, "%s", bad.Message).At(bad.Field)
+		f := New(Invalid, "%s", bad.Message).At(bad.Field)
+		f.Rule = bad.Rule
+		return f
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return New(Unavailable, "the request took too long and was given up; nothing was changed").Do("Repeat it.").Because(err)

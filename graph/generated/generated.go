@@ -22,12 +22,14 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/graph/scalar"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore"
-	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/pki/lint"
+	profile1 "github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -167,12 +169,15 @@ type ComplexityRoot struct {
 		NotBefore        func(childComplexity int) int
 		Partition        func(childComplexity int) int
 		Pem              func(childComplexity int) int
+		Profile          func(childComplexity int) int
 		ProfileID        func(childComplexity int) int
+		ProfileVersion   func(childComplexity int) int
 		RequestedBy      func(childComplexity int) int
 		RevocationReason func(childComplexity int) int
 		RevokedAt        func(childComplexity int) int
 		SerialNumber     func(childComplexity int) int
 		Status           func(childComplexity int) int
+		Story            func(childComplexity int) int
 		Subject          func(childComplexity int) int
 		SuspendedUntil   func(childComplexity int) int
 	}
@@ -218,20 +223,49 @@ type ComplexityRoot struct {
 	CertificateProfile struct {
 		AllowedCATypes          func(childComplexity int) int
 		AllowedExtensions       func(childComplexity int) int
+		BasedOn                 func(childComplexity int) int
+		Changes                 func(childComplexity int, from int64, to int64) int
+		ClientSideKeys          func(childComplexity int) int
 		CopiesCommonNameToSAN   func(childComplexity int) int
+		CreatedAt               func(childComplexity int) int
+		CreatedBy               func(childComplexity int) int
 		Description             func(childComplexity int) int
 		ExtendedKeyUsages       func(childComplexity int) int
 		Group                   func(childComplexity int) int
 		ID                      func(childComplexity int) int
 		IgnoreUnknownExtensions func(childComplexity int) int
+		Issued                  func(childComplexity int) int
 		JSON                    func(childComplexity int) int
+		KeyAlgorithms           func(childComplexity int) int
 		KeyUsages               func(childComplexity int) int
 		Kind                    func(childComplexity int) int
+		MaxValidityPeriod       func(childComplexity int) int
 		Name                    func(childComplexity int) int
 		RequiredSanTypes        func(childComplexity int) int
+		RetiredAt               func(childComplexity int) int
+		RetiredBy               func(childComplexity int) int
+		SelectedFor             func(childComplexity int) int
 		ServerSideKeys          func(childComplexity int) int
 		System                  func(childComplexity int) int
 		ValidityPeriod          func(childComplexity int) int
+		Version                 func(childComplexity int) int
+		Versions                func(childComplexity int) int
+	}
+
+	CertificateStory struct {
+		ActorKind     func(childComplexity int) int
+		ActorName     func(childComplexity int) int
+		Asked         func(childComplexity int) int
+		CaIssuersUrls func(childComplexity int) int
+		Changes       func(childComplexity int) int
+		CrlUrls       func(childComplexity int) int
+		Decisions     func(childComplexity int) int
+		Events        func(childComplexity int) int
+		IPAddress     func(childComplexity int) int
+		OcspUrls      func(childComplexity int) int
+		Protocol      func(childComplexity int) int
+		Recorded      func(childComplexity int) int
+		RequestID     func(childComplexity int) int
 	}
 
 	CertificationAuthority struct {
@@ -296,6 +330,10 @@ type ComplexityRoot struct {
 		Day     func(childComplexity int) int
 		Issued  func(childComplexity int) int
 		Revoked func(childComplexity int) int
+	}
+
+	DeleteProfilePayload struct {
+		ID func(childComplexity int) int
 	}
 
 	Deployment struct {
@@ -372,6 +410,12 @@ type ComplexityRoot struct {
 		Problem     func(childComplexity int) int
 	}
 
+	LintFinding struct {
+		Detail   func(childComplexity int) int
+		Lint     func(childComplexity int) int
+		Severity func(childComplexity int) int
+	}
+
 	Member struct {
 		Roles func(childComplexity int) int
 		User  func(childComplexity int) int
@@ -390,6 +434,7 @@ type ComplexityRoot struct {
 		BeginPasskeySignIn            func(childComplexity int) int
 		BeginTotpEnrolment            func(childComplexity int) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
+		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateCertificationAuthority  func(childComplexity int, input model.CreateCertificationAuthorityInput) int
@@ -397,6 +442,7 @@ type ComplexityRoot struct {
 		DeactivateEndEntity           func(childComplexity int, id string) int
 		DecommissionEndEntity         func(childComplexity int, id string) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
+		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
 		EndSession                    func(childComplexity int, id string) int
 		FinishPasskeyRegistration     func(childComplexity int, name string, credential string) int
 		GrantRole                     func(childComplexity int, input model.RoleInput) int
@@ -410,6 +456,7 @@ type ComplexityRoot struct {
 		RemovePasskey                 func(childComplexity int, id string) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
+		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
 		RevokeAPIToken                func(childComplexity int, id string) int
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
 		RevokeRole                    func(childComplexity int, input model.RoleInput) int
@@ -420,6 +467,7 @@ type ComplexityRoot struct {
 		SuspendCertificate            func(childComplexity int, input model.SuspendCertificateInput) int
 		UnselectProfiles              func(childComplexity int, input model.CaProfilesInput) int
 		UnsuspendCertificate          func(childComplexity int, certificateID string) int
+		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
 	}
@@ -459,6 +507,7 @@ type ComplexityRoot struct {
 		Permissions              func(childComplexity int) int
 		ProfileGroups            func(childComplexity int) int
 		Region                   func(childComplexity int) int
+		RetiredProfiles          func(childComplexity int) int
 		Roles                    func(childComplexity int) int
 		Subscription             func(childComplexity int) int
 	}
@@ -486,11 +535,45 @@ type ComplexityRoot struct {
 		Viewer        func(childComplexity int) int
 	}
 
+	ProfileChange struct {
+		After  func(childComplexity int) int
+		Before func(childComplexity int) int
+		Path   func(childComplexity int) int
+	}
+
 	ProfileGroup struct {
 		ID       func(childComplexity int) int
 		Kind     func(childComplexity int) int
 		Profiles func(childComplexity int) int
 		Title    func(childComplexity int) int
+	}
+
+	ProfilePayload struct {
+		Profile func(childComplexity int) int
+	}
+
+	ProfileProblem struct {
+		Line    func(childComplexity int) int
+		Message func(childComplexity int) int
+		Path    func(childComplexity int) int
+	}
+
+	ProfileReplay struct {
+		Changed  func(childComplexity int) int
+		Examples func(childComplexity int) int
+		More     func(childComplexity int) int
+		Refused  func(childComplexity int) int
+		Requests func(childComplexity int) int
+		Rules    func(childComplexity int) int
+		Same     func(childComplexity int) int
+	}
+
+	ProfileVersion struct {
+		Comment   func(childComplexity int) int
+		CreatedAt func(childComplexity int) int
+		CreatedBy func(childComplexity int) int
+		JSON      func(childComplexity int) int
+		Version   func(childComplexity int) int
 	}
 
 	PublishCrlPayload struct {
@@ -506,13 +589,28 @@ type ComplexityRoot struct {
 		Partition              func(childComplexity int, id string) int
 		Partitions             func(childComplexity int, search *string) int
 		PlatformOutbox         func(childComplexity int) int
+		ProfileSchema          func(childComplexity int) int
+		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
 		Subscriptions          func(childComplexity int, search *string) int
+		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string) int
 		Viewer                 func(childComplexity int) int
+		WhatIf                 func(childComplexity int, input model.WhatIfInput) int
 	}
 
 	RecoveryCodesPayload struct {
 		RecoveryCodes func(childComplexity int) int
+	}
+
+	RefusalCount struct {
+		Count func(childComplexity int) int
+		Rule  func(childComplexity int) int
+	}
+
+	ReplayExample struct {
+		Certificate func(childComplexity int) int
+		Changes     func(childComplexity int) int
+		Refusal     func(childComplexity int) int
 	}
 
 	Security struct {
@@ -568,6 +666,20 @@ type ComplexityRoot struct {
 		Warning       func(childComplexity int) int
 	}
 
+	StoryChange struct {
+		Asked  func(childComplexity int) int
+		Issued func(childComplexity int) int
+		What   func(childComplexity int) int
+	}
+
+	StoryRequest struct {
+		Extensions              func(childComplexity int) int
+		NotAfter                func(childComplexity int) int
+		ServerSideKey           func(childComplexity int) int
+		Subject                 func(childComplexity int) int
+		SubjectAlternativeNames func(childComplexity int) int
+	}
+
 	SubjectAlternativeName struct {
 		Type  func(childComplexity int) int
 		Value func(childComplexity int) int
@@ -619,6 +731,24 @@ type ComplexityRoot struct {
 	ViewerPayload struct {
 		Viewer func(childComplexity int) int
 	}
+
+	WhatIf struct {
+		Certificate    func(childComplexity int) int
+		Decisions      func(childComplexity int) int
+		Issued         func(childComplexity int) int
+		Lint           func(childComplexity int) int
+		ProfileVersion func(childComplexity int) int
+		Refusal        func(childComplexity int) int
+		Tbs            func(childComplexity int) int
+	}
+
+	WhatIfRefusal struct {
+		Action  func(childComplexity int) int
+		Code    func(childComplexity int) int
+		Field   func(childComplexity int) int
+		Message func(childComplexity int) int
+		Rule    func(childComplexity int) int
+	}
 }
 
 type AuditEventResolver interface {
@@ -638,11 +768,13 @@ type CertificateResolver interface {
 	Pem(ctx context.Context, obj *certificate.Certificate) (string, error)
 	Der(ctx context.Context, obj *certificate.Certificate) (string, error)
 	ChainPem(ctx context.Context, obj *certificate.Certificate) (string, error)
+	Profile(ctx context.Context, obj *certificate.Certificate) (*profile.Profile, error)
+
+	Story(ctx context.Context, obj *certificate.Certificate) (*model.CertificateStory, error)
 }
 type CertificateProfileResolver interface {
 	Group(ctx context.Context, obj *profile.Profile) (*model.ProfileGroup, error)
 	Kind(ctx context.Context, obj *profile.Profile) (model.ProfileKind, error)
-	System(ctx context.Context, obj *profile.Profile) (bool, error)
 
 	KeyUsages(ctx context.Context, obj *profile.Profile) ([]*model.UsageName, error)
 	ExtendedKeyUsages(ctx context.Context, obj *profile.Profile) ([]*model.UsageName, error)
@@ -650,6 +782,11 @@ type CertificateProfileResolver interface {
 
 	RequiredSanTypes(ctx context.Context, obj *profile.Profile) ([]string, error)
 	JSON(ctx context.Context, obj *profile.Profile) (string, error)
+
+	SelectedFor(ctx context.Context, obj *profile.Profile) ([]string, error)
+	Issued(ctx context.Context, obj *profile.Profile) (bool, error)
+	Versions(ctx context.Context, obj *profile.Profile) ([]*profile.Version, error)
+	Changes(ctx context.Context, obj *profile.Profile, from int64, to int64) ([]*profile1.Change, error)
 }
 type CertificationAuthorityResolver interface {
 	Partition(ctx context.Context, obj *ca.CertificationAuthority) (*tenant.Partition, error)
@@ -733,6 +870,10 @@ type MutationResolver interface {
 	RevokeRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
 	CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error)
 	RevokeAPIToken(ctx context.Context, id string) (*model.APITokenPayload, error)
+	CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error)
+	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
+	RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error)
+	DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error)
 }
 type PartitionResolver interface {
 	Subscription(ctx context.Context, obj *tenant.Partition) (*tenant.Subscription, error)
@@ -750,6 +891,7 @@ type PartitionResolver interface {
 	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
 	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
 	Outbox(ctx context.Context, obj *tenant.Partition) ([]*mail.Mail, error)
+	RetiredProfiles(ctx context.Context, obj *tenant.Partition) ([]*profile.Profile, error)
 	CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error)
 	ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error)
 	CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error)
@@ -762,6 +904,10 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
 	PlatformOutbox(ctx context.Context) ([]*mail.Mail, error)
+	ProfileSchema(ctx context.Context) (string, error)
+	ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*profile1.Problem, error)
+	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
+	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
 	Subscriptions(ctx context.Context, search *string) ([]*tenant.Subscription, error)
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
 	Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error)
@@ -1210,12 +1356,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Certificate.Pem(childComplexity), true
+	case "Certificate.profile":
+		if e.ComplexityRoot.Certificate.Profile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.Profile(childComplexity), true
 	case "Certificate.profileId":
 		if e.ComplexityRoot.Certificate.ProfileID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Certificate.ProfileID(childComplexity), true
+	case "Certificate.profileVersion":
+		if e.ComplexityRoot.Certificate.ProfileVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.ProfileVersion(childComplexity), true
 	case "Certificate.requestedBy":
 		if e.ComplexityRoot.Certificate.RequestedBy == nil {
 			break
@@ -1246,6 +1404,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Certificate.Status(childComplexity), true
+	case "Certificate.story":
+		if e.ComplexityRoot.Certificate.Story == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.Story(childComplexity), true
 	case "Certificate.subject":
 		if e.ComplexityRoot.Certificate.Subject == nil {
 			break
@@ -1431,12 +1595,47 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.AllowedExtensions(childComplexity), true
+	case "CertificateProfile.basedOn":
+		if e.ComplexityRoot.CertificateProfile.BasedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.BasedOn(childComplexity), true
+	case "CertificateProfile.changes":
+		if e.ComplexityRoot.CertificateProfile.Changes == nil {
+			break
+		}
+
+		args, err := ec.field_CertificateProfile_changes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Changes(childComplexity, args["from"].(int64), args["to"].(int64)), true
+	case "CertificateProfile.clientSideKeys":
+		if e.ComplexityRoot.CertificateProfile.ClientSideKeys == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.ClientSideKeys(childComplexity), true
 	case "CertificateProfile.copiesCommonNameToSan":
 		if e.ComplexityRoot.CertificateProfile.CopiesCommonNameToSAN == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CertificateProfile.CopiesCommonNameToSAN(childComplexity), true
+	case "CertificateProfile.createdAt":
+		if e.ComplexityRoot.CertificateProfile.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.CreatedAt(childComplexity), true
+	case "CertificateProfile.createdBy":
+		if e.ComplexityRoot.CertificateProfile.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.CreatedBy(childComplexity), true
 	case "CertificateProfile.description":
 		if e.ComplexityRoot.CertificateProfile.Description == nil {
 			break
@@ -1467,12 +1666,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.IgnoreUnknownExtensions(childComplexity), true
+	case "CertificateProfile.issued":
+		if e.ComplexityRoot.CertificateProfile.Issued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Issued(childComplexity), true
 	case "CertificateProfile.json":
 		if e.ComplexityRoot.CertificateProfile.JSON == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CertificateProfile.JSON(childComplexity), true
+	case "CertificateProfile.keyAlgorithms":
+		if e.ComplexityRoot.CertificateProfile.KeyAlgorithms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.KeyAlgorithms(childComplexity), true
 	case "CertificateProfile.keyUsages":
 		if e.ComplexityRoot.CertificateProfile.KeyUsages == nil {
 			break
@@ -1485,6 +1696,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.Kind(childComplexity), true
+	case "CertificateProfile.maxValidityPeriod":
+		if e.ComplexityRoot.CertificateProfile.MaxValidityPeriod == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.MaxValidityPeriod(childComplexity), true
 	case "CertificateProfile.name":
 		if e.ComplexityRoot.CertificateProfile.Name == nil {
 			break
@@ -1497,6 +1714,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.RequiredSanTypes(childComplexity), true
+	case "CertificateProfile.retiredAt":
+		if e.ComplexityRoot.CertificateProfile.RetiredAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.RetiredAt(childComplexity), true
+	case "CertificateProfile.retiredBy":
+		if e.ComplexityRoot.CertificateProfile.RetiredBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.RetiredBy(childComplexity), true
+	case "CertificateProfile.selectedFor":
+		if e.ComplexityRoot.CertificateProfile.SelectedFor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.SelectedFor(childComplexity), true
 	case "CertificateProfile.serverSideKeys":
 		if e.ComplexityRoot.CertificateProfile.ServerSideKeys == nil {
 			break
@@ -1515,6 +1750,97 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.ValidityPeriod(childComplexity), true
+	case "CertificateProfile.version":
+		if e.ComplexityRoot.CertificateProfile.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Version(childComplexity), true
+	case "CertificateProfile.versions":
+		if e.ComplexityRoot.CertificateProfile.Versions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Versions(childComplexity), true
+
+	case "CertificateStory.actorKind":
+		if e.ComplexityRoot.CertificateStory.ActorKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.ActorKind(childComplexity), true
+	case "CertificateStory.actorName":
+		if e.ComplexityRoot.CertificateStory.ActorName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.ActorName(childComplexity), true
+	case "CertificateStory.asked":
+		if e.ComplexityRoot.CertificateStory.Asked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Asked(childComplexity), true
+	case "CertificateStory.caIssuersUrls":
+		if e.ComplexityRoot.CertificateStory.CaIssuersUrls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.CaIssuersUrls(childComplexity), true
+	case "CertificateStory.changes":
+		if e.ComplexityRoot.CertificateStory.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Changes(childComplexity), true
+	case "CertificateStory.crlUrls":
+		if e.ComplexityRoot.CertificateStory.CrlUrls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.CrlUrls(childComplexity), true
+	case "CertificateStory.decisions":
+		if e.ComplexityRoot.CertificateStory.Decisions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Decisions(childComplexity), true
+	case "CertificateStory.events":
+		if e.ComplexityRoot.CertificateStory.Events == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Events(childComplexity), true
+	case "CertificateStory.ipAddress":
+		if e.ComplexityRoot.CertificateStory.IPAddress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.IPAddress(childComplexity), true
+	case "CertificateStory.ocspUrls":
+		if e.ComplexityRoot.CertificateStory.OcspUrls == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.OcspUrls(childComplexity), true
+	case "CertificateStory.protocol":
+		if e.ComplexityRoot.CertificateStory.Protocol == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Protocol(childComplexity), true
+	case "CertificateStory.recorded":
+		if e.ComplexityRoot.CertificateStory.Recorded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Recorded(childComplexity), true
+	case "CertificateStory.requestId":
+		if e.ComplexityRoot.CertificateStory.RequestID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.RequestID(childComplexity), true
 
 	case "CertificationAuthority.activeCertificates":
 		if e.ComplexityRoot.CertificationAuthority.ActiveCertificates == nil {
@@ -1802,6 +2128,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DayActivity.Revoked(childComplexity), true
+
+	case "DeleteProfilePayload.id":
+		if e.ComplexityRoot.DeleteProfilePayload.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeleteProfilePayload.ID(childComplexity), true
 
 	case "Deployment.demo":
 		if e.ComplexityRoot.Deployment.Demo == nil {
@@ -2092,6 +2425,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.KeyStore.Problem(childComplexity), true
 
+	case "LintFinding.detail":
+		if e.ComplexityRoot.LintFinding.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LintFinding.Detail(childComplexity), true
+	case "LintFinding.lint":
+		if e.ComplexityRoot.LintFinding.Lint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LintFinding.Lint(childComplexity), true
+	case "LintFinding.severity":
+		if e.ComplexityRoot.LintFinding.Severity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LintFinding.Severity(childComplexity), true
+
 	case "Member.roles":
 		if e.ComplexityRoot.Member.Roles == nil {
 			break
@@ -2185,6 +2537,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ChangePassword(childComplexity, args["input"].(model.ChangePasswordInput)), true
+	case "Mutation.cloneProfile":
+		if e.ComplexityRoot.Mutation.CloneProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cloneProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CloneProfile(childComplexity, args["input"].(model.CloneProfileInput)), true
 	case "Mutation.confirmTotpEnrolment":
 		if e.ComplexityRoot.Mutation.ConfirmTotpEnrolment == nil {
 			break
@@ -2262,6 +2625,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteCertificationAuthority(childComplexity, args["input"].(model.DeleteCertificationAuthorityInput)), true
+	case "Mutation.deleteProfile":
+		if e.ComplexityRoot.Mutation.DeleteProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.ProfileInput)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -2400,6 +2774,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RestoreCertificationAuthority(childComplexity, args["caId"].(string)), true
+	case "Mutation.retireProfile":
+		if e.ComplexityRoot.Mutation.RetireProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_retireProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RetireProfile(childComplexity, args["input"].(model.ProfileInput)), true
 	case "Mutation.revokeApiToken":
 		if e.ComplexityRoot.Mutation.RevokeAPIToken == nil {
 			break
@@ -2500,6 +2885,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["certificateId"].(string)), true
+	case "Mutation.updateProfile":
+		if e.ComplexityRoot.Mutation.UpdateProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateProfile(childComplexity, args["input"].(model.UpdateProfileInput)), true
 	case "Mutation.updateSubscription":
 		if e.ComplexityRoot.Mutation.UpdateSubscription == nil {
 			break
@@ -2733,6 +3129,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.Region(childComplexity), true
+	case "Partition.retiredProfiles":
+		if e.ComplexityRoot.Partition.RetiredProfiles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.RetiredProfiles(childComplexity), true
 	case "Partition.roles":
 		if e.ComplexityRoot.Partition.Roles == nil {
 			break
@@ -2833,6 +3235,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PasskeyPayload.Viewer(childComplexity), true
 
+	case "ProfileChange.after":
+		if e.ComplexityRoot.ProfileChange.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileChange.After(childComplexity), true
+	case "ProfileChange.before":
+		if e.ComplexityRoot.ProfileChange.Before == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileChange.Before(childComplexity), true
+	case "ProfileChange.path":
+		if e.ComplexityRoot.ProfileChange.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileChange.Path(childComplexity), true
+
 	case "ProfileGroup.id":
 		if e.ComplexityRoot.ProfileGroup.ID == nil {
 			break
@@ -2857,6 +3278,106 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProfileGroup.Title(childComplexity), true
+
+	case "ProfilePayload.profile":
+		if e.ComplexityRoot.ProfilePayload.Profile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfilePayload.Profile(childComplexity), true
+
+	case "ProfileProblem.line":
+		if e.ComplexityRoot.ProfileProblem.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileProblem.Line(childComplexity), true
+	case "ProfileProblem.message":
+		if e.ComplexityRoot.ProfileProblem.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileProblem.Message(childComplexity), true
+	case "ProfileProblem.path":
+		if e.ComplexityRoot.ProfileProblem.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileProblem.Path(childComplexity), true
+
+	case "ProfileReplay.changed":
+		if e.ComplexityRoot.ProfileReplay.Changed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Changed(childComplexity), true
+	case "ProfileReplay.examples":
+		if e.ComplexityRoot.ProfileReplay.Examples == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Examples(childComplexity), true
+	case "ProfileReplay.more":
+		if e.ComplexityRoot.ProfileReplay.More == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.More(childComplexity), true
+	case "ProfileReplay.refused":
+		if e.ComplexityRoot.ProfileReplay.Refused == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Refused(childComplexity), true
+	case "ProfileReplay.requests":
+		if e.ComplexityRoot.ProfileReplay.Requests == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Requests(childComplexity), true
+	case "ProfileReplay.rules":
+		if e.ComplexityRoot.ProfileReplay.Rules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Rules(childComplexity), true
+	case "ProfileReplay.same":
+		if e.ComplexityRoot.ProfileReplay.Same == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileReplay.Same(childComplexity), true
+
+	case "ProfileVersion.comment":
+		if e.ComplexityRoot.ProfileVersion.Comment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersion.Comment(childComplexity), true
+	case "ProfileVersion.createdAt":
+		if e.ComplexityRoot.ProfileVersion.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersion.CreatedAt(childComplexity), true
+	case "ProfileVersion.createdBy":
+		if e.ComplexityRoot.ProfileVersion.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersion.CreatedBy(childComplexity), true
+	case "ProfileVersion.json":
+		if e.ComplexityRoot.ProfileVersion.JSON == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersion.JSON(childComplexity), true
+	case "ProfileVersion.version":
+		if e.ComplexityRoot.ProfileVersion.Version == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersion.Version(childComplexity), true
 
 	case "PublishCrlPayload.certificationAuthority":
 		if e.ComplexityRoot.PublishCrlPayload.CertificationAuthority == nil {
@@ -2944,6 +3465,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.PlatformOutbox(childComplexity), true
+	case "Query.profileSchema":
+		if e.ComplexityRoot.Query.ProfileSchema == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ProfileSchema(childComplexity), true
+	case "Query.replayProfile":
+		if e.ComplexityRoot.Query.ReplayProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Query_replayProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ReplayProfile(childComplexity, args["partitionId"].(string), args["json"].(string), args["days"].(int), args["profileId"].(*string)), true
 	case "Query.subscription":
 		if e.ComplexityRoot.Query.Subscription == nil {
 			break
@@ -2966,12 +3504,34 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Subscriptions(childComplexity, args["search"].(*string)), true
+	case "Query.validateProfile":
+		if e.ComplexityRoot.Query.ValidateProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Query_validateProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ValidateProfile(childComplexity, args["partitionId"].(string), args["json"].(string), args["id"].(*string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+	case "Query.whatIf":
+		if e.ComplexityRoot.Query.WhatIf == nil {
+			break
+		}
+
+		args, err := ec.field_Query_whatIf_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.WhatIf(childComplexity, args["input"].(model.WhatIfInput)), true
 
 	case "RecoveryCodesPayload.recoveryCodes":
 		if e.ComplexityRoot.RecoveryCodesPayload.RecoveryCodes == nil {
@@ -2979,6 +3539,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RecoveryCodesPayload.RecoveryCodes(childComplexity), true
+
+	case "RefusalCount.count":
+		if e.ComplexityRoot.RefusalCount.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RefusalCount.Count(childComplexity), true
+	case "RefusalCount.rule":
+		if e.ComplexityRoot.RefusalCount.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RefusalCount.Rule(childComplexity), true
+
+	case "ReplayExample.certificate":
+		if e.ComplexityRoot.ReplayExample.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayExample.Certificate(childComplexity), true
+	case "ReplayExample.changes":
+		if e.ComplexityRoot.ReplayExample.Changes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayExample.Changes(childComplexity), true
+	case "ReplayExample.refusal":
+		if e.ComplexityRoot.ReplayExample.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayExample.Refusal(childComplexity), true
 
 	case "Security.passkeys":
 		if e.ComplexityRoot.Security.Passkeys == nil {
@@ -3196,6 +3788,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SigningAlgorithm.Warning(childComplexity), true
 
+	case "StoryChange.asked":
+		if e.ComplexityRoot.StoryChange.Asked == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryChange.Asked(childComplexity), true
+	case "StoryChange.issued":
+		if e.ComplexityRoot.StoryChange.Issued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryChange.Issued(childComplexity), true
+	case "StoryChange.what":
+		if e.ComplexityRoot.StoryChange.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryChange.What(childComplexity), true
+
+	case "StoryRequest.extensions":
+		if e.ComplexityRoot.StoryRequest.Extensions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryRequest.Extensions(childComplexity), true
+	case "StoryRequest.notAfter":
+		if e.ComplexityRoot.StoryRequest.NotAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryRequest.NotAfter(childComplexity), true
+	case "StoryRequest.serverSideKey":
+		if e.ComplexityRoot.StoryRequest.ServerSideKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryRequest.ServerSideKey(childComplexity), true
+	case "StoryRequest.subject":
+		if e.ComplexityRoot.StoryRequest.Subject == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryRequest.Subject(childComplexity), true
+	case "StoryRequest.subjectAlternativeNames":
+		if e.ComplexityRoot.StoryRequest.SubjectAlternativeNames == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StoryRequest.SubjectAlternativeNames(childComplexity), true
+
 	case "SubjectAlternativeName.type":
 		if e.ComplexityRoot.SubjectAlternativeName.Type == nil {
 			break
@@ -3360,6 +4002,80 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ViewerPayload.Viewer(childComplexity), true
 
+	case "WhatIf.certificate":
+		if e.ComplexityRoot.WhatIf.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Certificate(childComplexity), true
+	case "WhatIf.decisions":
+		if e.ComplexityRoot.WhatIf.Decisions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Decisions(childComplexity), true
+	case "WhatIf.issued":
+		if e.ComplexityRoot.WhatIf.Issued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Issued(childComplexity), true
+	case "WhatIf.lint":
+		if e.ComplexityRoot.WhatIf.Lint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Lint(childComplexity), true
+	case "WhatIf.profileVersion":
+		if e.ComplexityRoot.WhatIf.ProfileVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.ProfileVersion(childComplexity), true
+	case "WhatIf.refusal":
+		if e.ComplexityRoot.WhatIf.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Refusal(childComplexity), true
+	case "WhatIf.tbs":
+		if e.ComplexityRoot.WhatIf.Tbs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIf.Tbs(childComplexity), true
+
+	case "WhatIfRefusal.action":
+		if e.ComplexityRoot.WhatIfRefusal.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIfRefusal.Action(childComplexity), true
+	case "WhatIfRefusal.code":
+		if e.ComplexityRoot.WhatIfRefusal.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIfRefusal.Code(childComplexity), true
+	case "WhatIfRefusal.field":
+		if e.ComplexityRoot.WhatIfRefusal.Field == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIfRefusal.Field(childComplexity), true
+	case "WhatIfRefusal.message":
+		if e.ComplexityRoot.WhatIfRefusal.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIfRefusal.Message(childComplexity), true
+	case "WhatIfRefusal.rule":
+		if e.ComplexityRoot.WhatIfRefusal.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WhatIfRefusal.Rule(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -3374,6 +4090,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCaProfilesInput,
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
+		ec.unmarshalInputCloneProfileInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCertificationAuthorityInput,
 		ec.unmarshalInputCreateSubscriptionInput,
@@ -3383,6 +4100,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
 		ec.unmarshalInputMoveCaKeyInput,
+		ec.unmarshalInputProfileInput,
 		ec.unmarshalInputRejectCaProposalInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
@@ -3390,7 +4108,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSignInInput,
 		ec.unmarshalInputSubjectAlternativeNameInput,
 		ec.unmarshalInputSuspendCertificateInput,
+		ec.unmarshalInputUpdateProfileInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
+		ec.unmarshalInputWhatIfInput,
 	)
 	first := true
 
@@ -4161,6 +4881,206 @@ extend type Mutation {
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/profile-editing.graphqls", Input: `extend type CertificateProfile {
+  "Counts from 1 with each change; 0 for system profiles, which do not change."
+  version: Int64!
+  "The profile that it was cloned from; empty for system profiles."
+  basedOn: ID!
+  createdAt: Time
+  "Empty for system profiles."
+  createdBy: String!
+  "Nothing is issued under it since then; null = in use."
+  retiredAt: Time
+  retiredBy: String!
+  "Ways to make a key that it allows: false where it wants the server to make it."
+  clientSideKeys: Boolean!
+  keyAlgorithms: [String!]!
+  "Longest lifetime that a request may name; empty = up to the CA's own end."
+  maxValidityPeriod: String!
+  "Identifiers of the authorities that have it selected; custom profiles only."
+  selectedFor: [String!]!
+  "True where certificates were issued under it, so that it can be retired but not deleted; custom profiles only."
+  issued: Boolean!
+  "Newest first; empty for system profiles."
+  versions: [ProfileVersion!]!
+  "What differs between two versions; 0 = the profile that it was cloned from."
+  changes(from: Int64!, to: Int64!): [ProfileChange!]!
+}
+"What a profile was from one change to the next."
+type ProfileVersion {
+  version: Int64!
+  createdAt: Time!
+  createdBy: String!
+  comment: String!
+  json: String!
+}
+"One difference between two profiles. Of lists, the entries that came and went."
+type ProfileChange {
+  "Member of the JSON, e.g. ` + "`" + `validity_period` + "`" + ` or ` + "`" + `ca_constraint.cA` + "`" + `."
+  path: String!
+  "JSON; empty = absent."
+  before: String!
+  after: String!
+}
+type ProfileProblem {
+  "Member of the JSON, e.g. ` + "`" + `usages[0]` + "`" + `; ` + "`" + `json` + "`" + ` for the whole."
+  path: String!
+  message: String!
+  "Counts from 1; 0 where it is not known."
+  line: Int!
+}
+
+"What would come of a request."
+type WhatIf {
+  issued: Boolean!
+  "Why not; null when it would be issued."
+  refusal: WhatIfRefusal
+  "The certificate as it would be; its serial number is an example and its fingerprint means nothing. Null when refused."
+  certificate: CertificateDetails
+  "The exact bytes that would be signed but for the serial number, base64. Null when refused."
+  tbs: String
+  "Rule by rule; for a refusal, those until it."
+  decisions: [IssuanceDecision!]!
+  "What zlint finds in the certificate."
+  lint: [LintFinding!]!
+  "The version of the profile that decided, 0 = a system profile."
+  profileVersion: Int64!
+}
+type WhatIfRefusal {
+  "As in errors, e.g. ` + "`" + `INVALID` + "`" + ` or ` + "`" + `POLICY_REFUSED` + "`" + `."
+  code: String!
+  message: String!
+  field: String!
+  "The rule of the profile that refused, e.g. ` + "`" + `validity` + "`" + ` or ` + "`" + `san_rules[0]` + "`" + `; empty = none did."
+  rule: String!
+  action: String!
+}
+type LintFinding { lint: String!, severity: LintSeverity!, detail: String! }
+enum LintSeverity { NOTICE WARNING ERROR }
+
+input WhatIfInput {
+  caId: ID!
+  profileId: String!
+  "As in IssueCertificateInput; absent = the server makes the key, see keyType."
+  csr: String
+  "As in IssuePkcs12Input."
+  keyType: String
+  subject: String
+  subjectAlternativeNames: [SubjectAlternativeNameInput!]
+  notAfter: Time
+  extensions: [ExtensionInput!]! = []
+  endEntity: String
+}
+
+"What a draft profile would have made of the requests that there were."
+type ProfileReplay {
+  "How many were looked at: at most the newest 1,000."
+  requests: Int!
+  "True when there were more."
+  more: Boolean!
+  same: Int!
+  changed: Int!
+  refused: Int!
+  rules: [RefusalCount!]!
+  "Up to 20 that would have gone otherwise, refused ones first."
+  examples: [ReplayExample!]!
+}
+type RefusalCount { rule: String!, count: Int! }
+type ReplayExample {
+  certificate: Certificate!
+  "Null when it would be issued, changed."
+  refusal: WhatIfRefusal
+  changes: [String!]!
+}
+
+extend type Certificate {
+  "The profile as it was then; null when it is gone."
+  profile: CertificateProfile
+  "0 = a system profile."
+  profileVersion: Int64!
+  "Why the certificate is as it is."
+  story: CertificateStory!
+}
+"From the request to where the certificate's status is published."
+type CertificateStory {
+  "False for certificates older than their stories: only who, when and what followed is known."
+  recorded: Boolean!
+  "The way in, e.g. ` + "`" + `console` + "`" + `, ` + "`" + `graphql` + "`" + `, ` + "`" + `system` + "`" + `."
+  protocol: String!
+  actorKind: String!
+  actorName: String!
+  ipAddress: String!
+  requestId: String!
+  "What the request said, as far as it is kept; null for older certificates."
+  asked: StoryRequest
+  "What the profile made of it."
+  decisions: [IssuanceDecision!]!
+  "Where the certificate is not what was asked for."
+  changes: [StoryChange!]!
+  "Issuance and changes of status, oldest first."
+  events: [AuditEvent!]!
+  crlUrls: [String!]!
+  ocspUrls: [String!]!
+  caIssuersUrls: [String!]!
+}
+type StoryRequest {
+  subject: String!
+  subjectAlternativeNames: [SubjectAlternativeName!]!
+  extensions: [UsageName!]!
+  notAfter: Time
+  "True when the server made the key."
+  serverSideKey: Boolean!
+}
+type StoryChange { what: String!, asked: String!, issued: String! }
+
+input CloneProfileInput {
+  partitionId: ID!
+  "A subscriber profile, system or custom."
+  sourceId: ID!
+  "2 to 64 of ` + "`" + `a-z 0-9 -` + "`" + `."
+  id: ID!
+  name: String!
+  "The whole profile; absent = the source as it is, but for id and name."
+  json: String
+}
+input UpdateProfileInput {
+  partitionId: ID!
+  id: ID!
+  "The version that the change was made of; CONFLICT when it is not the newest any more."
+  version: Int64!
+  "The whole profile, see ` + "`" + `profileSchema` + "`" + `."
+  json: String!
+  "Why; up to 200 characters."
+  comment: String! = ""
+}
+input ProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
+type ProfilePayload { profile: CertificateProfile! }
+type DeleteProfilePayload { id: ID! }
+
+extend type Partition {
+  "Custom profiles that nothing is issued under any more."
+  retiredProfiles: [CertificateProfile!]!
+}
+extend type Query {
+  "The JSON Schema (draft 2020-12) of a profile."
+  profileSchema: String!
+  "Everything that is wrong with the JSON of a custom profile; empty = nothing. ` + "`" + `id` + "`" + ` = the identifier that it must have."
+  validateProfile(partitionId: ID!, json: String!, id: ID): [ProfileProblem!]!
+  "What would be issued, by the engine that issues, without signing. Nothing is recorded; quota, rate and end entity are not looked at."
+  whatIf(input: WhatIfInput!): WhatIf!
+  "Tries a draft profile on the requests of the last days, each at its own instant; ` + "`" + `profileId` + "`" + ` = only those issued under that profile."
+  replayProfile(partitionId: ID!, json: String!, days: Int!, profileId: ID): ProfileReplay!
+}
+extend type Mutation {
+  cloneProfile(input: CloneProfileInput!): ProfilePayload!
+  "Makes a new version; issuance takes it from the next request on."
+  updateProfile(input: UpdateProfileInput!): ProfilePayload!
+  "Ends issuance under the profile for good and takes it from the authorities that have it selected; its certificates stay."
+  retireProfile(input: ProfileInput!): ProfilePayload!
+  "Only while nothing was issued under it and no authority has it selected."
+  deleteProfile(input: ProfileInput!): DeleteProfilePayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/profile.graphqls", Input: `"A certificate profile: what a certificate issued under it may be and holds."
 type CertificateProfile {
   "2 to 64 of ` + "`" + `a-z 0-9 -` + "`" + `."
@@ -4706,6 +5626,12 @@ func (ec *executionContext) childFields_Certificate(ctx context.Context, field g
 		return ec.fieldContext_Certificate_der(ctx, field)
 	case "chainPem":
 		return ec.fieldContext_Certificate_chainPem(ctx, field)
+	case "profile":
+		return ec.fieldContext_Certificate_profile(ctx, field)
+	case "profileVersion":
+		return ec.fieldContext_Certificate_profileVersion(ctx, field)
+	case "story":
+		return ec.fieldContext_Certificate_story(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Certificate", field.Name)
 }
@@ -4820,8 +5746,66 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 		return ec.fieldContext_CertificateProfile_requiredSanTypes(ctx, field)
 	case "json":
 		return ec.fieldContext_CertificateProfile_json(ctx, field)
+	case "version":
+		return ec.fieldContext_CertificateProfile_version(ctx, field)
+	case "basedOn":
+		return ec.fieldContext_CertificateProfile_basedOn(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CertificateProfile_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_CertificateProfile_createdBy(ctx, field)
+	case "retiredAt":
+		return ec.fieldContext_CertificateProfile_retiredAt(ctx, field)
+	case "retiredBy":
+		return ec.fieldContext_CertificateProfile_retiredBy(ctx, field)
+	case "clientSideKeys":
+		return ec.fieldContext_CertificateProfile_clientSideKeys(ctx, field)
+	case "keyAlgorithms":
+		return ec.fieldContext_CertificateProfile_keyAlgorithms(ctx, field)
+	case "maxValidityPeriod":
+		return ec.fieldContext_CertificateProfile_maxValidityPeriod(ctx, field)
+	case "selectedFor":
+		return ec.fieldContext_CertificateProfile_selectedFor(ctx, field)
+	case "issued":
+		return ec.fieldContext_CertificateProfile_issued(ctx, field)
+	case "versions":
+		return ec.fieldContext_CertificateProfile_versions(ctx, field)
+	case "changes":
+		return ec.fieldContext_CertificateProfile_changes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificateProfile", field.Name)
+}
+
+func (ec *executionContext) childFields_CertificateStory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "recorded":
+		return ec.fieldContext_CertificateStory_recorded(ctx, field)
+	case "protocol":
+		return ec.fieldContext_CertificateStory_protocol(ctx, field)
+	case "actorKind":
+		return ec.fieldContext_CertificateStory_actorKind(ctx, field)
+	case "actorName":
+		return ec.fieldContext_CertificateStory_actorName(ctx, field)
+	case "ipAddress":
+		return ec.fieldContext_CertificateStory_ipAddress(ctx, field)
+	case "requestId":
+		return ec.fieldContext_CertificateStory_requestId(ctx, field)
+	case "asked":
+		return ec.fieldContext_CertificateStory_asked(ctx, field)
+	case "decisions":
+		return ec.fieldContext_CertificateStory_decisions(ctx, field)
+	case "changes":
+		return ec.fieldContext_CertificateStory_changes(ctx, field)
+	case "events":
+		return ec.fieldContext_CertificateStory_events(ctx, field)
+	case "crlUrls":
+		return ec.fieldContext_CertificateStory_crlUrls(ctx, field)
+	case "ocspUrls":
+		return ec.fieldContext_CertificateStory_ocspUrls(ctx, field)
+	case "caIssuersUrls":
+		return ec.fieldContext_CertificateStory_caIssuersUrls(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CertificateStory", field.Name)
 }
 
 func (ec *executionContext) childFields_CertificationAuthority(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4950,6 +5934,14 @@ func (ec *executionContext) childFields_DayActivity(ctx context.Context, field g
 		return ec.fieldContext_DayActivity_revoked(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DayActivity", field.Name)
+}
+
+func (ec *executionContext) childFields_DeleteProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_DeleteProfilePayload_id(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeleteProfilePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Deployment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5100,6 +6092,18 @@ func (ec *executionContext) childFields_KeyStore(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type KeyStore", field.Name)
 }
 
+func (ec *executionContext) childFields_LintFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lint":
+		return ec.fieldContext_LintFinding_lint(ctx, field)
+	case "severity":
+		return ec.fieldContext_LintFinding_severity(ctx, field)
+	case "detail":
+		return ec.fieldContext_LintFinding_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LintFinding", field.Name)
+}
+
 func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -5186,6 +6190,8 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_apiTokens(ctx, field)
 	case "outbox":
 		return ec.fieldContext_Partition_outbox(ctx, field)
+	case "retiredProfiles":
+		return ec.fieldContext_Partition_retiredProfiles(ctx, field)
 	case "certificateProfiles":
 		return ec.fieldContext_Partition_certificateProfiles(ctx, field)
 	case "profileGroups":
@@ -5242,6 +6248,18 @@ func (ec *executionContext) childFields_PasskeyPayload(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type PasskeyPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ProfileChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_ProfileChange_path(ctx, field)
+	case "before":
+		return ec.fieldContext_ProfileChange_before(ctx, field)
+	case "after":
+		return ec.fieldContext_ProfileChange_after(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileChange", field.Name)
+}
+
 func (ec *executionContext) childFields_ProfileGroup(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5254,6 +6272,62 @@ func (ec *executionContext) childFields_ProfileGroup(ctx context.Context, field 
 		return ec.fieldContext_ProfileGroup_profiles(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProfileGroup", field.Name)
+}
+
+func (ec *executionContext) childFields_ProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "profile":
+		return ec.fieldContext_ProfilePayload_profile(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProfileProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_ProfileProblem_path(ctx, field)
+	case "message":
+		return ec.fieldContext_ProfileProblem_message(ctx, field)
+	case "line":
+		return ec.fieldContext_ProfileProblem_line(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_ProfileReplay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "requests":
+		return ec.fieldContext_ProfileReplay_requests(ctx, field)
+	case "more":
+		return ec.fieldContext_ProfileReplay_more(ctx, field)
+	case "same":
+		return ec.fieldContext_ProfileReplay_same(ctx, field)
+	case "changed":
+		return ec.fieldContext_ProfileReplay_changed(ctx, field)
+	case "refused":
+		return ec.fieldContext_ProfileReplay_refused(ctx, field)
+	case "rules":
+		return ec.fieldContext_ProfileReplay_rules(ctx, field)
+	case "examples":
+		return ec.fieldContext_ProfileReplay_examples(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileReplay", field.Name)
+}
+
+func (ec *executionContext) childFields_ProfileVersion(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "version":
+		return ec.fieldContext_ProfileVersion_version(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProfileVersion_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_ProfileVersion_createdBy(ctx, field)
+	case "comment":
+		return ec.fieldContext_ProfileVersion_comment(ctx, field)
+	case "json":
+		return ec.fieldContext_ProfileVersion_json(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileVersion", field.Name)
 }
 
 func (ec *executionContext) childFields_PublishCrlPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5270,6 +6344,28 @@ func (ec *executionContext) childFields_RecoveryCodesPayload(ctx context.Context
 		return ec.fieldContext_RecoveryCodesPayload_recoveryCodes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RecoveryCodesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RefusalCount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rule":
+		return ec.fieldContext_RefusalCount_rule(ctx, field)
+	case "count":
+		return ec.fieldContext_RefusalCount_count(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RefusalCount", field.Name)
+}
+
+func (ec *executionContext) childFields_ReplayExample(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "certificate":
+		return ec.fieldContext_ReplayExample_certificate(ctx, field)
+	case "refusal":
+		return ec.fieldContext_ReplayExample_refusal(ctx, field)
+	case "changes":
+		return ec.fieldContext_ReplayExample_changes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplayExample", field.Name)
 }
 
 func (ec *executionContext) childFields_Security(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5378,6 +6474,34 @@ func (ec *executionContext) childFields_SigningAlgorithm(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type SigningAlgorithm", field.Name)
 }
 
+func (ec *executionContext) childFields_StoryChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "what":
+		return ec.fieldContext_StoryChange_what(ctx, field)
+	case "asked":
+		return ec.fieldContext_StoryChange_asked(ctx, field)
+	case "issued":
+		return ec.fieldContext_StoryChange_issued(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoryChange", field.Name)
+}
+
+func (ec *executionContext) childFields_StoryRequest(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subject":
+		return ec.fieldContext_StoryRequest_subject(ctx, field)
+	case "subjectAlternativeNames":
+		return ec.fieldContext_StoryRequest_subjectAlternativeNames(ctx, field)
+	case "extensions":
+		return ec.fieldContext_StoryRequest_extensions(ctx, field)
+	case "notAfter":
+		return ec.fieldContext_StoryRequest_notAfter(ctx, field)
+	case "serverSideKey":
+		return ec.fieldContext_StoryRequest_serverSideKey(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type StoryRequest", field.Name)
+}
+
 func (ec *executionContext) childFields_SubjectAlternativeName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "type":
@@ -5472,6 +6596,42 @@ func (ec *executionContext) childFields_ViewerPayload(ctx context.Context, field
 		return ec.fieldContext_ViewerPayload_viewer(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ViewerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WhatIf(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "issued":
+		return ec.fieldContext_WhatIf_issued(ctx, field)
+	case "refusal":
+		return ec.fieldContext_WhatIf_refusal(ctx, field)
+	case "certificate":
+		return ec.fieldContext_WhatIf_certificate(ctx, field)
+	case "tbs":
+		return ec.fieldContext_WhatIf_tbs(ctx, field)
+	case "decisions":
+		return ec.fieldContext_WhatIf_decisions(ctx, field)
+	case "lint":
+		return ec.fieldContext_WhatIf_lint(ctx, field)
+	case "profileVersion":
+		return ec.fieldContext_WhatIf_profileVersion(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WhatIf", field.Name)
+}
+
+func (ec *executionContext) childFields_WhatIfRefusal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "code":
+		return ec.fieldContext_WhatIfRefusal_code(ctx, field)
+	case "message":
+		return ec.fieldContext_WhatIfRefusal_message(ctx, field)
+	case "field":
+		return ec.fieldContext_WhatIfRefusal_field(ctx, field)
+	case "rule":
+		return ec.fieldContext_WhatIfRefusal_rule(ctx, field)
+	case "action":
+		return ec.fieldContext_WhatIfRefusal_action(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WhatIfRefusal", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5589,6 +6749,28 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 // endregion ************************** generated!.gotpl **************************
 
 // region    ***************************** args.gotpl *****************************
+
+func (ec *executionContext) field_CertificateProfile_changes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "from",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNInt642int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["from"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "to",
+		func(ctx context.Context, v any) (int64, error) {
+			return ec.unmarshalNInt642int64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["to"] = arg1
+	return args, nil
+}
 
 func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
@@ -5748,6 +6930,20 @@ func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_cloneProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CloneProfileInput, error) {
+			return ec.unmarshalNCloneProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCloneProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_confirmTotpEnrolment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -5838,6 +7034,20 @@ func (ec *executionContext) field_Mutation_deleteCertificationAuthority_args(ctx
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.DeleteCertificationAuthorityInput, error) {
 			return ec.unmarshalNDeleteCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCertificationAuthorityInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProfileInput, error) {
+			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -6030,6 +7240,20 @@ func (ec *executionContext) field_Mutation_restoreCertificationAuthority_args(ct
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_retireProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProfileInput, error) {
+			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_revokeApiToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6139,6 +7363,20 @@ func (ec *executionContext) field_Mutation_unsuspendCertificate_args(ctx context
 		return nil, err
 	}
 	args["certificateId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateProfileInput, error) {
+			return ec.unmarshalNUpdateProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -6468,6 +7706,44 @@ func (ec *executionContext) field_Query_partitions_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_replayProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "partitionId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["partitionId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "json",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["json"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "days",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["days"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "profileId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["profileId"] = arg3
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_subscription_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -6493,6 +7769,50 @@ func (ec *executionContext) field_Query_subscriptions_args(ctx context.Context, 
 		return nil, err
 	}
 	args["search"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_validateProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "partitionId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["partitionId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "json",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["json"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_whatIf_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.WhatIfInput, error) {
+			return ec.unmarshalNWhatIfInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -8351,6 +9671,93 @@ func (ec *executionContext) fieldContext_Certificate_chainPem(_ context.Context,
 	return graphql.NewScalarFieldContext("Certificate", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Certificate_profile(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_profile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Certificate().Profile(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Certificate",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Certificate_profileVersion(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_profileVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_profileVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Certificate", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _Certificate_story(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_story(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Certificate().Story(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateStory) graphql.Marshaler {
+			return ec.marshalNCertificateStory2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateStory(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_story(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Certificate",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateStory(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CertificateConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CertificateConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9145,7 +10552,7 @@ func (ec *executionContext) _CertificateProfile_system(ctx context.Context, fiel
 			return ec.fieldContext_CertificateProfile_system(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificateProfile().System(ctx, obj)
+			return obj.System(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
@@ -9156,7 +10563,7 @@ func (ec *executionContext) _CertificateProfile_system(ctx context.Context, fiel
 	)
 }
 func (ec *executionContext) fieldContext_CertificateProfile_system(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CertificateProfile", field, true, true, errors.New("field of type Boolean does not have child fields"))
+	return graphql.NewScalarFieldContext("CertificateProfile", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateProfile_allowedCaTypes(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
@@ -9414,6 +10821,670 @@ func (ec *executionContext) _CertificateProfile_json(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_CertificateProfile_json(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CertificateProfile", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_version(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_basedOn(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_basedOn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BasedOn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_basedOn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_createdAt(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_createdBy(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_retiredAt(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_retiredAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RetiredAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_retiredAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_retiredBy(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_retiredBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RetiredBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_retiredBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_clientSideKeys(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_clientSideKeys(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ClientSideKeys, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_clientSideKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_keyAlgorithms(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_keyAlgorithms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyAlgorithms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_keyAlgorithms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_maxValidityPeriod(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_maxValidityPeriod(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxValidityPeriod, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_maxValidityPeriod(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_selectedFor(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_selectedFor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificateProfile().SelectedFor(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_selectedFor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_issued(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_issued(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificateProfile().Issued(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_issued(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_versions(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_versions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificateProfile().Versions(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
+			return ec.marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_versions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfile",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileVersion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfile_changes(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificateProfile().Changes(ctx, obj, fc.Args["from"].(int64), fc.Args["to"].(int64))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Change) graphql.Marshaler {
+			return ec.marshalNProfileChange2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_changes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfile",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileChange(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificateProfile_changes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateStory_recorded(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_recorded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recorded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_recorded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_protocol(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_protocol(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Protocol, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_protocol(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_actorKind(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_actorKind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActorKind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_actorKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_actorName(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_actorName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActorName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_actorName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_ipAddress(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_ipAddress(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IPAddress, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_ipAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_requestId(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_requestId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_requestId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_asked(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_asked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.StoryRequest) graphql.Marshaler {
+			return ec.marshalOStoryRequest2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_asked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateStory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoryRequest(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateStory_decisions(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_decisions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Decisions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Decision) graphql.Marshaler {
+			return ec.marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_decisions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateStory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_IssuanceDecision(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateStory_changes(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.StoryChange) graphql.Marshaler {
+			return ec.marshalNStoryChange2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryChangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateStory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_StoryChange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateStory_events(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_events(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Events, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*audit.Event) graphql.Marshaler {
+			return ec.marshalNAuditEvent2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋauditᚐEventᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_events(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateStory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEvent(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateStory_crlUrls(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_crlUrls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CrlUrls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_crlUrls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_ocspUrls(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_ocspUrls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OcspUrls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_ocspUrls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateStory_caIssuersUrls(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_caIssuersUrls(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CaIssuersUrls, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_caIssuersUrls(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _CertificationAuthority_id(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
@@ -10177,7 +12248,7 @@ func (ec *executionContext) _CertificationAuthority_profiles(ctx context.Context
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfileᚄ(ctx, selections, v)
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -10610,6 +12681,29 @@ func (ec *executionContext) _DayActivity_revoked(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_DayActivity_revoked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DayActivity", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DeleteProfilePayload_id(ctx context.Context, field graphql.CollectedField, obj *model.DeleteProfilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeleteProfilePayload_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeleteProfilePayload_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeleteProfilePayload", field, false, false, errors.New("field of type ID does not have child fields"))
 }
 
 func (ec *executionContext) _Deployment_version(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
@@ -11389,7 +13483,7 @@ func (ec *executionContext) fieldContext_Invitation_expiresAt(_ context.Context,
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _IssuanceDecision_rule(ctx context.Context, field graphql.CollectedField, obj *profile.Decision) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuanceDecision_rule(ctx context.Context, field graphql.CollectedField, obj *profile1.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11412,7 +13506,7 @@ func (ec *executionContext) fieldContext_IssuanceDecision_rule(_ context.Context
 	return graphql.NewScalarFieldContext("IssuanceDecision", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuanceDecision_outcome(ctx context.Context, field graphql.CollectedField, obj *profile.Decision) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuanceDecision_outcome(ctx context.Context, field graphql.CollectedField, obj *profile1.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11435,7 +13529,7 @@ func (ec *executionContext) fieldContext_IssuanceDecision_outcome(_ context.Cont
 	return graphql.NewScalarFieldContext("IssuanceDecision", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuanceDecision_detail(ctx context.Context, field graphql.CollectedField, obj *profile.Decision) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuanceDecision_detail(ctx context.Context, field graphql.CollectedField, obj *profile1.Decision) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
@@ -11502,7 +13596,7 @@ func (ec *executionContext) _IssueCertificatePayload_decisions(ctx context.Conte
 			return obj.Decisions, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Decision) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Decision) graphql.Marshaler {
 			return ec.marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx, selections, v)
 		},
 		true,
@@ -11589,7 +13683,7 @@ func (ec *executionContext) _IssuePkcs12Payload_decisions(ctx context.Context, f
 			return obj.Decisions, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Decision) graphql.Marshaler {
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Decision) graphql.Marshaler {
 			return ec.marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx, selections, v)
 		},
 		true,
@@ -11766,6 +13860,75 @@ func (ec *executionContext) fieldContext_KeyStore_custody(ctx context.Context, f
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _LintFinding_lint(ctx context.Context, field graphql.CollectedField, obj *lint.Finding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LintFinding_lint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LintFinding_lint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LintFinding", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _LintFinding_severity(ctx context.Context, field graphql.CollectedField, obj *lint.Finding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LintFinding_severity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Severity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v lint.Severity) graphql.Marshaler {
+			return ec.marshalNLintSeverity2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐSeverity(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LintFinding_severity(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LintFinding", field, false, false, errors.New("field of type LintSeverity does not have child fields"))
+}
+
+func (ec *executionContext) _LintFinding_detail(ctx context.Context, field graphql.CollectedField, obj *lint.Finding) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_LintFinding_detail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Detail, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_LintFinding_detail(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("LintFinding", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Member_user(ctx context.Context, field graphql.CollectedField, obj *identity.Member) (ret graphql.Marshaler) {
@@ -13525,6 +15688,182 @@ func (ec *executionContext) fieldContext_Mutation_revokeApiToken(ctx context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_cloneProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cloneProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CloneProfile(ctx, fc.Args["input"].(model.CloneProfileInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
+			return ec.marshalNProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfilePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cloneProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cloneProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateProfile(ctx, fc.Args["input"].(model.UpdateProfileInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
+			return ec.marshalNProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfilePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_retireProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_retireProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RetireProfile(ctx, fc.Args["input"].(model.ProfileInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
+			return ec.marshalNProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfilePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_retireProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_retireProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteProfile(ctx, fc.Args["input"].(model.ProfileInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteProfilePayload) graphql.Marshaler {
+			return ec.marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfilePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeleteProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _OutboxMail_id(ctx context.Context, field graphql.CollectedField, obj *mail.Mail) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14335,6 +16674,38 @@ func (ec *executionContext) fieldContext_Partition_outbox(_ context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Partition_retiredProfiles(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_retiredProfiles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().RetiredProfiles(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_retiredProfiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Partition_certificateProfiles(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14349,7 +16720,7 @@ func (ec *executionContext) _Partition_certificateProfiles(ctx context.Context, 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfileᚄ(ctx, selections, v)
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14425,7 +16796,7 @@ func (ec *executionContext) _Partition_certificateProfile(ctx context.Context, f
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
-			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfile(ctx, selections, v)
+			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
 		},
 		true,
 		false,
@@ -14795,6 +17166,75 @@ func (ec *executionContext) fieldContext_PasskeyPayload_viewer(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _ProfileChange_path(ctx context.Context, field graphql.CollectedField, obj *profile1.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileChange_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileChange_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileChange_before(ctx context.Context, field graphql.CollectedField, obj *profile1.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileChange_before(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Before, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileChange_before(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileChange_after(ctx context.Context, field graphql.CollectedField, obj *profile1.Change) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileChange_after(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.After, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileChange_after(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _ProfileGroup_id(ctx context.Context, field graphql.CollectedField, obj *model.ProfileGroup) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14877,7 +17317,7 @@ func (ec *executionContext) _ProfileGroup_profiles(ctx context.Context, field gr
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfileᚄ(ctx, selections, v)
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
 		},
 		true,
 		true,
@@ -14894,6 +17334,401 @@ func (ec *executionContext) fieldContext_ProfileGroup_profiles(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ProfilePayload_profile(ctx context.Context, field graphql.CollectedField, obj *model.ProfilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfilePayload_profile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Profile, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfilePayload_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfilePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileProblem_path(ctx context.Context, field graphql.CollectedField, obj *profile1.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileProblem_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileProblem_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileProblem", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileProblem_message(ctx context.Context, field graphql.CollectedField, obj *profile1.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileProblem_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileProblem_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileProblem", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileProblem_line(ctx context.Context, field graphql.CollectedField, obj *profile1.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileProblem_line(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Line, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileProblem_line(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileProblem", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_requests(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_requests(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Requests, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_requests(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileReplay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_more(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_more(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.More, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_more(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileReplay", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_same(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_same(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Same, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_same(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileReplay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_changed(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_changed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_changed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileReplay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_refused(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_refused(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refused, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_refused(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileReplay", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileReplay_rules(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_rules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rules, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.RefusalCount) graphql.Marshaler {
+			return ec.marshalNRefusalCount2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRefusalCountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_rules(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileReplay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RefusalCount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileReplay_examples(ctx context.Context, field graphql.CollectedField, obj *model.ProfileReplay) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileReplay_examples(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Examples, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.ReplayExample) graphql.Marshaler {
+			return ec.marshalNReplayExample2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExampleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileReplay_examples(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileReplay",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReplayExample(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileVersion_version(ctx context.Context, field graphql.CollectedField, obj *profile.Version) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersion_version(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Version, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersion_version(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileVersion_createdAt(ctx context.Context, field graphql.CollectedField, obj *profile.Version) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersion_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersion_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileVersion_createdBy(ctx context.Context, field graphql.CollectedField, obj *profile.Version) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersion_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersion_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileVersion_comment(ctx context.Context, field graphql.CollectedField, obj *profile.Version) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersion_comment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersion_comment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileVersion_json(ctx context.Context, field graphql.CollectedField, obj *profile.Version) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersion_json(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.JSON, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersion_json(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _PublishCrlPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.PublishCrlPayload) (ret graphql.Marshaler) {
@@ -15200,6 +18035,161 @@ func (ec *executionContext) fieldContext_Query_platformOutbox(_ context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_profileSchema(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_profileSchema(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().ProfileSchema(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_profileSchema(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Query_validateProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_validateProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ValidateProfile(ctx, fc.Args["partitionId"].(string), fc.Args["json"].(string), fc.Args["id"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Problem) graphql.Marshaler {
+			return ec.marshalNProfileProblem2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProblemᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_validateProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileProblem(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_validateProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_whatIf(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_whatIf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().WhatIf(ctx, fc.Args["input"].(model.WhatIfInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WhatIf) graphql.Marshaler {
+			return ec.marshalNWhatIf2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIf(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_whatIf(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WhatIf(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_whatIf_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_replayProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_replayProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ReplayProfile(ctx, fc.Args["partitionId"].(string), fc.Args["json"].(string), fc.Args["days"].(int), fc.Args["profileId"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfileReplay) graphql.Marshaler {
+			return ec.marshalNProfileReplay2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_replayProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileReplay(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_replayProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_subscriptions(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15473,6 +18463,139 @@ func (ec *executionContext) _RecoveryCodesPayload_recoveryCodes(ctx context.Cont
 }
 func (ec *executionContext) fieldContext_RecoveryCodesPayload_recoveryCodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RecoveryCodesPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RefusalCount_rule(ctx context.Context, field graphql.CollectedField, obj *model.RefusalCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefusalCount_rule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefusalCount_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefusalCount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RefusalCount_count(ctx context.Context, field graphql.CollectedField, obj *model.RefusalCount) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RefusalCount_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RefusalCount_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RefusalCount", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ReplayExample_certificate(ctx context.Context, field graphql.CollectedField, obj *model.ReplayExample) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReplayExample_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Certificate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
+			return ec.marshalNCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReplayExample_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReplayExample",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReplayExample_refusal(ctx context.Context, field graphql.CollectedField, obj *model.ReplayExample) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReplayExample_refusal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refusal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WhatIfRefusal) graphql.Marshaler {
+			return ec.marshalOWhatIfRefusal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfRefusal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ReplayExample_refusal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReplayExample",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WhatIfRefusal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ReplayExample_changes(ctx context.Context, field graphql.CollectedField, obj *model.ReplayExample) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReplayExample_changes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Changes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReplayExample_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ReplayExample", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Security_totpEnrolled(ctx context.Context, field graphql.CollectedField, obj *model.Security) (ret graphql.Marshaler) {
@@ -16334,6 +19457,208 @@ func (ec *executionContext) fieldContext_SigningAlgorithm_measurement(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _StoryChange_what(ctx context.Context, field graphql.CollectedField, obj *model.StoryChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryChange_what(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.What, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryChange_what(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StoryChange_asked(ctx context.Context, field graphql.CollectedField, obj *model.StoryChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryChange_asked(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Asked, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryChange_asked(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StoryChange_issued(ctx context.Context, field graphql.CollectedField, obj *model.StoryChange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryChange_issued(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Issued, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryChange_issued(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryChange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StoryRequest_subject(ctx context.Context, field graphql.CollectedField, obj *model.StoryRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryRequest_subject(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subject, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryRequest_subject(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryRequest", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _StoryRequest_subjectAlternativeNames(ctx context.Context, field graphql.CollectedField, obj *model.StoryRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryRequest_subjectAlternativeNames(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SubjectAlternativeNames, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.SubjectAlternativeName) graphql.Marshaler {
+			return ec.marshalNSubjectAlternativeName2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSubjectAlternativeNameᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryRequest_subjectAlternativeNames(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StoryRequest",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubjectAlternativeName(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StoryRequest_extensions(ctx context.Context, field graphql.CollectedField, obj *model.StoryRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryRequest_extensions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Extensions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UsageName) graphql.Marshaler {
+			return ec.marshalNUsageName2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUsageNameᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryRequest_extensions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "StoryRequest",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UsageName(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _StoryRequest_notAfter(ctx context.Context, field graphql.CollectedField, obj *model.StoryRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryRequest_notAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_StoryRequest_notAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryRequest", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _StoryRequest_serverSideKey(ctx context.Context, field graphql.CollectedField, obj *model.StoryRequest) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StoryRequest_serverSideKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ServerSideKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StoryRequest_serverSideKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StoryRequest", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _SubjectAlternativeName_type(ctx context.Context, field graphql.CollectedField, obj *model.SubjectAlternativeName) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16982,6 +20307,318 @@ func (ec *executionContext) fieldContext_ViewerPayload_viewer(_ context.Context,
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _WhatIf_issued(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_issued(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Issued, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_issued(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIf", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIf_refusal(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_refusal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Refusal, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WhatIfRefusal) graphql.Marshaler {
+			return ec.marshalOWhatIfRefusal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfRefusal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_refusal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WhatIf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WhatIfRefusal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WhatIf_certificate(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Certificate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateDetails) graphql.Marshaler {
+			return ec.marshalOCertificateDetails2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateDetails(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WhatIf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateDetails(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WhatIf_tbs(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_tbs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Tbs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_tbs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIf", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIf_decisions(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_decisions(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Decisions, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Decision) graphql.Marshaler {
+			return ec.marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_decisions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WhatIf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_IssuanceDecision(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WhatIf_lint(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_lint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*lint.Finding) graphql.Marshaler {
+			return ec.marshalNLintFinding2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐFindingᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_lint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WhatIf",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LintFinding(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WhatIf_profileVersion(ctx context.Context, field graphql.CollectedField, obj *model.WhatIf) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIf_profileVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIf_profileVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIf", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIfRefusal_code(ctx context.Context, field graphql.CollectedField, obj *model.WhatIfRefusal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIfRefusal_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIfRefusal_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIfRefusal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIfRefusal_message(ctx context.Context, field graphql.CollectedField, obj *model.WhatIfRefusal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIfRefusal_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIfRefusal_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIfRefusal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIfRefusal_field(ctx context.Context, field graphql.CollectedField, obj *model.WhatIfRefusal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIfRefusal_field(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Field, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIfRefusal_field(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIfRefusal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIfRefusal_rule(ctx context.Context, field graphql.CollectedField, obj *model.WhatIfRefusal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIfRefusal_rule(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rule, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIfRefusal_rule(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIfRefusal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _WhatIfRefusal_action(ctx context.Context, field graphql.CollectedField, obj *model.WhatIfRefusal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WhatIfRefusal_action(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Action, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WhatIfRefusal_action(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WhatIfRefusal", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) ___Directive_name(ctx context.Context, field graphql.CollectedField, obj *introspection.Directive) (ret graphql.Marshaler) {
@@ -18360,6 +21997,64 @@ func (ec *executionContext) unmarshalInputChangePasswordInput(ctx context.Contex
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context, obj any) (model.CloneProfileInput, error) {
+	var it model.CloneProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "sourceId", "id", "name", "json"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "sourceId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sourceId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SourceID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "json":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("json"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.JSON = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Context, obj any) (model.CreateAPITokenInput, error) {
 	var it model.CreateAPITokenInput
 	if obj == nil {
@@ -18963,6 +22658,50 @@ func (ec *executionContext) unmarshalInputMoveCaKeyInput(ctx context.Context, ob
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj any) (model.ProfileInput, error) {
+	var it model.ProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputRejectCaProposalInput(ctx context.Context, obj any) (model.RejectCaProposalInput, error) {
 	var it model.RejectCaProposalInput
 	if obj == nil {
@@ -19247,6 +22986,68 @@ func (ec *executionContext) unmarshalInputSuspendCertificateInput(ctx context.Co
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputUpdateProfileInput(ctx context.Context, obj any) (model.UpdateProfileInput, error) {
+	var it model.UpdateProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version", "json", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		case "json":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("json"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.JSON = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Context, obj any) (model.UpdateSubscriptionInput, error) {
 	var it model.UpdateSubscriptionInput
 	if obj == nil {
@@ -19293,6 +23094,96 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 				return it, err
 			}
 			it.Tier = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj any) (model.WhatIfInput, error) {
+	var it model.WhatIfInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["extensions"]; !present {
+		asMap["extensions"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"caId", "profileId", "csr", "keyType", "subject", "subjectAlternativeNames", "notAfter", "extensions", "endEntity"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
+		case "csr":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("csr"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Csr = data
+		case "keyType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyType"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyType = data
+		case "subject":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Subject = data
+		case "subjectAlternativeNames":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subjectAlternativeNames"))
+			data, err := ec.unmarshalOSubjectAlternativeNameInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSubjectAlternativeNameInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SubjectAlternativeNames = data
+		case "notAfter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("notAfter"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NotAfter = data
+		case "extensions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("extensions"))
+			data, err := ec.unmarshalNExtensionInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐExtensionInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Extensions = data
+		case "endEntity":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endEntity"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndEntity = data
 		}
 	}
 	return it, nil
@@ -20398,6 +24289,80 @@ func (ec *executionContext) _Certificate(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "profile":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Certificate_profile(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "profileVersion":
+			out.Values[i] = ec._Certificate_profileVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "story":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Certificate_story(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -20777,41 +24742,10 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "system":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._CertificateProfile_system(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
+			out.Values[i] = ec._CertificateProfile_system(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "allowedCaTypes":
 			out.Values[i] = ec._CertificateProfile_allowedCaTypes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -21017,6 +24951,285 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "version":
+			out.Values[i] = ec._CertificateProfile_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "basedOn":
+			out.Values[i] = ec._CertificateProfile_basedOn(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CertificateProfile_createdAt(ctx, field, obj)
+		case "createdBy":
+			out.Values[i] = ec._CertificateProfile_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "retiredAt":
+			out.Values[i] = ec._CertificateProfile_retiredAt(ctx, field, obj)
+		case "retiredBy":
+			out.Values[i] = ec._CertificateProfile_retiredBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "clientSideKeys":
+			out.Values[i] = ec._CertificateProfile_clientSideKeys(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "keyAlgorithms":
+			out.Values[i] = ec._CertificateProfile_keyAlgorithms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "maxValidityPeriod":
+			out.Values[i] = ec._CertificateProfile_maxValidityPeriod(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selectedFor":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateProfile_selectedFor(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "issued":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateProfile_issued(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "versions":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateProfile_versions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "changes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateProfile_changes(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var certificateStoryImplementors = []string{"CertificateStory"}
+
+func (ec *executionContext) _CertificateStory(ctx context.Context, sel ast.SelectionSet, obj *model.CertificateStory) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, certificateStoryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CertificateStory")
+		case "recorded":
+			out.Values[i] = ec._CertificateStory_recorded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "protocol":
+			out.Values[i] = ec._CertificateStory_protocol(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actorKind":
+			out.Values[i] = ec._CertificateStory_actorKind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actorName":
+			out.Values[i] = ec._CertificateStory_actorName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ipAddress":
+			out.Values[i] = ec._CertificateStory_ipAddress(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestId":
+			out.Values[i] = ec._CertificateStory_requestId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asked":
+			out.Values[i] = ec._CertificateStory_asked(ctx, field, obj)
+		case "decisions":
+			out.Values[i] = ec._CertificateStory_decisions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changes":
+			out.Values[i] = ec._CertificateStory_changes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "events":
+			out.Values[i] = ec._CertificateStory_events(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "crlUrls":
+			out.Values[i] = ec._CertificateStory_crlUrls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ocspUrls":
+			out.Values[i] = ec._CertificateStory_ocspUrls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "caIssuersUrls":
+			out.Values[i] = ec._CertificateStory_caIssuersUrls(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -22080,6 +26293,45 @@ func (ec *executionContext) _DayActivity(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
+var deleteProfilePayloadImplementors = []string{"DeleteProfilePayload"}
+
+func (ec *executionContext) _DeleteProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *model.DeleteProfilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deleteProfilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeleteProfilePayload")
+		case "id":
+			out.Values[i] = ec._DeleteProfilePayload_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var deploymentImplementors = []string{"Deployment"}
 
 func (ec *executionContext) _Deployment(ctx context.Context, sel ast.SelectionSet, obj *model.Deployment) graphql.Marshaler {
@@ -22520,7 +26772,7 @@ func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSe
 
 var issuanceDecisionImplementors = []string{"IssuanceDecision"}
 
-func (ec *executionContext) _IssuanceDecision(ctx context.Context, sel ast.SelectionSet, obj *profile.Decision) graphql.Marshaler {
+func (ec *executionContext) _IssuanceDecision(ctx context.Context, sel ast.SelectionSet, obj *profile1.Decision) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, issuanceDecisionImplementors)
 
 	out := graphql.NewFieldSet(fields)
@@ -22850,6 +27102,55 @@ func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet,
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var lintFindingImplementors = []string{"LintFinding"}
+
+func (ec *executionContext) _LintFinding(ctx context.Context, sel ast.SelectionSet, obj *lint.Finding) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, lintFindingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("LintFinding")
+		case "lint":
+			out.Values[i] = ec._LintFinding_lint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "severity":
+			out.Values[i] = ec._LintFinding_severity(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "detail":
+			out.Values[i] = ec._LintFinding_detail(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -23251,6 +27552,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "revokeApiToken":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_revokeApiToken(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cloneProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cloneProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retireProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_retireProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteProfile(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -23948,6 +28277,42 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "retiredProfiles":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_retiredProfiles(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "certificateProfiles":
 			field := field
 
@@ -24245,6 +28610,55 @@ func (ec *executionContext) _PasskeyPayload(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var profileChangeImplementors = []string{"ProfileChange"}
+
+func (ec *executionContext) _ProfileChange(ctx context.Context, sel ast.SelectionSet, obj *profile1.Change) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileChange")
+		case "path":
+			out.Values[i] = ec._ProfileChange_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "before":
+			out.Values[i] = ec._ProfileChange_before(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "after":
+			out.Values[i] = ec._ProfileChange_after(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var profileGroupImplementors = []string{"ProfileGroup"}
 
 func (ec *executionContext) _ProfileGroup(ctx context.Context, sel ast.SelectionSet, obj *model.ProfileGroup) graphql.Marshaler {
@@ -24273,6 +28687,222 @@ func (ec *executionContext) _ProfileGroup(ctx context.Context, sel ast.Selection
 			}
 		case "profiles":
 			out.Values[i] = ec._ProfileGroup_profiles(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var profilePayloadImplementors = []string{"ProfilePayload"}
+
+func (ec *executionContext) _ProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ProfilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfilePayload")
+		case "profile":
+			out.Values[i] = ec._ProfilePayload_profile(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var profileProblemImplementors = []string{"ProfileProblem"}
+
+func (ec *executionContext) _ProfileProblem(ctx context.Context, sel ast.SelectionSet, obj *profile1.Problem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileProblem")
+		case "path":
+			out.Values[i] = ec._ProfileProblem_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._ProfileProblem_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "line":
+			out.Values[i] = ec._ProfileProblem_line(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var profileReplayImplementors = []string{"ProfileReplay"}
+
+func (ec *executionContext) _ProfileReplay(ctx context.Context, sel ast.SelectionSet, obj *model.ProfileReplay) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileReplayImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileReplay")
+		case "requests":
+			out.Values[i] = ec._ProfileReplay_requests(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "more":
+			out.Values[i] = ec._ProfileReplay_more(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "same":
+			out.Values[i] = ec._ProfileReplay_same(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "changed":
+			out.Values[i] = ec._ProfileReplay_changed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refused":
+			out.Values[i] = ec._ProfileReplay_refused(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rules":
+			out.Values[i] = ec._ProfileReplay_rules(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "examples":
+			out.Values[i] = ec._ProfileReplay_examples(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var profileVersionImplementors = []string{"ProfileVersion"}
+
+func (ec *executionContext) _ProfileVersion(ctx context.Context, sel ast.SelectionSet, obj *profile.Version) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileVersionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileVersion")
+		case "version":
+			out.Values[i] = ec._ProfileVersion_version(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdAt":
+			out.Values[i] = ec._ProfileVersion_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createdBy":
+			out.Values[i] = ec._ProfileVersion_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "comment":
+			out.Values[i] = ec._ProfileVersion_comment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "json":
+			out.Values[i] = ec._ProfileVersion_json(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -24499,6 +29129,94 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "profileSchema":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_profileSchema(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "validateProfile":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_validateProfile(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "whatIf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_whatIf(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "replayProfile":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_replayProfile(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "subscriptions":
 			field := field
 
@@ -24625,6 +29343,96 @@ func (ec *executionContext) _RecoveryCodesPayload(ctx context.Context, sel ast.S
 			out.Values[i] = graphql.MarshalString("RecoveryCodesPayload")
 		case "recoveryCodes":
 			out.Values[i] = ec._RecoveryCodesPayload_recoveryCodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var refusalCountImplementors = []string{"RefusalCount"}
+
+func (ec *executionContext) _RefusalCount(ctx context.Context, sel ast.SelectionSet, obj *model.RefusalCount) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, refusalCountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RefusalCount")
+		case "rule":
+			out.Values[i] = ec._RefusalCount_rule(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._RefusalCount_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var replayExampleImplementors = []string{"ReplayExample"}
+
+func (ec *executionContext) _ReplayExample(ctx context.Context, sel ast.SelectionSet, obj *model.ReplayExample) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, replayExampleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReplayExample")
+		case "certificate":
+			out.Values[i] = ec._ReplayExample_certificate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refusal":
+			out.Values[i] = ec._ReplayExample_refusal(ctx, field, obj)
+		case "changes":
+			out.Values[i] = ec._ReplayExample_changes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -25263,6 +30071,111 @@ func (ec *executionContext) _SigningAlgorithm(ctx context.Context, sel ast.Selec
 	return out
 }
 
+var storyChangeImplementors = []string{"StoryChange"}
+
+func (ec *executionContext) _StoryChange(ctx context.Context, sel ast.SelectionSet, obj *model.StoryChange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, storyChangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StoryChange")
+		case "what":
+			out.Values[i] = ec._StoryChange_what(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "asked":
+			out.Values[i] = ec._StoryChange_asked(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "issued":
+			out.Values[i] = ec._StoryChange_issued(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var storyRequestImplementors = []string{"StoryRequest"}
+
+func (ec *executionContext) _StoryRequest(ctx context.Context, sel ast.SelectionSet, obj *model.StoryRequest) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, storyRequestImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("StoryRequest")
+		case "subject":
+			out.Values[i] = ec._StoryRequest_subject(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "subjectAlternativeNames":
+			out.Values[i] = ec._StoryRequest_subjectAlternativeNames(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "extensions":
+			out.Values[i] = ec._StoryRequest_extensions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "notAfter":
+			out.Values[i] = ec._StoryRequest_notAfter(ctx, field, obj)
+		case "serverSideKey":
+			out.Values[i] = ec._StoryRequest_serverSideKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var subjectAlternativeNameImplementors = []string{"SubjectAlternativeName"}
 
 func (ec *executionContext) _SubjectAlternativeName(ctx context.Context, sel ast.SelectionSet, obj *model.SubjectAlternativeName) graphql.Marshaler {
@@ -25792,6 +30705,125 @@ func (ec *executionContext) _ViewerPayload(ctx context.Context, sel ast.Selectio
 			out.Values[i] = graphql.MarshalString("ViewerPayload")
 		case "viewer":
 			out.Values[i] = ec._ViewerPayload_viewer(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var whatIfImplementors = []string{"WhatIf"}
+
+func (ec *executionContext) _WhatIf(ctx context.Context, sel ast.SelectionSet, obj *model.WhatIf) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, whatIfImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WhatIf")
+		case "issued":
+			out.Values[i] = ec._WhatIf_issued(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "refusal":
+			out.Values[i] = ec._WhatIf_refusal(ctx, field, obj)
+		case "certificate":
+			out.Values[i] = ec._WhatIf_certificate(ctx, field, obj)
+		case "tbs":
+			out.Values[i] = ec._WhatIf_tbs(ctx, field, obj)
+		case "decisions":
+			out.Values[i] = ec._WhatIf_decisions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lint":
+			out.Values[i] = ec._WhatIf_lint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profileVersion":
+			out.Values[i] = ec._WhatIf_profileVersion(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var whatIfRefusalImplementors = []string{"WhatIfRefusal"}
+
+func (ec *executionContext) _WhatIfRefusal(ctx context.Context, sel ast.SelectionSet, obj *model.WhatIfRefusal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, whatIfRefusalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WhatIfRefusal")
+		case "code":
+			out.Values[i] = ec._WhatIfRefusal_code(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "message":
+			out.Values[i] = ec._WhatIfRefusal_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "field":
+			out.Values[i] = ec._WhatIfRefusal_field(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rule":
+			out.Values[i] = ec._WhatIfRefusal_rule(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "action":
+			out.Values[i] = ec._WhatIfRefusal_action(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -26535,11 +31567,11 @@ func (ec *executionContext) marshalNCertificatePayload2ᚖgithubᚗcomᚋpkiaas�
 	return ec._CertificatePayload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfileᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+func (ec *executionContext) marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
-		return ec.marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfile(ctx, sel, v[i])
+		return ec.marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, sel, v[i])
 	})
 
 	for _, e := range ret {
@@ -26551,7 +31583,7 @@ func (ec *executionContext) marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkia
 	return ret
 }
 
-func (ec *executionContext) marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfile(ctx context.Context, sel ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+func (ec *executionContext) marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx context.Context, sel ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -26593,6 +31625,20 @@ func (ec *executionContext) marshalNCertificateStatus2githubᚗcomᚋpkiaasᚋpk
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNCertificateStory2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateStory(ctx context.Context, sel ast.SelectionSet, v model.CertificateStory) graphql.Marshaler {
+	return ec._CertificateStory(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCertificateStory2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateStory(ctx context.Context, sel ast.SelectionSet, v *model.CertificateStory) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificateStory(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNCertificationAuthority2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx context.Context, sel ast.SelectionSet, v ca.CertificationAuthority) graphql.Marshaler {
@@ -26641,6 +31687,11 @@ func (ec *executionContext) marshalNCertificationAuthorityPayload2ᚖgithubᚗco
 
 func (ec *executionContext) unmarshalNChangePasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐChangePasswordInput(ctx context.Context, v any) (model.ChangePasswordInput, error) {
 	res, err := ec.unmarshalInputChangePasswordInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCloneProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCloneProfileInput(ctx context.Context, v any) (model.CloneProfileInput, error) {
+	res, err := ec.unmarshalInputCloneProfileInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -26716,6 +31767,20 @@ func (ec *executionContext) marshalNDayActivity2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 func (ec *executionContext) unmarshalNDeleteCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCertificationAuthorityInput(ctx context.Context, v any) (model.DeleteCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputDeleteCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDeleteProfilePayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfilePayload(ctx context.Context, sel ast.SelectionSet, v model.DeleteProfilePayload) graphql.Marshaler {
+	return ec._DeleteProfilePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfilePayload(ctx context.Context, sel ast.SelectionSet, v *model.DeleteProfilePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DeleteProfilePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNDeployment2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeployment(ctx context.Context, sel ast.SelectionSet, v model.Deployment) graphql.Marshaler {
@@ -26932,7 +31997,7 @@ func (ec *executionContext) unmarshalNInviteUserInput2githubᚗcomᚋpkiaasᚋpk
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile.Decision) graphql.Marshaler {
+func (ec *executionContext) marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecisionᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile1.Decision) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
@@ -26948,7 +32013,7 @@ func (ec *executionContext) marshalNIssuanceDecision2ᚕᚖgithubᚗcomᚋpkiaas
 	return ret
 }
 
-func (ec *executionContext) marshalNIssuanceDecision2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecision(ctx context.Context, sel ast.SelectionSet, v *profile.Decision) graphql.Marshaler {
+func (ec *executionContext) marshalNIssuanceDecision2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐDecision(ctx context.Context, sel ast.SelectionSet, v *profile1.Decision) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -27020,6 +32085,49 @@ func (ec *executionContext) marshalNKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._KeyStore(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNLintFinding2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐFindingᚄ(ctx context.Context, sel ast.SelectionSet, v []*lint.Finding) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLintFinding2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐFinding(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNLintFinding2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐFinding(ctx context.Context, sel ast.SelectionSet, v *lint.Finding) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._LintFinding(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNLintSeverity2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐSeverity(ctx context.Context, v any) (lint.Severity, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := lint.Severity(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNLintSeverity2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋlintᚐSeverity(ctx context.Context, sel ast.SelectionSet, v lint.Severity) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) unmarshalNMap2map(ctx context.Context, v any) (map[string]any, error) {
@@ -27209,6 +32317,32 @@ func (ec *executionContext) marshalNPasskeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpk
 	return ec._PasskeyPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProfileChange2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile1.Change) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProfileChange2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProfileChange2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐChange(ctx context.Context, sel ast.SelectionSet, v *profile1.Change) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileChange(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProfileGroup2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileGroup(ctx context.Context, sel ast.SelectionSet, v model.ProfileGroup) graphql.Marshaler {
 	return ec._ProfileGroup(ctx, sel, &v)
 }
@@ -27239,6 +32373,11 @@ func (ec *executionContext) marshalNProfileGroup2ᚖgithubᚗcomᚋpkiaasᚋpkia
 	return ec._ProfileGroup(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx context.Context, v any) (model.ProfileInput, error) {
+	res, err := ec.unmarshalInputProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNProfileKind2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx context.Context, v any) (model.ProfileKind, error) {
 	var res model.ProfileKind
 	err := res.UnmarshalGQL(v)
@@ -27247,6 +32386,86 @@ func (ec *executionContext) unmarshalNProfileKind2githubᚗcomᚋpkiaasᚋpkiaas
 
 func (ec *executionContext) marshalNProfileKind2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx context.Context, sel ast.SelectionSet, v model.ProfileKind) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNProfilePayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfilePayload(ctx context.Context, sel ast.SelectionSet, v model.ProfilePayload) graphql.Marshaler {
+	return ec._ProfilePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfilePayload(ctx context.Context, sel ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfilePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProfileProblem2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile1.Problem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProfileProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProblem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProfileProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProblem(ctx context.Context, sel ast.SelectionSet, v *profile1.Problem) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileProblem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProfileReplay2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx context.Context, sel ast.SelectionSet, v model.ProfileReplay) graphql.Marshaler {
+	return ec._ProfileReplay(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProfileReplay2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx context.Context, sel ast.SelectionSet, v *model.ProfileReplay) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileReplay(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx context.Context, sel ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProfileVersion2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersion(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProfileVersion2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersion(ctx context.Context, sel ast.SelectionSet, v *profile.Version) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileVersion(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPublishCrlPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v model.PublishCrlPayload) graphql.Marshaler {
@@ -27275,6 +32494,32 @@ func (ec *executionContext) marshalNRecoveryCodesPayload2ᚖgithubᚗcomᚋpkiaa
 		return graphql.Null
 	}
 	return ec._RecoveryCodesPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRefusalCount2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRefusalCountᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.RefusalCount) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRefusalCount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRefusalCount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRefusalCount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRefusalCount(ctx context.Context, sel ast.SelectionSet, v *model.RefusalCount) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RefusalCount(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRegion2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐRegion(ctx context.Context, v any) (tenant.Region, error) {
@@ -27328,6 +32573,32 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 func (ec *executionContext) unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
 	res, err := ec.unmarshalInputRejectCaProposalInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReplayExample2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExampleᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ReplayExample) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNReplayExample2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExample(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNReplayExample2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExample(ctx context.Context, sel ast.SelectionSet, v *model.ReplayExample) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ReplayExample(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (model.RevocationReason, error) {
@@ -27593,6 +32864,32 @@ func (ec *executionContext) marshalNStepState2githubᚗcomᚋpkiaasᚋpkiaasᚋg
 	return v
 }
 
+func (ec *executionContext) marshalNStoryChange2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryChangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.StoryChange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNStoryChange2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryChange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNStoryChange2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryChange(ctx context.Context, sel ast.SelectionSet, v *model.StoryChange) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._StoryChange(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNString2string(ctx context.Context, v any) (string, error) {
 	res, err := graphql.UnmarshalString(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -27809,6 +33106,11 @@ func (ec *executionContext) marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpki
 	return ec._TotpEnrolment(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNUpdateProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProfileInput(ctx context.Context, v any) (model.UpdateProfileInput, error) {
+	res, err := ec.unmarshalInputUpdateProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNUpdateSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateSubscriptionInput(ctx context.Context, v any) (model.UpdateSubscriptionInput, error) {
 	res, err := ec.unmarshalInputUpdateSubscriptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -27889,6 +33191,25 @@ func (ec *executionContext) marshalNViewerPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._ViewerPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNWhatIf2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIf(ctx context.Context, sel ast.SelectionSet, v model.WhatIf) graphql.Marshaler {
+	return ec._WhatIf(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNWhatIf2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIf(ctx context.Context, sel ast.SelectionSet, v *model.WhatIf) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._WhatIf(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNWhatIfInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfInput(ctx context.Context, v any) (model.WhatIfInput, error) {
+	res, err := ec.unmarshalInputWhatIfInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalN__Directive2githubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐDirective(ctx context.Context, sel ast.SelectionSet, v introspection.Directive) graphql.Marshaler {
@@ -28139,7 +33460,7 @@ func (ec *executionContext) unmarshalOCertificateFilter2ᚖgithubᚗcomᚋpkiaas
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋprofileᚐProfile(ctx context.Context, sel ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+func (ec *executionContext) marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx context.Context, sel ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
@@ -28382,6 +33703,13 @@ func (ec *executionContext) marshalOSigningAlgorithm2ᚖgithubᚗcomᚋpkiaasᚋ
 	return ec._SigningAlgorithm(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOStoryRequest2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStoryRequest(ctx context.Context, sel ast.SelectionSet, v *model.StoryRequest) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._StoryRequest(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {
 	if v == nil {
 		return nil, nil
@@ -28503,6 +33831,13 @@ func (ec *executionContext) marshalOViewer2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋg
 		return graphql.Null
 	}
 	return ec._Viewer(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOWhatIfRefusal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfRefusal(ctx context.Context, sel ast.SelectionSet, v *model.WhatIfRefusal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._WhatIfRefusal(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalO__EnumValue2ᚕgithubᚗcomᚋ99designsᚋgqlgenᚋgraphqlᚋintrospectionᚐEnumValueᚄ(ctx context.Context, sel ast.SelectionSet, v []introspection.EnumValue) graphql.Marshaler {

@@ -14,8 +14,10 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	profile1 "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -157,6 +159,29 @@ type CertificatePayload struct {
 	Certificate *certificate.Certificate `json:"certificate"`
 }
 
+// From the request to where the certificate's status is published.
+type CertificateStory struct {
+	// False for certificates older than their stories: only who, when and what followed is known.
+	Recorded bool `json:"recorded"`
+	// The way in, e.g. `console`, `graphql`, `system`.
+	Protocol  string `json:"protocol"`
+	ActorKind string `json:"actorKind"`
+	ActorName string `json:"actorName"`
+	IPAddress string `json:"ipAddress"`
+	RequestID string `json:"requestId"`
+	// What the request said, as far as it is kept; null for older certificates.
+	Asked *StoryRequest `json:"asked,omitempty"`
+	// What the profile made of it.
+	Decisions []*profile.Decision `json:"decisions"`
+	// Where the certificate is not what was asked for.
+	Changes []*StoryChange `json:"changes"`
+	// Issuance and changes of status, oldest first.
+	Events        []*audit.Event `json:"events"`
+	CrlUrls       []string       `json:"crlUrls"`
+	OcspUrls      []string       `json:"ocspUrls"`
+	CaIssuersUrls []string       `json:"caIssuersUrls"`
+}
+
 type CertificationAuthorityPayload struct {
 	CertificationAuthority *ca.CertificationAuthority `json:"certificationAuthority"`
 }
@@ -164,6 +189,17 @@ type CertificationAuthorityPayload struct {
 type ChangePasswordInput struct {
 	CurrentPassword string `json:"currentPassword"`
 	NewPassword     string `json:"newPassword"`
+}
+
+type CloneProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	// A subscriber profile, system or custom.
+	SourceID string `json:"sourceId"`
+	// 2 to 64 of `a-z 0-9 -`.
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// The whole profile; absent = the source as it is, but for id and name.
+	JSON *string `json:"json,omitempty"`
 }
 
 type ConfirmTotpPayload struct {
@@ -237,6 +273,10 @@ type DeleteCertificationAuthorityInput struct {
 	CaID string `json:"caId"`
 	// The identifier, typed again.
 	ConfirmIdentifier string `json:"confirmIdentifier"`
+}
+
+type DeleteProfilePayload struct {
+	ID string `json:"id"`
 }
 
 // This installation.
@@ -374,10 +414,35 @@ type PasskeyPayload struct {
 }
 
 type ProfileGroup struct {
-	ID       string             `json:"id"`
-	Title    string             `json:"title"`
-	Kind     ProfileKind        `json:"kind"`
-	Profiles []*profile.Profile `json:"profiles"`
+	ID       string              `json:"id"`
+	Title    string              `json:"title"`
+	Kind     ProfileKind         `json:"kind"`
+	Profiles []*profile1.Profile `json:"profiles"`
+}
+
+type ProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	ID          string `json:"id"`
+	// The newest version, as the caller knows it.
+	Version int64 `json:"version"`
+}
+
+type ProfilePayload struct {
+	Profile *profile1.Profile `json:"profile"`
+}
+
+// What a draft profile would have made of the requests that there were.
+type ProfileReplay struct {
+	// How many were looked at: at most the newest 1,000.
+	Requests int `json:"requests"`
+	// True when there were more.
+	More    bool            `json:"more"`
+	Same    int             `json:"same"`
+	Changed int             `json:"changed"`
+	Refused int             `json:"refused"`
+	Rules   []*RefusalCount `json:"rules"`
+	// Up to 20 that would have gone otherwise, refused ones first.
+	Examples []*ReplayExample `json:"examples"`
 }
 
 type PublishCrlPayload struct {
@@ -391,10 +456,22 @@ type RecoveryCodesPayload struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
+type RefusalCount struct {
+	Rule  string `json:"rule"`
+	Count int    `json:"count"`
+}
+
 type RejectCaProposalInput struct {
 	CaID string `json:"caId"`
 	// 1 to 500 characters, for the audit log and the proposer.
 	Reason string `json:"reason"`
+}
+
+type ReplayExample struct {
+	Certificate *certificate.Certificate `json:"certificate"`
+	// Null when it would be issued, changed.
+	Refusal *WhatIfRefusal `json:"refusal,omitempty"`
+	Changes []string       `json:"changes"`
 }
 
 type RevokeCertificateInput struct {
@@ -443,6 +520,21 @@ type SignOutPayload struct {
 	SessionsEnded int `json:"sessionsEnded"`
 }
 
+type StoryChange struct {
+	What   string `json:"what"`
+	Asked  string `json:"asked"`
+	Issued string `json:"issued"`
+}
+
+type StoryRequest struct {
+	Subject                 string                    `json:"subject"`
+	SubjectAlternativeNames []*SubjectAlternativeName `json:"subjectAlternativeNames"`
+	Extensions              []*UsageName              `json:"extensions"`
+	NotAfter                *time.Time                `json:"notAfter,omitempty"`
+	// True when the server made the key.
+	ServerSideKey bool `json:"serverSideKey"`
+}
+
 type SubjectAlternativeName struct {
 	Type  san.Type `json:"type"`
 	Value string   `json:"value"`
@@ -477,6 +569,17 @@ type SuspendCertificateInput struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+type UpdateProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	ID          string `json:"id"`
+	// The version that the change was made of; CONFLICT when it is not the newest any more.
+	Version int64 `json:"version"`
+	// The whole profile, see `profileSchema`.
+	JSON string `json:"json"`
+	// Why; up to 200 characters.
+	Comment string `json:"comment"`
+}
+
 type UpdateSubscriptionInput struct {
 	SubscriptionID        string       `json:"subscriptionId"`
 	PurchasedCertificates *int         `json:"purchasedCertificates,omitempty"`
@@ -493,6 +596,47 @@ type UsageName struct {
 // Right after signing in only `user` and `operator` are filled: ask `viewer` for the rest, with the new cookie.
 type ViewerPayload struct {
 	Viewer *Viewer `json:"viewer"`
+}
+
+// What would come of a request.
+type WhatIf struct {
+	Issued bool `json:"issued"`
+	// Why not; null when it would be issued.
+	Refusal *WhatIfRefusal `json:"refusal,omitempty"`
+	// The certificate as it would be; its serial number is an example and its fingerprint means nothing. Null when refused.
+	Certificate *CertificateDetails `json:"certificate,omitempty"`
+	// The exact bytes that would be signed but for the serial number, base64. Null when refused.
+	Tbs *string `json:"tbs,omitempty"`
+	// Rule by rule; for a refusal, those until it.
+	Decisions []*profile.Decision `json:"decisions"`
+	// What zlint finds in the certificate.
+	Lint []*lint.Finding `json:"lint"`
+	// The version of the profile that decided, 0 = a system profile.
+	ProfileVersion int64 `json:"profileVersion"`
+}
+
+type WhatIfInput struct {
+	CaID      string `json:"caId"`
+	ProfileID string `json:"profileId"`
+	// As in IssueCertificateInput; absent = the server makes the key, see keyType.
+	Csr *string `json:"csr,omitempty"`
+	// As in IssuePkcs12Input.
+	KeyType                 *string                        `json:"keyType,omitempty"`
+	Subject                 *string                        `json:"subject,omitempty"`
+	SubjectAlternativeNames []*SubjectAlternativeNameInput `json:"subjectAlternativeNames,omitempty"`
+	NotAfter                *time.Time                     `json:"notAfter,omitempty"`
+	Extensions              []*ExtensionInput              `json:"extensions"`
+	EndEntity               *string                        `json:"endEntity,omitempty"`
+}
+
+type WhatIfRefusal struct {
+	// As in errors, e.g. `INVALID` or `POLICY_REFUSED`.
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Field   string `json:"field"`
+	// The rule of the profile that refused, e.g. `validity` or `san_rules[0]`; empty = none did.
+	Rule   string `json:"rule"`
+	Action string `json:"action"`
 }
 
 // What `extensions.code` of an error can be. The set grows only with a new major version.

@@ -4,7 +4,8 @@ package invalid
 import "fmt"
 
 // Error is bad input. Field is a path such as "csr", "subject.CN" or "sans[2]".
-type Error struct{ Field, Message string }
+// Rule is what refused, where a profile did, e.g. "validity" or "san_rules[0]"; else "".
+type Error struct{ Field, Message, Rule string }
 
 func (e *Error) Error() string { return e.Field + ": " + e.Message }
 

@@ -83,6 +83,17 @@ func Prepare(c Certificate, signer *algorithm.Algorithm) (*Prepared, error) {
 	return &Prepared{tbs: tbs, algorithm: signer}, nil
 }
 
+// Unsigned is the certificate with a signature of no bits, for looking at: nobody can take it for a certificate.
+func (p *Prepared) Unsigned() ([]byte, error) {
+	b := cryptobyte.NewBuilder(make([]byte, 0, len(p.tbs)+64))
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(p.tbs)
+		b.AddBytes(p.algorithm.SignatureAlgorithm())
+		b.AddASN1BitString(nil)
+	})
+	return b.Bytes()
+}
+
 // Sign signs the prepared bytes and returns the certificate, DER.
 func (p *Prepared) Sign(ctx context.Context, s Signer) ([]byte, error) {
 	if s.Algorithm() != p.algorithm {

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,11 +48,11 @@ type Issuer struct {
 // Decision is one line of the reason why a certificate is as it is.
 type Decision struct {
 	// Rule is what decided, e.g. "validity".
-	Rule string
+	Rule string `json:"rule"`
 	// Outcome is what came of it, e.g. "P1Y".
-	Outcome string
+	Outcome string `json:"outcome"`
 	// Detail says why, as a sentence.
-	Detail string
+	Detail string `json:"detail"`
 }
 
 // Result is the content of a certificate, all but serial number, issuer and signature.
@@ -70,14 +71,27 @@ type Result struct {
 // arguments give the same result. skew is how far the default notBefore lies before now, for relying parties whose
 // clocks are slow. A refusal is an *invalid.Error that names the field and what to do.
 func (p *Profile) Apply(r Request, issuer Issuer, now time.Time, skew time.Duration) (*Result, error) {
+	result, _, err := p.Explain(r, issuer, now, skew)
+	return result, err
+}
+
+// Explain is Apply that also returns, for a refusal, what was decided until then.
+func (p *Profile) Explain(r Request, issuer Issuer, now time.Time, skew time.Duration) (*Result, []Decision, error) {
 	a := &application{p: p, r: r, issuer: issuer, now: now.UTC(), skew: skew, result: &Result{PublicKey: r.PublicKey}}
 	a.decide("profile", p.ID, "%s", p.Name)
-	for _, step := range []func() error{a.checkIssuer, a.checkKey, a.decideNames, a.decideValidity, a.decideExtensions} {
-		if err := step(); err != nil {
-			return nil, err
+	for _, step := range []struct {
+		rule string
+		run  func() error
+	}{{"issuer", a.checkIssuer}, {"key", a.checkKey}, {"names", a.decideNames}, {"validity", a.decideValidity}, {"extensions", a.decideExtensions}} {
+		if err := step.run(); err != nil {
+			var refusal *invalid.Error
+			if errors.As(err, &refusal) && refusal.Rule == "" {
+				refusal.Rule = step.rule
+			}
+			return nil, a.result.Decisions, err
 		}
 	}
-	return a.result, nil
+	return a.result, a.result.Decisions, nil
 }
 
 // application is one run of Apply.
@@ -151,7 +165,7 @@ func (a *application) checkKey() error {
 	}
 	key := keyName(a.r.KeyInfo)
 	if len(a.p.KeyAlgorithms) > 0 && !slices.Contains(a.p.KeyAlgorithms, key) {
-		return invalid.New(field, "profile %s does not take a key of type %s: use %s", a.p.ID, key, strings.Join(a.p.KeyAlgorithms, ", "))
+		return ruled("key_algorithms", invalid.New(field, "profile %s does not take a key of type %s: use %s", a.p.ID, key, strings.Join(a.p.KeyAlgorithms, ", ")))
 	}
 	who := "its owner"
 	if a.r.ServerSideKey {

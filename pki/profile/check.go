@@ -28,7 +28,18 @@ var managed = []string{"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.
 // authorityOnly are extensions that belong in CA certificates only (RFC 5280 4.2.1.5, 4.2.1.10, 4.2.1.11, 4.2.1.14).
 var authorityOnly = []string{"2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"}
 
-func (p *Profile) check() error {
+// check runs every group of rules and returns the first refusal of each.
+func (p *Profile) check() []error {
+	var problems []error
+	for _, step := range []func() error{p.checkHead, p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkAuthority, p.checkNames, p.checkSubjectRules, p.checkSANRules, p.checkKeys} {
+		if err := step(); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return problems
+}
+
+func (p *Profile) checkHead() error {
 	switch {
 	case !identifier.MatchString(p.ID):
 		return invalid.New("id", "must be 2 to 64 of lower-case letters, digits and hyphen")
@@ -43,16 +54,7 @@ func (p *Profile) check() error {
 	if p.Name == "" {
 		return invalid.New("name", "is missing")
 	}
-	if err := checkText("description", p.Description, maxDescription); err != nil {
-		return err
-	}
-	steps := []func() error{p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkAuthority, p.checkNames, p.checkKeys}
-	for _, step := range steps {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkText("description", p.Description, maxDescription)
 }
 
 func checkText(field, text string, most int) error {
@@ -170,6 +172,8 @@ func (p *Profile) checkAuthority() error {
 		return invalid.New("usages", "certificate signing goes with ca_constraint.cA and only with it (RFC 5280 4.2.1.3, 4.2.1.9)")
 	case p.SelfSigned && !p.IsCA():
 		return invalid.New("self_signed", "is for root CAs only")
+	case p.Kind == Subscriber && (p.OCSPNoCheck || slices.Contains(p.Usages, ocspSigning)):
+		return invalid.New("usages", "a subscriber cannot speak for the CA: OCSP Signing and ocsp_no_check are for its own signers (RFC 6960 4.2.2.2)")
 	}
 	if p.CAConstraint == nil || p.CAConstraint.PathLen == nil {
 		return nil

@@ -1,6 +1,9 @@
 package profile
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // period is an ISO 8601 duration: calendar parts and an exact one.
 type period struct {
@@ -72,6 +75,26 @@ func parsePeriod(text string) (period, bool) {
 		return p, false
 	}
 	return p, p != period{}
+}
+
+// String is the shortest text that parsePeriod reads as p.
+func (p period) String() string {
+	out := []byte{'P'}
+	add := func(n int, unit byte) {
+		if n > 0 {
+			out = append(strconv.AppendInt(out, int64(n), 10), unit)
+		}
+	}
+	add(p.years, 'Y')
+	add(p.months, 'M')
+	add(p.days, 'D')
+	if p.clock > 0 {
+		out = append(out, 'T')
+		add(int(p.clock/time.Hour), 'H')
+		add(int(p.clock%time.Hour/time.Minute), 'M')
+		add(int(p.clock%time.Minute/time.Second), 'S')
+	}
+	return string(out)
 }
 
 // after adds the period to a time, in UTC. A month that has no such day ends at its last one: 31 January plus one month

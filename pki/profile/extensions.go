@@ -143,7 +143,7 @@ func (a *application) notAllowed(e extension.Extension, oid string) error {
 	case !a.p.IgnoreUnknownExtensions && set:
 		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request: leave it out", UsageName(oid), oid, a.p.ID)
 	case !a.p.IgnoreUnknownExtensions:
-		return invalid.New("extensions", "profile %s does not allow the extension %s (%s): leave it out or choose another profile", a.p.ID, UsageName(oid), oid)
+		return ruled("ignore_unknown_extensions", invalid.New("extensions", "profile %s does not allow the extension %s (%s): leave it out or choose another profile", a.p.ID, UsageName(oid), oid))
 	case set:
 		a.decide("extension", "request ignored", "%s (%s) is set by the profile", UsageName(oid), oid)
 	default:

@@ -17,6 +17,9 @@ func (a *application) decideNames() error {
 	if _, err := name.FromDER(a.result.Subject); err != nil {
 		return err
 	}
+	if err := a.checkSubject(); err != nil {
+		return err
+	}
 	for i, g := range a.r.SANs {
 		canonical, err := san.Parse(g.Type, g.Value, fmt.Sprintf("sans[%d]", i))
 		if err != nil {
@@ -33,6 +36,9 @@ func (a *application) decideNames() error {
 	}
 	if len(a.result.SANs) > san.MaxNames {
 		return invalid.New("sans", "%d subject alternative names, at most %d are allowed", len(a.result.SANs), san.MaxNames)
+	}
+	if err := a.checkSANs(); err != nil {
+		return err
 	}
 	if a.r.Subject.IsEmpty() {
 		switch {
@@ -55,7 +61,7 @@ func (a *application) decideNames() error {
 		for i, typ := range a.p.RequiredSANTypes {
 			wanted[i] = string(typ)
 		}
-		return invalid.New("sans", "profile %s needs a subject alternative name of type %s", a.p.ID, strings.Join(wanted, " or "))
+		return ruled("required_san_types", invalid.New("sans", "profile %s needs a subject alternative name of type %s", a.p.ID, strings.Join(wanted, " or ")))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -15,6 +16,72 @@ import (
 // Parse reads and checks the JSON of a profile, see schema.json. It is strict: members that do not exist are refused,
 // so that a misspelt rule is not silently no rule. Errors are *invalid.Error with the JSON path as field.
 func Parse(text []byte) (*Profile, error) {
+	p, err := read(text)
+	if err != nil {
+		return nil, err
+	}
+	if problems := p.check(); len(problems) > 0 {
+		return nil, problems[0]
+	}
+	return p, nil
+}
+
+// Problem is one thing wrong with the JSON of a profile.
+type Problem struct {
+	// Path is the member, e.g. "usages[0]", or "json" for the whole.
+	Path    string
+	Message string
+	// Line counts from 1; 0 where it is not known.
+	Line int
+}
+
+// Problems lists what Parse refuses, for people who write: one for each group of rules, not the first only.
+func Problems(text []byte) []Problem {
+	p, err := read(text)
+	found := []error{err}
+	if err == nil {
+		found = p.check()
+	}
+	var problems []Problem
+	for _, err := range found {
+		problem := Problem{Path: "json", Message: err.Error()}
+		var refusal *invalid.Error
+		if errors.As(err, &refusal) {
+			problem.Path, problem.Message = refusal.Field, refusal.Message
+		}
+		problem.Line = lineOf(text, problem.Path, err)
+		problems = append(problems, problem)
+	}
+	return problems
+}
+
+// syntax keeps where a text ceases to be JSON.
+type syntax struct {
+	refusal *invalid.Error
+	offset  int64
+}
+
+func (s *syntax) Error() string { return s.refusal.Error() }
+func (s *syntax) Unwrap() error { return s.refusal }
+
+func lineOf(text []byte, path string, err error) int {
+	var broken *syntax
+	if errors.As(err, &broken) {
+		return 1 + bytes.Count(text[:min(int(broken.offset), len(text))], []byte("\n"))
+	}
+	member := path
+	if i := strings.IndexAny(path, ".["); i > 0 {
+		member = path[:i]
+	}
+	found := regexp.MustCompile(`"` + regexp.QuoteMeta(member) + `"\s*:`).FindIndex(text)
+	if found == nil {
+		return 0
+	}
+	return 1 + bytes.Count(text[:found[0]], []byte("\n"))
+}
+
+// read is the shape alone: members and their types.
+func read(text []byte) (*Profile, error) {
 	if len(text) > MaxLength {
 		return nil, invalid.New("json", "the profile has %d bytes, at most %d are allowed", len(text), MaxLength)
 	}
@@ -39,9 +106,12 @@ func Parse(text []byte) (*Profile, error) {
 		ClientSideKeys: d.ClientSideKeys == nil || *d.ClientSideKeys, KeyAlgorithms: d.KeyAlgorithms,
 		CopiesCommonNameToSAN: d.CopiesCommonNameToSAN, RequiredSANTypes: d.RequiredSANTypes,
 		CertificatePolicies: d.CertificatePolicies, OCSPNoCheck: d.OCSPNoCheck,
+		SubjectRules: d.SubjectRules, OtherSubjectAttributes: d.OtherSubjectAttributes, SANRules: d.SANRules,
 	}
-	if err := p.check(); err != nil {
-		return nil, err
+	for i := range p.SubjectRules {
+		if p.SubjectRules[i].Presence == "" {
+			p.SubjectRules[i].Presence = Optional
+		}
 	}
 	return p, nil
 }
@@ -126,7 +196,12 @@ func jsonError(err error) error {
 		member = strings.Trim(member, `"`)
 		return invalid.New(path(member), "does not exist in a profile; see the JSON Schema for what does")
 	}
-	return invalid.New("json", "the profile is not valid JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+	refused := invalid.New("json", "the profile is not valid JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+	var broken *json.SyntaxError
+	if errors.As(err, &broken) {
+		return &syntax{refused, broken.Offset}
+	}
+	return refused
 }
 
 func jsonType(kind string) string {

@@ -211,8 +211,15 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if again, err := Parse(p.JSON()); err != nil || string(again.JSON()) != string(p.JSON()) {
+		again, err := Parse(p.JSON())
+		if err != nil || string(again.JSON()) != string(p.JSON()) {
 			t.Fatalf("%s does not read back: %v", p.JSON(), err)
+		}
+		if changes := Diff(p, again); len(changes) > 0 {
+			t.Fatalf("%s differs from what it reads back as: %v", p.JSON(), changes)
+		}
+		if problems := Problems(text); len(problems) > 0 {
+			t.Fatalf("%s is accepted and has problems: %+v", text, problems)
 		}
 	})
 }

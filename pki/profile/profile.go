@@ -66,6 +66,12 @@ type Profile struct {
 	CertificatePolicies []string
 	// OCSPNoCheck adds id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1).
 	OCSPNoCheck bool
+	// SubjectRules limit the attributes of the subject, each type once; empty = none is limited.
+	SubjectRules []SubjectRule
+	// OtherSubjectAttributes is Allowed or Forbidden; "" = Allowed.
+	OtherSubjectAttributes string
+	// SANRules are the subject alternative names that are allowed, each type once; nil = all, empty = none.
+	SANRules []SANRule
 }
 
 // CAConstraint is the content of basic constraints (RFC 5280 4.2.1.9).
@@ -136,6 +142,9 @@ type document struct {
 	RequiredSANTypes         []san.Type         `json:"required_san_types,omitempty"`
 	CertificatePolicies      []string           `json:"certificate_policies,omitempty"`
 	OCSPNoCheck              bool               `json:"ocsp_no_check,omitempty"`
+	SubjectRules             []SubjectRule      `json:"subject_rules,omitempty"`
+	OtherSubjectAttributes   string             `json:"other_subject_attributes,omitempty"`
+	SANRules                 []SANRule          `json:"san_rules,omitzero"`
 }
 
 // JSON is the profile as Parse reads it, indented, with every default written out.
@@ -147,7 +156,7 @@ func (p *Profile) JSON() []byte {
 		AllowedExtensions: nonNil(p.AllowedExtensions), IgnoreUnknownExtensions: &p.IgnoreUnknownExtensions,
 		CAConstraint: p.CAConstraint, SelfSigned: p.SelfSigned, ServerSideKeys: p.ServerSideKeys, ClientSideKeys: &p.ClientSideKeys,
 		KeyAlgorithms: p.KeyAlgorithms, CopiesCommonNameToSAN: p.CopiesCommonNameToSAN, RequiredSANTypes: p.RequiredSANTypes,
-		CertificatePolicies: p.CertificatePolicies, OCSPNoCheck: p.OCSPNoCheck,
+		CertificatePolicies: p.CertificatePolicies, OCSPNoCheck: p.OCSPNoCheck, SubjectRules: p.SubjectRules, OtherSubjectAttributes: p.OtherSubjectAttributes, SANRules: p.SANRules,
 	}, "", "  ")
 	if err != nil {
 		panic(err) // strings, booleans and slices of them always marshal

@@ -150,8 +150,10 @@ func (p *Profile) usages(keyUsage bool) []Usage {
 }
 
 func (p *Profile) keyUsageBits() (bits uint16) {
-	for _, usage := range p.KeyUsages() {
-		bits |= 1 << (usage.OID[len(keyUsageArc)] - '0')
+	for _, oid := range p.Usages {
+		if isKeyUsage(oid) { // while a profile is being checked, it may hold anything
+			bits |= bit(oid)
+		}
 	}
 	return bits
 }
@@ -159,7 +161,7 @@ func (p *Profile) keyUsageBits() (bits uint16) {
 func bit(oid string) uint16 { return 1 << (oid[len(keyUsageArc)] - '0') }
 
 func isKeyUsage(oid string) bool {
-	return strings.HasPrefix(oid, keyUsageArc) && len(oid) == len(keyUsageArc)+1 && oid <= DecipherOnly
+	return strings.HasPrefix(oid, keyUsageArc) && len(oid) == len(keyUsageArc)+1 && oid >= DigitalSignature && oid <= DecipherOnly
 }
 
 func mustOID(text string) asn1.ObjectIdentifier {

@@ -52,7 +52,7 @@ func (a *application) decideValidity() error {
 		return invalid.New("notAfter", "%s is after the CA's own end on %s: ask for less, or leave the end to the profile", at(end), at(issuerEnd))
 	}
 	if most, ok := parsePeriod(a.p.MaxValidityPeriod); ok && end.After(most.after(begin)) {
-		return invalid.New("notAfter", "%s is later than profile %s allows: at most %s", at(end), a.p.ID, a.p.MaxValidityPeriod)
+		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s", at(end), a.p.ID, a.p.MaxValidityPeriod))
 	}
 	a.result.NotAfter = end
 	a.decide("validity", at(end), "as requested")

@@ -144,6 +144,40 @@ func TestAbsurdDERIsRefused(t *testing.T) {
 	}
 }
 
+// FuzzParse: what Parse takes is canonical, survives DER, and can stand in a certificate.
+func FuzzParse(f *testing.F) {
+	for n, seeds := range [][]string{
+		{"www.example.com", "*.example.com", "bücher.example", "xn--bcher-kva.example", "EXAMPLE.com.", "a_b", "-a.example"},
+		{"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0", "010.0.0.1"},
+		{"alice@example.com", "a@bücher.example", "\"a b\"@example.com", "@"},
+		{"https://example.com/id", "urn:uuid:x", "spiffe://td/x", "http://[2001:db8::1]/", "//x"},
+		{"alice@corp.example", "a@b@c"}, {"CN=Alice,O=Example", "CN=#0c0161"}, {"1.2.3.4", "2.999.1", "1.40.1"}, {"1.2.3;UTF8:x", "1.2.3;DER:0500", "1.2.3;DER:ZZ"},
+	} {
+		for _, seed := range seeds {
+			f.Add(uint8(n), seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, value string) {
+		typ := Types()[int(which)%len(Types())]
+		g, err := Parse(typ, value, "sans[0]")
+		if err != nil {
+			var refusal *invalid.Error
+			if !errors.As(err, &refusal) || refusal.Field != "sans[0]" || refusal.Message == "" {
+				t.Fatalf("%#v", err)
+			}
+			return
+		}
+		if again, err := Parse(g.Type, g.Value, "sans"); err != nil || again != g {
+			t.Fatalf("%s %q is %+v, which reads as %+v, %v", typ, value, g, again, err)
+		}
+		der := MarshalDER([]GeneralName{g})
+		back, err := FromDER(der)
+		if err != nil || len(back) != 1 || back[0] != g {
+			t.Fatalf("%+v comes back from DER as %+v, %v", g, back, err)
+		}
+	})
+}
+
 func FuzzFromDER(f *testing.F) {
 	f.Add(MarshalDER([]GeneralName{{DNSName, "www.example.com"}, {IPAddress, "192.0.2.1"}, {Email, "a@example.com"}, {URI, "https://example.com/"}, {UPN, "a@corp"}}))
 	f.Add(MarshalDER([]GeneralName{{DirectoryName, "CN=a,O=b"}, {RegisteredID, "2.999.1"}, {OtherName, "1.2.3;UTF8:x"}, {OtherName, "1.2.3;DER:0500"}, {DNSName, "xn--bcher-kva.example"}}))

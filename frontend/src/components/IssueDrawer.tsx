@@ -5,6 +5,7 @@ import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { downloadCertificate } from "@/components/certificates";
 import { SubjectEditor } from "@/components/SubjectEditor";
+import { WhatIf, WhatIfResult } from "@/components/WhatIf";
 import { ErrorAlert, Facts, SecretOnce, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { SanType } from "@/gql/graphql";
@@ -87,8 +88,13 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
       void queryClient.invalidateQueries({ queryKey: ["home"] });
     },
   });
+  const look = useMutation({
+    mutationFn: () =>
+      request(WhatIf, { input: kind === "csr" ? { ...common, csr, subject: fromCsr ? null : subject, subjectAlternativeNames: sansFromCsr ? null : names } : { ...common, keyType, subject, subjectAlternativeNames: names } }),
+  });
   return (
     <form
+      onChange={() => look.reset()}
       onSubmit={(e) => {
         e.preventDefault();
         issue.mutate();
@@ -149,9 +155,14 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
           <TextInput label="End entity" description="Optional: whom it is for" maxLength={64} value={endEntity} onChange={(e) => setEndEntity(e.currentTarget.value)} error={fieldError(issue.error, "endEntity")} />
         </Group>
         <ErrorAlert error={issue.error} />
+        <ErrorAlert error={look.error} />
+        {look.data && <WhatIfResult result={look.data.whatIf} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel
+          </Button>
+          <Button variant="default" loading={look.isPending} disabled={!profile || (kind === "csr" && !csr.trim())} onClick={() => look.mutate()}>
+            Check without issuing
           </Button>
           <Button type="submit" loading={issue.isPending} disabled={!profile || (kind === "csr" ? !csr.trim() : password !== again)}>
             Issue

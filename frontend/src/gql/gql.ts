@@ -27,6 +27,7 @@ type Documents = {
     "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishRegistrationDocument,
     "mutation BeginTotp { beginTotpEnrolment { secret uri } }": typeof types.BeginTotpDocument,
     "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }": typeof types.ConfirmTotpDocument,
+    "\n  query WhatIf($input: WhatIfInput!) {\n    whatIf(input: $input) {\n      issued profileVersion\n      refusal { code message field rule action }\n      certificate { subject notBefore notAfter publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa keyUsages extendedKeyUsages { oid name } certificatePolicies }\n      decisions { rule outcome detail }\n      lint { lint severity detail }\n    }\n  }\n": typeof types.WhatIfDocument,
     "\n  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {\n    partition(id: $partition) {\n      certificates(first: $first, after: $after, filter: $filter, sort: $sort) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }\n      }\n    }\n  }\n": typeof types.CertificateListDocument,
     "mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }": typeof types.RevokeDocument,
     "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": typeof types.SuspendDocument,
@@ -62,6 +63,7 @@ type Documents = {
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": typeof types.ProfileGroupsDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": typeof types.CaNamesDocument,
+    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": typeof types.CertificateStoryDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
     "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": typeof types.ActivateDocument,
     "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": typeof types.DeactivateDocument,
@@ -70,7 +72,15 @@ type Documents = {
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": typeof types.VerifyAuditDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": typeof types.HomeDocument,
-    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
+    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": typeof types.CloneProfileDocument,
+    "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": typeof types.RetireProfileDocument,
+    "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": typeof types.DeleteProfileDocument,
+    "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": typeof types.ProfileHistoryDocument,
+    "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": typeof types.ProfileChangesDocument,
+    "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": typeof types.ValidateProfileDocument,
+    "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": typeof types.UpdateProfileDocument,
+    "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": typeof types.ReplayProfileDocument,
+    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": typeof types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": typeof types.CreateSubscriptionDocument,
@@ -100,6 +110,7 @@ const documents: Documents = {
     "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishRegistrationDocument,
     "mutation BeginTotp { beginTotpEnrolment { secret uri } }": types.BeginTotpDocument,
     "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }": types.ConfirmTotpDocument,
+    "\n  query WhatIf($input: WhatIfInput!) {\n    whatIf(input: $input) {\n      issued profileVersion\n      refusal { code message field rule action }\n      certificate { subject notBefore notAfter publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa keyUsages extendedKeyUsages { oid name } certificatePolicies }\n      decisions { rule outcome detail }\n      lint { lint severity detail }\n    }\n  }\n": types.WhatIfDocument,
     "\n  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {\n    partition(id: $partition) {\n      certificates(first: $first, after: $after, filter: $filter, sort: $sort) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }\n      }\n    }\n  }\n": types.CertificateListDocument,
     "mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }": types.RevokeDocument,
     "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": types.SuspendDocument,
@@ -135,6 +146,7 @@ const documents: Documents = {
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes } } }\n  }\n": types.ProfileGroupsDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": types.CaNamesDocument,
+    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": types.CertificateStoryDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
     "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": types.ActivateDocument,
     "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": types.DeactivateDocument,
@@ -143,7 +155,15 @@ const documents: Documents = {
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": types.VerifyAuditDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": types.HomeDocument,
-    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n": types.ProfilesDocument,
+    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": types.CloneProfileDocument,
+    "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": types.RetireProfileDocument,
+    "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": types.DeleteProfileDocument,
+    "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": types.ProfileHistoryDocument,
+    "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": types.ProfileChangesDocument,
+    "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": types.ValidateProfileDocument,
+    "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": types.UpdateProfileDocument,
+    "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": types.ReplayProfileDocument,
+    "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": types.ProfilesDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": types.CreateSubscriptionDocument,
@@ -209,6 +229,10 @@ export function graphql(source: "mutation BeginTotp { beginTotpEnrolment { secre
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }"): typeof import('./graphql').ConfirmTotpDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query WhatIf($input: WhatIfInput!) {\n    whatIf(input: $input) {\n      issued profileVersion\n      refusal { code message field rule action }\n      certificate { subject notBefore notAfter publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa keyUsages extendedKeyUsages { oid name } certificatePolicies }\n      decisions { rule outcome detail }\n      lint { lint severity detail }\n    }\n  }\n"): typeof import('./graphql').WhatIfDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -352,6 +376,10 @@ export function graphql(source: "query CaNames($partition: ID!) { partition(id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateStoryDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n"): typeof import('./graphql').EndEntitiesDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -384,7 +412,39 @@ export function graphql(source: "\n  query Home($partition: ID!, $people: Boolea
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes json system\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').ProfilesDocument;
+export function graphql(source: "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }"): typeof import('./graphql').CloneProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }"): typeof import('./graphql').RetireProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }"): typeof import('./graphql').DeleteProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n"): typeof import('./graphql').ProfileHistoryDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n"): typeof import('./graphql').ProfileChangesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }"): typeof import('./graphql').ValidateProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }"): typeof import('./graphql').UpdateProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n"): typeof import('./graphql').ReplayProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n"): typeof import('./graphql').ProfilesDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

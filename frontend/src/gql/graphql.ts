@@ -98,6 +98,17 @@ export type ChangePasswordInput = {
   newPassword: string;
 };
 
+export type CloneProfileInput = {
+  /** 2 to 64 of `a-z 0-9 -`. */
+  id: string | number;
+  /** The whole profile; absent = the source as it is, but for id and name. */
+  json?: string | null | undefined;
+  name: string;
+  partitionId: string | number;
+  /** A subscriber profile, system or custom. */
+  sourceId: string | number;
+};
+
 export type CreateApiTokenInput = {
   /** At most 366 days ahead. */
   expiresAt: string;
@@ -212,10 +223,22 @@ export type KeyCustody =
   /** The HSM does not know the algorithm: the key is encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while. */
   | 'WRAPPED_BY_TOKEN';
 
+export type LintSeverity =
+  | 'ERROR'
+  | 'NOTICE'
+  | 'WARNING';
+
 export type MoveCaKeyInput = {
   caId: string | number;
   /** Name of one of `keyStores`. */
   keyStore: string;
+};
+
+export type ProfileInput = {
+  id: string | number;
+  partitionId: string | number;
+  /** The newest version, as the caller knows it. */
+  version: number;
 };
 
 export type ProfileKind =
@@ -327,10 +350,35 @@ export type Tier =
   /** Not limited: a deployment that serves only its own house. */
   | 'UNLIMITED';
 
+export type UpdateProfileInput = {
+  /** Why; up to 200 characters. */
+  comment?: string;
+  id: string | number;
+  /** The whole profile, see `profileSchema`. */
+  json: string;
+  partitionId: string | number;
+  /** The version that the change was made of; CONFLICT when it is not the newest any more. */
+  version: number;
+};
+
 export type UserStatus =
   | 'ACTIVE'
   /** Invited, has not confirmed. */
   | 'INVITED';
+
+export type WhatIfInput = {
+  caId: string | number;
+  /** As in IssueCertificateInput; absent = the server makes the key, see keyType. */
+  csr?: string | null | undefined;
+  endEntity?: string | null | undefined;
+  extensions?: Array<ExtensionInput>;
+  /** As in IssuePkcs12Input. */
+  keyType?: string | null | undefined;
+  notAfter?: string | null | undefined;
+  profileId: string;
+  subject?: string | null | undefined;
+  subjectAlternativeNames?: Array<SubjectAlternativeNameInput> | null | undefined;
+};
 
 export type PaletteQueryVariables = Exact<{
   partition: string | number;
@@ -409,6 +457,13 @@ export type ConfirmTotpMutationVariables = Exact<{
 
 
 export type ConfirmTotpMutation = { confirmTotpEnrolment: { recoveryCodes: Array<string> } };
+
+export type WhatIfQueryVariables = Exact<{
+  input: WhatIfInput;
+}>;
+
+
+export type WhatIfQuery = { whatIf: { issued: boolean, profileVersion: number, refusal: { code: string, message: string, field: string, rule: string, action: string } | null, certificate: { subject: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, keyUsages: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, lint: Array<{ lint: string, severity: LintSeverity, detail: string }> } };
 
 export type CertificateListQueryVariables = Exact<{
   partition: string | number;
@@ -654,6 +709,13 @@ export type CaNamesQueryVariables = Exact<{
 
 export type CaNamesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }> } | null };
 
+export type CertificateStoryQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CertificateStoryQuery = { certificate: { createdAt: string, profileId: string, profileVersion: number, profile: { name: string, version: number, retiredAt: string | null } | null, endEntity: { identifier: string } | null, story: { recorded: boolean, protocol: string, actorKind: string, actorName: string, ipAddress: string, requestId: string, crlUrls: Array<string>, ocspUrls: Array<string>, caIssuersUrls: Array<string>, asked: { subject: string, notAfter: string | null, serverSideKey: boolean, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extensions: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, changes: Array<{ what: string, asked: string, issued: string }>, events: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorName: string, ipAddress: string, summary: string }> } } | null };
+
 export type EndEntitiesQueryVariables = Exact<{
   partition: string | number;
   after?: string | null | undefined;
@@ -717,12 +779,77 @@ export type HomeQueryVariables = Exact<{
 
 export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, members?: Array<{ user: { id: string } }> } | null };
 
+export type CloneProfileMutationVariables = Exact<{
+  input: CloneProfileInput;
+}>;
+
+
+export type CloneProfileMutation = { cloneProfile: { profile: { id: string } } };
+
+export type RetireProfileMutationVariables = Exact<{
+  input: ProfileInput;
+}>;
+
+
+export type RetireProfileMutation = { retireProfile: { profile: { id: string, retiredAt: string | null } } };
+
+export type DeleteProfileMutationVariables = Exact<{
+  input: ProfileInput;
+}>;
+
+
+export type DeleteProfileMutation = { deleteProfile: { id: string } };
+
+export type ProfileHistoryQueryVariables = Exact<{
+  partition: string | number;
+  id: string | number;
+}>;
+
+
+export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } | null } | null };
+
+export type ProfileChangesQueryVariables = Exact<{
+  partition: string | number;
+  id: string | number;
+  from: number;
+  to: number;
+}>;
+
+
+export type ProfileChangesQuery = { partition: { certificateProfile: { changes: Array<{ path: string, before: string, after: string }> } | null } | null };
+
+export type ValidateProfileQueryVariables = Exact<{
+  partition: string | number;
+  json: string;
+  id?: string | number | null | undefined;
+}>;
+
+
+export type ValidateProfileQuery = { validateProfile: Array<{ path: string, message: string, line: number }> };
+
+export type UpdateProfileMutationVariables = Exact<{
+  input: UpdateProfileInput;
+}>;
+
+
+export type UpdateProfileMutation = { updateProfile: { profile: { id: string, version: number } } };
+
+export type ReplayProfileQueryVariables = Exact<{
+  partition: string | number;
+  json: string;
+  days: number;
+  profile?: string | number | null | undefined;
+}>;
+
+
+export type ReplayProfileQuery = { replayProfile: { requests: number, more: boolean, same: number, changed: number, refused: number, rules: Array<{ rule: string, count: number }>, examples: Array<{ changes: Array<string>, certificate: { id: string, subject: string, profileId: string }, refusal: { message: string, rule: string } | null }> } };
+
 export type ProfilesQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, json: string, system: boolean, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }> } | null };
+export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } | null };
 
 export type SubscriptionsQueryVariables = Exact<{
   search?: string | null | undefined;
@@ -974,6 +1101,49 @@ export const ConfirmTotpDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ConfirmTotpMutation, ConfirmTotpMutationVariables>;
+export const WhatIfDocument = new TypedDocumentString(`
+    query WhatIf($input: WhatIfInput!) {
+  whatIf(input: $input) {
+    issued
+    profileVersion
+    refusal {
+      code
+      message
+      field
+      rule
+      action
+    }
+    certificate {
+      subject
+      notBefore
+      notAfter
+      publicKeyType
+      signatureAlgorithm
+      subjectAlternativeNames {
+        type
+        value
+      }
+      isCa
+      keyUsages
+      extendedKeyUsages {
+        oid
+        name
+      }
+      certificatePolicies
+    }
+    decisions {
+      rule
+      outcome
+      detail
+    }
+    lint {
+      lint
+      severity
+      detail
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<WhatIfQuery, WhatIfQueryVariables>;
 export const CertificateListDocument = new TypedDocumentString(`
     query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {
   partition(id: $partition) {
@@ -1518,6 +1688,66 @@ export const CaNamesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CaNamesQuery, CaNamesQueryVariables>;
+export const CertificateStoryDocument = new TypedDocumentString(`
+    query CertificateStory($id: ID!) {
+  certificate(id: $id) {
+    createdAt
+    profileId
+    profileVersion
+    profile {
+      name
+      version
+      retiredAt
+    }
+    endEntity {
+      identifier
+    }
+    story {
+      recorded
+      protocol
+      actorKind
+      actorName
+      ipAddress
+      requestId
+      asked {
+        subject
+        subjectAlternativeNames {
+          type
+          value
+        }
+        extensions {
+          oid
+          name
+        }
+        notAfter
+        serverSideKey
+      }
+      decisions {
+        rule
+        outcome
+        detail
+      }
+      changes {
+        what
+        asked
+        issued
+      }
+      events {
+        sequence
+        time
+        action
+        result
+        actorName
+        ipAddress
+        summary
+      }
+      crlUrls
+      ocspUrls
+      caIssuersUrls
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CertificateStoryQuery, CertificateStoryQueryVariables>;
 export const EndEntitiesDocument = new TypedDocumentString(`
     query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {
   partition(id: $partition) {
@@ -1650,6 +1880,114 @@ export const HomeDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HomeQuery, HomeQueryVariables>;
+export const CloneProfileDocument = new TypedDocumentString(`
+    mutation CloneProfile($input: CloneProfileInput!) {
+  cloneProfile(input: $input) {
+    profile {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CloneProfileMutation, CloneProfileMutationVariables>;
+export const RetireProfileDocument = new TypedDocumentString(`
+    mutation RetireProfile($input: ProfileInput!) {
+  retireProfile(input: $input) {
+    profile {
+      id
+      retiredAt
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RetireProfileMutation, RetireProfileMutationVariables>;
+export const DeleteProfileDocument = new TypedDocumentString(`
+    mutation DeleteProfile($input: ProfileInput!) {
+  deleteProfile(input: $input) {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteProfileMutation, DeleteProfileMutationVariables>;
+export const ProfileHistoryDocument = new TypedDocumentString(`
+    query ProfileHistory($partition: ID!, $id: ID!) {
+  partition(id: $partition) {
+    certificateProfile(id: $id) {
+      basedOn
+      issued
+      selectedFor
+      versions {
+        version
+        createdAt
+        createdBy
+        comment
+        json
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProfileHistoryQuery, ProfileHistoryQueryVariables>;
+export const ProfileChangesDocument = new TypedDocumentString(`
+    query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {
+  partition(id: $partition) {
+    certificateProfile(id: $id) {
+      changes(from: $from, to: $to) {
+        path
+        before
+        after
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProfileChangesQuery, ProfileChangesQueryVariables>;
+export const ValidateProfileDocument = new TypedDocumentString(`
+    query ValidateProfile($partition: ID!, $json: String!, $id: ID) {
+  validateProfile(partitionId: $partition, json: $json, id: $id) {
+    path
+    message
+    line
+  }
+}
+    `) as unknown as TypedDocumentString<ValidateProfileQuery, ValidateProfileQueryVariables>;
+export const UpdateProfileDocument = new TypedDocumentString(`
+    mutation UpdateProfile($input: UpdateProfileInput!) {
+  updateProfile(input: $input) {
+    profile {
+      id
+      version
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateProfileMutation, UpdateProfileMutationVariables>;
+export const ReplayProfileDocument = new TypedDocumentString(`
+    query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
+  replayProfile(
+    partitionId: $partition
+    json: $json
+    days: $days
+    profileId: $profile
+  ) {
+    requests
+    more
+    same
+    changed
+    refused
+    rules {
+      rule
+      count
+    }
+    examples {
+      certificate {
+        id
+        subject
+        profileId
+      }
+      refusal {
+        message
+        rule
+      }
+      changes
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ReplayProfileQuery, ReplayProfileQueryVariables>;
 export const ProfilesDocument = new TypedDocumentString(`
     query Profiles($partition: ID!) {
   partition(id: $partition) {
@@ -1679,9 +2017,45 @@ export const ProfilesDocument = new TypedDocumentString(`
         serverSideKeys
         copiesCommonNameToSan
         requiredSanTypes
+        keyAlgorithms
+        maxValidityPeriod
         json
         system
+        version
+        retiredAt
       }
+    }
+    retiredProfiles {
+      id
+      name
+      description
+      validityPeriod
+      allowedCaTypes
+      keyUsages {
+        oid
+        name
+      }
+      extendedKeyUsages {
+        oid
+        name
+      }
+      allowedExtensions {
+        oid
+        name
+      }
+      group {
+        title
+      }
+      ignoreUnknownExtensions
+      serverSideKeys
+      copiesCommonNameToSan
+      requiredSanTypes
+      keyAlgorithms
+      maxValidityPeriod
+      json
+      system
+      version
+      retiredAt
     }
   }
 }

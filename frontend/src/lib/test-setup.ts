@@ -12,4 +12,5 @@ if (typeof window !== "undefined") {
     unobserve() {}
     disconnect() {}
   };
+  if (!document.fonts) Object.defineProperty(document, "fonts", { value: { addEventListener() {}, removeEventListener() {} } });
 }

@@ -9,6 +9,7 @@ import { graphql } from "@/gql";
 import { colons, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
+import { Story } from "./Story";
 
 const CertificateDetail = graphql(`
   query CertificateDetail($id: ID!) {
@@ -166,6 +167,7 @@ export function CertificatePage() {
         </Stack>
       </SimpleGrid>
       <Stack mt="md">
+        <Story partitionId={partitionId} id={id} />
         <Section title="Check it yourself">
           <Stack gap="sm">
             <Command>{`openssl verify -CAfile ${root.identifier}.pem -untrusted ${c.issuer.identifier}.pem certificate.pem`}</Command>

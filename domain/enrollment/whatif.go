@@ -1,0 +1,164 @@
+package enrollment
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/lint"
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// WhatIfRequest is a request that is only looked at; without a CSR it is one for a PKCS #12 with a key of KeyType.
+type WhatIfRequest struct {
+	CSRRequest
+	KeyType string
+}
+
+// WhatIf is what would come of a request.
+type WhatIf struct {
+	Profile   *profiles.Profile // nil when there is none
+	Decisions []profile.Decision
+	// Refusal is why nothing would be issued, nil otherwise. The quota, the rate and the state of the end entity are
+	// not looked at.
+	Refusal *fault.Error
+	// TBS is the exact TBSCertificate but for the serial number, DER the same with a signature of nothing; nil when
+	// refused.
+	TBS, DER []byte
+	NotAfter time.Time
+	Findings []lint.Finding
+}
+
+// WhatIf tells what would be issued for a request and why, or why not, by the same steps as issuance. Nothing is
+// signed, counted or recorded.
+func (s *Service) WhatIf(ctx context.Context, r WhatIfRequest) (*WhatIf, error) {
+	if rbac.ActorFrom(ctx) == nil {
+		return nil, s.Guard.Require(ctx, rbac.CertificateIssue, "")
+	}
+	i, fresh, err := s.issuer(ctx, r.CAID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Guard.Require(ctx, rbac.CertificateIssue, i.ca.PartitionID); err != nil {
+		return nil, err
+	}
+	if !fresh {
+		if i, err = s.upToDate(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	out := &WhatIf{}
+	if err = s.whatIf(i, r, out); err == nil {
+		return out, nil
+	}
+	// A refusal is the answer; what is out of order here is not.
+	if f := fault.Of(err); f.Kind != fault.Internal && f.Kind != fault.Unavailable {
+		out.Refusal = f
+		return out, nil
+	}
+	return nil, err
+}
+
+func (s *Service) whatIf(i *issuer, r WhatIfRequest, out *WhatIf) error {
+	request, err := r.parse()
+	if err != nil {
+		return err
+	}
+	if err := i.usable(s.Now()); err != nil {
+		return err
+	}
+	if out.Profile, err = s.profileOf(i, r.ProfileID); err != nil {
+		return err
+	}
+	made, decisions, err := s.prepare(i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})
+	out.Decisions = decisions
+	if err != nil {
+		return err
+	}
+	out.TBS, out.NotAfter = made.prepared.TBS(), made.result.NotAfter
+	if out.DER, err = made.prepared.Unsigned(); err != nil {
+		return err
+	}
+	out.Findings = lint.Check(out.DER)
+	return nil
+}
+
+func (r WhatIfRequest) parse() (*profile.Request, error) {
+	if r.CSR != "" {
+		return parse(r.CSRRequest)
+	}
+	if _, known := keyTypes[r.KeyType]; !known && r.KeyType == "" {
+		return nil, fault.New(fault.Invalid, "give a certificate signing request, or the type of the key that the service is to make").At("csr")
+	}
+	p12 := PKCS12Request{Password: "not looked at", SANs: r.SANs, NotAfter: r.NotAfter, EndEntity: r.EndEntity}
+	if r.Subject != nil {
+		p12.Subject = *r.Subject
+	}
+	request, err := parsePKCS12(p12)
+	if err != nil {
+		return nil, err
+	}
+	key, err := sample(r.KeyType)
+	if err != nil {
+		return nil, err
+	}
+	request.PublicKey = key
+	request.KeyInfo, err = algorithm.InspectPublicKey(key)
+	return request, err
+}
+
+var samples sync.Map // key type → SubjectPublicKeyInfo
+
+// sample is a public key of the type, made once: nobody has the private one.
+func sample(keyType string) ([]byte, error) {
+	if key, ok := samples.Load(keyType); ok {
+		return key.([]byte), nil
+	}
+	key, err := generate(keyType)
+	if err != nil {
+		return nil, err
+	}
+	samples.Store(keyType, key.PublicKey())
+	return key.PublicKey(), nil
+}
+
+// upToDate loads an issuer again that has changed, here or on another server, since it was loaded.
+func (s *Service) upToDate(ctx context.Context, i *issuer) (*issuer, error) {
+	refusals := make([]error, 1)
+	if err := s.checkVersions(ctx, []*item{{versions: i.versions(), profiles: i.profileVersions()}}, refusals); err != nil {
+		return nil, err
+	}
+	if refusals[0] == nil {
+		return i, nil
+	}
+	s.issuers.forget(i.ca.ID)
+	i, _, err := s.issuer(ctx, i.ca.ID)
+	return i, err
+}
+
+// made is a certificate whose bytes are fixed, not yet signed.
+type made struct {
+	template issuance.Certificate
+	prepared *issuance.Prepared
+	result   *profile.Result
+}
+
+// prepare applies the profile and builds the exact bytes; where it refuses, decisions are those until then.
+func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error) {
+	result, decisions, err := o.profile.Explain(o.request, i.facts, s.Now(), s.ClockSkew)
+	if err != nil {
+		return nil, decisions, err
+	}
+	template := issuance.Certificate{
+		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
+		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
+	}
+	prepared, err := issuance.Prepare(template, i.key.Algorithm())
+	return &made{template, prepared, result}, decisions, err
+}

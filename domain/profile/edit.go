@@ -1,0 +1,354 @@
+package profile
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// maxCustom bounds the profiles of a partition: lists of them have no pages.
+const maxCustom = 200
+
+// Clone makes a profile of another one, under a new id. json "" = the source as it is, but for id and name.
+func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id, name, json string) (p *Profile, err error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
+		return nil, err
+	}
+	event := audit.Event{PartitionID: partitionID, Action: "profile.clone", ObjectKind: "profile", ObjectName: text.Quote(id)}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	source, err := s.At(ctx, partitionID, sourceID, 0)
+	if err != nil {
+		return nil, err
+	}
+	if source == nil {
+		return nil, fault.New(fault.Invalid, "there is no profile %s", text.Quote(sourceID)).At("sourceId")
+	}
+	if source.Kind != profile.Subscriber {
+		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile: it cannot be cloned or changed", source.ID).At("sourceId").Do("Choose a subscriber profile.")
+	}
+	if json == "" {
+		copied := *source.Profile
+		copied.ID, copied.Name = id, name
+		json = string(copied.JSON())
+	}
+	rules, err := s.parse(id, json)
+	if err != nil {
+		return nil, err
+	}
+	if _, system := profile.ByID(id); system {
+		return nil, taken(id)
+	}
+	now, actor := s.Now(), rbac.ActorFrom(ctx).Name
+	r := &row{UID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, ID: id, BasedOn: source.ID, Version: 1, CreatedAt: now, CreatedBy: actor}
+	json = string(rules.JSON())
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		var count int64
+		if err := s.Store.DB(ctx).Model(&row{}).Where("partition_id = ?", partitionID).Count(&count).Error; err != nil {
+			return err
+		}
+		if count >= maxCustom {
+			return fault.New(fault.Conflict, "a partition has at most %d profiles of its own", maxCustom).Do("Delete profiles that nothing was issued under.")
+		}
+		if err := s.Store.DB(ctx).Create(r).Error; err != nil {
+			if store.IsDuplicate(err) {
+				return taken(id)
+			}
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.clone", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id,
+			Summary: "made profile " + id + " of " + source.ID, Details: audit.Details{"basedOn": source.ID, "version": 1, "changes": changes(source.Profile, rules)}})
+		return s.Store.DB(ctx).Create(&Version{UID: r.UID, Version: 1, CreatedAt: now, CreatedBy: actor, Comment: "cloned from " + source.ID, JSON: json}).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.with(json)
+}
+
+func taken(id string) error {
+	return fault.New(fault.Conflict, "there is already a profile %s", text.Quote(id)).At("id").Do("Choose another identifier.")
+}
+
+// parse reads a custom profile: what every profile must be, and what only the system's may be.
+func (s *Service) parse(id, json string) (*profile.Profile, error) {
+	rules, err := profile.Parse([]byte(json))
+	var bad *invalid.Error
+	if errors.As(err, &bad) {
+		// The caller sent id, name or the JSON; where in it is a path below "json".
+		field := "json." + bad.Field
+		if bad.Field == "id" || bad.Field == "name" || bad.Field == "json" {
+			field = bad.Field
+		}
+		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do("validateProfile tells everything that is wrong with it.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if own := restrictions(id, rules); len(own) > 0 {
+		return nil, fault.New(fault.Invalid, "%s: %s", own[0].Path, own[0].Message).At("json." + own[0].Path)
+	}
+	return rules, nil
+}
+
+func restrictions(id string, p *profile.Profile) (problems []profile.Problem) {
+	add := func(path, message string) { problems = append(problems, profile.Problem{Path: path, Message: message}) }
+	if id != "" && p.ID != id {
+		add("id", "must be "+text.Quote(id)+": an identifier stays as it is")
+	}
+	if p.Kind != profile.Subscriber {
+		add("kind", "must be SUBSCRIBER: authority profiles are fixed")
+	}
+	for _, g := range profile.Groups() {
+		if g.ID == p.Group && g.Kind != profile.Subscriber {
+			add("group", "is a group of authority profiles: choose another one")
+		}
+	}
+	return problems
+}
+
+// Validate lists what is wrong with the JSON of a profile; id "" = any identifier.
+func (s *Service) Validate(ctx context.Context, partitionID, id, json string) ([]profile.Problem, error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	problems := profile.Problems([]byte(json))
+	if rules, err := profile.Parse([]byte(json)); err == nil {
+		problems = append(problems, restrictions(id, rules)...)
+	}
+	return problems, nil
+}
+
+// Update gives a profile a new version. version is the one that the change was made of: when somebody else was
+// quicker, nothing is changed.
+func (s *Service) Update(ctx context.Context, partitionID, id string, version int64, json, comment string) (p *Profile, err error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
+		return nil, err
+	}
+	event := audit.Event{PartitionID: partitionID, Action: "profile.update", ObjectKind: "profile", ObjectName: text.Quote(id)}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	if utf8.RuneCountInString(comment) > 200 {
+		return nil, fault.New(fault.Invalid, "a comment has at most 200 characters").At("comment")
+	}
+	if comment != "" {
+		if err := text.Label("comment", comment, 1, 200); err != nil {
+			return nil, err
+		}
+	}
+	rules, err := s.parse(id, json)
+	if err != nil {
+		return nil, err
+	}
+	err = s.change(ctx, partitionID, id, version, func(ctx context.Context, r *row, e *audit.Event) error {
+		before, err := s.version(ctx, r.UID, r.Version)
+		if err != nil {
+			return err
+		}
+		old, err := r.with(before.JSON)
+		if err != nil {
+			return err
+		}
+		changed := changes(old.Profile, rules)
+		if len(changed) == 0 {
+			return fault.New(fault.Conflict, "nothing is changed").At("json").Do("Change something, or leave the profile as it is.")
+		}
+		r.Version++
+		v := &Version{UID: r.UID, Version: r.Version, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name, Comment: comment, JSON: string(rules.JSON())}
+		if err := s.Store.DB(ctx).Create(v).Error; err != nil {
+			return err
+		}
+		e.Action, e.Summary = "profile.update", "changed profile "+id
+		e.Details = audit.Details{"before": r.Version - 1, "after": r.Version, "comment": comment, "changes": changed}
+		p, err = r.with(v.JSON)
+		return err
+	})
+	return p, err
+}
+
+// changes is what an audit event keeps of a difference.
+func changes(before, after *profile.Profile) []map[string]string {
+	var list []map[string]string
+	for _, c := range profile.Diff(before, after) {
+		list = append(list, map[string]string{"path": c.Path, "before": c.Before, "after": c.After})
+	}
+	return list
+}
+
+// change locks a custom profile, checks its version, lets fn alter it and writes it back with its audit event.
+func (s *Service) change(ctx context.Context, partitionID, id string, version int64, fn func(context.Context, *row, *audit.Event) error) error {
+	if p, ok := profile.ByID(id); ok {
+		return fault.New(fault.PolicyRefused, "%s is a system profile: it cannot be changed", p.ID).At("id").Do("Clone it and change the copy.")
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		var rows []*row
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where("partition_id = ? AND id = ?", partitionID, id).Find(&rows).Error; err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return rbac.NotFound()
+		}
+		r := rows[0]
+		switch {
+		case r.Version != version:
+			return fault.New(fault.Conflict, "profile %s is at version %d by now, not %d", id, r.Version, version).At("version").Do("Load it again and repeat the change.")
+		case r.RetiredAt != nil:
+			return fault.New(fault.Conflict, "profile %s is retired", id).Do("Clone it under a new identifier.")
+		}
+		e := audit.Event{PartitionID: partitionID, ObjectKind: "profile", ObjectID: r.UID, ObjectName: id}
+		if err := fn(ctx, r, &e); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, e)
+		return s.Store.DB(ctx).Select("version", "retired_at", "retired_by").Updates(r).Error
+	})
+}
+
+// Retire ends issuance under a profile, and takes it from the CAs that had it selected. Its certificates stay, and so
+// do its versions, for whoever asks why they are as they are.
+func (s *Service) Retire(ctx context.Context, partitionID, id string, version int64) (p *Profile, err error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
+		return nil, err
+	}
+	event := audit.Event{PartitionID: partitionID, Action: "profile.retire", ObjectKind: "profile", ObjectName: text.Quote(id)}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	err = s.change(ctx, partitionID, id, version, func(ctx context.Context, r *row, e *audit.Event) error {
+		now := s.Now()
+		r.RetiredAt, r.RetiredBy = &now, rbac.ActorFrom(ctx).Name
+		used, err := s.use(ctx, partitionID, id)
+		if err != nil {
+			return err
+		}
+		e.Action, e.Summary = "profile.retire", "retired profile "+id
+		e.Details = audit.Details{"version": r.Version, "takenFrom": used.cas}
+		return s.Store.DB(ctx).Exec("DELETE FROM ca_profiles WHERE profile_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)", id, partitionID).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.At(ctx, partitionID, id, 0)
+}
+
+// Delete removes a profile that nothing was issued under and no CA has selected; its identifier becomes free.
+func (s *Service) Delete(ctx context.Context, partitionID, id string, version int64) (err error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
+		return err
+	}
+	event := audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectName: text.Quote(id)}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	if p, ok := profile.ByID(id); ok {
+		return fault.New(fault.PolicyRefused, "%s is a system profile: it cannot be deleted", p.ID).At("id")
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		var rows []*row
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where("partition_id = ? AND id = ?", partitionID, id).Find(&rows).Error; err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return rbac.NotFound()
+		}
+		r := rows[0]
+		if r.Version != version {
+			return fault.New(fault.Conflict, "profile %s is at version %d by now, not %d", id, r.Version, version).At("version").Do("Load it again and repeat the deletion.")
+		}
+		// Issuance holds the row for share until it is recorded, so nothing is issued under it after this.
+		used, err := s.use(ctx, partitionID, id)
+		switch {
+		case err != nil:
+			return err
+		case used.issued:
+			return fault.New(fault.Conflict, "certificates were issued under profile %s", id).Do("Retire it: nothing more is issued under it, and its certificates keep their story.")
+		case len(used.cas) > 0:
+			return fault.New(fault.Conflict, "profile %s is selected for %s", id, used.cas[0]).Do("Take it from the certification authorities that have it selected, or retire it.")
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id, Summary: "deleted profile " + id,
+			Details: audit.Details{"version": r.Version}})
+		if err := s.Store.DB(ctx).Delete(&Version{}, "uid = ?", r.UID).Error; err != nil {
+			return err
+		}
+		return s.Store.DB(ctx).Delete(r).Error
+	})
+}
+
+// usage is what hangs on a profile.
+type usage struct {
+	issued bool
+	cas    []string // identifiers of the CAs that have it selected
+}
+
+func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err error) {
+	var certificates []string
+	if err := s.Store.DB(ctx).Table("certificates").Where("partition_id = ? AND profile_id = ? AND profile_version > 0", partitionID, id).Limit(1).Pluck("id", &certificates).Error; err != nil {
+		return u, err
+	}
+	u.issued = len(certificates) > 0
+	err = s.Store.DB(ctx).Table("ca_profiles AS s").Joins("JOIN certification_authorities c ON c.id = s.ca_id").
+		Where("c.partition_id = ? AND s.profile_id = ? AND c.purged_at IS NULL", partitionID, id).Order("c.identifier").Pluck("c.identifier", &u.cas).Error
+	return u, err
+}
+
+// Use tells what hangs on a profile that was asked for: whether certificates were issued under it, and which CAs have
+// it selected.
+func (s *Service) Use(ctx context.Context, p *Profile) (issued bool, cas []string, err error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
+		return false, nil, err
+	}
+	u, err := s.use(ctx, p.PartitionID, p.ID)
+	return u.issued, u.cas, err
+}
+
+// History lists the versions of a profile, newest first; none for a system profile.
+func (s *Service) History(ctx context.Context, p *Profile) ([]*Version, error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
+		return nil, err
+	}
+	var list []*Version
+	err := s.Store.DB(ctx).Where("uid = ?", p.UID).Order("version DESC").Limit(500).Find(&list).Error
+	return list, err
+}
+
+// Changes says what differs between two versions of a profile, 0 = what it was cloned from, as that is now.
+func (s *Service) Changes(ctx context.Context, p *Profile, from, to int64) ([]profile.Change, error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
+		return nil, err
+	}
+	var sides [2]*profile.Profile
+	for n, version := range []int64{from, to} {
+		var err error
+		if version == 0 {
+			var base *Profile
+			if base, err = s.At(ctx, p.PartitionID, p.BasedOn, 0); base != nil {
+				sides[n] = base.Profile
+			}
+		} else {
+			var v *Version
+			if v, err = s.version(ctx, p.UID, version); v != nil {
+				sides[n], err = profile.Parse([]byte(v.JSON))
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if sides[n] == nil {
+			return nil, fault.New(fault.Invalid, "profile %s has no version %d", p.ID, version).At("from")
+		}
+	}
+	return profile.Diff(sides[0], sides[1]), nil
+}
+
+// version reads one version, nil when there is none.
+func (s *Service) version(ctx context.Context, uid string, version int64) (*Version, error) {
+	var found []*Version
+	if err := s.Store.DB(ctx).Where("uid = ? AND version = ?", uid, version).Find(&found).Error; err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}

@@ -1,0 +1,25 @@
+/** The JSON of a profile as far as the form knows it; whatever else is there stays as it is. */
+export type ProfileDocument = {
+  id?: string; name?: string; group?: string; description?: string; validity_period?: string; max_validity_period?: string; usages?: string[];
+  allowed_extensions?: (string | { oid: string; critical?: string })[]; ignore_unknown_extensions?: boolean; server_side_keys?: boolean; client_side_keys?: boolean;
+  key_algorithms?: string[]; fill_san_dns_with_cn?: boolean; subject_rules?: SubjectRule[]; other_subject_attributes?: string; san_rules?: SanRule[]; [member: string]: unknown;
+};
+export type SubjectRule = { attribute: string; presence?: string; pattern?: string };
+export type SanRule = { type: string; suffixes?: string[]; patterns?: string[]; networks?: string[] };
+
+/** Undefined where the text is not a JSON object. */
+export function parseDocument(text: string): ProfileDocument | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value && typeof value === "object" && !Array.isArray(value) ? (value as ProfileDocument) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The text with one member set; undefined removes it. */
+export function setMember(document: ProfileDocument, change: ProfileDocument): string {
+  const next = { ...document, ...change };
+  for (const [member, value] of Object.entries(next)) if (value === undefined) delete next[member];
+  return JSON.stringify(next, null, 2);
+}
