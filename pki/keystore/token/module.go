@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/miekg/pkcs11"
 )
@@ -20,6 +22,8 @@ type module struct {
 	up bool
 	// connected tokens of this library: initialising it anew would end their sessions.
 	connected int
+	// stuck: a call did not return in time.
+	stuck atomic.Bool
 }
 
 var (
@@ -50,9 +54,28 @@ func load(path string) (*module, error) {
 // nobody uses it.
 func (m *module) start(anew bool) error {
 	if !m.mu.TryLock() {
-		return nil // it is at work, so it is initialised
+		if !anew || m.connected > 0 || !m.stuck.Load() {
+			return nil // it is at work, so it is initialised
+		}
+		// Calls that never return hold the lock, as p11-kit's do when its server dies under several threads. Initialising
+		// under them is not foreseen by the standard; never to sign again is worse.
+		ended := make(chan error, 1)
+		go func() {
+			_ = m.ctx.Finalize() // it has lost what it would end
+			ended <- m.ctx.Initialize()
+		}()
+		select {
+		case err := <-ended:
+			if errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED)) {
+				err = nil
+			}
+			return err
+		case <-time.After(DefaultTimeout):
+			return errors.New("it hangs: restart the server")
+		}
 	}
 	defer m.mu.Unlock()
+	m.stuck.Store(false)
 	if m.up && (!anew || m.connected > 0) {
 		return nil
 	}

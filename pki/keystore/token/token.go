@@ -206,6 +206,7 @@ func (t *Token) serve(c *connection, sessions []pkcs11.SessionHandle) (stopped, 
 	case <-ended:
 	case <-time.After(t.cfg.Timeout):
 		hung = true
+		t.module.stuck.Store(true)
 	}
 	return stopped, hung
 }
