@@ -67,6 +67,7 @@ type Certificate struct {
 	RevocationReason Reason
 	InvalidityDate   *time.Time
 	SuspendedUntil   *time.Time
+	KeyGeneration    int64 // which of the issuer's keys signed it
 }
 
 func (Certificate) TableName() string { return "certificates" }

@@ -41,6 +41,11 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range i.constraints {
+		if err := c.Check(o.request.Subject, result.SANs); err != nil && o.kind != certificate.OCSPSigner {
+			return nil, err
+		}
+	}
 	template := issuance.Certificate{
 		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
 		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
@@ -63,7 +68,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber,
+		Counted: o.kind == certificate.Subscriber, KeyGeneration: i.ca.KeyGeneration,
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {

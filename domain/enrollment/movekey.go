@@ -71,7 +71,11 @@ func (s *Service) DestroyKey(ctx context.Context, claim *job.Claim) error {
 		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Select("id").Find(&users, "key_id = ? AND key_store = ?", id, name).Error; err != nil {
 			return err
 		}
-		if len(users) == 0 {
+		kept, err := s.CAs.KeepsKey(ctx, name, id)
+		if err != nil {
+			return err
+		}
+		if len(users) == 0 && !kept {
 			if err := store.Delete(ctx, id); err != nil && !errors.Is(err, keystore.ErrNotFound) {
 				return err
 			}
