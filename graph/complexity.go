@@ -21,6 +21,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
+	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

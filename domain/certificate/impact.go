@@ -9,19 +9,20 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Impact is what a CA's deletion would make unusable: counts of all, and of each kind the first few.
 type Impact struct {
 	Subordinates     int64 // CAs below, at any depth
-	FirstSubordinate []*ca.CertificationAuthority
+	FirstSubordinates []*ca.CertificationAuthority
 	// Certificates of subscribers, issued by it or below it, neither revoked nor expired.
 	Certificates     int64
-	FirstCertificate []*Certificate // those that last longest first
+	FirstCertificates []*Certificate // those that last longest first
 	// EndEntities that have such a certificate.
 	EndEntities    int64
-	FirstEndEntity []*endentity.EndEntity
+	FirstEndEntities []*endentity.EndEntity
 	ProfileIDs     []string // selected for it or below it
 }
 
@@ -30,11 +31,14 @@ func (s *Service) DeletionImpact(ctx context.Context, c *ca.CertificationAuthori
 	if err := s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID); err != nil {
 		return nil, err
 	}
+	if first < 0 || first > 100 {
+		return nil, fault.New(fault.Invalid, "at most 100 of each kind can be listed").At("first")
+	}
 	below, err := s.CAs.Below(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	impact := &Impact{Subordinates: int64(len(below)), FirstSubordinate: below[:min(first, len(below))]}
+	impact := &Impact{Subordinates: int64(len(below)), FirstSubordinates: below[:min(first, len(below))]}
 	ids := []string{c.ID}
 	for _, b := range below {
 		ids = append(ids, b.ID)
@@ -43,14 +47,14 @@ func (s *Service) DeletionImpact(ctx context.Context, c *ca.CertificationAuthori
 	if err := active.Session(fresh).Count(&impact.Certificates).Error; err != nil {
 		return nil, err
 	}
-	if err := active.Session(fresh).Order("not_after DESC, id").Limit(first).Find(&impact.FirstCertificate).Error; err != nil {
+	if err := active.Session(fresh).Order("not_after DESC, id").Limit(first).Find(&impact.FirstCertificates).Error; err != nil {
 		return nil, err
 	}
 	entities := s.Store.DB(ctx).Model(&endentity.EndEntity{}).Where("id IN (?)", active.Session(fresh).Select("end_entity_id").Where("end_entity_id IS NOT NULL"))
 	if err := entities.Session(fresh).Count(&impact.EndEntities).Error; err != nil {
 		return nil, err
 	}
-	if err := entities.Session(fresh).Order("identifier, id").Limit(first).Find(&impact.FirstEndEntity).Error; err != nil {
+	if err := entities.Session(fresh).Order("identifier, id").Limit(first).Find(&impact.FirstEndEntities).Error; err != nil {
 		return nil, err
 	}
 	profiles, err := s.CAs.ProfileIDs(ctx, ids)
