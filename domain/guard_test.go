@@ -29,7 +29,7 @@ var unguarded = map[string]string{
 	"ca.BumpStatus": "part of what asks", "ca.Purge": "job",
 	"ca.Generation": "a key of a CA for what asks, and for status", "ca.Generations": "the keys of a CA that was asked for", "ca.NextKey": "part of renewal, which asks", "ca.AddKey": "part of renewal, which asks",
 	"ca.ChangeKey": "part of what asks", "ca.SwitchKey": "part of renewal, which asks", "ca.KeepsKey": "part of a job", "ca.AddCertificate": "part of what asks", "ca.HasCertificate": "part of a job", "ca.Below": "DeletionImpact asks",
-	"enrollment.RenewCA": "job",
+	"enrollment.RenewCA":     "job",
 	"certificate.ActiveByCA": "loader of CAs that were asked for", "certificate.Release": "job", "certificate.Expire": "job",
 	"endentity.Enlist": "part of issuance, which asks", "endentity.Expiries": "loader of end entities that were asked for",
 	"enrollment.Init": "wiring", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",

@@ -325,7 +325,9 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	}
 	t.Logf("%d wrong imports refused", len(wrong)+1)
 
-	good := l.signs("root", "ca.csr", issuingExtensions)
+	// As docs/certificate-authorities.md says.
+	l.openssl("x509", "-req", "-in", "ca.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2000", "-sha256", "-extfile", l.file("ca.ext", issuingExtensions), "-out", "good.pem")
+	good := l.read("good.pem")
 	if _, err := cas.Import(l.ctx, c.ID, append(good, l.read("root.pem")...)); err != nil {
 		t.Fatal(err)
 	}
@@ -546,6 +548,49 @@ func TestRenewalWithTheSameKey(t *testing.T) {
 	})
 }
 
+// TestTwoPeopleRenewARoot: where a root is in two hands, so is its next key.
+func TestTwoPeopleRenewARoot(t *testing.T) {
+	l := newLife(t)
+	l.app.cas.TwoPersonRoots = true
+	bob, id, key := person(l.m, "bob", rbac.CAAdministrators), l.find("root-1").ID, l.find("root-1").KeyID
+	c, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil)
+	if err != nil || c.ProposalKind != ca.ProposeRenew {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if _, err := l.app.cas.Approve(l.ctx, id); !fault.Is(err, fault.PolicyRefused) {
+		t.Errorf("renewed by one: %v", err)
+	}
+	if c, err = l.app.cas.Reject(bob, id, "not yet"); err != nil || c.Renewal != "" || c.Status != ca.Active {
+		t.Fatalf("%+v %v", c, err)
+	}
+	if _, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.app.cas.Approve(bob, id); err != nil {
+		t.Fatal(err)
+	}
+	c = l.until("root-1", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
+	if c.KeyID == key {
+		t.Error("the key is the old one")
+	}
+	// A root's old certificate cannot be revoked by itself, nor can the new one.
+	var own []certificate.Certificate
+	if err := l.app.store.DB(l.ctx).Find(&own, "ca_id = ? AND kind = ? AND subject = ?", id, certificate.CA, c.Subject).Error; err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for _, o := range own {
+		if _, err := l.app.certificates.Revoke(l.ctx, o.ID, certificate.KeyCompromise, nil); fault.Is(err, fault.PolicyRefused) {
+			refused++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(own) != 4 || refused != 2 || l.find("root-1").Status != ca.Active {
+		t.Errorf("%d certificates between the keys, %d refused to be revoked", len(own), refused)
+	}
+}
+
 // TestADisabledCA issues nothing, and everything else goes on.
 func TestADisabledCA(t *testing.T) {
 	l := newLife(t)
@@ -743,4 +788,14 @@ func TestConstraintsOfCAs(t *testing.T) {
 			t.Errorf("openssl does not see %q:\n%s", want, out)
 		}
 	}
+	// Where names of directories are bounded, the OCSP signer's is within.
+	l.create(ca.Intermediate, "directory", "bounded", func(r *ca.Request) {
+		r.NameConstraints.Permitted = []nameconstraint.Subtree{{Type: san.DirectoryName, Value: "O=Life"}}
+	})
+	c := l.create(ca.Issuing, "in-directory", "directory", nil)
+	chain, err := l.app.cas.Chain(l.ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.openssl("verify", "-x509_strict", "-CAfile", l.file("b-root.pem", ca.PEM(chain[2])), "-untrusted", l.file("b-chain.pem", ca.PEM(chain[:2]...)), l.file("b-signer.pem", ca.PEM(c.OCSPCertificate)))
 }

@@ -15,15 +15,15 @@ import (
 
 // Impact is what a CA's deletion would make unusable: counts of all, and of each kind the first few.
 type Impact struct {
-	Subordinates     int64 // CAs below, at any depth
+	Subordinates      int64 // CAs below, at any depth
 	FirstSubordinates []*ca.CertificationAuthority
 	// Certificates of subscribers, issued by it or below it, neither revoked nor expired.
-	Certificates     int64
+	Certificates      int64
 	FirstCertificates []*Certificate // those that last longest first
 	// EndEntities that have such a certificate.
-	EndEntities    int64
+	EndEntities      int64
 	FirstEndEntities []*endentity.EndEntity
-	ProfileIDs     []string // selected for it or below it
+	ProfileIDs       []string // selected for it or below it
 }
 
 // DeletionImpact is the picture of what breaks when the CA is deleted, with at most first of each kind.

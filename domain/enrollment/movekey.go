@@ -37,8 +37,12 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 	if err != nil {
 		return keyUnavailable(err)
 	}
+	old := c.KeyID
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+			if c.KeyID != old { // renewed meanwhile: the next attempt moves the new key
+				return errStale
+			}
 			c.KeyStore, c.KeyID = to.Name, key.ID()
 			return nil
 		}); err != nil {

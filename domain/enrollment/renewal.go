@@ -128,6 +128,9 @@ func (s *Service) renewKey(ctx context.Context, c *ca.CertificationAuthority, cl
 // nextKey is the CA seen with the key that it is to issue with, which is made the first time.
 func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*ca.CertificationAuthority, error) {
 	if next, err := s.CAs.NextKey(ctx, c); err != nil || next != nil {
+		if next != nil && next.Certificate == nil {
+			next.NotAfter = *c.RenewalNotAfter // a repeated renewal may ask for another end
+		}
 		return next, err
 	}
 	a, err := c.Algorithm()

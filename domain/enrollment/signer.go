@@ -45,8 +45,7 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	request.Subject, err = name.Parse("CN=" + c.PartitionID + "_" + c.Identifier + ",OU=Validation Authorities,O=" + c.PartitionID)
-	if err != nil {
+	if request.Subject, err = signerName(i); err != nil {
 		return err
 	}
 	p, err := authorityProfile(SignerProfile)
@@ -67,6 +66,21 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 		}
 		return s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), renewAt(made), nil)
 	})
+}
+
+// signerName is the guide's, unless name constraints do not permit it: then it stands below the CA's own name.
+func signerName(i *issuer) (name.Name, error) {
+	common := "CN=" + i.ca.PartitionID + "_" + i.ca.Identifier + ",OU=Validation Authorities,"
+	n, err := name.Parse(common + "O=" + i.ca.PartitionID)
+	if err != nil {
+		return n, err
+	}
+	for _, c := range i.constraints {
+		if c.Check(n, nil) != nil {
+			return name.Parse(common + i.ca.Subject)
+		}
+	}
+	return n, nil
 }
 
 func renewAt(signer *certificate.Certificate) time.Time {

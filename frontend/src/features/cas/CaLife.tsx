@@ -213,12 +213,12 @@ export function DeletionPicture({ ca, partitionId }: { ca: Ca; partitionId: stri
       <List size="sm" spacing={4}>
         <List.Item>
           {formatNumber(i.certificateCount)} active certificates
-          {i.certificates.map((c) => <Text key={c.id} size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>{c.subject || "no subject"}, until <Moment at={c.notAfter} /></Text>)}
+          {i.certificates.map((c) => <Text key={c.id} component="div" size="xs" c="dimmed" style={{ overflowWrap: "anywhere" }}>{c.subject || "no subject"}, until <Moment at={c.notAfter} /></Text>)}
           {more(i.certificateCount, i.certificates.length)}
         </List.Item>
         <List.Item>
           {formatNumber(i.subordinateCount)} authorities below it
-          {i.subordinates.map((c) => <Text key={c.id} size="xs"><Anchor size="xs" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.identifier }} {...p} />}>{c.friendlyName}</Anchor> <CopyText value={c.identifier} /></Text>)}
+          {i.subordinates.map((c) => <Text key={c.id} component="div" size="xs"><Anchor size="xs" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.identifier }} {...p} />}>{c.friendlyName}</Anchor> <CopyText value={c.identifier} /></Text>)}
           {more(i.subordinateCount, i.subordinates.length)}
         </List.Item>
         <List.Item>
