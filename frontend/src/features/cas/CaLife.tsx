@@ -1,10 +1,9 @@
-import { Alert, Anchor, Badge, Button, Card, Group, List, Loader, Modal, Radio, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Button, Card, Group, List, Loader, Modal, Radio, Stack, Table, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconAlertTriangle, IconDownload, IconFileImport, IconRefresh } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { CopyText, ErrorAlert, fieldError, Loading, Moment, Scroll, Section } from "@/components/ui";
+import { ErrorAlert, fieldError, Loading, Moment, Scroll, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import { download, formatDate, formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
@@ -201,7 +200,7 @@ export function KeysAndCertificates({ ca }: { ca: Ca }) {
 }
 
 /** What breaks when the authority is deleted. */
-export function DeletionPicture({ ca, partitionId }: { ca: Ca; partitionId: string }) {
+export function DeletionPicture({ ca }: { ca: Ca }) {
   const impact = useQuery({ queryKey: ["deletion-impact", ca.id], queryFn: () => request(Impact, { id: ca.id }), staleTime: 0 });
   const i = impact.data?.certificationAuthority?.deletionImpact;
   if (impact.error) return <ErrorAlert error={impact.error} retry={() => void impact.refetch()} />;
@@ -218,7 +217,7 @@ export function DeletionPicture({ ca, partitionId }: { ca: Ca; partitionId: stri
         </List.Item>
         <List.Item>
           {formatNumber(i.subordinateCount)} authorities below it
-          {i.subordinates.map((c) => <Text key={c.id} component="div" size="xs"><Anchor size="xs" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.identifier }} {...p} />}>{c.friendlyName}</Anchor> <CopyText value={c.identifier} /></Text>)}
+          {i.subordinates.map((c) => <Text key={c.id} size="xs" c="dimmed">{c.friendlyName} ({c.identifier})</Text>)}
           {more(i.subordinateCount, i.subordinates.length)}
         </List.Item>
         <List.Item>

@@ -190,7 +190,7 @@ export function CaPage() {
       {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
-          <DeletionPicture ca={ca} partitionId={partitionId} />
+          <DeletionPicture ca={ca} />
           <Text size="sm">Nothing is issued any more, CRL and OCSP go on. It can be restored for 24 hours; until then it counts and its identifier stays taken.</Text>
         </ConfirmTyping>
       )}
