@@ -171,6 +171,7 @@ func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, inp
 	made, err := r.CAs.Create(ctx, ca.Request{
 		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName, SigningAlgorithm: input.SigningAlgorithm, KeyStore: value(input.KeyStore),
 		ParentID: input.ParentID, ExpiresAt: input.ExpiresAt, Subject: input.Subject, CRLEnabled: input.CrlEnabled, OCSPEnabled: input.OcspEnabled, ProfileIDs: input.ProfileIds,
+		PathLength: int64Pointer(input.PathLength), NameConstraints: value(input.NameConstraints),
 	})
 	return caPayload(made, err)
 }

@@ -27,6 +27,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Certificate.Story = func(below int) int { return unbounded + below }
 	c.Query.WhatIf = func(below int, _ model.WhatIfInput) int { return 50 + below }
 	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + unbounded*below }
+	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -181,14 +182,39 @@ func (r *Resolver) chainPEM(ctx context.Context, c *certificate.Certificate) (st
 	if err != nil {
 		return "", err
 	}
-	chain, err := r.CAs.Chain(ctx, issuer)
+	if c.Kind == certificate.CA && c.Subject == issuer.Subject && issuer.ParentID == nil && selfSigned(c.DER) {
+		return ca.PEM(c.DER), nil // a root
+	}
+	signer, err := r.CAs.Generation(ctx, c.CAID, c.KeyGeneration)
 	if err != nil {
 		return "", err
 	}
-	if c.Kind == certificate.CA && len(chain) == 1 && c.SerialNumber == issuer.SerialNumber {
-		return ca.PEM(c.DER), nil // a root
+	chain, err := r.CAs.Chain(ctx, signer)
+	if err != nil {
+		return "", err
 	}
 	return ca.PEM(append([][]byte{c.DER}, chain...)...), nil
+}
+
+// selfSigned tells a root's certificate from those between its keys, which have the same names.
+func selfSigned(der []byte) bool {
+	d, err := issuance.Inspect(der)
+	return err == nil && (d.AuthorityKeyID == "" || d.AuthorityKeyID == d.SubjectKeyID)
+}
+
+// certificateFile is a certificate as people paste it: PEM as it is, base64 as the DER that it holds.
+func certificateFile(text string) []byte {
+	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), "")); err == nil && len(der) > 0 {
+		return der
+	}
+	return []byte(text)
+}
+
+func int64Pointer(n *int) *int64 {
+	if n == nil {
+		return nil
+	}
+	return new(int64(*n))
 }
 
 // creation is the picture of a CA's creation, step by step.

@@ -142,6 +142,7 @@ func (a *App) wire() error {
 // registerJobs is the list of what is done later.
 func (a *App) registerJobs() {
 	a.jobs.Handle(ca.CreateJob, a.enrollment.CreateCA)
+	a.jobs.Handle(ca.RenewJob, a.enrollment.RenewCA)
 	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
 	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
 	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)

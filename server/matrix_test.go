@@ -33,6 +33,11 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.approveCaProposal", `mutation { approveCaProposal(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.rejectCaProposal", `mutation { rejectCaProposal(input: {caId: "$CA", reason: ""}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.importCaCertificate", `mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.renewCertificationAuthority", `mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(caId: "$DISABLED") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.selectProfiles", `mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.unselectProfiles", `mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.publishCrl", `mutation { publishCrl(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
@@ -64,6 +69,9 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { id } profiles { id } crl { number } activeCertificates } }`, everyone},
 	{"CertificationAuthority.certificatePem", `{ certificationAuthority(id: "$CA") { certificatePem } }`, "OW CA CE"},
 	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
+	{"CertificationAuthority.certificateSigningRequest", `{ certificationAuthority(id: "$CA") { certificateSigningRequest } }`, "OW CA CE"},
+	{"CertificationAuthority.caCertificates", `{ certificationAuthority(id: "$CA") { caCertificates { pem } } }`, "OW CA CE"},
+	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
 	{"Partition.keyStores", `{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone},
 	{"CertificationAuthority.ceremonyMinutes", `{ certificationAuthority(id: "$CA") { ceremonyMinutes { html } } }`, "OW CA CE"},
 	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { id } } }`, everyone},
@@ -177,7 +185,12 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			break
 		}
 	}
+	disabled := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-hybrid") { id } } }`, "id")
+	if got := a.ask(t, system, `mutation { disableCertificationAuthority(caId: "`+disabled+`") { certificationAuthority { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
 	return strings.NewReplacer(
+		"$DISABLED", disabled,
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
 		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 )
 
 // Type of a certification authority, as in the guide.
@@ -14,6 +15,7 @@ type Type string
 
 const (
 	Root         Type = "ROOT"
+	ExternalRoot Type = "EXTERNAL_ROOT" // its certificate only; whoever has its key is elsewhere
 	Intermediate Type = "INTERMEDIATE"
 	Issuing      Type = "ISSUING"
 )
@@ -24,7 +26,10 @@ type Status string
 const (
 	Proposed Status = "PROPOSED" // a root that waits for a second person
 	Creating Status = "CREATING"
+	// Pending: its key is made, and an external root is to sign its request.
+	Pending  Status = "PENDING_CERTIFICATE"
 	Active   Status = "ACTIVE"
+	Disabled Status = "DISABLED" // issues nothing; CRL and OCSP go on
 	Failed   Status = "FAILED"
 	Expired  Status = "EXPIRED" // never stored: ACTIVE past its notAfter
 	Revoked  Status = "REVOKED"
@@ -82,6 +87,16 @@ type CertificationAuthority struct {
 	OCSPCertificate  []byte     `gorm:"column:ocsp_certificate"`
 	OCSPNotAfter     *time.Time `gorm:"column:ocsp_not_after"`
 	CRLNumber        int64      `gorm:"column:crl_number"`
+	// KeyGeneration counts the keys that the CA has had. The row holds the newest one in use; see Generation.
+	KeyGeneration int64
+	// IssuerGeneration is the generation of the parent's key (of its own, for a root) that signed the certificate.
+	IssuerGeneration int64
+	PathLength       *int64                     // asked for; what holds is in the certificate
+	NameConstraints  nameconstraint.Constraints `gorm:"serializer:json"` // asked for, like PathLength
+	SigningRequest   []byte                     // PKCS #10, DER, while an external root is to sign it
+	Renewal          Renewal
+	RenewalNotAfter  *time.Time
+	RenewalFailure   string
 	StatusVersion    int64
 	Version          int64
 	CreationStep     Step
@@ -106,7 +121,7 @@ func (c *CertificationAuthority) StatusAt(now time.Time) Status {
 	switch {
 	case c.DeletedAt != nil:
 		return Deleted
-	case c.Status == Active && !now.Before(c.NotAfter):
+	case (c.Status == Active || c.Status == Disabled) && !now.Before(c.NotAfter):
 		return Expired
 	}
 	return c.Status
@@ -141,15 +156,15 @@ type URLs struct {
 }
 
 func (u URLs) CRL(c *CertificationAuthority) string {
-	return u.PublicURL + "/crl/" + c.PartitionID + "/" + c.Identifier + "/crl.crl"
+	return u.PublicURL + "/crl/" + c.PartitionID + "/" + c.publicName() + "/crl.crl"
 }
 
 func (u URLs) OCSP(c *CertificationAuthority) string {
-	return u.PublicURL + "/ocsp/" + c.PartitionID + "/" + c.Identifier
+	return u.PublicURL + "/ocsp/" + c.PartitionID + "/" + c.publicName()
 }
 
 func (u URLs) Certificate(c *CertificationAuthority) string {
-	return u.PublicURL + "/ca/" + c.PartitionID + "/" + c.Identifier + "/ca.cer"
+	return u.PublicURL + "/ca/" + c.PartitionID + "/" + c.publicName() + "/ca.cer"
 }
 
 func (u URLs) Gateway(c *CertificationAuthority) string {

@@ -16,6 +16,7 @@ type ProposalKind string
 const (
 	ProposeCreate  ProposalKind = "CREATE"
 	ProposeMoveKey ProposalKind = "MOVE_KEY"
+	ProposeRenew   ProposalKind = "RENEW"
 )
 
 // MoveKey is the argument of MoveKeyJob.
@@ -88,6 +89,10 @@ func (s *Service) Approve(ctx context.Context, id string) (*CertificationAuthori
 			e.Summary = "approved moving the key of " + c.Identifier + " to " + store
 			return s.Jobs.Enqueue(ctx, MoveKeyJob, c.ID, s.Now(), MoveKey{store})
 		}
+		if kind == ProposeRenew {
+			e.Summary = "approved the renewal of " + c.Identifier
+			return s.Jobs.Enqueue(ctx, RenewJob, c.ID, s.Now(), nil)
+		}
 		e.Summary = "approved the root " + c.Identifier
 		c.Status = Creating
 		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
@@ -108,6 +113,9 @@ func (s *Service) Reject(ctx context.Context, id, reason string) (*Certification
 		if c.ProposalKind == ProposeCreate {
 			c.Status, c.CreationFailure = Failed, "rejected: "+reason
 		}
+		if c.ProposalKind == ProposeRenew {
+			c.endRenewal()
+		}
 		c.endProposal()
 		return nil
 	})
@@ -121,6 +129,9 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 		}
 		if c.ProposalKind != "" {
 			return fault.New(fault.Conflict, "%s waits for a second person already", c.Identifier)
+		}
+		if c.Renewal != "" {
+			return fault.New(fault.Conflict, "%s is being renewed", c.Identifier).Do("Wait until the renewal has ended.")
 		}
 		to, err := s.keyStore(ctx, store)
 		if err != nil {

@@ -140,7 +140,7 @@ func (s *Service) UnselectProfiles(ctx context.Context, id string, profileIDs []
 }
 
 func (s *Service) alive(c *CertificationAuthority) error {
-	if status := c.StatusAt(s.Now()); status == Deleted || status == Failed {
+	if status := c.StatusAt(s.Now()); status == Deleted || status == Failed || c.Type == ExternalRoot {
 		return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
 	}
 	return nil
@@ -151,5 +151,14 @@ func (c *CertificationAuthority) Usable(now time.Time) error {
 	if status := c.StatusAt(now); status != Active {
 		return fault.New(fault.Conflict, "%s cannot issue certificates: it is %s", c.Identifier, text.Lower(status)).At("caId").Do("Choose an active certification authority.")
 	}
+	if c.Type == ExternalRoot {
+		return fault.New(fault.PolicyRefused, "%s is an external root: its key is elsewhere, so nothing can be issued by it here", c.Identifier).At("caId").Do("Choose a certification authority below it.")
+	}
 	return nil
+}
+
+// Stands tells whether what the CA certified can be relied on: disabling it does not change that.
+func (c *CertificationAuthority) Stands(now time.Time) bool {
+	status := c.StatusAt(now)
+	return status == Active || status == Disabled
 }

@@ -13,8 +13,10 @@ import (
 	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -27,6 +29,8 @@ const (
 	MoveKeyJob = "ca.move-key"
 	// DestroyKeyJob destroys what a moved key left behind; key: store/id. Done by package enrollment.
 	DestroyKeyJob = "ca.destroy-key"
+	// RenewJob gives the CA a new certificate, as its Renewal says; key: CA id. Done by package enrollment.
+	RenewJob = "ca.renew"
 )
 
 // Quota is the purchased number of CAs, counted in the transaction of the change.
@@ -65,6 +69,8 @@ type Request struct {
 	CRLEnabled       bool
 	OCSPEnabled      bool
 	ProfileIDs       []string
+	PathLength       *int64 // nil: as the parent allows
+	NameConstraints  nameconstraint.Constraints
 }
 
 // IdentifierRule is the guide's: 2 to 18 of lower-case letters, digits, hyphen and underscore.
@@ -114,7 +120,8 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "asked for certification authority " + c.Identifier,
-			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs}})
+			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs,
+				"pathLength": c.PathLength, "nameConstraints": c.NameConstraints}})
 		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
 	})
 	return c, err
@@ -157,6 +164,8 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		if r.ParentID == nil {
 			return nil, fault.New(fault.Invalid, "choose the certification authority that certifies this one").At("parentId")
 		}
+	case ExternalRoot:
+		return nil, fault.New(fault.Invalid, "an external root is not created but imported, with its certificate").At("type").Do("Use importExternalRoot.")
 	default:
 		return nil, fault.New(fault.Invalid, "unknown type of certification authority").At("type")
 	}
@@ -179,6 +188,9 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 	if !notAfter.After(now.Add(time.Hour)) || notAfter.Year() > 9998 {
 		return nil, fault.New(fault.Invalid, "the expiry date must lie at least an hour ahead and before the year 9999").At("expiresAt")
 	}
+	if err := s.checkConstraints(ctx, r); err != nil {
+		return nil, err
+	}
 	if err := s.Profiles.Selectable(ctx, r.PartitionID, string(r.Type), r.ProfileIDs); err != nil {
 		return nil, err
 	}
@@ -188,6 +200,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
 		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
 		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name, OCSPKeyStore: keys.Name,
+		KeyGeneration: 1, IssuerGeneration: 1, PathLength: r.PathLength, NameConstraints: r.NameConstraints,
 	}, nil
 }
 
@@ -211,4 +224,57 @@ func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*Cert
 		return nil, fault.New(fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier).At("parentId").Do("Choose a root or an intermediate.")
 	}
 	return parent, nil
+}
+
+// checkConstraints refuses path length and name constraints that the certificate could not have.
+func (s *Service) checkConstraints(ctx context.Context, r Request) error {
+	if _, err := r.NameConstraints.Extension(); err != nil {
+		return err
+	}
+	if r.PathLength != nil && (*r.PathLength < 0 || *r.PathLength > 100) {
+		return fault.New(fault.Invalid, "the path length lies between 0 and 100").At("pathLength")
+	}
+	if r.ParentID == nil {
+		if !r.NameConstraints.IsZero() {
+			return fault.New(fault.Invalid, "name constraints in the certificate of a root bind nobody: verifiers start below it").At("nameConstraints").Do("Give them to the CAs below.")
+		}
+		return nil
+	}
+	if r.Type == Issuing && r.PathLength != nil && *r.PathLength > 0 {
+		return fault.New(fault.Invalid, "an issuing CA certifies end entities only: its path length is 0").At("pathLength")
+	}
+	if r.Type == Intermediate && r.PathLength != nil && *r.PathLength == 0 {
+		return fault.New(fault.Invalid, "with a path length of 0 no CA could stand below an intermediate").At("pathLength").Do("Choose 1 or more, or create an issuing CA.")
+	}
+	parent, err := s.usableParent(ctx, r, false)
+	if err != nil {
+		return err
+	}
+	allowed, err := parent.MaxPathLength()
+	if err != nil || allowed == nil {
+		return err
+	}
+	least := int64(0) // of the new CA
+	if r.Type == Intermediate {
+		least = 1
+	}
+	if *allowed-1 < least {
+		return fault.New(fault.PolicyRefused, "the path length of %s is %d: no CA of this type can stand below it", parent.Identifier, *allowed).At("parentId").Do("Choose a parent higher up.")
+	}
+	if r.PathLength != nil && *r.PathLength > *allowed-1 {
+		return fault.New(fault.Invalid, "the path length of %s is %d: at most %d is possible below it", parent.Identifier, *allowed, *allowed-1).At("pathLength")
+	}
+	return nil
+}
+
+// MaxPathLength is the path length constraint in the CA's certificate, nil for none.
+func (c *CertificationAuthority) MaxPathLength() (*int64, error) {
+	if c.Certificate == nil {
+		return nil, nil
+	}
+	d, err := issuance.Inspect(c.Certificate)
+	if err != nil || d.PathLength == nil {
+		return nil, err
+	}
+	return new(int64(*d.PathLength)), nil
 }

@@ -24,11 +24,6 @@ func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier stri
 	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
 		return nil, err
 	}
-	return s.Lookup(ctx, partitionID, identifier)
-}
-
-// Lookup is ByIdentifier for the public status services, which serve anyone.
-func (s *Service) Lookup(ctx context.Context, partitionID, identifier string) (*CertificationAuthority, error) {
 	return s.find(ctx, s.Store.DB(ctx).Where("partition_id = ? AND identifier = ?", partitionID, identifier))
 }
 
@@ -57,7 +52,7 @@ func (s *Service) List(ctx context.Context, partitionID string, includeDeleted b
 		query = query.Where("lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\'", like, like, like, like)
 	}
 	var list []*CertificationAuthority
-	err := query.Order("CASE type WHEN 'ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id").Find(&list).Error
+	err := query.Order("CASE type WHEN 'ROOT' THEN 0 WHEN 'EXTERNAL_ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id").Find(&list).Error
 	return list, err
 }
 
@@ -94,7 +89,26 @@ func (s *Service) Children(ctx context.Context, parentIDs []string) (map[string]
 	return children, err
 }
 
-// Chain returns the certificates (DER) of the CA and those above it, the CA's own first, the root last.
+// Below returns all CAs below the given one that are not deleted, those directly below first. (Deleting a CA does not
+// delete those below it: a branch under a deleted one is cut already, and not counted.)
+func (s *Service) Below(ctx context.Context, id string) ([]*CertificationAuthority, error) {
+	var all []*CertificationAuthority
+	for level := []string{id}; len(level) > 0; {
+		var found []*CertificationAuthority
+		if err := s.Store.DB(ctx).Where("parent_id IN ? AND purged_at IS NULL AND deleted_at IS NULL", level).Order("lower(friendly_name), id").Find(&found).Error; err != nil {
+			return nil, err
+		}
+		level = nil
+		for _, c := range found {
+			level = append(level, c.ID)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// Chain returns the certificates (DER) of the CA and those above it, the CA's own first, the root last. Of a CA seen by
+// Generation, the chain is that of the key: each link is the newest certificate of the key that signed the one before.
 func (s *Service) Chain(ctx context.Context, c *CertificationAuthority) ([][]byte, error) {
 	var chain [][]byte
 	for {
@@ -104,8 +118,8 @@ func (s *Service) Chain(ctx context.Context, c *CertificationAuthority) ([][]byt
 		if c.ParentID == nil {
 			return chain, nil
 		}
-		parent := &CertificationAuthority{}
-		if err := s.Store.DB(ctx).Take(parent, "id = ?", *c.ParentID).Error; err != nil {
+		parent, err := s.Generation(ctx, *c.ParentID, c.IssuerGeneration)
+		if err != nil {
 			return nil, err
 		}
 		c = parent

@@ -59,7 +59,7 @@ type entry struct {
 }
 
 // told are the actions that belong to the life of the key, not to what was issued with it.
-var told = []string{"ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore"}
+var told = []string{"ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable"}
 
 // Minutes of a root that has a certificate, nil for other CAs.
 func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*Minutes, error) {

@@ -69,6 +69,7 @@ type Certificate struct {
 	SuspendedUntil   *time.Time
 	ProfileVersion   int64  // of a partition's own profile; 0 = a system profile
 	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it
+	KeyGeneration    int64  // which of the issuer's keys signed it
 }
 
 func (Certificate) TableName() string { return "certificates" }

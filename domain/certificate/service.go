@@ -1,6 +1,7 @@
 package certificate
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -72,16 +74,20 @@ func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) e
 	if err := s.Guard.Require(ctx, rbac.CADelete, c.PartitionID); err != nil {
 		return err
 	}
-	var revoked ca.CertificationAuthority
-	err := s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber).Error
-	if store.IsNotFound(err) {
-		return nil // its CA is gone
-	}
+	d, err := issuance.Inspect(c.DER)
 	if err != nil {
 		return err
 	}
-	if revoked.ParentID == nil {
+	if bytes.Equal(d.Issuer, d.Subject) && (d.AuthorityKeyID == "" || d.AuthorityKeyID == d.SubjectKeyID) {
 		return fault.New(fault.PolicyRefused, "a root cannot revoke itself: nobody could believe it").Do("Delete the certification authority and remove it from the trust stores.")
+	}
+	var revoked ca.CertificationAuthority
+	err = s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND parent_id = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber, c.CAID).Error
+	if store.IsNotFound(err) {
+		return nil // its CA is gone, or has another certificate by now
+	}
+	if err != nil {
+		return err
 	}
 	_, err = s.CAs.Change(ctx, revoked.ID, func(c *ca.CertificationAuthority) error {
 		c.Status, c.RevokedAt = ca.Revoked, &now

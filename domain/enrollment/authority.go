@@ -13,6 +13,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -34,12 +36,14 @@ func (s *Service) CreateCA(ctx context.Context, claim *job.Claim) error {
 		return err
 	}
 	err = s.createSteps(ctx, c)
+	if err == nil && c.Certificate == nil {
+		return s.await(ctx, c, claim)
+	}
 	if err == nil {
 		return s.activate(ctx, c, claim)
 	}
 	f := fault.Of(err)
-	permanent := f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused || f.Kind == fault.Conflict && err != error(errStale)
-	if !permanent && claim.Attempts < creationAttempts {
+	if !permanent(f, err) && claim.Attempts < creationAttempts {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -90,6 +94,9 @@ func (s *Service) createSteps(ctx context.Context, c *ca.CertificationAuthority)
 		if err := step.run(ctx, c); err != nil {
 			return err
 		}
+		if step.step == ca.StepSigningCertificate && c.Certificate == nil && c.SigningRequest != nil {
+			return nil // somebody else signs
+		}
 		if err := s.Store.DB(ctx).Take(c, "id = ?", c.ID).Error; err != nil {
 			return err
 		}
@@ -114,54 +121,128 @@ func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority)
 	})
 }
 
-// certify has the CA's certificate signed: by itself for a root, by its parent otherwise.
+// certify has the CA's certificate signed: by itself for a root, by its parent otherwise. Where the parent's key is
+// elsewhere, the request for it is made instead.
 func (s *Service) certify(ctx context.Context, c *ca.CertificationAuthority) error {
+	done, err := s.signAuthority(ctx, c)
+	if err != nil || done == nil {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error { return s.recordAuthority(ctx, c, done) })
+}
+
+// signAuthority signs the CA's certificate, nil where it made a request instead.
+func (s *Service) signAuthority(ctx context.Context, c *ca.CertificationAuthority) (*signed, error) {
 	key, err := s.openKey(ctx, c)
 	if err != nil {
-		return keyUnavailable(err)
-	}
-	subject, err := name.FromDER(c.SubjectDER)
-	if err != nil {
-		return err
+		return nil, keyUnavailable(err)
 	}
 	i := &issuer{ca: c, key: key, facts: s.facts(c, key)}
 	if c.ParentID != nil {
-		if i, err = s.loadIssuer(ctx, *c.ParentID); err != nil {
-			return err
+		if i, err = s.loadIssuer(ctx, *c.ParentID, 0); err != nil {
+			return nil, err
+		}
+		if i.ca.Type == ca.ExternalRoot {
+			return nil, s.requestCertificate(ctx, c, key)
 		}
 		if err := i.usable(s.Now()); err != nil {
-			return err
+			return nil, err
 		}
 	} else {
-		i.facts.CRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs = nil, nil, nil // a root is its own last word
+		i.facts.CRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs, i.facts.PathLen = nil, nil, nil, nil // a root is its own last word
+		i.facts.SubjectKeyID = extension.KeyIdentifier(key.PublicKey())
+		i.facts.NotBefore, i.facts.NotAfter = s.Now().Add(-s.ClockSkew), c.NotAfter
 	}
 	p, err := authorityProfile(authorityProfiles[c.Type])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	request, err := keyRequest(key)
+	request, err := s.authorityRequest(c, key)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	request.Subject, request.NotAfter = subject, &c.NotAfter
-	if c.ParentID == nil {
-		i.facts.NotBefore, i.facts.NotAfter = s.Now().Add(-s.ClockSkew), c.NotAfter
-	}
+	request.NotAfter = &c.NotAfter
 	done, err := s.sign(ctx, i, order{kind: certificate.CA, profile: p, request: request})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.ParentID == nil {
 		done.item.versions = nil // its own row is what changes here
 	}
-	return s.recordFor(ctx, done, c.ID, func(c *ca.CertificationAuthority) {
-		made := done.item.certificate
-		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter = made.DER, made.SerialNumber, &made.NotBefore, made.NotAfter
+	return done, nil
+}
+
+// recordAuthority records it, in the transaction of ctx, as that of the CA or of the key it is seen with.
+func (s *Service) recordAuthority(ctx context.Context, c *ca.CertificationAuthority, done *signed) error {
+	made := done.item.certificate
+	if err := s.recordFor(ctx, done, c, func(c *ca.CertificationAuthority) {
+		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.IssuerGeneration = made.DER, made.SerialNumber, &made.NotBefore, made.NotAfter, made.KeyGeneration
+	}); err != nil {
+		return err
+	}
+	return s.CAs.AddCertificate(ctx, c, ca.Own, made.DER, c.KeyGeneration, made.KeyGeneration)
+}
+
+// authorityRequest is what the CA's certificate is asked to be.
+func (s *Service) authorityRequest(c *ca.CertificationAuthority, key keystore.Key) (profile.Request, error) {
+	request, err := keyRequest(key)
+	if err != nil {
+		return request, err
+	}
+	if request.Subject, err = name.FromDER(c.SubjectDER); err != nil {
+		return request, err
+	}
+	if c.PathLength != nil {
+		request.PathLen = new(int(*c.PathLength))
+	}
+	if !c.NameConstraints.IsZero() {
+		e, err := c.NameConstraints.Extension()
+		if err != nil {
+			return request, err
+		}
+		request.Extensions = append(request.Extensions, e)
+	}
+	return request, nil
+}
+
+// requestCertificate makes the request (PKCS #10) that an external root is to sign. It asks for what we would sign.
+func (s *Service) requestCertificate(ctx context.Context, c *ca.CertificationAuthority, key keystore.Key) error {
+	wanted, err := s.authorityRequest(c, key)
+	if err != nil {
+		return err
+	}
+	if c.Type == ca.Issuing {
+		wanted.PathLen = new(int)
+	}
+	extensions := append([]extension.Extension{
+		extension.BasicConstraints(true, wanted.PathLen), extension.KeyUsage(extension.DigitalSignature, extension.KeyCertSign, extension.CRLSign),
+		extension.SubjectKeyIdentifier(c.SubjectKeyID(key.PublicKey())),
+	}, wanted.Extensions...)
+	request, err := issuance.SignRequest(ctx, c.SubjectDER, extensions, key)
+	if err != nil {
+		return keyUnavailable(err)
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.SigningRequest = request; return nil })
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.request-certificate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "made the request for the certificate of " + c.Identifier, Details: audit.Details{"requestSha256": fingerprint(request)}})
+		c.SigningRequest = request
+		return err
 	})
 }
 
-// recordFor records a certificate that becomes part of a CA's own row.
-func (s *Service) recordFor(ctx context.Context, done *signed, caID string, apply func(*ca.CertificationAuthority)) error {
+// await ends the job until somebody brings the certificate.
+func (s *Service) await(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.Status = ca.Pending; return nil }); err != nil {
+			return err
+		}
+		return claim.Done(ctx)
+	})
+}
+
+// recordFor records a certificate that becomes part of a CA's own row, or of that of the key it is seen with.
+func (s *Service) recordFor(ctx context.Context, done *signed, seen *ca.CertificationAuthority, apply func(*ca.CertificationAuthority)) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		refusals, err := s.record(ctx, []*item{done.item})
 		if err == nil {
@@ -170,7 +251,7 @@ func (s *Service) recordFor(ctx context.Context, done *signed, caID string, appl
 		if err != nil {
 			return err
 		}
-		_, err = s.CAs.Change(ctx, caID, func(c *ca.CertificationAuthority) error { apply(c); return nil })
+		_, err = s.CAs.ChangeKey(ctx, seen.ID, seen.KeyGeneration, func(c *ca.CertificationAuthority) error { apply(c); return nil })
 		return err
 	})
 }

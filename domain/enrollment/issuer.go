@@ -9,8 +9,9 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
-	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -18,12 +19,13 @@ import (
 // issuer is a CA made ready to sign: its row and those above it, its key, its selected profiles. It is kept in memory;
 // that it is still true is checked in the transaction that records what it signed.
 type issuer struct {
-	ca        *ca.CertificationAuthority
-	ancestors []*ca.CertificationAuthority // parent first
-	key       keystore.Key
-	profiles  map[string]*profiles.Profile // selected
-	chain     [][]byte                     // own certificate first
-	facts     profile.Issuer
+	ca          *ca.CertificationAuthority
+	ancestors   []*ca.CertificationAuthority // parent first
+	key         keystore.Key
+	profiles    map[string]*profiles.Profile // selected
+	chain       [][]byte                     // own certificate first
+	facts       profile.Issuer
+	constraints []nameconstraint.Constraints
 }
 
 // usable tells whether the CA and all above it can be relied on now.
@@ -36,7 +38,7 @@ func (i *issuer) usable(now time.Time) error {
 
 func (i *issuer) ancestorsUsable(now time.Time) error {
 	for _, a := range i.ancestors {
-		if err := a.Usable(now); err != nil {
+		if !a.Stands(now) {
 			return fault.New(fault.Conflict, "%s cannot issue certificates: %s above it is %s", i.ca.Identifier, a.Identifier, a.StatusAt(now)).At("caId").
 				Do("Choose a certification authority whose whole chain is active.")
 		}
@@ -73,14 +75,15 @@ func (s *Service) issuer(ctx context.Context, caID string) (i *issuer, fresh boo
 	if kept, ok := s.issuers.loaded.Load(caID); ok {
 		return kept.(*issuer), false, nil
 	}
-	i, err = s.loadIssuer(ctx, caID)
+	i, err = s.loadIssuer(ctx, caID, 0)
 	if err == nil && i.ca.Status == ca.Active {
 		s.issuers.loaded.Store(caID, i)
 	}
 	return i, true, err
 }
 
-func (s *Service) loadIssuer(ctx context.Context, caID string) (*issuer, error) {
+// loadIssuer reads the CA with one of its keys, 0 for the one that it issues with.
+func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64) (*issuer, error) {
 	var found []*ca.CertificationAuthority
 	if err := s.Store.DB(ctx).Where("id = ? AND purged_at IS NULL", caID).Find(&found).Error; err != nil {
 		return nil, err
@@ -89,6 +92,13 @@ func (s *Service) loadIssuer(ctx context.Context, caID string) (*issuer, error) 
 		return nil, rbac.NotFound()
 	}
 	i := &issuer{ca: found[0]}
+	if generation != 0 {
+		seen, err := s.CAs.Generation(ctx, caID, generation)
+		if err != nil {
+			return nil, err
+		}
+		i.ca = seen
+	}
 	for parent := i.ca.ParentID; parent != nil; {
 		above := &ca.CertificationAuthority{}
 		if err := s.Store.DB(ctx).Take(above, "id = ?", *parent).Error; err != nil {
@@ -114,18 +124,44 @@ func (s *Service) loadIssuer(ctx context.Context, caID string) (*issuer, error) 
 		return nil, err
 	}
 	i.facts = s.facts(i.ca, i.key)
+	if i.constraints, err = s.constraints(i); err != nil {
+		return nil, err
+	}
 	return i, nil
+}
+
+// constraints gathers the name constraints of all CAs above: a name must satisfy each.
+func (s *Service) constraints(i *issuer) ([]nameconstraint.Constraints, error) {
+	var all []nameconstraint.Constraints
+	for _, der := range i.chain {
+		d, err := issuance.Inspect(der)
+		if err != nil {
+			return nil, err
+		}
+		c, err := nameconstraint.FromExtensions(d.Extensions)
+		if err != nil {
+			return nil, err
+		}
+		if !c.IsZero() {
+			all = append(all, c)
+		}
+	}
+	return all, nil
 }
 
 // facts is what the profile engine needs to know of a CA.
 func (s *Service) facts(c *ca.CertificationAuthority, key keystore.Key) profile.Issuer {
-	f := profile.Issuer{CAType: string(c.Type), Subject: c.SubjectDER, SubjectKeyID: extension.KeyIdentifier(key.PublicKey()), NotAfter: c.NotAfter,
+	f := profile.Issuer{CAType: string(c.Type), Subject: c.SubjectDER, SubjectKeyID: c.SubjectKeyID(key.PublicKey()), NotAfter: c.NotAfter,
 		CAIssuersURLs: []string{s.CAs.URLs.Certificate(c)}}
 	if c.NotBefore != nil {
 		f.NotBefore = *c.NotBefore
 	}
 	if c.Type == ca.Issuing {
 		f.PathLen = new(int)
+	} else if c.Certificate != nil {
+		if d, err := issuance.Inspect(c.Certificate); err == nil {
+			f.PathLen = d.PathLength
+		}
 	}
 	if c.CRLEnabled {
 		f.CRLURLs = []string{s.CAs.URLs.CRL(c)}

@@ -37,8 +37,12 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 	if err != nil {
 		return keyUnavailable(err)
 	}
+	old := c.KeyID
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+			if c.KeyID != old { // renewed meanwhile: the next attempt moves the new key
+				return errStale
+			}
 			c.KeyStore, c.KeyID = to.Name, key.ID()
 			return nil
 		}); err != nil {
@@ -71,7 +75,11 @@ func (s *Service) DestroyKey(ctx context.Context, claim *job.Claim) error {
 		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Select("id").Find(&users, "key_id = ? AND key_store = ?", id, name).Error; err != nil {
 			return err
 		}
-		if len(users) == 0 {
+		kept, err := s.CAs.KeepsKey(ctx, name, id)
+		if err != nil {
+			return err
+		}
+		if len(users) == 0 && !kept {
 			if err := store.Delete(ctx, id); err != nil && !errors.Is(err, keystore.ErrNotFound) {
 				return err
 			}

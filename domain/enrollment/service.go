@@ -63,7 +63,7 @@ func (s *Service) Init() *Service {
 }
 
 // Jobs of this package.
-const SignerJob = "ocsp-signer.renew" // key: CA id
+const SignerJob = "ocsp-signer.renew" // key: KeyName of the CA
 
 // item is a signed certificate on its way into the database.
 type item struct {

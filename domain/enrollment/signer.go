@@ -16,14 +16,14 @@ import (
 // renewBefore is how long before its expiry an OCSP signer is replaced.
 const renewBefore = 10 * 24 * time.Hour
 
-// issueSigner makes the CA's delegated OCSP signer: a new key and a short-lived certificate that says so.
+// issueSigner makes, for the key that c is seen with, the CA's delegated OCSP signer: a new key and a short-lived certificate that says so.
 func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority) error {
-	i, err := s.loadIssuer(ctx, c.ID)
+	i, err := s.loadIssuer(ctx, c.ID, c.KeyGeneration)
 	if err != nil {
 		return err
 	}
 	now := s.Now()
-	if status := i.ca.StatusAt(now); status != ca.Active && status != ca.Creating {
+	if status := i.ca.StatusAt(now); status != ca.Active && status != ca.Creating && status != ca.Disabled {
 		return fault.New(fault.Conflict, "%s is %s", i.ca.Identifier, text.Lower(status))
 	}
 	if err := i.ancestorsUsable(now); err != nil {
@@ -45,8 +45,7 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	request.Subject, err = name.Parse("CN=" + c.PartitionID + "_" + c.Identifier + ",OU=Validation Authorities,O=" + c.PartitionID)
-	if err != nil {
+	if request.Subject, err = signerName(i); err != nil {
 		return err
 	}
 	p, err := authorityProfile(SignerProfile)
@@ -59,14 +58,29 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	}
 	made, store := done.item.certificate, c.KeyStore
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		if err := s.recordFor(ctx, done, c.ID, func(c *ca.CertificationAuthority) {
+		if err := s.recordFor(ctx, done, c, func(c *ca.CertificationAuthority) {
 			c.OCSPKeyStore, c.OCSPKeyID, c.OCSPCertificate, c.OCSPNotAfter = store, key.ID(), made.DER, &made.NotAfter
 			c.StatusVersion++ // answers signed by the old signer are not served any more
 		}); err != nil {
 			return err
 		}
-		return s.Jobs.Enqueue(ctx, SignerJob, c.ID, renewAt(made), nil)
+		return s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), renewAt(made), nil)
 	})
+}
+
+// signerName is the guide's, unless name constraints do not permit it: then it stands below the CA's own name.
+func signerName(i *issuer) (name.Name, error) {
+	common := "CN=" + i.ca.PartitionID + "_" + i.ca.Identifier + ",OU=Validation Authorities,"
+	n, err := name.Parse(common + "O=" + i.ca.PartitionID)
+	if err != nil {
+		return n, err
+	}
+	for _, c := range i.constraints {
+		if c.Check(n, nil) != nil {
+			return name.Parse(common + i.ca.Subject)
+		}
+	}
+	return n, nil
 }
 
 func renewAt(signer *certificate.Certificate) time.Time {
@@ -78,12 +92,14 @@ func renewAt(signer *certificate.Certificate) time.Time {
 
 // RenewSigner is the job that replaces an OCSP signer before it expires.
 func (s *Service) RenewSigner(ctx context.Context, claim *job.Claim) error {
-	c := &ca.CertificationAuthority{}
-	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
+	id, generation := ca.SplitKeyName(claim.Key)
+	c, err := s.CAs.Generation(ctx, id, generation)
+	if err != nil {
 		return err
 	}
 	now := s.Now()
-	if status := c.StatusAt(now); status != ca.Active || !c.OCSPEnabled {
+	if !c.Stands(now) || !c.OCSPEnabled {
+		status := c.StatusAt(now)
 		if c.PurgedAt == nil && status != ca.Expired && status != ca.Failed {
 			claim.Again(now.Add(time.Hour)) // a restored CA takes up again
 		}

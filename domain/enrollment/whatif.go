@@ -155,6 +155,11 @@ func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error)
 	if err != nil {
 		return nil, decisions, err
 	}
+	for _, c := range i.constraints {
+		if err := c.Check(o.request.Subject, result.SANs); err != nil && o.kind != certificate.OCSPSigner {
+			return nil, decisions, err
+		}
+	}
 	template := issuance.Certificate{
 		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
 		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,

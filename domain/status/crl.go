@@ -16,7 +16,6 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
-	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -36,8 +35,11 @@ type CRL struct {
 	Entries    int64
 	ThisUpdate time.Time
 	NextUpdate time.Time
-	Bytes      int64  // length of DER
-	DER        []byte `gorm:"column:der"`
+	Bytes      int64 // length of DER
+	// KeyGeneration is the CA's key that signed it. Each key that the CA has had signs a list of all that the CA revoked:
+	// by RFC 5280 6.3.3 a verifier may take any of them, whichever key signed the certificate.
+	KeyGeneration int64
+	DER           []byte `gorm:"column:der"`
 }
 
 func (CRL) TableName() string { return "crls" }
@@ -118,42 +120,85 @@ func (s *Service) publishOnce(ctx context.Context, caID string, settle func(cont
 	if err := s.Store.DB(ctx).Take(c, "id = ?", caID).Error; err != nil {
 		return err
 	}
-	key, err := s.Keys.Open(ctx, c.KeyStore, c.KeyID)
+	keys, err := s.publishing(ctx, c)
 	if err != nil {
-		return keyUnavailable(c, err)
+		return err
 	}
-	now := s.Now().Truncate(time.Second)
-	list := &CRL{CAID: c.ID, Number: c.CRLNumber + 1, ThisUpdate: now, NextUpdate: now.Add(CRLValidity)}
-	revoked := s.revoked(ctx, c.ID, &list.Entries)
-	list.DER, err = issuance.SignCRL(ctx, issuance.CRL{
-		Issuer: c.SubjectDER, AuthorityKeyID: extension.KeyIdentifier(key.PublicKey()), Number: big.NewInt(list.Number),
-		// A verifier whose clock is behind must not find it to be from the future.
-		ThisUpdate: now.Add(-s.ClockSkew), NextUpdate: list.NextUpdate,
-		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
-		ExpiredCertsOnCRL: *c.NotBefore,
-	}, revoked, key)
-	if err != nil {
-		return keyUnavailable(c, err)
+	now := s.Now()
+	var lists []*CRL
+	for n, seen := range keys {
+		list, err := s.list(ctx, seen, c.CRLNumber+int64(n)+1, now.Truncate(time.Second))
+		if err != nil {
+			return err
+		}
+		lists = append(lists, list)
 	}
-	list.Bytes = int64(len(list.DER))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_number = ?", c.ID, c.CRLNumber).Update("crl_number", list.Number)
+		advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_number = ? AND key_generation = ?", c.ID, c.CRLNumber, c.KeyGeneration).Update("crl_number", c.CRLNumber+int64(len(lists)))
 		if advanced.Error != nil {
 			return advanced.Error
 		}
 		if advanced.RowsAffected == 0 {
 			return errOvertaken
 		}
-		if err := s.Store.DB(ctx).Create(list).Error; err != nil {
-			return err
+		for _, list := range lists {
+			if err := s.Store.DB(ctx).Create(list).Error; err != nil {
+				return err
+			}
+			if err := s.Store.DB(ctx).Delete(&CRL{}, "ca_id = ? AND key_generation = ? AND number <= ?", c.ID, list.KeyGeneration, list.Number-int64(keptCRLs*len(lists))).Error; err != nil {
+				return err
+			}
+			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+				Summary: "published a CRL of " + c.Identifier, Details: audit.Details{"number": list.Number, "keyGeneration": list.KeyGeneration, "entries": list.Entries, "nextUpdate": list.NextUpdate.Format(time.RFC3339)}})
 		}
-		if err := s.Store.DB(ctx).Delete(&CRL{}, "ca_id = ? AND number <= ?", c.ID, list.Number-keptCRLs).Error; err != nil {
-			return err
-		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "published a CRL of " + c.Identifier, Details: audit.Details{"number": list.Number, "entries": list.Entries, "nextUpdate": list.NextUpdate.Format(time.RFC3339)}})
 		return settle(ctx, s.Now().Add(s.CRLInterval))
 	})
+}
+
+// publishing are the CA's keys that sign CRLs: that of the CA, last, so that its list has the highest number, and others
+// while their certificates last.
+func (s *Service) publishing(ctx context.Context, c *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error) {
+	views, err := s.CAs.Generations(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var keys []*ca.CertificationAuthority
+	for _, v := range views {
+		if v.KeyGeneration != c.KeyGeneration && s.Now().Before(v.NotAfter) {
+			keys = append(keys, v)
+		}
+	}
+	return append(keys, c), nil
+}
+
+// list signs the CA's list with the key it is seen with.
+func (s *Service) list(ctx context.Context, c *ca.CertificationAuthority, number int64, now time.Time) (*CRL, error) {
+	key, err := s.Keys.Open(ctx, c.KeyStore, c.KeyID)
+	if err != nil {
+		return nil, keyUnavailable(c, err)
+	}
+	list := &CRL{CAID: c.ID, Number: number, KeyGeneration: c.KeyGeneration, ThisUpdate: now, NextUpdate: now.Add(CRLValidity)}
+	list.DER, err = issuance.SignCRL(ctx, issuance.CRL{
+		Issuer: c.SubjectDER, AuthorityKeyID: c.SubjectKeyID(key.PublicKey()), Number: big.NewInt(list.Number),
+		// A verifier whose clock is behind must not find it to be from the future.
+		ThisUpdate: now.Add(-s.ClockSkew), NextUpdate: list.NextUpdate,
+		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
+		ExpiredCertsOnCRL: s.beginning(ctx, c),
+	}, s.revoked(ctx, c.ID, &list.Entries), key)
+	if err != nil {
+		return nil, keyUnavailable(c, err)
+	}
+	list.Bytes = int64(len(list.DER))
+	return list, nil
+}
+
+// beginning is when the CA's first certificate began.
+func (s *Service) beginning(ctx context.Context, c *ca.CertificationAuthority) time.Time {
+	first := &ca.OwnCertificate{}
+	if err := s.Store.DB(ctx).Order("not_before").Limit(1).Take(first, "ca_id = ? AND kind = ?", c.ID, ca.Own).Error; err == nil && first.NotBefore.Before(*c.NotBefore) {
+		return first.NotBefore
+	}
+	return *c.NotBefore
 }
 
 // revoked yields what is revoked or on hold, in the order of the serial numbers, as the database gives it.
@@ -210,7 +255,7 @@ func (s *Service) CRL(ctx context.Context, partitionID, identifier string) (*CRL
 		return nil, err
 	}
 	var lists []*CRL
-	if err := s.Store.DB(ctx).Where("ca_id = ?", c.ID).Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ?", c.ID, c.KeyGeneration).Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
 		return nil, err
 	}
 	if len(lists) == 0 {

@@ -98,7 +98,7 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 	found := map[string]*certificate.Certificate{}
 	var rows []*certificate.Certificate
 	if err := s.Store.DB(ctx).Select("serial_number", "status", "revoked_at", "revocation_reason").
-		Where("ca_id = ? AND serial_number IN ?", r.ca.ID, serials).Find(&rows).Error; err != nil {
+		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, serials, r.ca.KeyGeneration).Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	for _, c := range rows {

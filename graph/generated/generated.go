@@ -29,6 +29,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/lint"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	profile1 "github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -47,6 +48,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	AuditEvent() AuditEventResolver
+	CaCertificate() CaCertificateResolver
 	Certificate() CertificateResolver
 	CertificateProfile() CertificateProfileResolver
 	CertificationAuthority() CertificationAuthorityResolver
@@ -129,6 +131,16 @@ type ComplexityRoot struct {
 		Intact   func(childComplexity int) int
 	}
 
+	CaCertificate struct {
+		IssuerGeneration func(childComplexity int) int
+		KeyGeneration    func(childComplexity int) int
+		Kind             func(childComplexity int) int
+		NotAfter         func(childComplexity int) int
+		NotBefore        func(childComplexity int) int
+		Pem              func(childComplexity int) int
+		SerialNumber     func(childComplexity int) int
+	}
+
 	CaCreation struct {
 		Failure func(childComplexity int) int
 		Steps   func(childComplexity int) int
@@ -146,6 +158,12 @@ type ComplexityRoot struct {
 		MayApprove func(childComplexity int) int
 		ProposedAt func(childComplexity int) int
 		ProposedBy func(childComplexity int) int
+	}
+
+	CaRenewal struct {
+		ExpiresAt func(childComplexity int) int
+		Failure   func(childComplexity int) int
+		NewKey    func(childComplexity int) int
 	}
 
 	CeremonyMinutes struct {
@@ -269,38 +287,44 @@ type ComplexityRoot struct {
 	}
 
 	CertificationAuthority struct {
-		ActiveCertificates func(childComplexity int) int
-		CRLEnabled         func(childComplexity int) int
-		CaGatewayURL       func(childComplexity int) int
-		CeremonyMinutes    func(childComplexity int) int
-		Certificate        func(childComplexity int) int
-		CertificatePem     func(childComplexity int) int
-		CertificateURL     func(childComplexity int) int
-		Certificates       func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
-		ChainPem           func(childComplexity int) int
-		Children           func(childComplexity int) int
-		CreatedAt          func(childComplexity int) int
-		Creation           func(childComplexity int) int
-		Crl                func(childComplexity int) int
-		CrlURL             func(childComplexity int) int
-		DeletedAt          func(childComplexity int) int
-		ExpiresAt          func(childComplexity int) int
-		FriendlyName       func(childComplexity int) int
-		ID                 func(childComplexity int) int
-		Identifier         func(childComplexity int) int
-		KeyCustody         func(childComplexity int) int
-		KeyStore           func(childComplexity int) int
-		OCSPEnabled        func(childComplexity int) int
-		OcspURL            func(childComplexity int) int
-		Parent             func(childComplexity int) int
-		Partition          func(childComplexity int) int
-		Profiles           func(childComplexity int) int
-		Proposal           func(childComplexity int) int
-		PurgeAt            func(childComplexity int) int
-		SigningAlgorithm   func(childComplexity int) int
-		Status             func(childComplexity int) int
-		Subject            func(childComplexity int) int
-		Type               func(childComplexity int) int
+		ActiveCertificates        func(childComplexity int) int
+		CRLEnabled                func(childComplexity int) int
+		CaCertificates            func(childComplexity int) int
+		CaGatewayURL              func(childComplexity int) int
+		CeremonyMinutes           func(childComplexity int) int
+		Certificate               func(childComplexity int) int
+		CertificatePem            func(childComplexity int) int
+		CertificateSigningRequest func(childComplexity int) int
+		CertificateURL            func(childComplexity int) int
+		Certificates              func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
+		ChainPem                  func(childComplexity int) int
+		Children                  func(childComplexity int) int
+		CreatedAt                 func(childComplexity int) int
+		Creation                  func(childComplexity int) int
+		Crl                       func(childComplexity int) int
+		CrlURL                    func(childComplexity int) int
+		DeletedAt                 func(childComplexity int) int
+		DeletionImpact            func(childComplexity int, first int) int
+		ExpiresAt                 func(childComplexity int) int
+		FriendlyName              func(childComplexity int) int
+		ID                        func(childComplexity int) int
+		Identifier                func(childComplexity int) int
+		KeyCustody                func(childComplexity int) int
+		KeyGeneration             func(childComplexity int) int
+		KeyStore                  func(childComplexity int) int
+		NameConstraints           func(childComplexity int) int
+		OCSPEnabled               func(childComplexity int) int
+		OcspURL                   func(childComplexity int) int
+		Parent                    func(childComplexity int) int
+		Partition                 func(childComplexity int) int
+		Profiles                  func(childComplexity int) int
+		Proposal                  func(childComplexity int) int
+		PurgeAt                   func(childComplexity int) int
+		Renewal                   func(childComplexity int) int
+		SigningAlgorithm          func(childComplexity int) int
+		Status                    func(childComplexity int) int
+		Subject                   func(childComplexity int) int
+		Type                      func(childComplexity int) int
 	}
 
 	CertificationAuthorityPayload struct {
@@ -334,6 +358,16 @@ type ComplexityRoot struct {
 
 	DeleteProfilePayload struct {
 		ID func(childComplexity int) int
+	}
+
+	DeletionImpact struct {
+		CertificateCount func(childComplexity int) int
+		Certificates     func(childComplexity int) int
+		EndEntities      func(childComplexity int) int
+		EndEntityCount   func(childComplexity int) int
+		Profiles         func(childComplexity int) int
+		SubordinateCount func(childComplexity int) int
+		Subordinates     func(childComplexity int) int
 	}
 
 	Deployment struct {
@@ -443,9 +477,13 @@ type ComplexityRoot struct {
 		DecommissionEndEntity         func(childComplexity int, id string) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
 		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
+		DisableCertificationAuthority func(childComplexity int, caID string) int
+		EnableCertificationAuthority  func(childComplexity int, caID string) int
 		EndSession                    func(childComplexity int, id string) int
 		FinishPasskeyRegistration     func(childComplexity int, name string, credential string) int
 		GrantRole                     func(childComplexity int, input model.RoleInput) int
+		ImportCaCertificate           func(childComplexity int, input model.ImportCaCertificateInput) int
+		ImportExternalRoot            func(childComplexity int, input model.ImportExternalRootInput) int
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
@@ -454,6 +492,7 @@ type ComplexityRoot struct {
 		RegenerateRecoveryCodes       func(childComplexity int) int
 		RejectCaProposal              func(childComplexity int, input model.RejectCaProposalInput) int
 		RemovePasskey                 func(childComplexity int, id string) int
+		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
 		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
@@ -470,6 +509,16 @@ type ComplexityRoot struct {
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
+	}
+
+	NameConstraints struct {
+		Excluded  func(childComplexity int) int
+		Permitted func(childComplexity int) int
+	}
+
+	NameSubtree struct {
+		Type  func(childComplexity int) int
+		Value func(childComplexity int) int
 	}
 
 	OutboxMail struct {
@@ -755,6 +804,9 @@ type AuditEventResolver interface {
 	Details(ctx context.Context, obj *audit.Event) (map[string]any, error)
 	Hash(ctx context.Context, obj *audit.Event) (string, error)
 }
+type CaCertificateResolver interface {
+	Pem(ctx context.Context, obj *ca.OwnCertificate) (string, error)
+}
 type CertificateResolver interface {
 	Partition(ctx context.Context, obj *certificate.Certificate) (*tenant.Partition, error)
 	Issuer(ctx context.Context, obj *certificate.Certificate) (*ca.CertificationAuthority, error)
@@ -814,6 +866,12 @@ type CertificationAuthorityResolver interface {
 	Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error)
 	Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	ActiveCertificates(ctx context.Context, obj *ca.CertificationAuthority) (int, error)
+	CertificateSigningRequest(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
+
+	Renewal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaRenewal, error)
+	CaCertificates(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.OwnCertificate, error)
+	NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error)
+	DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error)
 }
 type DeploymentResolver interface {
 	SigningAlgorithm(ctx context.Context, obj *model.Deployment, label string) (*algorithm.Algorithm, error)
@@ -833,6 +891,11 @@ type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
+	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error)
+	ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error)
+	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	DisableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
+	EnableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
 	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error)
@@ -1190,6 +1253,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditVerification.Intact(childComplexity), true
 
+	case "CaCertificate.issuerGeneration":
+		if e.ComplexityRoot.CaCertificate.IssuerGeneration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.IssuerGeneration(childComplexity), true
+	case "CaCertificate.keyGeneration":
+		if e.ComplexityRoot.CaCertificate.KeyGeneration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.KeyGeneration(childComplexity), true
+	case "CaCertificate.kind":
+		if e.ComplexityRoot.CaCertificate.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.Kind(childComplexity), true
+	case "CaCertificate.notAfter":
+		if e.ComplexityRoot.CaCertificate.NotAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.NotAfter(childComplexity), true
+	case "CaCertificate.notBefore":
+		if e.ComplexityRoot.CaCertificate.NotBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.NotBefore(childComplexity), true
+	case "CaCertificate.pem":
+		if e.ComplexityRoot.CaCertificate.Pem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.Pem(childComplexity), true
+	case "CaCertificate.serialNumber":
+		if e.ComplexityRoot.CaCertificate.SerialNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaCertificate.SerialNumber(childComplexity), true
+
 	case "CaCreation.failure":
 		if e.ComplexityRoot.CaCreation.Failure == nil {
 			break
@@ -1252,6 +1358,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CaProposal.ProposedBy(childComplexity), true
+
+	case "CaRenewal.expiresAt":
+		if e.ComplexityRoot.CaRenewal.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaRenewal.ExpiresAt(childComplexity), true
+	case "CaRenewal.failure":
+		if e.ComplexityRoot.CaRenewal.Failure == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaRenewal.Failure(childComplexity), true
+	case "CaRenewal.newKey":
+		if e.ComplexityRoot.CaRenewal.NewKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CaRenewal.NewKey(childComplexity), true
 
 	case "CeremonyMinutes.fileName":
 		if e.ComplexityRoot.CeremonyMinutes.FileName == nil {
@@ -1854,6 +1979,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.CRLEnabled(childComplexity), true
+	case "CertificationAuthority.caCertificates":
+		if e.ComplexityRoot.CertificationAuthority.CaCertificates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.CaCertificates(childComplexity), true
 	case "CertificationAuthority.caGatewayUrl":
 		if e.ComplexityRoot.CertificationAuthority.CaGatewayURL == nil {
 			break
@@ -1878,6 +2009,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.CertificatePem(childComplexity), true
+	case "CertificationAuthority.certificateSigningRequest":
+		if e.ComplexityRoot.CertificationAuthority.CertificateSigningRequest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.CertificateSigningRequest(childComplexity), true
 	case "CertificationAuthority.certificateUrl":
 		if e.ComplexityRoot.CertificationAuthority.CertificateURL == nil {
 			break
@@ -1937,6 +2074,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.DeletedAt(childComplexity), true
+	case "CertificationAuthority.deletionImpact":
+		if e.ComplexityRoot.CertificationAuthority.DeletionImpact == nil {
+			break
+		}
+
+		args, err := ec.field_CertificationAuthority_deletionImpact_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.DeletionImpact(childComplexity, args["first"].(int)), true
 	case "CertificationAuthority.expiresAt":
 		if e.ComplexityRoot.CertificationAuthority.ExpiresAt == nil {
 			break
@@ -1967,12 +2115,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.KeyCustody(childComplexity), true
+	case "CertificationAuthority.keyGeneration":
+		if e.ComplexityRoot.CertificationAuthority.KeyGeneration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.KeyGeneration(childComplexity), true
 	case "CertificationAuthority.keyStore":
 		if e.ComplexityRoot.CertificationAuthority.KeyStore == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.KeyStore(childComplexity), true
+	case "CertificationAuthority.nameConstraints":
+		if e.ComplexityRoot.CertificationAuthority.NameConstraints == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.NameConstraints(childComplexity), true
 	case "CertificationAuthority.ocspEnabled":
 		if e.ComplexityRoot.CertificationAuthority.OCSPEnabled == nil {
 			break
@@ -2015,6 +2175,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.PurgeAt(childComplexity), true
+	case "CertificationAuthority.renewal":
+		if e.ComplexityRoot.CertificationAuthority.Renewal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.Renewal(childComplexity), true
 	case "CertificationAuthority.signingAlgorithm":
 		if e.ComplexityRoot.CertificationAuthority.SigningAlgorithm == nil {
 			break
@@ -2135,6 +2301,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeleteProfilePayload.ID(childComplexity), true
+
+	case "DeletionImpact.certificateCount":
+		if e.ComplexityRoot.DeletionImpact.CertificateCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.CertificateCount(childComplexity), true
+	case "DeletionImpact.certificates":
+		if e.ComplexityRoot.DeletionImpact.Certificates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.Certificates(childComplexity), true
+	case "DeletionImpact.endEntities":
+		if e.ComplexityRoot.DeletionImpact.EndEntities == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.EndEntities(childComplexity), true
+	case "DeletionImpact.endEntityCount":
+		if e.ComplexityRoot.DeletionImpact.EndEntityCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.EndEntityCount(childComplexity), true
+	case "DeletionImpact.profiles":
+		if e.ComplexityRoot.DeletionImpact.Profiles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.Profiles(childComplexity), true
+	case "DeletionImpact.subordinateCount":
+		if e.ComplexityRoot.DeletionImpact.SubordinateCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.SubordinateCount(childComplexity), true
+	case "DeletionImpact.subordinates":
+		if e.ComplexityRoot.DeletionImpact.Subordinates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.Subordinates(childComplexity), true
 
 	case "Deployment.demo":
 		if e.ComplexityRoot.Deployment.Demo == nil {
@@ -2636,6 +2845,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.ProfileInput)), true
+	case "Mutation.disableCertificationAuthority":
+		if e.ComplexityRoot.Mutation.DisableCertificationAuthority == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_disableCertificationAuthority_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["caId"].(string)), true
+	case "Mutation.enableCertificationAuthority":
+		if e.ComplexityRoot.Mutation.EnableCertificationAuthority == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_enableCertificationAuthority_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["caId"].(string)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -2669,6 +2900,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.GrantRole(childComplexity, args["input"].(model.RoleInput)), true
+	case "Mutation.importCaCertificate":
+		if e.ComplexityRoot.Mutation.ImportCaCertificate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importCaCertificate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportCaCertificate(childComplexity, args["input"].(model.ImportCaCertificateInput)), true
+	case "Mutation.importExternalRoot":
+		if e.ComplexityRoot.Mutation.ImportExternalRoot == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_importExternalRoot_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ImportExternalRoot(childComplexity, args["input"].(model.ImportExternalRootInput)), true
 	case "Mutation.inviteUser":
 		if e.ComplexityRoot.Mutation.InviteUser == nil {
 			break
@@ -2752,6 +3005,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["id"].(string)), true
+	case "Mutation.renewCertificationAuthority":
+		if e.ComplexityRoot.Mutation.RenewCertificationAuthority == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renewCertificationAuthority_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenewCertificationAuthority(childComplexity, args["input"].(model.RenewCertificationAuthorityInput)), true
 	case "Mutation.resendInvitation":
 		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
 			break
@@ -2918,6 +3182,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.SecondFactorInput)), true
+
+	case "NameConstraints.excluded":
+		if e.ComplexityRoot.NameConstraints.Excluded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameConstraints.Excluded(childComplexity), true
+	case "NameConstraints.permitted":
+		if e.ComplexityRoot.NameConstraints.Permitted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameConstraints.Permitted(childComplexity), true
+
+	case "NameSubtree.type":
+		if e.ComplexityRoot.NameSubtree.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameSubtree.Type(childComplexity), true
+	case "NameSubtree.value":
+		if e.ComplexityRoot.NameSubtree.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NameSubtree.Value(childComplexity), true
 
 	case "OutboxMail.body":
 		if e.ComplexityRoot.OutboxMail.Body == nil {
@@ -4096,12 +4386,17 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
 		ec.unmarshalInputExtensionInput,
+		ec.unmarshalInputImportCaCertificateInput,
+		ec.unmarshalInputImportExternalRootInput,
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
 		ec.unmarshalInputMoveCaKeyInput,
+		ec.unmarshalInputNameConstraintsInput,
+		ec.unmarshalInputNameSubtreeInput,
 		ec.unmarshalInputProfileInput,
 		ec.unmarshalInputRejectCaProposalInput,
+		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
 		ec.unmarshalInputSecondFactorInput,
@@ -4262,6 +4557,124 @@ type Subscription {
   so that nothing is missed over a lost connection. Absent = from now on.
   """
   auditEvents(partitionId: ID!, after: Int64): AuditEvent!
+}
+`, BuiltIn: false},
+	{Name: "../schema/ca-lifecycle.graphqls", Input: `extend enum CaType {
+  "A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there."
+  EXTERNAL_ROOT
+}
+extend enum CaStatus {
+  "Its key is made; an external root is to sign ` + "`" + `certificateSigningRequest` + "`" + `."
+  PENDING_CERTIFICATE
+  "Issues nothing until it is enabled; CRL and OCSP go on, and CAs below it issue on."
+  DISABLED
+}
+extend enum CaProposalKind { RENEW }
+
+extend type CertificationAuthority {
+  "PKCS #10 in PEM, to be signed by the external root; null unless one waits. Needs ` + "`" + `ca:download` + "`" + `."
+  certificateSigningRequest: String
+  "How many keys it has had. The addresses of the CRL, OCSP and certificate of the second and later ones end in ` + "`" + `~2` + "`" + ` and so on."
+  keyGeneration: Int!
+  "A renewal under way; null when there is none."
+  renewal: CaRenewal
+  "Every certificate that it has had, newest first, and those between the keys of a root. Needs ` + "`" + `ca:download` + "`" + `."
+  caCertificates: [CaCertificate!]!
+  "What the certificate asks of names below it; null for none."
+  nameConstraints: NameConstraints
+  "What breaks when it is deleted: counts of all, and the first of each kind."
+  deletionImpact(first: Int! = 10): DeletionImpact!
+}
+
+type CaRenewal {
+  newKey: Boolean!
+  expiresAt: Time!
+  "What went wrong; the renewal can be asked for again. Null while it goes on."
+  failure: String
+}
+
+type CaCertificate {
+  kind: CaCertificateKind!
+  "Which of the CA's keys it is for."
+  keyGeneration: Int!
+  "Which of its issuer's keys signed it."
+  issuerGeneration: Int!
+  serialNumber: String!
+  notBefore: Time!
+  notAfter: Time!
+  pem: String!
+}
+enum CaCertificateKind {
+  "The newest one of its key."
+  OWN
+  "An earlier one of a key that was renewed."
+  REPLACED
+  "A root's new key, certified by the one before (RFC 4210 4.4): for those who trust the old root."
+  NEW_WITH_OLD
+  "A root's old key, certified by the new one: for those who trust only the new root."
+  OLD_WITH_NEW
+}
+
+"RFC 5280 4.2.1.10."
+type NameConstraints { permitted: [NameSubtree!]!, excluded: [NameSubtree!]! }
+type NameSubtree { type: SanType!, value: String! }
+input NameConstraintsInput { permitted: [NameSubtreeInput!]! = [], excluded: [NameSubtreeInput!]! = [] }
+input NameSubtreeInput {
+  "DNS_NAME, EMAIL, DIRECTORY_NAME or IP_ADDRESS."
+  type: SanType!
+  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; RFC 4514; CIDR."
+  value: String!
+}
+extend input CreateCertificationAuthorityInput {
+  "How many CAs may stand below; default: as many as the parent allows. Always 0 for an issuing CA."
+  pathLength: Int
+  "Bounds the names below; not for a root."
+  nameConstraints: NameConstraintsInput
+}
+
+type DeletionImpact {
+  "CAs below it, at any depth."
+  subordinateCount: Int!
+  subordinates: [CertificationAuthority!]!
+  "Certificates of subscribers under it or below it, neither revoked nor expired; of those listed, the ones that last longest."
+  certificateCount: Int!
+  certificates: [Certificate!]!
+  "End entities that have such a certificate."
+  endEntityCount: Int!
+  endEntities: [EndEntity!]!
+  "Selected for it or below it."
+  profiles: [CertificateProfile!]!
+}
+
+input ImportExternalRootInput {
+  partitionId: ID!
+  identifier: String!
+  friendlyName: String!
+  "PEM, or base64 of the DER."
+  certificate: String!
+}
+input ImportCaCertificateInput {
+  caId: ID!
+  "PEM, with or without the certificates above it, or base64 of the DER."
+  certificate: String!
+}
+input RenewCertificationAuthorityInput {
+  caId: ID!
+  newKey: Boolean!
+  "Default: as for a new CA."
+  expiresAt: Time
+}
+
+extend type Mutation {
+  "Records a root whose key is elsewhere. It counts as a certification authority."
+  importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
+  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `; refused with the reason when it does not fit."
+  importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
+  "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
+  renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
+  "Nothing is issued by it until it is enabled; CRL and OCSP go on."
+  disableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
+  enableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ca.graphqls", Input: `"A certification authority (RFC 5280, RFC 3647)."
@@ -5530,6 +5943,26 @@ func (ec *executionContext) childFields_AuditVerification(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type AuditVerification", field.Name)
 }
 
+func (ec *executionContext) childFields_CaCertificate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_CaCertificate_kind(ctx, field)
+	case "keyGeneration":
+		return ec.fieldContext_CaCertificate_keyGeneration(ctx, field)
+	case "issuerGeneration":
+		return ec.fieldContext_CaCertificate_issuerGeneration(ctx, field)
+	case "serialNumber":
+		return ec.fieldContext_CaCertificate_serialNumber(ctx, field)
+	case "notBefore":
+		return ec.fieldContext_CaCertificate_notBefore(ctx, field)
+	case "notAfter":
+		return ec.fieldContext_CaCertificate_notAfter(ctx, field)
+	case "pem":
+		return ec.fieldContext_CaCertificate_pem(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CaCertificate", field.Name)
+}
+
 func (ec *executionContext) childFields_CaCreation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "steps":
@@ -5566,6 +5999,18 @@ func (ec *executionContext) childFields_CaProposal(ctx context.Context, field gr
 		return ec.fieldContext_CaProposal_mayApprove(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CaProposal", field.Name)
+}
+
+func (ec *executionContext) childFields_CaRenewal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "newKey":
+		return ec.fieldContext_CaRenewal_newKey(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CaRenewal_expiresAt(ctx, field)
+	case "failure":
+		return ec.fieldContext_CaRenewal_failure(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CaRenewal", field.Name)
 }
 
 func (ec *executionContext) childFields_CeremonyMinutes(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5874,6 +6319,18 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_certificates(ctx, field)
 	case "activeCertificates":
 		return ec.fieldContext_CertificationAuthority_activeCertificates(ctx, field)
+	case "certificateSigningRequest":
+		return ec.fieldContext_CertificationAuthority_certificateSigningRequest(ctx, field)
+	case "keyGeneration":
+		return ec.fieldContext_CertificationAuthority_keyGeneration(ctx, field)
+	case "renewal":
+		return ec.fieldContext_CertificationAuthority_renewal(ctx, field)
+	case "caCertificates":
+		return ec.fieldContext_CertificationAuthority_caCertificates(ctx, field)
+	case "nameConstraints":
+		return ec.fieldContext_CertificationAuthority_nameConstraints(ctx, field)
+	case "deletionImpact":
+		return ec.fieldContext_CertificationAuthority_deletionImpact(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthority", field.Name)
 }
@@ -5942,6 +6399,26 @@ func (ec *executionContext) childFields_DeleteProfilePayload(ctx context.Context
 		return ec.fieldContext_DeleteProfilePayload_id(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeleteProfilePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_DeletionImpact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "subordinateCount":
+		return ec.fieldContext_DeletionImpact_subordinateCount(ctx, field)
+	case "subordinates":
+		return ec.fieldContext_DeletionImpact_subordinates(ctx, field)
+	case "certificateCount":
+		return ec.fieldContext_DeletionImpact_certificateCount(ctx, field)
+	case "certificates":
+		return ec.fieldContext_DeletionImpact_certificates(ctx, field)
+	case "endEntityCount":
+		return ec.fieldContext_DeletionImpact_endEntityCount(ctx, field)
+	case "endEntities":
+		return ec.fieldContext_DeletionImpact_endEntities(ctx, field)
+	case "profiles":
+		return ec.fieldContext_DeletionImpact_profiles(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DeletionImpact", field.Name)
 }
 
 func (ec *executionContext) childFields_Deployment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6120,6 +6597,26 @@ func (ec *executionContext) childFields_MemberPayload(ctx context.Context, field
 		return ec.fieldContext_MemberPayload_member(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MemberPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_NameConstraints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "permitted":
+		return ec.fieldContext_NameConstraints_permitted(ctx, field)
+	case "excluded":
+		return ec.fieldContext_NameConstraints_excluded(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NameConstraints", field.Name)
+}
+
+func (ec *executionContext) childFields_NameSubtree(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_NameSubtree_type(ctx, field)
+	case "value":
+		return ec.fieldContext_NameSubtree_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NameSubtree", field.Name)
 }
 
 func (ec *executionContext) childFields_OutboxMail(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6810,6 +7307,20 @@ func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx c
 	return args, nil
 }
 
+func (ec *executionContext) field_CertificationAuthority_deletionImpact_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Deployment_signingAlgorithm_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7056,6 +7567,34 @@ func (ec *executionContext) field_Mutation_deleteProfile_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["caId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["caId"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_endSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -7098,6 +7637,34 @@ func (ec *executionContext) field_Mutation_grantRole_args(ctx context.Context, r
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.RoleInput, error) {
 			return ec.unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_importCaCertificate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ImportCaCertificateInput, error) {
+			return ec.unmarshalNImportCaCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐImportCaCertificateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_importExternalRoot_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ImportExternalRootInput, error) {
+			return ec.unmarshalNImportExternalRootInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐImportExternalRootInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -7201,6 +7768,20 @@ func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Contex
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
+			return ec.unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -8821,6 +9402,167 @@ func (ec *executionContext) fieldContext_AuditVerification_headHash(_ context.Co
 	return graphql.NewScalarFieldContext("AuditVerification", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CaCertificate_kind(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ca.CertificateKind) graphql.Marshaler {
+			return ec.marshalNCaCertificateKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificateKind(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type CaCertificateKind does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_keyGeneration(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_keyGeneration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyGeneration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_keyGeneration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_issuerGeneration(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_issuerGeneration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IssuerGeneration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_issuerGeneration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_serialNumber(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_serialNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SerialNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_serialNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_notBefore(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_notBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_notBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_notAfter(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_notAfter(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NotAfter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_notAfter(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CaCertificate_pem(ctx context.Context, field graphql.CollectedField, obj *ca.OwnCertificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaCertificate_pem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CaCertificate().Pem(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaCertificate_pem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaCertificate", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _CaCreation_steps(ctx context.Context, field graphql.CollectedField, obj *model.CaCreation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9058,6 +9800,75 @@ func (ec *executionContext) _CaProposal_mayApprove(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_CaProposal_mayApprove(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CaRenewal_newKey(ctx context.Context, field graphql.CollectedField, obj *model.CaRenewal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaRenewal_newKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NewKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaRenewal_newKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaRenewal", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CaRenewal_expiresAt(ctx context.Context, field graphql.CollectedField, obj *model.CaRenewal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaRenewal_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CaRenewal_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaRenewal", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CaRenewal_failure(ctx context.Context, field graphql.CollectedField, obj *model.CaRenewal) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CaRenewal_failure(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Failure, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CaRenewal_failure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CaRenewal", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _CeremonyMinutes_fileName(ctx context.Context, field graphql.CollectedField, obj *ceremony.Minutes) (ret graphql.Marshaler) {
@@ -12334,6 +13145,192 @@ func (ec *executionContext) fieldContext_CertificationAuthority_activeCertificat
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _CertificationAuthority_certificateSigningRequest(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_certificateSigningRequest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().CertificateSigningRequest(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_certificateSigningRequest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificationAuthority_keyGeneration(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_keyGeneration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KeyGeneration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_keyGeneration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CertificationAuthority_renewal(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_renewal(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().Renewal(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CaRenewal) graphql.Marshaler {
+			return ec.marshalOCaRenewal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaRenewal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_renewal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CaRenewal(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_caCertificates(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_caCertificates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().CaCertificates(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ca.OwnCertificate) graphql.Marshaler {
+			return ec.marshalNCaCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐOwnCertificateᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_caCertificates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CaCertificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_nameConstraints(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_nameConstraints(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().NameConstraints(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *nameconstraint.Constraints) graphql.Marshaler {
+			return ec.marshalONameConstraints2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐConstraints(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_nameConstraints(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NameConstraints(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_deletionImpact(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_deletionImpact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificationAuthority().DeletionImpact(ctx, obj, fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.DeletionImpact) graphql.Marshaler {
+			return ec.marshalNDeletionImpact2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeletionImpact(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_deletionImpact(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_DeletionImpact(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificationAuthority_deletionImpact_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CertificationAuthorityPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12704,6 +13701,203 @@ func (ec *executionContext) _DeleteProfilePayload_id(ctx context.Context, field 
 }
 func (ec *executionContext) fieldContext_DeleteProfilePayload_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("DeleteProfilePayload", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _DeletionImpact_subordinateCount(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_subordinateCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SubordinateCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_subordinateCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeletionImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DeletionImpact_subordinates(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_subordinates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subordinates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_subordinates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletionImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeletionImpact_certificateCount(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_certificateCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CertificateCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_certificateCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeletionImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DeletionImpact_certificates(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_certificates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Certificates, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*certificate.Certificate) graphql.Marshaler {
+			return ec.marshalNCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificateᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_certificates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletionImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeletionImpact_endEntityCount(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_endEntityCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndEntityCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_endEntityCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeletionImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DeletionImpact_endEntities(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_endEntities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndEntities, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*endentity.EndEntity) graphql.Marshaler {
+			return ec.marshalNEndEntity2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋendentityᚐEndEntityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_endEntities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletionImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndEntity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _DeletionImpact_profiles(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_profiles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Profiles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_profiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletionImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Deployment_version(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
@@ -14144,6 +15338,226 @@ func (ec *executionContext) fieldContext_Mutation_assignSubscription(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_assignSubscription_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_importExternalRoot(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_importExternalRoot(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ImportExternalRoot(ctx, fc.Args["input"].(model.ImportExternalRootInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_importExternalRoot(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_importExternalRoot_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_importCaCertificate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_importCaCertificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ImportCaCertificate(ctx, fc.Args["input"].(model.ImportCaCertificateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_importCaCertificate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_importCaCertificate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_renewCertificationAuthority(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_renewCertificationAuthority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RenewCertificationAuthority(ctx, fc.Args["input"].(model.RenewCertificationAuthorityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_renewCertificationAuthority(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_renewCertificationAuthority_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_disableCertificationAuthority(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_disableCertificationAuthority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DisableCertificationAuthority(ctx, fc.Args["caId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_disableCertificationAuthority(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_disableCertificationAuthority_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_enableCertificationAuthority(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_enableCertificationAuthority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EnableCertificationAuthority(ctx, fc.Args["caId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_enableCertificationAuthority(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_enableCertificationAuthority_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -15862,6 +17276,116 @@ func (ec *executionContext) fieldContext_Mutation_deleteProfile(ctx context.Cont
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _NameConstraints_permitted(ctx context.Context, field graphql.CollectedField, obj *nameconstraint.Constraints) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameConstraints_permitted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Permitted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []nameconstraint.Subtree) graphql.Marshaler {
+			return ec.marshalNNameSubtree2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameConstraints_permitted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NameConstraints",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NameSubtree(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NameConstraints_excluded(ctx context.Context, field graphql.CollectedField, obj *nameconstraint.Constraints) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameConstraints_excluded(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Excluded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []nameconstraint.Subtree) graphql.Marshaler {
+			return ec.marshalNNameSubtree2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameConstraints_excluded(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "NameConstraints",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NameSubtree(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NameSubtree_type(ctx context.Context, field graphql.CollectedField, obj *nameconstraint.Subtree) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameSubtree_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v san.Type) graphql.Marshaler {
+			return ec.marshalNSanType2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋsanᚐType(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameSubtree_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NameSubtree", field, false, false, errors.New("field of type SanType does not have child fields"))
+}
+
+func (ec *executionContext) _NameSubtree_value(ctx context.Context, field graphql.CollectedField, obj *nameconstraint.Subtree) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NameSubtree_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NameSubtree_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NameSubtree", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _OutboxMail_id(ctx context.Context, field graphql.CollectedField, obj *mail.Mail) (ret graphql.Marshaler) {
@@ -22127,7 +23651,7 @@ func (ec *executionContext) unmarshalInputCreateCertificationAuthorityInput(ctx 
 		asMap["profileIds"] = []any{}
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "type", "identifier", "friendlyName", "signingAlgorithm", "keyStore", "parentId", "expiresAt", "subject", "crlEnabled", "ocspEnabled", "profileIds"}
+	fieldsInOrder := [...]string{"partitionId", "type", "identifier", "friendlyName", "signingAlgorithm", "keyStore", "parentId", "expiresAt", "subject", "crlEnabled", "ocspEnabled", "profileIds", "pathLength", "nameConstraints"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -22218,6 +23742,20 @@ func (ec *executionContext) unmarshalInputCreateCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.ProfileIds = data
+		case "pathLength":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("pathLength"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PathLength = data
+		case "nameConstraints":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nameConstraints"))
+			data, err := ec.unmarshalONameConstraintsInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐConstraints(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NameConstraints = data
 		}
 	}
 	return it, nil
@@ -22385,6 +23923,94 @@ func (ec *executionContext) unmarshalInputExtensionInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputImportCaCertificateInput(ctx context.Context, obj any) (model.ImportCaCertificateInput, error) {
+	var it model.ImportCaCertificateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "certificate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "certificate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("certificate"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Certificate = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputImportExternalRootInput(ctx context.Context, obj any) (model.ImportExternalRootInput, error) {
+	var it model.ImportExternalRootInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "identifier", "friendlyName", "certificate"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "identifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifier = data
+		case "friendlyName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("friendlyName"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FriendlyName = data
+		case "certificate":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("certificate"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Certificate = data
 		}
 	}
 	return it, nil
@@ -22658,6 +24284,87 @@ func (ec *executionContext) unmarshalInputMoveCaKeyInput(ctx context.Context, ob
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputNameConstraintsInput(ctx context.Context, obj any) (nameconstraint.Constraints, error) {
+	var it nameconstraint.Constraints
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["permitted"]; !present {
+		asMap["permitted"] = []any{}
+	}
+	if _, present := asMap["excluded"]; !present {
+		asMap["excluded"] = []any{}
+	}
+
+	fieldsInOrder := [...]string{"permitted", "excluded"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "permitted":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("permitted"))
+			data, err := ec.unmarshalNNameSubtreeInput2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Permitted = data
+		case "excluded":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("excluded"))
+			data, err := ec.unmarshalNNameSubtreeInput2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Excluded = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputNameSubtreeInput(ctx context.Context, obj any) (nameconstraint.Subtree, error) {
+	var it nameconstraint.Subtree
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalNSanType2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋsanᚐType(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj any) (model.ProfileInput, error) {
 	var it model.ProfileInput
 	if obj == nil {
@@ -22734,6 +24441,50 @@ func (ec *executionContext) unmarshalInputRejectCaProposalInput(ctx context.Cont
 				return it, err
 			}
 			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRenewCertificationAuthorityInput(ctx context.Context, obj any) (model.RenewCertificationAuthorityInput, error) {
+	var it model.RenewCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "newKey", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "newKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newKey"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewKey = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
 		}
 	}
 	return it, nil
@@ -23709,6 +25460,106 @@ func (ec *executionContext) _AuditVerification(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var caCertificateImplementors = []string{"CaCertificate"}
+
+func (ec *executionContext) _CaCertificate(ctx context.Context, sel ast.SelectionSet, obj *ca.OwnCertificate) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, caCertificateImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CaCertificate")
+		case "kind":
+			out.Values[i] = ec._CaCertificate_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "keyGeneration":
+			out.Values[i] = ec._CaCertificate_keyGeneration(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "issuerGeneration":
+			out.Values[i] = ec._CaCertificate_issuerGeneration(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serialNumber":
+			out.Values[i] = ec._CaCertificate_serialNumber(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notBefore":
+			out.Values[i] = ec._CaCertificate_notBefore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "notAfter":
+			out.Values[i] = ec._CaCertificate_notAfter(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pem":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CaCertificate_pem(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var caCreationImplementors = []string{"CaCreation"}
 
 func (ec *executionContext) _CaCreation(ctx context.Context, sel ast.SelectionSet, obj *model.CaCreation) graphql.Marshaler {
@@ -23832,6 +25683,52 @@ func (ec *executionContext) _CaProposal(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var caRenewalImplementors = []string{"CaRenewal"}
+
+func (ec *executionContext) _CaRenewal(ctx context.Context, sel ast.SelectionSet, obj *model.CaRenewal) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, caRenewalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CaRenewal")
+		case "newKey":
+			out.Values[i] = ec._CaRenewal_newKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "expiresAt":
+			out.Values[i] = ec._CaRenewal_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failure":
+			out.Values[i] = ec._CaRenewal_failure(ctx, field, obj)
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -26030,6 +27927,182 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificateSigningRequest":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_certificateSigningRequest(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyGeneration":
+			out.Values[i] = ec._CertificationAuthority_keyGeneration(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "renewal":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_renewal(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "caCertificates":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_caCertificates(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "nameConstraints":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_nameConstraints(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "deletionImpact":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_deletionImpact(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -26306,6 +28379,75 @@ func (ec *executionContext) _DeleteProfilePayload(ctx context.Context, sel ast.S
 			out.Values[i] = graphql.MarshalString("DeleteProfilePayload")
 		case "id":
 			out.Values[i] = ec._DeleteProfilePayload_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var deletionImpactImplementors = []string{"DeletionImpact"}
+
+func (ec *executionContext) _DeletionImpact(ctx context.Context, sel ast.SelectionSet, obj *model.DeletionImpact) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, deletionImpactImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("DeletionImpact")
+		case "subordinateCount":
+			out.Values[i] = ec._DeletionImpact_subordinateCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "subordinates":
+			out.Values[i] = ec._DeletionImpact_subordinates(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "certificateCount":
+			out.Values[i] = ec._DeletionImpact_certificateCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "certificates":
+			out.Values[i] = ec._DeletionImpact_certificates(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endEntityCount":
+			out.Values[i] = ec._DeletionImpact_endEntityCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "endEntities":
+			out.Values[i] = ec._DeletionImpact_endEntities(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profiles":
+			out.Values[i] = ec._DeletionImpact_profiles(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -27297,6 +29439,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "importExternalRoot":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_importExternalRoot(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "importCaCertificate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_importCaCertificate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "renewCertificationAuthority":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_renewCertificationAuthority(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "disableCertificationAuthority":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_disableCertificationAuthority(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enableCertificationAuthority":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_enableCertificationAuthority(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "createCertificationAuthority":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createCertificationAuthority(ctx, field)
@@ -27581,6 +29758,94 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteProfile(ctx, field)
 			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var nameConstraintsImplementors = []string{"NameConstraints"}
+
+func (ec *executionContext) _NameConstraints(ctx context.Context, sel ast.SelectionSet, obj *nameconstraint.Constraints) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nameConstraintsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NameConstraints")
+		case "permitted":
+			out.Values[i] = ec._NameConstraints_permitted(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "excluded":
+			out.Values[i] = ec._NameConstraints_excluded(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var nameSubtreeImplementors = []string{"NameSubtree"}
+
+func (ec *executionContext) _NameSubtree(ctx context.Context, sel ast.SelectionSet, obj *nameconstraint.Subtree) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, nameSubtreeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NameSubtree")
+		case "type":
+			out.Values[i] = ec._NameSubtree_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._NameSubtree_value(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31360,6 +33625,49 @@ func (ec *executionContext) marshalNBoolean2bool(ctx context.Context, sel ast.Se
 	return res
 }
 
+func (ec *executionContext) marshalNCaCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐOwnCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*ca.OwnCertificate) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCaCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐOwnCertificate(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCaCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐOwnCertificate(ctx context.Context, sel ast.SelectionSet, v *ca.OwnCertificate) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CaCertificate(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCaCertificateKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificateKind(ctx context.Context, v any) (ca.CertificateKind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := ca.CertificateKind(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCaCertificateKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificateKind(ctx context.Context, sel ast.SelectionSet, v ca.CertificateKind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNCaCreation2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaCreation(ctx context.Context, sel ast.SelectionSet, v model.CaCreation) graphql.Marshaler {
 	return ec._CaCreation(ctx, sel, &v)
 }
@@ -31783,6 +34091,20 @@ func (ec *executionContext) marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._DeleteProfilePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNDeletionImpact2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeletionImpact(ctx context.Context, sel ast.SelectionSet, v model.DeletionImpact) graphql.Marshaler {
+	return ec._DeletionImpact(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNDeletionImpact2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeletionImpact(ctx context.Context, sel ast.SelectionSet, v *model.DeletionImpact) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._DeletionImpact(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNDeployment2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeployment(ctx context.Context, sel ast.SelectionSet, v model.Deployment) graphql.Marshaler {
 	return ec._Deployment(ctx, sel, &v)
 }
@@ -31920,6 +34242,16 @@ func (ec *executionContext) marshalNID2string(ctx context.Context, sel ast.Selec
 	return res
 }
 
+func (ec *executionContext) unmarshalNImportCaCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐImportCaCertificateInput(ctx context.Context, v any) (model.ImportCaCertificateInput, error) {
+	res, err := ec.unmarshalInputImportCaCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNImportExternalRootInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐImportExternalRootInput(ctx context.Context, v any) (model.ImportExternalRootInput, error) {
+	res, err := ec.unmarshalInputImportExternalRootInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNInt2int(ctx context.Context, v any) (int, error) {
 	res, err := graphql.UnmarshalInt(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -31928,6 +34260,22 @@ func (ec *executionContext) unmarshalNInt2int(ctx context.Context, v any) (int, 
 func (ec *executionContext) marshalNInt2int(ctx context.Context, sel ast.SelectionSet, v int) graphql.Marshaler {
 	_ = sel
 	res := graphql.MarshalInt(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNInt2int64(ctx context.Context, v any) (int64, error) {
+	res, err := graphql.UnmarshalInt64(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.SelectionSet, v int64) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalInt64(v)
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -32195,6 +34543,46 @@ func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 func (ec *executionContext) unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
 	res, err := ec.unmarshalInputMoveCaKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNNameSubtree2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtree(ctx context.Context, sel ast.SelectionSet, v nameconstraint.Subtree) graphql.Marshaler {
+	return ec._NameSubtree(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNNameSubtree2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx context.Context, sel ast.SelectionSet, v []nameconstraint.Subtree) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNameSubtree2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtree(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNNameSubtreeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtree(ctx context.Context, v any) (nameconstraint.Subtree, error) {
+	res, err := ec.unmarshalInputNameSubtreeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNNameSubtreeInput2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtreeᚄ(ctx context.Context, v any) ([]nameconstraint.Subtree, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]nameconstraint.Subtree, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNNameSubtreeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐSubtree(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx context.Context, sel ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
@@ -32572,6 +34960,11 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 
 func (ec *executionContext) unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
 	res, err := ec.unmarshalInputRejectCaProposalInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputRenewCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -33431,6 +35824,13 @@ func (ec *executionContext) marshalOCaProposal2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 	return ec._CaProposal(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCaRenewal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaRenewal(ctx context.Context, sel ast.SelectionSet, v *model.CaRenewal) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CaRenewal(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCeremonyMinutes2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋceremonyᚐMinutes(ctx context.Context, sel ast.SelectionSet, v *ceremony.Minutes) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -33622,6 +36022,21 @@ func (ec *executionContext) marshalOKeyStore2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._KeyStore(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalONameConstraints2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐConstraints(ctx context.Context, sel ast.SelectionSet, v *nameconstraint.Constraints) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._NameConstraints(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalONameConstraintsInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋnameconstraintᚐConstraints(ctx context.Context, v any) (*nameconstraint.Constraints, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputNameConstraintsInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalOPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartition(ctx context.Context, sel ast.SelectionSet, v *tenant.Partition) graphql.Marshaler {

@@ -18,6 +18,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/lint"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -98,6 +99,13 @@ type CaProposal struct {
 	ProposedAt time.Time `json:"proposedAt"`
 	// Whether the caller may approve it: a person with `ca:create` who is not the one who proposed it.
 	MayApprove bool `json:"mayApprove"`
+}
+
+type CaRenewal struct {
+	NewKey    bool      `json:"newKey"`
+	ExpiresAt time.Time `json:"expiresAt"`
+	// What went wrong; the renewal can be asked for again. Null while it goes on.
+	Failure *string `json:"failure,omitempty"`
 }
 
 type CertificateConnection struct {
@@ -245,6 +253,10 @@ type CreateCertificationAuthorityInput struct {
 	OcspEnabled bool `json:"ocspEnabled"`
 	// Profile ids to select, see `certificateProfiles`.
 	ProfileIds []string `json:"profileIds"`
+	// How many CAs may stand below; default: as many as the parent allows. Always 0 for an issuing CA.
+	PathLength *int `json:"pathLength,omitempty"`
+	// Bounds the names below; not for a root.
+	NameConstraints *nameconstraint.Constraints `json:"nameConstraints,omitempty"`
 }
 
 type CreateSubscriptionInput struct {
@@ -277,6 +289,20 @@ type DeleteCertificationAuthorityInput struct {
 
 type DeleteProfilePayload struct {
 	ID string `json:"id"`
+}
+
+type DeletionImpact struct {
+	// CAs below it, at any depth.
+	SubordinateCount int                          `json:"subordinateCount"`
+	Subordinates     []*ca.CertificationAuthority `json:"subordinates"`
+	// Certificates of subscribers under it or below it, neither revoked nor expired; of those listed, the ones that last longest.
+	CertificateCount int                        `json:"certificateCount"`
+	Certificates     []*certificate.Certificate `json:"certificates"`
+	// End entities that have such a certificate.
+	EndEntityCount int                    `json:"endEntityCount"`
+	EndEntities    []*endentity.EndEntity `json:"endEntities"`
+	// Selected for it or below it.
+	Profiles []*profile1.Profile `json:"profiles"`
 }
 
 // This installation.
@@ -322,6 +348,20 @@ type ExtensionInput struct {
 	Critical bool   `json:"critical"`
 	// Base64 of the DER value.
 	Value string `json:"value"`
+}
+
+type ImportCaCertificateInput struct {
+	CaID string `json:"caId"`
+	// PEM, with or without the certificates above it, or base64 of the DER.
+	Certificate string `json:"certificate"`
+}
+
+type ImportExternalRootInput struct {
+	PartitionID  string `json:"partitionId"`
+	Identifier   string `json:"identifier"`
+	FriendlyName string `json:"friendlyName"`
+	// PEM, or base64 of the DER.
+	Certificate string `json:"certificate"`
 }
 
 type InventoryItem struct {
@@ -465,6 +505,13 @@ type RejectCaProposalInput struct {
 	CaID string `json:"caId"`
 	// 1 to 500 characters, for the audit log and the proposer.
 	Reason string `json:"reason"`
+}
+
+type RenewCertificationAuthorityInput struct {
+	CaID   string `json:"caId"`
+	NewKey bool   `json:"newKey"`
+	// Default: as for a new CA.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
 type ReplayExample struct {

@@ -197,6 +197,23 @@ func CertificatePolicies(oids ...asn1.ObjectIdentifier) Extension {
 	})}
 }
 
+// NameConstraints bounds the names below a CA (RFC 5280 4.2.1.10); critical. Each base is the DER of a GeneralName, as
+// package nameconstraint writes them; minimum is always 0 and maximum absent.
+func NameConstraints(permitted, excluded [][]byte) Extension {
+	return Extension{OIDNameConstraints, true, sequence(func(b *cryptobyte.Builder) {
+		for n, list := range [][][]byte{permitted, excluded} {
+			if len(list) == 0 {
+				continue
+			}
+			b.AddASN1(cbasn1.Tag(n).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+				for _, base := range list {
+					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(base) })
+				}
+			})
+		}
+	})}
+}
+
 // OCSPNoCheck marks a delegated signer that is not itself checked (RFC 6960 4.2.2.2.1).
 func OCSPNoCheck() Extension {
 	return Extension{OIDOCSPNoCheck, false, build(func(b *cryptobyte.Builder) { b.AddASN1NULL() })}

@@ -28,6 +28,11 @@ type Request struct {
 	NotBefore, NotAfter *time.Time
 	// ServerSideKey is true when the service made the key.
 	ServerSideKey bool
+	// PathLen is the path length constraint that a CA asks for; nil = as the profile and the issuer allow.
+	PathLen *int
+	// SelfIssued: the certificate is for another key of the issuer itself (RFC 5280 3.2, RFC 4210 4.4), so that the
+	// subject is the issuer's name.
+	SelfIssued bool
 }
 
 // Issuer is what Apply must know of the CA. For a root it is the root itself.
@@ -116,7 +121,7 @@ func (a *application) checkIssuer() error {
 	}
 	if a.p.SelfSigned {
 		a.pathLen = a.p.CAConstraint.PathLen
-		return nil
+		return a.requestedPathLen()
 	}
 	if len(a.issuer.SubjectKeyID) == 0 || len(a.issuer.Subject) == 0 {
 		return invalid.New("issuer", "the CA has no certificate yet: wait until it is active")
@@ -137,9 +142,12 @@ func (a *application) checkIssuer() error {
 func (a *application) decidePathLen() error {
 	a.pathLen = a.p.CAConstraint.PathLen
 	if a.issuer.PathLen == nil {
-		return nil
+		return a.requestedPathLen()
 	}
 	most := *a.issuer.PathLen - 1
+	if a.r.SelfIssued {
+		most++ // a self-issued certificate does not count
+	}
 	if most < 0 {
 		return invalid.New("issuer", "the CA has a path length of 0, so it certifies end entities only: choose a root or an intermediate CA")
 	}
@@ -147,6 +155,21 @@ func (a *application) decidePathLen() error {
 		a.pathLen = &most
 		a.decide("path-length", fmt.Sprint(most), "the issuer has a path length of %d", *a.issuer.PathLen)
 	}
+	return a.requestedPathLen()
+}
+
+func (a *application) requestedPathLen() error {
+	wanted := a.r.PathLen
+	switch {
+	case wanted == nil:
+		return nil
+	case *wanted < 0 || *wanted > 100:
+		return invalid.New("pathLength", "the path length lies between 0 and 100")
+	case a.pathLen != nil && *wanted > *a.pathLen:
+		return invalid.New("pathLength", "a path length of %d is more than can be had here: at most %d", *wanted, *a.pathLen)
+	}
+	a.pathLen = wanted
+	a.decide("path-length", fmt.Sprint(*wanted), "as requested")
 	return nil
 }
 

@@ -53,7 +53,9 @@ func (a *application) decideNames() error {
 	switch {
 	case a.p.SelfSigned && !same && len(a.issuer.Subject) > 0:
 		return invalid.New("subject", "a root has its own name as issuer")
-	case !a.p.SelfSigned && same:
+	case a.r.SelfIssued && !same:
+		return invalid.New("subject", "a self-issued certificate has the issuer's name")
+	case !a.p.SelfSigned && same && !a.r.SelfIssued:
 		return invalid.New("subject", "is the name of the CA itself: a certificate with it could be mistaken for the CA's own")
 	}
 	if len(a.p.RequiredSANTypes) > 0 && !slices.ContainsFunc(a.result.SANs, func(g san.GeneralName) bool { return slices.Contains(a.p.RequiredSANTypes, g.Type) }) {

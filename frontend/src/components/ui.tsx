@@ -163,14 +163,14 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 const colors: Record<string, string> = {
   ACTIVE: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
   CREATING: "blue", INVITED: "blue", UNASSIGNED: "blue",
-  PROPOSED: "yellow", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
+  PROPOSED: "yellow", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
   REVOKED: "red", FAILED: "red", REFUSED: "orange",
 };
 
 export function StatusBadge({ status }: { status: string }) {
   return (
     <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none", minWidth: "max-content" }, label: { overflow: "visible" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
-      {capital(status.toLowerCase())}
+      {capital(status.toLowerCase().replaceAll("_", " "))}
     </Badge>
   );
 }

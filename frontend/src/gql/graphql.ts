@@ -34,6 +34,16 @@ export type AuditResult =
   | 'REFUSED'
   | 'SUCCESS';
 
+export type CaCertificateKind =
+  /** A root's new key, certified by the one before (RFC 4210 4.4): for those who trust the old root. */
+  | 'NEW_WITH_OLD'
+  /** A root's old key, certified by the new one: for those who trust only the new root. */
+  | 'OLD_WITH_NEW'
+  /** The newest one of its key. */
+  | 'OWN'
+  /** An earlier one of a key that was renewed. */
+  | 'REPLACED';
+
 export type CaCreationStepName =
   | 'ACTIVE'
   | 'GENERATING_KEY'
@@ -49,7 +59,8 @@ export type CaProfilesInput = {
 
 export type CaProposalKind =
   | 'CREATE'
-  | 'MOVE_KEY';
+  | 'MOVE_KEY'
+  | 'RENEW';
 
 export type CaStatus =
   | 'ACTIVE'
@@ -57,14 +68,20 @@ export type CaStatus =
   | 'CREATING'
   /** Deleted; the tombstone stays 24 hours. */
   | 'DELETED'
+  /** Issues nothing until it is enabled; CRL and OCSP go on, and CAs below it issue on. */
+  | 'DISABLED'
   | 'EXPIRED'
   /** Creation failed; see `creation.failure`. It can be deleted. */
   | 'FAILED'
+  /** Its key is made; an external root is to sign `certificateSigningRequest`. */
+  | 'PENDING_CERTIFICATE'
   /** A root that a second person must approve; see `proposal`. */
   | 'PROPOSED'
   | 'REVOKED';
 
 export type CaType =
+  /** A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there. */
+  | 'EXTERNAL_ROOT'
   | 'INTERMEDIATE'
   | 'ISSUING'
   | 'ROOT';
@@ -129,11 +146,15 @@ export type CreateCertificationAuthorityInput = {
   identifier: string;
   /** Name of one of `keyStores`; the default when left out. */
   keyStore?: string | null | undefined;
+  /** Bounds the names below; not for a root. */
+  nameConstraints?: NameConstraintsInput | null | undefined;
   /** Cannot be disabled later. A root or an intermediate may have it too. */
   ocspEnabled?: boolean;
   /** Required for all but a root. */
   parentId?: string | number | null | undefined;
   partitionId: string | number;
+  /** How many CAs may stand below; default: as many as the parent allows. Always 0 for an issuing CA. */
+  pathLength?: number | null | undefined;
   /** Profile ids to select, see `certificateProfiles`. */
   profileIds?: Array<string>;
   signingAlgorithm: string;
@@ -172,6 +193,20 @@ export type ExtensionInput = {
   oid: string;
   /** Base64 of the DER value. */
   value: string;
+};
+
+export type ImportCaCertificateInput = {
+  caId: string | number;
+  /** PEM, with or without the certificates above it, or base64 of the DER. */
+  certificate: string;
+};
+
+export type ImportExternalRootInput = {
+  /** PEM, or base64 of the DER. */
+  certificate: string;
+  friendlyName: string;
+  identifier: string;
+  partitionId: string | number;
 };
 
 export type InviteUserInput = {
@@ -234,6 +269,18 @@ export type MoveCaKeyInput = {
   keyStore: string;
 };
 
+export type NameConstraintsInput = {
+  excluded?: Array<NameSubtreeInput>;
+  permitted?: Array<NameSubtreeInput>;
+};
+
+export type NameSubtreeInput = {
+  /** DNS_NAME, EMAIL, DIRECTORY_NAME or IP_ADDRESS. */
+  type: SanType;
+  /** `example.com` (it and all below); `host.example`, `.example` or a mailbox; RFC 4514; CIDR. */
+  value: string;
+};
+
 export type ProfileInput = {
   id: string | number;
   partitionId: string | number;
@@ -255,6 +302,13 @@ export type RejectCaProposalInput = {
   caId: string | number;
   /** 1 to 500 characters, for the audit log and the proposer. */
   reason: string;
+};
+
+export type RenewCertificationAuthorityInput = {
+  caId: string | number;
+  /** Default: as for a new CA. */
+  expiresAt?: string | null | undefined;
+  newKey: boolean;
 };
 
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
@@ -607,13 +661,62 @@ export type CeremonyMinutesQueryVariables = Exact<{
 
 export type CeremonyMinutesQuery = { certificationAuthority: { ceremonyMinutes: { fileName: string, html: string, signature: string } | null } | null };
 
+export type CaRequestQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CaRequestQuery = { certificationAuthority: { certificateSigningRequest: string | null } | null };
+
+export type ImportCaCertificateMutationVariables = Exact<{
+  input: ImportCaCertificateInput;
+}>;
+
+
+export type ImportCaCertificateMutation = { importCaCertificate: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type RenewCaMutationVariables = Exact<{
+  input: RenewCertificationAuthorityInput;
+}>;
+
+
+export type RenewCaMutation = { renewCertificationAuthority: { certificationAuthority: { id: string, proposal: { kind: CaProposalKind } | null } } };
+
+export type DisableCaMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DisableCaMutation = { disableCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type EnableCaMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EnableCaMutation = { enableCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+
+export type CaCertificatesQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CaCertificatesQuery = { certificationAuthority: { caCertificates: Array<{ kind: CaCertificateKind, keyGeneration: number, issuerGeneration: number, serialNumber: string, notBefore: string, notAfter: string, pem: string }> } | null };
+
+export type DeletionImpactQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DeletionImpactQuery = { certificationAuthority: { deletionImpact: { subordinateCount: number, certificateCount: number, endEntityCount: number, subordinates: Array<{ id: string, identifier: string, friendlyName: string }>, certificates: Array<{ id: string, subject: string, notAfter: string }>, endEntities: Array<{ id: string, identifier: string }>, profiles: Array<{ id: string }> } } | null };
+
 export type CaDetailQueryVariables = Exact<{
   partition: string | number;
   identifier: string;
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -671,6 +774,13 @@ export type CreateCaMutationVariables = Exact<{
 
 
 export type CreateCaMutation = { createCertificationAuthority: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
+
+export type ImportExternalRootMutationVariables = Exact<{
+  input: ImportExternalRootInput;
+}>;
+
+
+export type ImportExternalRootMutation = { importExternalRoot: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
 
 export type CaTakenQueryVariables = Exact<{
   partition: string | number;
@@ -1389,6 +1499,98 @@ export const CeremonyMinutesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CeremonyMinutesQuery, CeremonyMinutesQueryVariables>;
+export const CaRequestDocument = new TypedDocumentString(`
+    query CaRequest($id: ID!) {
+  certificationAuthority(id: $id) {
+    certificateSigningRequest
+  }
+}
+    `) as unknown as TypedDocumentString<CaRequestQuery, CaRequestQueryVariables>;
+export const ImportCaCertificateDocument = new TypedDocumentString(`
+    mutation ImportCaCertificate($input: ImportCaCertificateInput!) {
+  importCaCertificate(input: $input) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ImportCaCertificateMutation, ImportCaCertificateMutationVariables>;
+export const RenewCaDocument = new TypedDocumentString(`
+    mutation RenewCa($input: RenewCertificationAuthorityInput!) {
+  renewCertificationAuthority(input: $input) {
+    certificationAuthority {
+      id
+      proposal {
+        kind
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewCaMutation, RenewCaMutationVariables>;
+export const DisableCaDocument = new TypedDocumentString(`
+    mutation DisableCa($id: ID!) {
+  disableCertificationAuthority(caId: $id) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DisableCaMutation, DisableCaMutationVariables>;
+export const EnableCaDocument = new TypedDocumentString(`
+    mutation EnableCa($id: ID!) {
+  enableCertificationAuthority(caId: $id) {
+    certificationAuthority {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EnableCaMutation, EnableCaMutationVariables>;
+export const CaCertificatesDocument = new TypedDocumentString(`
+    query CaCertificates($id: ID!) {
+  certificationAuthority(id: $id) {
+    caCertificates {
+      kind
+      keyGeneration
+      issuerGeneration
+      serialNumber
+      notBefore
+      notAfter
+      pem
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CaCertificatesQuery, CaCertificatesQueryVariables>;
+export const DeletionImpactDocument = new TypedDocumentString(`
+    query DeletionImpact($id: ID!) {
+  certificationAuthority(id: $id) {
+    deletionImpact(first: 5) {
+      subordinateCount
+      subordinates {
+        id
+        identifier
+        friendlyName
+      }
+      certificateCount
+      certificates {
+        id
+        subject
+        notAfter
+      }
+      endEntityCount
+      endEntities {
+        id
+        identifier
+      }
+      profiles {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeletionImpactQuery, DeletionImpactQueryVariables>;
 export const CaDetailDocument = new TypedDocumentString(`
     query CaDetail($partition: ID!, $identifier: String!) {
   partition(id: $partition) {
@@ -1428,6 +1630,23 @@ export const CaDetailDocument = new TypedDocumentString(`
       parent {
         identifier
         friendlyName
+        type
+      }
+      keyGeneration
+      renewal {
+        newKey
+        expiresAt
+        failure
+      }
+      nameConstraints {
+        permitted {
+          type
+          value
+        }
+        excluded {
+          type
+          value
+        }
       }
       children {
         id
@@ -1571,6 +1790,17 @@ export const CreateCaDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CreateCaMutation, CreateCaMutationVariables>;
+export const ImportExternalRootDocument = new TypedDocumentString(`
+    mutation ImportExternalRoot($input: ImportExternalRootInput!) {
+  importExternalRoot(input: $input) {
+    certificationAuthority {
+      id
+      identifier
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ImportExternalRootMutation, ImportExternalRootMutationVariables>;
 export const CaTakenDocument = new TypedDocumentString(`
     query CaTaken($partition: ID!, $identifier: String!) {
   partition(id: $partition) {

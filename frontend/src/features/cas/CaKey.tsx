@@ -59,7 +59,7 @@ export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId:
           <Stack gap={4}>
             <Text fw={650}>Waiting for a second person</Text>
             <Text size="sm">
-              <b style={{ fontWeight: 600, overflowWrap: "anywhere" }}>{p.proposedBy}</b> proposed to {p.kind === "CREATE" ? "create this root with its key in" : "move the key of this root to"} the key store <b style={{ fontWeight: 600 }}>{p.keyStore}</b>.{p.kind === "MOVE_KEY" && " The copy where it is now is then destroyed."}
+              <b style={{ fontWeight: 600, overflowWrap: "anywhere" }}>{p.proposedBy}</b> proposed to {p.kind === "CREATE" ? "create this root with its key in" : p.kind === "RENEW" ? "renew this root with its key in" : "move the key of this root to"} the key store <b style={{ fontWeight: 600 }}>{p.keyStore}</b>.{p.kind === "MOVE_KEY" && " The copy where it is now is then destroyed."}
             </Text>
             <Text size="sm" c="dimmed" component="div">
               <Moment at={p.proposedAt} />
@@ -89,7 +89,7 @@ export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId:
           }}
         >
           <Stack>
-            <Text size="sm">{p.kind === "CREATE" ? "The root is not created; it stays in the list as failed until somebody deletes it." : "The key stays where it is."}</Text>
+            <Text size="sm">{p.kind === "CREATE" ? "The root is not created; it stays in the list as failed until somebody deletes it." : p.kind === "RENEW" ? "The root stays as it is." : "The key stays where it is."}</Text>
             <Textarea label="Reason" description={mine ? "For the audit log" : "For the audit log and the proposer"} required rows={3} maxLength={500} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={fieldError(reject.error, "reason")} data-autofocus />
             <ErrorAlert error={reject.error} />
             <Group justify="flex-end">

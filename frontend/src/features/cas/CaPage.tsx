@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Card, Group, List, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
+import { Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -13,6 +13,7 @@ import { colons, download, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
+import { DeletionPicture, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
 import { Custody, useKeyStores } from "./KeyStores";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
 
@@ -23,7 +24,8 @@ const CaDetail = graphql(`
         id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
         crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
         keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }
-        parent { identifier friendlyName }
+        parent { identifier friendlyName type }
+        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
         creation { failure steps { step state at } }
         crl { number entries bytes thisUpdate nextUpdate }
@@ -53,6 +55,8 @@ export function CaPage() {
   const queryClient = useQueryClient();
   const [deleting, setDeleting] = useState(false);
   const [moving, setMoving] = useState(false);
+  const [renewing, setRenewing] = useState(false);
+  const [turning, setTurning] = useState(false);
   // The key store that the key is on its way to: a job of the server brings it there.
   const [target, setTarget] = useState<string>();
   const detail = useQuery({
@@ -60,7 +64,7 @@ export function CaPage() {
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
     refetchInterval: (q) => {
       const c = q.state.data?.partition?.certificationAuthority;
-      return c?.status === "CREATING" || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
+      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && !c.proposal && c.parent?.type !== "EXTERNAL_ROOT") || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
     },
   });
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
@@ -75,7 +79,8 @@ export function CaPage() {
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
   const underway = !!target && target !== ca?.keyStore?.name;
-  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !underway;
+  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !ca.renewal && !underway;
+  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && !ca.proposal && (!ca.renewal || !!ca.renewal.failure);
   const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
   if (detail.isPending) return <Loading lines={8} />;
@@ -128,6 +133,8 @@ export function CaPage() {
                   <Menu.Item renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true", parent: identifier }} {...p} />}>Create Authority below it</Menu.Item>
                 )}
                 {movable && stores?.some((s) => s.name !== ca.keyStore?.name) && <Menu.Item onClick={() => setMoving(true)}>Move key to another key store</Menu.Item>}
+                {renewable && <Menu.Item onClick={() => setRenewing(true)}>Renew Certificate Authority</Menu.Item>}
+                {can("ca:delete") && (ca.status === "ACTIVE" || ca.status === "DISABLED") && <Menu.Item onClick={() => setTurning(true)}>{ca.status === "ACTIVE" ? "Disable" : "Enable"} Certificate Authority</Menu.Item>}
                 {can("ca:delete") && ca.status !== "DELETED" && (
                   <Menu.Item c="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
                     Delete Certificate Authority
@@ -154,7 +161,8 @@ export function CaPage() {
         </Card>
       )}
       <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
-      <KeyStoreProblem ca={ca} />
+      <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
+      {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
       <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined) })} keepMounted={false}>
         <Tabs.List mb="md">
@@ -177,16 +185,12 @@ export function CaPage() {
         </Tabs.Panel>
       </Tabs>
       {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
+      {renewing && <RenewCa ca={ca} onClose={() => setRenewing(false)} />}
+      {turning && <TurnCa ca={ca} onClose={() => setTurning(false)} />}
       {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
-          <Text size="sm">This makes unusable:</Text>
-          <List size="sm">
-            <List.Item>{formatNumber(ca.activeCertificates)} active certificates issued by it</List.Item>
-            <List.Item>
-              {ca.children.length} authorities below it{ca.children.length > 0 && `: ${ca.children.map((c) => c.identifier).join(", ")}`}
-            </List.Item>
-          </List>
+          <DeletionPicture ca={ca} />
           <Text size="sm">Nothing is issued any more, CRL and OCSP go on. It can be restored for 24 hours; until then it counts and its identifier stays taken.</Text>
         </ConfirmTyping>
       )}
@@ -225,12 +229,13 @@ function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partiti
               ["Parent", ca.parent ? <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.parent!.identifier }} {...p} />}>{ca.parent.friendlyName}</Anchor> : null],
               ["Created", <Moment key="c" at={ca.createdAt} />],
               ["Expiry Date", <Moment key="e" at={ca.expiresAt} />],
+              ...(ca.nameConstraints ? ([["Permitted names", <Lines key="pn" items={ca.nameConstraints.permitted.map((n) => `${words(n.type)}: ${n.value}`)} />], ["Excluded names", <Lines key="en" items={ca.nameConstraints.excluded.map((n) => `${words(n.type)}: ${n.value}`)} />]] as [string, ReactNode][]) : []),
               ["CRL", ca.crlEnabled ? "Enabled" : "Disabled"],
               ["OCSP", ca.ocspEnabled ? "Enabled" : "Disabled"],
             ]}
           />
         </Section>
-        <Section title="Private key">
+        {ca.type !== "EXTERNAL_ROOT" && <Section title="Private key">
           <Facts
             rows={[
               ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
@@ -238,7 +243,8 @@ function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partiti
               ...(movingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${movingTo}`}</Group>]] as [string, ReactNode][]) : []),
             ]}
           />
-        </Section>
+        </Section>}
+        {ca.certificate && downloadable && <KeysAndCertificates ca={ca} />}
         {ca.type === "ROOT" && ca.certificate && downloadable && <Ceremony ca={ca} />}
         <Section title="URLs">
           <Facts rows={[["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />], ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />], ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />], ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />]]} />

@@ -1,4 +1,4 @@
-import { Alert, Button, Drawer, Group, Radio, Select, Stack, Switch, Text, TextInput } from "@mantine/core";
+import { Alert, Button, Drawer, Group, NumberInput, Radio, Select, Stack, Switch, Text, Textarea, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconUserCheck } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -12,12 +12,19 @@ import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
 import { AlgorithmChooser } from "./AlgorithmChooser";
 import type { CaRow } from "./CasPage";
+import { CertificateInput } from "./CertificateInput";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
+import { parseSubtrees } from "./nameConstraints";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
 
 const Create = graphql(`
   mutation CreateCa($input: CreateCertificationAuthorityInput!) {
     createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }
+  }
+`);
+const ImportRoot = graphql(`
+  mutation ImportExternalRoot($input: ImportExternalRootInput!) {
+    importExternalRoot(input: $input) { certificationAuthority { id identifier status } }
   }
 `);
 const Taken = graphql(`query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }`);
@@ -44,8 +51,14 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
   const [ocsp, setOcsp] = useState(true);
   const [subject, setSubject] = useState("");
   const [profiles, setProfiles] = useState<string[]>([]);
+  const [certificate, setCertificate] = useState("");
+  const [pathLength, setPathLength] = useState<string | number>("");
+  const [permitted, setPermitted] = useState("");
+  const [excluded, setExcluded] = useState("");
   const groups = useProfileGroups(partitionId);
   const root = type === "ROOT";
+  const external = type === "EXTERNAL_ROOT";
+  const outside = parents.find((p) => p.id === parentId)?.type === "EXTERNAL_ROOT" && !root && !external;
   const proposes = root && (deployment?.twoPersonRoots ?? false);
   const taken = useQuery({ queryKey: ["ca-taken", partitionId, identifier], queryFn: () => request(Taken, { partition: partitionId, identifier }), enabled: rule.test(identifier) });
   const identifierError =
@@ -55,16 +68,18 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
         ? "This identifier is taken"
         : undefined;
   const create = useMutation({
-    mutationFn: () =>
-      request(Create, {
+    mutationFn: (): Promise<unknown> =>
+      external ? request(ImportRoot, { input: { partitionId, identifier, friendlyName: friendlyName.trim(), certificate } }) : request(Create, {
         input: {
           partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, keyStore: store ?? null, parentId: root ? null : parentId, subject,
           expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: root ? [] : profiles,
+          pathLength: pathLength === "" || type === "ISSUING" ? null : Number(pathLength),
+          nameConstraints: root || !(permitted + excluded).trim() ? null : { permitted: parseSubtrees(permitted), excluded: parseSubtrees(excluded) },
         },
       }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["cas"] });
-      notifications.show({ message: proposes ? `${friendlyName} is proposed; a second person must approve it.` : `${friendlyName} is being created.` });
+      notifications.show({ message: proposes ? `${friendlyName} is proposed; a second person must approve it.` : external ? `${friendlyName} is imported.` : `${friendlyName} is being created.` });
       await navigate({ to: "/p/$partitionId/cas/$identifier", params: { partitionId, identifier } });
     },
   });
@@ -85,13 +100,18 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
           <Radio.Group label="CA Type" required value={type} onChange={(v) => setType(v as CaType)}>
             <Stack gap={6} mt={6}>
               <Radio value="ROOT" label="Root Authority" description="Certifies itself; the anchor that clients trust." />
+              <Radio value="EXTERNAL_ROOT" label="External Root Authority" description="A root whose key is elsewhere: import its certificate. Authorities below it are made here and signed there." />
               <Radio value="INTERMEDIATE" label="Intermediate Subordinate Authority" description="Stands between a root and issuing CAs." disabled={parents.length === 0} />
               <Radio value="ISSUING" label="Subordinate Authority" description="Issues certificates to servers, devices and people." disabled={parents.length === 0} />
             </Stack>
           </Radio.Group>
-          {!root && <Select label="Parent Authority Identifier" required disabled={!!given} data={parents.map((p) => ({ value: p.id, label: `${p.identifier} (${p.friendlyName})` }))} value={parentId} onChange={setParentId} error={fieldError(create.error, "parentId")} />}
+          {!root && !external && <Select label="Parent Authority Identifier" required disabled={!!given} data={parents.map((p) => ({ value: p.id, label: `${p.identifier} (${p.friendlyName})` }))} value={parentId} onChange={setParentId} error={fieldError(create.error, "parentId")} />}
           <TextInput label="CA Identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore; part of the CRL and OCSP addresses" required value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={identifierError ?? fieldError(create.error, "identifier")} data-autofocus autoComplete="off" />
           <TextInput label="Friendly Name" required maxLength={64} value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(create.error, "friendlyName")} />
+          {external ? (
+            <CertificateInput label="Certificate" description="Of the root alone: PEM, or a DER file" value={certificate} onChange={setCertificate} error={fieldError(create.error, "certificate")} />
+          ) : (
+            <>
           <AlgorithmChooser label="Signing Key Details" value={algorithm} onChange={setAlgorithm} error={fieldError(create.error, "signingAlgorithm")} />
           <KeyStoreChoice query={stores} value={store} onChange={setChosenStore} error={fieldError(create.error, "keyStore")} />
           <Stack gap={4}>
@@ -109,7 +129,17 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
             <Switch label="Enable CRL" checked={crl || root} disabled={root} onChange={(e) => setCrl(e.currentTarget.checked)} />
             <Switch label="Enable OCSP" description="Cannot be disabled later" checked={ocsp} onChange={(e) => setOcsp(e.currentTarget.checked)} />
           </Group>
+          {outside && <Text size="sm">Its parent is external: its key is made here, and it waits until you import the certificate that the parent signed.</Text>}
+          {type !== "ISSUING" && <NumberInput label="Path length" description="How many authorities may stand below; empty: as many as the parent allows" min={0} max={100} value={pathLength} onChange={setPathLength} error={fieldError(create.error, "pathLength")} />}
+          {!root && (
+            <>
+              <Textarea label="Permitted names" description="Name constraints, one a line: example.com, ip:192.0.2.0/24, email:example.com, dirName:O=Example. Empty: any" autosize minRows={1} value={permitted} onChange={(e) => setPermitted(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.permitted")} />
+              <Textarea label="Excluded names" description="Never allowed below it, whatever is permitted" autosize minRows={1} value={excluded} onChange={(e) => setExcluded(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.excluded")} />
+            </>
+          )}
           {!root && <ProfilePicker label="Certificate Profiles" groups={groups} caType={type} selected={profiles} onChange={setProfiles} />}
+            </>
+          )}
           {proposes && (
             <Alert color="yellow" variant="light" icon={<IconUserCheck />} title="A root needs two people here" styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}>
               You propose it. Its key is made when another Owner or CA Administrator of this partition approves it.
@@ -120,8 +150,8 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" loading={create.isPending} disabled={!!identifierError || !subject || !store}>
-              {proposes ? "Propose" : "Create"}
+            <Button type="submit" loading={create.isPending} disabled={!!identifierError || (external ? !certificate.trim() : !subject || !store)}>
+              {proposes ? "Propose" : external ? "Import" : "Create"}
             </Button>
           </Group>
         </Stack>

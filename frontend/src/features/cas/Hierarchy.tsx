@@ -55,7 +55,7 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
         </svg>
         {placed.map(({ ca, x, y }) => (
           <Box key={ca.id} pos="absolute" style={{ left: x, top: y }}>
-            <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} className="ca-node" style={{ borderTop: `4px solid var(--mantine-color-${ca.type === "ROOT" ? "yellow-5" : ca.type === "INTERMEDIATE" ? "brand-4" : "brand-7"})`, opacity: ca.status === "DELETED" ? 0.6 : 1 }}>
+            <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} className="ca-node" style={{ borderTop: `4px solid var(--mantine-color-${ca.type === "ROOT" ? "yellow-5" : ca.type === "EXTERNAL_ROOT" ? "gray-5" : ca.type === "INTERMEDIATE" ? "brand-4" : "brand-7"})`, opacity: ca.status === "DELETED" ? 0.6 : 1 }}>
               <Group justify="space-between" wrap="nowrap" gap={6}>
                 <Text fw={650} truncate size="sm">
                   {ca.friendlyName}

@@ -19,7 +19,7 @@ const software = { name: "software", description: "Directory /data/keys", isDefa
 const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
 const root = {
   id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
-  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", proposal: null as unknown, children: [], creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", proposal: null as unknown, children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
 };
 const proposal = { kind: "CREATE", keyStore: "hsm", proposedBy: "ada@example.org", proposedAt: "2026-01-01T00:00:00Z", mayApprove: true };
 
@@ -150,4 +150,62 @@ it("says what goes on and what does not while the key store is away", async () =
   expect(alert).toHaveTextContent("The key store hsm is not available");
   expect(alert).toHaveTextContent("The token is not plugged in. CRL and OCSP answers already signed go on; nothing can be issued.");
   expect(screen.getByText(/never gives it out/)).toBeVisible();
+});
+
+it("gives out the request of a pending authority, and takes the certificate for it", async () => {
+  const pending = { ...root, type: "ISSUING", status: "PENDING_CERTIFICATE", parent: { identifier: "outer", friendlyName: "Outer Root", type: "EXTERNAL_ROOT" } };
+  const asked = serve({ CaDetail: { partition: { certificationAuthority: pending } }, CaRequest: { certificationAuthority: { certificateSigningRequest: "-----BEGIN CERTIFICATE REQUEST-----" } }, ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "CREATING" } } } });
+  await page();
+  const waiting = within(await screen.findByRole("region", { name: "Waiting for its certificate" }));
+  expect(waiting.getByText(/have Outer Root sign it as a CA/)).toBeVisible();
+  await vi.waitFor(() => expect(waiting.getByRole("button", { name: "Download Certificate Request" })).toBeEnabled());
+  await userEvent.click(waiting.getByRole("button", { name: "Import Issuing Certificate Authority" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByRole("button", { name: "Import" })).toBeDisabled();
+  await userEvent.type(dialog.getByLabelText(/^Certificate/), "PEM");
+  await userEvent.click(dialog.getByRole("button", { name: "Import" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportCaCertificate", variables: { input: { caId: "ca1", certificate: "PEM" } } }));
+});
+
+it("imports an external root by its certificate alone", async () => {
+  const asked = serve({ CaTaken: { partition: { certificationAuthority: null } }, ImportExternalRoot: { importExternalRoot: { certificationAuthority: { id: "ca1", identifier: "outer", status: "ACTIVE" } } } });
+  await create();
+  await userEvent.click(await screen.findByRole("radio", { name: /External Root Authority/ }));
+  expect(screen.queryByRole("combobox", { name: /Signing Key Details/ })).toBeNull();
+  await userEvent.type(screen.getByLabelText(/CA Identifier/), "outer");
+  await userEvent.type(screen.getByLabelText(/Friendly Name/), "Outer");
+  await userEvent.type(screen.getByLabelText(/^Certificate/), "PEM");
+  await userEvent.click(screen.getByRole("button", { name: "Import" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportExternalRoot", variables: { input: { partitionId: "sub0", identifier: "outer", friendlyName: "Outer", certificate: "PEM" } } }));
+});
+
+it("renews with a new key or the same, and shows every certificate that there was", async () => {
+  const own = { keyGeneration: 1, issuerGeneration: 1, serialNumber: "aa", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", pem: "PEM" };
+  const certificate = { serialNumber: "bb", fingerprint: "00", issuer: "CN=R", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", publicKeyType: "ML-DSA-65", signatureAlgorithm: "ML-DSA-65", isCa: true, keyUsages: [], authorityInfoAccessOcsp: [], authorityInfoAccessCaIssuers: [], crlDistributionPoints: [] };
+  const asked = serve({
+    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1", proposal: null } } },
+    CaCertificates: { certificationAuthority: { caCertificates: [{ ...own, kind: "OWN", serialNumber: "bb", keyGeneration: 2 }, { ...own, kind: "NEW_WITH_OLD", serialNumber: "cc", keyGeneration: 2 }, { ...own, kind: "OWN" }] } },
+  });
+  await page();
+  expect(await screen.findByRole("button", { name: "Download New with old cc" })).toBeVisible();
+  expect(screen.getByText("issues")).toBeVisible();
+  await userEvent.click(screen.getByRole("button", { name: "Actions" }));
+  await userEvent.click(await screen.findByText("Renew Certificate Authority"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByRole("radio", { name: /^New key/ })).toBeChecked();
+  await userEvent.click(dialog.getByRole("radio", { name: /^Same key/ }));
+  await userEvent.click(dialog.getByRole("button", { name: "Renew" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "RenewCa", variables: { input: { caId: "ca1", newKey: false, expiresAt: null } } }));
+});
+
+it("shows what breaks before an authority is deleted", async () => {
+  serve({ DeletionImpact: { certificationAuthority: { deletionImpact: { subordinateCount: 1, subordinates: [{ id: "c2", identifier: "below", friendlyName: "Below" }], certificateCount: 1234, certificates: [{ id: "x", subject: "CN=www", notAfter: "2027-01-01T00:00:00Z" }], endEntityCount: 7, endEntities: [{ id: "e", identifier: "alice" }], profiles: [{ id: "p" }] } } } });
+  await page();
+  await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
+  await userEvent.click(await screen.findByText("Delete Certificate Authority"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(await dialog.findByText(/^1.?234 active certificates/)).toBeVisible();
+  expect(dialog.getByText(/^1 authorities below it/)).toHaveTextContent("Below");
+  expect(dialog.getByText(/7 end entities: alice/)).toBeVisible();
+  expect(dialog.getByRole("button", { name: "Delete" })).toBeDisabled();
 });

@@ -1,0 +1,179 @@
+package ca
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/pem"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/csr"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// ImportRoot records a root whose key is elsewhere, by its certificate (PEM or DER). CAs below it are made here and
+// signed there; it has no CRL or OCSP of ours. It counts as a CA.
+func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte) (_ *CertificationAuthority, err error) {
+	if err := s.Guard.Require(ctx, rbac.CACreate, partitionID); err != nil {
+		return nil, err
+	}
+	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: identifier}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	if !IdentifierRule.MatchString(identifier) {
+		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
+	}
+	if err := text.Label("friendlyName", friendlyName, 1, 64); err != nil {
+		return nil, err
+	}
+	found, err := issuance.ParseCertificates(certificate)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, fault.New(fault.Invalid, "these are %d certificates", len(found)).At("certificate").Do("Give that of the root alone.")
+	}
+	now := s.Now()
+	d, err := issuance.CheckRoot(found[0], now)
+	if err != nil {
+		return nil, err
+	}
+	subject, err := name.FromDER(d.Subject)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the subject of the certificate cannot be read: %v", err).At("certificate")
+	}
+	c := &CertificationAuthority{
+		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, FriendlyName: friendlyName, Type: ExternalRoot, Status: Active,
+		SigningAlgorithm: d.SignatureAlgorithm, Subject: subject.String(), SubjectDER: d.Subject, NotBefore: &d.NotBefore, NotAfter: d.NotAfter,
+		Certificate: found[0], SerialNumber: d.SerialNumber, CreationStep: StepActive, CreatedAt: now, ActivatedAt: &now, CreatedBy: rbac.ActorFrom(ctx).Name,
+		KeyGeneration: 1, IssuerGeneration: 1,
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Quota.TakeCA(ctx, partitionID); err != nil {
+			return err
+		}
+		var same []CertificationAuthority
+		if err := s.Store.DB(ctx).Select("identifier").Find(&same, "partition_id = ? AND type = ? AND purged_at IS NULL AND subject_der = ? AND serial_number = ?", partitionID, ExternalRoot, c.SubjectDER, c.SerialNumber).Error; err != nil {
+			return err
+		}
+		if len(same) > 0 {
+			return fault.New(fault.Conflict, "this root was imported already, as %s", same[0].Identifier).At("certificate")
+		}
+		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
+			if store.IsDuplicate(err) {
+				return fault.New(fault.Conflict, "the identifier %s is taken", identifier).At("identifier").
+					Do("Choose another one; the identifier of a deleted CA becomes free 24 hours after the deletion.")
+			}
+			return err
+		}
+		event.ObjectID, event.Summary = c.ID, "imported the external root "+identifier
+		event.Details = audit.Details{"subject": c.Subject, "serialNumber": c.SerialNumber, "certificateSha256": d.Fingerprint}
+		s.Audit.Record(ctx, event)
+		return s.AddCertificate(ctx, c, Own, c.Certificate, 1, 1)
+	})
+	return c, err
+}
+
+// SigningRequestPEM is the request (PKCS #10) that an external root is to sign, "" when none waits.
+func (s *Service) SigningRequestPEM(ctx context.Context, c *CertificationAuthority) (string, error) {
+	if err := s.Guard.Require(ctx, rbac.CADownload, c.PartitionID); err != nil || c.SigningRequest == nil {
+		return "", err
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: c.SigningRequest})), nil
+}
+
+// Import takes the certificate that an external root made for the waiting request. It may come with the certificates
+// above it (PEM), or alone (PEM or DER). Its creation, or renewal, then goes on.
+func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*CertificationAuthority, error) {
+	return s.change(ctx, id, rbac.CACreate, "ca.import", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
+		found, err := issuance.ParseCertificates(certificate)
+		if err != nil {
+			return err
+		}
+		// What the CA has already is told before that it waits for nothing: somebody imported twice.
+		for _, der := range found {
+			var known int64
+			if err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where("ca_id = ? AND der = ?", c.ID, der).Count(&known).Error; err != nil {
+				return err
+			}
+			if known > 0 {
+				return fault.New(fault.Conflict, "%s has this certificate already", c.Identifier).At("certificate").Do("Import the one that was made for the present request.")
+			}
+		}
+		if c.DeletedAt != nil || c.SigningRequest == nil {
+			return fault.New(fault.Conflict, "%s waits for no certificate", c.Identifier).At("caId")
+		}
+		waiting := c
+		if c.Renewal == NewKey {
+			if waiting, err = s.NextKey(ctx, c); err != nil {
+				return err
+			}
+		}
+		d, der, err := s.fitting(ctx, c, waiting, found)
+		if err != nil {
+			return err
+		}
+		e.Summary = "imported the certificate " + d.SerialNumber + " of " + c.Identifier
+		e.Details = audit.Details{"serialNumber": d.SerialNumber, "certificateSha256": d.Fingerprint, "notAfter": d.NotAfter}
+		if err := s.AddCertificate(ctx, c, Own, der, waiting.KeyGeneration, 1); err != nil {
+			return err
+		}
+		c.SigningRequest = nil
+		receive := func(v *CertificationAuthority) error {
+			v.Certificate, v.SerialNumber, v.NotBefore, v.NotAfter, v.IssuerGeneration = der, d.SerialNumber, &d.NotBefore, d.NotAfter, 1
+			return nil
+		}
+		switch c.Renewal {
+		case NewKey:
+			if _, err := s.ChangeKey(ctx, c.ID, waiting.KeyGeneration, receive); err != nil {
+				return err
+			}
+			return s.Jobs.Enqueue(ctx, RenewJob, c.ID, s.Now(), nil)
+		case SameKey:
+			c.endRenewal()
+			if err := s.Jobs.Enqueue(ctx, RenewJob, c.ID, s.Now(), nil); err != nil {
+				return err
+			}
+			return receive(c)
+		}
+		c.Status = Creating
+		if err := s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil); err != nil {
+			return err
+		}
+		return receive(c)
+	})
+}
+
+// fitting finds the certificate of the waiting key among those given, and checks it.
+func (s *Service) fitting(ctx context.Context, c, waiting *CertificationAuthority, found [][]byte) (*issuance.Details, []byte, error) {
+	parent := &CertificationAuthority{}
+	if err := s.Store.DB(ctx).Take(parent, "id = ?", *c.ParentID).Error; err != nil {
+		return nil, nil, err
+	}
+	if !parent.Stands(s.Now()) {
+		return nil, nil, fault.New(fault.Conflict, "%s cannot certify another CA: it is %s", parent.Identifier, text.Lower(parent.StatusAt(s.Now())))
+	}
+	request, err := csr.Parse(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: c.SigningRequest}))
+	if err != nil {
+		return nil, nil, err
+	}
+	want := issuance.Authority{Subject: c.SubjectDER, PublicKey: request.PublicKey, Issuer: parent.Certificate, CertifiesCAs: c.Type == Intermediate, Now: s.Now()}
+	if waiting.Certificate != nil {
+		want.SubjectKeyID = hex.EncodeToString(waiting.SubjectKeyID(request.PublicKey))
+	}
+	der := found[0]
+	for _, other := range found {
+		if d, err := issuance.Inspect(other); err == nil && bytes.Equal(d.PublicKey, want.PublicKey) {
+			der = other
+			break
+		}
+	}
+	d, err := issuance.CheckAuthority(der, want)
+	return d, der, err
+}

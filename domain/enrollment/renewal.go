@@ -1,0 +1,246 @@
+package enrollment
+
+import (
+	"context"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
+)
+
+// crossProfile is the profile of the certificates between the keys of a root (RFC 4210 4.4).
+const crossProfile = "external-ca-cross"
+
+// RenewCA is the job that gives a CA a new certificate. With a new key, all that the key needs (certificate, OCSP signer,
+// CRL, cross-certificates) is made beside the key in use; then the CA issues with it from one transaction to the next.
+// Each step is recorded when it is done, so that a server that takes over goes on where the other one stopped.
+func (s *Service) RenewCA(ctx context.Context, claim *job.Claim) error {
+	c := &ca.CertificationAuthority{}
+	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
+		return err
+	}
+	if c.DeletedAt != nil || c.ProposalKind != "" || c.RenewalFailure != "" {
+		return nil
+	}
+	if c.Renewal == "" { // an imported certificate has ended it
+		return s.Store.Tx(ctx, func(ctx context.Context) error {
+			if err := s.statusJobs(ctx, c); err != nil {
+				return err
+			}
+			return claim.Done(ctx)
+		})
+	}
+	var err error
+	switch status := c.StatusAt(s.Now()); {
+	case status != ca.Active && status != ca.Disabled && status != ca.Expired:
+		err = fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
+	case c.Renewal == ca.NewKey:
+		err = s.renewKey(ctx, c, claim)
+	default:
+		err = s.renewCertificate(ctx, c, claim)
+	}
+	if err == nil {
+		return nil
+	}
+	f := fault.Of(err)
+	if !permanent(f, err) && claim.Attempts < creationAttempts {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.RenewalFailure = f.Message; return nil }); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renew", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "certification authority " + c.Identifier + " could not be renewed: " + f.Message})
+		return claim.Done(ctx)
+	})
+}
+
+// permanent tells whether to try again would be no use.
+func permanent(f *fault.Error, err error) bool {
+	return f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused || f.Kind == fault.Conflict && err != error(errStale)
+}
+
+// renewCertificate: the same key, other dates.
+func (s *Service) renewCertificate(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim) error {
+	if c.SigningRequest != nil {
+		return nil // somebody else signs
+	}
+	asked := *c
+	asked.NotAfter = *c.RenewalNotAfter
+	done, err := s.signAuthority(ctx, &asked)
+	if err != nil || done == nil {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.recordAuthority(ctx, c, done); err != nil {
+			return err
+		}
+		return s.finish(ctx, c, claim, func(*ca.CertificationAuthority) error { return nil })
+	})
+}
+
+// renewKey: another key.
+func (s *Service) renewKey(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim) error {
+	next, err := s.nextKey(ctx, c)
+	if err != nil {
+		return err
+	}
+	if next.Certificate == nil && c.SigningRequest != nil {
+		return nil // somebody else signs
+	}
+	steps := []struct {
+		run  func(context.Context, *ca.CertificationAuthority) error
+		skip func(*ca.CertificationAuthority) bool
+	}{
+		{s.certify, func(c *ca.CertificationAuthority) bool { return c.Certificate != nil }},
+		{s.crossCertify, func(c *ca.CertificationAuthority) bool { return c.ParentID != nil }},
+		{s.issueSigner, func(c *ca.CertificationAuthority) bool { return !c.OCSPEnabled || c.OCSPCertificate != nil }},
+		{func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, func(c *ca.CertificationAuthority) bool { return !c.CRLEnabled }},
+	}
+	for _, step := range steps {
+		if step.skip(next) {
+			continue
+		}
+		if err := step.run(ctx, next); err != nil {
+			return err
+		}
+		if next, err = s.CAs.Generation(ctx, next.ID, next.KeyGeneration); err != nil {
+			return err
+		}
+		if next.Certificate == nil {
+			return nil // its request waits to be signed
+		}
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		return s.finish(ctx, c, claim, func(c *ca.CertificationAuthority) error {
+			if !c.Stands(s.Now()) && c.StatusAt(s.Now()) != ca.Expired {
+				return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(c.StatusAt(s.Now())))
+			}
+			return s.CAs.SwitchKey(ctx, c)
+		})
+	})
+}
+
+// nextKey is the CA seen with the key that it is to issue with, which is made the first time.
+func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*ca.CertificationAuthority, error) {
+	if next, err := s.CAs.NextKey(ctx, c); err != nil || next != nil {
+		if next != nil && next.Certificate == nil {
+			next.NotAfter = *c.RenewalNotAfter // a repeated renewal may ask for another end
+		}
+		return next, err
+	}
+	a, err := c.Algorithm()
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.generate(ctx, c.KeyStore, a)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Store.Tx(ctx, func(ctx context.Context) error {
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "generated a new signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm,
+				"publicKeySha256": fingerprint(key.PublicKey()), "keyGeneration": c.KeyGeneration + 1}})
+		return s.CAs.AddKey(ctx, c, c.KeyStore, key.ID(), *c.RenewalNotAfter)
+	}); err != nil {
+		return nil, err
+	}
+	return s.CAs.NextKey(ctx, c)
+}
+
+// crossCertify has a root's two keys certify each other (RFC 4210 4.4), so that whoever trusts one of them can be shown
+// the other.
+func (s *Service) crossCertify(ctx context.Context, next *ca.CertificationAuthority) error {
+	present, err := s.loadIssuer(ctx, next.ID, next.KeyGeneration-1)
+	if err != nil {
+		return err
+	}
+	coming, err := s.loadIssuer(ctx, next.ID, next.KeyGeneration)
+	if err != nil {
+		return err
+	}
+	if !s.Now().Before(present.ca.NotAfter) {
+		return nil // nobody trusts the old key any more
+	}
+	p, err := authorityProfile(crossProfile)
+	if err != nil {
+		return err
+	}
+	for _, cross := range []struct {
+		kind          ca.CertificateKind
+		subject, with *issuer
+	}{{ca.NewWithOld, coming, present}, {ca.OldWithNew, present, coming}} {
+		made, err := s.CAs.HasCertificate(ctx, next.ID, cross.kind, cross.subject.ca.KeyGeneration)
+		if err != nil {
+			return err
+		}
+		if made {
+			continue
+		}
+		request, err := s.authorityRequest(next, cross.subject.key)
+		if err != nil {
+			return err
+		}
+		request.SelfIssued, request.NotAfter = true, &present.ca.NotAfter
+		if coming.ca.NotAfter.Before(present.ca.NotAfter) {
+			request.NotAfter = &coming.ca.NotAfter
+		}
+		done, err := s.sign(ctx, cross.with, order{kind: certificate.CA, profile: p, request: request})
+		if err != nil {
+			return err
+		}
+		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
+			refusals, err := s.record(ctx, []*item{done.item})
+			if err == nil {
+				err = refusals[0]
+			}
+			if err != nil {
+				return err
+			}
+			return s.CAs.AddCertificate(ctx, next, cross.kind, done.item.certificate.DER, cross.subject.ca.KeyGeneration, cross.with.ca.KeyGeneration)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish ends a renewal in the transaction of ctx.
+func (s *Service) finish(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim, apply func(*ca.CertificationAuthority) error) error {
+	kind := c.Renewal
+	changed, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+		if err := apply(c); err != nil {
+			return err
+		}
+		c.Renewed()
+		c.StatusVersion++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renewed", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+		Summary: "certification authority " + c.Identifier + " issues under a new certificate",
+		Details: audit.Details{"renewal": kind, "keyGeneration": changed.KeyGeneration, "serialNumber": changed.SerialNumber, "certificateSha256": fingerprint(changed.Certificate), "notAfter": changed.NotAfter}})
+	if err := s.statusJobs(ctx, changed); err != nil {
+		return err
+	}
+	return claim.Done(ctx)
+}
+
+// statusJobs has CRL and OCSP signer looked at: those of a CA that had expired were given up.
+func (s *Service) statusJobs(ctx context.Context, c *ca.CertificationAuthority) error {
+	if c.OCSPEnabled {
+		if err := s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), s.Now(), nil); err != nil {
+			return err
+		}
+	}
+	if c.CRLEnabled {
+		return s.Jobs.Enqueue(ctx, certificate.PublishCRLJob, c.ID, s.Now(), nil)
+	}
+	return nil
+}

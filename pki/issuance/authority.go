@@ -1,0 +1,201 @@
+package issuance
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/pem"
+	"slices"
+	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/name"
+)
+
+// maxCertificates bounds what ParseCertificates reads.
+const maxCertificates, maxCertificate = 16, 64 << 10
+
+// ParseCertificates reads certificates in PEM, or one in DER, as DER. It refuses everything else that people mix up with
+// certificates; the field of its errors is certificate.
+func ParseCertificates(text []byte) ([][]byte, error) {
+	var found [][]byte
+	if len(text) > maxCertificates*maxCertificate {
+		return nil, invalid.New("certificate", "this is too large for a certificate")
+	}
+	for rest := text; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		switch block.Type {
+		case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+			found = append(found, block.Bytes)
+		case "CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST":
+			return nil, invalid.New("certificate", "this is a certificate signing request: have it signed, and import the certificate that comes back")
+		default:
+			return nil, invalid.New("certificate", "this is a %s, not a certificate: give nothing but certificates", block.Type)
+		}
+	}
+	if len(found) == 0 {
+		found = [][]byte{text}
+	}
+	if len(found) > maxCertificates {
+		return nil, invalid.New("certificate", "these are more than %d certificates", maxCertificates)
+	}
+	for _, der := range found {
+		if _, err := Inspect(der); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// VerifyCertificate checks the signature of a certificate (DER) with the key of its issuer.
+func VerifyCertificate(certificate, issuerSPKI []byte) error {
+	input := cryptobyte.String(certificate)
+	var outer, tbs, identifier, signature cryptobyte.String
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&tbs, cbasn1.SEQUENCE) || !outer.ReadASN1Element(&identifier, cbasn1.SEQUENCE) ||
+		!outer.ReadASN1(&signature, cbasn1.BIT_STRING) || len(signature) < 1 || signature[0] != 0 {
+		return notACertificate
+	}
+	return algorithm.VerifySignature(identifier, issuerSPKI, tbs, signature[1:])
+}
+
+// Authority is what the certificate of a CA that was signed elsewhere must be.
+type Authority struct {
+	// Subject (DER Name) and PublicKey (SPKI) are those of our CA.
+	Subject, PublicKey []byte
+	// SubjectKeyID, hexadecimal, is the identifier that certificates below name already; "" = none do.
+	SubjectKeyID string
+	// Issuer is the certificate above, DER.
+	Issuer []byte
+	// CertifiesCAs: it is to certify CAs, not only end entities.
+	CertifiesCAs bool
+	Now          time.Time
+}
+
+// understood are the extensions that a CA certificate may have as critical ones.
+var understood = []string{"2.5.29.14", "2.5.29.15", "2.5.29.17", "2.5.29.19", "2.5.29.30", "2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.35", "2.5.29.36", "2.5.29.37", "2.5.29.54"}
+
+// CheckAuthority tells whether a certificate (DER) is one for the CA, or in an *invalid.Error of the field certificate
+// why not (RFC 5280 6.1).
+func CheckAuthority(certificate []byte, want Authority) (*Details, error) {
+	refuse := func(format string, args ...any) (*Details, error) {
+		return nil, invalid.New("certificate", format, args...)
+	}
+	d, err := Inspect(certificate)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := Inspect(want.Issuer)
+	if err != nil {
+		return nil, err
+	}
+	// The names may be encoded anew by whoever signs, but then chains are not built by all verifiers: bytes must agree.
+	switch {
+	case !bytes.Equal(d.PublicKey, want.PublicKey):
+		return refuse("the certificate is for another key: have the request that was downloaded here signed")
+	case !bytes.Equal(d.Subject, want.Subject):
+		return refuse("the certificate is for the subject %s, not %s: have the request signed without changing its subject, byte for byte", nameText(d.Subject), nameText(want.Subject))
+	case !bytes.Equal(d.Issuer, issuer.Subject):
+		return refuse("the certificate was issued by %s, not by %s", nameText(d.Issuer), nameText(issuer.Subject))
+	case d.AuthorityKeyID != "" && issuer.SubjectKeyID != "" && d.AuthorityKeyID != issuer.SubjectKeyID:
+		return refuse("the authority key identifier %s of the certificate is not that of %s (%s)", d.AuthorityKeyID, nameText(issuer.Subject), issuer.SubjectKeyID)
+	}
+	if err := VerifyCertificate(certificate, issuer.PublicKey); err != nil {
+		if weak(d) {
+			return refuse("the certificate is signed with %s, which is too weak or unknown: have it signed with SHA-256 or better", d.SignatureAlgorithm)
+		}
+		return refuse("the signature of the certificate does not verify with the key of %s", nameText(issuer.Subject))
+	}
+	if want.SubjectKeyID != "" && d.SubjectKeyID != want.SubjectKeyID {
+		return refuse("the subject key identifier %s of the certificate is not %s, which the certificates below name: have the request's own identifier taken over", d.SubjectKeyID, want.SubjectKeyID)
+	}
+	if err := checkCA(d, want.Now); err != nil {
+		return nil, err
+	}
+	switch {
+	case !slices.Contains(d.KeyUsages, "cRLSign"):
+		return refuse("the certificate does not allow signing CRLs: it must have the key usage cRLSign")
+	case d.SubjectKeyID == "":
+		return refuse("the certificate has no subject key identifier, by which chains are found (RFC 5280 4.2.1.2)")
+	case d.NotAfter.After(issuer.NotAfter):
+		return refuse("the certificate lasts until %s, longer than its issuer (%s)", d.NotAfter.Format(time.DateTime), issuer.NotAfter.Format(time.DateTime))
+	case d.NotBefore.Before(issuer.NotBefore):
+		return refuse("the certificate begins on %s, before its issuer (%s)", d.NotBefore.Format(time.DateTime), issuer.NotBefore.Format(time.DateTime))
+	case issuer.PathLength != nil && *issuer.PathLength == 0:
+		return refuse("%s has a path length of 0: no CA can stand below it", nameText(issuer.Subject))
+	case want.CertifiesCAs && d.PathLength != nil && *d.PathLength == 0:
+		return refuse("the certificate has a path length of 0, so no CA could stand below it: have it signed with a greater one, or without")
+	case want.CertifiesCAs && issuer.PathLength != nil && *issuer.PathLength == 1:
+		return refuse("%s has a path length of 1: no CA could stand below this one", nameText(issuer.Subject))
+	}
+	return d, nil
+}
+
+// CheckRoot tells whether a certificate (DER) can be the root of others: self-signed and fit for it.
+func CheckRoot(certificate []byte, now time.Time) (*Details, error) {
+	refuse := func(format string, args ...any) (*Details, error) {
+		return nil, invalid.New("certificate", format, args...)
+	}
+	d, err := Inspect(certificate)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(d.Issuer, d.Subject) {
+		return refuse("this is not a root: %s was issued by %s; import that one's root", nameText(d.Subject), nameText(d.Issuer))
+	}
+	if _, err := algorithm.InspectPublicKey(d.PublicKey); err != nil {
+		return refuse("the key of the root cannot be accepted: %v", err)
+	}
+	if err := VerifyCertificate(certificate, d.PublicKey); err != nil {
+		if weak(d) {
+			return refuse("the root is signed with %s, which is too weak or unknown: have it made anew with SHA-256 or better", d.SignatureAlgorithm)
+		}
+		return refuse("the certificate is not signed by its own key: this is not a root")
+	}
+	return d, checkCA(d, now)
+}
+
+// checkCA is what holds of every CA certificate.
+func checkCA(d *Details, now time.Time) error {
+	refuse := func(format string, args ...any) error { return invalid.New("certificate", format, args...) }
+	basic := slices.IndexFunc(d.Extensions, func(e extension.Extension) bool { return e.ID.Equal(extension.OIDBasicConstraints) })
+	switch {
+	case basic < 0 || !d.IsCA:
+		return refuse("the certificate is not one of a CA: it must have the basic constraint cA TRUE")
+	case !d.Extensions[basic].Critical:
+		return refuse("the basic constraints of the certificate must be critical (RFC 5280 4.2.1.9)")
+	case !slices.Contains(d.KeyUsages, "keyCertSign"):
+		return refuse("the certificate does not allow signing certificates: it must have the key usage keyCertSign")
+	case len(d.ExtendedKeyUsages) > 0 && !slices.Contains(d.ExtendedKeyUsages, "2.5.29.37.0"):
+		return refuse("the certificate has extended key usages, which would bound everything below it and its OCSP: have it signed without")
+	case !d.NotAfter.After(now):
+		return refuse("the certificate expired on %s", d.NotAfter.Format(time.DateTime))
+	case d.NotBefore.After(now):
+		return refuse("the certificate is not valid before %s", d.NotBefore.Format(time.DateTime))
+	}
+	for _, e := range d.Extensions {
+		if e.Critical && !slices.Contains(understood, e.ID.String()) {
+			return refuse("the certificate has the critical extension %s, which is not known here and which verifiers would refuse", e.ID)
+		}
+	}
+	return nil
+}
+
+// weak tells whether the signature algorithm of a certificate is none of those that are verified.
+func weak(d *Details) bool {
+	return len(d.SignatureAlgorithm) > 0 && d.SignatureAlgorithm[0] >= '0' && d.SignatureAlgorithm[0] <= '9' // its OID: it has no name here
+}
+
+func nameText(der []byte) string {
+	n, err := name.FromDER(der)
+	if err != nil {
+		return hex.EncodeToString(der)
+	}
+	return n.String()
+}
