@@ -21,6 +21,8 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
+	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.BulkOperation.Findings = func(below int) int { return 200 + below }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -35,6 +36,7 @@ type Resolver struct {
 	Status           *status.Service
 	Ceremony         *ceremony.Service
 	Measure          *measure.Service
+	Bulk             *bulk.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

@@ -18,6 +18,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -65,6 +66,7 @@ type App struct {
 	status       *status.Service
 	ceremony     *ceremony.Service
 	measure      *measure.Service
+	bulk         *bulk.Service
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -131,6 +133,7 @@ func (a *App) wire() error {
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
 	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
+	a.bulk = &bulk.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
 	a.metrics = newMetrics(a)
 	a.registerJobs()
 	return nil
@@ -146,13 +149,16 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
+	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
+	a.jobs.Handle(bulk.RunJob, a.bulk.Run)
+	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
 	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
 	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
 	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, bulk.CleanJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.
@@ -183,7 +189,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +

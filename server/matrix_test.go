@@ -45,6 +45,13 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
 	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
 
+	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.startBulk", `mutation { startBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Mutation.cancelBulk", `mutation { cancelBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
+	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
+
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
 	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
@@ -167,8 +174,12 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			break
 		}
 	}
+	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", serialNumbers: "00ff"}) { operation { id } } }`, "id")
+	if got := a.ask(t, system, `mutation { cancelBulk(id: "`+bulk+`") { operation { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
 	return strings.NewReplacer(
-		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
+		"$BULK", bulk, "$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
 		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)
 }

@@ -67,6 +67,11 @@ type Certificate struct {
 	RevocationReason Reason
 	InvalidityDate   *time.Time
 	SuspendedUntil   *time.Time
+	// What reports count by; "" on rows of before, until the job Describe has read them.
+	PublicKeySHA256    string `gorm:"column:public_key_sha256"` // of the SubjectPublicKeyInfo, hexadecimal
+	KeyType            string // "RSA 3072"
+	SignatureAlgorithm string // "ecdsa-with-SHA256"
+	Source             string // console, api, bulk, system, or a protocol
 }
 
 func (Certificate) TableName() string { return "certificates" }

@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -23,10 +24,14 @@ type order struct {
 	profile   *profile.Profile
 	request   profile.Request
 	endEntity string
+	source    string // "": by the kind of actor
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
 	// was issued.
 	deliver func(i *issuer, der []byte) error
 }
+
+// sources are the ways of asking that are known by who asks.
+var sources = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system"}
 
 // signed is an order carried out, not yet recorded.
 type signed struct {
@@ -63,7 +68,11 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber,
+		Counted: o.kind == certificate.Subscriber, PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
+		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: o.source,
+	}
+	if c.Source == "" {
+		c.Source = sources[actor.Kind]
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
@@ -68,6 +69,16 @@ type AuditVerification struct {
 	// Where it breaks; null when intact.
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
 	HeadHash string `json:"headHash"`
+}
+
+type BulkOperationConnection struct {
+	Nodes      []*bulk.Operation `json:"nodes"`
+	PageInfo   *PageInfo         `json:"pageInfo"`
+	TotalCount int               `json:"totalCount"`
+}
+
+type BulkOperationPayload struct {
+	Operation *bulk.Operation `json:"operation"`
 }
 
 type CaCreation struct {
@@ -371,6 +382,34 @@ type PasskeyPayload struct {
 	// As in ConfirmTotpPayload.
 	RecoveryCodes []string `json:"recoveryCodes"`
 	Viewer        *Viewer  `json:"viewer"`
+}
+
+type PrepareBulkIssuanceInput struct {
+	PartitionID string  `json:"partitionId"`
+	Name        *string `json:"name,omitempty"`
+	CaID        string  `json:"caId"`
+	// Unless a line says otherwise.
+	ProfileID string `json:"profileId"`
+	// CSV with a header line, up to 20 MB and 50,000 requests: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`,
+	// `subject`, `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`. Give csv or zip.
+	CSV *string `json:"csv,omitempty"`
+	// Base64 of a ZIP archive of files with one request each.
+	Zip *string `json:"zip,omitempty"`
+}
+
+type PrepareBulkRevocationInput struct {
+	PartitionID string `json:"partitionId"`
+	// Up to 100 characters; absent = made up.
+	Name           *string          `json:"name,omitempty"`
+	Reason         RevocationReason `json:"reason"`
+	InvalidityDate *time.Time       `json:"invalidityDate,omitempty"`
+	// CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
+	// columns `serialNumber` and `reason`. Give one of serialNumbers, filter and keys.
+	SerialNumbers *string `json:"serialNumbers,omitempty"`
+	// What the list of certificates would show.
+	Filter *CertificateFilter `json:"filter,omitempty"`
+	// SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000.
+	Keys []string `json:"keys,omitempty"`
 }
 
 type ProfileGroup struct {
