@@ -190,7 +190,7 @@ func (s *Service) List(ctx context.Context, partitionID string, p page.Request) 
 type Finding struct {
 	Result   Result
 	Count    int
-	Examples []*Item
+	Examples []*Item `gorm:"-"`
 }
 
 const examples = 5
