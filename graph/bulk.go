@@ -2,6 +2,7 @@ package graph
 
 import (
 	"github.com/pkiaas/pkiaas/domain/bulk"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/graph/model"
 )
 
@@ -10,4 +11,11 @@ func bulkPayload(o *bulk.Operation, err error) (*model.BulkOperationPayload, err
 		return nil, err
 	}
 	return &model.BulkOperationPayload{Operation: o}, nil
+}
+
+func webhookPayload(h *notify.Webhook, err error) (*model.WebhookPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.WebhookPayload{Webhook: h}, nil
 }

@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"time"
+
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
 )
@@ -22,6 +25,11 @@ func complexities(c *generated.ComplexityRoot) {
 	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
 	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.Webhook.Deliveries = func(below int) int { return 20 * (below + 1) }
+	c.Reports.Activity = func(below int, _, _ *time.Time, _ report.Interval) int { return 500 + below }
+	c.Reports.Breakdown = func(below int, _ report.Dimension, _, _ *time.Time) int { return 500 + below }
+	c.Reports.Cryptography = func(below int) int { return 500 + below }
+	c.Reports.Expiries = func(below, _ int) int { return 500 + below }
 	c.BulkOperation.Findings = func(below int) int { return 200 + below }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/notify"
+	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -37,6 +39,8 @@ type Resolver struct {
 	Ceremony         *ceremony.Service
 	Measure          *measure.Service
 	Bulk             *bulk.Service
+	Report           *report.Service
+	Notify           *notify.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

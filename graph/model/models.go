@@ -15,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -234,6 +235,19 @@ type CreateSubscriptionInput struct {
 	OwnerLastName  string `json:"ownerLastName"`
 }
 
+type CreateWebhookInput struct {
+	PartitionID string `json:"partitionId"`
+	Name        string `json:"name"`
+	// https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow).
+	URL string `json:"url"`
+}
+
+type CreateWebhookPayload struct {
+	Webhook *notify.Webhook `json:"webhook"`
+	// Shown once.
+	Secret string `json:"secret"`
+}
+
 // A certificate revocation list (RFC 5280 section 5).
 type CrlDetails struct {
 	Number     int64     `json:"number"`
@@ -368,6 +382,10 @@ type MoveCaKeyInput struct {
 }
 
 type Mutation struct {
+}
+
+type NotificationSettingsPayload struct {
+	Settings *notify.Settings `json:"settings"`
 }
 
 // Where a page of a list begins and ends.
@@ -516,6 +534,14 @@ type SuspendCertificateInput struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+type UpdateNotificationSettingsInput struct {
+	PartitionID string `json:"partitionId"`
+	// Up to 10, each 1 to 365.
+	Days []int `json:"days"`
+	// Up to 50.
+	Recipients []string `json:"recipients"`
+}
+
 type UpdateSubscriptionInput struct {
 	SubscriptionID        string       `json:"subscriptionId"`
 	PurchasedCertificates *int         `json:"purchasedCertificates,omitempty"`
@@ -532,6 +558,10 @@ type UsageName struct {
 // Right after signing in only `user` and `operator` are filled: ask `viewer` for the rest, with the new cookie.
 type ViewerPayload struct {
 	Viewer *Viewer `json:"viewer"`
+}
+
+type WebhookPayload struct {
+	Webhook *notify.Webhook `json:"webhook"`
 }
 
 // What `extensions.code` of an error can be. The set grows only with a new major version.

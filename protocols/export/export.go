@@ -21,6 +21,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/report"
 )
 
 // Handler serves GET /export/{partition}/{list} and /export/{partition}/bulk/{id}. It stands behind the server's
@@ -31,6 +32,7 @@ type Handler struct {
 	EndEntities  *endentity.Service
 	Events       *audit.Log
 	Bulk         *bulk.Service
+	Reports      *report.Service
 	Now          func() time.Time
 	// Refuse answers with an error before anything was sent.
 	Refuse func(http.ResponseWriter, *http.Request, error)
@@ -54,7 +56,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *Handler) write(out *writer, r *http.Request, parts []string) error {
 	if r.Method != http.MethodGet || len(parts) < 2 {
-		return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities or bulk/{id}.")
+		return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.")
 	}
 	q, partition := r.URL.Query(), parts[0]
 	switch out.format = q.Get("format"); out.format {
@@ -74,10 +76,12 @@ func (h *Handler) write(out *writer, r *http.Request, parts []string) error {
 		return h.events(out, r, partition, q)
 	case list == "end-entities":
 		return h.endEntities(out, r, partition, q)
+	case len(parts) == 3 && parts[1] == "reports":
+		return h.report(out, r, partition, parts[2], q)
 	case len(parts) == 3 && parts[1] == "bulk":
 		return h.results(out, r, parts[2])
 	}
-	return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities or bulk/{id}.")
+	return fault.New(fault.NotFound, "no such list").Do("GET /export/{partition}/certificates, cas, events, end-entities, bulk/{id} or reports/{report}.")
 }
 
 func (h *Handler) certificates(out *writer, r *http.Request, partition string, q url.Values) error {
@@ -139,14 +143,15 @@ func (h *Handler) cas(out *writer, r *http.Request, partition string, q url.Valu
 
 func (h *Handler) events(out *writer, r *http.Request, partition string, q url.Values) error {
 	f := audit.Filter{Search: q.Get("search"), Action: q.Get("action"), Result: audit.Result(strings.ToUpper(q.Get("result"))), ObjectID: q.Get("objectId")}
-	for name, into := range map[string]*time.Time{"from": &f.From, "to": &f.To} {
-		if text := q.Get(name); text != "" {
-			at, err := time.Parse(time.RFC3339, text)
-			if err != nil {
-				return fault.New(fault.Invalid, "an instant such as 2027-01-31T00:00:00Z is needed here").At(name)
-			}
-			*into = at
-		}
+	from, to, err := span(q)
+	if err != nil {
+		return err
+	}
+	if from != nil {
+		f.From = *from
+	}
+	if to != nil {
+		f.To = *to
 	}
 	out.columns = []string{"sequence", "time", "action", "result", "actorKind", "actorName", "ipAddress", "requestId", "objectKind", "objectId", "objectName", "summary", "details", "hash"}
 	return h.Events.Each(r.Context(), partition, f, func(e *audit.Event) error {
@@ -182,6 +187,74 @@ func (h *Handler) results(out *writer, r *http.Request, id string) error {
 		}
 		return out.row(l.Position, l.What, string(l.State), string(l.Result), l.Note, l.SerialNumber, l.Subject, text)
 	})
+}
+
+// span reads the instants from and to, nil where absent.
+func span(q url.Values) (from, to *time.Time, err error) {
+	for name, into := range map[string]**time.Time{"from": &from, "to": &to} {
+		if text := q.Get(name); text != "" {
+			at, err := time.Parse(time.RFC3339, text)
+			if err != nil {
+				return nil, nil, fault.New(fault.Invalid, "an instant such as 2027-01-31T00:00:00Z is needed here").At(name)
+			}
+			*into = &at
+		}
+	}
+	return from, to, nil
+}
+
+func (h *Handler) report(out *writer, r *http.Request, partition, name string, q url.Values) error {
+	from, to, err := span(q)
+	if err != nil {
+		return err
+	}
+	switch name {
+	case "activity":
+		interval := report.Day
+		if strings.EqualFold(q.Get("interval"), "month") {
+			interval = report.Month
+		}
+		out.columns = []string{"start", "issued", "revoked"}
+		list, err := h.Reports.Activity(r.Context(), partition, from, to, interval)
+		return each(list, err, func(p *report.Period) error { return out.row(p.Start, p.Issued, p.Revoked) })
+	case "breakdown":
+		by := report.Dimension(strings.ToUpper(q.Get("by")))
+		if !by.Valid() {
+			return fault.New(fault.Invalid, "by is profile, ca, algorithm, key_type, source or requester").At("by")
+		}
+		out.columns = []string{"key", "label", "issued", "revoked", "active"}
+		list, err := h.Reports.Breakdown(r.Context(), partition, from, to, by)
+		return each(list, err, func(s *report.Share) error { return out.row(s.Key, s.Label, s.Issued, s.Revoked, s.Active) })
+	case "cryptography", "concerns":
+		found, err := h.Reports.Cryptography(r.Context(), partition)
+		if err != nil {
+			return err
+		}
+		if name == "concerns" {
+			out.columns = []string{"id", "severity", "title", "advice", "certificates", "authorities"}
+			return each(found.Concerns, nil, func(c *report.Concern) error {
+				return out.row(c.ID, string(c.Severity), c.Title, c.Advice, c.Certificates, c.Authorities)
+			})
+		}
+		out.columns = []string{"keyType", "signatureAlgorithm", "certificates", "authorities", "latestExpiry", "postQuantum"}
+		return each(found.Uses, nil, func(u *report.Use) error {
+			return out.row(u.KeyType, u.SignatureAlgorithm, u.Certificates, u.Authorities, u.LatestExpiry, u.PostQuantum)
+		})
+	case "expiries":
+		out.columns = []string{"start", "certificates", "authorities"}
+		list, err := h.Reports.Expiries(r.Context(), partition, 366)
+		return each(list, err, func(e *report.Expiry) error { return out.row(e.Start, e.Certificates, e.Authorities) })
+	}
+	return fault.New(fault.NotFound, "no such report").Do("GET /export/{partition}/reports/activity, breakdown, cryptography, concerns or expiries.")
+}
+
+func each[T any](list []T, err error, yield func(T) error) error {
+	for _, x := range list {
+		if err := yield(x); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // writer sends rows as they come. Nothing is sent before the first one, so that an error still has its status code.
