@@ -170,6 +170,26 @@ func TestBulkRevocation(t *testing.T) {
 		if active != audit.Partition.Counts.IssuedCertificates {
 			t.Errorf("%d certificates count against the purchased number, and %d are active", active, audit.Partition.Counts.IssuedCertificates)
 		}
+		var reports struct {
+			Partition struct {
+				Reports struct {
+					Activity  []struct{ Revoked int }
+					Breakdown []struct {
+						Label   string
+						Revoked int
+					}
+					Cryptography struct{ Uses []struct{ KeyType string } }
+					Expiries     []struct{ Start string }
+				}
+			}
+		}
+		if err := s.GraphQL(token, `query($p: ID!) { partition(id: $p) { reports { activity { revoked } breakdown(by: CA) { label revoked } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, map[string]any{"p": partition}, &reports); err != nil {
+			t.Fatal(err)
+		}
+		r := reports.Partition.Reports
+		if last := r.Activity[len(r.Activity)-1]; last.Revoked < many && r.Activity[len(r.Activity)-2].Revoked+last.Revoked < many || r.Breakdown[0].Revoked < many || len(r.Cryptography.Uses) == 0 || len(r.Expiries) == 0 {
+			t.Errorf("the reports do not show it: %+v", r)
+		}
 		if err := s.Stop(); err != nil {
 			t.Error(err)
 		}

@@ -113,7 +113,7 @@ func (s *Service) Activity(ctx context.Context, partitionID string, from, to *ti
 			Start string
 			N     int
 		}
-		if err := query.Group("1").Scan(&rows).Error; err != nil {
+		if err := query.Group(s.day(column, interval)).Scan(&rows).Error; err != nil {
 			return nil, err
 		}
 		for _, r := range rows {
@@ -190,7 +190,7 @@ func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([
 	err := s.Store.DB(ctx).Table("certificates").
 		Select(s.day("not_after", Day)+" AS start, sum(CASE WHEN kind = 'SUBSCRIBER' THEN 1 ELSE 0 END) AS certificates, sum(CASE WHEN kind = 'CA' THEN 1 ELSE 0 END) AS authorities").
 		Where("partition_id = ? AND kind <> 'OCSP_SIGNER' AND status <> 'REVOKED' AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days)).
-		Group("1").Order("1").Scan(&list).Error
+		Group(s.day("not_after", Day)).Order("start").Scan(&list).Error
 	return list, err
 }
 
