@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -38,7 +39,8 @@ type IssuanceInput struct {
 }
 
 // PrepareIssuance writes the draft of a bulk issuance: each request is checked as if it were issued. Nothing is issued yet.
-func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (*Operation, error) {
+func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Operation, err error) {
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
 	if err := s.Guard.Require(ctx, rbac.CertificateIssue, in.PartitionID); err != nil {
 		return nil, err
 	}

@@ -49,6 +49,7 @@ type RevocationInput struct {
 
 // PrepareRevocation writes the draft of a bulk revocation. Nothing is revoked yet.
 func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ *Operation, err error) {
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
 	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, in.PartitionID); err != nil {
 		return nil, err
 	}

@@ -5191,7 +5191,7 @@ type WebhookDelivery {
 enum WebhookDeliveryState {
   PENDING
   DELIVERED
-  "Given up after ten attempts over a day."
+  "Given up after ten attempts over a day and a half."
   FAILED
 }
 input UpdateNotificationSettingsInput {

@@ -92,9 +92,9 @@ function Bar({ o }: { o: Counts }) {
   return (
     <Stack gap={4}>
       <Progress.Root size="lg" role="progressbar" aria-label={`${o.name}: ${text}`} aria-valuemin={0} aria-valuemax={o.total} aria-valuenow={o.total - o.pending}>
-        <Progress.Section value={part(o.done)} color="teal" />
-        <Progress.Section value={part(o.failed)} color="red" />
-        <Progress.Section value={part(o.skipped)} color="gray" />
+        <Progress.Section withAria={false} value={part(o.done)} color="teal" />
+        <Progress.Section withAria={false} value={part(o.failed)} color="red" />
+        <Progress.Section withAria={false} value={part(o.skipped)} color="gray" />
       </Progress.Root>
       <Text size="xs" c="dimmed">{text}</Text>
     </Stack>
@@ -134,7 +134,7 @@ function Operation({ partitionId, id }: { partitionId: string; id: string }) {
       {o.state === "DRAFT" && <Alert icon={<IconInfoCircle />} mb="md" title="Nothing has happened yet">{o.pending === 0 ? "There is nothing to do: see below why." : `These are the counts of a dry run. ${o.kind === "REVOKE" ? "A revocation is for good; CRLs are published once, at the end." : ""}`}</Alert>}
       {o.failure && <Alert color="red" mb="md" role="alert" title="It stopped before the end">{o.failure}. What is done stays done; {formatNumber(o.pending)} are left and can go on.</Alert>}
       <Section title="Progress">
-        <div aria-live="polite"><Bar o={o} /></div>
+        <div aria-live="polite" style={{ marginBottom: 16 }}><Bar o={o} /></div>
         <Facts
           rows={[
             ["Prepared", <><Moment at={o.createdAt} /> by {o.createdBy}</>],

@@ -84,9 +84,9 @@ function Breakdown({ shares }: { shares: Data["breakdown"] }) {
             <Text size="sm" c="dimmed" ta="right">{formatNumber(s.issued)} issued, {formatNumber(s.active)} active, {formatNumber(s.revoked)} revoked</Text>
           </Group>
           <Progress.Root size="md" role="img" aria-label={`${s.label}: ${s.issued} issued`}>
-            <Progress.Section value={(100 * s.active) / top} color="teal" />
-            <Progress.Section value={(100 * s.revoked) / top} color="red" />
-            <Progress.Section value={(100 * (s.issued - s.active - s.revoked)) / top} color="gray" />
+            <Progress.Section withAria={false} value={(100 * s.active) / top} color="teal" />
+            <Progress.Section withAria={false} value={(100 * s.revoked) / top} color="red" />
+            <Progress.Section withAria={false} value={(100 * (s.issued - s.active - s.revoked)) / top} color="gray" />
           </Progress.Root>
         </Box>
       ))}
