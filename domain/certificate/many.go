@@ -87,7 +87,10 @@ func (s *Service) RevokeMany(ctx context.Context, partitionID, operation string,
 	for _, c := range rows {
 		r := wanted[c.ID]
 		key := same{reason: r.Reason}
-		if r.InvalidityDate != nil && !r.InvalidityDate.Before(c.NotBefore) {
+		if r.InvalidityDate != nil && r.InvalidityDate.Before(c.NotBefore) {
+			r.InvalidityDate = nil // one date for many: this one did not exist yet
+		}
+		if r.InvalidityDate != nil {
 			key.invalidity = *r.InvalidityDate
 		}
 		groups[key] = append(groups[key], c.ID)
