@@ -1,8 +1,11 @@
 package graph
 
 import (
+	"time"
+
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
 )
@@ -28,6 +31,13 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Query.WhatIf = func(below int, _ model.WhatIfInput) int { return 50 + below }
 	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + unbounded*below }
 	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
+	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.Webhook.Deliveries = func(below int) int { return 20 * (below + 1) }
+	c.Reports.Activity = func(below int, _, _ *time.Time, _ report.Interval) int { return 500 + below }
+	c.Reports.Breakdown = func(below int, _ report.Dimension, _, _ *time.Time) int { return 500 + below }
+	c.Reports.Cryptography = func(below int) int { return 500 + below }
+	c.Reports.Expiries = func(below, _ int) int { return 500 + below }
+	c.BulkOperation.Findings = func(below int) int { return 200 + below }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

@@ -17,11 +17,13 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/graph/generated"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Limits of an operation, so that no query can keep the server busy out of proportion.
 const (
-	maxBody       = 2 << 20 // bytes; a CSR has at most 64 KiB
+	maxBody       = 2 << 20  // bytes; a CSR has at most 64 KiB
+	maxUpload     = 32 << 20 // of those who are signed in: lists for bulk operations
 	maxTokens     = 8_000
 	maxDepth      = 15
 	maxComplexity = 60_000
@@ -54,7 +56,11 @@ func (r *Resolver) Handler(allowed func(*http.Request) bool) http.Handler {
 		return fault.New(fault.Internal, "an internal error occurred").Do("Repeat it; if it persists, report the request id.")
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		request.Body = http.MaxBytesReader(w, request.Body, maxBody)
+		limit := int64(maxBody)
+		if rbac.ActorFrom(request.Context()) != nil {
+			limit = maxUpload
+		}
+		request.Body = http.MaxBytesReader(w, request.Body, limit)
 		server.ServeHTTP(w, request.WithContext(r.withLoaders(request.Context())))
 	})
 }

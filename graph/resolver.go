@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -15,7 +16,9 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -37,6 +40,9 @@ type Resolver struct {
 	Status           *status.Service
 	Ceremony         *ceremony.Service
 	Measure          *measure.Service
+	Bulk             *bulk.Service
+	Report           *report.Service
+	Notify           *notify.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

@@ -78,6 +78,8 @@ const (
 	TokenBrowse             Permission = "token:browse"
 	TokenManage             Permission = "token:manage"
 	AuditBrowse             Permission = "audit:browse"
+	NotificationBrowse      Permission = "notification:browse"
+	NotificationManage      Permission = "notification:manage"
 )
 
 // Permissions lists all, for the console and for tests.
@@ -86,7 +88,7 @@ func Permissions() []Permission {
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
 		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
-		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse,
+		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 	}
 }
 

@@ -24,6 +24,7 @@ var guide = map[Permission]string{
 	EndEntityBrowse: "OW CA CE AU PO PA", EndEntityManage: "OW CA",
 	TokenBrowse: "OW CA", TokenManage: "OW CA",
 	AuditBrowse:        "OW CA CE AU PO PA",
+	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
 	SubscriptionCreate: "", SubscriptionUpdate: "",
 }
 

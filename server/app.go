@@ -18,6 +18,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -27,7 +28,9 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph"
@@ -67,6 +70,9 @@ type App struct {
 	status       *status.Service
 	ceremony     *ceremony.Service
 	measure      *measure.Service
+	bulk         *bulk.Service
+	report       *report.Service
+	notify       *notify.Service
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -134,6 +140,13 @@ func (a *App) wire() error {
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
 	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
+	a.bulk = &bulk.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
+	a.report = &report.Service{Store: a.store, Guard: a.guard, Now: a.now}
+	webhooks, err := newPoster(cfg.WebhookAllow)
+	if err != nil {
+		return err
+	}
+	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL}
 	a.metrics = newMetrics(a)
 	a.registerJobs()
 	return nil
@@ -150,13 +163,18 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
+	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
+	a.jobs.Handle(bulk.RunJob, a.bulk.Run)
+	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
+	a.jobs.Handle(notify.ExpiryJob, a.notify.Expiry)
+	a.jobs.Handle(notify.DeliverJob, a.notify.Deliver)
 	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
 	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
 	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, bulk.CleanJob, notify.ExpiryJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.
@@ -187,7 +205,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +

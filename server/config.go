@@ -35,6 +35,7 @@ type Config struct {
 	Regions        []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
 	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
 	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
+	WebhookAllow   []string      `name:"webhook-allow" help:"Address ranges (CIDR) that webhooks of tenants may call although they are private: 10.1.0.0/16. Plain http is allowed within them too."`
 	CRLInterval    time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
 	ClockSkew      time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
 	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
@@ -96,6 +97,9 @@ func (c *Config) Validate() error {
 	}
 	if c.ClockSkew < 0 || c.ClockSkew > time.Hour {
 		return fmt.Errorf("--clock-skew: between 0s and 1h")
+	}
+	if _, err := newPoster(c.WebhookAllow); err != nil {
+		return err
 	}
 	if len(c.Regions) == 0 {
 		return fmt.Errorf("--regions: at least one")

@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/frontend"
 	"github.com/pkiaas/pkiaas/protocols"
 	"github.com/pkiaas/pkiaas/protocols/crl"
+	"github.com/pkiaas/pkiaas/protocols/export"
 	"github.com/pkiaas/pkiaas/protocols/ocsp"
 )
 
@@ -35,6 +36,8 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	}
 	muxes := map[protocols.Listener]*router{protocols.TLS: newRouter(), protocols.Public: newRouter(), protocols.MutualTLS: newRouter()}
 	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler(a.sameOrigin)))
+	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
+		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
 	muxes[protocols.TLS].mux.Handle("/", console)
 	a.health(muxes[protocols.TLS].mux)
 	for _, p := range a.protocols() {

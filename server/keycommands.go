@@ -7,13 +7,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
-	"github.com/pkiaas/pkiaas/domain/seal"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -99,7 +100,7 @@ func (a *App) reseal(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	for _, c := range append(append([]seal.Column{}, identity.Sealed()...), mail.Sealed()...) {
+	for _, c := range slices.Concat(identity.Sealed(), mail.Sealed(), notify.Sealed()) {
 		n, err := c.Reseal(ctx, a.store, a.kek)
 		if total += n; err != nil {
 			return total, err

@@ -59,6 +59,18 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.replayProfile", `{ replayProfile(partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}") { requests } }`, "OW CA"},
 	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { id } } }`, everyone},
 	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { version } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
+	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
+	{"Mutation.createWebhook", `mutation { createWebhook(input: {partitionId: "$P", name: "test", url: "ftp://x"}) { secret } }`, "OW CA"},
+	{"Mutation.testWebhook", `mutation { testWebhook(id: "$HOOK") { webhook { id } } }`, "OW CA"},
+	{"Mutation.deleteWebhook", `mutation { deleteWebhook(id: "$HOOK", confirmName: "wrong") { webhook { id } } }`, "OW CA"},
+	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { id } } } } }`, "OW CA CE AU"},
+	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
+	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.startBulk", `mutation { startBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Mutation.cancelBulk", `mutation { cancelBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
+	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
 
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
@@ -185,12 +197,16 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			break
 		}
 	}
+	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", serialNumbers: "00ff"}) { operation { id } } }`, "id")
+	if got := a.ask(t, system, `mutation { cancelBulk(id: "`+bulk+`") { operation { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
 	disabled := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-hybrid") { id } } }`, "id")
 	if got := a.ask(t, system, `mutation { disableCertificationAuthority(caId: "`+disabled+`") { certificationAuthority { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	return strings.NewReplacer(
-		"$DISABLED", disabled,
+		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
 		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)

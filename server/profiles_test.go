@@ -298,7 +298,7 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{`"protocol":"graphql"`, `"actorName":"deployer"`, `"ipAddress":"192.0.2.9"`, `"requestId":"request-7"`, `"subject":"CN=story.example"`, `{"oid":"1.2.3.4"}`, `"outcome":"left out"`, `"profileVersion":2`, `"name":"Ours"`,
+	for _, part := range []string{`"protocol":"api"`, `"actorName":"deployer"`, `"ipAddress":"192.0.2.9"`, `"requestId":"request-7"`, `"subject":"CN=story.example"`, `{"oid":"1.2.3.4"}`, `"outcome":"left out"`, `"profileVersion":2`, `"name":"Ours"`,
 		`{"asked":"","issued":"story.example","what":"subjectAlternativeNames"}`, `{"action":"certificate.issue"},{"action":"certificate.revoke"}`, `"identifier":"story-host"`, `/crl/`, `/ocsp/`} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the story lacks %s\n%s", part, text)

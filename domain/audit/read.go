@@ -149,3 +149,25 @@ func (l *Log) require(ctx context.Context, partitionID string) error {
 	}
 	return l.Guard.Require(ctx, rbac.AuditBrowse, partitionID)
 }
+
+// Each yields all events of a list, oldest first, a page at a time.
+func (l *Log) Each(ctx context.Context, partitionID string, f Filter, yield func(*Event) error) error {
+	for last := int64(0); ; {
+		if err := l.require(ctx, partitionID); err != nil {
+			return err
+		}
+		var events []*Event
+		if err := l.filtered(ctx, partitionID, f).Where("sequence > ?", last).Order("sequence").Limit(1000).Find(&events).Error; err != nil {
+			return err
+		}
+		for _, e := range events {
+			if err := yield(e); err != nil {
+				return err
+			}
+			last = e.Sequence
+		}
+		if len(events) < 1000 {
+			return nil
+		}
+	}
+}

@@ -70,6 +70,11 @@ type Certificate struct {
 	ProfileVersion   int64  // of a partition's own profile; 0 = a system profile
 	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it
 	KeyGeneration    int64  // which of the issuer's keys signed it
+	// What reports count by; "" on rows of before, until the job Describe has read them.
+	PublicKeySHA256    string `gorm:"column:public_key_sha256"` // of the SubjectPublicKeyInfo, hexadecimal
+	KeyType            string // "RSA 3072"
+	SignatureAlgorithm string // "ecdsa-with-SHA256"
+	Source             string // console, api, bulk, system, or a protocol
 }
 
 func (Certificate) TableName() string { return "certificates" }

@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -23,11 +24,14 @@ type order struct {
 	profile   *profiles.Profile
 	request   profile.Request
 	endEntity string
-	protocol  string // "" = follows from the actor
+	source    string // "": by the kind of actor
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
 	// was issued.
 	deliver func(i *issuer, der []byte) error
 }
+
+// sources are the ways of asking that are known by who asks.
+var sources = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system"}
 
 // signed is an order carried out, not yet recorded.
 type signed struct {
@@ -58,6 +62,8 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
 		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration, Story: story(actor, o, result.Decisions),
+		PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
+		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {
@@ -86,14 +92,8 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 const keptValues = 8 << 10
 
 func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificate.Story {
-	st := &certificate.Story{Protocol: o.protocol, ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress, RequestID: actor.RequestID, Decisions: decisions,
+	st := &certificate.Story{Protocol: sourceOf(actor, o), ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress, RequestID: actor.RequestID, Decisions: decisions,
 		Asked: certificate.Asked{Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey}}
-	if st.Protocol == "" {
-		st.Protocol = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "graphql"}[actor.Kind]
-	}
-	if st.Protocol == "" {
-		st.Protocol = "system"
-	}
 	if o.request.NotAfter != nil {
 		st.Asked.NotAfter = o.request.NotAfter.UTC().Format(time.RFC3339)
 	}
@@ -106,6 +106,13 @@ func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificat
 		st.Asked.Extensions = append(st.Asked.Extensions, kept)
 	}
 	return st
+}
+
+func sourceOf(actor *rbac.Actor, o order) string {
+	if o.source != "" {
+		return o.source
+	}
+	return sources[actor.Kind]
 }
 
 func issueAction(k certificate.Kind) string {

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/notify"
 	profile1 "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
@@ -71,6 +73,16 @@ type AuditVerification struct {
 	// Where it breaks; null when intact.
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
 	HeadHash string `json:"headHash"`
+}
+
+type BulkOperationConnection struct {
+	Nodes      []*bulk.Operation `json:"nodes"`
+	PageInfo   *PageInfo         `json:"pageInfo"`
+	TotalCount int               `json:"totalCount"`
+}
+
+type BulkOperationPayload struct {
+	Operation *bulk.Operation `json:"operation"`
 }
 
 type CaCreation struct {
@@ -271,6 +283,19 @@ type CreateSubscriptionInput struct {
 	OwnerLastName  string `json:"ownerLastName"`
 }
 
+type CreateWebhookInput struct {
+	PartitionID string `json:"partitionId"`
+	Name        string `json:"name"`
+	// https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow).
+	URL string `json:"url"`
+}
+
+type CreateWebhookPayload struct {
+	Webhook *notify.Webhook `json:"webhook"`
+	// Shown once.
+	Secret string `json:"secret"`
+}
+
 // A certificate revocation list (RFC 5280 section 5).
 type CrlDetails struct {
 	Number     int64     `json:"number"`
@@ -439,6 +464,10 @@ type MoveCaKeyInput struct {
 type Mutation struct {
 }
 
+type NotificationSettingsPayload struct {
+	Settings *notify.Settings `json:"settings"`
+}
+
 // Where a page of a list begins and ends.
 type PageInfo struct {
 	HasNextPage bool `json:"hasNextPage"`
@@ -451,6 +480,34 @@ type PasskeyPayload struct {
 	// As in ConfirmTotpPayload.
 	RecoveryCodes []string `json:"recoveryCodes"`
 	Viewer        *Viewer  `json:"viewer"`
+}
+
+type PrepareBulkIssuanceInput struct {
+	PartitionID string  `json:"partitionId"`
+	Name        *string `json:"name,omitempty"`
+	CaID        string  `json:"caId"`
+	// Unless a line says otherwise.
+	ProfileID string `json:"profileId"`
+	// CSV with a header line, up to 20 MB and 50,000 requests: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`,
+	// `subject`, `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`. Give csv or zip.
+	CSV *string `json:"csv,omitempty"`
+	// Base64 of a ZIP archive of files with one request each.
+	Zip *string `json:"zip,omitempty"`
+}
+
+type PrepareBulkRevocationInput struct {
+	PartitionID string `json:"partitionId"`
+	// Up to 100 characters; absent = made up.
+	Name           *string          `json:"name,omitempty"`
+	Reason         RevocationReason `json:"reason"`
+	InvalidityDate *time.Time       `json:"invalidityDate,omitempty"`
+	// CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
+	// columns `serialNumber` and `reason`. Give one of serialNumbers, filter and keys.
+	SerialNumbers *string `json:"serialNumbers,omitempty"`
+	// What the list of certificates would show.
+	Filter *CertificateFilter `json:"filter,omitempty"`
+	// SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000.
+	Keys []string `json:"keys,omitempty"`
 }
 
 type ProfileGroup struct {
@@ -616,6 +673,14 @@ type SuspendCertificateInput struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+type UpdateNotificationSettingsInput struct {
+	PartitionID string `json:"partitionId"`
+	// Up to 10, each 1 to 365.
+	Days []int `json:"days"`
+	// Up to 50.
+	Recipients []string `json:"recipients"`
+}
+
 type UpdateProfileInput struct {
 	PartitionID string `json:"partitionId"`
 	ID          string `json:"id"`
@@ -643,6 +708,10 @@ type UsageName struct {
 // Right after signing in only `user` and `operator` are filled: ask `viewer` for the rest, with the new cookie.
 type ViewerPayload struct {
 	Viewer *Viewer `json:"viewer"`
+}
+
+type WebhookPayload struct {
+	Webhook *notify.Webhook `json:"webhook"`
 }
 
 // What would come of a request.

@@ -1,6 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBuildingBank, IconCertificate, IconChevronDown, IconDeviceDesktop, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconSearch, IconSettings, IconSun, IconUsers, IconUserCircle } from "@tabler/icons-react";
+import { IconBell, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconSearch, IconSettings, IconSun, IconUserCircle, IconUsers } from "@tabler/icons-react";
 import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -40,9 +40,12 @@ export function Shell() {
         { to: base, label: "Home", icon: IconHome, exact: true },
         { to: `${base}/cas`, label: "Certificate Authorities", icon: IconBuildingBank },
         { to: `${base}/certificates`, label: "Certificates", icon: IconCertificate },
+        { to: `${base}/bulk`, label: "Bulk Operations", icon: IconFiles },
         { to: `${base}/profiles`, label: "Certificate Profiles", icon: IconListDetails },
         { to: `${base}/end-entities`, label: "End Entities", icon: IconDeviceDesktop },
         ...(can("user:browse") || can("token:browse") ? [{ to: `${base}/users`, label: "User Management", icon: IconUsers }] : []),
+        { to: `${base}/reports`, label: "Reports", icon: IconChartBar },
+        ...(can("notification:browse") ? [{ to: `${base}/notifications`, label: "Notifications", icon: IconBell }] : []),
         { to: `${base}/events`, label: "Events", icon: IconHistory },
       ]
     : [];

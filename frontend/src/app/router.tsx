@@ -107,10 +107,24 @@ const endEntities = createRoute({
   component: lazyRouteComponent(() => import("@/features/endentities/EndEntitiesPage"), "EndEntitiesPage"),
 });
 
+const bulk = createRoute({
+  getParentRoute: () => partition,
+  path: "/bulk",
+  validateSearch: (s: Record<string, unknown>) => text(s, "id", "make"),
+  component: lazyRouteComponent(() => import("@/features/bulk/BulkPage"), "BulkPage"),
+});
+const reports = createRoute({
+  getParentRoute: () => partition,
+  path: "/reports",
+  validateSearch: (s: Record<string, unknown>) => text(s, "days", "by"),
+  component: lazyRouteComponent(() => import("@/features/reports/ReportsPage"), "ReportsPage"),
+});
+const notificationSettings = createRoute({ getParentRoute: () => partition, path: "/notifications", component: lazyRouteComponent(() => import("@/features/notifications/NotificationsPage"), "NotificationsPage") });
+
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities])]),
+  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, bulk, reports, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,15 +1,16 @@
 import { ActionIcon, Anchor, Box, Button, Card, Group, Menu, Modal, Radio, Select, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback, useMediaQuery } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
-import { IconCertificate, IconDots, IconDownload } from "@tabler/icons-react";
+import { IconCertificate, IconDots } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type ReactNode } from "react";
+import { ExportButtons } from "./ExportButtons";
 import { EmptyState, ErrorAlert, Loading, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CertificateFilter, CertificateListQuery, CertificateSort, CertificateStatus, RevocationReason } from "@/gql/graphql";
-import { csv, download, formatDate, formatNumber, formatRemaining, shorten, words } from "@/lib/format";
+import { download, formatDate, formatNumber, formatRemaining, shorten, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
@@ -67,23 +68,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
   }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
   const typed = useDebouncedCallback((v: string) => onSearch({ search: v || undefined } as ListSearch), 250);
   const filtered = !!(search.search || search.status || search.ca || search.profile || search.expires);
-  const [exporting, setExporting] = useState(false);
-  const exportAll = async () => {
-    setExporting(true);
-    const out: unknown[][] = [["Subject", "Serial number", "Status", "Issuer", "Profile", "Valid from", "Expiry", "Requested by"]];
-    let after: string | null = null;
-    try {
-      do {
-        const page: CertificateListQuery = await request(CertificateList, { partition: partitionId, first: 500, after, filter, sort });
-        const c: NonNullable<CertificateListQuery["partition"]>["certificates"] = page.partition!.certificates;
-        for (const n of c.nodes) out.push([n.subject, n.serialNumber, n.status, n.issuer.identifier, n.profileId, n.notBefore, n.notAfter, n.requestedBy]);
-        after = c.pageInfo.hasNextPage ? (c.pageInfo.endCursor ?? null) : null;
-      } while (after);
-      download("certificates.csv", csv(out), "text/csv");
-    } finally {
-      setExporting(false);
-    }
-  };
+  const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
   return (
     <>
       <Group mb="md" gap="sm" align="flex-end">
@@ -106,9 +91,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
             <Text size="sm" c="dimmed" role="status">
               {list.isPlaceholderData ? "Updating…" : `${formatNumber(total)} certificate${total === 1 ? "" : "s"}`}
             </Text>
-            <Button size="compact-sm" variant="subtle" leftSection={<IconDownload size={14} />} loading={exporting} onClick={() => void exportAll()}>
-              CSV
-            </Button>
+            <ExportButtons path={`/export/${partitionId}/certificates`} query={exported} size="compact-sm" label="certificates" />
           </Group>
           <Box ref={box} h={Math.min(rows.length * (narrow ? 112 : ROW) + 4, 640)} style={{ overflowY: "auto" }} tabIndex={0} role="table" aria-label="Certificates" aria-rowcount={total}>
             <Box h={virtual.getTotalSize()} pos="relative" role="rowgroup">

@@ -161,8 +161,8 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 }
 
 const colors: Record<string, string> = {
-  ACTIVE: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
-  CREATING: "blue", INVITED: "blue", UNASSIGNED: "blue",
+  ACTIVE: "teal", DONE: "teal", DELIVERED: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
+  CREATING: "blue", RUNNING: "blue", PENDING: "blue", DRAFT: "yellow", CANCELLED: "gray", INVITED: "blue", UNASSIGNED: "blue",
   PROPOSED: "yellow", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
   REVOKED: "red", FAILED: "red", REFUSED: "orange",
 };

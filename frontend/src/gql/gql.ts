@@ -43,6 +43,13 @@ type Documents = {
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": typeof types.RemovePasskeyDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": typeof types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
+    "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": typeof types.BulkOperationsDocument,
+    "\n  query BulkOperation($id: ID!) {\n    bulkOperation(id: $id) {\n      id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath\n      issuer { identifier friendlyName }\n      findings { result count examples { position what note certificateId } }\n    }\n  }\n": typeof types.BulkOperationDocument,
+    "query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }": typeof types.BulkChoicesDocument,
+    "mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }": typeof types.PrepareBulkRevocationDocument,
+    "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": typeof types.PrepareBulkIssuanceDocument,
+    "mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }": typeof types.StartBulkDocument,
+    "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": typeof types.CancelBulkDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": typeof types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": typeof types.AlgorithmMeasurementDocument,
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": typeof types.MoveCaKeyDocument,
@@ -80,6 +87,11 @@ type Documents = {
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": typeof types.VerifyAuditDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": typeof types.HomeDocument,
+    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": typeof types.NotificationsDocument,
+    "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": typeof types.UpdateNotificationsDocument,
+    "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": typeof types.CreateWebhookDocument,
+    "mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }": typeof types.TestWebhookDocument,
+    "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }": typeof types.DeleteWebhookDocument,
     "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": typeof types.CloneProfileDocument,
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": typeof types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": typeof types.DeleteProfileDocument,
@@ -89,6 +101,7 @@ type Documents = {
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": typeof types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": typeof types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
+    "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": typeof types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": typeof types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": typeof types.CreateSubscriptionDocument,
@@ -134,6 +147,13 @@ const documents: Documents = {
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": types.RemovePasskeyDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
+    "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": types.BulkOperationsDocument,
+    "\n  query BulkOperation($id: ID!) {\n    bulkOperation(id: $id) {\n      id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath\n      issuer { identifier friendlyName }\n      findings { result count examples { position what note certificateId } }\n    }\n  }\n": types.BulkOperationDocument,
+    "query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }": types.BulkChoicesDocument,
+    "mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }": types.PrepareBulkRevocationDocument,
+    "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": types.PrepareBulkIssuanceDocument,
+    "mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }": types.StartBulkDocument,
+    "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": types.CancelBulkDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": types.AlgorithmMeasurementDocument,
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": types.MoveCaKeyDocument,
@@ -171,6 +191,11 @@ const documents: Documents = {
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": types.VerifyAuditDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": types.HomeDocument,
+    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": types.NotificationsDocument,
+    "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": types.UpdateNotificationsDocument,
+    "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": types.CreateWebhookDocument,
+    "mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }": types.TestWebhookDocument,
+    "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }": types.DeleteWebhookDocument,
     "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": types.CloneProfileDocument,
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": types.DeleteProfileDocument,
@@ -180,6 +205,7 @@ const documents: Documents = {
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": types.ProfilesDocument,
+    "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": types.CreateSubscriptionDocument,
@@ -309,6 +335,34 @@ export function graphql(source: "query Invitation($token: String!) { invitation(
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }"): typeof import('./graphql').AcceptInvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }"): typeof import('./graphql').BulkOperationsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query BulkOperation($id: ID!) {\n    bulkOperation(id: $id) {\n      id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath\n      issuer { identifier friendlyName }\n      findings { result count examples { position what note certificateId } }\n    }\n  }\n"): typeof import('./graphql').BulkOperationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }"): typeof import('./graphql').BulkChoicesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }"): typeof import('./graphql').PrepareBulkRevocationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }"): typeof import('./graphql').PrepareBulkIssuanceDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }"): typeof import('./graphql').StartBulkDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }"): typeof import('./graphql').CancelBulkDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -460,6 +514,26 @@ export function graphql(source: "\n  query Home($partition: ID!, $people: Boolea
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n"): typeof import('./graphql').NotificationsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }"): typeof import('./graphql').UpdateNotificationsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }"): typeof import('./graphql').CreateWebhookDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }"): typeof import('./graphql').TestWebhookDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }"): typeof import('./graphql').DeleteWebhookDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }"): typeof import('./graphql').CloneProfileDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -493,6 +567,10 @@ export function graphql(source: "\n  query ReplayProfile($partition: ID!, $json:
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n"): typeof import('./graphql').ProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n"): typeof import('./graphql').ReportsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -34,6 +34,41 @@ export type AuditResult =
   | 'REFUSED'
   | 'SUCCESS';
 
+export type BulkInput =
+  | 'CSV'
+  | 'FILTER'
+  | 'KEYS'
+  | 'SERIALS'
+  | 'ZIP';
+
+export type BulkKind =
+  | 'ISSUE'
+  | 'REVOKE';
+
+export type BulkResult =
+  | 'ALREADY_REVOKED'
+  | 'DUPLICATE'
+  | 'INVALID'
+  | 'ISSUED'
+  /** Certificates of CAs and OCSP signers are revoked by themselves. */
+  | 'NOT_SUBSCRIBER'
+  | 'REFUSED'
+  | 'REVOKED'
+  /** No certificate of this partition. */
+  | 'UNKNOWN'
+  | 'WILL_ISSUE'
+  | 'WILL_REVOKE';
+
+export type BulkState =
+  /** For good; what is done stays done. */
+  | 'CANCELLED'
+  | 'DONE'
+  /** Prepared and counted; forgotten after 7 days unless started. */
+  | 'DRAFT'
+  /** Stopped before the end; what is pending can go on. */
+  | 'FAILED'
+  | 'RUNNING';
+
 export type CaCertificateKind =
   /** A root's new key, certified by the one before (RFC 4210 4.4): for those who trust the old root. */
   | 'NEW_WITH_OLD'
@@ -126,6 +161,14 @@ export type CloneProfileInput = {
   sourceId: string | number;
 };
 
+export type ConcernSeverity =
+  /** Broken: act now. */
+  | 'CRITICAL'
+  /** Not every relying party accepts it. */
+  | 'NOTICE'
+  /** Will not last as long as the certificates. */
+  | 'WARNING';
+
 export type CreateApiTokenInput = {
   /** At most 366 days ahead. */
   expiresAt: string;
@@ -173,6 +216,13 @@ export type CreateSubscriptionInput = {
   purchasedCas: number;
   purchasedCertificates: number;
   tier?: Tier;
+};
+
+export type CreateWebhookInput = {
+  name: string;
+  partitionId: string | number;
+  /** https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow). */
+  url: string;
 };
 
 export type DeleteCertificationAuthorityInput = {
@@ -281,6 +331,38 @@ export type NameSubtreeInput = {
   value: string;
 };
 
+export type PrepareBulkIssuanceInput = {
+  caId: string | number;
+  /**
+   * CSV with a header line, up to 20 MB and 50,000 requests: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`,
+   * `subject`, `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`. Give csv or zip.
+   */
+  csv?: string | null | undefined;
+  name?: string | null | undefined;
+  partitionId: string | number;
+  /** Unless a line says otherwise. */
+  profileId?: string;
+  /** Base64 of a ZIP archive of files with one request each. */
+  zip?: string | null | undefined;
+};
+
+export type PrepareBulkRevocationInput = {
+  /** What the list of certificates would show. */
+  filter?: CertificateFilter | null | undefined;
+  invalidityDate?: string | null | undefined;
+  /** SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000. */
+  keys?: Array<string> | null | undefined;
+  /** Up to 100 characters; absent = made up. */
+  name?: string | null | undefined;
+  partitionId: string | number;
+  reason?: RevocationReason;
+  /**
+   * CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
+   * columns `serialNumber` and `reason`. Give one of serialNumbers, filter and keys.
+   */
+  serialNumbers?: string | null | undefined;
+};
+
 export type ProfileInput = {
   id: string | number;
   partitionId: string | number;
@@ -310,6 +392,20 @@ export type RenewCertificationAuthorityInput = {
   expiresAt?: string | null | undefined;
   newKey: boolean;
 };
+
+export type ReportDimension =
+  /** Signature algorithm of the issuer. */
+  | 'ALGORITHM'
+  | 'CA'
+  | 'KEY_TYPE'
+  | 'PROFILE'
+  | 'REQUESTER'
+  /** `console`, `api`, `bulk`, `system` or a protocol. */
+  | 'SOURCE';
+
+export type ReportInterval =
+  | 'DAY'
+  | 'MONTH';
 
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
 export type RevocationReason =
@@ -404,6 +500,14 @@ export type Tier =
   /** Not limited: a deployment that serves only its own house. */
   | 'UNLIMITED';
 
+export type UpdateNotificationSettingsInput = {
+  /** Up to 10, each 1 to 365. */
+  days: Array<number>;
+  partitionId: string | number;
+  /** Up to 50. */
+  recipients: Array<string>;
+};
+
 export type UpdateProfileInput = {
   /** Why; up to 200 characters. */
   comment?: string;
@@ -419,6 +523,12 @@ export type UserStatus =
   | 'ACTIVE'
   /** Invited, has not confirmed. */
   | 'INVITED';
+
+export type WebhookDeliveryState =
+  | 'DELIVERED'
+  /** Given up after ten attempts over a day and a half. */
+  | 'FAILED'
+  | 'PENDING';
 
 export type WhatIfInput = {
   caId: string | number;
@@ -620,6 +730,55 @@ export type AcceptInvitationMutationVariables = Exact<{
 
 
 export type AcceptInvitationMutation = { acceptInvitation: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
+
+export type BulkOperationsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type BulkOperationsQuery = { partition: { bulkOperations: { nodes: Array<{ id: string, name: string, kind: BulkKind, input: BulkInput, state: BulkState, total: number, pending: number, done: number, failed: number, skipped: number, createdBy: string, createdAt: string }> } } | null };
+
+export type BulkOperationQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type BulkOperationQuery = { bulkOperation: { id: string, name: string, kind: BulkKind, input: BulkInput, state: BulkState, failure: string | null, reason: RevocationReason | null, profileId: string | null, total: number, pending: number, done: number, failed: number, skipped: number, createdBy: string, createdAt: string, startedBy: string | null, startedAt: string | null, finishedAt: string | null, resultPath: string, issuer: { identifier: string, friendlyName: string } | null, findings: Array<{ result: BulkResult, count: number, examples: Array<{ position: number, what: string, note: string, certificateId: string | null }> }> } | null };
+
+export type BulkChoicesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type BulkChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string }> }> } | null };
+
+export type PrepareBulkRevocationMutationVariables = Exact<{
+  input: PrepareBulkRevocationInput;
+}>;
+
+
+export type PrepareBulkRevocationMutation = { prepareBulkRevocation: { operation: { id: string } } };
+
+export type PrepareBulkIssuanceMutationVariables = Exact<{
+  input: PrepareBulkIssuanceInput;
+}>;
+
+
+export type PrepareBulkIssuanceMutation = { prepareBulkIssuance: { operation: { id: string } } };
+
+export type StartBulkMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type StartBulkMutation = { startBulk: { operation: { id: string, state: BulkState } } };
+
+export type CancelBulkMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CancelBulkMutation = { cancelBulk: { operation: { id: string, state: BulkState } } };
 
 export type SigningAlgorithmsQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -889,6 +1048,42 @@ export type HomeQueryVariables = Exact<{
 
 export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, members?: Array<{ user: { id: string } }> } | null };
 
+export type NotificationsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> }> } } | null };
+
+export type UpdateNotificationsMutationVariables = Exact<{
+  input: UpdateNotificationSettingsInput;
+}>;
+
+
+export type UpdateNotificationsMutation = { updateNotificationSettings: { settings: { days: Array<number> } } };
+
+export type CreateWebhookMutationVariables = Exact<{
+  input: CreateWebhookInput;
+}>;
+
+
+export type CreateWebhookMutation = { createWebhook: { secret: string, webhook: { id: string } } };
+
+export type TestWebhookMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type TestWebhookMutation = { testWebhook: { webhook: { id: string } } };
+
+export type DeleteWebhookMutationVariables = Exact<{
+  id: string | number;
+  name: string;
+}>;
+
+
+export type DeleteWebhookMutation = { deleteWebhook: { webhook: { id: string } } };
+
 export type CloneProfileMutationVariables = Exact<{
   input: CloneProfileInput;
 }>;
@@ -960,6 +1155,16 @@ export type ProfilesQueryVariables = Exact<{
 
 
 export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } | null };
+
+export type ReportsQueryVariables = Exact<{
+  partition: string | number;
+  from: string;
+  interval: ReportInterval;
+  by: ReportDimension;
+}>;
+
+
+export type ReportsQuery = { partition: { reports: { activity: Array<{ start: string, issued: number, revoked: number }>, breakdown: Array<{ key: string, label: string, issued: number, revoked: number, active: number }>, cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number, authorities: number, latestExpiry: string, postQuantum: boolean }>, concerns: Array<{ id: string, severity: ConcernSeverity, title: string, advice: string, certificates: number, authorities: number }> }, expiries: Array<{ start: string, certificates: number, authorities: number }> } } | null };
 
 export type SubscriptionsQueryVariables = Exact<{
   search?: string | null | undefined;
@@ -1422,6 +1627,120 @@ export const AcceptInvitationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
+export const BulkOperationsDocument = new TypedDocumentString(`
+    query BulkOperations($partition: ID!) {
+  partition(id: $partition) {
+    bulkOperations(first: 50) {
+      nodes {
+        id
+        name
+        kind
+        input
+        state
+        total
+        pending
+        done
+        failed
+        skipped
+        createdBy
+        createdAt
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<BulkOperationsQuery, BulkOperationsQueryVariables>;
+export const BulkOperationDocument = new TypedDocumentString(`
+    query BulkOperation($id: ID!) {
+  bulkOperation(id: $id) {
+    id
+    name
+    kind
+    input
+    state
+    failure
+    reason
+    profileId
+    total
+    pending
+    done
+    failed
+    skipped
+    createdBy
+    createdAt
+    startedBy
+    startedAt
+    finishedAt
+    resultPath
+    issuer {
+      identifier
+      friendlyName
+    }
+    findings {
+      result
+      count
+      examples {
+        position
+        what
+        note
+        certificateId
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<BulkOperationQuery, BulkOperationQueryVariables>;
+export const BulkChoicesDocument = new TypedDocumentString(`
+    query BulkChoices($partition: ID!) {
+  partition(id: $partition) {
+    certificationAuthorities {
+      id
+      friendlyName
+      status
+      type
+      profiles {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<BulkChoicesQuery, BulkChoicesQueryVariables>;
+export const PrepareBulkRevocationDocument = new TypedDocumentString(`
+    mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) {
+  prepareBulkRevocation(input: $input) {
+    operation {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PrepareBulkRevocationMutation, PrepareBulkRevocationMutationVariables>;
+export const PrepareBulkIssuanceDocument = new TypedDocumentString(`
+    mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) {
+  prepareBulkIssuance(input: $input) {
+    operation {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PrepareBulkIssuanceMutation, PrepareBulkIssuanceMutationVariables>;
+export const StartBulkDocument = new TypedDocumentString(`
+    mutation StartBulk($id: ID!) {
+  startBulk(id: $id) {
+    operation {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<StartBulkMutation, StartBulkMutationVariables>;
+export const CancelBulkDocument = new TypedDocumentString(`
+    mutation CancelBulk($id: ID!) {
+  cancelBulk(id: $id) {
+    operation {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CancelBulkMutation, CancelBulkMutationVariables>;
 export const SigningAlgorithmsDocument = new TypedDocumentString(`
     query SigningAlgorithms {
   deployment {
@@ -2110,6 +2429,70 @@ export const HomeDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HomeQuery, HomeQueryVariables>;
+export const NotificationsDocument = new TypedDocumentString(`
+    query Notifications($partition: ID!) {
+  partition(id: $partition) {
+    notificationSettings {
+      days
+      recipients
+      webhooks {
+        id
+        name
+        url
+        createdBy
+        createdAt
+        lastSuccessAt
+        lastError
+        deliveries {
+          id
+          event
+          state
+          attempts
+          error
+          createdAt
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<NotificationsQuery, NotificationsQueryVariables>;
+export const UpdateNotificationsDocument = new TypedDocumentString(`
+    mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) {
+  updateNotificationSettings(input: $input) {
+    settings {
+      days
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateNotificationsMutation, UpdateNotificationsMutationVariables>;
+export const CreateWebhookDocument = new TypedDocumentString(`
+    mutation CreateWebhook($input: CreateWebhookInput!) {
+  createWebhook(input: $input) {
+    secret
+    webhook {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateWebhookMutation, CreateWebhookMutationVariables>;
+export const TestWebhookDocument = new TypedDocumentString(`
+    mutation TestWebhook($id: ID!) {
+  testWebhook(id: $id) {
+    webhook {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TestWebhookMutation, TestWebhookMutationVariables>;
+export const DeleteWebhookDocument = new TypedDocumentString(`
+    mutation DeleteWebhook($id: ID!, $name: String!) {
+  deleteWebhook(id: $id, confirmName: $name) {
+    webhook {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteWebhookMutation, DeleteWebhookMutationVariables>;
 export const CloneProfileDocument = new TypedDocumentString(`
     mutation CloneProfile($input: CloneProfileInput!) {
   cloneProfile(input: $input) {
@@ -2290,6 +2673,49 @@ export const ProfilesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ProfilesQuery, ProfilesQueryVariables>;
+export const ReportsDocument = new TypedDocumentString(`
+    query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {
+  partition(id: $partition) {
+    reports {
+      activity(from: $from, interval: $interval) {
+        start
+        issued
+        revoked
+      }
+      breakdown(by: $by, from: $from) {
+        key
+        label
+        issued
+        revoked
+        active
+      }
+      cryptography {
+        uses {
+          keyType
+          signatureAlgorithm
+          certificates
+          authorities
+          latestExpiry
+          postQuantum
+        }
+        concerns {
+          id
+          severity
+          title
+          advice
+          certificates
+          authorities
+        }
+      }
+      expiries(days: 366) {
+        start
+        certificates
+        authorities
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ReportsQuery, ReportsQueryVariables>;
 export const SubscriptionsDocument = new TypedDocumentString(`
     query Subscriptions($search: String) {
   subscriptions(search: $search) {

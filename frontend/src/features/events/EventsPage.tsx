@@ -1,13 +1,14 @@
 import { Badge, Box, Button, Card, Code, Group, Select, Stack, Switch, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { useDebouncedCallback, useThrottledCallback } from "@mantine/hooks";
-import { IconDownload, IconHistory, IconLink, IconLinkOff } from "@tabler/icons-react";
+import { IconHistory, IconLink, IconLinkOff } from "@tabler/icons-react";
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import { ExportButtons } from "@/components/ExportButtons";
 import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { AuditResult, EventsQuery } from "@/gql/graphql";
-import { csv, download, formatNumber } from "@/lib/format";
+import { formatNumber } from "@/lib/format";
 import { request, subscribe } from "@/lib/graphql";
 
 const Events = graphql(`
@@ -32,8 +33,6 @@ export function EventsPage() {
   const navigate = useNavigate({ from: "/p/$partitionId/events" });
   const queryClient = useQueryClient();
   const [live, setLive] = useState(true);
-  const [exporting, setExporting] = useState(false);
-  const [exportError, setExportError] = useState<unknown>();
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const typed = useDebouncedCallback((v: string) => set({ search: v || undefined }), 250);
   const filter = { search: search.search ?? null, action: search.action ?? null, result: (search.result as AuditResult) ?? null, objectId: search.object ?? null };
@@ -50,42 +49,13 @@ export function EventsPage() {
   const events = list.data?.pages.flatMap((p) => p.partition?.auditEvents.nodes ?? []) ?? [];
   const total = list.data?.pages[0]?.partition?.auditEvents.totalCount ?? 0;
   const v = verification.data?.partition?.auditVerification;
-  const exportAll = async (form: "csv" | "jsonl") => {
-    setExporting(true);
-    setExportError(undefined);
-    const all: Event[] = [];
-    let after: string | null = null;
-    try {
-      do {
-        const page: EventsQuery = await request(Events, { partition: partitionId, first: 500, after, filter });
-        const c: NonNullable<EventsQuery["partition"]>["auditEvents"] = page.partition!.auditEvents;
-        all.push(...c.nodes);
-        after = c.pageInfo.hasNextPage ? (c.pageInfo.endCursor ?? null) : null;
-      } while (after);
-      if (form === "jsonl") download("events.jsonl", all.map((e) => JSON.stringify(e)).join("\n") + "\n", "application/jsonl");
-      else download("events.csv", csv([["Sequence", "Time", "Action", "Result", "Actor", "Address", "Object", "Summary", "Hash"], ...all.map((e) => [e.sequence, e.time, e.action, e.result, e.actorName, e.ipAddress, `${e.objectKind} ${e.objectName}`, e.summary, e.hash])]), "text/csv");
-    } catch (e) {
-      setExportError(e);
-    } finally {
-      setExporting(false);
-    }
-  };
   const filtered = !!(search.search || search.action || search.result || search.object);
   return (
     <>
       <PageHeader
         title="Events"
         description="Everything that was done here, and everything that was refused. Nothing can be altered or removed unseen: each event holds the hash of the one before it."
-        actions={
-          <>
-            <Button variant="default" leftSection={<IconDownload size={16} />} loading={exporting} onClick={() => void exportAll("csv")}>
-              CSV
-            </Button>
-            <Button variant="default" leftSection={<IconDownload size={16} />} loading={exporting} onClick={() => void exportAll("jsonl")}>
-              JSON lines
-            </Button>
-          </>
-        }
+        actions={<ExportButtons path={`/export/${partitionId}/events`} query={filter} label="events" />}
       />
       <Group mb="md" align="flex-end">
         <TextInput label="Search" placeholder="Who, what or which" defaultValue={search.search} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
@@ -100,7 +70,6 @@ export function EventsPage() {
       </Group>
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       <ErrorAlert error={verification.error} retry={() => void verification.refetch()} />
-      <ErrorAlert error={exportError} />
       {list.isPending && <Loading lines={8} />}
       {list.data && events.length === 0 && <EmptyState icon={<IconHistory />} title={filtered ? "No event matches" : "No event yet"} action={filtered && <Button variant="default" onClick={() => void navigate({ search: {}, replace: true })}>Clear the filters</Button>} />}
       {events.length > 0 && (

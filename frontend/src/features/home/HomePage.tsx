@@ -8,7 +8,7 @@ import { graphql } from "@/gql";
 import { formatNumber, formatRemaining } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan, usePartition } from "@/lib/session";
-import { Trend } from "./Trend";
+import { Trend } from "@/components/Trend";
 
 const Home = graphql(`
   query Home($partition: ID!, $people: Boolean!) {

@@ -1,0 +1,371 @@
+// Package bulk changes many certificates at once: revokes what a list, a filter or a key names, and issues from many
+// requests. An operation is a row, and each thing to be done a row of its own: prepared and counted first, then worked
+// through by a job whose every transaction holds the changes together with the state of their items. So nothing is done
+// twice and nothing is lost, whenever the server dies.
+package bulk
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Kind of an operation.
+type Kind string
+
+const (
+	Revoke Kind = "REVOKE"
+	Issue  Kind = "ISSUE"
+)
+
+// Input tells where the items came from.
+type Input string
+
+const (
+	Serials Input = "SERIALS"
+	Filter  Input = "FILTER"
+	Keys    Input = "KEYS"
+	CSV     Input = "CSV"
+	ZIP     Input = "ZIP"
+)
+
+// State of an operation.
+type State string
+
+const (
+	Preparing State = "PREPARING" // its items are being written; seen by nobody
+	Draft     State = "DRAFT"
+	Running   State = "RUNNING"
+	Done      State = "DONE"
+	Failed    State = "FAILED" // stopped; can be started again, and goes on where it stopped
+	Cancelled State = "CANCELLED"
+)
+
+// ItemState of one thing to be done.
+type ItemState string
+
+const (
+	ItemPending ItemState = "PENDING"
+	ItemDone    ItemState = "DONE"
+	ItemFailed  ItemState = "FAILED"
+	ItemSkipped ItemState = "SKIPPED" // nothing to do
+)
+
+// Result says more than the state.
+type Result string
+
+const (
+	WillRevoke     Result = "WILL_REVOKE"
+	Revoked        Result = "REVOKED"
+	AlreadyRevoked Result = "ALREADY_REVOKED"
+	Unknown        Result = "UNKNOWN" // no certificate of this partition; of others nothing is told
+	NotSubscriber  Result = "NOT_SUBSCRIBER"
+	Duplicate      Result = "DUPLICATE"
+	Invalid        Result = "INVALID"
+	WillIssue      Result = "WILL_ISSUE"
+	Issued         Result = "ISSUED"
+	Refused        Result = "REFUSED"
+)
+
+var stateOf = map[Result]ItemState{WillRevoke: ItemPending, WillIssue: ItemPending, Revoked: ItemDone, Issued: ItemDone, AlreadyRevoked: ItemSkipped, Duplicate: ItemSkipped,
+	Unknown: ItemFailed, NotSubscriber: ItemFailed, Invalid: ItemFailed, Refused: ItemFailed}
+
+// Operation is a change of many certificates.
+type Operation struct {
+	ID             string `gorm:"primaryKey"` // UUIDv7
+	PartitionID    string
+	Kind           Kind
+	Name           string
+	Input          Input
+	State          State
+	Reason         certificate.Reason
+	InvalidityDate *time.Time
+	CAID           string `gorm:"column:ca_id"`
+	ProfileID      string
+	Total          int64
+	Done           int64
+	Failed         int64
+	Skipped        int64
+	Failure        string // why it is FAILED
+	CreatedBy      string
+	CreatedAt      time.Time
+	ActorKind      rbac.ActorKind
+	ActorID        string
+	ActorName      string // who started it
+	StartedAt      *time.Time
+	FinishedAt     *time.Time
+}
+
+func (Operation) TableName() string { return "bulk_operations" }
+
+// Pending is how many items are still to be worked on.
+func (o *Operation) Pending() int64 { return o.Total - o.Done - o.Failed - o.Skipped }
+
+// Item is one thing to be done.
+type Item struct {
+	OperationID   string `gorm:"primaryKey"`
+	Position      int64  `gorm:"primaryKey;autoIncrement:false"` // in the input, from 1
+	What          string // serial number, subject or file name
+	State         ItemState
+	CertificateID string
+	Reason        certificate.Reason
+	Request       string // of an issuance, JSON
+	Result        Result
+	Note          string
+}
+
+func (Item) TableName() string { return "bulk_items" }
+
+// Jobs of this package.
+const (
+	RunJob   = "bulk.run"   // key: operation id
+	CleanJob = "bulk.clean" // key: "all": drafts that nobody started are forgotten
+)
+
+// Actors tells what rights somebody has now.
+type Actors interface {
+	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
+}
+
+// Service is what can be done with bulk operations.
+type Service struct {
+	Store        *store.Store
+	Guard        *rbac.Guard
+	Audit        *audit.Log
+	Jobs         *job.Queue
+	Actors       Actors
+	Certificates *certificate.Service
+	Enrollment   *enrollment.Service
+	Now          func() time.Time
+}
+
+var permissions = map[Kind]rbac.Permission{Revoke: rbac.CertificateChangeStatus, Issue: rbac.CertificateIssue}
+
+// Get returns an operation.
+func (s *Service) Get(ctx context.Context, id string) (*Operation, error) {
+	return s.require(ctx, id, func(*Operation) rbac.Permission { return rbac.CertificateBrowse })
+}
+
+func (s *Service) require(ctx context.Context, id string, permission func(*Operation) rbac.Permission) (*Operation, error) {
+	var found []*Operation
+	if err := s.Store.DB(ctx).Where("id = ? AND state <> ?", id, Preparing).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], s.Guard.Require(ctx, permission(found[0]), found[0].PartitionID)
+}
+
+// List returns a page of the partition's operations, newest first.
+func (s *Service) List(ctx context.Context, partitionID string, p page.Request) (*page.Page[*Operation], error) {
+	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	query := s.Store.DB(ctx).Model(&Operation{}).Where("partition_id = ? AND state <> ?", partitionID, Preparing)
+	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
+	if err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		query = query.Where("id < ?", p.After)
+	}
+	var list []*Operation
+	if err := query.Order("id DESC").Limit(p.First + 1).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	return page.Of(list, p, total, func(o *Operation) string { return o.ID }), nil
+}
+
+// Finding is how many items have a result, with the first of them.
+type Finding struct {
+	Result   Result
+	Count    int
+	Examples []*Item `gorm:"-"`
+}
+
+const examples = 5
+
+// Findings counts the items of an operation by result.
+func (s *Service) Findings(ctx context.Context, o *Operation) ([]*Finding, error) {
+	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, o.PartitionID); err != nil {
+		return nil, err
+	}
+	var found []*Finding
+	if err := s.Store.DB(ctx).Model(&Item{}).Select("result, count(*) AS count").Where("operation_id = ?", o.ID).Group("result").Order("result").Scan(&found).Error; err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		if err := s.Store.DB(ctx).Omit("request").Where("operation_id = ? AND result = ?", o.ID, f.Result).Order("position").Limit(examples).Find(&f.Examples).Error; err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// Line is an item in the result file.
+type Line struct {
+	Position     int64
+	What         string
+	State        ItemState
+	Result       Result
+	Note         string
+	SerialNumber string
+	Subject      string
+	DER          []byte `gorm:"column:der"` // of an issuance
+}
+
+// Results yields the items in the order of the input.
+func (s *Service) Results(ctx context.Context, id string, yield func(*Operation, *Line) error) error {
+	o, err := s.require(ctx, id, func(*Operation) rbac.Permission { return rbac.CertificateDownload })
+	if err != nil {
+		return err
+	}
+	columns := "i.position, i.what, i.state, i.result, i.note, c.serial_number, c.subject"
+	if o.Kind == Issue {
+		columns += ", c.der"
+	}
+	const most = 1000
+	for last := int64(0); ; {
+		var lines []*Line
+		err := s.Store.DB(ctx).Table("bulk_items i").Select(columns).Joins("LEFT JOIN certificates c ON c.id = i.certificate_id").
+			Where("i.operation_id = ? AND i.position > ?", o.ID, last).Order("i.position").Limit(most).Scan(&lines).Error
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			if err := yield(o, l); err != nil {
+				return err
+			}
+			last = l.Position
+		}
+		if len(lines) < most {
+			return nil
+		}
+	}
+}
+
+// change locks an operation, lets fn alter it, writes it back and records the event.
+func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Operation, *audit.Event) error) (o *Operation, err error) {
+	event := audit.Event{Action: action, ObjectKind: "bulk-operation", ObjectID: id}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	found, err := s.require(ctx, id, func(o *Operation) rbac.Permission {
+		event.PartitionID, event.ObjectName = o.PartitionID, o.Name
+		return permissions[o.Kind]
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		e := event
+		if o, err = s.locked(ctx, found.ID); err != nil {
+			return err
+		}
+		if err := fn(ctx, o, &e); err != nil {
+			return err
+		}
+		s.Audit.Record(ctx, e)
+		return s.Store.DB(ctx).Select("*").Updates(o).Error
+	})
+	return o, err
+}
+
+func (s *Service) locked(ctx context.Context, id string) (*Operation, error) {
+	o := &Operation{}
+	return o, s.Store.ForUpdate(s.Store.DB(ctx)).Take(o, "id = ?", id).Error
+}
+
+// Start has a draft worked through, or one that stopped go on. From now on it works with the rights of the caller.
+func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
+	return s.change(ctx, id, "bulk.start", func(ctx context.Context, o *Operation, e *audit.Event) error {
+		if o.State != Draft && o.State != Failed {
+			return fault.New(fault.Conflict, "the operation is %s", text.Lower(o.State))
+		}
+		if o.Pending() == 0 {
+			return fault.New(fault.Conflict, "there is nothing to do").Do("See its findings for the reasons.")
+		}
+		actor, now := rbac.ActorFrom(ctx), s.Now()
+		if o.StartedAt == nil {
+			o.StartedAt = &now
+		}
+		o.State, o.Failure, o.FinishedAt, o.ActorKind, o.ActorID, o.ActorName = Running, "", nil, actor.Kind, actor.ID, actor.Name
+		e.Summary = "started the bulk operation " + o.Name
+		e.Details = audit.Details{"kind": o.Kind, "input": o.Input, "items": o.Total, "pending": o.Pending()}
+		return s.Jobs.Enqueue(ctx, RunJob, o.ID, now, nil)
+	})
+}
+
+// Cancel ends an operation; what is done stays done.
+func (s *Service) Cancel(ctx context.Context, id string) (*Operation, error) {
+	return s.change(ctx, id, "bulk.cancel", func(ctx context.Context, o *Operation, e *audit.Event) error {
+		if o.State == Done || o.State == Cancelled {
+			return fault.New(fault.Conflict, "the operation is %s", text.Lower(o.State))
+		}
+		e.Summary = "cancelled the bulk operation " + o.Name
+		e.Details = counts(o)
+		published := o.State == Failed
+		s.end(o, Cancelled, "")
+		if published {
+			return nil
+		}
+		return s.publish(ctx, o)
+	})
+}
+
+func (s *Service) end(o *Operation, state State, failure string) {
+	now := s.Now()
+	o.State, o.Failure, o.FinishedAt = state, failure, &now
+}
+
+func counts(o *Operation) audit.Details {
+	return audit.Details{"kind": o.Kind, "items": o.Total, "done": o.Done, "failed": o.Failed, "skipped": o.Skipped, "pending": o.Pending()}
+}
+
+// publish asks, once at the end, for the CRLs of the CAs whose certificates were revoked. OCSP has been right all along.
+func (s *Service) publish(ctx context.Context, o *Operation) error {
+	if o.Kind != Revoke || o.Done == 0 {
+		return nil
+	}
+	var cas []string
+	err := s.Store.DB(ctx).Raw("SELECT DISTINCT c.ca_id FROM bulk_items i JOIN certificates c ON c.id = i.certificate_id WHERE i.operation_id = ? AND i.state = ? ORDER BY c.ca_id", o.ID, ItemDone).Scan(&cas).Error
+	if err != nil {
+		return err
+	}
+	for _, id := range cas {
+		if err := s.Jobs.Enqueue(ctx, certificate.PublishCRLJob, id, s.Now(), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// How long drafts wait to be started.
+const (
+	draftKept     = 7 * 24 * time.Hour
+	preparingKept = time.Hour // no request takes that long: its server is gone
+)
+
+// Clean is the job that forgets drafts that nobody started.
+func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
+	now := s.Now()
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		over := s.Store.DB(ctx).Model(&Operation{}).Select("id").Where("state = ? AND created_at < ? OR state = ? AND created_at < ?", Draft, now.Add(-draftKept), Preparing, now.Add(-preparingKept))
+		if err := s.Store.DB(ctx).Delete(&Item{}, "operation_id IN (?)", over).Error; err != nil {
+			return err
+		}
+		if err := s.Store.DB(ctx).Delete(&Operation{}, "id IN (?)", over).Error; err != nil {
+			return err
+		}
+		claim.Again(now.Add(time.Hour))
+		return claim.Done(ctx)
+	})
+}

@@ -1,0 +1,331 @@
+// Package report counts: what was issued and revoked when and how, what cryptography is in use, what expires when.
+package report
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Service makes reports of a partition. All are aggregates over indexes made for them (migrations/0013_bulk.sql).
+type Service struct {
+	Store *store.Store
+	Guard *rbac.Guard
+	Now   func() time.Time
+}
+
+// Reports is where the reports of a partition hang.
+type Reports struct{ PartitionID string }
+
+// Interval of a time series.
+type Interval string
+
+const (
+	Day   Interval = "DAY"
+	Month Interval = "MONTH"
+)
+
+// Dimension to break down by.
+type Dimension string
+
+const (
+	ByProfile   Dimension = "PROFILE"
+	ByCA        Dimension = "CA"
+	ByAlgorithm Dimension = "ALGORITHM"
+	ByKeyType   Dimension = "KEY_TYPE"
+	BySource    Dimension = "SOURCE"
+	ByRequester Dimension = "REQUESTER"
+)
+
+var columns = map[Dimension]string{ByProfile: "profile_id", ByCA: "ca_id", ByAlgorithm: "signature_algorithm", ByKeyType: "key_type", BySource: "source", ByRequester: "requested_by"}
+
+// Valid tells whether there is such a dimension.
+func (d Dimension) Valid() bool { return columns[d] != "" }
+
+// Period is a day or a month of a series.
+type Period struct {
+	Start           string // 2026-11-21 or 2026-11
+	Issued, Revoked int
+}
+
+// maxDays bounds a report.
+const maxDays = 3660
+
+func (s *Service) span(ctx context.Context, partitionID string, from, to *time.Time) (time.Time, time.Time, error) {
+	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	end := s.Now()
+	if to != nil {
+		end = to.UTC()
+	}
+	begin := end.AddDate(0, 0, -89)
+	if from != nil {
+		begin = from.UTC()
+	}
+	if !begin.Before(end) || end.Sub(begin) > maxDays*24*time.Hour {
+		return begin, end, fault.New(fault.Invalid, "a report spans at most ten years, and begins before it ends").At("from")
+	}
+	return time.Date(begin.Year(), begin.Month(), begin.Day(), 0, 0, 0, 0, time.UTC), end, nil
+}
+
+// day is the SQL of the UTC day, or month, of an instant.
+func (s *Service) day(column string, i Interval) string {
+	n := map[Interval]string{Day: "10", Month: "7"}[i]
+	if s.Store.PostgreSQL() {
+		return "substr(to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD'), 1, " + n + ")"
+	}
+	return "substr(" + column + ", 1, " + n + ")"
+}
+
+// Activity counts subscriber certificates issued and revoked per day or month, oldest first; nothing is left out.
+func (s *Service) Activity(ctx context.Context, partitionID string, from, to *time.Time, interval Interval) ([]*Period, error) {
+	begin, end, err := s.span(ctx, partitionID, from, to)
+	if err != nil {
+		return nil, err
+	}
+	layout, next := time.DateOnly, func(t time.Time) time.Time { return t.AddDate(0, 0, 1) }
+	if interval == Month {
+		begin = time.Date(begin.Year(), begin.Month(), 1, 0, 0, 0, 0, time.UTC)
+		layout, next = "2006-01", func(t time.Time) time.Time { return t.AddDate(0, 1, 0) }
+	}
+	var list []*Period
+	index := map[string]*Period{}
+	for t := begin; !t.After(end); t = next(t) {
+		p := &Period{Start: t.Format(layout)}
+		list, index[p.Start] = append(list, p), p
+	}
+	for column, add := range map[string]func(*Period, int){"created_at": func(p *Period, n int) { p.Issued = n }, "revoked_at": func(p *Period, n int) { p.Revoked = n }} {
+		query := s.Store.DB(ctx).Table("certificates").Select(s.day(column, interval)+" AS start, count(*) AS n").
+			Where("partition_id = ? AND kind = 'SUBSCRIBER' AND "+column+" >= ? AND "+column+" <= ?", partitionID, begin, end)
+		if column == "revoked_at" {
+			query = query.Where("revoked_at IS NOT NULL AND status = 'REVOKED'")
+		}
+		var rows []struct {
+			Start string
+			N     int
+		}
+		if err := query.Group(s.day(column, interval)).Scan(&rows).Error; err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if p := index[r.Start]; p != nil {
+				add(p, r.N)
+			}
+		}
+	}
+	return list, nil
+}
+
+// Share is one value of a dimension.
+type Share struct {
+	Key     string // id of the profile or CA, or the value itself
+	Label   string
+	Issued  int // within the span
+	Revoked int // of those
+	Active  int // of those: neither revoked nor expired now
+}
+
+// Breakdown counts subscriber certificates issued in the span by a dimension, most first.
+func (s *Service) Breakdown(ctx context.Context, partitionID string, from, to *time.Time, by Dimension) ([]*Share, error) {
+	begin, end, err := s.span(ctx, partitionID, from, to)
+	if err != nil {
+		return nil, err
+	}
+	column := columns[by]
+	var list []*Share
+	err = s.Store.DB(ctx).Table("certificates").Select(column+" AS key, count(*) AS issued, sum(CASE WHEN status = 'REVOKED' THEN 1 ELSE 0 END) AS revoked, sum(CASE WHEN status <> 'REVOKED' AND not_after >= ? THEN 1 ELSE 0 END) AS active", s.Now()).
+		Where("partition_id = ? AND kind = 'SUBSCRIBER' AND created_at >= ? AND created_at <= ?", partitionID, begin, end).
+		Group(column).Order("issued DESC, 1").Limit(200).Scan(&list).Error
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	if by == ByCA {
+		var cas []struct{ ID, FriendlyName string }
+		if err := s.Store.DB(ctx).Table("certification_authorities").Select("id, friendly_name").Where("partition_id = ?", partitionID).Scan(&cas).Error; err != nil {
+			return nil, err
+		}
+		for _, c := range cas {
+			names[c.ID] = c.FriendlyName
+		}
+	}
+	for _, r := range list {
+		switch r.Label = r.Key; {
+		case names[r.Key] != "":
+			r.Label = names[r.Key]
+		case r.Key == "":
+			r.Label = "not recorded"
+		}
+	}
+	return list, nil
+}
+
+// Expiry is how many certificates expire on a day, or in a month.
+type Expiry struct {
+	Start        string
+	Certificates int // of subscribers
+	Authorities  int // certificates of CAs
+}
+
+// Expiries counts what is neither revoked nor expired by the day on which it expires, from today on; days without any
+// are left out.
+func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([]*Expiry, error) {
+	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	if days < 1 || days > 1100 {
+		return nil, fault.New(fault.Invalid, "1 to 1100 days").At("days")
+	}
+	now := s.Now()
+	var list []*Expiry
+	err := s.Store.DB(ctx).Table("certificates").
+		Select(s.day("not_after", Day)+" AS start, sum(CASE WHEN kind = 'SUBSCRIBER' THEN 1 ELSE 0 END) AS certificates, sum(CASE WHEN kind = 'CA' THEN 1 ELSE 0 END) AS authorities").
+		Where("partition_id = ? AND kind <> 'OCSP_SIGNER' AND status <> 'REVOKED' AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days)).
+		Group(s.day("not_after", Day)).Order("start").Scan(&list).Error
+	return list, err
+}
+
+// Use is how many certificates in force have a kind of key and are signed with an algorithm.
+type Use struct {
+	KeyType            string
+	SignatureAlgorithm string
+	Certificates       int
+	Authorities        int
+	LatestExpiry       time.Time
+	PostQuantum        bool // the key
+}
+
+// Concern is cryptography that is weak, or will be before it expires.
+type Concern struct {
+	ID           string
+	Severity     Severity
+	Title        string
+	Advice       string
+	Certificates int
+	Authorities  int
+}
+
+// Severity of a concern.
+type Severity string
+
+const (
+	Critical Severity = "CRITICAL"
+	Warning  Severity = "WARNING"
+	Notice   Severity = "NOTICE"
+)
+
+// Inventory is the cryptography in use: what is neither revoked nor expired.
+type Inventory struct {
+	Uses     []*Use
+	Concerns []*Concern
+}
+
+// The dates of NIST IR 8547 (draft) and of SP 800-57 part 1: 112-bit security ends with 2030, what a quantum computer
+// breaks ends with 2035.
+var (
+	end2030 = time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	end2035 = time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// rules say which certificates are a concern; late is the instant past which notAfter must lie, zero for any.
+var rules = []struct {
+	Concern
+	late    time.Time
+	matches func(u *Use) bool
+}{
+	{Concern{ID: "sha1", Severity: Critical, Title: "Signed with SHA-1 or MD5", Advice: "Collisions are practical: replace these certificates now."}, time.Time{}, func(u *Use) bool { return weakHash.MatchString(u.SignatureAlgorithm) }},
+	{Concern{ID: "rsa-short", Severity: Critical, Title: "RSA keys below 2048 bits", Advice: "Replace these keys now."}, time.Time{}, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 2048 }},
+	{Concern{ID: "rsa-2030", Severity: Warning, Title: "RSA below 3072 bits, valid beyond 2030", Advice: "112-bit security is not acceptable after 2030 (NIST SP 800-57): issue for a shorter time, or with RSA 3072, ECDSA or ML-DSA."}, end2030, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 3072 }},
+	{Concern{ID: "quantum-2035", Severity: Warning, Title: "No post-quantum key, valid beyond 2035", Advice: "RSA and elliptic curves are disallowed after 2035 (NIST IR 8547): plan a hierarchy with ML-DSA or a composite."}, end2035, func(u *Use) bool { return !u.PostQuantum }},
+	{Concern{ID: "p521", Severity: Notice, Title: "ECDSA P-521", Advice: "Browsers and several devices do not accept P-521: use P-384 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "ECDSA P-521" }},
+	{Concern{ID: "ed25519", Severity: Notice, Title: "Ed25519", Advice: "Browsers and Windows do not verify Ed25519 in certificates: use ECDSA P-256 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "Ed25519" }},
+	{Concern{ID: "post-quantum", Severity: Notice, Title: "Post-quantum keys", Advice: "Few clients verify them as of now; see the table of verifiers in the manual."}, time.Time{}, func(u *Use) bool { return u.PostQuantum }},
+}
+
+var weakHash = regexp.MustCompile(`(?i)(sha-?1(\D|$)|md5)`)
+
+func rsaBits(keyType string) int {
+	n, _ := strconv.Atoi(strings.TrimPrefix(keyType, "RSA ")) // 0 for others
+	return n
+}
+
+// postQuantum are the types of key that no quantum computer is known to break.
+var postQuantum = func() map[string]bool {
+	types := map[string]bool{}
+	for _, a := range algorithm.All() {
+		if a.PostQuantum {
+			types[a.Label] = true
+		}
+	}
+	return types
+}()
+
+func isPostQuantum(keyType string) bool {
+	return postQuantum[keyType] || slices.ContainsFunc([]string{"ML-DSA", "MLDSA", "SLH-DSA", "Hash-SLH-DSA", "HashSLH", "SPHINCS", "Falcon", "ML-KEM"}, func(p string) bool { return strings.HasPrefix(keyType, p) })
+}
+
+// Cryptography counts the keys and algorithms in force, and judges them.
+func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Inventory, error) {
+	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	// not_after falls into one of three spans: rules that ask for a late expiry count only some of them.
+	span := "CASE WHEN not_after >= ? THEN 2 WHEN not_after >= ? THEN 1 ELSE 0 END"
+	var rows []struct {
+		KeyType, SignatureAlgorithm string
+		Span                        int
+		Certificates, Authorities   int
+		Latest                      string
+	}
+	err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, sum(CASE WHEN kind = 'SUBSCRIBER' THEN 1 ELSE 0 END) AS certificates, sum(CASE WHEN kind = 'CA' THEN 1 ELSE 0 END) AS authorities, "+
+		"max("+s.day("not_after", Day)+") AS latest", end2035, end2030).
+		Where("partition_id = ? AND kind <> 'OCSP_SIGNER' AND status <> 'REVOKED' AND not_after >= ?", partitionID, now).
+		Group("1, 2, 3").Order("1, 2, 3").Scan(&rows).Error
+	if err != nil {
+		return nil, err
+	}
+	inventory := &Inventory{}
+	concerns := map[string]*Concern{}
+	var use *Use
+	for _, r := range rows {
+		if use == nil || use.KeyType != r.KeyType || use.SignatureAlgorithm != r.SignatureAlgorithm {
+			use = &Use{KeyType: r.KeyType, SignatureAlgorithm: r.SignatureAlgorithm, PostQuantum: isPostQuantum(r.KeyType)}
+			inventory.Uses = append(inventory.Uses, use)
+		}
+		use.Certificates += r.Certificates
+		use.Authorities += r.Authorities
+		if latest, err := time.Parse(time.DateOnly, r.Latest); err == nil && latest.After(use.LatestExpiry) {
+			use.LatestExpiry = latest
+		}
+		for n := range rules {
+			rule := &rules[n]
+			if rule.late.Equal(end2030) && r.Span < 1 || rule.late.Equal(end2035) && r.Span < 2 || !rule.matches(use) {
+				continue
+			}
+			c := concerns[rule.ID]
+			if c == nil {
+				c = new(rule.Concern)
+				concerns[rule.ID] = c
+			}
+			c.Certificates += r.Certificates
+			c.Authorities += r.Authorities
+		}
+	}
+	for n := range rules {
+		if c := concerns[rules[n].ID]; c != nil {
+			inventory.Concerns = append(inventory.Concerns, c)
+		}
+	}
+	slices.SortStableFunc(inventory.Uses, func(a, b *Use) int { return b.Certificates + b.Authorities - a.Certificates - a.Authorities })
+	return inventory, nil
+}
