@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 }
 
 // inProcess is the demo's estate without its listeners: for tests that call GraphQL as anyone.
-func inProcess(t *testing.T) (*App, *Manifest) {
+func inProcess(t testing.TB) (*App, *Manifest) {
 	t.Helper()
 	any := "127.0.0.1:0"
 	cfg := &Config{Data: t.TempDir(), Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}

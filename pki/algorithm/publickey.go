@@ -140,20 +140,39 @@ func isROCA(n *big.Int) bool {
 	return true
 }
 
-// closePrimes tries Fermat's factorization for 100 rounds (CVE-2022-26320, BR 6.1.1.3).
+// closePrimes tries Fermat's factorization for 100 rounds (CVE-2022-26320, BR 6.1.1.3): is a² - n a square for a little
+// above the root of n?
 func closePrimes(n *big.Int) bool {
 	a := new(big.Int).Sqrt(n)
-	one, square, b := big.NewInt(1), new(big.Int), new(big.Int)
-	if square.Mul(a, a).Cmp(n) < 0 {
+	one, rest, b := big.NewInt(1), new(big.Int), new(big.Int)
+	if rest.Mul(a, a).Cmp(n) < 0 {
 		a.Add(a, one)
 	}
 	for range 100 {
-		rest := square.Mul(a, a)
+		rest.Mul(a, a)
 		rest.Sub(rest, n)
-		if b.Sqrt(rest); b.Mul(b, b).Cmp(rest) == 0 {
-			return true
+		if maySquare(rest) {
+			if b.Sqrt(rest); b.Mul(b, b).Cmp(rest) == 0 {
+				return true
+			}
 		}
 		a.Add(a, one)
 	}
 	return false
+}
+
+// squareModulus is a product of small numbers that divides a word quickly; of its residues few are those of squares.
+const squareModulus = 64 * 63 * 65 * 11
+
+var squareResidues = func() []bool {
+	residues := make([]bool, squareModulus)
+	for n := range squareModulus {
+		residues[n*n%squareModulus] = true
+	}
+	return residues
+}()
+
+// maySquare is false for most numbers that are not squares, and spares their roots, which take long.
+func maySquare(n *big.Int) bool {
+	return squareResidues[new(big.Int).Mod(n, big.NewInt(squareModulus)).Uint64()]
 }
