@@ -177,7 +177,7 @@ export function StatusBadge({ status }: { status: string }) {
 
 export function Loading({ lines = 5 }: { lines?: number }) {
   return (
-    <Stack gap="sm" aria-busy="true" aria-label="Loading">
+    <Stack gap="sm" role="status" aria-busy="true" aria-label="Loading">
       {Array.from({ length: lines }, (_, n) => (
         <Skeleton key={n} height={n === 0 ? 34 : 22} width={n === 0 ? "40%" : "100%"} />
       ))}
