@@ -184,6 +184,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
 		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
 		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name, OCSPKeyStore: keys.Name,
+		CRLAutoShard: true, CRLComplete: true, CRLShardFirst: 1,
 	}, nil
 }
 

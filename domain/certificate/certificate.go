@@ -67,6 +67,8 @@ type Certificate struct {
 	RevocationReason Reason
 	InvalidityDate   *time.Time
 	SuspendedUntil   *time.Time
+	ReleasedAt       *time.Time // end of the last suspension
+	CRLShard         int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 
 func (Certificate) TableName() string { return "certificates" }

@@ -132,7 +132,7 @@ func (s *Service) certify(ctx context.Context, c *ca.CertificationAuthority) err
 			return err
 		}
 	} else {
-		i.facts.CRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs = nil, nil, nil // a root is its own last word
+		i.facts.CRLURLs, i.facts.FreshestCRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs = nil, nil, nil, nil // a root is its own last word
 	}
 	p, err := authorityProfile(authorityProfiles[c.Type])
 	if err != nil {

@@ -37,12 +37,19 @@ type signed struct {
 // sign applies the profile, builds the exact bytes and has the issuer's key sign them.
 func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error) {
 	now := s.Now()
-	result, err := o.profile.Apply(o.request, i.facts, now, s.ClockSkew)
+	serial := issuance.NewSerialNumber()
+	facts, shard := i.facts, int64(0)
+	if o.kind == certificate.Subscriber {
+		if shard = i.ca.ShardOf(serial); shard != 0 {
+			facts = s.sharded(i.ca, facts, shard)
+		}
+	}
+	result, err := o.profile.Apply(o.request, facts, now, s.ClockSkew)
 	if err != nil {
 		return nil, err
 	}
 	template := issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
+		SerialNumber: serial, Issuer: i.facts.Subject, Subject: result.Subject,
 		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
 	}
 	prepared, err := issuance.Prepare(template, i.key.Algorithm())
@@ -63,7 +70,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber,
+		Counted: o.kind == certificate.Subscriber, CRLShard: shard,
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {
