@@ -12,6 +12,7 @@ install_tools() {
   command -v curl >/dev/null || missing+=(curl)
   command -v jq >/dev/null || missing+=(jq)
   command -v certutil >/dev/null || missing+=(libnss3-tools)
+  command -v ocsptool >/dev/null || missing+=(gnutls-bin)
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

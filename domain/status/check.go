@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"hash/maphash"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 
@@ -41,24 +41,34 @@ func (s *Service) check(ctx context.Context, c *ca.CertificationAuthority, row *
 	if accepted || before == nil || row.BaseNumber > 0 && row.BaseNumber != before.BaseNumber {
 		return nil
 	}
-	seed := maphash.MakeSeed()
-	listed := make([]uint64, 0, row.Entries)
-	for e, err := range issuance.CRLEntries(bytes.NewReader(der)) {
-		if err != nil {
-			return err
-		}
-		listed = append(listed, maphash.Bytes(seed, e.SerialNumber))
-	}
-	slices.Sort(listed)
 	hash := sha256.New()
 	published := io.TeeReader(s.open(ctx, before), hash)
 	missing := map[string]int{} // serial number → reason it was listed with
-	for e, err := range issuance.CRLEntries(published) {
-		if err != nil {
-			return &held{fmt.Sprintf("CRL %d, which it is compared with, cannot be read: %v", before.Number, err)}
+	// Both are in the same order, so that one walk beside each other tells what is gone. Should an order differ, that
+	// accuses too many, and the second look below acquits them.
+	next, stop := iter.Pull2(issuance.CRLEntries(bytes.NewReader(der)))
+	defer stop()
+	e, err, more := next()
+	for old, oldErr := range issuance.CRLEntries(published) {
+		if oldErr != nil {
+			return &held{fmt.Sprintf("CRL %d, which it is compared with, cannot be read: %v", before.Number, oldErr)}
 		}
-		if _, found := slices.BinarySearch(listed, maphash.Bytes(seed, e.SerialNumber)); !found {
-			missing[hex.EncodeToString(e.SerialNumber)] = e.Reason()
+		for more && err == nil && bytes.Compare(e.SerialNumber, old.SerialNumber) < 0 {
+			e, err, more = next()
+		}
+		if err != nil {
+			return err
+		}
+		if !more || !bytes.Equal(e.SerialNumber, old.SerialNumber) {
+			missing[string(old.SerialNumber)] = old.Reason()
+		}
+	}
+	if len(missing) > 0 {
+		for e, err := range issuance.CRLEntries(bytes.NewReader(der)) {
+			if err != nil {
+				return err
+			}
+			delete(missing, string(e.SerialNumber))
 		}
 	}
 	if _, err := io.Copy(io.Discard, published); err != nil {
@@ -83,7 +93,7 @@ func (s *Service) check(ctx context.Context, c *ca.CertificationAuthority, row *
 func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, before *CRL, missing map[string]int) ([]string, error) {
 	serials := make([]string, 0, len(missing))
 	for serial := range missing {
-		serials = append(serials, serial)
+		serials = append(serials, hex.EncodeToString([]byte(serial)))
 	}
 	slices.Sort(serials)
 	var lost []string
@@ -104,7 +114,11 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 		}
 		for _, serial := range chunk {
 			r := found[serial]
-			released := r != nil && r.Status == certificate.Issued && missing[serial] == int(certificate.CertificateHold) && slices.Contains(events, r.ID)
+			binary, err := hex.DecodeString(serial)
+			if err != nil {
+				return nil, err
+			}
+			released := r != nil && r.Status == certificate.Issued && missing[string(binary)] == int(certificate.CertificateHold) && slices.Contains(events, r.ID)
 			moved := r != nil && r.Status != certificate.Issued && row.Shard == 0 && row.Scope != "" && r.CRLShard != 0
 			if !released && !moved {
 				lost = append(lost, serial)

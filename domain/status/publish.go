@@ -185,6 +185,11 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 	}
 	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || !now.Before(base.ThisUpdate.Add(s.CRLInterval))
 	b := &build{s: s, c: c, key: key, number: number, now: now, last: last, newest: newest}
+	if complete {
+		if err := b.count(ctx); err != nil {
+			return err
+		}
+	}
 	if err := b.lists(ctx, complete); err != nil {
 		return err
 	}
@@ -308,15 +313,16 @@ func (s *Service) grow(ctx context.Context, c *ca.CertificationAuthority, made [
 
 // build is the lists of one publication while they are being made.
 type build struct {
-	s      *Service
-	c      *ca.CertificationAuthority
-	key    keystore.Key
-	number int64
-	now    time.Time
-	last   int64 // highest shard
-	newest map[slot]*CRL
-	order  []*draft
-	drafts map[slot]*draft
+	s       *Service
+	c       *ca.CertificationAuthority
+	key     keystore.Key
+	number  int64
+	now     time.Time
+	last    int64 // highest shard
+	newest  map[slot]*CRL
+	revoked int64 // how many entries there will be, about
+	order   []*draft
+	drafts  map[slot]*draft
 }
 
 type draft struct {
@@ -354,6 +360,11 @@ func (b *build) lists(ctx context.Context, complete bool) error {
 	return b.s.released(ctx, b.c.ID, since, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, true, r) })
 }
 
+// count looks how large the list of the CA becomes, so that it need not be moved while it grows.
+func (b *build) count(ctx context.Context) error {
+	return b.s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id = ? AND status <> 'ISSUED'", b.c.ID).Count(&b.revoked).Error
+}
+
 func (b *build) add(shard int64, delta bool, r issuance.RevokedCertificate) error {
 	if shard == 0 || b.c.CRLComplete {
 		if err := b.drafts[slot{0, delta}].builder.Add(r); err != nil {
@@ -385,8 +396,11 @@ func (b *build) begin(at slot, base int64) error {
 		template.FreshestCRL = b.s.CAs.URLs.CRLShard(c, at.shard, true)
 	}
 	template.NextUpdate, template.DistributionPoint = row.NextUpdate, row.Scope
-	if before := b.newest[at]; before != nil {
+	if before := b.newest[at]; before != nil && !at.delta {
 		template.SizeHint = int(before.Bytes + before.Bytes/64)
+	}
+	if at == (slot{}) && c.CRLComplete {
+		template.SizeHint = max(template.SizeHint, int(b.revoked)*52) // a serial number of 16 octets, date, reason
 	}
 	builder, err := issuance.NewCRL(template, b.key)
 	if err != nil {
@@ -416,9 +430,10 @@ func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error)
 // revoked hands out what is revoked or on hold, in the order of the serial numbers, as the database gives it; with
 // since, what became so since then.
 func (s *Service) revoked(ctx context.Context, caID string, since time.Time, use func(int64, issuance.RevokedCertificate) error) error {
-	where, args := "ca_id = ? AND status <> 'ISSUED'", []any{caID}
+	where, args := "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}
 	if !since.IsZero() {
-		where, args = where+" AND revoked_at >= ?", append(args, since)
+		// In no order: sorting would lead the database over all that is revoked.
+		where, args = "ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", append(args, since)
 	}
 	return s.entries(ctx, "revocation_reason", "revoked_at", where, args, use)
 }
@@ -436,7 +451,7 @@ func (s *Service) entries(ctx context.Context, reason, at, where string, args []
 		}
 		return "unixepoch(" + column + ")"
 	}
-	rows, err := s.Store.DB(ctx).Raw("SELECT serial_number, "+epoch(at)+", "+reason+", coalesce("+epoch("invalidity_date")+", -1), crl_shard FROM certificates WHERE "+where+" ORDER BY serial_number", args...).Rows()
+	rows, err := s.Store.DB(ctx).Raw("SELECT serial_number, "+epoch(at)+", "+reason+", coalesce("+epoch("invalidity_date")+", -1), crl_shard FROM certificates WHERE "+where, args...).Rows()
 	if err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func (l ListedCertificate) Reason() int {
 // CRLEntries reads the entries of a CRL (DER) from its beginning, without having it in memory and without verifying it.
 func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 	return func(yield func(ListedCertificate, error) bool) {
-		in := &tlvReader{r: bufio.NewReaderSize(r, 64<<10)}
+		in := &tlvReader{r: bufio.NewReaderSize(r, 128<<10)} // more than the longest entry read here
 		in.enter(asn1.SEQUENCE)
 		in.enter(asn1.SEQUENCE)
 		in.skip(asn1.INTEGER)
@@ -118,32 +118,16 @@ func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 				return // no entries
 			}
 		}
-		var entry []byte
 		for left := in.enter(asn1.SEQUENCE); in.err == nil && left > 0; {
-			length := in.enter(asn1.SEQUENCE)
-			before := in.read
-			if length > 1024 || length < 3 {
+			one, length, ok := listed(in.r)
+			if left -= length; !ok || left < 0 {
 				in.fail()
-			}
-			if in.err != nil {
-				break
-			}
-			if cap(entry) < length {
-				entry = make([]byte, length)
-			}
-			entry = entry[:length]
-			in.full(entry)
-			left -= length + (before - in.entered)
-			one, ok := listed(entry)
-			if !ok || left < 0 {
-				in.fail()
-			}
-			if in.err != nil {
 				break
 			}
 			if !yield(one, nil) {
 				return
 			}
+			_, in.err = in.r.Discard(length) // it is in the buffer
 		}
 		if in.err != nil {
 			yield(ListedCertificate{}, fmt.Errorf("reading the CRL: %w", in.err))
@@ -151,22 +135,38 @@ func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 	}
 }
 
-func listed(entry []byte) (one ListedCertificate, ok bool) {
-	s := cryptobyte.String(entry)
+// listed looks at the next entry and returns how long it is. Nothing is copied: there are a million of them.
+func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
+	head, err := r.Peek(4)
+	if err != nil || head[0] != byte(asn1.SEQUENCE) {
+		return one, 0, false
+	}
+	length, start := 2+int(head[1]), 2
+	switch {
+	case head[1] == 0x81:
+		length, start = 3+int(head[2]), 3
+	case head[1] == 0x82:
+		length, start = 4+int(head[2])<<8+int(head[3]), 4
+	case head[1] > 0x82 || head[1] == 0x80:
+		return one, 0, false
+	}
+	entry, err := r.Peek(length)
+	if err != nil {
+		return one, 0, false
+	}
+	s := cryptobyte.String(entry[start:])
 	var serial cryptobyte.String
 	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.SkipASN1(asn1.UTCTime) && !s.SkipASN1(asn1.GeneralizedTime) {
-		return one, false
+		return one, 0, false
 	}
 	one.SerialNumber = bytes.TrimLeft(serial, "\x00")
-	return one, s.Empty() || s.ReadASN1(&one.extensions, asn1.SEQUENCE) && s.Empty()
+	return one, length, s.Empty() || s.ReadASN1(&one.extensions, asn1.SEQUENCE) && s.Empty()
 }
 
 // tlvReader walks into DER; after an error it does nothing more.
 type tlvReader struct {
-	r       *bufio.Reader
-	read    int // octets so far
-	entered int // value of read before the last header
-	err     error
+	r   *bufio.Reader
+	err error
 }
 
 func (t *tlvReader) fail() {
@@ -183,13 +183,11 @@ func (t *tlvReader) octet() byte {
 	if err != nil {
 		t.err = fmt.Errorf("it is cut off: %w", err)
 	}
-	t.read++
 	return b
 }
 
 // enter reads a header and returns the length of its contents.
 func (t *tlvReader) enter(tags ...asn1.Tag) (length int) {
-	t.entered = t.read
 	if tag := t.octet(); !slices.Contains(tags, asn1.Tag(tag)) {
 		t.fail()
 	}
@@ -210,18 +208,8 @@ func (t *tlvReader) enter(tags ...asn1.Tag) (length int) {
 func (t *tlvReader) skip(tags ...asn1.Tag) {
 	n := t.enter(tags...)
 	if t.err == nil {
-		skipped, err := t.r.Discard(n)
-		t.read += skipped
-		if err != nil {
+		if _, err := t.r.Discard(n); err != nil {
 			t.err = fmt.Errorf("it is cut off: %w", err)
 		}
-	}
-}
-
-func (t *tlvReader) full(b []byte) {
-	n, err := io.ReadFull(t.r, b)
-	t.read += n
-	if err != nil && t.err == nil {
-		t.err = fmt.Errorf("it is cut off: %w", err)
 	}
 }
