@@ -8,6 +8,7 @@ import (
 	"errors"
 	"math/big"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -133,6 +134,10 @@ func keyUnavailable(c *ca.CertificationAuthority, err error) error {
 }
 
 func (s *Service) publish(ctx context.Context, caID string, p publication) error {
+	// Two at a time would overtake each other, and need the memory twice. Between servers the number decides.
+	lock, _ := s.publishing.LoadOrStore(caID, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
 	for attempt := 1; ; attempt++ {
 		c := &ca.CertificationAuthority{}
 		if err := s.Store.DB(ctx).Take(c, "id = ?", caID).Error; err != nil {

@@ -4,6 +4,7 @@ package status
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
@@ -49,6 +50,7 @@ type Service struct {
 	Destinations []Destination // where lists are copied to
 
 	responders responders
+	publishing sync.Map // CA id → *sync.Mutex
 }
 
 func (s *Service) limit() int64 {
