@@ -46,7 +46,7 @@ func (b *Bucket) Put(ctx context.Context, name string, l *CRL, content io.Reader
 		return err
 	}
 	// An object is replaced as a whole: nobody reads half of it.
-	_, err := b.client.PutObject(ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl",
+	_, err := b.client.PutObject(ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl", DisableMultipart: true,
 		CacheControl: fmt.Sprintf("public, no-transform, max-age=%d", int(5*time.Minute/time.Second)), UserMetadata: map[string]string{numberMetadata: decimal(l.Number)}})
 	return err
 }
