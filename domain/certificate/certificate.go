@@ -67,9 +67,11 @@ type Certificate struct {
 	RevocationReason Reason
 	InvalidityDate   *time.Time
 	SuspendedUntil   *time.Time
-	ProfileVersion   int64  // of a partition's own profile; 0 = a system profile
-	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it
-	KeyGeneration    int64  // which of the issuer's keys signed it
+	ProfileVersion   int64      // of a partition's own profile; 0 = a system profile
+	Story            *Story     `gorm:"serializer:json"` // nil for certificates older than it
+	KeyGeneration    int64      // which of the issuer's keys signed it
+	ReleasedAt       *time.Time // end of the last suspension
+	CRLShard         int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 
 func (Certificate) TableName() string { return "certificates" }
