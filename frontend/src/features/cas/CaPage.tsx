@@ -1,5 +1,4 @@
-import { Anchor, Badge, Button, Card, Group, List, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
 import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
