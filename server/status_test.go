@@ -372,6 +372,118 @@ func TestShards(t *testing.T) {
 	}
 }
 
+// TestShardsAndDeltaOverRenewal: what a certificate of the key before points to goes on being served, signed by that
+// key, and the new key has shards and delta CRLs of its own before it issues anything.
+func TestShardsAndDeltaOverRenewal(t *testing.T) {
+	b := newStatusBench(t)
+	b.status.Destinations = []status.Destination{status.Directory(t.TempDir())}
+	if _, err := b.status.UpdateSettings(b.ctx, b.ca.ID, status.Settings{Delta: true, Shards: 2, Complete: true}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "certificates may carry the shards' addresses", func() error {
+		if b.reload().CRLShardLast != 2 {
+			return errors.New("not yet")
+		}
+		return nil
+	})
+	first, before := b.ca, b.issue("old-key.example.com")
+	if _, err := b.cas.Renew(b.ctx, b.ca.ID, ca.NewKey, nil); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it has a new key", func() error {
+		if c := b.reload(); c.KeyGeneration != 2 || c.Renewal != "" {
+			return fmt.Errorf("renewal %q %s", c.Renewal, c.RenewalFailure)
+		}
+		return nil
+	})
+	after := b.issue("new-key.example.com")
+	if before.CRLShard == 0 || after.CRLShard == 0 || after.KeyGeneration != 2 {
+		t.Fatalf("shards %d and %d, key %d", before.CRLShard, after.CRLShard, after.KeyGeneration)
+	}
+	get := func(address string, by *ca.CertificationAuthority) (*x509.RevocationList, error) {
+		r, err := http.Get(address)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Body.Close()
+		der, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s %w", address, r.Status, err)
+		}
+		issuer, err := x509.ParseCertificate(by.Certificate)
+		if err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(list.AuthorityKeyId, issuer.SubjectKeyId) {
+			return nil, fmt.Errorf("%s names the key %x", address, list.AuthorityKeyId)
+		}
+		return list, list.CheckSignatureFrom(issuer)
+	}
+	both := []struct {
+		key  *ca.CertificationAuthority
+		leaf *certificate.Certificate
+	}{{first, before}, {b.ca, after}}
+	for _, x := range both {
+		parsed, err := x509.ParseCertificate(x.leaf.DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := parsed.CRLDistributionPoints[0]
+		if address != b.cas.URLs.CRLShard(x.key, x.leaf.CRLShard, false) {
+			t.Errorf("it carries %s", address)
+		}
+		if l, err := get(address, x.key); err != nil || !bytes.Contains(extensionOf(l, issuingPoint), []byte(address)) {
+			t.Errorf("%v", err)
+		}
+	}
+	for _, x := range both {
+		if _, err := b.certificates.Revoke(b.ctx, x.leaf.ID, certificate.Superseded, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	listed := func(delta bool) {
+		t.Helper()
+		for _, x := range both {
+			for _, shard := range []int64{0, x.leaf.CRLShard} {
+				eventually(t, "its lists name it", func() error {
+					l, err := get(b.cas.URLs.CRLShard(x.key, shard, delta), x.key)
+					if err == nil && reasonOn(l, x.leaf.SerialNumber) != 4 {
+						err = fmt.Errorf("key %d, shard %d: not listed", x.key.KeyGeneration, shard)
+					}
+					return err
+				})
+			}
+		}
+	}
+	listed(true)
+	if _, err := b.status.PublishNow(b.ctx, b.ca.ID); err != nil {
+		t.Fatal(err)
+	}
+	listed(false)
+	latest, err := b.status.Latest(b.ctx, []string{b.ca.ID})
+	if err != nil || latest[b.ca.ID].KeyGeneration != 2 {
+		t.Errorf("%+v %v", latest[b.ca.ID], err)
+	}
+	directory := string(b.status.Destinations[0].(status.Directory))
+	for _, x := range both {
+		eventually(t, "lists of both keys are copied", func() error {
+			der, err := os.ReadFile(filepath.Join(directory, b.ca.PartitionID, x.key.PublicName(), ca.CRLFile(x.leaf.CRLShard, false)))
+			if err != nil {
+				return err
+			}
+			l, err := x509.ParseRevocationList(der)
+			if err == nil && reasonOn(l, x.leaf.SerialNumber) != 4 {
+				err = errors.New("an older list")
+			}
+			return err
+		})
+	}
+}
+
 // TestListThatGrowsLarge sends new certificates to shards by itself, and to fresh ones when those are large too.
 func TestListThatGrowsLarge(t *testing.T) {
 	b := newStatusBench(t)

@@ -82,7 +82,7 @@ func (s *Service) newest(ctx context.Context, caID string) (map[slot]*CRL, error
 func (s *Service) Latest(ctx context.Context, caIDs []string) (map[string]*CRL, error) {
 	var lists []*CRL
 	err := s.Store.DB(ctx).Where("ca_id IN ? AND shard = 0 AND base_number = 0", caIDs).
-		Where("key_generation = (SELECT c.key_generation FROM certification_authorities c WHERE c.id = ca_id)").Order("number").Find(&lists).Error
+		Where("key_generation = (SELECT c.key_generation FROM certification_authorities c WHERE c.id = crl_lists.ca_id)").Order("number").Find(&lists).Error
 	latest := map[string]*CRL{}
 	for _, l := range lists {
 		latest[l.CAID] = l
