@@ -38,6 +38,7 @@ var unguarded = map[string]string{
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
+	"status.Lists": "of a CA that was asked for", "status.Export": "job", "status.Held": "metric", "status.Limit": "a constant", "status.Large": "of a constant", "status.Refresh": "bookkeeping of the server",
 	"status.CRL": "public", "status.OCSP": "public",
 }
 

@@ -118,7 +118,7 @@ func (r *certificationAuthorityResolver) Crl(ctx context.Context, obj *ca.Certif
 	if err != nil || list == nil {
 		return nil, err
 	}
-	return &model.CrlDetails{Number: list.Number, Entries: int(list.Entries), Bytes: int(list.Bytes), ThisUpdate: list.ThisUpdate, NextUpdate: list.NextUpdate, URL: r.CAs.URLs.CRL(obj)}, nil
+	return r.crlDetails(obj, list), nil
 }
 
 func (r *certificationAuthorityResolver) Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profiles.Profile, error) {

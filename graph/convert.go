@@ -14,6 +14,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
@@ -254,6 +255,34 @@ func creation(c *ca.CertificationAuthority) *model.CaCreation {
 			s.At = c.ActivatedAt
 		}
 		out.Steps = append(out.Steps, s)
+	}
+	return out
+}
+
+func (r *Resolver) crlDetails(c *ca.CertificationAuthority, l *status.CRL) *model.CrlDetails {
+	d := &model.CrlDetails{Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, URL: r.CAs.URLs.CRL(c), LimitBytes: int(r.Status.Limit())}
+	if c.CRLAlarm != "" && c.CRLAlarmAt != nil {
+		d.Alarm = &model.CrlAlarm{Reason: c.CRLAlarm, Since: *c.CRLAlarmAt}
+	}
+	if r.Status.Large(l.Bytes) {
+		d.Warning = new("The list has reached three quarters of the size that clients and proxies accept. ")
+		switch {
+		case c.CRLShards == 0 && !c.CRLAutoShard:
+			*d.Warning += "Spread new certificates over shards."
+		case c.CRLComplete:
+			*d.Warning += "New certificates go to shards; it goes on growing as long as it names all that is revoked. Leave to it only the certificates that carry its address, once all your clients understand issuing distribution points."
+		default:
+			*d.Warning += "New certificates go to shards: it grows no more."
+		}
+	}
+	return d
+}
+
+func crlList(r *Resolver, c *ca.CertificationAuthority, l *status.CRL) *model.CrlList {
+	out := &model.CrlList{Shard: int(l.Shard), Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate,
+		URL: r.CAs.URLs.CRLShard(c, l.Shard, l.Delta()), Open: c.CarriesShard(l.Shard)}
+	if l.Delta() {
+		out.BaseNumber = &l.BaseNumber
 	}
 	return out
 }

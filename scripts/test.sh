@@ -18,6 +18,7 @@ install_tools() {
   ls /usr/lib/*/pkcs11/p11-kit-client.so >/dev/null 2>&1 || missing+=(p11-kit-modules)
   command -v pkcs11-tool >/dev/null || missing+=(opensc)
   command -v gcore >/dev/null || missing+=(gdb)
+  command -v ocsptool >/dev/null || missing+=(gnutls-bin)
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

@@ -136,6 +136,9 @@ func (a *App) wire() error {
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
 	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
+	if a.status.Destinations, err = destinations(cfg); err != nil {
+		return err
+	}
 	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
 	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
@@ -161,6 +164,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
 	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
 	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
+	a.jobs.Handle(status.ExportJob, a.status.Export)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
 	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
@@ -331,6 +335,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 // background starts what goes on beside requests.
 func (a *App) background(ctx context.Context) {
 	a.stopped.Go(func() { a.jobs.Run(ctx, 2) })
+	a.stopped.Go(func() { a.status.Refresh(ctx) })
 	a.stopped.Go(func() {
 		ticker := time.NewTicker(10 * time.Second)
 		defer ticker.Stop()

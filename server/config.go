@@ -37,6 +37,9 @@ type Config struct {
 	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
 	WebhookAllow   []string      `name:"webhook-allow" help:"Address ranges (CIDR) that webhooks of tenants may call although they are private: 10.1.0.0/16. Plain http is allowed within them too."`
 	CRLInterval    time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
+	CRLDirectory   string        `name:"crl-directory" help:"Directory that every CRL is copied to as PARTITION/CA/crl.crl, for a web server or a mirror to serve; replaced whole, never by an older one."`
+	CRLS3          string        `name:"crl-s3" help:"Bucket of an S3-compatible store that every CRL is copied to: https://HOST/BUCKET or https://HOST/BUCKET/PREFIX."`
+	CRLS3Key       string        `name:"crl-s3-key" help:"File with the access key of that store in its first line and the secret key in its second."`
 	ClockSkew      time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
 	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat      string        `default:"json" enum:"json,text" help:"json or text."`

@@ -35,6 +35,15 @@ func newMetrics(a *App) *metrics {
 			return float64(n)
 		}),
 	)
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_crl_held", Help: "Certification authorities whose CRL is held back because a check speaks against it."}, func() float64 {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		n, err := a.status.Held(ctx)
+		if err != nil {
+			return -1
+		}
+		return float64(n)
+	}))
 	for _, keys := range a.keys {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used.",
 			ConstLabels: prometheus.Labels{"keystore": keys.Name}}, func() float64 {

@@ -46,7 +46,7 @@ func Open(url string) (*Store, error) {
 
 func openSQLite(file string, config *gorm.Config) (*Store, error) {
 	// synchronous=FULL: a commit is on the disk before it is reported.
-	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-65536)&_time_format=sqlite"
+	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_time_format=sqlite"
 	db, err := gorm.Open(sqlite.Open(dsn), config)
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", err)

@@ -4,6 +4,9 @@ package ca
 
 import (
 	"encoding/pem"
+	"fmt"
+	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
@@ -97,6 +100,15 @@ type CertificationAuthority struct {
 	Renewal          Renewal
 	RenewalNotAfter  *time.Time
 	RenewalFailure   string
+	CRLDelta         bool       `gorm:"column:crl_delta"`       // delta CRLs beside the complete ones
+	CRLShards        int64      `gorm:"column:crl_shards"`      // over how many new certificates are spread; 0: none
+	CRLShardFirst    int64      `gorm:"column:crl_shard_first"` // of those
+	CRLShardLast     int64      `gorm:"column:crl_shard_last"`  // highest that a certificate may carry
+	CRLAutoShard     bool       `gorm:"column:crl_auto_shard"`  // new certificates go to shards when a list grows large
+	CRLComplete      bool       `gorm:"column:crl_complete"`    // the list without shard names all that is revoked
+	CRLAlarm         string     `gorm:"column:crl_alarm"`       // why a CRL is held back; "": none is
+	CRLAlarmAt       *time.Time `gorm:"column:crl_alarm_at"`
+	CRLStale         bool       `gorm:"column:crl_stale"` // settings changed: complete lists are due
 	StatusVersion    int64
 	Version          int64
 	CreationStep     Step
@@ -156,15 +168,52 @@ type URLs struct {
 }
 
 func (u URLs) CRL(c *CertificationAuthority) string {
-	return u.PublicURL + "/crl/" + c.PartitionID + "/" + c.publicName() + "/crl.crl"
+	return u.PublicURL + "/crl/" + c.PartitionID + "/" + c.PublicName() + "/crl.crl"
+}
+
+// CRLShard is where a shard's list is; shard 0 is CRL.
+func (u URLs) CRLShard(c *CertificationAuthority, shard int64, delta bool) string {
+	return strings.TrimSuffix(u.CRL(c), "crl.crl") + CRLFile(shard, delta)
+}
+
+// CRLFile is the last part of a list's address.
+func CRLFile(shard int64, delta bool) string {
+	switch {
+	case shard == 0 && delta:
+		return "delta.crl"
+	case shard == 0:
+		return "crl.crl"
+	case delta:
+		return fmt.Sprintf("shard-%d-delta.crl", shard)
+	}
+	return fmt.Sprintf("shard-%d.crl", shard)
+}
+
+// ShardOf is the shard of a new certificate with this serial number, 0 while there are none. No certificate carries the
+// address of a list that is not there yet.
+func (c *CertificationAuthority) ShardOf(serial []byte) int64 {
+	if !c.CRLEnabled || c.CRLShards == 0 || c.CRLShardFirst+c.CRLShards-1 > c.CRLShardLast {
+		return 0
+	}
+	hash := fnv.New64a()
+	hash.Write(serial) // never fails
+	return c.CRLShardFirst + int64(hash.Sum64()%uint64(c.CRLShards))
+}
+
+// CarriesShard tells whether new certificates may carry the address of a shard, 0: of the list of the CA.
+func (c *CertificationAuthority) CarriesShard(shard int64) bool {
+	if first := c.ShardOf(nil); first == 0 {
+		return shard == 0
+	}
+	return shard >= c.CRLShardFirst && shard < c.CRLShardFirst+c.CRLShards
 }
 
 func (u URLs) OCSP(c *CertificationAuthority) string {
-	return u.PublicURL + "/ocsp/" + c.PartitionID + "/" + c.publicName()
+	return u.PublicURL + "/ocsp/" + c.PartitionID + "/" + c.PublicName()
 }
 
 func (u URLs) Certificate(c *CertificationAuthority) string {
-	return u.PublicURL + "/ca/" + c.PartitionID + "/" + c.publicName() + "/ca.cer"
+	return u.PublicURL + "/ca/" + c.PartitionID + "/" + c.PublicName() + "/ca.cer"
 }
 
 func (u URLs) Gateway(c *CertificationAuthority) string {

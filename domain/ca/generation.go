@@ -53,8 +53,8 @@ func (g *generation) take(v *CertificationAuthority) {
 // separator stands in addresses between the identifier, in which it cannot be, and the generation of the key.
 const separator = "~"
 
-// publicName is the CA in the addresses of its CRL, OCSP and certificate: those of the first key have no number.
-func (c *CertificationAuthority) publicName() string {
+// PublicName is the CA in the addresses of its CRL, OCSP and certificate: those of the first key have no number.
+func (c *CertificationAuthority) PublicName() string {
 	if c.KeyGeneration <= 1 {
 		return c.Identifier
 	}

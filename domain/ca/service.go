@@ -201,6 +201,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
 		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name, OCSPKeyStore: keys.Name,
 		KeyGeneration: 1, IssuerGeneration: 1, PathLength: r.PathLength, NameConstraints: r.NameConstraints,
+		CRLAutoShard: true, CRLComplete: true, CRLShardFirst: 1,
 	}, nil
 }
 

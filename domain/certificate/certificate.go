@@ -71,10 +71,12 @@ type Certificate struct {
 	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it
 	KeyGeneration    int64  // which of the issuer's keys signed it
 	// What reports count by; "" on rows of before, until the job Describe has read them.
-	PublicKeySHA256    string `gorm:"column:public_key_sha256"` // of the SubjectPublicKeyInfo, hexadecimal
-	KeyType            string // "RSA 3072"
-	SignatureAlgorithm string // "ecdsa-with-SHA256"
-	Source             string // console, api, bulk, system, or a protocol
+	PublicKeySHA256    string     `gorm:"column:public_key_sha256"` // of the SubjectPublicKeyInfo, hexadecimal
+	KeyType            string     // "RSA 3072"
+	SignatureAlgorithm string     // "ecdsa-with-SHA256"
+	Source             string     // console, api, bulk, system, or a protocol
+	ReleasedAt         *time.Time // end of the last suspension
+	CRLShard           int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 
 func (Certificate) TableName() string { return "certificates" }

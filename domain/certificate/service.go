@@ -134,13 +134,13 @@ func (s *Service) Unsuspend(ctx context.Context, id string) (*Certificate, error
 		}
 		e.Summary = "ended the suspension of certificate " + c.SerialNumber + " of " + c.Subject
 		e.Details = audit.Details{"before": c.Status, "after": Issued}
-		c.unsuspend()
+		c.unsuspend(s.Now())
 		return s.Jobs.Cancel(ctx, ReleaseJob, c.ID)
 	})
 }
 
-func (c *Certificate) unsuspend() {
-	c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil = Issued, nil, Unspecified, nil
+func (c *Certificate) unsuspend(now time.Time) {
+	c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil, c.ReleasedAt = Issued, nil, Unspecified, nil, &now
 }
 
 // change is the way of every change of status: find, permit, lock, change, record, have the CRL published.
@@ -180,7 +180,7 @@ func (s *Service) locked(ctx context.Context, id string) (*Certificate, error) {
 }
 
 func (s *Service) save(ctx context.Context, c *Certificate) error {
-	if err := s.Store.DB(ctx).Model(c).Select("status", "revoked_at", "revocation_reason", "invalidity_date", "suspended_until", "counted").Updates(c).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(c).Select("status", "revoked_at", "revocation_reason", "invalidity_date", "suspended_until", "released_at", "counted").Updates(c).Error; err != nil {
 		return err
 	}
 	return s.Jobs.Enqueue(ctx, PublishCRLJob, c.CAID, s.Now(), nil)
@@ -196,7 +196,7 @@ func (s *Service) Release(ctx context.Context, claim *job.Claim) error {
 		if c.Status == Suspended && c.SuspendedUntil != nil && !s.Now().Before(*c.SuspendedUntil) {
 			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
 				Summary: "the suspension of certificate " + c.SerialNumber + " of " + c.Subject + " ended as set", Details: audit.Details{"before": c.Status, "after": Issued}})
-			c.unsuspend()
+			c.unsuspend(s.Now())
 			if err := s.CAs.BumpStatus(ctx, c.CAID); err != nil {
 				return err
 			}

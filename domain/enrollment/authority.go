@@ -149,7 +149,7 @@ func (s *Service) signAuthority(ctx context.Context, c *ca.CertificationAuthorit
 			return nil, err
 		}
 	} else {
-		i.facts.CRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs, i.facts.PathLen = nil, nil, nil, nil // a root is its own last word
+		i.facts.CRLURLs, i.facts.FreshestCRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs, i.facts.PathLen = nil, nil, nil, nil, nil // a root is its own last word
 		i.facts.SubjectKeyID = extension.KeyIdentifier(key.PublicKey())
 		i.facts.NotBefore, i.facts.NotAfter = s.Now().Add(-s.ClockSkew), c.NotAfter
 	}

@@ -61,7 +61,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: i.ca.PartitionID, CAID: i.ca.ID, SerialNumber: serialText(template.SerialNumber),
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
-		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration, Story: story(actor, o, result.Decisions),
+		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration, CRLShard: made.shard, Story: story(actor, o, result.Decisions),
 		PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
 		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}

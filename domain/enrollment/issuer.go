@@ -164,10 +164,19 @@ func (s *Service) facts(c *ca.CertificationAuthority, key keystore.Key) profile.
 		}
 	}
 	if c.CRLEnabled {
-		f.CRLURLs = []string{s.CAs.URLs.CRL(c)}
+		f = s.sharded(c, f, 0)
 	}
 	if c.OCSPEnabled {
 		f.OCSPURLs = []string{s.CAs.URLs.OCSP(c)}
+	}
+	return f
+}
+
+// sharded is the facts for a certificate that is to be on the lists of a shard, 0: on those of the CA.
+func (s *Service) sharded(c *ca.CertificationAuthority, f profile.Issuer, shard int64) profile.Issuer {
+	f.CRLURLs = []string{s.CAs.URLs.CRLShard(c, shard, false)}
+	if c.CRLDelta {
+		f.FreshestCRLURLs = []string{s.CAs.URLs.CRLShard(c, shard, true)}
 	}
 	return f
 }

@@ -177,7 +177,7 @@ func asked(c *certificate.Certificate, r *profile.Request) (err error) {
 
 // givenByIssuer are the extensions that follow from CA and key, which no profile changes.
 func givenByIssuer(id asn1.ObjectIdentifier) bool {
-	return slices.Contains([]string{"2.5.29.14", "2.5.29.35", "2.5.29.31", "1.3.6.1.5.5.7.1.1"}, id.String())
+	return slices.Contains([]string{"2.5.29.14", "2.5.29.35", "2.5.29.31", "2.5.29.46", "1.3.6.1.5.5.7.1.1"}, id.String())
 }
 
 // differences says, in words, how the result differs from the certificate that there is.

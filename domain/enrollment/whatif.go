@@ -147,11 +147,19 @@ type made struct {
 	template issuance.Certificate
 	prepared *issuance.Prepared
 	result   *profile.Result
+	shard    int64 // whose CRL address it carries; 0: that of the CA
 }
 
 // prepare applies the profile and builds the exact bytes; where it refuses, decisions are those until then.
 func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error) {
-	result, decisions, err := o.profile.Explain(o.request, i.facts, s.Now(), s.ClockSkew)
+	serial := issuance.NewSerialNumber()
+	facts, shard := i.facts, int64(0)
+	if o.kind == certificate.Subscriber {
+		if shard = i.ca.ShardOf(serial); shard != 0 {
+			facts = s.sharded(i.ca, facts, shard)
+		}
+	}
+	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err
 	}
@@ -161,9 +169,9 @@ func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error)
 		}
 	}
 	template := issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(), Issuer: i.facts.Subject, Subject: result.Subject,
+		SerialNumber: serial, Issuer: i.facts.Subject, Subject: result.Subject,
 		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions,
 	}
 	prepared, err := issuance.Prepare(template, i.key.Algorithm())
-	return &made{template, prepared, result}, decisions, err
+	return &made{template, prepared, result, shard}, decisions, err
 }

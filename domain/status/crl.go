@@ -1,246 +1,88 @@
-// Package status tells relying parties whether a certificate still holds: certificate revocation lists (RFC 5280
-// section 5) and OCSP answers (RFC 6960).
 package status
 
 import (
 	"context"
-	"database/sql"
-	"encoding/hex"
-	"iter"
-	"math/big"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
 	"time"
 
-	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
-	"github.com/pkiaas/pkiaas/pki/issuance"
-	"github.com/pkiaas/pkiaas/pki/keystore"
-	"github.com/pkiaas/pkiaas/rbac"
-	"github.com/pkiaas/pkiaas/store"
 )
 
-// CRLValidity is how long a relying party may use a CRL.
-const CRLValidity = 7 * 24 * time.Hour
+const (
+	// partSize is how much of a list lies in one row, bytes.
+	partSize = 1 << 20
+	// Of each list, so many stay in the database; of large ones fewer.
+	keptCRLs, keptLarge, largeList = 5, 2, 4 << 20
+	// orphaned is how old parts are that no list will claim any more.
+	orphaned = time.Hour
+)
 
-// keptCRLs is how many of a CA's CRLs stay in the database.
-const keptCRLs = 5
-
-// CRL is a published list.
+// CRL is a published list, without its octets.
 type CRL struct {
-	CAID       string `gorm:"column:ca_id;primaryKey"`
-	Number     int64  `gorm:"primaryKey;autoIncrement:false"`
-	Entries    int64
-	ThisUpdate time.Time
-	NextUpdate time.Time
-	Bytes      int64 // length of DER
-	// KeyGeneration is the CA's key that signed it. Each key that the CA has had signs a list of all that the CA revoked:
-	// by RFC 5280 6.3.3 a verifier may take any of them, whichever key signed the certificate.
+	ID   string `gorm:"primaryKey"`
+	CAID string `gorm:"column:ca_id"`
+	// KeyGeneration is the CA's key that signed it. Each key that the CA has had signs lists of all that the CA revoked,
+	// under addresses of its own: by RFC 5280 6.3.3 a verifier may take any, whichever key signed the certificate.
 	KeyGeneration int64
-	DER           []byte `gorm:"column:der"`
+	Shard         int64 // 0: the list of the CA
+	BaseNumber    int64 // of the complete CRL that a delta CRL adds to; 0: it is complete
+	Number        int64
+	Entries       int64
+	Bytes         int64  // length of the DER
+	SHA256        []byte `gorm:"column:sha256"` // of the DER
+	Scope         string // address in its issuing distribution point; "": it lists all of the CA
+	ThisUpdate    time.Time
+	NextUpdate    time.Time
 }
 
-func (CRL) TableName() string { return "crls" }
+func (CRL) TableName() string { return "crl_lists" }
 
-// Service publishes CRLs and answers OCSP requests.
-type Service struct {
-	Store       *store.Store
-	Guard       *rbac.Guard
-	Audit       *audit.Log
-	Jobs        *job.Queue
-	Keys        keystore.Set
-	CAs         *ca.Service
-	Now         func() time.Time
-	ClockSkew   time.Duration
-	CRLInterval time.Duration // time between two CRLs when nothing is revoked
+// Delta tells whether it only says what changed.
+func (l *CRL) Delta() bool { return l.BaseNumber > 0 }
 
-	responders responders
+type part struct {
+	ListID    string `gorm:"primaryKey"`
+	Part      int64  `gorm:"primaryKey;autoIncrement:false"`
+	DER       []byte `gorm:"column:der"`
+	WrittenAt time.Time
 }
 
-// PublishNow publishes a CRL out of turn, for those who run the CA.
-func (s *Service) PublishNow(ctx context.Context, caID string) (*ca.CertificationAuthority, error) {
-	c, err := s.CAs.Get(ctx, caID)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.Guard.Require(ctx, rbac.CAPublishCRL, c.PartitionID); err != nil {
-		return nil, err
-	}
-	if !c.CRLEnabled || c.Certificate == nil {
-		return nil, fault.New(fault.Conflict, "%s has no CRL", c.Identifier).At("caId")
-	}
-	if err := s.Publish(ctx, caID); err != nil {
-		return nil, err
-	}
-	return s.CAs.Get(ctx, caID)
+func (part) TableName() string { return "crl_parts" }
+
+// slot is what lists follow each other in.
+type slot struct {
+	generation int64
+	shard      int64
+	delta      bool
 }
 
-// Publish makes the next CRL of a CA, and sees to it that another one follows in time.
-func (s *Service) Publish(ctx context.Context, caID string) error {
-	return s.publish(ctx, caID, func(ctx context.Context, next time.Time) error {
-		return s.Jobs.Enqueue(ctx, certificate.PublishCRLJob, caID, next, nil)
-	})
+func (l *CRL) slot() slot { return slot{l.KeyGeneration, l.Shard, l.Delta()} }
+
+// all returns the lists of a CA, oldest first.
+func (s *Service) all(ctx context.Context, caIDs ...string) (lists []*CRL, err error) {
+	return lists, s.Store.DB(ctx).Where("ca_id IN ?", caIDs).Order("number, shard, base_number").Find(&lists).Error
 }
 
-// PublishJob is the job that publishes a CRL daily, and at once after a change of status.
-func (s *Service) PublishJob(ctx context.Context, claim *job.Claim) error {
-	c := &ca.CertificationAuthority{}
-	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
-		return err
+func (s *Service) newest(ctx context.Context, caID string) (map[slot]*CRL, error) {
+	lists, err := s.all(ctx, caID)
+	newest := map[slot]*CRL{}
+	for _, l := range lists {
+		newest[l.slot()] = l
 	}
-	if !c.CRLEnabled || c.Certificate == nil || c.PurgedAt != nil || c.StatusAt(s.Now()) == ca.Expired {
-		return nil // nobody reads it any more
-	}
-	return s.publish(ctx, c.ID, func(ctx context.Context, next time.Time) error {
-		claim.Again(next)
-		return claim.Done(ctx)
-	})
+	return newest, err
 }
 
-func (s *Service) publish(ctx context.Context, caID string, settle func(context.Context, time.Time) error) error {
-	for attempt := 0; ; attempt++ {
-		err := s.publishOnce(ctx, caID, settle)
-		if err != errOvertaken || attempt == 5 {
-			return err
-		}
-	}
-}
-
-var errOvertaken = fault.New(fault.Conflict, "another server published a CRL meanwhile").Do("Repeat the request.")
-
-func keyUnavailable(c *ca.CertificationAuthority, err error) error {
-	return fault.New(fault.Unavailable, "the key of %s cannot be used at the moment", c.Identifier).
-		Do("Repeat the request later; what was signed before goes on being served.").Because(err)
-}
-
-func (s *Service) publishOnce(ctx context.Context, caID string, settle func(context.Context, time.Time) error) error {
-	c := &ca.CertificationAuthority{}
-	if err := s.Store.DB(ctx).Take(c, "id = ?", caID).Error; err != nil {
-		return err
-	}
-	keys, err := s.publishing(ctx, c)
-	if err != nil {
-		return err
-	}
-	now := s.Now()
-	var lists []*CRL
-	for n, seen := range keys {
-		list, err := s.list(ctx, seen, c.CRLNumber+int64(n)+1, now.Truncate(time.Second))
-		if err != nil {
-			return err
-		}
-		lists = append(lists, list)
-	}
-	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_number = ? AND key_generation = ?", c.ID, c.CRLNumber, c.KeyGeneration).Update("crl_number", c.CRLNumber+int64(len(lists)))
-		if advanced.Error != nil {
-			return advanced.Error
-		}
-		if advanced.RowsAffected == 0 {
-			return errOvertaken
-		}
-		for _, list := range lists {
-			if err := s.Store.DB(ctx).Create(list).Error; err != nil {
-				return err
-			}
-			if err := s.Store.DB(ctx).Delete(&CRL{}, "ca_id = ? AND key_generation = ? AND number <= ?", c.ID, list.KeyGeneration, list.Number-int64(keptCRLs*len(lists))).Error; err != nil {
-				return err
-			}
-			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-				Summary: "published a CRL of " + c.Identifier, Details: audit.Details{"number": list.Number, "keyGeneration": list.KeyGeneration, "entries": list.Entries, "nextUpdate": list.NextUpdate.Format(time.RFC3339)}})
-		}
-		return settle(ctx, s.Now().Add(s.CRLInterval))
-	})
-}
-
-// publishing are the CA's keys that sign CRLs: that of the CA, last, so that its list has the highest number, and others
-// while their certificates last.
-func (s *Service) publishing(ctx context.Context, c *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error) {
-	views, err := s.CAs.Generations(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	var keys []*ca.CertificationAuthority
-	for _, v := range views {
-		if v.KeyGeneration != c.KeyGeneration && s.Now().Before(v.NotAfter) {
-			keys = append(keys, v)
-		}
-	}
-	return append(keys, c), nil
-}
-
-// list signs the CA's list with the key it is seen with.
-func (s *Service) list(ctx context.Context, c *ca.CertificationAuthority, number int64, now time.Time) (*CRL, error) {
-	key, err := s.Keys.Open(ctx, c.KeyStore, c.KeyID)
-	if err != nil {
-		return nil, keyUnavailable(c, err)
-	}
-	list := &CRL{CAID: c.ID, Number: number, KeyGeneration: c.KeyGeneration, ThisUpdate: now, NextUpdate: now.Add(CRLValidity)}
-	list.DER, err = issuance.SignCRL(ctx, issuance.CRL{
-		Issuer: c.SubjectDER, AuthorityKeyID: c.SubjectKeyID(key.PublicKey()), Number: big.NewInt(list.Number),
-		// A verifier whose clock is behind must not find it to be from the future.
-		ThisUpdate: now.Add(-s.ClockSkew), NextUpdate: list.NextUpdate,
-		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
-		ExpiredCertsOnCRL: s.beginning(ctx, c),
-	}, s.revoked(ctx, c.ID, &list.Entries), key)
-	if err != nil {
-		return nil, keyUnavailable(c, err)
-	}
-	list.Bytes = int64(len(list.DER))
-	return list, nil
-}
-
-// beginning is when the CA's first certificate began.
-func (s *Service) beginning(ctx context.Context, c *ca.CertificationAuthority) time.Time {
-	first := &ca.OwnCertificate{}
-	if err := s.Store.DB(ctx).Order("not_before").Limit(1).Take(first, "ca_id = ? AND kind = ?", c.ID, ca.Own).Error; err == nil && first.NotBefore.Before(*c.NotBefore) {
-		return first.NotBefore
-	}
-	return *c.NotBefore
-}
-
-// revoked yields what is revoked or on hold, in the order of the serial numbers, as the database gives it.
-func (s *Service) revoked(ctx context.Context, caID string, count *int64) iter.Seq2[issuance.RevokedCertificate, error] {
-	return func(yield func(issuance.RevokedCertificate, error) bool) {
-		rows, err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Select("serial_number, revoked_at, revocation_reason, invalidity_date").
-			Where("ca_id = ? AND status <> ?", caID, certificate.Issued).Order("serial_number").Rows()
-		if err != nil {
-			yield(issuance.RevokedCertificate{}, err)
-			return
-		}
-		defer rows.Close()
-		*count = 0
-		for rows.Next() {
-			var serial string
-			var at time.Time
-			var reason int
-			var invalidity sql.NullTime
-			entry := issuance.RevokedCertificate{}
-			err := rows.Scan(&serial, &at, &reason, &invalidity)
-			if err == nil {
-				entry.SerialNumber, err = hex.DecodeString(serial)
-			}
-			entry.RevokedAt, entry.Reason, entry.InvalidityDate = at.UTC(), reason, invalidity.Time.UTC()
-			if !invalidity.Valid {
-				entry.InvalidityDate = time.Time{}
-			}
-			*count++
-			if !yield(entry, err) || err != nil {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(issuance.RevokedCertificate{}, err)
-		}
-	}
-}
-
-// Latest returns the newest CRL of each of the given CAs, without the list itself.
+// Latest returns the newest complete CRL of each of the given CAs, signed by the key that it issues with.
 func (s *Service) Latest(ctx context.Context, caIDs []string) (map[string]*CRL, error) {
 	var lists []*CRL
-	err := s.Store.DB(ctx).Raw("SELECT l.ca_id, l.number, l.entries, l.bytes, l.this_update, l.next_update FROM crls l JOIN certification_authorities c ON c.id = l.ca_id AND c.crl_number = l.number WHERE l.ca_id IN ?", caIDs).Scan(&lists).Error
+	err := s.Store.DB(ctx).Where("ca_id IN ? AND shard = 0 AND base_number = 0", caIDs).
+		Where("key_generation = (SELECT c.key_generation FROM certification_authorities c WHERE c.id = crl_lists.ca_id)").Order("number").Find(&lists).Error
 	latest := map[string]*CRL{}
 	for _, l := range lists {
 		latest[l.CAID] = l
@@ -248,18 +90,146 @@ func (s *Service) Latest(ctx context.Context, caIDs []string) (map[string]*CRL, 
 	return latest, err
 }
 
-// CRL returns the newest CRL of a CA to anyone.
-func (s *Service) CRL(ctx context.Context, partitionID, identifier string) (*CRL, error) {
+// Lists returns everything that is served for a CA, seen with one of its keys, that was asked for: each newest list, by shard, complete before delta.
+func (s *Service) Lists(ctx context.Context, c *ca.CertificationAuthority) ([]*CRL, error) {
+	newest, err := s.newest(ctx, c.ID)
+	lists := []*CRL{}
+	for shard := int64(0); shard <= c.CRLShardLast; shard++ {
+		for _, delta := range []bool{false, true} {
+			if l := newest[slot{c.KeyGeneration, shard, delta}]; l != nil {
+				lists = append(lists, l)
+			}
+		}
+	}
+	return lists, err
+}
+
+var fileRule = regexp.MustCompile(`^(?:(?:shard-([1-9][0-9]{0,3})(-delta)?)|(crl)|(delta))\.crl$`)
+
+// CRL returns a list of a CA by the last part of its address (`crl.crl`, `delta.crl`, `shard-3.crl`,
+// `shard-3-delta.crl`) and what it reads as, to anyone.
+func (s *Service) CRL(ctx context.Context, partitionID, identifier, file string) (*CRL, io.ReadSeeker, error) {
 	c, err := s.CAs.Lookup(ctx, partitionID, identifier)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	m := fileRule.FindStringSubmatch(file)
+	if m == nil {
+		return nil, nil, fault.New(fault.NotFound, "%s has no such CRL", text.Quote(identifier))
+	}
+	shard, _ := strconv.ParseInt(m[1], 10, 64) // "" is 0, and the rule admits nothing else
+	query := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ? AND shard = ?", c.ID, c.KeyGeneration, shard)
+	if m[2]+m[4] != "" {
+		query = query.Where("base_number > 0")
+	} else {
+		query = query.Where("base_number = 0")
 	}
 	var lists []*CRL
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ?", c.ID, c.KeyGeneration).Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
-		return nil, err
+	if err := query.Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
+		return nil, nil, err
 	}
 	if len(lists) == 0 {
-		return nil, fault.New(fault.NotFound, "%s has no CRL", text.Quote(identifier))
+		return nil, nil, fault.New(fault.NotFound, "%s has no such CRL", text.Quote(identifier))
 	}
-	return lists[0], nil
+	return lists[0], s.open(ctx, lists[0]), nil
+}
+
+// lay writes the octets of a list that is yet to be recorded.
+func (s *Service) lay(ctx context.Context, id string, der []byte) error {
+	now := s.Now()
+	for n := 0; len(der) > 0; n++ {
+		size := min(partSize, len(der))
+		// Each part by itself: other writers get their turn in between.
+		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
+			return s.Store.DB(ctx).Create(&part{id, int64(n), der[:size], now}).Error
+		}); err != nil {
+			return err
+		}
+		der = der[size:]
+	}
+	return nil
+}
+
+// sweep removes lists that newer ones have replaced, and parts that belong to none.
+func (s *Service) sweep(ctx context.Context, caID string) error {
+	lists, err := s.all(ctx, caID)
+	if err != nil {
+		return err
+	}
+	kept := map[slot]int{}
+	var old []string
+	for n := len(lists) - 1; n >= 0; n-- {
+		l, most := lists[n], keptCRLs
+		if l.Bytes > largeList {
+			most = keptLarge
+		}
+		if kept[l.slot()]++; kept[l.slot()] > most {
+			old = append(old, l.ID)
+		}
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if len(old) > 0 {
+			if err := s.Store.DB(ctx).Delete(&CRL{}, "id IN ?", old).Error; err != nil {
+				return err
+			}
+			if err := s.Store.DB(ctx).Delete(&part{}, "list_id IN ?", old).Error; err != nil {
+				return err
+			}
+		}
+		return s.Store.DB(ctx).Delete(&part{}, "written_at < ? AND NOT EXISTS (SELECT 1 FROM crl_lists l WHERE l.id = crl_parts.list_id)", s.Now().Add(-orphaned)).Error
+	})
+}
+
+// open reads a list part by part.
+func (s *Service) open(ctx context.Context, l *CRL) io.ReadSeeker {
+	return &reader{s: s, ctx: ctx, list: l, at: -1}
+}
+
+type reader struct {
+	s      *Service
+	ctx    context.Context
+	list   *CRL
+	offset int64
+	at     int64  // which part is loaded; -1: none
+	loaded []byte // octets of that part
+	whole  bool   // the list is one part, as before lists were laid in parts
+}
+
+func (r *reader) Read(b []byte) (int, error) {
+	if r.offset >= r.list.Bytes {
+		return 0, io.EOF
+	}
+	n := r.offset / partSize
+	if r.at != n && !r.whole {
+		var parts []part
+		if err := r.s.Store.DB(r.ctx).Where("list_id = ? AND part = ?", r.list.ID, n).Find(&parts).Error; err != nil {
+			return 0, err
+		}
+		if len(parts) == 0 {
+			return 0, fmt.Errorf("CRL %d is gone: %w", r.list.Number, io.ErrUnexpectedEOF)
+		}
+		r.at, r.loaded = n, parts[0].DER
+		r.whole = n == 0 && int64(len(r.loaded)) == r.list.Bytes
+	}
+	within := r.offset - r.at*partSize
+	if within >= int64(len(r.loaded)) {
+		return 0, io.ErrUnexpectedEOF
+	}
+	copied := copy(b, r.loaded[within:])
+	r.offset += int64(copied)
+	return copied, nil
+}
+
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.offset
+	case io.SeekEnd:
+		offset += r.list.Bytes
+	}
+	if offset < 0 {
+		return 0, errors.New("before the beginning")
+	}
+	r.offset = offset
+	return offset, nil
 }

@@ -1,9 +1,14 @@
 package status
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha1" // RFC 6960 4.2.1: KeyHash is SHA-1, an identifier here
+	"crypto/sha256"
 	"encoding/hex"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,12 +23,18 @@ import (
 const (
 	// answerValidity is the time between thisUpdate and nextUpdate.
 	answerValidity = time.Hour
-	// answerReuse is how long an answer without a nonce is given again.
+	// answerReuse is how old an answer without a nonce becomes before it is made anew behind the scenes.
 	answerReuse = 10 * time.Minute
+	// answerLast is how old it may be when that did not happen: then the one who asks waits for a signature.
+	answerLast = 30 * time.Minute
 	// stale is how long a server may not have asked whether a status changed.
 	stale = time.Second
-	// keptAnswers bounds the memory of one CA's answers.
-	keptAnswers = 50_000
+	// refreshEvery is how often it asks, and looks for answers to make anew, before anybody waits for it.
+	refreshEvery = 500 * time.Millisecond
+	// idle is how long after the last request that goes on.
+	idle = time.Minute
+	// keptAnswers and keptStandings bound the memory of one CA's answers.
+	keptAnswers, keptStandings = 50_000, 200_000
 )
 
 // Answer is an OCSP response and how long caches may keep it.
@@ -31,17 +42,36 @@ type Answer struct {
 	DER        []byte
 	ThisUpdate time.Time
 	NextUpdate time.Time
-	Cacheable  bool // no nonce, and nothing unknown
+	Cacheable  bool   // no nonce, and nothing unknown
+	ETag       string // of a cacheable one, with its quotes
+}
+
+// kept is an answer that is given again.
+type kept struct {
+	request *ocsp.Request
+	answer  atomic.Pointer[Answer]
+	asked   atomic.Bool // since it was made
+}
+
+// standing is what the inventory says of a certificate.
+type standing struct {
+	status    certificate.Status
+	revokedAt time.Time
+	reason    int
 }
 
 // responder is a CA's OCSP service as of one status version.
 type responder struct {
-	ca      *ca.CertificationAuthority
-	keyBits []byte
-	hash    []byte // of the signer's key
-	checked atomic.Int64
-	answers sync.Map // request DER → *Answer
-	kept    atomic.Int64
+	ca        *ca.CertificationAuthority
+	issuer    *ocsp.Issuer
+	hash      []byte    // of the signer's key
+	since     time.Time // the status version was read after this
+	checked   atomic.Int64
+	used      atomic.Int64
+	answers   sync.Map // request DER → *kept
+	kept      atomic.Int64
+	standings sync.Map // serial number → standing
+	known     atomic.Int64
 }
 
 type responders struct {
@@ -60,8 +90,11 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 		return &Answer{DER: ocsp.ErrorResponse(ocsp.TryLater)}
 	}
 	now := s.Now()
-	if kept, ok := r.answers.Load(string(request)); ok {
-		if a := kept.(*Answer); now.Sub(a.ThisUpdate) < answerReuse {
+	found, had := r.answers.Load(string(request))
+	if had {
+		k := found.(*kept)
+		k.asked.Store(true)
+		if a := k.answer.Load(); now.Sub(a.ThisUpdate) < answerLast {
 			return a
 		}
 	}
@@ -69,53 +102,59 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 	if err != nil {
 		return &Answer{DER: ocsp.ErrorResponse(ocsp.MalformedRequest)}
 	}
+	if parsed.Verify() != nil {
+		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}
+	}
 	a, err := s.answer(ctx, r, parsed, now)
 	if err != nil {
 		// A key that cannot be used now does not make the last answer less true: its status version is the present one.
-		if kept, ok := r.answers.Load(string(request)); ok && now.Before(kept.(*Answer).NextUpdate) {
-			return kept.(*Answer)
+		if had {
+			if a := found.(*kept).answer.Load(); now.Before(a.NextUpdate) {
+				return a
+			}
 		}
 		return &Answer{DER: ocsp.ErrorResponse(ocsp.TryLater)}
 	}
 	if a.Cacheable {
-		if _, had := r.answers.Load(string(request)); had || r.kept.Add(1) <= keptAnswers {
-			r.answers.Store(string(request), a)
-		}
+		r.keep(string(request), parsed, a)
 	}
 	return a
 }
 
+func (r *responder) keep(request string, parsed *ocsp.Request, a *Answer) {
+	if found, had := r.answers.Load(request); had {
+		found.(*kept).answer.Store(a)
+		return
+	}
+	if r.kept.Load() >= keptAnswers {
+		return
+	}
+	k := &kept{request: parsed}
+	k.answer.Store(a)
+	if _, had := r.answers.LoadOrStore(request, k); !had {
+		r.kept.Add(1)
+	}
+}
+
 func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Request, now time.Time) (*Answer, error) {
-	var serials []string
-	for _, id := range request.CertIDs {
-		if id.MatchesIssuer(r.ca.SubjectDER, r.keyBits) {
-			serials = append(serials, serialOf(id))
-		}
-	}
-	if len(serials) == 0 {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}, nil
-	}
-	found := map[string]*certificate.Certificate{}
-	var rows []*certificate.Certificate
-	if err := s.Store.DB(ctx).Select("serial_number", "status", "revoked_at", "revocation_reason").
-		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, serials, r.ca.KeyGeneration).Find(&rows).Error; err != nil {
+	found, err := s.standings(ctx, r, request)
+	if err != nil {
 		return nil, err
 	}
-	for _, c := range rows {
-		found[c.SerialNumber] = c
+	if found == nil {
+		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}, nil
 	}
 	a := &Answer{ThisUpdate: now.Truncate(time.Second), NextUpdate: now.Truncate(time.Second).Add(answerValidity), Cacheable: request.Nonce == nil}
 	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.ca.OCSPCertificate}}
-	for _, id := range request.CertIDs {
+	for n, id := range request.CertIDs {
 		single := ocsp.SingleResponse{CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate, ArchiveCutoff: *r.ca.NotBefore}
-		c := found[serialOf(id)]
-		switch {
-		case c == nil || !id.MatchesIssuer(r.ca.SubjectDER, r.keyBits):
+		switch c := found[n]; c.status {
+		case "":
 			a.Cacheable = false // it may be issued any moment
-		case c.Status == certificate.Issued:
+		case certificate.Issued:
 			single.Status = ocsp.Good
 		default:
-			single.Status, single.RevokedAt, single.Reason = ocsp.Revoked, c.RevokedAt.UTC(), int(c.RevocationReason)
+			single.Status, single.RevokedAt, single.Reason = ocsp.Revoked, c.revokedAt, c.reason
 		}
 		response.Responses = append(response.Responses, single)
 	}
@@ -123,8 +162,59 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 	if err != nil {
 		return nil, err
 	}
-	a.DER, err = ocsp.SignResponse(ctx, response, signer)
-	return a, err
+	if a.DER, err = ocsp.SignResponse(ctx, response, signer); err != nil {
+		return nil, err
+	}
+	if a.Cacheable {
+		hash := sha256.Sum256(a.DER)
+		a.ETag = `"` + hex.EncodeToString(hash[:20]) + `"`
+	}
+	return a, nil
+}
+
+// standings says how each certificate of a request stands, the zero value where it is not one of the CA; nil when none
+// is.
+func (s *Service) standings(ctx context.Context, r *responder, request *ocsp.Request) ([]standing, error) {
+	found := make([]standing, len(request.CertIDs))
+	ours, unread := false, map[string][]int{}
+	for n, id := range request.CertIDs {
+		if !r.issuer.Issued(id) {
+			continue
+		}
+		ours = true
+		serial := serialOf(id)
+		if known, ok := r.standings.Load(serial); ok {
+			found[n] = known.(standing)
+		} else {
+			unread[serial] = append(unread[serial], n)
+		}
+	}
+	if !ours {
+		return nil, nil
+	}
+	if len(unread) == 0 {
+		return found, nil
+	}
+	var rows []*certificate.Certificate
+	if err := s.Store.DB(ctx).Select("serial_number", "status", "revoked_at", "revocation_reason").
+		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	for _, c := range rows {
+		known := standing{status: c.Status, reason: int(c.RevocationReason)}
+		if c.RevokedAt != nil {
+			known.revokedAt = c.RevokedAt.UTC()
+		}
+		for _, n := range unread[c.SerialNumber] {
+			found[n] = known
+		}
+		if r.known.Load() < keptStandings {
+			if _, had := r.standings.LoadOrStore(c.SerialNumber, known); !had {
+				r.known.Add(1)
+			}
+		}
+	}
+	return found, nil
 }
 
 func serialOf(id ocsp.CertID) string { return hex.EncodeToString(trimmed(id.SerialNumber)) }
@@ -141,36 +231,146 @@ func trimmed(serial []byte) []byte {
 func (s *Service) responder(ctx context.Context, partitionID, identifier string) (*responder, error) {
 	name := partitionID + "/" + identifier
 	now := s.Now().UnixNano()
-	if kept, ok := s.responders.byName.Load(name); ok {
-		r := kept.(*responder)
+	if found, ok := s.responders.byName.Load(name); ok {
+		r := found.(*responder)
+		if now-r.used.Load() > int64(idle)/2 {
+			r.used.Store(now)
+		}
 		last := r.checked.Load()
-		// One request a second pays for the question; the others go on meanwhile.
+		// Should Refresh be late, one request pays for the question; the others go on meanwhile.
 		if now-last < int64(stale) || !r.checked.CompareAndSwap(last, now) {
 			return r, nil
 		}
 	}
+	return s.current(ctx, name)
+}
+
+// current asks the database for the CA's status version, and makes its service anew when that has grown.
+func (s *Service) current(ctx context.Context, name string) (*responder, error) {
 	s.responders.mu.Lock()
 	defer s.responders.mu.Unlock()
+	now := s.Now()
+	partitionID, identifier, _ := strings.Cut(name, "/")
 	c, err := s.CAs.Lookup(ctx, partitionID, identifier)
 	if err != nil {
-		s.responders.byName.Delete(name)
+		if fault.Is(err, fault.NotFound) {
+			s.responders.byName.Delete(name)
+		}
 		return nil, err
 	}
-	if kept, ok := s.responders.byName.Load(name); ok {
-		if r := kept.(*responder); r.ca.ID == c.ID && r.ca.StatusVersion == c.StatusVersion {
+	found, had := s.responders.byName.Load(name)
+	if had {
+		if r := found.(*responder); r.ca.ID == c.ID && r.ca.StatusVersion == c.StatusVersion {
+			r.checked.Store(now.UnixNano())
 			return r, nil
 		}
 	}
-	r, err := s.newResponder(ctx, c)
+	r, err := newResponder(c)
 	if err != nil {
 		return nil, err
 	}
-	r.checked.Store(now)
+	r.since = now
+	r.checked.Store(now.UnixNano())
+	r.used.Store(now.UnixNano())
+	if had {
+		if err := s.carry(ctx, found.(*responder), r); err != nil {
+			return nil, err
+		}
+	}
 	s.responders.byName.Store(name, r)
 	return r, nil
 }
 
-func (s *Service) newResponder(ctx context.Context, c *ca.CertificationAuthority) (*responder, error) {
+// carry takes over what is known of certificates whose status has not changed, so that one revocation does not cost
+// thousands of signatures.
+func (s *Service) carry(ctx context.Context, old, r *responder) error {
+	if old.ca.ID != r.ca.ID || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
+		return nil
+	}
+	r.used.Store(old.used.Load())
+	changed := map[string]bool{}
+	since := old.since.Add(-overlap)
+	for _, where := range []string{"ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?"} {
+		var serials []string
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(where, r.ca.ID, since).Limit(keptStandings+1).Pluck("serial_number", &serials).Error; err != nil {
+			return err
+		}
+		if len(serials) > keptStandings {
+			return nil // so many that it is cheaper to begin anew
+		}
+		for _, serial := range serials {
+			changed[serial] = true
+		}
+	}
+	for serial, known := range old.standings.Range {
+		if !changed[serial.(string)] {
+			r.standings.Store(serial, known)
+			r.known.Add(1)
+		}
+	}
+	for request, found := range old.answers.Range {
+		k := found.(*kept)
+		if !slices.ContainsFunc(k.request.CertIDs, func(id ocsp.CertID) bool { return changed[serialOf(id)] }) {
+			r.answers.Store(request, k)
+			r.kept.Add(1)
+		}
+	}
+	return nil
+}
+
+// Refresh keeps the OCSP answers that are asked for fresh, until ctx ends: nobody who asks for one waits for the
+// database or for a signature.
+func (s *Service) Refresh(ctx context.Context) {
+	ticker := time.NewTicker(refreshEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			s.refreshAll(ctx)
+		}
+	}
+}
+
+func (s *Service) refreshAll(ctx context.Context) {
+	for name, found := range s.responders.byName.Range {
+		r := found.(*responder)
+		now := s.Now()
+		if now.UnixNano()-r.used.Load() > int64(idle) {
+			if now.UnixNano()-r.used.Load() > int64(answerValidity) {
+				s.responders.byName.CompareAndDelete(name, r)
+			}
+			continue
+		}
+		r, err := s.current(ctx, name.(string))
+		if err != nil {
+			continue // whoever asks next is told
+		}
+		for request, found := range r.answers.Range {
+			k, now := found.(*kept), s.Now()
+			age := now.Sub(k.answer.Load().ThisUpdate)
+			switch {
+			case age >= answerReuse && k.asked.Load():
+				a, err := s.answer(ctx, r, k.request, now)
+				if err != nil || !a.Cacheable {
+					continue
+				}
+				k.asked.Store(false)
+				k.answer.Store(a)
+			case age >= answerLast:
+				r.answers.Delete(request)
+				r.kept.Add(-1)
+			}
+			// Other CAs, and changes of this one, are not to wait for a long list.
+			if now.UnixNano()-r.checked.Load() > int64(refreshEvery) {
+				break
+			}
+		}
+	}
+}
+
+func newResponder(c *ca.CertificationAuthority) (*responder, error) {
 	if !c.OCSPEnabled || c.OCSPCertificate == nil {
 		return nil, fault.New(fault.NotFound, "%s has no OCSP service", c.Identifier)
 	}
@@ -183,7 +383,7 @@ func (s *Service) newResponder(ctx context.Context, c *ca.CertificationAuthority
 		return nil, err
 	}
 	hash := sha1.Sum(signerBits)
-	return &responder{ca: c, keyBits: bits, hash: hash[:]}, nil
+	return &responder{ca: c, issuer: ocsp.NewIssuer(c.SubjectDER, bits), hash: hash[:]}, nil
 }
 
 func keyBits(certificate []byte) ([]byte, error) {

@@ -231,6 +231,7 @@ type ComplexityRoot struct {
 	}
 
 	Certificate struct {
+		CRLShard         func(childComplexity int) int
 		ChainPem         func(childComplexity int) int
 		CommonName       func(childComplexity int) int
 		CreatedAt        func(childComplexity int) int
@@ -360,6 +361,8 @@ type ComplexityRoot struct {
 		CreatedAt                 func(childComplexity int) int
 		Creation                  func(childComplexity int) int
 		Crl                       func(childComplexity int) int
+		CrlLists                  func(childComplexity int) int
+		CrlSettings               func(childComplexity int) int
 		CrlURL                    func(childComplexity int) int
 		DeletedAt                 func(childComplexity int) int
 		DeletionImpact            func(childComplexity int, first int) int
@@ -404,13 +407,41 @@ type ComplexityRoot struct {
 		Webhook func(childComplexity int) int
 	}
 
+	CrlAlarm struct {
+		Reason func(childComplexity int) int
+		Since  func(childComplexity int) int
+	}
+
 	CrlDetails struct {
+		Alarm      func(childComplexity int) int
 		Bytes      func(childComplexity int) int
 		Entries    func(childComplexity int) int
+		LimitBytes func(childComplexity int) int
 		NextUpdate func(childComplexity int) int
 		Number     func(childComplexity int) int
 		ThisUpdate func(childComplexity int) int
 		URL        func(childComplexity int) int
+		Warning    func(childComplexity int) int
+	}
+
+	CrlList struct {
+		BaseNumber func(childComplexity int) int
+		Bytes      func(childComplexity int) int
+		Entries    func(childComplexity int) int
+		NextUpdate func(childComplexity int) int
+		Number     func(childComplexity int) int
+		Open       func(childComplexity int) int
+		Shard      func(childComplexity int) int
+		ThisUpdate func(childComplexity int) int
+		URL        func(childComplexity int) int
+	}
+
+	CrlSettings struct {
+		AutomaticShards func(childComplexity int) int
+		Complete        func(childComplexity int) int
+		Delta           func(childComplexity int) int
+		Mode            func(childComplexity int) int
+		Shards          func(childComplexity int) int
 	}
 
 	CryptographyConcern struct {
@@ -552,6 +583,7 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		AcceptHeldCrl                 func(childComplexity int, input model.AcceptHeldCrlInput) int
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
 		ActivateEndEntity             func(childComplexity int, id string) int
 		ApproveCaProposal             func(childComplexity int, caID string) int
@@ -605,6 +637,7 @@ type ComplexityRoot struct {
 		TestWebhook                   func(childComplexity int, id string) int
 		UnselectProfiles              func(childComplexity int, input model.CaProfilesInput) int
 		UnsuspendCertificate          func(childComplexity int, certificateID string) int
+		UpdateCrlSettings             func(childComplexity int, input model.CrlSettingsInput) int
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
@@ -1049,6 +1082,8 @@ type CertificationAuthorityResolver interface {
 	CaCertificates(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.OwnCertificate, error)
 	NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error)
 	DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error)
+	CrlSettings(ctx context.Context, obj *ca.CertificationAuthority) (*model.CrlSettings, error)
+	CrlLists(ctx context.Context, obj *ca.CertificationAuthority) ([]*model.CrlList, error)
 }
 type DeploymentResolver interface {
 	SigningAlgorithm(ctx context.Context, obj *model.Deployment, label string) (*algorithm.Algorithm, error)
@@ -1122,6 +1157,8 @@ type MutationResolver interface {
 	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
 	RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error)
 	DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error)
+	UpdateCrlSettings(ctx context.Context, input model.CrlSettingsInput) (*model.CertificationAuthorityPayload, error)
+	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
 type NotificationSettingsResolver interface {
 	Webhooks(ctx context.Context, obj *notify.Settings) ([]*notify.Webhook, error)
@@ -1811,6 +1848,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CeremonyMinutes.Signature(childComplexity), true
 
+	case "Certificate.crlShard":
+		if e.ComplexityRoot.Certificate.CRLShard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.CRLShard(childComplexity), true
 	case "Certificate.chainPem":
 		if e.ComplexityRoot.Certificate.ChainPem == nil {
 			break
@@ -2476,6 +2519,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Crl(childComplexity), true
+	case "CertificationAuthority.crlLists":
+		if e.ComplexityRoot.CertificationAuthority.CrlLists == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.CrlLists(childComplexity), true
+	case "CertificationAuthority.crlSettings":
+		if e.ComplexityRoot.CertificationAuthority.CrlSettings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.CrlSettings(childComplexity), true
 	case "CertificationAuthority.crlUrl":
 		if e.ComplexityRoot.CertificationAuthority.CrlURL == nil {
 			break
@@ -2666,6 +2721,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateWebhookPayload.Webhook(childComplexity), true
 
+	case "CrlAlarm.reason":
+		if e.ComplexityRoot.CrlAlarm.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Reason(childComplexity), true
+	case "CrlAlarm.since":
+		if e.ComplexityRoot.CrlAlarm.Since == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Since(childComplexity), true
+
+	case "CrlDetails.alarm":
+		if e.ComplexityRoot.CrlDetails.Alarm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlDetails.Alarm(childComplexity), true
 	case "CrlDetails.bytes":
 		if e.ComplexityRoot.CrlDetails.Bytes == nil {
 			break
@@ -2678,6 +2752,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CrlDetails.Entries(childComplexity), true
+	case "CrlDetails.limitBytes":
+		if e.ComplexityRoot.CrlDetails.LimitBytes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlDetails.LimitBytes(childComplexity), true
 	case "CrlDetails.nextUpdate":
 		if e.ComplexityRoot.CrlDetails.NextUpdate == nil {
 			break
@@ -2702,6 +2782,98 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CrlDetails.URL(childComplexity), true
+	case "CrlDetails.warning":
+		if e.ComplexityRoot.CrlDetails.Warning == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlDetails.Warning(childComplexity), true
+
+	case "CrlList.baseNumber":
+		if e.ComplexityRoot.CrlList.BaseNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.BaseNumber(childComplexity), true
+	case "CrlList.bytes":
+		if e.ComplexityRoot.CrlList.Bytes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.Bytes(childComplexity), true
+	case "CrlList.entries":
+		if e.ComplexityRoot.CrlList.Entries == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.Entries(childComplexity), true
+	case "CrlList.nextUpdate":
+		if e.ComplexityRoot.CrlList.NextUpdate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.NextUpdate(childComplexity), true
+	case "CrlList.number":
+		if e.ComplexityRoot.CrlList.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.Number(childComplexity), true
+	case "CrlList.open":
+		if e.ComplexityRoot.CrlList.Open == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.Open(childComplexity), true
+	case "CrlList.shard":
+		if e.ComplexityRoot.CrlList.Shard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.Shard(childComplexity), true
+	case "CrlList.thisUpdate":
+		if e.ComplexityRoot.CrlList.ThisUpdate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.ThisUpdate(childComplexity), true
+	case "CrlList.url":
+		if e.ComplexityRoot.CrlList.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlList.URL(childComplexity), true
+
+	case "CrlSettings.automaticShards":
+		if e.ComplexityRoot.CrlSettings.AutomaticShards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlSettings.AutomaticShards(childComplexity), true
+	case "CrlSettings.complete":
+		if e.ComplexityRoot.CrlSettings.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlSettings.Complete(childComplexity), true
+	case "CrlSettings.delta":
+		if e.ComplexityRoot.CrlSettings.Delta == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlSettings.Delta(childComplexity), true
+	case "CrlSettings.mode":
+		if e.ComplexityRoot.CrlSettings.Mode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlSettings.Mode(childComplexity), true
+	case "CrlSettings.shards":
+		if e.ComplexityRoot.CrlSettings.Shards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlSettings.Shards(childComplexity), true
 
 	case "CryptographyConcern.advice":
 		if e.ComplexityRoot.CryptographyConcern.Advice == nil {
@@ -3206,6 +3378,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MemberPayload.Member(childComplexity), true
 
+	case "Mutation.acceptHeldCrl":
+		if e.ComplexityRoot.Mutation.AcceptHeldCrl == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptHeldCrl_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptHeldCrl(childComplexity, args["input"].(model.AcceptHeldCrlInput)), true
 	case "Mutation.acceptInvitation":
 		if e.ComplexityRoot.Mutation.AcceptInvitation == nil {
 			break
@@ -3759,6 +3942,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["certificateId"].(string)), true
+	case "Mutation.updateCrlSettings":
+		if e.ComplexityRoot.Mutation.UpdateCrlSettings == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateCrlSettings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateCrlSettings(childComplexity, args["input"].(model.CrlSettingsInput)), true
 	case "Mutation.updateNotificationSettings":
 		if e.ComplexityRoot.Mutation.UpdateNotificationSettings == nil {
 			break
@@ -5244,6 +5438,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		ec.unmarshalInputAcceptHeldCrlInput,
 		ec.unmarshalInputAcceptInvitationInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
@@ -5255,6 +5450,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateCertificationAuthorityInput,
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
+		ec.unmarshalInputCrlSettingsInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
 		ec.unmarshalInputExtensionInput,
 		ec.unmarshalInputImportCaCertificateInput,
@@ -6821,6 +7017,82 @@ type SubjectAttribute {
   maxLength: Int!
 }
 `, BuiltIn: false},
+	{Name: "../schema/status.graphqls", Input: `extend type CertificationAuthority {
+  "What lists it publishes; null where it has none."
+  crlSettings: CrlSettings
+  "Every list that is served now, by shard, the complete one before its delta."
+  crlLists: [CrlList!]!
+}
+
+extend type CrlDetails {
+  "Why a newer list is held back; null while none is. The one before goes on being served."
+  alarm: CrlAlarm
+  "Null while its size is well below ` + "`" + `limitBytes` + "`" + `; else what happens, and what to do."
+  warning: String
+  "Size that a list should not exceed: clients and proxies refuse larger ones."
+  limitBytes: Int!
+}
+
+extend type Certificate {
+  "The shard of the CRL whose address it carries; 0: the list of its CA."
+  crlShard: Int!
+}
+
+"A list that was not published because a check speaks against it."
+type CrlAlarm { reason: String!, since: Time! }
+
+"What lists a CA publishes (RFC 5280 section 5)."
+type CrlSettings {
+  "FULL: one list. SHARDED: new certificates are spread over shards, each with an issuing distribution point."
+  mode: CrlMode!
+  "Delta CRLs (5.2.4) beside the complete ones: a change of status costs a small list, the complete ones follow daily."
+  delta: Boolean!
+  "Over how many shards new certificates are spread; 0 when FULL."
+  shards: Int!
+  "Whether new certificates go to shards by themselves when a list reaches three quarters of ` + "`" + `limitBytes` + "`" + `."
+  automaticShards: Boolean!
+  "Whether ` + "`" + `crl.crl` + "`" + ` names everything that is revoked. False: only the certificates that carry its address, which it says in an issuing distribution point."
+  complete: Boolean!
+}
+enum CrlMode { FULL SHARDED }
+
+"A list as it is served."
+type CrlList {
+  "0: the list of the CA."
+  shard: Int!
+  number: Int64!
+  "Number of the complete list that a delta CRL adds to; null for a complete one."
+  baseNumber: Int64
+  entries: Int!
+  bytes: Int!
+  thisUpdate: Time!
+  nextUpdate: Time!
+  url: String!
+  "Whether new certificates carry its address."
+  open: Boolean!
+}
+
+input CrlSettingsInput {
+  caId: ID!
+  delta: Boolean!
+  "0 (FULL), or 2 to 256."
+  shards: Int!
+  automaticShards: Boolean! = true
+  complete: Boolean! = true
+}
+input AcceptHeldCrlInput {
+  caId: ID!
+  "1 to 500 characters, for the audit log: why entries may be missing."
+  reason: String!
+}
+
+extend type Mutation {
+  "Certificates issued before keep the address they carry, and it stays served. The new lists are published at once."
+  updateCrlSettings(input: CrlSettingsInput!): CertificationAuthorityPayload!
+  "Publishes what ` + "`" + `crl.alarm` + "`" + ` held back. A list whose signature does not verify is never published."
+  acceptHeldCrl(input: AcceptHeldCrlInput!): CertificationAuthorityPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/tenant.graphqls", Input: `"A purchased right to certificates and certification authorities, before and after it is assigned to a region."
 type ServiceSubscription {
   "24 hexadecimal digits."
@@ -7309,6 +7581,8 @@ func (ec *executionContext) childFields_Certificate(ctx context.Context, field g
 		return ec.fieldContext_Certificate_profileVersion(ctx, field)
 	case "story":
 		return ec.fieldContext_Certificate_story(ctx, field)
+	case "crlShard":
+		return ec.fieldContext_Certificate_crlShard(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Certificate", field.Name)
 }
@@ -7563,6 +7837,10 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_nameConstraints(ctx, field)
 	case "deletionImpact":
 		return ec.fieldContext_CertificationAuthority_deletionImpact(ctx, field)
+	case "crlSettings":
+		return ec.fieldContext_CertificationAuthority_crlSettings(ctx, field)
+	case "crlLists":
+		return ec.fieldContext_CertificationAuthority_crlLists(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthority", field.Name)
 }
@@ -7605,6 +7883,16 @@ func (ec *executionContext) childFields_CreateWebhookPayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type CreateWebhookPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reason":
+		return ec.fieldContext_CrlAlarm_reason(ctx, field)
+	case "since":
+		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrlAlarm", field.Name)
+}
+
 func (ec *executionContext) childFields_CrlDetails(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "number":
@@ -7619,8 +7907,54 @@ func (ec *executionContext) childFields_CrlDetails(ctx context.Context, field gr
 		return ec.fieldContext_CrlDetails_nextUpdate(ctx, field)
 	case "url":
 		return ec.fieldContext_CrlDetails_url(ctx, field)
+	case "alarm":
+		return ec.fieldContext_CrlDetails_alarm(ctx, field)
+	case "warning":
+		return ec.fieldContext_CrlDetails_warning(ctx, field)
+	case "limitBytes":
+		return ec.fieldContext_CrlDetails_limitBytes(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CrlDetails", field.Name)
+}
+
+func (ec *executionContext) childFields_CrlList(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "shard":
+		return ec.fieldContext_CrlList_shard(ctx, field)
+	case "number":
+		return ec.fieldContext_CrlList_number(ctx, field)
+	case "baseNumber":
+		return ec.fieldContext_CrlList_baseNumber(ctx, field)
+	case "entries":
+		return ec.fieldContext_CrlList_entries(ctx, field)
+	case "bytes":
+		return ec.fieldContext_CrlList_bytes(ctx, field)
+	case "thisUpdate":
+		return ec.fieldContext_CrlList_thisUpdate(ctx, field)
+	case "nextUpdate":
+		return ec.fieldContext_CrlList_nextUpdate(ctx, field)
+	case "url":
+		return ec.fieldContext_CrlList_url(ctx, field)
+	case "open":
+		return ec.fieldContext_CrlList_open(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrlList", field.Name)
+}
+
+func (ec *executionContext) childFields_CrlSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "mode":
+		return ec.fieldContext_CrlSettings_mode(ctx, field)
+	case "delta":
+		return ec.fieldContext_CrlSettings_delta(ctx, field)
+	case "shards":
+		return ec.fieldContext_CrlSettings_shards(ctx, field)
+	case "automaticShards":
+		return ec.fieldContext_CrlSettings_automaticShards(ctx, field)
+	case "complete":
+		return ec.fieldContext_CrlSettings_complete(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CrlSettings", field.Name)
 }
 
 func (ec *executionContext) childFields_CryptographyConcern(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8789,6 +9123,20 @@ func (ec *executionContext) field_KeyStore_custody_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_acceptHeldCrl_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.AcceptHeldCrlInput, error) {
+			return ec.unmarshalNAcceptHeldCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptHeldCrlInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_acceptInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9468,6 +9816,20 @@ func (ec *executionContext) field_Mutation_unsuspendCertificate_args(ctx context
 		return nil, err
 	}
 	args["certificateId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateCrlSettings_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CrlSettingsInput, error) {
+			return ec.unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13062,6 +13424,29 @@ func (ec *executionContext) fieldContext_Certificate_story(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Certificate_crlShard(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_crlShard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CRLShard, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_crlShard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Certificate", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _CertificateConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CertificateConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15824,6 +16209,70 @@ func (ec *executionContext) fieldContext_CertificationAuthority_deletionImpact(c
 	return fc, nil
 }
 
+func (ec *executionContext) _CertificationAuthority_crlSettings(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_crlSettings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().CrlSettings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CrlSettings) graphql.Marshaler {
+			return ec.marshalOCrlSettings2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettings(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_crlSettings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CrlSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_crlLists(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_crlLists(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().CrlLists(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.CrlList) graphql.Marshaler {
+			return ec.marshalNCrlList2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlListᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_crlLists(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CrlList(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CertificationAuthorityPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16021,6 +16470,52 @@ func (ec *executionContext) fieldContext_CreateWebhookPayload_secret(_ context.C
 	return graphql.NewScalarFieldContext("CreateWebhookPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CrlAlarm_reason(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_since(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Since, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _CrlDetails_number(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16157,6 +16652,406 @@ func (ec *executionContext) _CrlDetails_url(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlDetails_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlDetails", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CrlDetails_alarm(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlDetails_alarm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Alarm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CrlAlarm) graphql.Marshaler {
+			return ec.marshalOCrlAlarm2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlAlarm(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CrlDetails_alarm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CrlDetails",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CrlAlarm(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CrlDetails_warning(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlDetails_warning(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warning, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CrlDetails_warning(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlDetails", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CrlDetails_limitBytes(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlDetails_limitBytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LimitBytes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlDetails_limitBytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlDetails", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_shard(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_shard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shard, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_shard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_number(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_baseNumber(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_baseNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BaseNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int64) graphql.Marshaler {
+			return ec.marshalOInt642ᚖint64(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_baseNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_entries(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_entries(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entries, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_entries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_bytes(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_bytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bytes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_bytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_thisUpdate(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_thisUpdate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ThisUpdate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_thisUpdate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_nextUpdate(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_nextUpdate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NextUpdate, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_nextUpdate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_url(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_url(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_url(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CrlList_open(ctx context.Context, field graphql.CollectedField, obj *model.CrlList) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlList_open(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Open, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlList_open(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlList", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CrlSettings_mode(ctx context.Context, field graphql.CollectedField, obj *model.CrlSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlSettings_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.CrlMode) graphql.Marshaler {
+			return ec.marshalNCrlMode2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlMode(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlSettings_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlSettings", field, false, false, errors.New("field of type CrlMode does not have child fields"))
+}
+
+func (ec *executionContext) _CrlSettings_delta(ctx context.Context, field graphql.CollectedField, obj *model.CrlSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlSettings_delta(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Delta, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlSettings_delta(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CrlSettings_shards(ctx context.Context, field graphql.CollectedField, obj *model.CrlSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlSettings_shards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shards, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlSettings_shards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CrlSettings_automaticShards(ctx context.Context, field graphql.CollectedField, obj *model.CrlSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlSettings_automaticShards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AutomaticShards, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlSettings_automaticShards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CrlSettings_complete(ctx context.Context, field graphql.CollectedField, obj *model.CrlSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlSettings_complete(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Complete, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlSettings_complete(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlSettings", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CryptographyConcern_id(ctx context.Context, field graphql.CollectedField, obj *report.Concern) (ret graphql.Marshaler) {
@@ -20581,6 +21476,94 @@ func (ec *executionContext) fieldContext_Mutation_deleteProfile(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateCrlSettings(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateCrlSettings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateCrlSettings(ctx, fc.Args["input"].(model.CrlSettingsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateCrlSettings(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateCrlSettings_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_acceptHeldCrl(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acceptHeldCrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcceptHeldCrl(ctx, fc.Args["input"].(model.AcceptHeldCrlInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acceptHeldCrl(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acceptHeldCrl_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -27509,6 +28492,43 @@ func (ec *executionContext) fieldContext___Type_isOneOf(_ context.Context, field
 
 // region    **************************** input.gotpl *****************************
 
+func (ec *executionContext) unmarshalInputAcceptHeldCrlInput(ctx context.Context, obj any) (model.AcceptHeldCrlInput, error) {
+	var it model.AcceptHeldCrlInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Context, obj any) (model.AcceptInvitationInput, error) {
 	var it model.AcceptInvitationInput
 	if obj == nil {
@@ -28187,6 +29207,71 @@ func (ec *executionContext) unmarshalInputCreateWebhookInput(ctx context.Context
 				return it, err
 			}
 			it.URL = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, obj any) (model.CrlSettingsInput, error) {
+	var it model.CrlSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["automaticShards"]; !present {
+		asMap["automaticShards"] = true
+	}
+	if _, present := asMap["complete"]; !present {
+		asMap["complete"] = true
+	}
+
+	fieldsInOrder := [...]string{"caId", "delta", "shards", "automaticShards", "complete"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "delta":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delta"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Delta = data
+		case "shards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shards"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shards = data
+		case "automaticShards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("automaticShards"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AutomaticShards = data
+		case "complete":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Complete = data
 		}
 	}
 	return it, nil
@@ -31393,6 +32478,11 @@ func (ec *executionContext) _Certificate(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "crlShard":
+			out.Values[i] = ec._Certificate_crlShard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33236,6 +34326,75 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "crlSettings":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_crlSettings(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "crlLists":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_crlLists(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33430,6 +34589,50 @@ func (ec *executionContext) _CreateWebhookPayload(ctx context.Context, sel ast.S
 	return out
 }
 
+var crlAlarmImplementors = []string{"CrlAlarm"}
+
+func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet, obj *model.CrlAlarm) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, crlAlarmImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CrlAlarm")
+		case "reason":
+			out.Values[i] = ec._CrlAlarm_reason(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "since":
+			out.Values[i] = ec._CrlAlarm_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var crlDetailsImplementors = []string{"CrlDetails"}
 
 func (ec *executionContext) _CrlDetails(ctx context.Context, sel ast.SelectionSet, obj *model.CrlDetails) graphql.Marshaler {
@@ -33468,6 +34671,150 @@ func (ec *executionContext) _CrlDetails(ctx context.Context, sel ast.SelectionSe
 			}
 		case "url":
 			out.Values[i] = ec._CrlDetails_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "alarm":
+			out.Values[i] = ec._CrlDetails_alarm(ctx, field, obj)
+		case "warning":
+			out.Values[i] = ec._CrlDetails_warning(ctx, field, obj)
+		case "limitBytes":
+			out.Values[i] = ec._CrlDetails_limitBytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var crlListImplementors = []string{"CrlList"}
+
+func (ec *executionContext) _CrlList(ctx context.Context, sel ast.SelectionSet, obj *model.CrlList) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, crlListImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CrlList")
+		case "shard":
+			out.Values[i] = ec._CrlList_shard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "number":
+			out.Values[i] = ec._CrlList_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "baseNumber":
+			out.Values[i] = ec._CrlList_baseNumber(ctx, field, obj)
+		case "entries":
+			out.Values[i] = ec._CrlList_entries(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "bytes":
+			out.Values[i] = ec._CrlList_bytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "thisUpdate":
+			out.Values[i] = ec._CrlList_thisUpdate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "nextUpdate":
+			out.Values[i] = ec._CrlList_nextUpdate(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "url":
+			out.Values[i] = ec._CrlList_url(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "open":
+			out.Values[i] = ec._CrlList_open(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var crlSettingsImplementors = []string{"CrlSettings"}
+
+func (ec *executionContext) _CrlSettings(ctx context.Context, sel ast.SelectionSet, obj *model.CrlSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, crlSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CrlSettings")
+		case "mode":
+			out.Values[i] = ec._CrlSettings_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "delta":
+			out.Values[i] = ec._CrlSettings_delta(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "shards":
+			out.Values[i] = ec._CrlSettings_shards(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "automaticShards":
+			out.Values[i] = ec._CrlSettings_automaticShards(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "complete":
+			out.Values[i] = ec._CrlSettings_complete(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -35211,6 +36558,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteProfile":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateCrlSettings":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateCrlSettings(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptHeldCrl":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acceptHeldCrl(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -39699,6 +41060,11 @@ func (ec *executionContext) ___Type(ctx context.Context, sel ast.SelectionSet, o
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNAcceptHeldCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptHeldCrlInput(ctx context.Context, v any) (model.AcceptHeldCrlInput, error) {
+	res, err := ec.unmarshalInputAcceptHeldCrlInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptInvitationInput(ctx context.Context, v any) (model.AcceptInvitationInput, error) {
 	res, err := ec.unmarshalInputAcceptInvitationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -40503,6 +41869,47 @@ func (ec *executionContext) marshalNCreateWebhookPayload2ᚖgithubᚗcomᚋpkiaa
 		return graphql.Null
 	}
 	return ec._CreateWebhookPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCrlList2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlListᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CrlList) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCrlList2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlList(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCrlList2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlList(ctx context.Context, sel ast.SelectionSet, v *model.CrlList) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CrlList(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCrlMode2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlMode(ctx context.Context, v any) (model.CrlMode, error) {
+	var res model.CrlMode
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCrlMode2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlMode(ctx context.Context, sel ast.SelectionSet, v model.CrlMode) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx context.Context, v any) (model.CrlSettingsInput, error) {
+	res, err := ec.unmarshalInputCrlSettingsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNCryptographyConcern2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋreportᚐConcernᚄ(ctx context.Context, sel ast.SelectionSet, v []*report.Concern) graphql.Marshaler {
@@ -42725,11 +44132,25 @@ func (ec *executionContext) marshalOCertificationAuthority2ᚖgithubᚗcomᚋpki
 	return ec._CertificationAuthority(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOCrlAlarm2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlAlarm(ctx context.Context, sel ast.SelectionSet, v *model.CrlAlarm) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CrlAlarm(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalOCrlDetails2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlDetails(ctx context.Context, sel ast.SelectionSet, v *model.CrlDetails) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._CrlDetails(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOCrlSettings2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettings(ctx context.Context, sel ast.SelectionSet, v *model.CrlSettings) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._CrlSettings(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOEndEntity2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋendentityᚐEndEntity(ctx context.Context, sel ast.SelectionSet, v *endentity.EndEntity) graphql.Marshaler {

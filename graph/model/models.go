@@ -26,6 +26,12 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
+type AcceptHeldCrlInput struct {
+	CaID string `json:"caId"`
+	// 1 to 500 characters, for the audit log: why entries may be missing.
+	Reason string `json:"reason"`
+}
+
 type AcceptInvitationInput struct {
 	Token     string `json:"token"`
 	Password  string `json:"password"`
@@ -296,6 +302,12 @@ type CreateWebhookPayload struct {
 	Secret string `json:"secret"`
 }
 
+// A list that was not published because a check speaks against it.
+type CrlAlarm struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+}
+
 // A certificate revocation list (RFC 5280 section 5).
 type CrlDetails struct {
 	Number     int64     `json:"number"`
@@ -304,6 +316,51 @@ type CrlDetails struct {
 	ThisUpdate time.Time `json:"thisUpdate"`
 	NextUpdate time.Time `json:"nextUpdate"`
 	URL        string    `json:"url"`
+	// Why a newer list is held back; null while none is. The one before goes on being served.
+	Alarm *CrlAlarm `json:"alarm,omitempty"`
+	// Null while its size is well below `limitBytes`; else what happens, and what to do.
+	Warning *string `json:"warning,omitempty"`
+	// Size that a list should not exceed: clients and proxies refuse larger ones.
+	LimitBytes int `json:"limitBytes"`
+}
+
+// A list as it is served.
+type CrlList struct {
+	// 0: the list of the CA.
+	Shard  int   `json:"shard"`
+	Number int64 `json:"number"`
+	// Number of the complete list that a delta CRL adds to; null for a complete one.
+	BaseNumber *int64    `json:"baseNumber,omitempty"`
+	Entries    int       `json:"entries"`
+	Bytes      int       `json:"bytes"`
+	ThisUpdate time.Time `json:"thisUpdate"`
+	NextUpdate time.Time `json:"nextUpdate"`
+	URL        string    `json:"url"`
+	// Whether new certificates carry its address.
+	Open bool `json:"open"`
+}
+
+// What lists a CA publishes (RFC 5280 section 5).
+type CrlSettings struct {
+	// FULL: one list. SHARDED: new certificates are spread over shards, each with an issuing distribution point.
+	Mode CrlMode `json:"mode"`
+	// Delta CRLs (5.2.4) beside the complete ones: a change of status costs a small list, the complete ones follow daily.
+	Delta bool `json:"delta"`
+	// Over how many shards new certificates are spread; 0 when FULL.
+	Shards int `json:"shards"`
+	// Whether new certificates go to shards by themselves when a list reaches three quarters of `limitBytes`.
+	AutomaticShards bool `json:"automaticShards"`
+	// Whether `crl.crl` names everything that is revoked. False: only the certificates that carry its address, which it says in an issuing distribution point.
+	Complete bool `json:"complete"`
+}
+
+type CrlSettingsInput struct {
+	CaID  string `json:"caId"`
+	Delta bool   `json:"delta"`
+	// 0 (FULL), or 2 to 256.
+	Shards          int  `json:"shards"`
+	AutomaticShards bool `json:"automaticShards"`
+	Complete        bool `json:"complete"`
 }
 
 type DeleteCertificationAuthorityInput struct {
@@ -753,6 +810,61 @@ type WhatIfRefusal struct {
 	// The rule of the profile that refused, e.g. `validity` or `san_rules[0]`; empty = none did.
 	Rule   string `json:"rule"`
 	Action string `json:"action"`
+}
+
+type CrlMode string
+
+const (
+	CrlModeFull    CrlMode = "FULL"
+	CrlModeSharded CrlMode = "SHARDED"
+)
+
+var AllCrlMode = []CrlMode{
+	CrlModeFull,
+	CrlModeSharded,
+}
+
+func (e CrlMode) IsValid() bool {
+	switch e {
+	case CrlModeFull, CrlModeSharded:
+		return true
+	}
+	return false
+}
+
+func (e CrlMode) String() string {
+	return string(e)
+}
+
+func (e *CrlMode) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = CrlMode(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid CrlMode", str)
+	}
+	return nil
+}
+
+func (e CrlMode) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *CrlMode) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e CrlMode) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 // What `extensions.code` of an error can be. The set grows only with a new major version.

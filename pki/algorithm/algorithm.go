@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/asn1"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -128,6 +129,11 @@ func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error
 		}
 	}
 	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm of the table")
+}
+
+// CanVerify tells whether VerifySignature knows an AlgorithmIdentifier (DER).
+func CanVerify(algorithmIdentifier []byte) bool {
+	return slices.ContainsFunc(forms, func(f signatureForm) bool { return bytes.Equal(f.identifier, algorithmIdentifier) })
 }
 
 // SignatureName is the name of a signature AlgorithmIdentifier (DER), its OID in text when it is not known.

@@ -27,6 +27,7 @@ var (
 	OIDCertificatePolicies    = asn1.ObjectIdentifier{2, 5, 29, 32}
 	OIDAuthorityKeyIdentifier = asn1.ObjectIdentifier{2, 5, 29, 35}
 	OIDExtendedKeyUsage       = asn1.ObjectIdentifier{2, 5, 29, 37}
+	OIDFreshestCRL            = asn1.ObjectIdentifier{2, 5, 29, 46}
 	OIDAuthorityInfoAccess    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 1, 1}
 	OIDOCSPNoCheck            = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
 
@@ -154,17 +155,30 @@ func addURI(b *cryptobyte.Builder, uri string) {
 
 // CRLDistributionPoints tells where the CRL is; one distribution point with all addresses.
 func CRLDistributionPoints(urls ...string) Extension {
-	return Extension{OIDCRLDistributionPoints, false, sequence(func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-					for _, u := range urls {
-						addURI(b, u)
-					}
-				})
-			})
+	return Extension{OIDCRLDistributionPoints, false, distributionPoints(urls)}
+}
+
+// FreshestCRL tells where the delta CRLs are (RFC 5280 4.2.1.15, 5.2.6).
+func FreshestCRL(urls ...string) Extension {
+	return Extension{OIDFreshestCRL, false, distributionPoints(urls)}
+}
+
+func distributionPoints(urls []string) []byte {
+	return sequence(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { AddDistributionPointName(b, urls...) })
+	})
+}
+
+// AddDistributionPointName writes the field distributionPoint with the fullName of a DistributionPoint or an
+// IssuingDistributionPoint.
+func AddDistributionPointName(b *cryptobyte.Builder, urls ...string) {
+	b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+			for _, u := range urls {
+				addURI(b, u)
+			}
 		})
-	})}
+	})
 }
 
 // AuthorityInfoAccess tells where OCSP and the issuer's certificate are.

@@ -20,10 +20,12 @@ import (
 
 var (
 	oidCRLNumber         = asn1.ObjectIdentifier{2, 5, 29, 20}
+	oidDeltaCRLIndicator = asn1.ObjectIdentifier{2, 5, 29, 27}
+	oidIssuingPoint      = asn1.ObjectIdentifier{2, 5, 29, 28}
 	oidExpiredCertsOnCRL = asn1.ObjectIdentifier{2, 5, 29, 60}
 )
 
-// CRL is what a full CRL is to say (RFC 5280 5.1).
+// CRL is what a CRL is to say (RFC 5280 5.1), but for its entries.
 type CRL struct {
 	Issuer         []byte // DER Name
 	AuthorityKeyID []byte
@@ -32,41 +34,143 @@ type CRL struct {
 	NextUpdate     time.Time
 	// From this instant on, certificates stay listed after they have expired (X.509 clause 9.5, expiredCertsOnCRL); zero: left out.
 	ExpiredCertsOnCRL time.Time
+	// Number of the complete CRL that this one adds to (5.2.4); nil: this one is complete.
+	DeltaBase *big.Int
+	// The only certificates listed are those whose CRL distribution point has this address (5.2.5); "": all of the issuer.
+	DistributionPoint string
+	// Where the delta CRLs to this one are (5.2.6); "": there are none.
+	FreshestCRL string
+	// Size that the entries will have, as far as known, bytes: saves the growing.
+	SizeHint int
+}
+
+// headers is the most octets that tag and length of a list below 4 GiB take.
+const headers = 6
+
+// CRLBuilder takes the entries of a CRL one by one and signs it. The list is in memory once: what stands before the
+// entries has its place kept in front of them, and is put there when their length is known.
+type CRLBuilder struct {
+	crl    CRL
+	signer Signer
+	front  []byte // version to nextUpdate
+	buffer []byte
+	start  int // of the entries in buffer
+	count  int
+}
+
+// NewCRL begins a CRL.
+func NewCRL(c CRL, s Signer) (*CRLBuilder, error) {
+	number := func(n *big.Int) bool { return n.Sign() >= 0 && n.BitLen() <= 159 }
+	switch {
+	case len(c.Issuer) <= 2 || !isSequence(c.Issuer) || c.Number == nil || !number(c.Number) || !c.NextUpdate.After(c.ThisUpdate):
+		return nil, errors.New("a CRL needs an issuer, a number of at most 20 octets, and nextUpdate after thisUpdate")
+	case c.DeltaBase != nil && (!number(c.DeltaBase) || c.DeltaBase.Cmp(c.Number) > 0 || c.FreshestCRL != ""):
+		return nil, errors.New("a delta CRL has the number of an earlier CRL as its base, and no delta CRL of its own") // 5.2.4, 5.2.6
+	}
+	var front cryptobyte.Builder
+	front.AddASN1Int64(1)
+	front.AddBytes(s.Algorithm().SignatureAlgorithm())
+	front.AddBytes(c.Issuer)
+	addTime(&front, c.ThisUpdate)
+	addTime(&front, c.NextUpdate)
+	fixed, err := front.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("assembling the CRL: %w", err)
+	}
+	start := len(fixed) + 3*headers
+	// Behind the entries: extensions and the signature.
+	return &CRLBuilder{crl: c, signer: s, front: fixed, start: start, buffer: make([]byte, start, start+c.SizeHint+2048+s.Algorithm().SignatureSize)}, nil
+}
+
+// Add lists a certificate.
+func (b *CRLBuilder) Add(r RevokedCertificate) (err error) {
+	if b.buffer, err = r.append(b.buffer, b.crl.DeltaBase != nil); err == nil {
+		b.count++
+	}
+	return err
+}
+
+// Entries is how many were added.
+func (b *CRLBuilder) Entries() int { return b.count }
+
+// Sign returns the CRL, DER. The builder is done with.
+func (b *CRLBuilder) Sign(ctx context.Context) ([]byte, error) {
+	entries := len(b.buffer) - b.start
+	var list cryptobyte.Builder
+	addExtensions(&list, cbasn1.Tag(0), b.crl.extensions())
+	extensions, err := list.Bytes()
+	if err != nil {
+		return nil, fmt.Errorf("assembling the CRL: %w", err)
+	}
+	at := b.start
+	put := func(octets []byte) {
+		at -= len(octets)
+		copy(b.buffer[at:], octets)
+	}
+	if entries > 0 { // an empty list is left out (5.1.2.6)
+		put(header(cbasn1.SEQUENCE, entries))
+	}
+	put(b.front)
+	b.buffer = append(b.buffer, extensions...)
+	put(header(cbasn1.SEQUENCE, len(b.buffer)-at))
+	signature, err := b.signer.Sign(ctx, b.buffer[at:])
+	if err != nil {
+		return nil, err
+	}
+	b.buffer = append(b.buffer, b.signer.Algorithm().SignatureAlgorithm()...)
+	b.buffer = append(b.buffer, header(cbasn1.BIT_STRING, len(signature)+1)...)
+	b.buffer = append(append(b.buffer, 0), signature...)
+	put(header(cbasn1.SEQUENCE, len(b.buffer)-at))
+	return b.buffer[at:], nil
+}
+
+func (c CRL) extensions() []extension.Extension {
+	all := []extension.Extension{
+		extension.AuthorityKeyIdentifier(c.AuthorityKeyID),
+		{ID: oidCRLNumber, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.Number) })},
+	}
+	if c.DeltaBase != nil {
+		all = append(all, extension.Extension{ID: oidDeltaCRLIndicator, Critical: true, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.DeltaBase) })})
+	}
+	if c.DistributionPoint != "" {
+		all = append(all, extension.Extension{ID: oidIssuingPoint, Critical: true, Value: der(func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { extension.AddDistributionPointName(b, c.DistributionPoint) })
+		})})
+	}
+	if c.FreshestCRL != "" {
+		all = append(all, extension.FreshestCRL(c.FreshestCRL))
+	}
+	if !c.ExpiredCertsOnCRL.IsZero() {
+		all = append(all, extension.Extension{ID: oidExpiredCertsOnCRL, Value: generalizedTime(c.ExpiredCertsOnCRL)})
+	}
+	return all
+}
+
+// header is the tag and the length of DER contents of n octets.
+func header(tag cbasn1.Tag, n int) []byte {
+	h := []byte{byte(tag)}
+	if n < 0x80 {
+		return append(h, byte(n))
+	}
+	length := big.NewInt(int64(n)).Bytes()
+	return append(append(h, 0x80|byte(len(length))), length...)
 }
 
 // SignCRL builds and signs a CRL with the entries as they come; an error among them ends it.
 func SignCRL(ctx context.Context, c CRL, revoked iter.Seq2[RevokedCertificate, error], s Signer) ([]byte, error) {
-	if len(c.Issuer) <= 2 || !isSequence(c.Issuer) || c.Number == nil || c.Number.Sign() < 0 || c.Number.BitLen() > 159 || !c.NextUpdate.After(c.ThisUpdate) {
-		return nil, errors.New("a CRL needs an issuer, a number of at most 20 octets, and nextUpdate after thisUpdate")
-	}
-	entries, err := crlEntries(revoked)
+	b, err := NewCRL(c, s)
 	if err != nil {
 		return nil, err
 	}
-	extensions := []extension.Extension{
-		extension.AuthorityKeyIdentifier(c.AuthorityKeyID),
-		{ID: oidCRLNumber, Value: der(func(b *cryptobyte.Builder) { b.AddASN1BigInt(c.Number) })},
-	}
-	if !c.ExpiredCertsOnCRL.IsZero() {
-		extensions = append(extensions, extension.Extension{ID: oidExpiredCertsOnCRL, Value: generalizedTime(c.ExpiredCertsOnCRL)})
-	}
-	b := cryptobyte.NewBuilder(make([]byte, 0, len(entries)+1024))
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1Int64(1)
-		b.AddBytes(s.Algorithm().SignatureAlgorithm())
-		b.AddBytes(c.Issuer)
-		addTime(b, c.ThisUpdate)
-		addTime(b, c.NextUpdate)
-		if len(entries) > 0 { // an empty list is left out (5.1.2.6)
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(entries) })
+	for r, err := range revoked {
+		if err != nil {
+			return nil, err
 		}
-		addExtensions(b, cbasn1.Tag(0), extensions)
-	})
-	tbs, err := b.Bytes()
-	if err != nil {
-		return nil, fmt.Errorf("assembling the CRL: %w", err)
+		if err := b.Add(r); err != nil {
+			return nil, err
+		}
 	}
-	return sign(ctx, tbs, s)
+	return b.Sign(ctx)
 }
 
 func generalizedTime(t time.Time) []byte {
@@ -82,6 +186,7 @@ func der(f func(*cryptobyte.Builder)) []byte {
 // CheckedCRL is what CheckCRL found in a CRL.
 type CheckedCRL struct {
 	Number                 *big.Int // nil: the CRL has none
+	DeltaBase              *big.Int // nil: it is complete
 	Entries                int
 	ThisUpdate, NextUpdate time.Time
 }
@@ -125,12 +230,16 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 		return nil, refuse
 	}
 	for _, e := range extensions {
-		if e.ID.Equal(oidCRLNumber) {
-			value := cryptobyte.String(e.Value)
-			c.Number = new(big.Int)
-			if !value.ReadASN1Integer(c.Number) {
-				return nil, refuse
-			}
+		number := &c.Number
+		if e.ID.Equal(oidDeltaCRLIndicator) {
+			number = &c.DeltaBase
+		} else if !e.ID.Equal(oidCRLNumber) {
+			continue
+		}
+		value := cryptobyte.String(e.Value)
+		*number = new(big.Int)
+		if !value.ReadASN1Integer(*number) {
+			return nil, refuse
 		}
 	}
 	return c, nil

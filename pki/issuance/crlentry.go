@@ -1,13 +1,20 @@
 package issuance
 
 import (
+	"bufio"
 	"bytes"
+	encoding "encoding/asn1"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
+	"slices"
 	"time"
 
+	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/extension"
 )
 
 // RevokedCertificate is an entry of a CRL.
@@ -18,37 +25,29 @@ type RevokedCertificate struct {
 	InvalidityDate time.Time // zero: left out
 }
 
+// RemoveFromCRL is the reason by which a delta CRL says that a certificate is good again (5.3.1).
+const RemoveFromCRL = 8
+
+var oidReasonCode = encoding.ObjectIdentifier{2, 5, 29, 21}
+
 // Extensions of an entry up to their values: OID and the headers around it. All lengths are fixed.
 var (
 	reasonCode     = []byte{0x30, 0x0a, 0x06, 3, 0x55, 0x1d, 21, 0x04, 3, byte(asn1.ENUM), 1}
 	invalidityDate = []byte{0x30, 0x18, 0x06, 3, 0x55, 0x1d, 24, 0x04, 17, byte(asn1.GeneralizedTime), 15}
 )
 
-// crlEntries writes the entries one behind another. Each is below 128 octets, so that its lengths are single octets and
-// can be appended without cryptobyte, which takes 17 allocations an entry: a list has 100,000 of them.
-func crlEntries(revoked iter.Seq2[RevokedCertificate, error]) ([]byte, error) {
-	var list []byte
-	for r, err := range revoked {
-		if err != nil {
-			return nil, err
-		}
-		if list, err = r.append(list); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-func (r *RevokedCertificate) append(list []byte) ([]byte, error) {
+// append writes an entry behind the others. It is below 128 octets, so that its lengths are single octets and can be
+// appended without cryptobyte, which takes 17 allocations an entry: a list has up to a million of them.
+func (r *RevokedCertificate) append(list []byte, delta bool) ([]byte, error) {
 	serial := bytes.TrimLeft(r.SerialNumber, "\x00")
 	revokedAt, invalidity := r.RevokedAt.UTC(), r.InvalidityDate.UTC()
 	switch {
 	case len(serial) == 0 || len(serial) > 20 || len(serial) == 20 && serial[0] >= 0x80:
-		return nil, errors.New("a serial number is positive and has at most 20 octets") // RFC 5280 4.1.2.2
-	case r.Reason < 0 || r.Reason > 10 || r.Reason == 7 || r.Reason == 8: // 8, removeFromCRL, is for delta CRLs
-		return nil, fmt.Errorf("%d is not a reason to be on a full CRL", r.Reason)
+		return list, errors.New("a serial number is positive and has at most 20 octets") // RFC 5280 4.1.2.2
+	case r.Reason < 0 || r.Reason > 10 || r.Reason == 7 || r.Reason == RemoveFromCRL && !delta:
+		return list, fmt.Errorf("%d is not a reason to be on this CRL", r.Reason)
 	case revokedAt.Year() < 1950 || revokedAt.Year() > 9999 || !r.InvalidityDate.IsZero() && (invalidity.Year() < 0 || invalidity.Year() > 9999):
-		return nil, errors.New("the dates of a revocation must lie between the years 1950 and 9999")
+		return list, errors.New("the dates of a revocation must lie between the years 1950 and 9999")
 	}
 	start := len(list)
 	list = append(list, byte(asn1.SEQUENCE), 0, byte(asn1.INTEGER))
@@ -79,3 +78,138 @@ func (r *RevokedCertificate) append(list []byte) ([]byte, error) {
 }
 
 const generalizedForm = "20060102150405Z"
+
+// ListedCertificate is an entry of a CRL; valid until the next one is read.
+type ListedCertificate struct {
+	SerialNumber []byte // without leading zeros
+	extensions   cryptobyte.String
+}
+
+// Reason is the reason code; 0 when none is given.
+func (l ListedCertificate) Reason() int {
+	list, reason := l.extensions, 0
+	parsed, _ := extension.ParseList(list)
+	for _, e := range parsed {
+		if e.ID.Equal(oidReasonCode) {
+			value := cryptobyte.String(e.Value)
+			_ = value.ReadASN1Enum(&reason) // malformed: none
+		}
+	}
+	return reason
+}
+
+// CRLEntries reads the entries of a CRL (DER) from its beginning, without having it in memory and without verifying it.
+func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
+	return func(yield func(ListedCertificate, error) bool) {
+		in := &tlvReader{r: bufio.NewReaderSize(r, 128<<10)} // more than the longest entry read here
+		in.enter(asn1.SEQUENCE)
+		in.enter(asn1.SEQUENCE)
+		in.skip(asn1.INTEGER)
+		for range 2 {
+			in.skip(asn1.SEQUENCE) // algorithm, issuer
+		}
+		in.skip(asn1.UTCTime, asn1.GeneralizedTime)
+		in.skip(asn1.UTCTime, asn1.GeneralizedTime)
+		if in.err == nil {
+			if next, err := in.r.Peek(1); err != nil || next[0] != byte(asn1.SEQUENCE) {
+				if err != nil {
+					yield(ListedCertificate{}, fmt.Errorf("reading the CRL: %w", err))
+				}
+				return // no entries
+			}
+		}
+		for left := in.enter(asn1.SEQUENCE); in.err == nil && left > 0; {
+			one, length, ok := listed(in.r)
+			if left -= length; !ok || left < 0 {
+				in.fail()
+				break
+			}
+			if !yield(one, nil) {
+				return
+			}
+			_, in.err = in.r.Discard(length) // it is in the buffer
+		}
+		if in.err != nil {
+			yield(ListedCertificate{}, fmt.Errorf("reading the CRL: %w", in.err))
+		}
+	}
+}
+
+// listed looks at the next entry and returns how long it is. Nothing is copied: there are a million of them.
+func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
+	head, err := r.Peek(4)
+	if err != nil || head[0] != byte(asn1.SEQUENCE) {
+		return one, 0, false
+	}
+	length, start := 2+int(head[1]), 2
+	switch {
+	case head[1] == 0x81:
+		length, start = 3+int(head[2]), 3
+	case head[1] == 0x82:
+		length, start = 4+int(head[2])<<8+int(head[3]), 4
+	case head[1] > 0x82 || head[1] == 0x80:
+		return one, 0, false
+	}
+	entry, err := r.Peek(length)
+	if err != nil {
+		return one, 0, false
+	}
+	s := cryptobyte.String(entry[start:])
+	var serial cryptobyte.String
+	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.SkipASN1(asn1.UTCTime) && !s.SkipASN1(asn1.GeneralizedTime) {
+		return one, 0, false
+	}
+	one.SerialNumber = bytes.TrimLeft(serial, "\x00")
+	return one, length, s.Empty() || s.ReadASN1(&one.extensions, asn1.SEQUENCE) && s.Empty()
+}
+
+// tlvReader walks into DER; after an error it does nothing more.
+type tlvReader struct {
+	r   *bufio.Reader
+	err error
+}
+
+func (t *tlvReader) fail() {
+	if t.err == nil {
+		t.err = errors.New("this is not a CRL")
+	}
+}
+
+func (t *tlvReader) octet() byte {
+	if t.err != nil {
+		return 0
+	}
+	b, err := t.r.ReadByte()
+	if err != nil {
+		t.err = fmt.Errorf("it is cut off: %w", err)
+	}
+	return b
+}
+
+// enter reads a header and returns the length of its contents.
+func (t *tlvReader) enter(tags ...asn1.Tag) (length int) {
+	if tag := t.octet(); !slices.Contains(tags, asn1.Tag(tag)) {
+		t.fail()
+	}
+	first := t.octet()
+	if first < 0x80 {
+		return int(first)
+	}
+	if first > 0x84 || first == 0x80 {
+		t.fail()
+		return 0
+	}
+	for range first & 0x7f {
+		length = length<<8 | int(t.octet())
+	}
+	return length
+}
+
+func (t *tlvReader) skip(tags ...asn1.Tag) {
+	n := t.enter(tags...)
+	if t.err == nil {
+		if _, err := t.r.Discard(n); err != nil {
+			t.err = fmt.Errorf("it is cut off: %w", err)
+		}
+	}
+}

@@ -224,9 +224,50 @@ func TestWhatARequestMayBe(t *testing.T) {
 			t.Errorf("%s: %+v %v", what, r, err)
 		}
 	}
-	signed := der(within(cbasn1.SEQUENCE, within(cbasn1.SEQUENCE, list(1)), within(explicit(0), within(cbasn1.SEQUENCE))))
-	if r, err := ocsp.ParseRequest(signed); err != nil || !r.Signed {
-		t.Errorf("signed: %+v %v", r, err)
+	signed := func(signature ...element) []byte {
+		return der(within(cbasn1.SEQUENCE, within(cbasn1.SEQUENCE, list(1)), within(explicit(0), within(cbasn1.SEQUENCE, signature...))))
+	}
+	algorithm := func(oid ...int) element {
+		return within(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oid) })
+	}
+	bits := func(b *cryptobyte.Builder) { b.AddASN1BitString([]byte{1}) }
+	if r, err := ocsp.ParseRequest(signed(algorithm(1, 2, 3), bits)); err != nil || !r.Signed || r.Verify() != nil {
+		t.Errorf("signed by an unknown algorithm: %+v %v", r, err)
+	}
+	for what, r := range map[string][]byte{"an empty signature": signed(), "no signature value": signed(algorithm(1, 2, 3)), "something behind": signed(algorithm(1, 2, 3), bits, bits)} {
+		if _, err := ocsp.ParseRequest(r); err == nil {
+			t.Errorf("%s: accepted", what)
+		}
+	}
+}
+
+// OpenSSL signs a request; each octet of the part that is signed counts.
+func TestSignedRequest(t *testing.T) {
+	dir := t.TempDir()
+	root := newKey(t, "ECDSAP256+SHA256")
+	client := newKey(t, "RSA-2048+PKCS15-SHA256")
+	pkcs8, err := client.MarshalPKCS8()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"root": {Type: "CERTIFICATE", Bytes: certify(t, root, 'R', root.PublicKey())}, "client": {Type: "CERTIFICATE", Bytes: certify(t, root, 'C', client.PublicKey())}, "key": {Type: "PRIVATE KEY", Bytes: pkcs8}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, dir, "ocsp", "-issuer", "root", "-serial", "5", "-signer", "client", "-signkey", "key", "-reqout", "request")
+	signed, err := os.ReadFile(filepath.Join(dir, "request"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := ocsp.ParseRequest(signed)
+	if err != nil || !r.Signed || r.Verify() != nil {
+		t.Fatalf("%+v %v %v", r, err, r.Verify())
+	}
+	at := bytes.Index(signed, r.CertIDs[0].IssuerKeyHash)
+	signed[at] ^= 1
+	if r, err := ocsp.ParseRequest(signed); err != nil || r.Verify() == nil {
+		t.Errorf("an altered request verifies: %v", err)
 	}
 }
 

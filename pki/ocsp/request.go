@@ -14,8 +14,10 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
+	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/issuance"
 )
 
 // Bounds of a request.
@@ -44,7 +46,23 @@ type CertID struct {
 type Request struct {
 	CertIDs []CertID
 	Nonce   []byte // nil: none
-	Signed  bool   // the signature is not checked: the answer is the same for everyone
+	Signed  bool   // see Verify
+
+	tbs, algorithm, signature, certificate []byte
+}
+
+// Verify checks the signature of a signed request with the first certificate that came along. Nil for a request that is
+// not signed, and for one whose algorithm is not known or whose certificate is missing: what is answered is public, so
+// the signature permits nothing; one that is wrong says that somebody tampered with the request.
+func (r *Request) Verify() error {
+	if !r.Signed || r.certificate == nil || !algorithm.CanVerify(r.algorithm) {
+		return nil
+	}
+	d, err := issuance.Inspect(r.certificate)
+	if err != nil {
+		return err
+	}
+	return algorithm.VerifySignature(r.algorithm, d.PublicKey, r.tbs, r.signature)
 }
 
 // KeyBits is the value of the subjectPublicKey BIT STRING, which is what CertID and ResponderID hash.
@@ -56,14 +74,29 @@ func KeyBits(spki []byte) ([]byte, error) {
 	return bits, nil
 }
 
+// Issuer is who certificates are of, with the hashes that identifiers name it by.
+type Issuer struct{ name, key map[string][]byte }
+
+// NewIssuer takes the issuer's name (DER) and key (KeyBits).
+func NewIssuer(name, keyBits []byte) *Issuer {
+	i := &Issuer{map[string][]byte{}, map[string][]byte{}}
+	for oid, hash := range hashes {
+		sum := func(b []byte) []byte { h := hash.New(); h.Write(b); return h.Sum(nil) }
+		i.name[oid], i.key[oid] = sum(name), sum(keyBits)
+	}
+	return i
+}
+
+// Issued tells whether the certificate is one of this issuer.
+func (i *Issuer) Issued(id CertID) bool {
+	oid := id.HashAlgorithm.String()
+	name, known := i.name[oid]
+	return known && bytes.Equal(id.IssuerNameHash, name) && bytes.Equal(id.IssuerKeyHash, i.key[oid])
+}
+
 // MatchesIssuer tells whether the certificate is one of the issuer with this name (DER) and key (KeyBits).
 func (id CertID) MatchesIssuer(issuerName, keyBits []byte) bool {
-	hash, ok := hashes[id.HashAlgorithm.String()]
-	if !ok {
-		return false
-	}
-	sum := func(b []byte) []byte { h := hash.New(); h.Write(b); return h.Sum(nil) }
-	return bytes.Equal(id.IssuerNameHash, sum(issuerName)) && bytes.Equal(id.IssuerKeyHash, sum(keyBits))
+	return NewIssuer(issuerName, keyBits).Issued(id)
 }
 
 // ParseRequest reads an OCSPRequest (DER). Any error means malformedRequest.
@@ -74,12 +107,16 @@ func ParseRequest(der []byte) (*Request, error) {
 	}
 
 	input := cryptobyte.String(der)
-	var outer, tbs, list cryptobyte.String
+	var outer, raw, tbs, list cryptobyte.String
 	r := &Request{}
-	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1(&tbs, cbasn1.SEQUENCE) {
+	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1Element(&raw, cbasn1.SEQUENCE) {
 		return nil, refuse
 	}
-	if r.Signed = !outer.Empty(); r.Signed && (!outer.SkipASN1(explicit(0)) || !outer.Empty()) {
+	r.tbs = raw
+	if r.Signed = !outer.Empty(); r.Signed && !r.readSignature(outer) {
+		return nil, refuse
+	}
+	if !raw.ReadASN1(&tbs, cbasn1.SEQUENCE) {
 		return nil, refuse
 	}
 	// version [0] DEFAULT v1, requestorName [1]
@@ -129,6 +166,31 @@ func ParseRequest(der []byte) (*Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// readSignature reads optionalSignature (RFC 6960 4.1.1).
+func (r *Request) readSignature(s cryptobyte.String) bool {
+	var wrapped, inner, algorithm, bits, certificates, list, first cryptobyte.String
+	var present bool
+	if !s.ReadASN1(&wrapped, explicit(0)) || !s.Empty() || !wrapped.ReadASN1(&inner, cbasn1.SEQUENCE) || !wrapped.Empty() ||
+		!inner.ReadASN1Element(&algorithm, cbasn1.SEQUENCE) || !inner.ReadASN1(&bits, cbasn1.BIT_STRING) || len(bits) < 1 || bits[0] != 0 ||
+		!inner.ReadOptionalASN1(&certificates, &present, explicit(0)) || !inner.Empty() {
+		return false
+	}
+	r.algorithm, r.signature = algorithm, bits[1:]
+	if !present {
+		return true
+	}
+	if !certificates.ReadASN1(&list, cbasn1.SEQUENCE) || !certificates.Empty() {
+		return false
+	}
+	if !list.Empty() {
+		if !list.ReadASN1Element(&first, cbasn1.SEQUENCE) {
+			return false
+		}
+		r.certificate = first
+	}
+	return true
 }
 
 // knowsSingleExtensions skips the extensions of one request, such as the service locator, and refuses critical ones.

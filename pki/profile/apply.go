@@ -48,6 +48,8 @@ type Issuer struct {
 	PathLen *int
 	// Empty = the service is off.
 	CRLURLs, OCSPURLs, CAIssuersURLs []string
+	// Where delta CRLs are; empty = there are none.
+	FreshestCRLURLs []string
 }
 
 // Decision is one line of the reason why a certificate is as it is.

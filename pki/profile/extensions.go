@@ -80,6 +80,9 @@ func (a *application) pointers() {
 		ocsp = nil
 	} else if len(a.issuer.CRLURLs) > 0 {
 		a.emit(extension.CRLDistributionPoints(a.issuer.CRLURLs...))
+		if len(a.issuer.FreshestCRLURLs) > 0 {
+			a.emit(extension.FreshestCRL(a.issuer.FreshestCRLURLs...))
+		}
 	}
 	if len(ocsp)+len(a.issuer.CAIssuersURLs) > 0 {
 		a.emit(extension.AuthorityInfoAccess(ocsp, a.issuer.CAIssuersURLs))

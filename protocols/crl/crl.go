@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 
 // Lists finds what is served.
 type Lists interface {
-	CRL(ctx context.Context, partitionID, identifier string) (*status.CRL, error)
+	CRL(ctx context.Context, partitionID, identifier, file string) (*status.CRL, io.ReadSeeker, error)
 }
 
 // Authorities finds the certificates.
@@ -42,13 +43,16 @@ func (Protocol) Name() string { return "crl" }
 
 func (p Protocol) Endpoints() []protocols.Endpoint {
 	return []protocols.Endpoint{
-		{Listener: protocols.Public, Pattern: "GET /crl/{partition}/{ca}/crl.crl", Handler: http.HandlerFunc(p.list)},
+		{Listener: protocols.Public, Pattern: "GET /crl/{partition}/{ca}/{file}", Handler: http.HandlerFunc(p.list)},
 		{Listener: protocols.Public, Pattern: "GET /ca/{partition}/{ca}/ca.cer", Handler: http.HandlerFunc(p.certificate)},
 	}
 }
 
+// fresh is how long a cache need not ask: a revocation makes a new list, which is not to be hidden for days.
+const fresh = 5 * time.Minute
+
 func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
-	list, err := p.Lists.CRL(r.Context(), r.PathValue("partition"), r.PathValue("ca"))
+	list, content, err := p.Lists.CRL(r.Context(), r.PathValue("partition"), r.PathValue("ca"), r.PathValue("file"))
 	if err == nil {
 		err = p.Limits.AllowCRL(r.Context(), r.PathValue("partition"))
 	}
@@ -56,13 +60,15 @@ func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
 		protocols.PlainError(w, err)
 		return
 	}
-	// Caches ask again after a few minutes, and get 304 unless there is a newer list.
-	age := min(5*time.Minute, max(0, list.NextUpdate.Sub(p.Now())))
+	// After a few minutes caches ask again, and get 304 unless there is a newer list; while they cannot reach us, they
+	// may go on with what they have until it ends (RFC 5861). Sent as it is: serial numbers do not compress.
+	left := max(0, list.NextUpdate.Sub(p.Now()))
 	h := w.Header()
 	h.Set("Content-Type", "application/pkix-crl")
-	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(age.Seconds())))
-	h.Set("ETag", fmt.Sprintf(`"%s-%d"`, list.CAID, list.Number))
-	http.ServeContent(w, r, "", list.ThisUpdate, bytes.NewReader(list.DER))
+	h.Set("Cache-Control", fmt.Sprintf("public, no-transform, max-age=%d, stale-if-error=%d", int(min(fresh, left).Seconds()), int((left-min(fresh, left)).Seconds())))
+	h.Set("Expires", p.Now().Add(min(fresh, left)).UTC().Format(http.TimeFormat))
+	h.Set("ETag", `"`+list.ID+`"`)
+	http.ServeContent(w, r, "", list.ThisUpdate, content)
 }
 
 func (p Protocol) certificate(w http.ResponseWriter, r *http.Request) {

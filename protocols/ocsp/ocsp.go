@@ -61,7 +61,7 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		request = body
-	case http.MethodGet:
+	case http.MethodGet, http.MethodHead:
 		if len(parts) == 3 {
 			request = decode(parts[2])
 		}
@@ -79,6 +79,11 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "application/ocsp-response")
 	if r.Method == http.MethodGet && answer.Cacheable {
 		p.cache(h, answer)
+		if match := r.Header.Get("If-None-Match"); match != "" && strings.Contains(match, answer.ETag) {
+			h.Del("Content-Type")
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
 	} else {
 		h.Set("Cache-Control", "no-store")
 	}
@@ -90,6 +95,7 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 func (p Protocol) cache(h http.Header, a *status.Answer) {
 	age := min(5*time.Minute, max(0, a.NextUpdate.Sub(p.Now())))
 	h.Set("Cache-Control", fmt.Sprintf("public, no-transform, must-revalidate, max-age=%d", int(age.Seconds())))
+	h.Set("ETag", a.ETag)
 	h.Set("Last-Modified", a.ThisUpdate.Format(http.TimeFormat))
 	h.Set("Expires", p.Now().Add(age).UTC().Format(http.TimeFormat))
 }
@@ -99,6 +105,9 @@ func decode(text string) []byte {
 	if unescaped, err := url.PathUnescape(text); err == nil {
 		text = unescaped
 	}
+	// A responder's address that ends in '/' leaves one more in front; some clients write the alphabet for URLs, and
+	// some send '+' where others have undone it.
+	text = strings.NewReplacer("-", "+", "_", "/", " ", "+").Replace(strings.TrimLeft(text, "/"))
 	der, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		der, err = base64.RawStdEncoding.DecodeString(text)

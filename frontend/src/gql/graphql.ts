@@ -4,6 +4,12 @@ type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
 /** Internal type. DO NOT USE DIRECTLY. */
 export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
 import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type AcceptHeldCrlInput = {
+  caId: string | number;
+  /** 1 to 500 characters, for the audit log: why entries may be missing. */
+  reason: string;
+};
+
 export type AcceptInvitationInput = {
   firstName: string;
   lastName: string;
@@ -223,6 +229,19 @@ export type CreateWebhookInput = {
   partitionId: string | number;
   /** https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow). */
   url: string;
+};
+
+export type CrlMode =
+  | 'FULL'
+  | 'SHARDED';
+
+export type CrlSettingsInput = {
+  automaticShards?: boolean;
+  caId: string | number;
+  complete?: boolean;
+  delta: boolean;
+  /** 0 (FULL), or 2 to 256. */
+  shards: number;
 };
 
 export type DeleteCertificationAuthorityInput = {
@@ -875,7 +894,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string } | null, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { reason: string, since: string } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -897,13 +916,6 @@ export type RestoreCaMutationVariables = Exact<{
 
 
 export type RestoreCaMutation = { restoreCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
-
-export type PublishCrlMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type PublishCrlMutation = { publishCrl: { certificationAuthority: { id: string } } };
 
 export type SelectProfilesMutationVariables = Exact<{
   input: CaProfilesInput;
@@ -963,6 +975,27 @@ export type ProfileGroupsQueryVariables = Exact<{
 
 
 export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string> }> }> } | null };
+
+export type PublishCrlMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type PublishCrlMutation = { publishCrl: { certificationAuthority: { id: string } } };
+
+export type UpdateCrlSettingsMutationVariables = Exact<{
+  input: CrlSettingsInput;
+}>;
+
+
+export type UpdateCrlSettingsMutation = { updateCrlSettings: { certificationAuthority: { id: string } } };
+
+export type AcceptHeldCrlMutationVariables = Exact<{
+  input: AcceptHeldCrlInput;
+}>;
+
+
+export type AcceptHeldCrlMutation = { acceptHeldCrl: { certificationAuthority: { id: string } } };
 
 export type CertificateDetailQueryVariables = Exact<{
   id: string | number;
@@ -1989,6 +2022,30 @@ export const CaDetailDocument = new TypedDocumentString(`
         bytes
         thisUpdate
         nextUpdate
+        limitBytes
+        warning
+        alarm {
+          reason
+          since
+        }
+      }
+      crlSettings {
+        mode
+        delta
+        shards
+        automaticShards
+        complete
+      }
+      crlLists {
+        shard
+        number
+        baseNumber
+        entries
+        bytes
+        thisUpdate
+        nextUpdate
+        url
+        open
       }
       profiles {
         id
@@ -2048,15 +2105,6 @@ export const RestoreCaDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RestoreCaMutation, RestoreCaMutationVariables>;
-export const PublishCrlDocument = new TypedDocumentString(`
-    mutation PublishCrl($id: ID!) {
-  publishCrl(caId: $id) {
-    certificationAuthority {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<PublishCrlMutation, PublishCrlMutationVariables>;
 export const SelectProfilesDocument = new TypedDocumentString(`
     mutation SelectProfiles($input: CaProfilesInput!) {
   selectProfiles(input: $input) {
@@ -2160,6 +2208,33 @@ export const ProfileGroupsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ProfileGroupsQuery, ProfileGroupsQueryVariables>;
+export const PublishCrlDocument = new TypedDocumentString(`
+    mutation PublishCrl($id: ID!) {
+  publishCrl(caId: $id) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<PublishCrlMutation, PublishCrlMutationVariables>;
+export const UpdateCrlSettingsDocument = new TypedDocumentString(`
+    mutation UpdateCrlSettings($input: CrlSettingsInput!) {
+  updateCrlSettings(input: $input) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateCrlSettingsMutation, UpdateCrlSettingsMutationVariables>;
+export const AcceptHeldCrlDocument = new TypedDocumentString(`
+    mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) {
+  acceptHeldCrl(input: $input) {
+    certificationAuthority {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AcceptHeldCrlMutation, AcceptHeldCrlMutationVariables>;
 export const CertificateDetailDocument = new TypedDocumentString(`
     query CertificateDetail($id: ID!) {
   certificate(id: $id) {

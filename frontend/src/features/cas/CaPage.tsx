@@ -1,12 +1,11 @@
 import { Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import { CertificateTable } from "@/components/certificates";
 import { IssueDrawer } from "@/components/IssueDrawer";
-import { Command, ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
+import { ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CaDetailQuery } from "@/gql/graphql";
 import { colons, download, formatNumber, words } from "@/lib/format";
@@ -15,6 +14,7 @@ import { useCan } from "@/lib/session";
 import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
 import { DeletionPicture, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
 import { Custody, useKeyStores } from "./KeyStores";
+import { HeldCrl, StatusServices } from "./StatusServices";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
 
 const CaDetail = graphql(`
@@ -28,7 +28,9 @@ const CaDetail = graphql(`
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
         creation { failure steps { step state at } }
-        crl { number entries bytes thisUpdate nextUpdate }
+        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since } }
+        crlSettings { mode delta shards automaticShards complete }
+        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }
         profiles { id name description validityPeriod group { title } }
         certificate {
           serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers
@@ -41,7 +43,6 @@ const CaDetail = graphql(`
 const CaDownload = graphql(`query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }`);
 const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }`);
 const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
-const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }`);
 const Select = graphql(`mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
 const Unselect = graphql(`mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
 
@@ -163,6 +164,7 @@ export function CaPage() {
       <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
       <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
+      <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />
       {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
       <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined) })} keepMounted={false}>
         <Tabs.List mb="md">
@@ -386,53 +388,5 @@ function Profiles({ ca, partitionId, editable }: { ca: Ca; partitionId: string; 
         </Stack>
       </Modal>
     </>
-  );
-}
-
-function StatusServices({ ca, publishable }: { ca: Ca; publishable: boolean }) {
-  const queryClient = useQueryClient();
-  const publish = useMutation({
-    mutationFn: () => request(Publish, { id: ca.id }),
-    onSuccess: () => {
-      notifications.show({ message: "A new CRL is published." });
-      void queryClient.invalidateQueries({ queryKey: ["ca"] });
-    },
-  });
-  return (
-    <SimpleGrid cols={{ base: 1, lg: 2 }}>
-      <Section title="CRL" actions={publishable && ca.crlEnabled && ca.certificate && <Button size="xs" variant="default" loading={publish.isPending} onClick={() => publish.mutate()}>Publish now</Button>}>
-        <ErrorAlert error={publish.error} />
-        {ca.crl ? (
-          <Stack>
-            <Facts
-              rows={[
-                ["URL", ca.crlUrl && <CopyText value={ca.crlUrl} />],
-                ["Number", formatNumber(ca.crl.number)],
-                ["Entries", formatNumber(ca.crl.entries)],
-                ["Size", `${formatNumber(ca.crl.bytes)} bytes`],
-                ["This update", <Moment key="t" at={ca.crl.thisUpdate} />],
-                ["Next update", <Moment key="n" at={ca.crl.nextUpdate} />],
-              ]}
-            />
-            <Command>{`curl -s ${ca.crlUrl} | openssl crl -inform DER -noout -text`}</Command>
-          </Stack>
-        ) : (
-          <Text c="dimmed">{ca.crlEnabled ? "Not published yet." : "This authority has no CRL."}</Text>
-        )}
-      </Section>
-      <Section title="OCSP">
-        {ca.ocspEnabled && ca.ocspUrl ? (
-          <Stack>
-            <Facts rows={[["URL", <CopyText key="u" value={ca.ocspUrl} />]]} />
-            <Text size="sm" c="dimmed">
-              Answers are signed by a delegated signer with a short life, which the authority renews by itself.
-            </Text>
-            <Command>{`openssl ocsp -issuer ${ca.identifier}.pem -cert certificate.pem -url ${ca.ocspUrl} -CAfile root.pem`}</Command>
-          </Stack>
-        ) : (
-          <Text c="dimmed">This authority has no OCSP service.</Text>
-        )}
-      </Section>
-    </SimpleGrid>
   );
 }

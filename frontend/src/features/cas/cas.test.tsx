@@ -209,3 +209,30 @@ it("shows what breaks before an authority is deleted", async () => {
   expect(dialog.getByText(/7 end entities: alice/)).toBeVisible();
   expect(dialog.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
+
+const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
+const listed = { ...root, crl, crlUrl: "http://x/crl.crl", certificate: { serialNumber: "1" }, crlSettings: { mode: "FULL", delta: false, shards: 0, automaticShards: true, complete: true }, crlLists: [{ shard: 0, number: 42, baseNumber: null, entries: 470_000, bytes: 17_000_000, thisUpdate: crl.thisUpdate, nextUpdate: crl.nextUpdate, url: "http://x/crl.crl", open: true }] };
+const publisher = { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:publish-crl"] }] } };
+
+it("raises the alarm of a CRL that is held back, and asks for a reason before it is published", async () => {
+  const asked = serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null } } }, AcceptHeldCrl: { acceptHeldCrl: { certificationAuthority: { id: "ca1" } } } });
+  await page();
+  expect(await screen.findByRole("alert")).toHaveTextContent("3 of the certificates on CRL 42 are missing");
+  await userEvent.click(screen.getByRole("button", { name: "Accept and publish" }));
+  expect(await screen.findByRole("button", { name: "Publish" })).toBeDisabled();
+  await userEvent.type(screen.getByRole("textbox", { name: /Reason/ }), "repaired by hand");
+  await userEvent.click(screen.getByRole("button", { name: "Publish" }));
+  await vi.waitFor(() => expect(asked.find((a) => a.name === "AcceptHeldCrl")?.variables).toEqual({ input: { caId: "ca1", reason: "repaired by hand" } }));
+});
+
+it("shows how near a CRL is to its limit, and spreads new certificates over shards", async () => {
+  const asked = serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, crl: { ...crl, alarm: null } } } }, UpdateCrlSettings: { updateCrlSettings: { certificationAuthority: { id: "ca1" } } } });
+  await show("/p/$partitionId/cas/$identifier", CaPage, "/p/sub0/cas/root-1?tab=status");
+  expect(await screen.findByRole("progressbar", { name: "Size of the CRL: 77 % of the limit" })).toBeInTheDocument();
+  expect(screen.getByText("New certificates go to shards.")).toBeVisible();
+  await userEvent.click(screen.getByRole("button", { name: "Settings" }));
+  await userEvent.click(await screen.findByText("Shards"));
+  await userEvent.click(screen.getByRole("checkbox", { name: "Delta CRLs" }));
+  await userEvent.click(screen.getByRole("button", { name: "Save" }));
+  await vi.waitFor(() => expect(asked.find((a) => a.name === "UpdateCrlSettings")?.variables).toEqual({ input: { caId: "ca1", delta: true, shards: 16, automaticShards: true, complete: true } }));
+});

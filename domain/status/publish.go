@@ -1,0 +1,572 @@
+package status
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"math/big"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+)
+
+const (
+	publishJob = certificate.PublishCRLJob
+	// tries is how often a publication is begun anew because another server was faster.
+	tries = 6
+	// heldRetry is how soon a publication that was held back is tried again.
+	heldRetry = time.Minute
+	// overlap is how far behind the beginning of its base a delta CRL looks back: a revocation that was under way when
+	// the base was read must be in one of the two.
+	overlap = 15 * time.Minute
+	// rest is how long nothing is published after a list of 100,000 entries was, so that many changes of a large CA do
+	// not become as many lists.
+	rest = 5 * time.Second
+)
+
+// publication is one run: all lists that are due bear the same number.
+type publication struct {
+	complete bool   // not delta CRLs alone
+	accept   string // why a list is published although a check speaks against it; "": it is not
+	settle   func(ctx context.Context, next time.Time) error
+}
+
+// PublishNow publishes all lists out of turn, for those who run the CA.
+func (s *Service) PublishNow(ctx context.Context, caID string) (*ca.CertificationAuthority, error) {
+	if _, err := s.listed(ctx, caID); err != nil {
+		return nil, err
+	}
+	if err := s.Publish(ctx, caID); err != nil {
+		return nil, err
+	}
+	return s.CAs.Get(ctx, caID)
+}
+
+// AcceptHeld publishes what was held back, on the word of a person who knows why entries are gone or the number fell.
+func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.CertificationAuthority, err error) {
+	c, err := s.listed(ctx, caID)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "crl.accept", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier})
+	if err := text.Label("reason", reason, 1, 500); err != nil {
+		return nil, err
+	}
+	if c.CRLAlarm == "" {
+		return nil, fault.New(fault.Conflict, "no CRL of %s is held back", c.Identifier).At("caId")
+	}
+	if err := s.publish(ctx, caID, publication{complete: true, accept: reason, settle: s.enqueued(caID)}); err != nil {
+		return nil, err
+	}
+	return s.CAs.Get(ctx, caID)
+}
+
+// Publish makes the next CRLs of a CA, and sees to it that others follow in time.
+func (s *Service) Publish(ctx context.Context, caID string) error {
+	return s.publish(ctx, caID, publication{complete: true, settle: s.enqueued(caID)})
+}
+
+func (s *Service) enqueued(caID string) func(context.Context, time.Time) error {
+	return func(ctx context.Context, next time.Time) error {
+		return s.Jobs.Enqueue(ctx, publishJob, caID, next, nil)
+	}
+}
+
+// PublishJob is the job that publishes CRLs daily, and at once after a change of status.
+func (s *Service) PublishJob(ctx context.Context, claim *job.Claim) error {
+	c := &ca.CertificationAuthority{}
+	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
+		return err
+	}
+	if !c.CRLEnabled || c.Certificate == nil || c.PurgedAt != nil || c.StatusAt(s.Now()) == ca.Expired {
+		return nil // nobody reads it any more
+	}
+	settle := func(ctx context.Context, next time.Time) error {
+		claim.Again(next)
+		return claim.Done(ctx)
+	}
+	newest, err := s.newest(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if last := newest[slot{generation: c.KeyGeneration}]; last != nil && !c.CRLDelta && !c.CRLStale {
+		if next := last.ThisUpdate.Add(time.Duration(last.Entries/100_000) * rest); next.After(s.Now()) {
+			return s.Store.Tx(ctx, func(ctx context.Context) error { return settle(ctx, next) })
+		}
+	}
+	err = s.publish(ctx, c.ID, publication{settle: settle})
+	var h *held
+	if errors.As(err, &h) {
+		return s.Store.Tx(ctx, func(ctx context.Context) error { return settle(ctx, s.Now().Add(heldRetry)) })
+	}
+	return err
+}
+
+// held is why a publication does not take place.
+type held struct{ reason string }
+
+func (h *held) Error() string { return h.reason }
+
+func (h *held) fault(c string) error {
+	return fault.New(fault.Conflict, "the CRL of %s is held back: %s", c, h.reason).At("caId").Because(h).
+		Do("The list before goes on being served. Find out why in the audit log and the database; if it is right as it is, accept it with a reason.")
+}
+
+var errOvertaken = fault.New(fault.Conflict, "another server published a CRL meanwhile, or the certification authority was changed").Do("Repeat the request.")
+
+func keyUnavailable(c *ca.CertificationAuthority, err error) error {
+	return fault.New(fault.Unavailable, "the key of %s cannot be used at the moment", c.Identifier).
+		Do("Repeat the request later; what was signed before goes on being served.").Because(err)
+}
+
+func (s *Service) publish(ctx context.Context, caID string, p publication) error {
+	// Two at a time would overtake each other, and need the memory twice. Between servers the number decides.
+	lock, _ := s.publishing.LoadOrStore(caID, &sync.Mutex{})
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
+	for attempt := 1; ; attempt++ {
+		c := &ca.CertificationAuthority{}
+		if err := s.Store.DB(ctx).Take(c, "id = ?", caID).Error; err != nil {
+			return err
+		}
+		err := s.publishOnce(ctx, c, p)
+		var h *held
+		if errors.As(err, &h) {
+			if err := s.alarm(ctx, c, h.reason); err != nil {
+				return err
+			}
+			return h.fault(c.Identifier)
+		}
+		if err != error(errOvertaken) || attempt == tries {
+			return err
+		}
+	}
+}
+
+// alarm records that a CRL is held back, once for each reason.
+func (s *Service) alarm(ctx context.Context, c *ca.CertificationAuthority, reason string) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		set := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_alarm <> ?", c.ID, reason).Updates(map[string]any{"crl_alarm": reason, "crl_alarm_at": s.Now()})
+		if set.Error != nil || set.RowsAffected == 0 {
+			return set.Error
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "held back a CRL of " + c.Identifier + ": " + reason})
+		return nil
+	})
+}
+
+func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority, p publication) error {
+	newest, err := s.newest(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	now := s.Now().Truncate(time.Second)
+	number, err := s.number(c, newest, now, p)
+	if err != nil {
+		return err
+	}
+	base, last := newest[slot{generation: c.KeyGeneration}], c.CRLShardLast
+	if c.CRLShards > 0 {
+		last = max(last, c.CRLShardFirst+c.CRLShards-1)
+	}
+	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || !now.Before(base.ThisUpdate.Add(s.CRLInterval))
+	b := &build{s: s, c: c, number: number, now: now, newest: newest}
+	if err := b.plan(ctx, last); err != nil {
+		return err
+	}
+	// A delta CRL to a base of another publication would not say what happened between the two.
+	complete = complete || slices.ContainsFunc(b.wanted, func(w wanted) bool { l := newest[w.slot]; return l == nil || l.Number != base.Number })
+	if complete {
+		if err := b.count(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.lists(ctx, complete); err != nil {
+		return err
+	}
+	var made []*CRL
+	for _, l := range b.order {
+		list, err := b.sign(ctx, l, p.accept != "")
+		if err != nil {
+			return err
+		}
+		made = append(made, list)
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error { return s.record(ctx, c, made, complete, last, p) })
+	if err != nil {
+		return err
+	}
+	return s.sweep(ctx, c.ID)
+}
+
+// number is the next one: beyond all that were published, and later than they were.
+func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL, now time.Time, p publication) (int64, error) {
+	number := c.CRLNumber + 1
+	for _, l := range newest {
+		if number <= l.Number {
+			if p.accept == "" {
+				return 0, &held{"its number would be " + decimal(c.CRLNumber+1) + ", and CRL " + decimal(l.Number) + " was published before"}
+			}
+			number = l.Number + 1
+		}
+		if now.Before(l.ThisUpdate.Add(-s.ClockSkew)) && p.accept == "" {
+			return 0, &held{"the clock stands at " + now.Format(time.RFC3339) + ", before CRL " + decimal(l.Number) + " of " + l.ThisUpdate.UTC().Format(time.RFC3339)}
+		}
+	}
+	return number, nil
+}
+
+func decimal(n int64) string { return big.NewInt(n).String() }
+
+// record makes the lists the newest ones: from here on they are served.
+func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made []*CRL, complete bool, last int64, p publication) error {
+	own := made[slices.IndexFunc(made, func(l *CRL) bool { return l.KeyGeneration == c.KeyGeneration })]
+	set := map[string]any{"crl_number": own.Number, "crl_alarm": "", "crl_alarm_at": nil}
+	if complete {
+		set["crl_stale"] = false
+	}
+	advanced := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_number = ? AND version = ?", c.ID, c.CRLNumber, c.Version).Updates(set)
+	if advanced.Error != nil {
+		return advanced.Error
+	}
+	if advanced.RowsAffected == 0 {
+		return errOvertaken
+	}
+	if err := s.Store.DB(ctx).CreateInBatches(made, 64).Error; err != nil {
+		return err
+	}
+	if !c.CRLDelta {
+		if err := s.Store.DB(ctx).Delete(&CRL{}, "ca_id = ? AND base_number > 0", c.ID).Error; err != nil {
+			return err
+		}
+	}
+	details := audit.Details{"number": own.Number, "keyGeneration": own.KeyGeneration, "entries": own.Entries, "nextUpdate": own.NextUpdate.Format(time.RFC3339)}
+	if len(made) > 1 {
+		details["lists"] = len(made)
+	}
+	if own.BaseNumber > 0 {
+		details["deltaOf"] = own.BaseNumber
+	}
+	event := audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier, Summary: "published a CRL of " + c.Identifier, Details: details}
+	if p.accept != "" {
+		event.Action, event.Summary = "crl.accept", "accepted and published the CRL of "+c.Identifier+" that was held back"
+		details["reason"], details["alarm"] = p.accept, c.CRLAlarm
+	}
+	s.Audit.Record(ctx, event)
+	grown, err := s.grow(ctx, c, made, complete, last)
+	if err != nil {
+		return err
+	}
+	if len(s.Destinations) > 0 {
+		if err := s.Jobs.Enqueue(ctx, ExportJob, c.ID, s.Now(), nil); err != nil {
+			return err
+		}
+	}
+	next := s.Now().Add(s.CRLInterval)
+	if c.CRLDelta {
+		next = s.Now().Add(s.CRLInterval / 4)
+	}
+	if grown {
+		next = s.Now()
+	}
+	return p.settle(ctx, next)
+}
+
+// grow notes that new shards have their lists, from when on certificates can carry their addresses; and sends new
+// certificates to fresh shards when the lists they would go to have grown large.
+func (s *Service) grow(ctx context.Context, c *ca.CertificationAuthority, made []*CRL, complete bool, last int64) (grown bool, err error) {
+	large := complete && c.CRLAutoShard && slices.ContainsFunc(made, func(l *CRL) bool {
+		open := l.Shard == 0 && c.CRLShards == 0 || c.CRLShards > 0 && l.Shard >= c.CRLShardFirst && l.Shard < c.CRLShardFirst+c.CRLShards
+		return l.BaseNumber == 0 && open && s.Large(l.Bytes)
+	})
+	shards := c.CRLShards
+	if shards == 0 {
+		shards = autoShards
+	}
+	large = large && last+shards <= allShards
+	if !large && last == c.CRLShardLast {
+		return false, nil
+	}
+	changed, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
+		c.CRLShardLast = last
+		if large {
+			c.CRLShards, c.CRLShardFirst, c.CRLStale = shards, last+1, true
+		}
+		return nil
+	})
+	if err != nil || !large {
+		return false, err
+	}
+	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.shard", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+		Summary: "new certificates of " + c.Identifier + " go to new shards of its CRL: the lists have grown large",
+		Details: audit.Details{"shards": changed.CRLShards, "first": changed.CRLShardFirst, "limit": s.limit()}})
+	return true, nil
+}
+
+// build is the lists of one publication while they are being made.
+type build struct {
+	s       *Service
+	c       *ca.CertificationAuthority
+	number  int64
+	now     time.Time
+	newest  map[slot]*CRL
+	wanted  []wanted
+	revoked int64 // how many entries there will be, about
+	order   []*draft
+	byShard map[int64][2][]*draft // complete and delta ones of each shard, one for each key
+}
+
+// signer is the CA seen with one of its keys.
+type signer struct {
+	*ca.CertificationAuthority
+	key   keystore.Key
+	akid  []byte
+	since time.Time // from when on expired certificates stay listed
+}
+
+// wanted is a complete list that is to be there, alone or with a delta CRL to it.
+type wanted struct {
+	slot
+	signer *signer
+}
+
+type draft struct {
+	slot
+	signer  *signer
+	row     *CRL
+	builder *issuance.CRLBuilder
+}
+
+// signers are the CA seen with each of its keys that signs CRLs: those before while their certificates last, the next
+// one once it has a certificate, and last the one that it issues with.
+func (s *Service) signers(ctx context.Context, c *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error) {
+	views, err := s.CAs.Generations(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	var keys []*ca.CertificationAuthority
+	for _, v := range views {
+		if v.KeyGeneration != c.KeyGeneration && s.Now().Before(v.NotAfter) {
+			keys = append(keys, v)
+		}
+	}
+	return append(keys, c), nil
+}
+
+// beginning is when the CA's first certificate began.
+func (s *Service) beginning(ctx context.Context, c *ca.CertificationAuthority) (time.Time, error) {
+	var first []*ca.OwnCertificate
+	if err := s.Store.DB(ctx).Select("not_before").Order("not_before").Limit(1).Find(&first, "ca_id = ? AND kind = ?", c.ID, ca.Own).Error; err != nil {
+		return time.Time{}, err
+	}
+	if len(first) > 0 && first[0].NotBefore.Before(*c.NotBefore) {
+		return first[0].NotBefore, nil
+	}
+	return *c.NotBefore, nil
+}
+
+// plan says which lists there are to be. The key that the CA issues with and the next one have all shards. One before
+// has the shards that it had when it was replaced: their addresses are in certificates.
+func (b *build) plan(ctx context.Context, last int64) error {
+	views, err := b.s.signers(ctx, b.c)
+	if err != nil {
+		return err
+	}
+	for _, v := range views {
+		key, err := b.s.Keys.Open(ctx, v.KeyStore, v.KeyID)
+		if err != nil {
+			return keyUnavailable(v, err)
+		}
+		since, err := b.s.beginning(ctx, v)
+		if err != nil {
+			return err
+		}
+		by := &signer{v, key, v.SubjectKeyID(key.PublicKey()), since}
+		for shard := int64(0); shard <= last; shard++ {
+			at := slot{generation: v.KeyGeneration, shard: shard}
+			if shard == 0 || v.KeyGeneration >= b.c.KeyGeneration || b.newest[at] != nil {
+				b.wanted = append(b.wanted, wanted{at, by})
+			}
+		}
+	}
+	return nil
+}
+
+// lists fills all lists from one reading of the database, so that they agree.
+func (b *build) lists(ctx context.Context, complete bool) error {
+	b.byShard = map[int64][2][]*draft{}
+	for _, w := range b.wanted {
+		if complete {
+			if err := b.begin(w, 0); err != nil {
+				return err
+			}
+		}
+		if b.c.CRLDelta {
+			base := b.number
+			if !complete {
+				base = b.newest[w.slot].Number
+			}
+			w.delta = true
+			if err := b.begin(w, base); err != nil {
+				return err
+			}
+		}
+	}
+	if complete {
+		return b.s.revoked(ctx, b.c.ID, time.Time{}, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, false, r) })
+	}
+	since := b.newest[slot{generation: b.c.KeyGeneration}].ThisUpdate.Add(-overlap)
+	if err := b.s.revoked(ctx, b.c.ID, since, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, true, r) }); err != nil {
+		return err
+	}
+	return b.s.released(ctx, b.c.ID, since, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, true, r) })
+}
+
+// count looks how large the list of the CA becomes, so that it need not be moved while it grows.
+func (b *build) count(ctx context.Context) error {
+	return b.s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id = ? AND status <> 'ISSUED'", b.c.ID).Count(&b.revoked).Error
+}
+
+func (b *build) add(shard int64, delta bool, r issuance.RevokedCertificate) error {
+	which := 0
+	if delta {
+		which = 1
+	}
+	if shard == 0 || b.c.CRLComplete {
+		for _, d := range b.byShard[0][which] {
+			if err := d.builder.Add(r); err != nil {
+				return err
+			}
+		}
+	}
+	if shard == 0 {
+		return nil
+	}
+	for _, d := range b.byShard[shard][which] {
+		if err := d.builder.Add(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *build) begin(w wanted, base int64) error {
+	c, at := w.signer.CertificationAuthority, w.slot
+	row := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: c.ID, KeyGeneration: at.generation, Shard: at.shard, BaseNumber: base, Number: b.number, ThisUpdate: b.now, NextUpdate: b.now.Add(CRLValidity)}
+	template := issuance.CRL{
+		Issuer: c.SubjectDER, AuthorityKeyID: w.signer.akid, Number: big.NewInt(b.number),
+		// A verifier whose clock is behind must not find it to be from the future.
+		ThisUpdate: b.now.Add(-b.s.ClockSkew),
+		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
+		ExpiredCertsOnCRL: w.signer.since,
+	}
+	if at.shard != 0 || !c.CRLComplete {
+		row.Scope = b.s.CAs.URLs.CRLShard(c, at.shard, false)
+	}
+	if at.delta {
+		row.NextUpdate, template.DeltaBase = b.now.Add(DeltaValidity), big.NewInt(base)
+	} else if c.CRLDelta {
+		template.FreshestCRL = b.s.CAs.URLs.CRLShard(c, at.shard, true)
+	}
+	template.NextUpdate, template.DistributionPoint = row.NextUpdate, row.Scope
+	if before := b.newest[at]; before != nil && !at.delta {
+		template.SizeHint = int(before.Bytes + before.Bytes/64)
+	}
+	if at.shard == 0 && !at.delta && c.CRLComplete {
+		template.SizeHint = max(template.SizeHint, int(b.revoked)*52) // a serial number of 16 octets, date, reason
+	}
+	builder, err := issuance.NewCRL(template, w.signer.key)
+	if err != nil {
+		return err
+	}
+	d := &draft{at, w.signer, row, builder}
+	b.order = append(b.order, d)
+	both := b.byShard[at.shard]
+	if at.delta {
+		both[1] = append(both[1], d)
+	} else {
+		both[0] = append(both[0], d)
+	}
+	b.byShard[at.shard] = both
+	return nil
+}
+
+// sign signs a list, checks it against what was published before, and lays it into the database, where nobody sees it
+// until it is recorded.
+func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error) {
+	der, err := d.builder.Sign(ctx)
+	if err != nil {
+		return nil, keyUnavailable(d.signer.CertificationAuthority, err)
+	}
+	row, hash := d.row, sha256.Sum256(der)
+	row.Entries, row.Bytes, row.SHA256 = int64(d.builder.Entries()), int64(len(der)), hash[:]
+	d.builder = nil
+	if err := b.s.check(ctx, d.signer.CertificationAuthority, row, der, b.newest[d.slot], accepted); err != nil {
+		return nil, err
+	}
+	return row, b.s.lay(ctx, row.ID, der)
+}
+
+// revoked hands out what is revoked or on hold, in the order of the serial numbers, as the database gives it; with
+// since, what became so since then.
+func (s *Service) revoked(ctx context.Context, caID string, since time.Time, use func(int64, issuance.RevokedCertificate) error) error {
+	where, args := "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}
+	if !since.IsZero() {
+		// In no order: sorting would lead the database over all that is revoked.
+		where, args = "ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", append(args, since)
+	}
+	return s.entries(ctx, "revocation_reason", "revoked_at", where, args, use)
+}
+
+// released hands out the certificates whose suspension ended since an instant, as a delta CRL lists them.
+func (s *Service) released(ctx context.Context, caID string, since time.Time, use func(int64, issuance.RevokedCertificate) error) error {
+	return s.entries(ctx, decimal(issuance.RemoveFromCRL), "released_at", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?", []any{caID, since}, use)
+}
+
+func (s *Service) entries(ctx context.Context, reason, at, where string, args []any, use func(int64, issuance.RevokedCertificate) error) error {
+	// Whole seconds as numbers: a million of them are read in a second, as instants in several.
+	epoch := func(column string) string {
+		if s.Store.PostgreSQL() {
+			return "floor(extract(epoch FROM " + column + "))::bigint"
+		}
+		return "unixepoch(" + column + ")"
+	}
+	rows, err := s.Store.DB(ctx).Raw("SELECT serial_number, "+epoch(at)+", "+reason+", coalesce("+epoch("invalidity_date")+", -1), crl_shard FROM certificates WHERE "+where, args...).Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var serial sql.RawBytes
+	var binary []byte
+	for rows.Next() {
+		var seconds, code, invalidity, shard int64
+		if err := rows.Scan(&serial, &seconds, &code, &invalidity, &shard); err != nil {
+			return err
+		}
+		if binary, err = hex.AppendDecode(binary[:0], serial); err != nil {
+			return err
+		}
+		entry := issuance.RevokedCertificate{SerialNumber: binary, RevokedAt: time.Unix(seconds, 0).UTC(), Reason: int(code)}
+		if invalidity >= 0 {
+			entry.InvalidityDate = time.Unix(invalidity, 0).UTC()
+		}
+		if err := use(shard, entry); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,52 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+)
+
+// Bucket is a folder in a store that speaks S3.
+type Bucket struct {
+	client         *minio.Client
+	bucket, prefix string
+}
+
+// OpenBucket takes https://HOST/BUCKET or https://HOST/BUCKET/PREFIX, and a key; it does not connect yet.
+func OpenBucket(address, accessKey, secretKey string) (*Bucket, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return nil, fmt.Errorf("an S3 bucket is given as https://HOST/BUCKET or https://HOST/BUCKET/PREFIX")
+	}
+	bucket, prefix, _ := strings.Cut(strings.Trim(u.Path, "/"), "/")
+	if bucket == "" {
+		return nil, fmt.Errorf("the address of the S3 bucket names no bucket: https://HOST/BUCKET")
+	}
+	client, err := minio.New(u.Host, &minio.Options{Creds: credentials.NewStaticV4(accessKey, secretKey, ""), Secure: u.Scheme == "https", BucketLookup: minio.BucketLookupPath, MaxRetries: 3})
+	return &Bucket{client, bucket, prefix}, err
+}
+
+const numberMetadata = "Crl-Number"
+
+func (b *Bucket) Put(ctx context.Context, name string, l *CRL, content io.Reader) error {
+	name = path.Join(b.prefix, name)
+	if there, err := b.client.StatObject(ctx, b.bucket, name, minio.StatObjectOptions{}); err == nil {
+		if number, err := strconv.ParseInt(there.UserMetadata[numberMetadata], 10, 64); err == nil && number >= l.Number {
+			return nil
+		}
+	} else if code := minio.ToErrorResponse(err).Code; code != minio.NoSuchKey {
+		return err
+	}
+	// An object is replaced as a whole: nobody reads half of it.
+	_, err := b.client.PutObject(ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl", DisableMultipart: true,
+		CacheControl: fmt.Sprintf("public, no-transform, max-age=%d", int(5*time.Minute/time.Second)), UserMetadata: map[string]string{numberMetadata: decimal(l.Number)}})
+	return err
+}
