@@ -9,7 +9,7 @@ CREATE INDEX certificates_serial ON certificates (partition_id, serial_number);
 CREATE INDEX certificates_key ON certificates (partition_id, public_key_sha256);
 CREATE INDEX certificates_undescribed ON certificates (id) WHERE key_type = '';
 CREATE INDEX certificates_created ON certificates (partition_id, created_at, profile_id, ca_id, signature_algorithm, source);
-CREATE INDEX certificates_revoked ON certificates (partition_id, revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE INDEX certificates_revocations ON certificates (partition_id, revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX certificates_inventory ON certificates (partition_id, key_type, signature_algorithm, not_after, status);
 
 -- A change of many certificates: prepared as a list of items, then worked through by a job.
