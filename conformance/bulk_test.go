@@ -115,7 +115,18 @@ func TestBulkRevocation(t *testing.T) {
 		}
 		db := open(t, data, database)
 		var der []byte
-		if err := db.QueryRow("SELECT der FROM crls WHERE ca_id = '" + caID + "' ORDER BY number DESC LIMIT 1").Scan(&der); err != nil {
+		parts, err := db.Query("SELECT der FROM crl_parts WHERE list_id = (SELECT id FROM crl_lists WHERE ca_id = '" + caID + "' AND shard = 0 AND base_number = 0 ORDER BY number DESC LIMIT 1) ORDER BY part")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for parts.Next() {
+			var part []byte
+			if err := parts.Scan(&part); err != nil {
+				t.Fatal(err)
+			}
+			der = append(der, part...)
+		}
+		if err := parts.Err(); err != nil {
 			t.Fatal(err)
 		}
 		if list, err = x509.ParseRevocationList(der); err != nil {
