@@ -38,7 +38,6 @@ func TestEveryAlgorithm(t *testing.T) {
 		t.Skip("Bouncy Castle, which verifies SPHINCS+, is not installed (Debian: apt-get install libbcprov-java); npm test installs it")
 	}
 	s := start(t, "demo", t.TempDir(), "")
-	t.Cleanup(s.Kill)
 	everyAlgorithm(t, s, "", os.Getenv(tableEnv))
 }
 

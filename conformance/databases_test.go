@@ -36,5 +36,6 @@ func start(t *testing.T, command, data, database string, args ...string) *testbe
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(s.Kill) // a test that fails leaves no server behind
 	return s
 }

@@ -109,12 +109,10 @@ func TestTokenStopsUnderLoad(t *testing.T) {
 	data := t.TempDir()
 	// p11-kit does not pass AES-GCM on, which the demo's post-quantum CAs need to be made.
 	s := start(t, "demo", data, "", "--keystore", hsm.local)
-	t.Cleanup(s.Kill)
 	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	s = start(t, "demo", data, "", "--listen-admin", "127.0.0.1:0", "--keystore", hsm.uri)
-	t.Cleanup(s.Kill)
 	unlimited(t, s)
 	partition, token := s.Manifest.Partition.ID, s.Manifest.GraphQL.Token
 	caID, err := s.CA(token, partition, "issuing-1")

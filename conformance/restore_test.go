@@ -17,7 +17,6 @@ func TestRestoreDrill(t *testing.T) {
 	data, safe := t.TempDir(), t.TempDir()
 	// Software keys are what a backup is of, whatever store the other tests use.
 	s := start(t, "demo", data, "", "--keystore", "file:"+filepath.Join(data, "keys"))
-	t.Cleanup(s.Kill)
 	issue := func(s *testbed.Server) *x509.Certificate {
 		t.Helper()
 		id, err := s.CA(s.Manifest.GraphQL.Token, s.Manifest.Partition.ID, "issuing-1")
@@ -92,7 +91,6 @@ func TestRestoreDrill(t *testing.T) {
 		t.Fatal(out)
 	}
 	again := start(t, "serve", fresh, "", "--keystore", "file:"+filepath.Join(fresh, "keys"))
-	t.Cleanup(again.Kill)
 	again.Manifest.Partition, again.Manifest.GraphQL, again.Manifest.Users = s.Manifest.Partition, s.Manifest.GraphQL, s.Manifest.Users
 	verify(before)
 	verify(issue(again))

@@ -37,7 +37,6 @@ func TestNoPrivateKeyAtRest(t *testing.T) {
 	data := t.TempDir()
 	store := []string{"--keystore", "file:" + filepath.Join(data, "keys")}
 	s := start(t, "demo", data, "", store...)
-	t.Cleanup(s.Kill)
 	cas := createKept(t, s, kept)
 	kek, err := keystore.OpenKEK("file:"+filepath.Join(data, "kek"), keystore.KEKHelp{})
 	if err != nil {
@@ -48,7 +47,6 @@ func TestNoPrivateKeyAtRest(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = start(t, "demo", data, "", store...)
-	t.Cleanup(s.Kill)
 	browse(t, s)
 	err = filepath.WalkDir(data, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -301,7 +299,6 @@ func TestWrappedKeysInMemory(t *testing.T) {
 	t.Setenv(variable, value)
 	store := []string{"--keystore", hsm.URI}
 	s := start(t, "demo", data, "", store...)
-	t.Cleanup(s.Kill)
 	cas := createKept(t, s, []string{"ML-DSA-65", "Falcon-512"})
 	wrapped := filepath.Join(data, "wrapped-hsm")
 	token, err := keystore.OpenStore(hsm.URI, keystore.Options{Dir: wrapped})
@@ -317,7 +314,6 @@ func TestWrappedKeysInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = start(t, "demo", data, "", store...)
-	t.Cleanup(s.Kill)
 	browse(t, s)
 	for _, name := range traces.inMemory(t, s) {
 		t.Errorf("%s is in the memory of a server that has not used the key", name)

@@ -274,6 +274,13 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	if err != nil {
 		return err
 	}
+	missing, err := a.missingKeyStores(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range missing {
+		a.log.Error("CAs have keys in a key store that is not configured: they cannot sign until --keystore names it again", "keystore", name)
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	a.background(background)

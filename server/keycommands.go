@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
-	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/notify"
@@ -136,14 +135,12 @@ func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, thresho
 		for _, name := range report.InTokens {
 			fmt.Fprintf(out, "Keys that are in the HSM %s are not in the backup, made there or moved there: its maker's tool backs them up.\n", name)
 		}
-		var used []string
-		if err := a.store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("purged_at IS NULL").Distinct().Pluck("key_store", &used).Error; err != nil {
+		used, err := a.missingKeyStores(ctx)
+		if err != nil {
 			return err
 		}
 		for _, name := range used {
-			if _, err := a.keys.ByName(name); err != nil {
-				fmt.Fprintf(out, "WARNING: there are CAs with keys in the key store %s, which was not given with --keystore: those keys are NOT in the backup.\n", name)
-			}
+			fmt.Fprintf(out, "WARNING: there are CAs with keys in the key store %s, which was not given with --keystore: those keys are NOT in the backup.\n", name)
 		}
 		return nil
 	})

@@ -2,10 +2,12 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -104,4 +106,13 @@ func checkPassphrase(p string, isNew bool) (string, error) {
 		return "", errors.New("a passphrase of at least 12 characters is needed")
 	}
 	return p, nil
+}
+
+// missingKeyStores are those that have keys of CAs and are not configured: nothing can be signed with those keys.
+func (a *App) missingKeyStores(ctx context.Context) ([]string, error) {
+	used, err := a.cas.KeyStoresInUse(ctx)
+	return slices.DeleteFunc(used, func(name string) bool {
+		_, err := a.keys.ByName(name)
+		return err == nil
+	}), err
 }
