@@ -121,7 +121,7 @@ func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event)
 		}
 		e.Hash = head.Hash
 	}
-	if err := db.CreateInBatches(events, 100).Error; err != nil {
+	if err := store.CreateAll(ctx, l.Store, events); err != nil {
 		return err
 	}
 	return db.Model(&chain{}).Where("partition_id = ?", partitionID).Updates(map[string]any{"sequence": head.Sequence, "hash": head.Hash}).Error

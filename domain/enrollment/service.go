@@ -58,7 +58,7 @@ type Service struct {
 
 // Init completes a Service whose fields are filled.
 func (s *Service) Init() *Service {
-	s.commits.Run = s.commit
+	s.commits.Run, s.commits.Limit = s.commit, 256
 	return s
 }
 

@@ -101,19 +101,43 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-var smallPrimes = func() *big.Int {
-	product := big.NewInt(1)
-	for p := int64(3); p < 752; p += 2 {
-		if big.NewInt(p).ProbablyPrime(0) {
-			product.Mul(product, big.NewInt(p))
+// smallPrimes are the odd primes below 752, in products that fit a word: a long number is divided once by each product,
+// and the rest is done in words.
+var smallPrimes = func() (products []primeProduct) {
+	for p := uint64(3); p < 752; p += 2 {
+		if !big.NewInt(int64(p)).ProbablyPrime(0) {
+			continue
+		}
+		if n := len(products); n > 0 && products[n-1].product < 1<<63/p {
+			products[n-1].product *= p
+			products[n-1].primes = append(products[n-1].primes, p)
+		} else {
+			products = append(products, primeProduct{p, []uint64{p}})
 		}
 	}
-	return product
+	return products
 }()
+
+type primeProduct struct {
+	product uint64
+	primes  []uint64
+}
 
 // hasSmallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
 func hasSmallFactor(n *big.Int) bool {
-	return n.Bit(0) == 0 || new(big.Int).GCD(nil, nil, n, smallPrimes).Cmp(big.NewInt(1)) != 0
+	if n.Bit(0) == 0 {
+		return true
+	}
+	product, rest := new(big.Int), new(big.Int)
+	for _, s := range smallPrimes {
+		r := rest.Mod(n, product.SetUint64(s.product)).Uint64()
+		for _, p := range s.primes {
+			if r%p == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // rocaPrimes: in a key of the flawed chips the modulus is a power of 65537 modulo each of these (Nemec et al., 2017).

@@ -53,9 +53,13 @@ type operation func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (any, error)
 // job is an operation on its way to a session. Its result travels only through the channel: whoever asked may have given
 // up long before it is there.
 type job struct {
-	fn   operation
-	done chan outcome
+	fn    operation
+	done  chan outcome
+	taken atomic.Bool
 }
+
+// take tells whether the job is the caller's: a session's to do it, or that of whoever asked to withdraw it.
+func (j *job) take() bool { return j.taken.CompareAndSwap(false, true) }
 
 type outcome struct {
 	value any
@@ -69,7 +73,7 @@ func Open(cfg *Config) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{cfg: cfg, module: m, jobs: make(chan *job), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
+	t := &Token{cfg: cfg, module: m, jobs: make(chan *job, waiting), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
 	t.description.Store(cfg.Label)
 	_, _, tried := t.get()
 	go t.run()
@@ -136,6 +140,9 @@ func (t *Token) get() (*connection, error, chan struct{}) {
 	defer t.mu.Unlock()
 	return t.connection, t.problem, t.changed
 }
+
+// waiting is how many jobs lie ready for the sessions; further callers wait for room.
+const waiting = 64
 
 const (
 	firstRetry = 500 * time.Millisecond
@@ -222,6 +229,9 @@ func (t *Token) work(c *connection, session *pkcs11.SessionHandle) {
 		case <-c.lost:
 			return
 		case j := <-t.jobs:
+			if !j.take() {
+				continue
+			}
 			var o outcome
 			o.err = t.module.call(func(ctx *pkcs11.Ctx) error {
 				var err error
@@ -294,33 +304,47 @@ func (t *Token) do(ctx context.Context, limit time.Duration, fn operation) (any,
 				return nil, t.gaveUp(ctx, limit)
 			}
 		}
-		j := &job{fn, make(chan outcome, 1)}
+		j := &job{fn: fn, done: make(chan outcome, 1)}
 		select {
 		case t.jobs <- j:
 		case <-c.lost:
-			if attempt > 0 {
-				return nil, &UnavailableError{errLost.Error()}
-			}
-			t.await(ctx, c)
-			continue
+			j = nil
 		case <-ctx.Done():
 			return nil, t.gaveUp(ctx, limit)
 		}
+		if j != nil {
+			o, err := t.answer(ctx, c, j)
+			if err != nil {
+				return nil, t.gaveUp(ctx, limit)
+			}
+			if !errors.Is(o.err, errLost) {
+				return o.value, o.err
+			}
+		}
+		if attempt > 0 {
+			return nil, &UnavailableError{errLost.Error()}
+		}
+		t.await(ctx, c)
+	}
+}
+
+// answer waits for a job. The error is that of ctx; no session will begin the job then.
+func (t *Token) answer(ctx context.Context, c *connection, j *job) (outcome, error) {
+	lost := c.lost
+	for {
 		select {
 		case o := <-j.done:
-			if errors.Is(o.err, errLost) {
-				if attempt > 0 {
-					return nil, &UnavailableError{o.err.Error()}
-				}
-				t.await(ctx, c)
-				continue
+			return o, nil
+		case <-lost:
+			if j.take() {
+				return outcome{err: errLost}, nil
 			}
-			return o.value, o.err
+			lost = nil // a session is at it and will say how it ended
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			if !j.take() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				c.lose() // a session that does not answer in time is not to be trusted with the next job
 			}
-			return nil, t.gaveUp(ctx, limit)
+			return outcome{}, ctx.Err()
 		}
 	}
 }
