@@ -31,6 +31,24 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	if err := s.takeQuota(ctx, items, refusals); err != nil {
 		return nil, err
 	}
+	for n, it := range items {
+		if refusals[n] != nil || it.recorded == nil {
+			continue
+		}
+		err := it.recorded(ctx, it.certificate)
+		if err == nil {
+			continue
+		}
+		if !fault.Is(err, fault.Conflict) {
+			return nil, err
+		}
+		refusals[n] = err
+		if it.certificate.Counted {
+			if err := s.Quota.ReleaseCertificates(ctx, it.certificate.PartitionID, 1); err != nil {
+				return nil, err
+			}
+		}
+	}
 	var rows []*certificate.Certificate
 	for n, it := range items {
 		if refusals[n] != nil {

@@ -28,6 +28,8 @@ type order struct {
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
 	// was issued.
 	deliver func(i *issuer, der []byte) error
+	// recorded is called in the transaction that records the certificate: if it answers with a fault, nothing was issued.
+	recorded func(ctx context.Context, c *certificate.Certificate) error
 }
 
 // sources are the ways of asking that are known by who asks.
@@ -81,7 +83,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	if o.endEntity != "" {
 		event.Details["endEntity"] = o.endEntity
 	}
-	it := &item{certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()}
+	it := &item{certificate: c, endEntity: o.endEntity, recorded: o.recorded, actor: actor, event: event, versions: i.versions()}
 	if !o.profile.System() {
 		it.profiles = map[string]int64{o.profile.UID: o.profile.Version}
 	}

@@ -22,6 +22,7 @@ import (
 // Quota counts certificates against the purchased number, in the transaction that records them.
 type Quota interface {
 	TakeCertificates(ctx context.Context, partitionID string, n int64) error
+	ReleaseCertificates(ctx context.Context, partitionID string, n int64) error
 }
 
 // Limiter refuses what exceeds the partition's rate.
@@ -69,6 +70,7 @@ const SignerJob = "ocsp-signer.renew" // key: KeyName of the CA
 type item struct {
 	certificate *certificate.Certificate
 	endEntity   string
+	recorded    func(context.Context, *certificate.Certificate) error
 	actor       *rbac.Actor
 	event       audit.Event
 	// The CA rows and profiles that the signature relied on, as they were then.

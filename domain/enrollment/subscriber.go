@@ -48,6 +48,9 @@ type CSRRequest struct {
 	NotAfter   *time.Time
 	Extensions []GivenExtension // beside those of the CSR
 	EndEntity  string
+	// Recorded, if given, is called in the transaction that records the certificate, under whose context it may change rows of its
+	// own. If it answers with a fault the certificate is not issued.
+	Recorded func(context.Context, *certificate.Certificate) error `json:"-"`
 }
 
 // Issued is a certificate and why it is as it is.
@@ -71,7 +74,7 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	event.ObjectName = request.Subject.String()
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity}, err
+		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: r.Recorded}, err
 	})
 	if err != nil {
 		return nil, err

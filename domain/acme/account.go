@@ -1,0 +1,247 @@
+package acme
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Key is an account key as a request carries it.
+type Key struct {
+	Thumbprint string // RFC 7638 with SHA-256, base64url
+	JWK        string // JSON
+}
+
+// Binding is a checked externalAccountBinding: everything but its MAC, for which Verify is called with the secret.
+type Binding struct {
+	KeyID  string
+	Raw    json.RawMessage
+	Verify func(secret []byte) bool
+}
+
+// record notes what a client did, in the transaction of ctx.
+func (e *Engine) record(ctx context.Context, c *protocolconfig.Configuration, action, kind, id, name, summary string, details audit.Details) {
+	if details == nil {
+		details = audit.Details{}
+	}
+	details["configuration"] = c.Identifier
+	e.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: action, ObjectKind: kind, ObjectID: id, ObjectName: name, Summary: summary, Details: details})
+}
+
+// FindAccount returns the account of a key, nil when there is none.
+func (e *Engine) FindAccount(ctx context.Context, c *protocolconfig.Configuration, thumbprint string) (*Account, error) {
+	return e.account(ctx, "configuration_id = ? AND thumbprint = ?", c.ID, thumbprint)
+}
+
+// Account returns an account by id, nil when there is none.
+func (e *Engine) Account(ctx context.Context, c *protocolconfig.Configuration, id string) (*Account, error) {
+	return e.account(ctx, "configuration_id = ? AND id = ?", c.ID, id)
+}
+
+func (e *Engine) account(ctx context.Context, where string, args ...any) (*Account, error) {
+	var found []*Account
+	if err := e.Store.DB(ctx).Where(where, args...).Limit(1).Find(&found).Error; err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// NewAccount makes an account, or returns the one that the key has (RFC 8555 7.3).
+func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration, key Key, contact []string, onlyExisting bool, binding *Binding) (a *Account, created bool, err error) {
+	if a, err = e.FindAccount(ctx, c, key.Thumbprint); err != nil {
+		return nil, false, err
+	}
+	if a != nil {
+		if a.Status != Valid {
+			return nil, false, unauthorized("the account of this key is %s", a.Status)
+		}
+		return a, false, nil
+	}
+	if onlyExisting {
+		return nil, false, NewProblem("accountDoesNotExist", "there is no account with this key")
+	}
+	if contact, err = checkContact(contact); err != nil {
+		return nil, false, err
+	}
+	if binding == nil {
+		return nil, false, NewProblem("externalAccountRequired", "an account here needs an external account key: ask the administrator for an EAB key and give its identifier and HMAC key to the client")
+	}
+	err = e.Store.Tx(ctx, func(ctx context.Context) error {
+		var found []*ExternalKey
+		if err := e.Store.ForUpdate(e.Store.DB(ctx)).Where("id = ? AND configuration_id = ?", binding.KeyID, c.ID).Find(&found).Error; err != nil {
+			return err
+		}
+		// The same answer whether the key is unknown or the MAC is wrong.
+		refusal := unauthorized("the external account binding is not right: check EAB identifier and HMAC key")
+		if len(found) == 0 {
+			return refusal
+		}
+		k := found[0]
+		secret, err := e.Sealer.Unseal(keyPurpose, k.Secret, []byte(k.ID))
+		if err != nil {
+			return err
+		}
+		if !binding.Verify(secret) {
+			return refusal
+		}
+		now := e.Now()
+		if !k.Usable(now) {
+			return unauthorized("the external account key %s is revoked or has expired", k.FriendlyName)
+		}
+		if k.MaxAccounts > 0 && k.Accounts >= k.MaxAccounts {
+			return unauthorized("the external account key %s has made as many accounts as it may", k.FriendlyName)
+		}
+		if err := e.Store.DB(ctx).Model(k).Updates(map[string]any{"accounts": k.Accounts + 1, "last_used_at": now}).Error; err != nil {
+			return err
+		}
+		a = &Account{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: c.PartitionID, ConfigurationID: c.ID, ExternalKeyID: k.ID, Thumbprint: key.Thumbprint, JWK: key.JWK,
+			Contact: contact, Binding: binding.Raw, Status: Valid, CreatedAt: now}
+		e.record(ctx, c, "acme.account.create", "acme-account", a.ID, k.FriendlyName, "made an ACME account with the key "+k.FriendlyName, audit.Details{"contact": contact, "externalKey": k.ID})
+		return e.Store.DB(ctx).Create(a).Error
+	})
+	if store.IsDuplicate(err) { // the same key, at the same moment
+		a, err = e.FindAccount(ctx, c, key.Thumbprint)
+		return a, false, err
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	return a, true, nil
+}
+
+const maxContacts = 10
+
+// checkContact: RFC 8555 7.3: mailto without header fields and with one address.
+func checkContact(contact []string) ([]string, error) {
+	if len(contact) > maxContacts {
+		return nil, NewProblem("invalidContact", "at most %d contacts", maxContacts)
+	}
+	checked := []string{}
+	for _, c := range contact {
+		scheme, address, ok := strings.Cut(c, ":")
+		if !ok || !strings.EqualFold(scheme, "mailto") {
+			return nil, NewProblem("unsupportedContact", "a contact is a mailto URL")
+		}
+		if strings.ContainsAny(address, "?,%") {
+			return nil, NewProblem("invalidContact", "a contact has one address and no header fields")
+		}
+		g, err := san.Parse(san.Email, address, "contact")
+		if err != nil {
+			return nil, NewProblem("invalidContact", "%s", err)
+		}
+		checked = append(checked, "mailto:"+g.Value)
+	}
+	return checked, nil
+}
+
+// locked changes an account that is valid, under lock.
+func (e *Engine) locked(ctx context.Context, c *protocolconfig.Configuration, id string, fn func(context.Context, *Account) error) (*Account, error) {
+	a := &Account{}
+	err := e.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := e.Store.ForUpdate(e.Store.DB(ctx)).Take(a, "configuration_id = ? AND id = ?", c.ID, id).Error; err != nil {
+			return err
+		}
+		if a.Status != Valid {
+			return unauthorized("the account is %s", a.Status)
+		}
+		return fn(ctx, a)
+	})
+	return a, err
+}
+
+// UpdateContact: RFC 8555 7.3.2.
+func (e *Engine) UpdateContact(ctx context.Context, c *protocolconfig.Configuration, id string, contact []string) (*Account, error) {
+	contact, err := checkContact(contact)
+	if err != nil {
+		return nil, err
+	}
+	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
+		e.record(ctx, c, "acme.account.update", "acme-account", a.ID, "", "changed the contacts of an ACME account", audit.Details{"before": a.Contact, "after": contact})
+		a.Contact = contact
+		return e.Store.DB(ctx).Model(a).Select("contact").Updates(a).Error
+	})
+}
+
+// Deactivate ends an account for good (RFC 8555 7.3.6); its open orders end with it.
+func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration, id string) (*Account, error) {
+	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
+		e.record(ctx, c, "acme.account.deactivate", "acme-account", a.ID, "", "deactivated an ACME account", nil)
+		a.Status = Deactivated
+		if err := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Ready, Processing}).
+			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
+			return err
+		}
+		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Valid}).Update("status", Deactivated).Error; err != nil {
+			return err
+		}
+		return e.Store.DB(ctx).Model(a).Update("status", a.Status).Error
+	})
+}
+
+// ChangeKey gives an account another key (RFC 8555 7.3.5). old must be the key that it has.
+func (e *Engine) ChangeKey(ctx context.Context, c *protocolconfig.Configuration, id string, old string, key Key) (*Account, error) {
+	taken := func() error {
+		other, err := e.FindAccount(ctx, c, key.Thumbprint)
+		if err != nil || other == nil {
+			return err
+		}
+		p := malformed("the new key is that of an account already")
+		p.Status, p.Location = 409, other.ID
+		return p
+	}
+	if err := taken(); err != nil {
+		return nil, err
+	}
+	a, err := e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
+		if a.Thumbprint != old {
+			return malformed("the old key is not that of the account")
+		}
+		e.record(ctx, c, "acme.account.change-key", "acme-account", a.ID, "", "changed the key of an ACME account", audit.Details{"before": a.Thumbprint, "after": key.Thumbprint})
+		a.Thumbprint, a.JWK = key.Thumbprint, key.JWK
+		return e.Store.DB(ctx).Model(a).Updates(map[string]any{"thumbprint": a.Thumbprint, "jwk": a.JWK}).Error
+	})
+	if store.IsDuplicate(err) {
+		if p := taken(); p != nil {
+			err = p
+		}
+	}
+	return a, err
+}
+
+// OrderIDs lists the account's orders that are not invalid, newest first, a page at a time (RFC 8555 7.1.2.1).
+func (e *Engine) OrderIDs(ctx context.Context, a *Account, before string) (ids []string, more bool, err error) {
+	const length = 100
+	query := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status <> ?", a.ID, Invalid)
+	if before != "" {
+		query = query.Where("id < ?", before)
+	}
+	if err := query.Order("id DESC").Limit(length+1).Pluck("id", &ids).Error; err != nil {
+		return nil, false, err
+	}
+	if len(ids) > length {
+		return ids[:length], true, nil
+	}
+	return ids, false, nil
+}
+
+// usable refuses an account whose external key has ended.
+func (e *Engine) usable(ctx context.Context, a *Account) (*ExternalKey, error) {
+	var found []*ExternalKey
+	if err := e.Store.DB(ctx).Where("id = ?", a.ExternalKeyID).Omit("secret").Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 || !found[0].Usable(e.Now()) {
+		return nil, unauthorized("the external account key of this account is revoked or has expired").With(403)
+	}
+	return found[0], nil
+}
+
+// With gives the problem another status of HTTP than that of its type.
+func (p *Problem) With(s int) *Problem { p.Status = s; return p }

@@ -1,0 +1,243 @@
+package acme
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// NewKey is what an administrator says of a new external account key.
+type NewKey struct {
+	FriendlyName  string
+	ExpiresAt     *time.Time
+	MaxAccounts   int
+	Allowed       []string
+	Preauthorized bool
+}
+
+const maxPatterns = 100
+
+// configuration finds one of type ACME for an administrator.
+func (s *Service) configuration(ctx context.Context, id string, p rbac.Permission) (*protocolconfig.Configuration, error) {
+	c, err := s.Configurations.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if c.Type != protocolconfig.ACME {
+		return nil, rbac.NotFound()
+	}
+	return c, s.Guard.Require(ctx, p, c.PartitionID)
+}
+
+// CreateKey makes an external account key and returns its secret, base64url without padding, once.
+func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKey) (k *ExternalKey, secret string, err error) {
+	event := audit.Event{Action: "acme.key.create", ObjectKind: "acme-key", ObjectName: n.FriendlyName}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	c, err := s.configuration(ctx, configurationID, rbac.ProtocolManage)
+	if c != nil {
+		event.PartitionID = c.PartitionID
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	if err := protocolconfig.CheckIdentifier("friendlyName", n.FriendlyName); err != nil {
+		return nil, "", err
+	}
+	if n.ExpiresAt != nil && !n.ExpiresAt.After(s.Now()) {
+		return nil, "", fault.New(fault.Invalid, "the end of the key must lie ahead").At("expiresAt")
+	}
+	if n.MaxAccounts < 0 || n.MaxAccounts > 1_000_000 {
+		return nil, "", fault.New(fault.Invalid, "the number of accounts is out of range").At("maxAccounts").Do("0 is no limit.")
+	}
+	if err := checkPatterns(n.Allowed); err != nil {
+		return nil, "", err
+	}
+	if n.Preauthorized && len(n.Allowed) == 0 {
+		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do("List the names: host.example.com, *.example.com, 10.1.0.0/16.")
+	}
+	key := make([]byte, 32)
+	for {
+		rand.Read(key)
+		// Option parsers of clients take a leading '-' for an option.
+		if secret = base64.RawURLEncoding.EncodeToString(key); secret[0] != '-' {
+			break
+		}
+	}
+	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now(),
+		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized}
+	if k.Allowed == nil {
+		k.Allowed = []string{}
+	}
+	if k.Secret, err = s.Sealer.Seal(keyPurpose, key, []byte(k.ID)); err != nil {
+		return nil, "", err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		done := event
+		done.ObjectID, done.Summary = k.ID, "made the external account key "+k.FriendlyName+" of "+c.Identifier
+		done.Details = audit.Details{"configuration": c.Identifier, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
+		s.Audit.Record(ctx, done)
+		err := s.Store.DB(ctx).Create(k).Error
+		if store.IsDuplicate(err) {
+			return fault.New(fault.Conflict, "there is a key %s already", text.Quote(n.FriendlyName)).At("friendlyName")
+		}
+		return err
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return k, secret, nil
+}
+
+// RevokeKey ends a key: no account is made with it, and those it made can order nothing more.
+func (s *Service) RevokeKey(ctx context.Context, id string) (k *ExternalKey, err error) {
+	event := audit.Event{Action: "acme.key.revoke", ObjectKind: "acme-key", ObjectID: id}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	if k, err = s.Key(ctx, id); err != nil {
+		return nil, err
+	}
+	event.PartitionID, event.ObjectName = k.PartitionID, k.FriendlyName
+	if err := s.Guard.Require(ctx, rbac.ProtocolManage, k.PartitionID); err != nil {
+		return nil, err
+	}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(k, "id = ?", id).Error; err != nil {
+			return err
+		}
+		if k.RevokedAt != nil {
+			return fault.New(fault.Conflict, "the key %s is revoked already", text.Quote(k.FriendlyName))
+		}
+		now := s.Now()
+		k.RevokedAt = &now
+		done := event
+		done.Summary = "revoked the external account key " + k.FriendlyName
+		s.Audit.Record(ctx, done)
+		return s.Store.DB(ctx).Model(k).Update("revoked_at", now).Error
+	})
+	return k, err
+}
+
+// Key returns an external account key, without its secret.
+func (s *Service) Key(ctx context.Context, id string) (*ExternalKey, error) {
+	var found []*ExternalKey
+	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
+}
+
+// Keys lists those of a configuration, newest first.
+func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration) ([]*ExternalKey, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, err
+	}
+	var list []*ExternalKey
+	err := s.Store.DB(ctx).Where("configuration_id = ?", c.ID).Order("created_at DESC, id").Limit(1000).Find(&list).Error
+	return list, err
+}
+
+// Accounts is a page of a configuration's accounts, newest first.
+func (s *Service) Accounts(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Account], error) {
+	return list[Account](ctx, s, c, p, func(a *Account) string { return a.ID })
+}
+
+// Orders is a page of a configuration's orders, newest first.
+func (s *Service) Orders(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Order], error) {
+	return list[Order](ctx, s, c, p, func(o *Order) string { return o.ID })
+}
+
+func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request, id func(*T) string) (*page.Page[*T], error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, err
+	}
+	query := s.Store.DB(ctx).Model(new(T)).Where("configuration_id = ?", c.ID)
+	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
+	if err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		if uuid.Validate(p.After) != nil {
+			return nil, page.BadCursor()
+		}
+		query = query.Where("id < ?", p.After)
+	}
+	var rows []*T
+	if err := query.Order("id DESC").Limit(p.First + 1).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	return page.Of(rows, p, total, id), nil
+}
+
+// checkPatterns checks the names that a key allows: a host, "*.example.com" (everything below), an address or a network in CIDR
+// notation, or "device:" and the start of a permanent identifier.
+func checkPatterns(patterns []string) error {
+	if len(patterns) > maxPatterns {
+		return fault.New(fault.Invalid, "a key allows at most %d patterns", maxPatterns).At("allowedIdentifiers")
+	}
+	for n, p := range patterns {
+		if strings.HasPrefix(p, devicePattern) && len(p) > len(devicePattern) && len(p) < 255 {
+			continue
+		}
+		if _, err := netip.ParsePrefix(p); err == nil {
+			continue
+		}
+		if _, err := netip.ParseAddr(p); err == nil {
+			continue
+		}
+		g, err := san.Parse(san.DNSName, p, "allowedIdentifiers")
+		if err != nil {
+			return err
+		}
+		patterns[n] = g.Value
+	}
+	return nil
+}
+
+const devicePattern = "device:"
+
+// allows tells whether the key is good for the name. "*.example.com" allows every name below example.com, wildcards
+// included; a wildcard is otherwise allowed by no host.
+func (k *ExternalKey) allows(id Identifier) bool {
+	return len(k.Allowed) == 0 || slices.ContainsFunc(k.Allowed, func(p string) bool { return matches(p, id) })
+}
+
+func matches(pattern string, id Identifier) bool {
+	switch id.Type {
+	case DNS:
+		if below, ok := strings.CutPrefix(pattern, "*."); ok {
+			return strings.HasSuffix(strings.TrimPrefix(id.Value, "*."), "."+below) || id.Value == pattern
+		}
+		return pattern == id.Value
+	case IP:
+		addr, err := netip.ParseAddr(id.Value)
+		if err != nil {
+			return false
+		}
+		if network, err := netip.ParsePrefix(pattern); err == nil {
+			return network.Contains(addr)
+		}
+		one, err := netip.ParseAddr(pattern)
+		return err == nil && one == addr
+	case PermanentIdentifier, HardwareModule:
+		start, ok := strings.CutPrefix(pattern, devicePattern)
+		return ok && strings.HasPrefix(id.Value, start)
+	}
+	return false
+}

@@ -1,0 +1,314 @@
+package acme
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/pki/csr"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/san"
+)
+
+func sha256Hex(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Finalize issues the certificate of an order (RFC 8555 7.4) before it returns: the order is valid in the transaction that
+// records the certificate. accountKey is the SubjectPublicKeyInfo of the account.
+func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, a *Account, id string, request, accountKey []byte) (*Order, error) {
+	o, err := e.Order(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	digest := sha256Hex(request)
+	if o.Status == Valid && o.CSRSHA256 == digest {
+		return o, nil // the answer was lost on its way
+	}
+	if o.Status != Ready {
+		return nil, NewProblem("orderNotReady", "the order is %s, not ready", o.Status)
+	}
+	if _, err := e.usable(ctx, a); err != nil {
+		return nil, err
+	}
+	parsed, err := csr.Parse(request)
+	if err != nil {
+		return nil, badCSR(err)
+	}
+	if slices.Equal(parsed.PublicKey, accountKey) {
+		return nil, NewProblem("badCSR", "the key of the certificate must not be that of the account (RFC 8555 11.1)")
+	}
+	if err := e.checkNames(ctx, o, parsed); err != nil {
+		return nil, err
+	}
+	subject, names := subjectOf(o, parsed)
+	issued, err := e.Enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: string(request), Subject: &subject, SANs: names, SANsGiven: true,
+		NotAfter: o.NotAfter, EndEntity: strings.TrimPrefix(o.Identifiers[0].Value, "*."), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
+			return e.fulfil(ctx, c, o, made, digest)
+		}})
+	if err != nil {
+		return nil, refusal(err)
+	}
+	o.Status, o.CertificateID = Valid, &issued.Certificate.ID
+	return o, nil
+}
+
+// fulfil ends an order in the transaction that records its certificate. Of two requests to finalize one wins.
+func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o *Order, made *certificate.Certificate, digest string) error {
+	db := e.Store.DB(ctx)
+	done := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, Ready).Updates(map[string]any{"status": Valid, "certificate_id": made.ID, "csr_sha256": digest})
+	if done.Error != nil {
+		return done.Error
+	}
+	if done.RowsAffected == 0 {
+		return fault.New(fault.Conflict, "the order was finalized by another request").At("order")
+	}
+	return e.replaced(ctx, c, o, made)
+}
+
+func badCSR(err error) *Problem { return NewProblem("badCSR", "%s", fault.Of(err).Message) }
+
+// refusal turns what the enrollment says into the protocol's words. The order stays ready.
+func refusal(err error) error {
+	f := fault.Of(err)
+	switch f.Kind {
+	case fault.Invalid:
+		return badCSR(err)
+	case fault.PolicyRefused:
+		if f.Field == "endEntity" {
+			return unauthorized("%s", f.Message)
+		}
+		return badCSR(err)
+	case fault.Conflict:
+		if f.Field == "order" {
+			return NewProblem("orderNotReady", "%s", f.Message)
+		}
+	}
+	return err
+}
+
+// checkNames: the request must ask for exactly the names of the order (RFC 8555 7.4), and with an attested key where one was.
+func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error {
+	asked := map[Identifier]bool{}
+	devices := false
+	for _, id := range o.Identifiers {
+		devices = devices || id.Type == PermanentIdentifier || id.Type == HardwareModule
+	}
+	add := func(id Identifier) error {
+		normal, problem := id.normal()
+		if problem != nil {
+			return NewProblem("badCSR", "the request names %s: %s", truncate(id.Value), problem.Detail)
+		}
+		asked[normal] = true
+		return nil
+	}
+	for _, name := range r.SANs {
+		id := Identifier{Value: name.Value}
+		switch name.Type {
+		case san.DNSName:
+			id.Type = DNS
+		case san.IPAddress:
+			id.Type = IP
+		default:
+			if devices {
+				continue // what names the device is written by the order, not by the request
+			}
+			return NewProblem("badCSR", "the request has a subject alternative name that is neither a host name nor an address")
+		}
+		if err := add(id); err != nil {
+			return err
+		}
+	}
+	if cn := r.Subject.CommonName(); cn != "" && !devices {
+		id := Identifier{DNS, cn}
+		if _, err := netip.ParseAddr(cn); err == nil {
+			id.Type = IP
+		}
+		if err := add(id); err != nil {
+			return err
+		}
+	}
+	for _, id := range o.Identifiers {
+		if devices && (id.Type == PermanentIdentifier || id.Type == HardwareModule) {
+			continue
+		}
+		if !asked[id] {
+			return NewProblem("badCSR", "the request does not name %s, which the order is for", truncate(id.Value))
+		}
+		delete(asked, id)
+	}
+	for id := range asked {
+		return NewProblem("badCSR", "the request names %s, which the order is not for", truncate(id.Value))
+	}
+	if !devices {
+		return nil
+	}
+	var keys []string
+	if err := e.Store.DB(ctx).Model(&Authorization{}).Where("id IN ? AND attested_key <> ''", o.Authorizations).Pluck("attested_key", &keys).Error; err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if k != sha256Hex(r.PublicKey) {
+			return NewProblem("badCSR", "the key of the request is not the one that the device attested")
+		}
+	}
+	return nil
+}
+
+const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
+
+// subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one.
+func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName) {
+	cn := strings.ToLower(r.Subject.CommonName())
+	var names []enrollment.AlternativeName
+	for _, id := range o.Identifiers {
+		typ := san.DNSName
+		switch id.Type {
+		case IP:
+			typ = san.IPAddress
+		case PermanentIdentifier:
+			typ = san.PermanentIdentifier
+		}
+		if id.Type != HardwareModule {
+			names = append(names, enrollment.AlternativeName{Type: typ, Value: id.Value})
+		}
+		if cn == "" && len(id.Value) <= maxCommonName {
+			cn = id.Value
+		}
+	}
+	if cn == "" || len(cn) > maxCommonName {
+		return "", names
+	}
+	return "CN=" + escape.Replace(cn), names
+}
+
+// escape: RFC 4514 2.4.
+var escape = strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`, `"`, `\"`, `;`, `\;`, `<`, `\<`, `>`, `\>`, `#`, `\#`, `=`, `\=`)
+
+// Chains are those of an order's certificate, the usual one first, without the root: RFC 8555 7.4.2.
+func (e *Engine) Chains(ctx context.Context, a *Account, certificateID string) ([][][]byte, error) {
+	var n int64
+	if err := e.Store.DB(ctx).Model(&Order{}).Where("certificate_id = ? AND account_id = ?", certificateID, a.ID).Count(&n).Error; err != nil {
+		return nil, err
+	}
+	if n == 0 {
+		return nil, malformed("there is no such certificate of this account").With(404)
+	}
+	made, err := e.Certificates.Get(ctx, certificateID)
+	if err != nil {
+		return nil, err
+	}
+	issuer, err := e.CAs.Generation(ctx, made.CAID, made.KeyGeneration)
+	if err != nil {
+		return nil, err
+	}
+	chains, err := e.CAs.Chains(ctx, issuer)
+	if err != nil {
+		return nil, err
+	}
+	for i := range chains {
+		chains[i] = append([][]byte{made.DER}, withoutRoot(chains[i])...)
+	}
+	return chains, nil
+}
+
+func withoutRoot(chain [][]byte) [][]byte {
+	if len(chain) == 0 {
+		return chain
+	}
+	if d, err := issuance.Inspect(chain[len(chain)-1]); err == nil && len(chain) > 0 && slices.Equal(d.Issuer, d.Subject) {
+		return chain[:len(chain)-1]
+	}
+	return chain
+}
+
+// Revoke: RFC 8555 7.6. Either account is who asks, or byKey tells that the request was signed with the certificate's own key.
+func (e *Engine) Revoke(ctx context.Context, c *protocolconfig.Configuration, der []byte, reason *int, a *Account, spki []byte) error {
+	d, err := issuance.Inspect(der)
+	if err != nil {
+		return malformed("this is not a certificate")
+	}
+	found, err := e.issued(ctx, c, d.SerialNumber, func(made *certificate.Certificate) bool { return slices.Equal(made.DER, der) })
+	if err != nil {
+		return err
+	}
+	if found == nil {
+		return unauthorized("this certificate was not issued here")
+	}
+	if a != nil {
+		if err := e.mayRevoke(ctx, a, found, d); err != nil {
+			return err
+		}
+	} else if !slices.Equal(d.PublicKey, spki) {
+		return unauthorized("the request is signed neither by an account nor with the key of the certificate")
+	}
+	code := certificate.Unspecified
+	if reason != nil {
+		code = certificate.Reason(*reason)
+		// Suspension and its end are not the client's, and CA compromise is not this certificate's.
+		if _, ok := certificate.ReasonNames[code]; !ok || code == certificate.CACompromise || code == certificate.AACompromise {
+			return NewProblem("badRevocationReason", "the reason %d is not one of 0, 1, 3, 4, 5 and 9", *reason)
+		}
+	}
+	if found.Status == certificate.Revoked {
+		return NewProblem("alreadyRevoked", "this certificate is revoked already")
+	}
+	_, err = e.Certificates.Revoke(ctx, found.ID, code, nil)
+	if fault.Is(err, fault.Conflict) {
+		return NewProblem("alreadyRevoked", "this certificate is revoked already")
+	}
+	return err
+}
+
+// mayRevoke: the account that ordered it, or one that has proved all its names.
+func (e *Engine) mayRevoke(ctx context.Context, a *Account, made *certificate.Certificate, d *issuance.Details) error {
+	var orders []*Order
+	if err := e.Store.DB(ctx).Find(&orders, "certificate_id = ?", made.ID).Error; err != nil {
+		return err
+	}
+	if len(orders) > 0 && orders[0].AccountID == a.ID {
+		return nil
+	}
+	if len(orders) == 0 {
+		return unauthorized("this certificate was not ordered by ACME")
+	}
+	for _, id := range orders[0].Identifiers {
+		value, wildcard := strings.CutPrefix(id.Value, "*.")
+		var n int64
+		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, id.Type == DNS && wildcard, e.Now()).
+			Count(&n).Error; err != nil {
+			return err
+		}
+		if n == 0 {
+			return unauthorized("this account neither ordered the certificate nor has proved %s", truncate(id.Value))
+		}
+	}
+	return nil
+}
+
+// issued finds a certificate of the configuration by serial number.
+func (e *Engine) issued(ctx context.Context, c *protocolconfig.Configuration, serial string, is func(*certificate.Certificate) bool) (*certificate.Certificate, error) {
+	var found []*certificate.Certificate
+	if err := e.Store.DB(ctx).Where("partition_id = ? AND serial_number = ? AND configuration_id = ?", c.PartitionID, serial, c.ID).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	for _, one := range found {
+		if is(one) {
+			return one, nil
+		}
+	}
+	return nil, nil
+}
+
+// url of an object of a configuration.
+func (e *Engine) url(c *protocolconfig.Configuration, path string) string {
+	return strings.TrimSuffix(DirectoryURL(e.BaseURL, c), "directory") + path
+}

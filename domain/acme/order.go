@@ -1,0 +1,410 @@
+package acme
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// OrderRequest is the payload of newOrder (RFC 8555 7.4, RFC 9773 5, draft-ietf-acme-profiles).
+type OrderRequest struct {
+	Identifiers []Identifier
+	NotBefore   *time.Time
+	NotAfter    *time.Time
+	Profile     string
+	Replaces    string
+}
+
+const maxIdentifiers = 100
+
+// normalize brings identifiers into their one spelling, sorted and each once.
+func normalize(given []Identifier) ([]Identifier, error) {
+	if len(given) == 0 || len(given) > maxIdentifiers {
+		return nil, malformed("an order has 1 to %d identifiers", maxIdentifiers)
+	}
+	var list []Identifier
+	var bad []*Problem
+	for _, id := range given {
+		one, problem := id.normal()
+		if problem != nil {
+			bad = append(bad, problem.of(id))
+			continue
+		}
+		list = append(list, one)
+	}
+	if len(bad) == 1 {
+		return nil, bad[0]
+	}
+	if len(bad) > 1 {
+		p := NewProblem(bad[0].Type, "%d identifiers are refused", len(bad))
+		p.Subproblems = bad
+		return nil, p
+	}
+	slices.SortFunc(list, func(a, b Identifier) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Value, b.Value))
+	})
+	return slices.Compact(list), nil
+}
+
+func (id Identifier) normal() (Identifier, *Problem) {
+	switch id.Type {
+	case DNS:
+		if strings.Contains(id.Value, "_") {
+			return id, NewProblem("rejectedIdentifier", "a host name has no underscore")
+		}
+		if _, err := netip.ParseAddr(id.Value); err == nil {
+			return id, malformed("an address is an identifier of type ip (RFC 8738)")
+		}
+		g, err := san.Parse(san.DNSName, id.Value, "identifiers")
+		if err != nil {
+			return id, malformed("%s", err)
+		}
+		return Identifier{DNS, g.Value}, nil
+	case IP:
+		addr, err := netip.ParseAddr(id.Value)
+		if err != nil || addr.Zone() != "" {
+			return id, malformed("this is not an IP address")
+		}
+		return Identifier{IP, addr.Unmap().String()}, nil
+	case PermanentIdentifier, HardwareModule:
+		if id.Value == "" || len(id.Value) > 255 || strings.ContainsFunc(id.Value, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
+			return id, malformed("an identifier of a device has 1 to 255 visible ASCII characters")
+		}
+		return id, nil
+	}
+	return id, NewProblem("unsupportedIdentifier", "identifiers here are of type dns, ip or permanent-identifier")
+}
+
+// names is what orders for the same names have in common.
+func names(list []Identifier) string {
+	text, err := json.Marshal(list)
+	if err != nil {
+		panic(err) // strings only
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// since is the least UUIDv7 of an instant: ids are ordered by time.
+func since(t time.Time) string {
+	var id uuid.UUID
+	ms := uint64(t.UnixMilli())
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	return id.String()
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// profileFor resolves the profile that an order names.
+func profileFor(c *protocolconfig.Configuration, set *Settings, named string) (string, error) {
+	if named == "" || named == c.ProfileID {
+		return c.ProfileID, nil
+	}
+	if !slices.Contains(set.Profiles, named) {
+		return "", NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
+	}
+	return named, nil
+}
+
+func truncate(s string) string {
+	if len(s) > 60 {
+		return s[:60] + "…"
+	}
+	return s
+}
+
+// NewOrder: RFC 8555 7.4.
+func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, a *Account, r OrderRequest) (*Order, error) {
+	set, err := settings(c)
+	if err != nil {
+		return nil, err
+	}
+	key, err := e.usable(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	list, err := normalize(r.Identifiers)
+	if err != nil {
+		return nil, err
+	}
+	now := e.Now()
+	if r.Profile, err = profileFor(c, set, r.Profile); err != nil {
+		return nil, err
+	}
+	if r.NotAfter != nil && !r.NotAfter.After(now) || r.NotBefore != nil && r.NotAfter != nil && !r.NotAfter.After(*r.NotBefore) {
+		return nil, malformed("notAfter must lie ahead and after notBefore")
+	}
+	if r.NotBefore != nil && r.NotBefore.After(now) {
+		return nil, malformed("notBefore in the future is not offered here")
+	}
+	if err := e.allow(ctx, set, key, a, list, now); err != nil {
+		return nil, err
+	}
+	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.orderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
+		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
+	if r.Replaces != "" {
+		o.ReplacesName = r.Replaces
+		if o.Replaces, err = e.replaces(ctx, c, a, r.Replaces, list); err != nil {
+			return nil, err
+		}
+	}
+	err = e.Store.Tx(ctx, func(ctx context.Context) error {
+		authorizations, challenges, err := e.authorizations(ctx, c, set, key, a, o)
+		if err != nil {
+			return err
+		}
+		if err := e.Store.DB(ctx).Create(o).Error; err != nil {
+			return err
+		}
+		if len(authorizations) > 0 {
+			if err := store.CreateAll(ctx, e.Store, authorizations); err != nil {
+				return err
+			}
+		}
+		if err := store.CreateAll(ctx, e.Store, challenges); err != nil {
+			return err
+		}
+		var links []*orderAuthorization
+		for n, id := range o.Authorizations {
+			links = append(links, &orderAuthorization{o.ID, int64(n), id})
+		}
+		e.record(ctx, c, "acme.order.create", "acme-order", o.ID, list[0].Value, "ordered a certificate for "+list[0].Value,
+			audit.Details{"account": a.ID, "identifiers": list, "profile": o.Profile, "replaces": o.Replaces})
+		return store.CreateAll(ctx, e.Store, links)
+	})
+	if store.IsDuplicate(err) && o.Replaces != nil {
+		p := NewProblem("alreadyReplaced", "another order replaces this certificate already")
+		p.Status = 409
+		return nil, p
+	}
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// allow checks names and rates of an order.
+func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
+	var bad []*Problem
+	for _, id := range list {
+		if !key.allows(id) {
+			bad = append(bad, NewProblem("rejectedIdentifier", "the external account key %s is not for %s", key.FriendlyName, truncate(id.Value)).of(id))
+		}
+	}
+	if len(bad) == 1 {
+		return bad[0]
+	}
+	if len(bad) > 1 {
+		p := NewProblem("rejectedIdentifier", "the external account key %s is not for %d of the identifiers", key.FriendlyName, len(bad))
+		p.Subproblems = bad
+		return p
+	}
+	hour := now.Add(-time.Hour)
+	limit := or(set.OrdersPerHour, 300)
+	n, err := e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND id >= ?", a.ID, since(hour)), limit)
+	if err != nil {
+		return err
+	}
+	if n >= int64(limit) {
+		return rateLimited("this account has made %d orders within an hour", n)
+	}
+	limit = or(set.FailuresPerHour, 60)
+	n, err = e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ? AND created_at > ?", a.ID, Invalid, hour), limit)
+	if err != nil {
+		return err
+	}
+	if n >= int64(limit) {
+		return rateLimited("this account has failed %d authorizations within an hour", n)
+	}
+	return nil
+}
+
+func rateLimited(format string, args ...any) *Problem {
+	p := NewProblem("rateLimited", format, args...)
+	p.RetryAfter = 10 * time.Minute
+	return p
+}
+
+// authorizations finds or makes those of an order. Where nothing remains to be proved the order is ready.
+func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
+	open := false
+	for _, id := range o.Identifiers {
+		value, wildcard := strings.CutPrefix(id.Value, "*.")
+		if id.Type != DNS {
+			value, wildcard = id.Value, false
+		}
+		preauthorized := key.Preauthorized && (id.Type == DNS || id.Type == IP)
+		if id.Type == DNS || id.Type == IP {
+			var found []*Authorization
+			if err := e.Store.DB(ctx).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, wildcard, o.CreatedAt.Add(time.Hour)).
+				Order("id DESC").Limit(1).Find(&found).Error; err != nil {
+				return nil, nil, err
+			}
+			if len(found) > 0 {
+				o.Authorizations = append(o.Authorizations, found[0].ID)
+				continue
+			}
+		}
+		z := &Authorization{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, IdentifierType: id.Type, Identifier: value, Wildcard: wildcard, Status: Pending,
+			ExpiresAt: o.ExpiresAt, CreatedAt: o.CreatedAt}
+		if preauthorized {
+			z.Status, z.ExpiresAt = Valid, o.CreatedAt.Add(set.authorizationLife())
+		} else {
+			open = true
+			offered := 0
+			for _, typ := range set.challenges() {
+				if offers(typ, id.Type, wildcard) {
+					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: rand.Text(), Status: Pending})
+					offered++
+				}
+			}
+			if offered == 0 {
+				return nil, nil, NewProblem("rejectedIdentifier", "no challenge that is offered here proves %s %s", id.Type, truncate(id.Value)).of(id)
+			}
+		}
+		made = append(made, z)
+		o.Authorizations = append(o.Authorizations, z.ID)
+	}
+	if !open {
+		o.Status = Ready
+	}
+	return made, challenges, nil
+}
+
+// offers tells which challenges prove an identifier: RFC 8555 7.1.3 and 8.4 for wildcards, RFC 8738 7 for addresses.
+func offers(challenge, identifier string, wildcard bool) bool {
+	switch identifier {
+	case DNS:
+		return challenge == DNS01 || !wildcard && (challenge == HTTP01 || challenge == TLSALPN01)
+	case IP:
+		return challenge == HTTP01 || challenge == TLSALPN01
+	}
+	return challenge == DeviceAttest01
+}
+
+// Order returns one of the account's, as it is now.
+func (e *Engine) Order(ctx context.Context, a *Account, id string) (*Order, error) {
+	var found []*Order
+	if err := e.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 || found[0].ConfigurationID != a.ConfigurationID {
+		return nil, malformed("there is no such order").With(404)
+	}
+	o := found[0]
+	if o.AccountID != a.ID {
+		return nil, unauthorized("this is the order of another account")
+	}
+	e.age(o)
+	err := e.Store.DB(ctx).Model(&orderAuthorization{}).Where("order_id = ?", id).Order("position").Pluck("authorization_id", &o.Authorizations).Error
+	return o, err
+}
+
+// age shows an order whose time is over as what it is.
+func (e *Engine) age(o *Order) {
+	if (o.Status == Pending || o.Status == Ready) && !e.Now().Before(o.ExpiresAt) {
+		o.Status, o.Error = Invalid, malformed("the order has expired")
+	}
+}
+
+// Authorization returns one of the account's, as it is now, with its challenges.
+func (e *Engine) Authorization(ctx context.Context, a *Account, id string) (*Authorization, error) {
+	var found []*Authorization
+	if err := e.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 || found[0].ConfigurationID != a.ConfigurationID {
+		return nil, malformed("there is no such authorization").With(404)
+	}
+	z := found[0]
+	if z.AccountID != a.ID {
+		return nil, unauthorized("this is the authorization of another account")
+	}
+	if (z.Status == Valid || z.Status == Pending) && !e.Now().Before(z.ExpiresAt) {
+		z.Status = Expired
+	}
+	err := e.Store.DB(ctx).Where("authorization_id = ?", id).Find(&z.Challenges).Error
+	slices.SortFunc(z.Challenges, func(a, b *Challenge) int {
+		return slices.Index(Challenges(), a.Type) - slices.Index(Challenges(), b.Type)
+	})
+	return z, err
+}
+
+// DeactivateAuthorization: RFC 8555 7.5.2. Orders that need it end.
+func (e *Engine) DeactivateAuthorization(ctx context.Context, c *protocolconfig.Configuration, a *Account, id string) (*Authorization, error) {
+	z, err := e.Authorization(ctx, a, id)
+	if err != nil {
+		return nil, err
+	}
+	if z.Status != Pending && z.Status != Valid {
+		return nil, malformed("the authorization is %s", z.Status)
+	}
+	err = e.settle(ctx, z, func(ctx context.Context) error {
+		z.Status = Deactivated
+		e.record(ctx, c, "acme.authorization.deactivate", "acme-authorization", z.ID, z.Identifier, "deactivated the authorization for "+z.Identifier, audit.Details{"account": a.ID})
+		return e.Store.DB(ctx).Model(z).Update("status", z.Status).Error
+	})
+	return z, err
+}
+
+// settle changes an authorization with fn, and then the orders that wait for it: all of whose authorizations are valid is
+// ready, one of whose is not any more is invalid. The orders are locked first, so that of two authorizations that are proved at
+// the same time the second one sees the first.
+func (e *Engine) settle(ctx context.Context, z *Authorization, fn func(context.Context) error) error {
+	return e.Store.Tx(ctx, func(ctx context.Context) error {
+		db := e.Store.DB(ctx)
+		var ids []string
+		if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", db.Session(&gormSession).Model(&orderAuthorization{}).Select("order_id").Where("authorization_id = ?", z.ID), []Status{Pending, Ready}).
+			Order("id").Pluck("id", &ids).Error; err != nil {
+			return err
+		}
+		if err := fn(ctx); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			var left int64
+			if err := db.Table("acme_order_authorizations AS l").Joins("JOIN acme_authorizations AS z ON z.id = l.authorization_id").
+				Where("l.order_id = ? AND z.status <> ?", id, Valid).Count(&left).Error; err != nil {
+				return err
+			}
+			change := &Order{Status: Ready}
+			switch {
+			case z.Status != Valid && z.Status != Pending:
+				change.Status, change.Error = Invalid, e.orderError(z)
+			case left > 0:
+				continue
+			}
+			if err := db.Model(&Order{}).Where("id = ?", id).Select("status", "error").Updates(change).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (e *Engine) orderError(z *Authorization) *Problem {
+	id := Identifier{z.IdentifierType, z.Identifier}
+	for _, c := range z.Challenges {
+		if c.Error != nil {
+			p := *c.Error
+			return (&p).of(id)
+		}
+	}
+	return unauthorized("the authorization for %s is %s", z.Identifier, z.Status).of(id)
+}

@@ -1,0 +1,91 @@
+package acme
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+)
+
+// Settings of a configuration of type ACME. The zero value of each is its default.
+type Settings struct {
+	// Challenges that are offered; empty: http-01, dns-01 and tls-alpn-01.
+	Challenges []string `json:"challenges,omitempty"`
+	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles): ids.
+	Profiles []string `json:"profiles,omitempty"`
+	// OrdersPerHour of an account; 0: 300.
+	OrdersPerHour int `json:"ordersPerHour,omitempty"`
+	// FailuresPerHour of an account's authorizations; 0: 60.
+	FailuresPerHour int `json:"failuresPerHour,omitempty"`
+	// OrderHours until an order not finalized expires; 0: 168.
+	OrderHours int `json:"orderHours,omitempty"`
+	// AuthorizationHours that a proved authorization is good for; 0: 168.
+	AuthorizationHours int `json:"authorizationHours,omitempty"`
+	// RenewalPollMinutes is how often clients are told to ask for renewal information; 0: 360.
+	RenewalPollMinutes int `json:"renewalPollMinutes,omitempty"`
+	// AttestationRoots are PEM certificates that attestation chains of devices end in.
+	AttestationRoots string `json:"attestationRoots,omitempty"`
+}
+
+const maxRoots = 64 << 10
+
+// ReadSettings decodes and checks settings.
+func ReadSettings(text string) (*Settings, error) {
+	s := &Settings{}
+	if text == "" {
+		return s, nil
+	}
+	if err := json.Unmarshal([]byte(text), s); err != nil {
+		return nil, fault.New(fault.Invalid, "the settings are not those of ACME").At("settings").Because(err)
+	}
+	for _, c := range s.Challenges {
+		if !slices.Contains(Challenges(), c) {
+			return nil, fault.New(fault.Invalid, "there is no challenge of type %q", c).At("settings.challenges").Do("Choose of http-01, dns-01, tls-alpn-01 and device-attest-01.")
+		}
+	}
+	for _, limit := range []struct {
+		field    string
+		value    int
+		maximum  int
+		whatever string
+	}{
+		{"ordersPerHour", s.OrdersPerHour, 1_000_000, ""}, {"failuresPerHour", s.FailuresPerHour, 1_000_000, ""}, {"orderHours", s.OrderHours, 720, ""},
+		{"authorizationHours", s.AuthorizationHours, 8760, ""}, {"renewalPollMinutes", s.RenewalPollMinutes, 10080, ""},
+	} {
+		if limit.value < 0 || limit.value > limit.maximum {
+			return nil, fault.New(fault.Invalid, "%d is out of range", limit.value).At("settings." + limit.field).Do("0 is the default.")
+		}
+	}
+	if len(s.AttestationRoots) > maxRoots {
+		return nil, fault.New(fault.Invalid, "the roots have at most %d bytes", maxRoots).At("settings.attestationRoots")
+	}
+	return s, nil
+}
+
+func settings(c *protocolconfig.Configuration) (*Settings, error) { return ReadSettings(c.Settings) }
+
+func or(value, standard int) int {
+	if value == 0 {
+		return standard
+	}
+	return value
+}
+
+func (s *Settings) challenges() []string {
+	if len(s.Challenges) == 0 {
+		return []string{HTTP01, DNS01, TLSALPN01}
+	}
+	return s.Challenges
+}
+
+func (s *Settings) orderLife() time.Duration { return time.Duration(or(s.OrderHours, 168)) * time.Hour }
+func (s *Settings) authorizationLife() time.Duration {
+	return time.Duration(or(s.AuthorizationHours, 168)) * time.Hour
+}
+
+// RenewalPoll is how long a client waits before it asks for renewal information again.
+func (s *Settings) RenewalPoll() time.Duration {
+	return time.Duration(or(s.RenewalPollMinutes, 360)) * time.Minute
+}
