@@ -42,7 +42,7 @@ func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partiti
 	if err != nil {
 		return nil, err
 	}
-	p, err := r.EndEntityService.List(ctx, obj.ID, value(search), value(status), request)
+	p, err := r.EndEntityService.List(ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status)}, request)
 	if err != nil {
 		return nil, err
 	}

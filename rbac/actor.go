@@ -11,14 +11,18 @@ const (
 	OperatorActor ActorKind = "operator"
 	// System is the service itself: jobs. Never made from anything that comes over the network.
 	System ActorKind = "system"
+	// ProtocolActor is a configuration of an enrollment protocol, which answers to clients that are no users of the
+	// partition: what it was sent was checked by the protocol's own means. See domain/protocolconfig.
+	ProtocolActor ActorKind = "protocol"
 )
 
 // Actor is who is asking, as the server's middleware established it for this request.
 type Actor struct {
 	Kind      ActorKind
-	ID        string // user or token id
-	Name      string // e-mail of the user, name of the token
+	ID        string // user, token or configuration id
+	Name      string // e-mail of the user, name of the token, "acme:" and identifier of the configuration
 	SessionID string // "" for tokens
+	Protocol  string // of a ProtocolActor: "acme"
 	// Grants: roles by domain.
 	Grants    map[string][]Role
 	IPAddress string

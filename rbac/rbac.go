@@ -34,6 +34,9 @@ const (
 	ProtocolAuditors          Role = "PROTOCOL_AUDITORS"
 
 	Operator Role = "OPERATOR"
+
+	// Protocol is what a configuration of an enrollment protocol may do in its partition. It is nobody's to grant.
+	Protocol Role = "PROTOCOL"
 )
 
 // Roles lists the six that can be granted in a partition.
@@ -80,6 +83,8 @@ const (
 	AuditBrowse             Permission = "audit:browse"
 	NotificationBrowse      Permission = "notification:browse"
 	NotificationManage      Permission = "notification:manage"
+	ProtocolBrowse          Permission = "protocol:browse"
+	ProtocolManage          Permission = "protocol:manage"
 )
 
 // Permissions lists all, for the console and for tests.
@@ -89,6 +94,7 @@ func Permissions() []Permission {
 		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
+		ProtocolBrowse, ProtocolManage,
 	}
 }
 

@@ -25,8 +25,12 @@ var guide = map[Permission]string{
 	TokenBrowse: "OW CA", TokenManage: "OW CA",
 	AuditBrowse:        "OW CA CE AU PO PA",
 	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
+	ProtocolBrowse: "OW CA CE AU PO PA", ProtocolManage: "OW CA PO",
 	SubscriptionCreate: "", SubscriptionUpdate: "",
 }
+
+// protocolMay is what comes through an enrollment protocol: it can issue and revoke, and nothing else.
+var protocolMay = map[Permission]bool{CertificateBrowse: true, CertificateIssue: true, CertificateChangeStatus: true}
 
 var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, AuditBrowse: true}
 
@@ -49,6 +53,9 @@ func differences(t *testing.T, policy string) []string {
 			if got, want := g.Allows(r, "sub0123456789", p), strings.Contains(row, letters[r]); got != want {
 				found = append(found, fmt.Sprintf("%s %s: %v, the table says %v", r, p, got, want))
 			}
+		}
+		if got := g.Allows(Protocol, "sub0123456789", p); got != protocolMay[p] {
+			found = append(found, fmt.Sprintf("a protocol %s: %v", p, got))
 		}
 		if got := g.Allows(Operator, Platform, p); got != operatorMay[p] {
 			found = append(found, fmt.Sprintf("operator %s: %v", p, got))
@@ -74,6 +81,12 @@ func TestEveryPolicyLineMatters(t *testing.T) {
 		if len(differences(t, strings.Join(without, "\n"))) == 0 {
 			t.Errorf("nothing changes without %q", lines[n])
 		}
+	}
+}
+
+func TestNobodyIsGrantedWhatProtocolsMay(t *testing.T) {
+	if Protocol.Valid() {
+		t.Error("the role of protocols can be granted")
 	}
 }
 

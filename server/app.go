@@ -30,6 +30,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
@@ -73,6 +74,8 @@ type App struct {
 	bulk         *bulk.Service
 	report       *report.Service
 	notify       *notify.Service
+	// Enrollment protocols; what speaks them is in protocols/.
+	configurations *protocolconfig.Service
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -133,6 +136,7 @@ func (a *App) wire() error {
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.cas = &ca.Service{Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
+	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
 	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}

@@ -76,6 +76,7 @@ type Certificate struct {
 	SignatureAlgorithm string     // "ecdsa-with-SHA256"
 	Source             string     // console, api, bulk, system, or a protocol
 	ReleasedAt         *time.Time // end of the last suspension
+	ConfigurationID    *string    // of the enrollment protocol that it came through
 	CRLShard           int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 

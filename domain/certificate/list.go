@@ -30,6 +30,7 @@ type Filter struct {
 	ExpiresWithinDays *int
 	Expired           *bool
 	EndEntityID       string
+	ConfigurationID   string // of an enrollment protocol
 	LeaveOutSigners   bool
 }
 
@@ -123,6 +124,9 @@ func (s *Service) filtered(ctx context.Context, partitionID string, f Filter) (*
 	}
 	if f.EndEntityID != "" {
 		query = query.Where("end_entity_id = ?", f.EndEntityID)
+	}
+	if f.ConfigurationID != "" {
+		query = query.Where("configuration_id = ?", f.ConfigurationID)
 	}
 	if f.ExpiresWithinDays != nil {
 		if *f.ExpiresWithinDays < 0 || *f.ExpiresWithinDays > 36500 {

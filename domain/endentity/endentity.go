@@ -56,17 +56,35 @@ func (s *Service) Get(ctx context.Context, id string) (*EndEntity, error) {
 	return found[0], s.Guard.Require(ctx, rbac.EndEntityBrowse, found[0].PartitionID)
 }
 
+// Filter narrows a list; the zero value is everything.
+type Filter struct {
+	Search          string // part of the identifier, any case
+	Status          Status
+	ConfigurationID string // those that were issued to through this configuration of an enrollment protocol
+}
+
+// configurationLink tells through which configuration of an enrollment protocol an end entity was issued to.
+type configurationLink struct {
+	EndEntityID     string `gorm:"primaryKey"`
+	ConfigurationID string `gorm:"primaryKey"`
+}
+
+func (configurationLink) TableName() string { return "end_entity_configurations" }
+
 // List returns a page of the partition's end entities, newest first.
-func (s *Service) List(ctx context.Context, partitionID, search string, status Status, p page.Request) (*page.Page[*EndEntity], error) {
+func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page.Request) (*page.Page[*EndEntity], error) {
 	if err := s.Guard.Require(ctx, rbac.EndEntityBrowse, partitionID); err != nil {
 		return nil, err
 	}
 	query := s.Store.DB(ctx).Model(&EndEntity{}).Where("partition_id = ?", partitionID)
-	if search != "" {
-		query = query.Where("lower(identifier) LIKE ? ESCAPE '\\'", page.Contains(search))
+	if f.Search != "" {
+		query = query.Where("lower(identifier) LIKE ? ESCAPE '\\'", page.Contains(f.Search))
 	}
-	if status != "" {
-		query = query.Where("status = ?", status)
+	if f.Status != "" {
+		query = query.Where("status = ?", f.Status)
+	}
+	if f.ConfigurationID != "" {
+		query = query.Where("id IN (SELECT end_entity_id FROM end_entity_configurations WHERE configuration_id = ?)", f.ConfigurationID)
 	}
 	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
 	if err != nil {
@@ -120,7 +138,7 @@ func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.T
 }
 
 // CheckIdentifier checks an identifier before anything is signed for it.
-func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 64) }
+func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 255) }
 
 // Enlist finds or makes the end entity, in the transaction that issues to it; one that is not active is refused.
 func (s *Service) Enlist(ctx context.Context, partitionID, identifier string) (*EndEntity, error) {
@@ -132,10 +150,33 @@ func (s *Service) Enlist(ctx context.Context, partitionID, identifier string) (*
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(e, "partition_id = ? AND identifier = ?", partitionID, identifier).Error; err != nil {
 		return nil, err
 	}
-	if e.Status != Active {
-		return nil, fault.New(fault.PolicyRefused, "the end entity %s is %s", text.Quote(identifier), text.Lower(e.Status)).At("endEntity")
+	return e, e.Usable()
+}
+
+// Usable is nil for an end entity that certificates are issued to, else PolicyRefused with the reason.
+func (e *EndEntity) Usable() error {
+	switch e.Status {
+	case Active:
+		return nil
+	case Inactive:
+		return fault.New(fault.PolicyRefused, "the end entity %s is inactive", text.Quote(e.Identifier)).At("endEntity").Do("Have it activated again.")
 	}
-	return e, nil
+	return fault.New(fault.PolicyRefused, "the end entity %s is %s", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
+}
+
+// Check refuses, with PolicyRefused, identifiers of end entities that nothing is issued to: for protocols that would
+// rather say so at the beginning than at the end. One that is not known yet is fine. What counts is Enlist.
+func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...string) error {
+	var found []*EndEntity
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ? AND status <> ?", partitionID, identifiers, Active).Order("identifier").Limit(1).Find(&found).Error; err != nil || len(found) == 0 {
+		return err
+	}
+	return found[0].Usable()
+}
+
+// Link notes, in the transaction that issues, through which configuration of an enrollment protocol that happens.
+func (s *Service) Link(ctx context.Context, id, configurationID string) error {
+	return s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&configurationLink{id, configurationID}).Error
 }
 
 // Activate lets certificates be issued to it again.

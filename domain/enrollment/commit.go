@@ -162,6 +162,11 @@ func (s *Service) enlist(ctx context.Context, items []*item, wanted []int, refus
 				return nil, err
 			}
 			it.certificate.EndEntityID = &e.ID
+			if configuration := it.certificate.ConfigurationID; configuration != nil {
+				if err := s.EndEntities.Link(ctx, e.ID, *configuration); err != nil {
+					return nil, err
+				}
+			}
 		}
 		left = append(left, n)
 	}

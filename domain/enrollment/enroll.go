@@ -67,6 +67,9 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
 		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}
+	if actor.Kind == rbac.ProtocolActor {
+		c.ConfigurationID = &actor.ID
+	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {
 		sans[n] = name.Value
@@ -113,6 +116,9 @@ func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificat
 func sourceOf(actor *rbac.Actor, o order) string {
 	if o.source != "" {
 		return o.source
+	}
+	if actor.Kind == rbac.ProtocolActor {
+		return actor.Protocol
 	}
 	return sources[actor.Kind]
 }

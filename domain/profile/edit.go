@@ -228,7 +228,7 @@ func (s *Service) Retire(ctx context.Context, partitionID, id string, version in
 			return err
 		}
 		e.Action, e.Summary = "profile.retire", "retired profile "+id
-		e.Details = audit.Details{"version": r.Version, "takenFrom": used.cas}
+		e.Details = audit.Details{"version": r.Version, "takenFrom": used.cas, "protocolConfigurations": used.protocols}
 		return s.Store.DB(ctx).Exec("DELETE FROM ca_profiles WHERE profile_id = ? AND ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)", id, partitionID).Error
 	})
 	if err != nil {
@@ -268,6 +268,8 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 			return fault.New(fault.Conflict, "certificates were issued under profile %s", id).Do("Retire it: nothing more is issued under it, and its certificates keep their story.")
 		case len(used.cas) > 0:
 			return fault.New(fault.Conflict, "profile %s is selected for %s", id, used.cas[0]).Do("Take it from the certification authorities that have it selected, or retire it.")
+		case len(used.protocols) > 0:
+			return fault.New(fault.Conflict, "the enrollment protocol configuration %s issues under profile %s", used.protocols[0], id).Do("Give the configuration another profile first.")
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id, Summary: "deleted profile " + id,
 			Details: audit.Details{"version": r.Version}})
@@ -282,6 +284,8 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 type usage struct {
 	issued bool
 	cas    []string // identifiers of the CAs that have it selected
+	// protocols are the identifiers of the configurations of enrollment protocols that issue under it.
+	protocols []string
 }
 
 func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err error) {
@@ -292,6 +296,10 @@ func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err
 	u.issued = len(certificates) > 0
 	err = s.Store.DB(ctx).Table("ca_profiles AS s").Joins("JOIN certification_authorities c ON c.id = s.ca_id").
 		Where("c.partition_id = ? AND s.profile_id = ? AND c.purged_at IS NULL", partitionID, id).Order("c.identifier").Pluck("c.identifier", &u.cas).Error
+	if err != nil {
+		return u, err
+	}
+	err = s.Store.DB(ctx).Table("protocol_configurations").Where("partition_id = ? AND profile_id = ? AND deleted_at IS NULL", partitionID, id).Order("identifier").Pluck("identifier", &u.protocols).Error
 	return u, err
 }
 

@@ -85,7 +85,7 @@ func (h *Handler) write(out *writer, r *http.Request, parts []string) error {
 }
 
 func (h *Handler) certificates(out *writer, r *http.Request, partition string, q url.Values) error {
-	f := certificate.Filter{Search: q.Get("search"), CAID: q.Get("ca"), ProfileID: q.Get("profile"), EndEntityID: q.Get("endEntity"), LeaveOutSigners: q.Get("signers") != "true"}
+	f := certificate.Filter{Search: q.Get("search"), CAID: q.Get("ca"), ProfileID: q.Get("profile"), EndEntityID: q.Get("endEntity"), ConfigurationID: q.Get("configuration"), LeaveOutSigners: q.Get("signers") != "true"}
 	if q.Get("status") != "" {
 		for s := range strings.SplitSeq(q.Get("status"), ",") {
 			f.Status = append(f.Status, certificate.Status(strings.ToUpper(s)))
@@ -142,7 +142,7 @@ func (h *Handler) cas(out *writer, r *http.Request, partition string, q url.Valu
 }
 
 func (h *Handler) events(out *writer, r *http.Request, partition string, q url.Values) error {
-	f := audit.Filter{Search: q.Get("search"), Action: q.Get("action"), Result: audit.Result(strings.ToUpper(q.Get("result"))), ObjectID: q.Get("objectId")}
+	f := audit.Filter{Search: q.Get("search"), Action: q.Get("action"), Result: audit.Result(strings.ToUpper(q.Get("result"))), ObjectID: q.Get("objectId"), ConfigurationID: q.Get("configuration")}
 	from, to, err := span(q)
 	if err != nil {
 		return err
@@ -161,8 +161,9 @@ func (h *Handler) events(out *writer, r *http.Request, partition string, q url.V
 
 func (h *Handler) endEntities(out *writer, r *http.Request, partition string, q url.Values) error {
 	out.columns = []string{"identifier", "status", "createdAt"}
+	f := endentity.Filter{Search: q.Get("search"), Status: endentity.Status(strings.ToUpper(q.Get("status"))), ConfigurationID: q.Get("configuration")}
 	for p := (page.Request{First: page.MaxFirst}); ; {
-		list, err := h.EndEntities.List(r.Context(), partition, q.Get("search"), endentity.Status(strings.ToUpper(q.Get("status"))), p)
+		list, err := h.EndEntities.List(r.Context(), partition, f, p)
 		if err != nil {
 			return err
 		}

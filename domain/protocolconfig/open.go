@@ -1,0 +1,66 @@
+package protocolconfig
+
+import (
+	"context"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// remembered is how long another server may go on with a configuration after it was changed here.
+const remembered = 2 * time.Second
+
+type opened struct {
+	configuration Configuration
+	gone          bool // its CA is deleted
+	at            time.Time
+}
+
+func address(partitionID, identifier string) string { return partitionID + "/" + identifier }
+
+// Open returns the configuration that has an address, for the protocol that serves it: NotFound when there is none of
+// the type, PolicyRefused when it is disabled or its CA is deleted. What it returns is at most two seconds old, and on
+// the server that changed it not at all.
+func (s *Service) Open(ctx context.Context, partitionID, identifier string, t TypeID) (*Configuration, error) {
+	key := address(partitionID, identifier)
+	o, ok := s.open.Load(key)
+	if !ok || s.Now().Sub(o.(*opened).at) >= remembered {
+		fresh, err := s.look(ctx, partitionID, identifier)
+		if err != nil {
+			return nil, err
+		}
+		if fresh == nil {
+			s.open.Delete(key) // only what exists is remembered, so guesses fill nothing
+			return nil, rbac.NotFound()
+		}
+		s.open.Store(key, fresh)
+		o = fresh
+	}
+	found := o.(*opened)
+	c := found.configuration
+	switch {
+	case c.Type != t:
+		return nil, rbac.NotFound()
+	case c.Status != Active:
+		return nil, fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.")
+	case found.gone:
+		return nil, fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).Do("Ask those who operate it to choose another one.")
+	}
+	return &c, nil
+}
+
+func (s *Service) look(ctx context.Context, partitionID, identifier string) (*opened, error) {
+	var rows []struct {
+		Configuration `gorm:"embedded"`
+		Gone          bool
+	}
+	at := s.Now()
+	err := s.Store.DB(ctx).Table("protocol_configurations AS p").Select("p.*, a.deleted_at IS NOT NULL OR a.purged_at IS NOT NULL AS gone").
+		Joins("JOIN certification_authorities a ON a.id = p.ca_id").Where("p.partition_id = ? AND p.identifier = ? AND p.deleted_at IS NULL", partitionID, identifier).Limit(1).Find(&rows).Error
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	return &opened{configuration: rows[0].Configuration, gone: rows[0].Gone, at: at}, nil
+}

@@ -1,0 +1,395 @@
+// Package protocolconfig is the enrollment protocols as partitions offer them: each configuration has a type, a
+// certification authority, a profile and an address of its own. What a protocol says on the wire is in protocols/.
+package protocolconfig
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// Status of a configuration.
+type Status string
+
+const (
+	Active   Status = "ACTIVE"
+	Disabled Status = "DISABLED" // whoever comes is refused, until it is enabled again
+)
+
+// Configuration is an enrollment protocol as a partition offers it.
+type Configuration struct {
+	ID          string `gorm:"primaryKey"` // UUIDv7
+	PartitionID string
+	Identifier  string // as of a CA; part of the address
+	Type        TypeID
+	Description string
+	CAID        string `gorm:"column:ca_id"`
+	ProfileID   string
+	Status      Status
+	Settings    string // a JSON object; see Type.CheckSettings
+	Version     int64
+	CreatedAt   time.Time
+	CreatedBy   string
+	DeletedAt   *time.Time `gorm:"column:deleted_at"` // kept for the story of its certificates
+}
+
+func (Configuration) TableName() string { return "protocol_configurations" }
+
+// Actor is who acts in the domain for the clients of the configuration: it issues and revokes in the partition, and
+// nothing else. Certificates that it asks for bear the configuration.
+func (c *Configuration) Actor(ip, requestID string) *rbac.Actor {
+	name := TypeByID(c.Type).Name
+	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: name + ":" + c.Identifier, Protocol: name,
+		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, IPAddress: ip, RequestID: requestID}
+}
+
+// Service is what can be done with configurations.
+type Service struct {
+	Store    *store.Store
+	Guard    *rbac.Guard
+	Audit    *audit.Log
+	CAs      *ca.Service
+	Profiles *profiles.Service
+	Now      func() time.Time
+
+	open sync.Map // address → opened
+}
+
+// Request is what a new configuration is to be.
+type Request struct {
+	PartitionID string
+	Identifier  string
+	Type        TypeID
+	Description string // "" or up to 200 characters
+	CAID        string
+	ProfileID   string // selected for the CA, and of a group of the type
+	Settings    string // "": none
+}
+
+// Create makes a configuration; it serves from then on.
+func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolManage, r.PartitionID); err != nil {
+		return nil, err
+	}
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectName: text.Quote(r.Identifier)})
+	if !ca.IdentifierRule.MatchString(r.Identifier) {
+		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
+	}
+	if TypeByID(r.Type) == nil {
+		return nil, fault.New(fault.Invalid, "there is no enrollment protocol %s", text.Quote(string(r.Type))).At("type")
+	}
+	if r.Settings == "" {
+		r.Settings = "{}"
+	}
+	c := &Configuration{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type, Description: r.Description,
+		CAID: r.CAID, ProfileID: r.ProfileID, Status: Active, Settings: r.Settings, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+	return c, s.Store.Tx(ctx, func(ctx context.Context) error {
+		authority, err := s.check(ctx, c, true)
+		if err != nil {
+			return err
+		}
+		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
+			if store.IsDuplicate(err) {
+				return fault.New(fault.Conflict, "the identifier %s is taken", c.Identifier).At("identifier").Do("Choose another one.")
+			}
+			return err
+		}
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID, ObjectName: c.Identifier,
+			Summary: "configured " + TypeByID(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "ca": authority.Identifier, "profile": c.ProfileID, "description": c.Description}})
+		return nil
+	})
+}
+
+// check checks what can be chosen. issuing: CA and profile, too, must be such that it can issue.
+func (s *Service) check(ctx context.Context, c *Configuration, issuing bool) (*ca.CertificationAuthority, error) {
+	if c.Description != "" {
+		if err := text.Label("description", c.Description, 1, 200); err != nil {
+			return nil, err
+		}
+	}
+	if err := TypeByID(c.Type).checkSettings(c.Settings); err != nil || !issuing {
+		return nil, err
+	}
+	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
+	var found []*ca.CertificationAuthority
+	if err := s.Store.ForShare(s.Store.DB(ctx)).Where("id = ? AND partition_id = ? AND purged_at IS NULL", c.CAID, c.PartitionID).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, fault.New(fault.Invalid, "no such certification authority in this partition").At("caId")
+	}
+	problem, err := s.problem(ctx, c, found[0])
+	if err == nil && problem != nil {
+		err = problem
+	}
+	return found[0], err
+}
+
+// problem is why nothing can be issued by the CA under the profile of the configuration, nil while something can.
+func (s *Service) problem(ctx context.Context, c *Configuration, authority *ca.CertificationAuthority) (*fault.Error, error) {
+	if err := authority.Usable(s.Now()); err != nil {
+		return fault.Of(err), nil
+	}
+	t := TypeByID(c.Type)
+	known, err := s.Profiles.Find(ctx, c.PartitionID, []string{c.ProfileID})
+	if err != nil {
+		return nil, err
+	}
+	p := known[c.ProfileID]
+	if p == nil {
+		return fault.New(fault.PolicyRefused, "there is no profile %s, or it is retired", text.Quote(c.ProfileID)).At("profileId").Do("Choose another profile."), nil
+	}
+	if !t.Fits(p.Profile) {
+		return fault.New(fault.PolicyRefused, "profile %s is of the group %s, which %s does not issue under", p.ID, p.Group, t.Label).At("profileId").Do("Choose a profile of the group " + t.Groups[0] + "."), nil
+	}
+	selected, err := s.CAs.ProfileIDs(ctx, []string{authority.ID})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range selected[authority.ID] {
+		if id == c.ProfileID {
+			return nil, nil
+		}
+	}
+	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", c.ProfileID, authority.Identifier).At("profileId").Do("Have it selected for the certification authority, or choose another one."), nil
+}
+
+// Problem tells why nothing can be issued through a configuration that was asked for; "" while something can, and for
+// one that is disabled.
+func (s *Service) Problem(ctx context.Context, c *Configuration) (string, error) {
+	if c.Status != Active || c.DeletedAt != nil {
+		return "", nil
+	}
+	var found []*ca.CertificationAuthority
+	if err := s.Store.DB(ctx).Where("id = ? AND purged_at IS NULL", c.CAID).Find(&found).Error; err != nil {
+		return "", err
+	}
+	if len(found) == 0 {
+		return "its certification authority was deleted", nil
+	}
+	problem, err := s.problem(ctx, c, found[0])
+	if err != nil || problem == nil {
+		return "", err
+	}
+	return problem.Message, nil
+}
+
+// Change is what an update alters; nil leaves a value.
+type Change struct {
+	Description *string
+	CAID        *string
+	ProfileID   *string
+	Settings    *string
+}
+
+// Update alters a configuration. Identifier and type stay as they are: they are in the address that clients have.
+func (s *Service) Update(ctx context.Context, id string, change Change) (*Configuration, error) {
+	return s.change(ctx, id, "protocol.update", func(ctx context.Context, c *Configuration, e *audit.Event) error {
+		old := *c
+		for to, from := range map[*string]*string{&c.Description: change.Description, &c.CAID: change.CAID, &c.ProfileID: change.ProfileID, &c.Settings: change.Settings} {
+			if from != nil {
+				*to = *from
+			}
+		}
+		if *c == old {
+			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the configuration as it is.")
+		}
+		_, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID)
+		e.Summary = "changed " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		e.Details = audit.Details{"before": old.facts(), "after": c.facts()}
+		return err
+	})
+}
+
+func (c *Configuration) facts() audit.Details {
+	return audit.Details{"description": c.Description, "caId": c.CAID, "profile": c.ProfileID, "settings": c.Settings}
+}
+
+// Disable has everything refused that comes through the configuration. Its certificates stay.
+func (s *Service) Disable(ctx context.Context, id string) (*Configuration, error) {
+	return s.setStatus(ctx, id, "protocol.disable", Disabled)
+}
+
+// Enable lets it serve again.
+func (s *Service) Enable(ctx context.Context, id string) (*Configuration, error) {
+	return s.setStatus(ctx, id, "protocol.enable", Active)
+}
+
+func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (*Configuration, error) {
+	return s.change(ctx, id, action, func(_ context.Context, c *Configuration, e *audit.Event) error {
+		if c.Status == to {
+			return fault.New(fault.Conflict, "%s is already %s", c.Identifier, text.Lower(to))
+		}
+		e.Details = audit.Details{"before": c.Status, "after": to}
+		e.Summary = TypeByID(c.Type).Label + " configuration " + c.Identifier + " is now " + text.Lower(to)
+		c.Status = to
+		return nil
+	})
+}
+
+// Delete ends a configuration for good; its certificates stay, and are managed by other means from then on. The
+// identifier is free at once, but what clients registered under it is gone.
+func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Configuration, error) {
+	return s.change(ctx, id, "protocol.delete", func(_ context.Context, c *Configuration, e *audit.Event) error {
+		if confirmIdentifier != c.Identifier {
+			return fault.New(fault.Invalid, "type the identifier %s to confirm", c.Identifier).At("confirmIdentifier")
+		}
+		now := s.Now()
+		c.DeletedAt = &now
+		e.Summary = "deleted " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		return nil
+	})
+}
+
+// change locks a configuration for a caller who may manage it, lets fn alter it and writes it back with its event.
+func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Configuration, *audit.Event) error) (c *Configuration, err error) {
+	event := audit.Event{Action: action, ObjectKind: "protocol-configuration", ObjectID: id}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	found, err := s.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	event.PartitionID, event.ObjectName = found.PartitionID, found.Identifier
+	if err := s.Guard.Require(ctx, rbac.ProtocolManage, found.PartitionID); err != nil {
+		return nil, err
+	}
+	c = &Configuration{}
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		*c = Configuration{}
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(c, "id = ? AND deleted_at IS NULL", id).Error; err != nil {
+			if store.IsNotFound(err) {
+				return rbac.NotFound()
+			}
+			return err
+		}
+		done := event
+		if err := fn(ctx, c, &done); err != nil {
+			return err
+		}
+		c.Version++
+		s.Audit.Record(ctx, done)
+		s.Store.AfterCommit(ctx, func() { s.open.Delete(address(c.PartitionID, c.Identifier)) })
+		return s.Store.DB(ctx).Select("*").Updates(c).Error
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Get returns a configuration that is not deleted.
+func (s *Service) Get(ctx context.Context, id string) (*Configuration, error) {
+	var found []*Configuration
+	if err := s.Store.DB(ctx).Where("id = ? AND deleted_at IS NULL", id).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
+}
+
+// Load returns configurations by id, deleted ones too, for loaders; nil where there is none for the caller.
+func (s *Service) Load(ctx context.Context, ids []string) ([]*Configuration, error) {
+	var found []*Configuration
+	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	byID := map[string]*Configuration{}
+	for _, c := range found {
+		if s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID) == nil {
+			byID[c.ID] = c
+		}
+	}
+	list := make([]*Configuration, len(ids))
+	for i, id := range ids {
+		list[i] = byID[id]
+	}
+	return list, nil
+}
+
+// Filter narrows a list; the zero value is everything that is not deleted.
+type Filter struct {
+	Search string // part of identifier or description, any case
+	Type   TypeID
+	Status Status
+	CAID   string
+}
+
+// List returns a page of the partition's configurations, newest first.
+func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page.Request) (*page.Page[*Configuration], error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	query := s.Store.DB(ctx).Model(&Configuration{}).Where("partition_id = ? AND deleted_at IS NULL", partitionID)
+	if f.Search != "" {
+		like := page.Contains(f.Search)
+		query = query.Where("identifier LIKE ? ESCAPE '\\' OR lower(description) LIKE ? ESCAPE '\\'", like, like)
+	}
+	for column, value := range map[string]string{"type": string(f.Type), "status": string(f.Status), "ca_id": f.CAID} {
+		if value != "" {
+			query = query.Where(column+" = ?", value)
+		}
+	}
+	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
+	if err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		if uuid.Validate(p.After) != nil {
+			return nil, page.BadCursor()
+		}
+		query = query.Where("id < ?", p.After)
+	}
+	var list []*Configuration
+	if err := query.Order("id DESC").Limit(p.First + 1).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	return page.Of(list, p, total, func(c *Configuration) string { return c.ID }), nil
+}
+
+// OfCA returns the configurations that issue by a CA or one below it: what ends with it. The first few, and how many.
+func (s *Service) OfCA(ctx context.Context, c *ca.CertificationAuthority, first int) ([]*Configuration, int64, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, 0, err
+	}
+	below, err := s.CAs.Below(ctx, c.ID)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids := []string{c.ID}
+	for _, b := range below {
+		ids = append(ids, b.ID)
+	}
+	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND ca_id IN ?", ids), first)
+}
+
+// OfProfile returns the configurations that issue under a profile: what ends when it is retired.
+func (s *Service) OfProfile(ctx context.Context, partitionID, profileID string, first int) ([]*Configuration, int64, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
+		return nil, 0, err
+	}
+	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND profile_id = ?", partitionID, profileID), first)
+}
+
+func (s *Service) first(query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
+	if first < 0 || first > 100 {
+		return nil, 0, fault.New(fault.Invalid, "at most 100 of each kind can be listed").At("first")
+	}
+	if err := query.Session(&gorm.Session{}).Count(&total).Error; err != nil {
+		return nil, 0, err
+	}
+	return list, total, query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error
+}

@@ -1,0 +1,288 @@
+package server
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+const acmeProfile = "privatessl-tls-server"
+
+func (b *bench) configure(identifier string) *protocolconfig.Configuration {
+	b.t.Helper()
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: protocolconfig.ACME, Description: "Servers", CAID: b.ca.ID, ProfileID: acmeProfile})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return c
+}
+
+func (b *bench) client(c *protocolconfig.Configuration) context.Context {
+	return rbac.WithActor(context.Background(), c.Actor("192.0.2.7", "order-1"))
+}
+
+func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
+	b := newBench(t)
+	b.choose(acmeProfile, "mdmws-digital-signature")
+	root, err := b.cas.ByIdentifier(b.ctx, b.partition, "root-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: protocolconfig.ACME, CAID: b.ca.ID, ProfileID: acmeProfile}
+	for what, c := range map[string]struct {
+		change func(*protocolconfig.Request)
+		kind   fault.Kind
+		field  string
+	}{
+		"short identifier":         {func(r *protocolconfig.Request) { r.Identifier = "a" }, fault.Invalid, "identifier"},
+		"upper case":               {func(r *protocolconfig.Request) { r.Identifier = "Servers" }, fault.Invalid, "identifier"},
+		"19 characters":            {func(r *protocolconfig.Request) { r.Identifier = "a234567890123456789" }, fault.Invalid, "identifier"},
+		"no such type":             {func(r *protocolconfig.Request) { r.Type = "TELNET" }, fault.Invalid, "type"},
+		"long description":         {func(r *protocolconfig.Request) { r.Description = strings.Repeat("x", 201) }, fault.Invalid, "description"},
+		"settings of nobody":       {func(r *protocolconfig.Request) { r.Settings = `{"nonsense": 1}` }, fault.Invalid, ""},
+		"settings that are a list": {func(r *protocolconfig.Request) { r.Settings = `[]` }, fault.Invalid, "settings"},
+		"no such CA":               {func(r *protocolconfig.Request) { r.CAID = "x" }, fault.Invalid, "caId"},
+		"profile of another CA":    {func(r *protocolconfig.Request) { r.CAID = root.ID }, fault.PolicyRefused, "profileId"},
+		"profile of other group":   {func(r *protocolconfig.Request) { r.ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "profileId"},
+		"profile not selected":     {func(r *protocolconfig.Request) { r.ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "profileId"},
+		"no such profile":          {func(r *protocolconfig.Request) { r.ProfileID = "x" }, fault.PolicyRefused, "profileId"},
+	} {
+		r := good
+		c.change(&r)
+		if _, err := b.configurations.Create(b.ctx, r); !fault.Is(err, c.kind) || c.field != "" && fault.Of(err).Field != c.field {
+			t.Errorf("%s: %v at %s", what, err, fault.Of(err).Field)
+		}
+	}
+
+	made := b.configure("servers")
+	_, err = b.configurations.Create(b.ctx, good)
+	wants(t, "the identifier again", err, fault.Conflict, "taken")
+	open := func(typ protocolconfig.TypeID) error {
+		_, err := b.configurations.Open(context.Background(), b.partition, "servers", typ)
+		return err
+	}
+	if err := open(protocolconfig.ACME); err != nil {
+		t.Error(err)
+	}
+	wants(t, "another protocol's address", open("SCEP"), fault.NotFound, "")
+	_, err = b.configurations.Open(context.Background(), "sub0000000000", "servers", protocolconfig.ACME)
+	wants(t, "another partition's address", err, fault.NotFound, "")
+
+	_, err = b.configurations.Enable(b.ctx, made.ID)
+	wants(t, "enabling what is enabled", err, fault.Conflict, "already")
+	if _, err := b.configurations.Disable(b.ctx, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "a disabled one", open(protocolconfig.ACME), fault.PolicyRefused, "disabled")
+	if _, err := b.configurations.Enable(b.ctx, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := open(protocolconfig.ACME); err != nil {
+		t.Error("enabled again:", err)
+	}
+
+	if _, err := b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("Web servers")}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("Web servers")})
+	wants(t, "changing nothing", err, fault.Conflict, "nothing")
+	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{ProfileID: new("mdmws-digital-signature")})
+	wants(t, "a profile of another group", err, fault.PolicyRefused, "group")
+
+	// Who looks at it sees at once why nothing is issued.
+	problem := func() string {
+		c, err := b.configurations.Get(b.ctx, made.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := b.configurations.Problem(b.ctx, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if p := problem(); p != "" {
+		t.Error("a problem:", p)
+	}
+	if _, err := b.cas.UnselectProfiles(b.ctx, b.ca.ID, []string{acmeProfile}); err != nil {
+		t.Fatal(err)
+	}
+	if p := problem(); !strings.Contains(p, "not selected") {
+		t.Errorf("with its profile unselected: %q", p)
+	}
+	// And it can still be described and disabled.
+	if _, err := b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("")}); err != nil {
+		t.Error(err)
+	}
+	b.choose(acmeProfile)
+
+	if list, n, err := b.configurations.OfCA(b.ctx, root, 10); err != nil || n != 1 || list[0].ID != made.ID {
+		t.Errorf("what ends with the root: %v, %d, %v", list, n, err)
+	}
+	if _, err := b.cas.Delete(b.ctx, b.ca.ID, b.ca.Identifier); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Add(int64(3 * time.Second)) // what was remembered of it is forgotten
+	wants(t, "with its CA deleted", open(protocolconfig.ACME), fault.PolicyRefused, "deleted")
+	if p := problem(); !strings.Contains(p, "deleted") {
+		t.Errorf("with its CA deleted: %q", p)
+	}
+	if _, err := b.cas.Restore(b.ctx, b.ca.ID); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Add(int64(3 * time.Second))
+	if err := open(protocolconfig.ACME); err != nil {
+		t.Error("with its CA restored:", err)
+	}
+
+	_, err = b.configurations.Delete(b.ctx, made.ID, "server")
+	wants(t, "deleting without its name", err, fault.Invalid, "servers")
+	if _, err := b.configurations.Delete(b.ctx, made.ID, "servers"); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "a deleted one", open(protocolconfig.ACME), fault.NotFound, "")
+	_, err = b.configurations.Delete(b.ctx, made.ID, "servers")
+	wants(t, "deleting it twice", err, fault.NotFound, "")
+	if again := b.configure("servers"); again.ID == made.ID {
+		t.Error("the identifier is not free again")
+	}
+}
+
+// A client of a protocol is a stranger: what it gets bears the configuration, and that is all it may.
+func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
+	b := newBench(t)
+	b.choose(acmeProfile)
+	servers, others := b.configure("servers"), b.configure("others")
+	ctx := b.client(servers)
+	r := b.request(acmeProfile, "www.example")
+	r.EndEntity = strings.Repeat("a", 255)
+	issued, err := b.enrollment.IssueFromCSR(ctx, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.enrollment.IssueFromCSR(ctx, r); err != nil { // the same end entity again
+		t.Fatal(err)
+	}
+	other := b.request(acmeProfile, "other.example")
+	other.EndEntity = "other"
+	if _, err := b.enrollment.IssueFromCSR(b.client(others), other); err != nil {
+		t.Fatal(err)
+	}
+	if c := issued.Certificate; c.Source != "acme" || c.RequestedBy != "acme:servers" || c.ConfigurationID == nil || *c.ConfigurationID != servers.ID || c.Story.Protocol != "acme" {
+		t.Errorf("issued %+v", c)
+	}
+	if mine, err := b.enrollment.IssueFromCSR(b.ctx, b.request(acmeProfile, "mine.example")); err != nil || mine.Certificate.ConfigurationID != nil {
+		t.Errorf("a person's certificate: %v, %v", mine, err)
+	}
+	all := page.Request{First: 10}
+	if list, err := b.certificates.List(b.ctx, b.partition, certificate.Filter{ConfigurationID: servers.ID}, certificate.Newest, all); err != nil || list.Total != 2 {
+		t.Errorf("certificates %+v, %v", list, err)
+	}
+	entities, err := b.endEntities.List(b.ctx, b.partition, endentity.Filter{ConfigurationID: servers.ID}, all)
+	if err != nil || entities.Total != 1 || entities.Nodes[0].Identifier != r.EndEntity {
+		t.Fatalf("end entities %+v, %v", entities, err)
+	}
+
+	if _, err := b.endEntities.Deactivate(b.ctx, entities.Nodes[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.enrollment.IssueFromCSR(ctx, r)
+	wants(t, "a deactivated end entity", err, fault.PolicyRefused, "inactive")
+	wants(t, "asked before", b.endEntities.Check(ctx, b.partition, "unknown", r.EndEntity), fault.PolicyRefused, "inactive")
+	if err := b.endEntities.Check(ctx, b.partition, "unknown", "other"); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.endEntities.Activate(b.ctx, entities.Nodes[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.enrollment.IssueFromCSR(ctx, r); err != nil {
+		t.Error("activated again:", err)
+	}
+
+	for _, try := range []struct {
+		what string
+		do   func() error
+	}{
+		{"issue elsewhere", func() error {
+			foreign := &protocolconfig.Configuration{Type: protocolconfig.ACME, PartitionID: "sub0000000000"}
+			_, err := b.enrollment.IssueFromCSR(rbac.WithActor(context.Background(), foreign.Actor("", "")), r)
+			return err
+		}},
+		{"delete a CA", func() error { _, err := b.cas.Delete(ctx, b.ca.ID, b.ca.Identifier); return err }},
+		{"change its own settings", func() error { _, err := b.configurations.Disable(ctx, servers.ID); return err }},
+		{"read the events", func() error { _, err := b.audit.List(ctx, b.partition, audit.Filter{}, all); return err }},
+		{"be granted", func() error {
+			_, _, err := b.identity.CreateToken(b.ctx, b.partition, "x", rbac.Protocol, b.now().AddDate(0, 0, 1))
+			return err
+		}},
+	} {
+		if try.do() == nil {
+			t.Errorf("the protocol may %s", try.what)
+		}
+	}
+
+	if _, err := b.certificates.Revoke(ctx, issued.Certificate.ID, certificate.Superseded, nil); err != nil {
+		t.Error("revoking:", err)
+	}
+	if _, err := b.configurations.Disable(b.ctx, servers.ID); err != nil {
+		t.Fatal(err)
+	}
+	events, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID}, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for n, e := range events.Nodes {
+		if seen = append(seen, e.Action+" "+string(e.Result)); n > 0 && e.Sequence >= events.Nodes[n-1].Sequence {
+			t.Error("not newest first")
+		}
+	}
+	want := "protocol.disable SUCCESS, certificate.revoke SUCCESS, ca.delete REFUSED, certificate.issue SUCCESS, certificate.issue REFUSED, certificate.issue SUCCESS, certificate.issue SUCCESS, protocol.create SUCCESS"
+	if got := strings.Join(seen, ", "); got != want {
+		t.Errorf("events %s", got)
+	}
+	only, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success}, page.Request{First: 1})
+	if err != nil || len(only.Nodes) != 1 || !only.HasNext || only.Total != 3 {
+		t.Errorf("filtered: %+v, %v", only, err)
+	}
+	second, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate.issue", Result: audit.Success}, page.Request{First: 2, After: *only.EndCursor()})
+	if err != nil || len(second.Nodes) != 2 || second.HasNext {
+		t.Errorf("the next page: %+v, %v", second, err)
+	}
+	exported := 0
+	if err := b.audit.Each(b.ctx, b.partition, audit.Filter{ConfigurationID: servers.ID, Action: "certificate."}, func(*audit.Event) error { exported++; return nil }); err != nil || exported < 5 {
+		t.Errorf("%d exported, %v", exported, err)
+	}
+}
+
+func TestAProfileInUseByAProtocolIsKept(t *testing.T) {
+	b := newBench(t)
+	p := b.clone(acmeProfile, "our-acme")
+	b.choose(p.ID)
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: protocolconfig.ACME, CAID: b.ca.ID, ProfileID: p.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list, n, err := b.configurations.OfProfile(b.ctx, b.partition, p.ID, 10); err != nil || n != 1 || list[0].ID != c.ID {
+		t.Errorf("what issues under it: %v, %d, %v", list, n, err)
+	}
+	if _, err := b.cas.UnselectProfiles(b.ctx, b.ca.ID, []string{p.ID}); err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "deleting it", b.profiles.Delete(b.ctx, b.partition, p.ID, 1), fault.Conflict, "ours")
+	if _, err := b.configurations.Delete(b.ctx, c.ID, "ours"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.profiles.Delete(b.ctx, b.partition, p.ID, 1); err != nil {
+		t.Error(err)
+	}
+}
