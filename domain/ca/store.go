@@ -126,6 +126,52 @@ func (s *Service) Chain(ctx context.Context, c *CertificationAuthority) ([][]byt
 	}
 }
 
+const maxChains = 8
+
+// Chains are all ways from the CA to a root, Chain's first: a key that has been certified by the one before it (RFC 4210 4.4) is
+// believed by those who still trust only that one. At most 8.
+func (s *Service) Chains(ctx context.Context, c *CertificationAuthority) ([][][]byte, error) {
+	var all [][][]byte
+	follow := func(certificate []byte, next *CertificationAuthority) error {
+		above, err := s.Chains(ctx, next)
+		for _, chain := range above {
+			if len(all) < maxChains {
+				all = append(all, append([][]byte{certificate}, chain...))
+			}
+		}
+		return err
+	}
+	switch {
+	case c.Certificate == nil:
+		return nil, nil
+	case c.ParentID == nil:
+		all = append(all, [][]byte{c.Certificate})
+	default:
+		parent, err := s.Generation(ctx, *c.ParentID, c.IssuerGeneration)
+		if err != nil {
+			return nil, err
+		}
+		if err := follow(c.Certificate, parent); err != nil {
+			return nil, err
+		}
+	}
+	var cross []*OwnCertificate
+	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind = ? AND key_generation = ? AND issuer_generation < ? AND not_after > ?", c.ID, NewWithOld, c.KeyGeneration, c.KeyGeneration, s.Now()).
+		Order("created_at DESC").Find(&cross).Error; err != nil {
+		return nil, err
+	}
+	for _, x := range cross {
+		before, err := s.Generation(ctx, c.ID, x.IssuerGeneration)
+		if err != nil {
+			return nil, err
+		}
+		if err := follow(x.DER, before); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
 // Download returns the CA's certificate chain, for those who may download CA certificates.
 func (s *Service) Download(ctx context.Context, c *CertificationAuthority) ([][]byte, error) {
 	if err := s.Guard.Require(ctx, rbac.CADownload, c.PartitionID); err != nil {
