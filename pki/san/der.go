@@ -2,10 +2,8 @@ package san
 
 import (
 	"encoding/asn1"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/pkiaas/pkiaas/pki/invalid"
 	"github.com/pkiaas/pkiaas/pki/name"
@@ -88,17 +86,8 @@ func addGeneralName(b *cryptobyte.Builder, g GeneralName) bool {
 		addOtherName(b, oidUPN, utf8String(g.Value))
 		return true
 	case OtherName:
-		oidText, form, _ := strings.Cut(g.Value, ";")
-		oid, ok := name.ParseOID(oidText)
+		oid, der, ok := g.otherName()
 		if !ok {
-			return false
-		}
-		if text, found := strings.CutPrefix(form, "UTF8:"); found {
-			addOtherName(b, oid, utf8String(text))
-			return true
-		}
-		der, err := hex.DecodeString(strings.TrimPrefix(form, "DER:"))
-		if err != nil {
 			return false
 		}
 		addOtherName(b, oid, der)

@@ -13,30 +13,41 @@ import (
 
 const maxOtherName = 8 << 10
 
-// otherName reads "oid;UTF8:text" or "oid;DER:hex". A user principal name becomes one of type UPN, so that one
-// identity has one spelling.
+const otherNameForms = " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
+
+// otherName reads "oid;UTF8:text", "oid;DER:hex" or, of devices, "oid;ID:text". A user principal name becomes one of
+// type UPN, so that one identity has one spelling.
 func otherName(value string) (GeneralName, string) {
+	oid, der, problem := parseOtherName(value)
+	if problem != "" {
+		return GeneralName{}, problem
+	}
+	return otherNameFromDER(oid, der)
+}
+
+func parseOtherName(value string) (oid asn1.ObjectIdentifier, der []byte, problem string) {
 	if len(value) > 3*maxOtherName {
-		return GeneralName{}, "the other name is too long"
+		return nil, nil, "the other name is too long"
 	}
 	oidText, form, ok := strings.Cut(value, ";")
 	oid, known := name.ParseOID(oidText)
 	if !ok || !known {
-		return GeneralName{}, quote(value) + " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
+		return nil, nil, quote(value) + otherNameForms
 	}
-	var der []byte
 	switch {
 	case strings.HasPrefix(form, "UTF8:"):
 		der = utf8String(form[len("UTF8:"):])
 	case strings.HasPrefix(form, "DER:"):
 		var err error
 		if der, err = hex.DecodeString(form[len("DER:"):]); err != nil {
-			return GeneralName{}, quote(value) + ": what follows DER: is not hexadecimal"
+			problem = quote(value) + ": what follows DER: is not hexadecimal"
 		}
+	case strings.HasPrefix(form, "ID:"):
+		der, problem = deviceDER(oid, form[len("ID:"):])
 	default:
-		return GeneralName{}, quote(value) + " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
+		problem = quote(value) + otherNameForms
 	}
-	return otherNameFromDER(oid, der)
+	return oid, der, problem
 }
 
 // otherNameFromDER makes the canonical form of an other name whose value is the DER of one element.
@@ -49,6 +60,11 @@ func otherNameFromDER(oid asn1.ObjectIdentifier, der []byte) (GeneralName, strin
 	var tag cbasn1.Tag
 	if !input.ReadAnyASN1(&content, &tag) || !input.Empty() {
 		return GeneralName{}, "the value of the other name " + oid.String() + " is not one DER element"
+	}
+	if id, problem := deviceText(oid, der); problem != "" {
+		return GeneralName{}, problem
+	} else if id != "" {
+		return GeneralName{Type: OtherName, Value: oid.String() + ";ID:" + id}, ""
 	}
 	text := string(content)
 	if tag == cbasn1.UTF8String {

@@ -29,7 +29,8 @@ const (
 	DirectoryName Type = "DIRECTORY_NAME"
 	// RegisteredID is a dotted object identifier, [8] registeredID.
 	RegisteredID Type = "REGISTERED_ID"
-	// OtherName is "oid;UTF8:text" or "oid;DER:hexadecimal", [0] otherName.
+	// OtherName is "oid;UTF8:text" or "oid;DER:hexadecimal", [0] otherName; of a PermanentIdentifier and a
+	// HardwareModule, "oid;ID:" and their text.
 	OtherName Type = "OTHER_NAME"
 )
 

@@ -151,7 +151,7 @@ func FuzzParse(f *testing.F) {
 		{"192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "fe80::1%eth0", "010.0.0.1"},
 		{"alice@example.com", "a@bücher.example", "\"a b\"@example.com", "@"},
 		{"https://example.com/id", "urn:uuid:x", "spiffe://td/x", "http://[2001:db8::1]/", "//x"},
-		{"alice@corp.example", "a@b@c"}, {"CN=Alice,O=Example", "CN=#0c0161"}, {"1.2.3.4", "2.999.1", "1.40.1"}, {"1.2.3;UTF8:x", "1.2.3;DER:0500", "1.2.3;DER:ZZ"},
+		{"alice@corp.example", "a@b@c"}, {"CN=Alice,O=Example", "CN=#0c0161"}, {"1.2.3.4", "2.999.1", "1.40.1"}, {"1.2.3;UTF8:x", "1.2.3;DER:0500", "1.2.3;DER:ZZ", "1.3.6.1.5.5.7.8.3;ID:a/1.2.3", "1.3.6.1.5.5.7.8.4;ID:a/1.2.3", "1.3.6.1.5.5.7.8.4;DER:300906032a03040402ff00"},
 	} {
 		for _, seed := range seeds {
 			f.Add(uint8(n), seed)
