@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -76,6 +77,8 @@ type App struct {
 	notify       *notify.Service
 	// Enrollment protocols; what speaks them is in protocols/.
 	configurations *protocolconfig.Service
+	acme           *acme.Engine
+	acmeAdmin      *acme.Service
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -154,6 +157,13 @@ func (a *App) wire() error {
 		return err
 	}
 	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL}
+	authority, err := newValidation(cfg)
+	if err != nil {
+		return err
+	}
+	a.acme = (&acme.Engine{Store: a.store, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Enrollment: a.enrollment, Certificates: a.certificates, CAs: a.cas, Sealer: a.kek,
+		Validator: validation{authority}, Now: a.now, BaseURL: cfg.BaseURL}).Init()
+	a.acmeAdmin = &acme.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates, Sealer: a.kek, Now: a.now}
 	a.metrics = newMetrics(a)
 	a.registerJobs()
 	return nil
@@ -176,13 +186,16 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
 	a.jobs.Handle(notify.ExpiryJob, a.notify.Expiry)
 	a.jobs.Handle(notify.DeliverJob, a.notify.Deliver)
+	a.jobs.Handle(acme.ValidateJob, a.acme.Validate)
+	a.jobs.Handle(acme.CleanJob, a.acme.Clean)
+	a.jobs.Handle(acme.CampaignJob, a.acmeAdmin.Run)
 	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
 	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
 	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, bulk.CleanJob, notify.ExpiryJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.

@@ -16,6 +16,7 @@ import (
 func (a *App) protocols() []protocols.Protocol {
 	return []protocols.Protocol{
 		crl.Protocol{Lists: a.status, Authorities: a.cas, Limits: a.limiter, Now: a.now},
+		a.acmeProtocol(),
 		ocsp.Protocol{Responder: a.status, Limits: a.limiter, Now: a.now},
 	}
 }

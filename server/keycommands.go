@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/notify"
@@ -99,7 +100,7 @@ func (a *App) reseal(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	for _, c := range slices.Concat(identity.Sealed(), mail.Sealed(), notify.Sealed()) {
+	for _, c := range slices.Concat(identity.Sealed(), mail.Sealed(), notify.Sealed(), acme.Sealed()) {
 		n, err := c.Reseal(ctx, a.store, a.kek)
 		if total += n; err != nil {
 			return total, err

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
-	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
@@ -178,18 +177,6 @@ type Validator interface {
 	Validate(ctx context.Context, v Validation) (tried string, problem *Problem)
 }
 
-// Attestation is what a device's statement proved.
-type Attestation struct {
-	PublicKey   []byte // SubjectPublicKeyInfo
-	Identifiers []Identifier
-	Summary     string
-}
-
-// Attestor verifies statements of device-attest-01.
-type Attestor interface {
-	Verify(object []byte, keyAuthorization string, roots string, now time.Time) (*Attestation, error)
-}
-
 // Engine is ACME as clients use it.
 type Engine struct {
 	Store          *store.Store
@@ -201,7 +188,6 @@ type Engine struct {
 	CAs            *ca.Service
 	Sealer         seal.Sealer
 	Validator      Validator
-	Attestor       Attestor
 	Now            func() time.Time
 	// BaseURL of the HTTPS listener: "https://pki.example.com".
 	BaseURL string
@@ -244,10 +230,8 @@ type Service struct {
 	Jobs           *job.Queue
 	Configurations *protocolconfig.Service
 	Certificates   *certificate.Service
-	Bulk           *bulk.Service
 	Sealer         seal.Sealer
 	Now            func() time.Time
-	BaseURL        string
 }
 
 const (

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
@@ -55,7 +56,7 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	if err != nil {
 		return nil, "", err
 	}
-	if err := protocolconfig.CheckIdentifier("friendlyName", n.FriendlyName); err != nil {
+	if err := ca.CheckIdentifier("friendlyName", n.FriendlyName); err != nil {
 		return nil, "", err
 	}
 	if n.ExpiresAt != nil && !n.ExpiresAt.After(s.Now()) {

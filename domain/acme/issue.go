@@ -49,7 +49,10 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	if err := e.checkNames(ctx, o, parsed); err != nil {
 		return nil, err
 	}
-	subject, names := subjectOf(o, parsed)
+	subject, names, err := subjectOf(o, parsed)
+	if err != nil {
+		return nil, err
+	}
 	issued, err := e.Enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: string(request), Subject: &subject, SANs: names, SANsGiven: true,
 		NotAfter: o.NotAfter, EndEntity: strings.TrimPrefix(o.Identifiers[0].Value, "*."), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
 			return e.fulfil(ctx, c, o, made, digest)
@@ -166,28 +169,46 @@ func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error
 const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 
 // subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one.
-func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName) {
+func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName, error) {
 	cn := strings.ToLower(r.Subject.CommonName())
 	var names []enrollment.AlternativeName
 	for _, id := range o.Identifiers {
-		typ := san.DNSName
+		name := enrollment.AlternativeName{Type: san.DNSName, Value: id.Value}
 		switch id.Type {
 		case IP:
-			typ = san.IPAddress
-		case PermanentIdentifier:
-			typ = san.PermanentIdentifier
+			name.Type = san.IPAddress
+		case PermanentIdentifier, HardwareModule:
+			g, err := id.device()
+			if err != nil {
+				return "", nil, err
+			}
+			name = enrollment.AlternativeName{Type: g.Type, Value: g.Value}
 		}
-		if id.Type != HardwareModule {
-			names = append(names, enrollment.AlternativeName{Type: typ, Value: id.Value})
-		}
+		names = append(names, name)
 		if cn == "" && len(id.Value) <= maxCommonName {
 			cn = id.Value
 		}
 	}
 	if cn == "" || len(cn) > maxCommonName {
-		return "", names
+		return "", names, nil
 	}
-	return "CN=" + escape.Replace(cn), names
+	return "CN=" + escape.Replace(cn), names, nil
+}
+
+// device is the alternative name of a device's identifier.
+func (id Identifier) device() (san.GeneralName, error) {
+	if id.Type == HardwareModule {
+		h, err := san.ParseHardwareModule(id.Value, "identifiers")
+		if err != nil {
+			return san.GeneralName{}, err
+		}
+		return h.GeneralName()
+	}
+	p, err := san.ParsePermanentIdentifier(id.Value, "identifiers")
+	if err != nil {
+		return san.GeneralName{}, err
+	}
+	return p.GeneralName()
 }
 
 // escape: RFC 4514 2.4.

@@ -81,8 +81,11 @@ func (id Identifier) normal() (Identifier, *Problem) {
 		}
 		return Identifier{IP, addr.Unmap().String()}, nil
 	case PermanentIdentifier, HardwareModule:
-		if id.Value == "" || len(id.Value) > 255 || strings.ContainsFunc(id.Value, func(r rune) bool { return r < 0x21 || r > 0x7e }) {
-			return id, malformed("an identifier of a device has 1 to 255 visible ASCII characters")
+		if len(id.Value) > 255 {
+			return id, malformed("an identifier of a device has at most 255 characters")
+		}
+		if _, err := id.device(); err != nil {
+			return id, malformed("%s", err)
 		}
 		return id, nil
 	}
@@ -112,7 +115,7 @@ func since(t time.Time) string {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // profileFor resolves the profile that an order names.
-func profileFor(c *protocolconfig.Configuration, set *Settings, named string) (string, error) {
+func profileFor(c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, named string) (string, error) {
 	if named == "" || named == c.ProfileID {
 		return c.ProfileID, nil
 	}
@@ -129,9 +132,26 @@ func truncate(s string) string {
 	return s
 }
 
+// Profiles that orders may name: id and what people call it.
+func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) (map[string]string, error) {
+	set, err := c.ACME()
+	if err != nil {
+		return nil, err
+	}
+	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, append([]string{c.ProfileID}, set.Profiles...))
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]string{}
+	for id, p := range found {
+		names[id] = p.Name
+	}
+	return names, nil
+}
+
 // NewOrder: RFC 8555 7.4.
 func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, a *Account, r OrderRequest) (*Order, error) {
-	set, err := settings(c)
+	set, err := c.ACME()
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +176,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
 	}
-	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.orderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
+	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
 	if r.Replaces != "" {
 		o.ReplacesName = r.Replaces
@@ -200,7 +220,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 }
 
 // allow checks names and rates of an order.
-func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
+func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
 	var bad []*Problem
 	for _, id := range list {
 		if !key.allows(id) {
@@ -216,7 +236,7 @@ func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *
 		return p
 	}
 	hour := now.Add(-time.Hour)
-	limit := or(set.OrdersPerHour, 300)
+	limit := set.Orders()
 	n, err := e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND id >= ?", a.ID, since(hour)), limit)
 	if err != nil {
 		return err
@@ -224,7 +244,7 @@ func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *
 	if n >= int64(limit) {
 		return rateLimited("this account has made %d orders within an hour", n)
 	}
-	limit = or(set.FailuresPerHour, 60)
+	limit = set.Failures()
 	n, err = e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ? AND created_at > ?", a.ID, Invalid, hour), limit)
 	if err != nil {
 		return err
@@ -242,7 +262,7 @@ func rateLimited(format string, args ...any) *Problem {
 }
 
 // authorizations finds or makes those of an order. Where nothing remains to be proved the order is ready.
-func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
+func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
 	open := false
 	for _, id := range o.Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")
@@ -264,11 +284,11 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 		z := &Authorization{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, IdentifierType: id.Type, Identifier: value, Wildcard: wildcard, Status: Pending,
 			ExpiresAt: o.ExpiresAt, CreatedAt: o.CreatedAt}
 		if preauthorized {
-			z.Status, z.ExpiresAt = Valid, o.CreatedAt.Add(set.authorizationLife())
+			z.Status, z.ExpiresAt = Valid, o.CreatedAt.Add(set.AuthorizationLife())
 		} else {
 			open = true
 			offered := 0
-			for _, typ := range set.challenges() {
+			for _, typ := range set.Offered() {
 				if offers(typ, id.Type, wildcard) {
 					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: rand.Text(), Status: Pending})
 					offered++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -151,7 +153,7 @@ func repeatable(p *Problem) bool {
 
 // finish records how a challenge ended, and what follows for the authorization and its orders.
 func (e *Engine) finish(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, problem *Problem, tried string, claim *job.Claim) error {
-	set, err := settings(c)
+	set, err := c.ACME()
 	if err != nil {
 		return err
 	}
@@ -160,7 +162,7 @@ func (e *Engine) finish(ctx context.Context, c *protocolconfig.Configuration, a 
 		now := e.Now()
 		before := challenge.Status
 		challenge.Status, challenge.Error, challenge.ValidatedAt = Valid, nil, &now
-		z.Status, z.ExpiresAt = Valid, now.Add(set.authorizationLife())
+		z.Status, z.ExpiresAt = Valid, now.Add(set.AuthorizationLife())
 		event := audit.Event{PartitionID: c.PartitionID, Action: "acme.authorization.prove", ObjectKind: "acme-authorization", ObjectID: z.ID, ObjectName: z.Identifier,
 			Summary: "proved " + z.Identifier + " by " + challenge.Type, Details: audit.Details{"configuration": c.Identifier, "account": a.ID, "challenge": challenge.Type, "tried": tried}}
 		if problem != nil {
@@ -193,20 +195,25 @@ var errOvertaken = errors.New("the authorization was settled meanwhile")
 
 // attest: draft-ietf-acme-device-attest section 5.
 func (e *Engine) attest(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, statement []byte) (*Authorization, *Challenge, error) {
-	set, err := settings(c)
+	set, err := c.ACME()
+	if err != nil {
+		return nil, nil, err
+	}
+	anchors, err := attestation.ParseAnchors([]byte(set.AttestationRoots))
 	if err != nil {
 		return nil, nil, err
 	}
 	var problem *Problem
 	summary := ""
-	proved, err := e.Attestor.Verify(statement, challenge.Token+"."+a.Thumbprint, set.AttestationRoots, e.Now())
+	proved, err := attestation.Verify(statement, challenge.Token+"."+a.Thumbprint, anchors, e.Now())
 	switch {
 	case err != nil:
 		problem = NewProblem("badAttestationStatement", "%s", err)
-	case !slices.Contains(proved.Identifiers, Identifier{z.IdentifierType, z.Identifier}):
+	case !proved.Proves(z.IdentifierType, z.Identifier):
 		problem = NewProblem("badAttestationStatement", "the statement is about another device than %s", truncate(z.Identifier))
 	default:
-		z.AttestedKey, summary = sha256Hex(proved.PublicKey), proved.Summary
+		z.AttestedKey = sha256Hex(proved.PublicKey)
+		summary = fmt.Sprintf("%s %s %s %s", proved.Format, proved.SecurityLevel, proved.Model, proved.OSVersion)
 	}
 	if err := e.finish(ctx, c, a, z, challenge, problem, summary, nil); err != nil && !errors.Is(err, errOvertaken) {
 		return nil, nil, err

@@ -26,8 +26,8 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 	}
 	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: identifier}
 	defer s.Audit.Refusal(ctx, &err, &event)
-	if !IdentifierRule.MatchString(identifier) {
-		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
+	if err := CheckIdentifier("identifier", identifier); err != nil {
+		return nil, err
 	}
 	if err := text.Label("friendlyName", friendlyName, 1, 64); err != nil {
 		return nil, err

@@ -76,6 +76,14 @@ type Request struct {
 // IdentifierRule is the guide's: 2 to 18 of lower-case letters, digits, hyphen and underscore.
 var IdentifierRule = regexp.MustCompile(`^[a-z0-9_-]{2,18}$`)
 
+// CheckIdentifier checks the identifier of a CA, of a protocol configuration, of whatever the guide names so.
+func CheckIdentifier(field, identifier string) error {
+	if !IdentifierRule.MatchString(identifier) {
+		return fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At(field)
+	}
+	return nil
+}
+
 // Create records a new CA with status CREATING; a job makes its key, certificate, OCSP signer and first CRL.
 func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthority, err error) {
 	if err := s.Guard.Require(ctx, rbac.CACreate, r.PartitionID); err != nil {
@@ -129,8 +137,8 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 
 func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthority, error) {
 	now := s.Now()
-	if !IdentifierRule.MatchString(r.Identifier) {
-		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
+	if err := CheckIdentifier("identifier", r.Identifier); err != nil {
+		return nil, err
 	}
 	if err := text.Label("friendlyName", r.FriendlyName, 1, 64); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ type Type struct {
 // types is all of them, in the order in which the console offers them. A new protocol is a line here, a folder in
 // protocols/ and a line in the console's frontend/src/features/protocols/types.tsx.
 var types = []*Type{
-	{ID: ACME, Name: "acme", Label: "ACME", Groups: []string{"privatessl"}},
+	{ID: ACME, Name: "acme", Label: "ACME", Groups: []string{"privatessl"}, CheckSettings: checkACME},
 }
 
 // Types lists the enrollment protocols.

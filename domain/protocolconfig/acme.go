@@ -1,4 +1,4 @@
-package acme
+package protocolconfig
 
 import (
 	"encoding/json"
@@ -6,11 +6,10 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 )
 
-// Settings of a configuration of type ACME. The zero value of each is its default.
-type Settings struct {
+// ACMESettings are those of a configuration of type ACME. The zero value of each is its default.
+type ACMESettings struct {
 	// Challenges that are offered; empty: http-01, dns-01 and tls-alpn-01.
 	Challenges []string `json:"challenges,omitempty"`
 	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles): ids.
@@ -29,11 +28,13 @@ type Settings struct {
 	AttestationRoots string `json:"attestationRoots,omitempty"`
 }
 
+var acmeChallenges = []string{"http-01", "dns-01", "tls-alpn-01", "device-attest-01"}
+
 const maxRoots = 64 << 10
 
-// ReadSettings decodes and checks settings.
-func ReadSettings(text string) (*Settings, error) {
-	s := &Settings{}
+// ReadACME decodes and checks settings.
+func ReadACME(text string) (*ACMESettings, error) {
+	s := &ACMESettings{}
 	if text == "" {
 		return s, nil
 	}
@@ -41,18 +42,16 @@ func ReadSettings(text string) (*Settings, error) {
 		return nil, fault.New(fault.Invalid, "the settings are not those of ACME").At("settings").Because(err)
 	}
 	for _, c := range s.Challenges {
-		if !slices.Contains(Challenges(), c) {
+		if !slices.Contains(acmeChallenges, c) {
 			return nil, fault.New(fault.Invalid, "there is no challenge of type %q", c).At("settings.challenges").Do("Choose of http-01, dns-01, tls-alpn-01 and device-attest-01.")
 		}
 	}
 	for _, limit := range []struct {
-		field    string
-		value    int
-		maximum  int
-		whatever string
+		field          string
+		value, maximum int
 	}{
-		{"ordersPerHour", s.OrdersPerHour, 1_000_000, ""}, {"failuresPerHour", s.FailuresPerHour, 1_000_000, ""}, {"orderHours", s.OrderHours, 720, ""},
-		{"authorizationHours", s.AuthorizationHours, 8760, ""}, {"renewalPollMinutes", s.RenewalPollMinutes, 10080, ""},
+		{"ordersPerHour", s.OrdersPerHour, 1_000_000}, {"failuresPerHour", s.FailuresPerHour, 1_000_000}, {"orderHours", s.OrderHours, 720},
+		{"authorizationHours", s.AuthorizationHours, 8760}, {"renewalPollMinutes", s.RenewalPollMinutes, 10080},
 	} {
 		if limit.value < 0 || limit.value > limit.maximum {
 			return nil, fault.New(fault.Invalid, "%d is out of range", limit.value).At("settings." + limit.field).Do("0 is the default.")
@@ -64,7 +63,13 @@ func ReadSettings(text string) (*Settings, error) {
 	return s, nil
 }
 
-func settings(c *protocolconfig.Configuration) (*Settings, error) { return ReadSettings(c.Settings) }
+// ACME are the settings of a configuration of that type.
+func (c *Configuration) ACME() (*ACMESettings, error) { return ReadACME(c.Settings) }
+
+func checkACME(settings json.RawMessage) error {
+	_, err := ReadACME(string(settings))
+	return err
+}
 
 func or(value, standard int) int {
 	if value == 0 {
@@ -73,19 +78,31 @@ func or(value, standard int) int {
 	return value
 }
 
-func (s *Settings) challenges() []string {
+// Offered are the types of challenges that clients may choose from.
+func (s *ACMESettings) Offered() []string {
 	if len(s.Challenges) == 0 {
-		return []string{HTTP01, DNS01, TLSALPN01}
+		return acmeChallenges[:3]
 	}
 	return s.Challenges
 }
 
-func (s *Settings) orderLife() time.Duration { return time.Duration(or(s.OrderHours, 168)) * time.Hour }
-func (s *Settings) authorizationLife() time.Duration {
+// OrderLife is until an order that was not finalized expires.
+func (s *ACMESettings) OrderLife() time.Duration {
+	return time.Duration(or(s.OrderHours, 168)) * time.Hour
+}
+
+// AuthorizationLife is how long a proof is good for.
+func (s *ACMESettings) AuthorizationLife() time.Duration {
 	return time.Duration(or(s.AuthorizationHours, 168)) * time.Hour
 }
 
+// Orders that an account may make within an hour.
+func (s *ACMESettings) Orders() int { return or(s.OrdersPerHour, 300) }
+
+// Failures that the authorizations of an account may have within an hour.
+func (s *ACMESettings) Failures() int { return or(s.FailuresPerHour, 60) }
+
 // RenewalPoll is how long a client waits before it asks for renewal information again.
-func (s *Settings) RenewalPoll() time.Duration {
+func (s *ACMESettings) RenewalPoll() time.Duration {
 	return time.Duration(or(s.RenewalPollMinutes, 360)) * time.Minute
 }
