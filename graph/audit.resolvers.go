@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
-	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -25,15 +24,7 @@ func (r *auditEventResolver) Hash(ctx context.Context, obj *audit.Event) (string
 }
 
 func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
-	request, err := page.New(first, after)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.Audit.List(ctx, obj.ID, auditFilter(filter), request)
-	if err != nil {
-		return nil, err
-	}
-	return &model.AuditEventConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
 
 func (r *partitionResolver) AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error) {

@@ -50,7 +50,12 @@ func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj
 	if err != nil {
 		return nil, err
 	}
+	configurations, count, err := r.Protocols.OfCA(ctx, obj, first)
+	if err != nil {
+		return nil, err
+	}
 	return &model.DeletionImpact{
+		ProtocolConfigurationCount: int(count), ProtocolConfigurations: list(configurations),
 		SubordinateCount: int(found.Subordinates), Subordinates: list(found.FirstSubordinates), CertificateCount: int(found.Certificates), Certificates: list(found.FirstCertificates),
 		EndEntityCount: int(found.EndEntities), EndEntities: list(found.FirstEndEntities), Profiles: profiles,
 	}, nil

@@ -38,6 +38,17 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Reports.Cryptography = func(below int) int { return 500 + below }
 	c.Reports.Expiries = func(below, _ int) int { return 500 + below }
 	c.BulkOperation.Findings = func(below int) int { return 200 + below }
+	c.Partition.ProtocolConfigurations = func(below, first int, _ *string, _ *model.ProtocolConfigurationFilter) int {
+		return pageCost(below, first)
+	}
+	c.Partition.EnrollmentProtocols = func(below int) int { return 5 * (below + 1) }
+	c.EnrollmentProtocol.Authorities = func(below int) int { return unbounded * (below + 1) }
+	c.EnrollmentAuthority.Profiles = func(below int) int { return 10 * (below + 1) }
+	c.ProtocolConfiguration.Problem = func(below int) int { return 3 + below }
+	c.ProtocolConfiguration.EndEntities = c.Partition.EndEntities
+	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
+	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
+	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return unbounded * (below + 1) }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 

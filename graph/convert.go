@@ -14,6 +14,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -80,7 +81,7 @@ func auditFilter(f *model.AuditFilter) audit.Filter {
 	if f == nil {
 		return audit.Filter{}
 	}
-	return audit.Filter{Search: value(f.Search), Action: value(f.Action), Result: value(f.Result), ObjectID: value(f.ObjectID), From: value(f.From), To: value(f.To)}
+	return audit.Filter{Search: value(f.Search), Action: value(f.Action), Result: value(f.Result), ObjectID: value(f.ObjectID), ConfigurationID: value(f.ProtocolConfigurationID), From: value(f.From), To: value(f.To)}
 }
 
 func certificateFilter(f *model.CertificateFilter) certificate.Filter {
@@ -88,7 +89,7 @@ func certificateFilter(f *model.CertificateFilter) certificate.Filter {
 		return certificate.Filter{}
 	}
 	return certificate.Filter{Search: value(f.Search), Status: f.Status, CAID: value(f.CaID), ProfileID: value(f.ProfileID), ExpiresWithinDays: f.ExpiresWithinDays,
-		Expired: f.Expired, EndEntityID: value(f.EndEntityID), LeaveOutSigners: !f.IncludeOcspSigners}
+		Expired: f.Expired, EndEntityID: value(f.EndEntityID), ConfigurationID: value(f.ProtocolConfigurationID), LeaveOutSigners: !f.IncludeOcspSigners}
 }
 
 func (r *Resolver) certificates(ctx context.Context, partitionID string, f certificate.Filter, sort certificate.Sort, first int, after *string) (*model.CertificateConnection, error) {
@@ -105,6 +106,37 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 		edges[n] = &model.CertificateEdge{Cursor: p.Cursors[n], Node: c}
 	}
 	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+}
+
+func (r *Resolver) endEntities(ctx context.Context, partitionID string, f endentity.Filter, first int, after *string) (*model.EndEntityConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.EndEntityService.List(ctx, partitionID, f, request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.EndEntityConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+}
+
+func (r *Resolver) auditEvents(ctx context.Context, partitionID string, f audit.Filter, first int, after *string) (*model.AuditEventConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.Audit.List(ctx, partitionID, f, request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.AuditEventConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+}
+
+func protocolPayload(c *protocolconfig.Configuration, err error) (*model.ProtocolConfigurationPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.ProtocolConfigurationPayload{ProtocolConfiguration: c}, nil
 }
 
 func caPayload(c *ca.CertificationAuthority, err error) (*model.CertificationAuthorityPayload, error) {

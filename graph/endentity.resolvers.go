@@ -11,7 +11,6 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
-	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -38,15 +37,7 @@ func (r *mutationResolver) DecommissionEndEntity(ctx context.Context, id string)
 }
 
 func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error) {
-	request, err := page.New(first, after)
-	if err != nil {
-		return nil, err
-	}
-	p, err := r.EndEntityService.List(ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status)}, request)
-	if err != nil {
-		return nil, err
-	}
-	return &model.EndEntityConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+	return r.endEntities(ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status)}, first, after)
 }
 
 func (r *queryResolver) EndEntity(ctx context.Context, id string) (*endentity.EndEntity, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/endentity"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 )
@@ -24,6 +25,8 @@ type loaders struct {
 	partitionOf        *batched[*tenant.Partition]
 	endEntity          *batched[*endentity.EndEntity]
 	endEntityExpiry    *batched[*time.Time]
+
+	protocolConfiguration *batched[*protocolconfig.Configuration]
 }
 
 type loadersKey struct{}
@@ -52,6 +55,14 @@ func (r *Resolver) withLoaders(ctx context.Context) context.Context {
 			byID := map[string]*endentity.EndEntity{}
 			for n, e := range found {
 				byID[ids[n]] = e
+			}
+			return byID, err
+		}),
+		protocolConfiguration: loader(func(ctx context.Context, ids []string) (map[string]*protocolconfig.Configuration, error) {
+			found, err := r.Protocols.Load(ctx, ids)
+			byID := map[string]*protocolconfig.Configuration{}
+			for n, c := range found {
+				byID[ids[n]] = c
 			}
 			return byID, err
 		}),

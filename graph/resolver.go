@@ -18,6 +18,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
@@ -43,6 +44,7 @@ type Resolver struct {
 	Bulk             *bulk.Service
 	Report           *report.Service
 	Notify           *notify.Service
+	Protocols        *protocolconfig.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

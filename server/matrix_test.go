@@ -74,6 +74,15 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
 	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
 
+	{"Mutation.createProtocolConfiguration", `mutation { createProtocolConfiguration(input: {partitionId: "$P", identifier: "!", type: ACME, caId: "$CA", profileId: "x"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.updateProtocolConfiguration", `mutation { updateProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.enableProtocolConfiguration", `mutation { enableProtocolConfiguration(id: "$CONFIGURATION") { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.disableProtocolConfiguration", `mutation { disableProtocolConfiguration(id: "$OFF") { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.deleteProtocolConfiguration", `mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem ca { id } profile { id } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
+	{"Partition.protocolConfigurations", `{ partition(id: "$P") { protocolConfigurations(filter: {search: "x"}) { nodes { id } } } }`, everyone},
+	{"Partition.enrollmentProtocols", `{ partition(id: "$P") { enrollmentProtocols { type label profileGroups authorities { ca { id } profiles { id } } } } }`, everyone},
+
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
 	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
@@ -85,7 +94,7 @@ var matrix = []struct{ operation, query, who string }{
 	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
 	{"CertificationAuthority.certificateSigningRequest", `{ certificationAuthority(id: "$CA") { certificateSigningRequest } }`, "OW CA CE"},
 	{"CertificationAuthority.caCertificates", `{ certificationAuthority(id: "$CA") { caCertificates { pem } } }`, "OW CA CE"},
-	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
+	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } protocolConfigurations { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
 	{"Partition.keyStores", `{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone},
 	{"CertificationAuthority.ceremonyMinutes", `{ certificationAuthority(id: "$CA") { ceremonyMinutes { html } } }`, "OW CA CE"},
 	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { id } } }`, everyone},
@@ -207,9 +216,18 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	if got := a.ask(t, system, `mutation { disableCertificationAuthority(caId: "`+disabled+`") { certificationAuthority { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
+	issuing := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id")
+	configure := func(identifier string) string {
+		return first(`mutation { createProtocolConfiguration(input: {partitionId: "`+p+`", identifier: "`+identifier+`", type: ACME, caId: "`+issuing+`", profileId: "privatessl-tls-server"}) { protocolConfiguration { id } } }`, "id")
+	}
+	off := configure("off")
+	if got := a.ask(t, system, `mutation { disableProtocolConfiguration(id: "`+off+`") { protocolConfiguration { id } } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
 	return strings.NewReplacer(
+		"$CONFIGURATION", configure("on"), "$OFF", off,
 		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
-		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
+		"$SUBSCRIPTION", m.Subscription.ID, "$CA", issuing,
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
 		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)
 }

@@ -4,6 +4,7 @@ package protocolconfig
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -158,10 +160,8 @@ func (s *Service) problem(ctx context.Context, c *Configuration, authority *ca.C
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range selected[authority.ID] {
-		if id == c.ProfileID {
-			return nil, nil
-		}
+	if slices.Contains(selected[authority.ID], c.ProfileID) {
+		return nil, nil
 	}
 	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", c.ProfileID, authority.Identifier).At("profileId").Do("Have it selected for the certification authority, or choose another one."), nil
 }
@@ -392,4 +392,60 @@ func (s *Service) first(query *gorm.DB, first int) (list []*Configuration, total
 		return nil, 0, err
 	}
 	return list, total, query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error
+}
+
+// Authority is a CA that a configuration can issue by, and under which profiles.
+type Authority struct {
+	CA       *ca.CertificationAuthority
+	Profiles []*profiles.Profile
+}
+
+// Offer is a type of protocol as a partition can configure it.
+type Offer struct {
+	*Type
+	PartitionID string
+}
+
+// Offers lists the types of protocols.
+func (s *Service) Offers(ctx context.Context, partitionID string) ([]*Offer, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	list := make([]*Offer, len(types))
+	for n, t := range types {
+		list[n] = &Offer{t, partitionID}
+	}
+	return list, nil
+}
+
+// Authorities lists the CAs that can issue through a type of protocol.
+func (s *Service) Authorities(ctx context.Context, o *Offer) ([]*Authority, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, o.PartitionID); err != nil {
+		return nil, err
+	}
+	all, err := s.CAs.List(ctx, o.PartitionID, false, "")
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	all = slices.DeleteFunc(all, func(c *ca.CertificationAuthority) bool { return c.Usable(s.Now()) != nil })
+	for _, c := range all {
+		ids = append(ids, c.ID)
+	}
+	selected, err := s.CAs.ProfileIDs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	known, err := s.Profiles.List(ctx, o.PartitionID, profiles.Filter{Kind: profile.Subscriber})
+	if err != nil {
+		return nil, err
+	}
+	var list []*Authority
+	for _, c := range all {
+		fit := slices.DeleteFunc(slices.Clone(known), func(p *profiles.Profile) bool { return !o.Fits(p.Profile) || !slices.Contains(selected[c.ID], p.ID) })
+		if len(fit) > 0 {
+			list = append(list, &Authority{CA: c, Profiles: fit})
+		}
+	}
+	return list, nil
 }

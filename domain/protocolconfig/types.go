@@ -36,10 +36,8 @@ func Types() []*Type { return slices.Clone(types) }
 
 // TypeByID returns a type, nil when there is none of that name.
 func TypeByID(id TypeID) *Type {
-	for _, t := range types {
-		if t.ID == id {
-			return t
-		}
+	if n := slices.IndexFunc(types, func(t *Type) bool { return t.ID == id }); n >= 0 {
+		return types[n]
 	}
 	return nil
 }

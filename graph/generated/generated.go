@@ -25,6 +25,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/report"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -59,10 +60,12 @@ type ResolverRoot interface {
 	CertificationAuthority() CertificationAuthorityResolver
 	Deployment() DeploymentResolver
 	EndEntity() EndEntityResolver
+	EnrollmentProtocol() EnrollmentProtocolResolver
 	KeyStore() KeyStoreResolver
 	Mutation() MutationResolver
 	NotificationSettings() NotificationSettingsResolver
 	Partition() PartitionResolver
+	ProtocolConfiguration() ProtocolConfigurationResolver
 	Query() QueryResolver
 	Reports() ReportsResolver
 	ServiceSubscription() ServiceSubscriptionResolver
@@ -231,32 +234,33 @@ type ComplexityRoot struct {
 	}
 
 	Certificate struct {
-		CRLShard         func(childComplexity int) int
-		ChainPem         func(childComplexity int) int
-		CommonName       func(childComplexity int) int
-		CreatedAt        func(childComplexity int) int
-		Der              func(childComplexity int) int
-		Details          func(childComplexity int) int
-		EndEntity        func(childComplexity int) int
-		Expired          func(childComplexity int) int
-		ID               func(childComplexity int) int
-		InvalidityDate   func(childComplexity int) int
-		Issuer           func(childComplexity int) int
-		NotAfter         func(childComplexity int) int
-		NotBefore        func(childComplexity int) int
-		Partition        func(childComplexity int) int
-		Pem              func(childComplexity int) int
-		Profile          func(childComplexity int) int
-		ProfileID        func(childComplexity int) int
-		ProfileVersion   func(childComplexity int) int
-		RequestedBy      func(childComplexity int) int
-		RevocationReason func(childComplexity int) int
-		RevokedAt        func(childComplexity int) int
-		SerialNumber     func(childComplexity int) int
-		Status           func(childComplexity int) int
-		Story            func(childComplexity int) int
-		Subject          func(childComplexity int) int
-		SuspendedUntil   func(childComplexity int) int
+		CRLShard              func(childComplexity int) int
+		ChainPem              func(childComplexity int) int
+		CommonName            func(childComplexity int) int
+		CreatedAt             func(childComplexity int) int
+		Der                   func(childComplexity int) int
+		Details               func(childComplexity int) int
+		EndEntity             func(childComplexity int) int
+		Expired               func(childComplexity int) int
+		ID                    func(childComplexity int) int
+		InvalidityDate        func(childComplexity int) int
+		Issuer                func(childComplexity int) int
+		NotAfter              func(childComplexity int) int
+		NotBefore             func(childComplexity int) int
+		Partition             func(childComplexity int) int
+		Pem                   func(childComplexity int) int
+		Profile               func(childComplexity int) int
+		ProfileID             func(childComplexity int) int
+		ProfileVersion        func(childComplexity int) int
+		ProtocolConfiguration func(childComplexity int) int
+		RequestedBy           func(childComplexity int) int
+		RevocationReason      func(childComplexity int) int
+		RevokedAt             func(childComplexity int) int
+		SerialNumber          func(childComplexity int) int
+		Status                func(childComplexity int) int
+		Story                 func(childComplexity int) int
+		Subject               func(childComplexity int) int
+		SuspendedUntil        func(childComplexity int) int
 	}
 
 	CertificateConnection struct {
@@ -318,6 +322,7 @@ type ComplexityRoot struct {
 		Kind                    func(childComplexity int) int
 		MaxValidityPeriod       func(childComplexity int) int
 		Name                    func(childComplexity int) int
+		ProtocolConfigurations  func(childComplexity int) int
 		RequiredSanTypes        func(childComplexity int) int
 		RetiredAt               func(childComplexity int) int
 		RetiredBy               func(childComplexity int) int
@@ -478,13 +483,15 @@ type ComplexityRoot struct {
 	}
 
 	DeletionImpact struct {
-		CertificateCount func(childComplexity int) int
-		Certificates     func(childComplexity int) int
-		EndEntities      func(childComplexity int) int
-		EndEntityCount   func(childComplexity int) int
-		Profiles         func(childComplexity int) int
-		SubordinateCount func(childComplexity int) int
-		Subordinates     func(childComplexity int) int
+		CertificateCount           func(childComplexity int) int
+		Certificates               func(childComplexity int) int
+		EndEntities                func(childComplexity int) int
+		EndEntityCount             func(childComplexity int) int
+		Profiles                   func(childComplexity int) int
+		ProtocolConfigurationCount func(childComplexity int) int
+		ProtocolConfigurations     func(childComplexity int) int
+		SubordinateCount           func(childComplexity int) int
+		Subordinates               func(childComplexity int) int
 	}
 
 	Deployment struct {
@@ -519,6 +526,18 @@ type ComplexityRoot struct {
 
 	EndEntityPayload struct {
 		EndEntity func(childComplexity int) int
+	}
+
+	EnrollmentAuthority struct {
+		CA       func(childComplexity int) int
+		Profiles func(childComplexity int) int
+	}
+
+	EnrollmentProtocol struct {
+		Authorities func(childComplexity int) int
+		Groups      func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Label       func(childComplexity int) int
 	}
 
 	ExpiryDay struct {
@@ -597,15 +616,19 @@ type ComplexityRoot struct {
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateCertificationAuthority  func(childComplexity int, input model.CreateCertificationAuthorityInput) int
+		CreateProtocolConfiguration   func(childComplexity int, input model.CreateProtocolConfigurationInput) int
 		CreateSubscription            func(childComplexity int, input model.CreateSubscriptionInput) int
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
 		DeactivateEndEntity           func(childComplexity int, id string) int
 		DecommissionEndEntity         func(childComplexity int, id string) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
 		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
+		DeleteProtocolConfiguration   func(childComplexity int, input model.DeleteProtocolConfigurationInput) int
 		DeleteWebhook                 func(childComplexity int, id string, confirmName string) int
 		DisableCertificationAuthority func(childComplexity int, caID string) int
+		DisableProtocolConfiguration  func(childComplexity int, id string) int
 		EnableCertificationAuthority  func(childComplexity int, caID string) int
+		EnableProtocolConfiguration   func(childComplexity int, id string) int
 		EndSession                    func(childComplexity int, id string) int
 		FinishPasskeyRegistration     func(childComplexity int, name string, credential string) int
 		GrantRole                     func(childComplexity int, input model.RoleInput) int
@@ -640,6 +663,7 @@ type ComplexityRoot struct {
 		UpdateCrlSettings             func(childComplexity int, input model.CrlSettingsInput) int
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
+		UpdateProtocolConfiguration   func(childComplexity int, input model.UpdateProtocolConfigurationInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
 	}
@@ -692,6 +716,7 @@ type ComplexityRoot struct {
 		Counts                   func(childComplexity int) int
 		CreatedAt                func(childComplexity int) int
 		EndEntities              func(childComplexity int, first int, after *string, search *string, status *endentity.Status) int
+		EnrollmentProtocols      func(childComplexity int) int
 		ID                       func(childComplexity int) int
 		KeyStores                func(childComplexity int) int
 		Members                  func(childComplexity int) int
@@ -700,6 +725,7 @@ type ComplexityRoot struct {
 		Outbox                   func(childComplexity int) int
 		Permissions              func(childComplexity int) int
 		ProfileGroups            func(childComplexity int) int
+		ProtocolConfigurations   func(childComplexity int, first int, after *string, filter *model.ProtocolConfigurationFilter) int
 		Region                   func(childComplexity int) int
 		Reports                  func(childComplexity int) int
 		RetiredProfiles          func(childComplexity int) int
@@ -771,6 +797,35 @@ type ComplexityRoot struct {
 		Version   func(childComplexity int) int
 	}
 
+	ProtocolConfiguration struct {
+		Ca           func(childComplexity int) int
+		Certificates func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
+		CreatedAt    func(childComplexity int) int
+		CreatedBy    func(childComplexity int) int
+		DeletedAt    func(childComplexity int) int
+		Description  func(childComplexity int) int
+		EndEntities  func(childComplexity int, first int, after *string, search *string, status *endentity.Status) int
+		Events       func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
+		ID           func(childComplexity int) int
+		Identifier   func(childComplexity int) int
+		Partition    func(childComplexity int) int
+		Problem      func(childComplexity int) int
+		Profile      func(childComplexity int) int
+		ProfileID    func(childComplexity int) int
+		Status       func(childComplexity int) int
+		Type         func(childComplexity int) int
+	}
+
+	ProtocolConfigurationConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ProtocolConfigurationPayload struct {
+		ProtocolConfiguration func(childComplexity int) int
+	}
+
 	PublishCrlPayload struct {
 		CertificationAuthority func(childComplexity int) int
 	}
@@ -786,6 +841,7 @@ type ComplexityRoot struct {
 		Partitions             func(childComplexity int, search *string) int
 		PlatformOutbox         func(childComplexity int) int
 		ProfileSchema          func(childComplexity int) int
+		ProtocolConfiguration  func(childComplexity int, id string) int
 		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
 		Subscriptions          func(childComplexity int, search *string) int
@@ -1033,6 +1089,7 @@ type CertificateResolver interface {
 	Profile(ctx context.Context, obj *certificate.Certificate) (*profile.Profile, error)
 
 	Story(ctx context.Context, obj *certificate.Certificate) (*model.CertificateStory, error)
+	ProtocolConfiguration(ctx context.Context, obj *certificate.Certificate) (*protocolconfig.Configuration, error)
 }
 type CertificateProfileResolver interface {
 	Group(ctx context.Context, obj *profile.Profile) (*model.ProfileGroup, error)
@@ -1049,6 +1106,7 @@ type CertificateProfileResolver interface {
 	Issued(ctx context.Context, obj *profile.Profile) (bool, error)
 	Versions(ctx context.Context, obj *profile.Profile) ([]*profile.Version, error)
 	Changes(ctx context.Context, obj *profile.Profile, from int64, to int64) ([]*profile1.Change, error)
+	ProtocolConfigurations(ctx context.Context, obj *profile.Profile) ([]*protocolconfig.Configuration, error)
 }
 type CertificationAuthorityResolver interface {
 	Partition(ctx context.Context, obj *ca.CertificationAuthority) (*tenant.Partition, error)
@@ -1091,6 +1149,9 @@ type DeploymentResolver interface {
 type EndEntityResolver interface {
 	ExpiresAt(ctx context.Context, obj *endentity.EndEntity) (*time.Time, error)
 	Certificates(ctx context.Context, obj *endentity.EndEntity, first int, after *string) (*model.CertificateConnection, error)
+}
+type EnrollmentProtocolResolver interface {
+	Authorities(ctx context.Context, obj *protocolconfig.Offer) ([]*protocolconfig.Authority, error)
 }
 type KeyStoreResolver interface {
 	Description(ctx context.Context, obj *keystore.Named) (string, error)
@@ -1157,6 +1218,11 @@ type MutationResolver interface {
 	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
 	RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error)
 	DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error)
+	CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
+	UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
+	EnableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
+	DisableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
+	DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateCrlSettings(ctx context.Context, input model.CrlSettingsInput) (*model.CertificationAuthorityPayload, error)
 	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
@@ -1185,7 +1251,21 @@ type PartitionResolver interface {
 	CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error)
 	ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error)
 	CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error)
+	ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error)
+	EnrollmentProtocols(ctx context.Context, obj *tenant.Partition) ([]*protocolconfig.Offer, error)
 	Reports(ctx context.Context, obj *tenant.Partition) (*report.Reports, error)
+}
+type ProtocolConfigurationResolver interface {
+	Partition(ctx context.Context, obj *protocolconfig.Configuration) (*tenant.Partition, error)
+
+	Problem(ctx context.Context, obj *protocolconfig.Configuration) (*string, error)
+	Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error)
+
+	Profile(ctx context.Context, obj *protocolconfig.Configuration) (*profile.Profile, error)
+
+	EndEntities(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error)
+	Events(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
+	Certificates(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 }
 type QueryResolver interface {
 	Deployment(ctx context.Context) (*model.Deployment, error)
@@ -1200,6 +1280,7 @@ type QueryResolver interface {
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
 	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
+	ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error)
 	Subscriptions(ctx context.Context, search *string) ([]*tenant.Subscription, error)
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
 	Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error)
@@ -1956,6 +2037,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Certificate.ProfileVersion(childComplexity), true
+	case "Certificate.protocolConfiguration":
+		if e.ComplexityRoot.Certificate.ProtocolConfiguration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.ProtocolConfiguration(childComplexity), true
 	case "Certificate.requestedBy":
 		if e.ComplexityRoot.Certificate.RequestedBy == nil {
 			break
@@ -2290,6 +2377,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.Name(childComplexity), true
+	case "CertificateProfile.protocolConfigurations":
+		if e.ComplexityRoot.CertificateProfile.ProtocolConfigurations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.ProtocolConfigurations(childComplexity), true
 	case "CertificateProfile.requiredSanTypes":
 		if e.ComplexityRoot.CertificateProfile.RequiredSanTypes == nil {
 			break
@@ -3018,6 +3111,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeletionImpact.Profiles(childComplexity), true
+	case "DeletionImpact.protocolConfigurationCount":
+		if e.ComplexityRoot.DeletionImpact.ProtocolConfigurationCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.ProtocolConfigurationCount(childComplexity), true
+	case "DeletionImpact.protocolConfigurations":
+		if e.ComplexityRoot.DeletionImpact.ProtocolConfigurations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DeletionImpact.ProtocolConfigurations(childComplexity), true
 	case "DeletionImpact.subordinateCount":
 		if e.ComplexityRoot.DeletionImpact.SubordinateCount == nil {
 			break
@@ -3176,6 +3281,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.EndEntityPayload.EndEntity(childComplexity), true
+
+	case "EnrollmentAuthority.ca":
+		if e.ComplexityRoot.EnrollmentAuthority.CA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentAuthority.CA(childComplexity), true
+	case "EnrollmentAuthority.profiles":
+		if e.ComplexityRoot.EnrollmentAuthority.Profiles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentAuthority.Profiles(childComplexity), true
+
+	case "EnrollmentProtocol.authorities":
+		if e.ComplexityRoot.EnrollmentProtocol.Authorities == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentProtocol.Authorities(childComplexity), true
+	case "EnrollmentProtocol.profileGroups":
+		if e.ComplexityRoot.EnrollmentProtocol.Groups == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentProtocol.Groups(childComplexity), true
+	case "EnrollmentProtocol.type":
+		if e.ComplexityRoot.EnrollmentProtocol.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentProtocol.ID(childComplexity), true
+	case "EnrollmentProtocol.label":
+		if e.ComplexityRoot.EnrollmentProtocol.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EnrollmentProtocol.Label(childComplexity), true
 
 	case "ExpiryDay.authorities":
 		if e.ComplexityRoot.ExpiryDay.Authorities == nil {
@@ -3517,6 +3660,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateCertificationAuthority(childComplexity, args["input"].(model.CreateCertificationAuthorityInput)), true
+	case "Mutation.createProtocolConfiguration":
+		if e.ComplexityRoot.Mutation.CreateProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createProtocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateProtocolConfiguration(childComplexity, args["input"].(model.CreateProtocolConfigurationInput)), true
 	case "Mutation.createSubscription":
 		if e.ComplexityRoot.Mutation.CreateSubscription == nil {
 			break
@@ -3583,6 +3737,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.ProfileInput)), true
+	case "Mutation.deleteProtocolConfiguration":
+		if e.ComplexityRoot.Mutation.DeleteProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteProtocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteProtocolConfiguration(childComplexity, args["input"].(model.DeleteProtocolConfigurationInput)), true
 	case "Mutation.deleteWebhook":
 		if e.ComplexityRoot.Mutation.DeleteWebhook == nil {
 			break
@@ -3605,6 +3770,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["caId"].(string)), true
+	case "Mutation.disableProtocolConfiguration":
+		if e.ComplexityRoot.Mutation.DisableProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_disableProtocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DisableProtocolConfiguration(childComplexity, args["id"].(string)), true
 	case "Mutation.enableCertificationAuthority":
 		if e.ComplexityRoot.Mutation.EnableCertificationAuthority == nil {
 			break
@@ -3616,6 +3792,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["caId"].(string)), true
+	case "Mutation.enableProtocolConfiguration":
+		if e.ComplexityRoot.Mutation.EnableProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_enableProtocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnableProtocolConfiguration(childComplexity, args["id"].(string)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -3975,6 +4162,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateProfile(childComplexity, args["input"].(model.UpdateProfileInput)), true
+	case "Mutation.updateProtocolConfiguration":
+		if e.ComplexityRoot.Mutation.UpdateProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateProtocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateProtocolConfiguration(childComplexity, args["input"].(model.UpdateProtocolConfigurationInput)), true
 	case "Mutation.updateSubscription":
 		if e.ComplexityRoot.Mutation.UpdateSubscription == nil {
 			break
@@ -4223,6 +4421,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.EndEntities(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["status"].(*endentity.Status)), true
+	case "Partition.enrollmentProtocols":
+		if e.ComplexityRoot.Partition.EnrollmentProtocols == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.EnrollmentProtocols(childComplexity), true
 	case "Partition.id":
 		if e.ComplexityRoot.Partition.ID == nil {
 			break
@@ -4271,6 +4475,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.ProfileGroups(childComplexity), true
+	case "Partition.protocolConfigurations":
+		if e.ComplexityRoot.Partition.ProtocolConfigurations == nil {
+			break
+		}
+
+		args, err := ec.field_Partition_protocolConfigurations_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.ProtocolConfigurations(childComplexity, args["first"].(int), args["after"].(*string), args["filter"].(*model.ProtocolConfigurationFilter)), true
 	case "Partition.region":
 		if e.ComplexityRoot.Partition.Region == nil {
 			break
@@ -4533,6 +4748,144 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProfileVersion.Version(childComplexity), true
 
+	case "ProtocolConfiguration.ca":
+		if e.ComplexityRoot.ProtocolConfiguration.Ca == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Ca(childComplexity), true
+	case "ProtocolConfiguration.certificates":
+		if e.ComplexityRoot.ProtocolConfiguration.Certificates == nil {
+			break
+		}
+
+		args, err := ec.field_ProtocolConfiguration_certificates_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Certificates(childComplexity, args["first"].(int), args["after"].(*string), args["filter"].(*model.CertificateFilter), args["sort"].(certificate.Sort)), true
+	case "ProtocolConfiguration.createdAt":
+		if e.ComplexityRoot.ProtocolConfiguration.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.CreatedAt(childComplexity), true
+	case "ProtocolConfiguration.createdBy":
+		if e.ComplexityRoot.ProtocolConfiguration.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.CreatedBy(childComplexity), true
+	case "ProtocolConfiguration.deletedAt":
+		if e.ComplexityRoot.ProtocolConfiguration.DeletedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.DeletedAt(childComplexity), true
+	case "ProtocolConfiguration.description":
+		if e.ComplexityRoot.ProtocolConfiguration.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Description(childComplexity), true
+	case "ProtocolConfiguration.endEntities":
+		if e.ComplexityRoot.ProtocolConfiguration.EndEntities == nil {
+			break
+		}
+
+		args, err := ec.field_ProtocolConfiguration_endEntities_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.EndEntities(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["status"].(*endentity.Status)), true
+	case "ProtocolConfiguration.events":
+		if e.ComplexityRoot.ProtocolConfiguration.Events == nil {
+			break
+		}
+
+		args, err := ec.field_ProtocolConfiguration_events_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Events(childComplexity, args["first"].(int), args["after"].(*string), args["filter"].(*model.AuditFilter)), true
+	case "ProtocolConfiguration.id":
+		if e.ComplexityRoot.ProtocolConfiguration.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.ID(childComplexity), true
+	case "ProtocolConfiguration.identifier":
+		if e.ComplexityRoot.ProtocolConfiguration.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Identifier(childComplexity), true
+	case "ProtocolConfiguration.partition":
+		if e.ComplexityRoot.ProtocolConfiguration.Partition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Partition(childComplexity), true
+	case "ProtocolConfiguration.problem":
+		if e.ComplexityRoot.ProtocolConfiguration.Problem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Problem(childComplexity), true
+	case "ProtocolConfiguration.profile":
+		if e.ComplexityRoot.ProtocolConfiguration.Profile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Profile(childComplexity), true
+	case "ProtocolConfiguration.profileId":
+		if e.ComplexityRoot.ProtocolConfiguration.ProfileID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.ProfileID(childComplexity), true
+	case "ProtocolConfiguration.status":
+		if e.ComplexityRoot.ProtocolConfiguration.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Status(childComplexity), true
+	case "ProtocolConfiguration.type":
+		if e.ComplexityRoot.ProtocolConfiguration.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Type(childComplexity), true
+
+	case "ProtocolConfigurationConnection.nodes":
+		if e.ComplexityRoot.ProtocolConfigurationConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfigurationConnection.Nodes(childComplexity), true
+	case "ProtocolConfigurationConnection.pageInfo":
+		if e.ComplexityRoot.ProtocolConfigurationConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfigurationConnection.PageInfo(childComplexity), true
+	case "ProtocolConfigurationConnection.totalCount":
+		if e.ComplexityRoot.ProtocolConfigurationConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfigurationConnection.TotalCount(childComplexity), true
+
+	case "ProtocolConfigurationPayload.protocolConfiguration":
+		if e.ComplexityRoot.ProtocolConfigurationPayload.ProtocolConfiguration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfigurationPayload.ProtocolConfiguration(childComplexity), true
+
 	case "PublishCrlPayload.certificationAuthority":
 		if e.ComplexityRoot.PublishCrlPayload.CertificationAuthority == nil {
 			break
@@ -4636,6 +4989,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ProfileSchema(childComplexity), true
+	case "Query.protocolConfiguration":
+		if e.ComplexityRoot.Query.ProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Query_protocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ProtocolConfiguration(childComplexity, args["id"].(string)), true
 	case "Query.replayProfile":
 		if e.ComplexityRoot.Query.ReplayProfile == nil {
 			break
@@ -5448,10 +5812,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCloneProfileInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCertificationAuthorityInput,
+		ec.unmarshalInputCreateProtocolConfigurationInput,
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
 		ec.unmarshalInputCrlSettingsInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
+		ec.unmarshalInputDeleteProtocolConfigurationInput,
 		ec.unmarshalInputExtensionInput,
 		ec.unmarshalInputImportCaCertificateInput,
 		ec.unmarshalInputImportExternalRootInput,
@@ -5464,6 +5830,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputPrepareBulkIssuanceInput,
 		ec.unmarshalInputPrepareBulkRevocationInput,
 		ec.unmarshalInputProfileInput,
+		ec.unmarshalInputProtocolConfigurationFilter,
 		ec.unmarshalInputRejectCaProposalInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRevokeCertificateInput,
@@ -5474,6 +5841,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSuspendCertificateInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateProfileInput,
+		ec.unmarshalInputUpdateProtocolConfigurationInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
 		ec.unmarshalInputWhatIfInput,
 	)
@@ -5579,9 +5947,9 @@ type AuditEvent {
   "E.g. ` + "`" + `certificate.issue` + "`" + `, ` + "`" + `certificate.revoke` + "`" + `, ` + "`" + `ca.create` + "`" + `, ` + "`" + `user.sign-in` + "`" + `."
   action: String!
   result: AuditResult!
-  "` + "`" + `user` + "`" + `, ` + "`" + `api-token` + "`" + `, ` + "`" + `operator` + "`" + ` or ` + "`" + `system` + "`" + `."
+  "` + "`" + `user` + "`" + `, ` + "`" + `api-token` + "`" + `, ` + "`" + `operator` + "`" + `, ` + "`" + `system` + "`" + `, or ` + "`" + `protocol` + "`" + ` for a client of an enrollment protocol."
   actorKind: String!
-  "E-mail of the person or name of the token."
+  "E-mail of the person, name of the token, or protocol and identifier of the configuration: ` + "`" + `acme:servers` + "`" + `."
   actorName: String!
   "Empty for the system itself."
   ipAddress: String!
@@ -6793,6 +7161,127 @@ extend type Partition {
   certificateProfile(id: ID!): CertificateProfile
 }
 `, BuiltIn: false},
+	{Name: "../schema/protocol.graphqls", Input: `"""
+An enrollment protocol as a partition offers it: its clients, which are no users of the partition, get certificates by
+one certification authority under one profile. What only one protocol has stands in fields of its own type.
+"""
+type ProtocolConfiguration {
+  id: ID!
+  partition: Partition!
+  "2 to 18 of ` + "`" + `a-z 0-9 - _` + "`" + `, unique in the partition; part of the address, so it stays as it is."
+  identifier: String!
+  type: ProtocolType!
+  description: String!
+  status: ProtocolConfigurationStatus!
+  "Why nothing can be issued through it although it is active; null while something can."
+  problem: String
+  ca: CertificationAuthority!
+  profileId: String!
+  "Null once the profile is deleted."
+  profile: CertificateProfile
+  createdAt: Time!
+  createdBy: String!
+  "Null, but for what certificates of a deleted configuration tell."
+  deletedAt: Time
+  "Those that a certificate was issued to through it."
+  endEntities(first: Int! = 50, after: String, search: String, status: EndEntityStatus): EndEntityConnection!
+  "What came in through it, refused requests too, and what was done to it; newest first."
+  events(first: Int! = 50, after: String, filter: AuditFilter): AuditEventConnection!
+  certificates(first: Int! = 50, after: String, filter: CertificateFilter, sort: CertificateSort! = NEWEST): CertificateConnection!
+}
+enum ProtocolType {
+  "RFC 8555."
+  ACME
+}
+enum ProtocolConfigurationStatus {
+  ACTIVE
+  "Whoever comes is refused until it is enabled again."
+  DISABLED
+}
+input ProtocolConfigurationFilter {
+  "Part of identifier or description; case-insensitive."
+  search: String
+  type: ProtocolType
+  status: ProtocolConfigurationStatus
+  caId: ID
+}
+type ProtocolConfigurationConnection { nodes: [ProtocolConfiguration!]!, pageInfo: PageInfo!, totalCount: Int! }
+
+"A protocol that can be configured, and with what."
+type EnrollmentProtocol {
+  type: ProtocolType!
+  label: String!
+  "It issues under profiles of these groups."
+  profileGroups: [String!]!
+  "Active authorities that have such a profile selected."
+  authorities: [EnrollmentAuthority!]!
+}
+type EnrollmentAuthority { ca: CertificationAuthority!, profiles: [CertificateProfile!]! }
+
+extend type Partition {
+  "Newest first; deleted ones are not listed."
+  protocolConfigurations(first: Int! = 50, after: String, filter: ProtocolConfigurationFilter): ProtocolConfigurationConnection!
+  enrollmentProtocols: [EnrollmentProtocol!]!
+}
+extend type Query { protocolConfiguration(id: ID!): ProtocolConfiguration }
+
+extend type Certificate {
+  "The configuration of an enrollment protocol that it was issued through, deleted ones too."
+  protocolConfiguration: ProtocolConfiguration
+}
+extend input CertificateFilter {
+  "Issued through this configuration of an enrollment protocol."
+  protocolConfigurationId: ID
+}
+extend input AuditFilter {
+  "What came in through this configuration of an enrollment protocol, and what was done to it."
+  protocolConfigurationId: ID
+}
+extend type DeletionImpact {
+  "Configurations of enrollment protocols that issue by it or below it."
+  protocolConfigurationCount: Int!
+  protocolConfigurations: [ProtocolConfiguration!]!
+}
+extend type CertificateProfile {
+  "Configurations of enrollment protocols that issue under it, the first 20."
+  protocolConfigurations: [ProtocolConfiguration!]!
+}
+
+input CreateProtocolConfigurationInput {
+  partitionId: ID!
+  identifier: String!
+  type: ProtocolType!
+  "At most 200 characters."
+  description: String! = ""
+  "See ` + "`" + `enrollmentProtocols` + "`" + `."
+  caId: ID!
+  profileId: String!
+}
+input UpdateProtocolConfigurationInput {
+  id: ID!
+  "Null leaves a value."
+  description: String
+  caId: ID
+  profileId: String
+}
+input DeleteProtocolConfigurationInput {
+  id: ID!
+  "The identifier, typed again."
+  confirmIdentifier: String!
+}
+type ProtocolConfigurationPayload { protocolConfiguration: ProtocolConfiguration! }
+
+extend type Mutation {
+  "It serves from then on."
+  createProtocolConfiguration(input: CreateProtocolConfigurationInput!): ProtocolConfigurationPayload!
+  updateProtocolConfiguration(input: UpdateProtocolConfigurationInput!): ProtocolConfigurationPayload!
+  enableProtocolConfiguration(id: ID!): ProtocolConfigurationPayload!
+  "Whoever comes is refused, until it is enabled again. Its certificates stay."
+  disableProtocolConfiguration(id: ID!): ProtocolConfigurationPayload!
+  "For good. Its certificates stay, and are revoked and found by other means; the identifier is free again."
+  deleteProtocolConfiguration(input: DeleteProtocolConfigurationInput!): ProtocolConfigurationPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/report.graphqls", Input: `"Counts of a partition, made when asked for. Each can be exported: GET /export/{partition}/reports/{report}."
 type Reports {
   "Certificates issued and revoked per day or month; absent ` + "`" + `from` + "`" + ` = the last 90 days."
@@ -7581,6 +8070,8 @@ func (ec *executionContext) childFields_Certificate(ctx context.Context, field g
 		return ec.fieldContext_Certificate_profileVersion(ctx, field)
 	case "story":
 		return ec.fieldContext_Certificate_story(ctx, field)
+	case "protocolConfiguration":
+		return ec.fieldContext_Certificate_protocolConfiguration(ctx, field)
 	case "crlShard":
 		return ec.fieldContext_Certificate_crlShard(ctx, field)
 	}
@@ -7723,6 +8214,8 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 		return ec.fieldContext_CertificateProfile_versions(ctx, field)
 	case "changes":
 		return ec.fieldContext_CertificateProfile_changes(ctx, field)
+	case "protocolConfigurations":
+		return ec.fieldContext_CertificateProfile_protocolConfigurations(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificateProfile", field.Name)
 }
@@ -8039,6 +8532,10 @@ func (ec *executionContext) childFields_DeletionImpact(ctx context.Context, fiel
 		return ec.fieldContext_DeletionImpact_endEntities(ctx, field)
 	case "profiles":
 		return ec.fieldContext_DeletionImpact_profiles(ctx, field)
+	case "protocolConfigurationCount":
+		return ec.fieldContext_DeletionImpact_protocolConfigurationCount(ctx, field)
+	case "protocolConfigurations":
+		return ec.fieldContext_DeletionImpact_protocolConfigurations(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeletionImpact", field.Name)
 }
@@ -8109,6 +8606,30 @@ func (ec *executionContext) childFields_EndEntityPayload(ctx context.Context, fi
 		return ec.fieldContext_EndEntityPayload_endEntity(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EndEntityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_EnrollmentAuthority(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ca":
+		return ec.fieldContext_EnrollmentAuthority_ca(ctx, field)
+	case "profiles":
+		return ec.fieldContext_EnrollmentAuthority_profiles(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EnrollmentAuthority", field.Name)
+}
+
+func (ec *executionContext) childFields_EnrollmentProtocol(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_EnrollmentProtocol_type(ctx, field)
+	case "label":
+		return ec.fieldContext_EnrollmentProtocol_label(ctx, field)
+	case "profileGroups":
+		return ec.fieldContext_EnrollmentProtocol_profileGroups(ctx, field)
+	case "authorities":
+		return ec.fieldContext_EnrollmentProtocol_authorities(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EnrollmentProtocol", field.Name)
 }
 
 func (ec *executionContext) childFields_ExpiryDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -8353,6 +8874,10 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_profileGroups(ctx, field)
 	case "certificateProfile":
 		return ec.fieldContext_Partition_certificateProfile(ctx, field)
+	case "protocolConfigurations":
+		return ec.fieldContext_Partition_protocolConfigurations(ctx, field)
+	case "enrollmentProtocols":
+		return ec.fieldContext_Partition_enrollmentProtocols(ctx, field)
 	case "reports":
 		return ec.fieldContext_Partition_reports(ctx, field)
 	}
@@ -8485,6 +9010,64 @@ func (ec *executionContext) childFields_ProfileVersion(ctx context.Context, fiel
 		return ec.fieldContext_ProfileVersion_json(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProfileVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProtocolConfiguration_id(ctx, field)
+	case "partition":
+		return ec.fieldContext_ProtocolConfiguration_partition(ctx, field)
+	case "identifier":
+		return ec.fieldContext_ProtocolConfiguration_identifier(ctx, field)
+	case "type":
+		return ec.fieldContext_ProtocolConfiguration_type(ctx, field)
+	case "description":
+		return ec.fieldContext_ProtocolConfiguration_description(ctx, field)
+	case "status":
+		return ec.fieldContext_ProtocolConfiguration_status(ctx, field)
+	case "problem":
+		return ec.fieldContext_ProtocolConfiguration_problem(ctx, field)
+	case "ca":
+		return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
+	case "profileId":
+		return ec.fieldContext_ProtocolConfiguration_profileId(ctx, field)
+	case "profile":
+		return ec.fieldContext_ProtocolConfiguration_profile(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProtocolConfiguration_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_ProtocolConfiguration_createdBy(ctx, field)
+	case "deletedAt":
+		return ec.fieldContext_ProtocolConfiguration_deletedAt(ctx, field)
+	case "endEntities":
+		return ec.fieldContext_ProtocolConfiguration_endEntities(ctx, field)
+	case "events":
+		return ec.fieldContext_ProtocolConfiguration_events(ctx, field)
+	case "certificates":
+		return ec.fieldContext_ProtocolConfiguration_certificates(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfiguration", field.Name)
+}
+
+func (ec *executionContext) childFields_ProtocolConfigurationConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProtocolConfigurationConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProtocolConfigurationConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ProtocolConfigurationConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfigurationConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProtocolConfigurationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "protocolConfiguration":
+		return ec.fieldContext_ProtocolConfigurationPayload_protocolConfiguration(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfigurationPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_PublishCrlPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -9277,6 +9860,20 @@ func (ec *executionContext) field_Mutation_createCertificationAuthority_args(ctx
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateProtocolConfigurationInput, error) {
+			return ec.unmarshalNCreateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateProtocolConfigurationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createSubscription_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9361,6 +9958,20 @@ func (ec *executionContext) field_Mutation_deleteProfile_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_deleteProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteProtocolConfigurationInput, error) {
+			return ec.unmarshalNDeleteProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProtocolConfigurationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_deleteWebhook_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9397,6 +10008,20 @@ func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ct
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_disableProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9408,6 +10033,20 @@ func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx
 		return nil, err
 	}
 	args["caId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_enableProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -9861,6 +10500,20 @@ func (ec *executionContext) field_Mutation_updateProfile_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_updateProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateProtocolConfigurationInput, error) {
+			return ec.unmarshalNUpdateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolConfigurationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_updateSubscription_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10111,6 +10764,142 @@ func (ec *executionContext) field_Partition_endEntities_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_protocolConfigurations_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.ProtocolConfigurationFilter, error) {
+			return ec.unmarshalOProtocolConfigurationFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_ProtocolConfiguration_certificates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.CertificateFilter, error) {
+			return ec.unmarshalOCertificateFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "sort",
+		func(ctx context.Context, v any) (certificate.Sort, error) {
+			return ec.unmarshalNCertificateSort2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐSort(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["sort"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_ProtocolConfiguration_endEntities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*endentity.Status, error) {
+			return ec.unmarshalOEndEntityStatus2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋendentityᚐStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_ProtocolConfiguration_events_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.AuditFilter, error) {
+			return ec.unmarshalOAuditFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditFilter(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10220,6 +11009,20 @@ func (ec *executionContext) field_Query_partitions_args(ctx context.Context, raw
 		return nil, err
 	}
 	args["search"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_protocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -13424,6 +14227,38 @@ func (ec *executionContext) fieldContext_Certificate_story(_ context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Certificate_protocolConfiguration(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_protocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Certificate().ProtocolConfiguration(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalOProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_protocolConfiguration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Certificate",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Certificate_crlShard(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -14837,6 +15672,38 @@ func (ec *executionContext) fieldContext_CertificateProfile_changes(ctx context.
 	if fc.Args, err = ec.field_CertificateProfile_changes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfile_protocolConfigurations(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_protocolConfigurations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificateProfile().ProtocolConfigurations(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_protocolConfigurations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfile",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
 	}
 	return fc, nil
 }
@@ -17683,6 +18550,61 @@ func (ec *executionContext) fieldContext_DeletionImpact_profiles(_ context.Conte
 	return fc, nil
 }
 
+func (ec *executionContext) _DeletionImpact_protocolConfigurationCount(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_protocolConfigurationCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProtocolConfigurationCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_protocolConfigurationCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("DeletionImpact", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _DeletionImpact_protocolConfigurations(ctx context.Context, field graphql.CollectedField, obj *model.DeletionImpact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_DeletionImpact_protocolConfigurations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProtocolConfigurations, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_DeletionImpact_protocolConfigurations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "DeletionImpact",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Deployment_version(ctx context.Context, field graphql.CollectedField, obj *model.Deployment) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18271,6 +19193,171 @@ func (ec *executionContext) fieldContext_EndEntityPayload_endEntity(_ context.Co
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_EndEntity(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EnrollmentAuthority_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Authority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentAuthority_ca(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CA, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentAuthority_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EnrollmentAuthority",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EnrollmentAuthority_profiles(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Authority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentAuthority_profiles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Profiles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentAuthority_profiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EnrollmentAuthority",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _EnrollmentProtocol_type(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentProtocol_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v protocolconfig.TypeID) graphql.Marshaler {
+			return ec.marshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentProtocol_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EnrollmentProtocol", field, false, false, errors.New("field of type ProtocolType does not have child fields"))
+}
+
+func (ec *executionContext) _EnrollmentProtocol_label(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentProtocol_label(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Label, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentProtocol_label(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EnrollmentProtocol", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EnrollmentProtocol_profileGroups(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentProtocol_profileGroups(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Groups, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentProtocol_profileGroups(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("EnrollmentProtocol", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _EnrollmentProtocol_authorities(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_EnrollmentProtocol_authorities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.EnrollmentProtocol().Authorities(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Authority) graphql.Marshaler {
+			return ec.marshalNEnrollmentAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthorityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_EnrollmentProtocol_authorities(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "EnrollmentProtocol",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EnrollmentAuthority(ctx, field)
 		},
 	}
 	return fc, nil
@@ -21482,6 +22569,226 @@ func (ec *executionContext) fieldContext_Mutation_deleteProfile(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_createProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createProtocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateProtocolConfiguration(ctx, fc.Args["input"].(model.CreateProtocolConfigurationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateProtocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateProtocolConfiguration(ctx, fc.Args["input"].(model.UpdateProtocolConfigurationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_enableProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_enableProtocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EnableProtocolConfiguration(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_enableProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_enableProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_disableProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_disableProtocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DisableProtocolConfiguration(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_disableProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_disableProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteProtocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteProtocolConfiguration(ctx, fc.Args["input"].(model.DeleteProtocolConfigurationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_updateCrlSettings(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22828,6 +24135,82 @@ func (ec *executionContext) fieldContext_Partition_certificateProfile(ctx contex
 	return fc, nil
 }
 
+func (ec *executionContext) _Partition_protocolConfigurations(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_protocolConfigurations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().ProtocolConfigurations(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["filter"].(*model.ProtocolConfigurationFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationConnection) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_protocolConfigurations(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_protocolConfigurations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_enrollmentProtocols(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_enrollmentProtocols(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().EnrollmentProtocols(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Offer) graphql.Marshaler {
+			return ec.marshalNEnrollmentProtocol2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOfferᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_enrollmentProtocols(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EnrollmentProtocol(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Partition_reports(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23765,6 +25148,583 @@ func (ec *executionContext) fieldContext_ProfileVersion_json(_ context.Context, 
 	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ProtocolConfiguration_id(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_partition(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_partition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().Partition(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *tenant.Partition) graphql.Marshaler {
+			return ec.marshalNPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartition(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_partition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Partition(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfiguration_identifier(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_identifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_identifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_type(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v protocolconfig.TypeID) graphql.Marshaler {
+			return ec.marshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type ProtocolType does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_description(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_description(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Description, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_description(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_status(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Status, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v protocolconfig.Status) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type ProtocolConfigurationStatus does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_problem(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_problem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().Problem(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_problem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().Ca(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfiguration_profileId(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_profileId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_profileId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_profile(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_profile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().Profile(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfiguration_createdAt(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_createdBy(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_deletedAt(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_deletedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DeletedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_deletedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_endEntities(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_endEntities(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ProtocolConfiguration().EndEntities(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["status"].(*endentity.Status))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityConnection) graphql.Marshaler {
+			return ec.marshalNEndEntityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEndEntityConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_endEntities(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_EndEntityConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ProtocolConfiguration_endEntities_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfiguration_events(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_events(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ProtocolConfiguration().Events(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["filter"].(*model.AuditFilter))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditEventConnection) graphql.Marshaler {
+			return ec.marshalNAuditEventConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditEventConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_events(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditEventConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ProtocolConfiguration_events_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfiguration_certificates(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_certificates(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ProtocolConfiguration().Certificates(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["filter"].(*model.CertificateFilter), fc.Args["sort"].(certificate.Sort))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateConnection) graphql.Marshaler {
+			return ec.marshalNCertificateConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_certificates(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ProtocolConfiguration_certificates_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfigurationConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ProtocolConfigurationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfigurationConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfigurationConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfigurationConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfigurationConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ProtocolConfigurationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfigurationConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfigurationConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfigurationConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolConfigurationConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ProtocolConfigurationConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfigurationConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfigurationConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfigurationConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfigurationPayload_protocolConfiguration(ctx context.Context, field graphql.CollectedField, obj *model.ProtocolConfigurationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfigurationPayload_protocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProtocolConfiguration, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalNProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfigurationPayload_protocolConfiguration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfigurationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _PublishCrlPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.PublishCrlPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -24262,6 +26222,50 @@ func (ec *executionContext) fieldContext_Query_replayProfile(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_replayProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_protocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_protocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ProtocolConfiguration(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalOProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_protocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_protocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -28635,7 +30639,7 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"search", "action", "result", "objectId", "from", "to"}
+	fieldsInOrder := [...]string{"search", "action", "result", "objectId", "from", "to", "protocolConfigurationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28684,6 +30688,13 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 				return it, err
 			}
 			it.To = data
+		case "protocolConfigurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("protocolConfigurationId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProtocolConfigurationID = data
 		}
 	}
 	return it, nil
@@ -28741,7 +30752,7 @@ func (ec *executionContext) unmarshalInputCertificateFilter(ctx context.Context,
 		asMap["includeOcspSigners"] = true
 	}
 
-	fieldsInOrder := [...]string{"search", "status", "caId", "profileId", "expiresWithinDays", "expired", "endEntityId", "includeOcspSigners"}
+	fieldsInOrder := [...]string{"search", "status", "caId", "profileId", "expiresWithinDays", "expired", "endEntityId", "includeOcspSigners", "protocolConfigurationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -28804,6 +30815,13 @@ func (ec *executionContext) unmarshalInputCertificateFilter(ctx context.Context,
 				return it, err
 			}
 			it.IncludeOcspSigners = data
+		case "protocolConfigurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("protocolConfigurationId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProtocolConfigurationID = data
 		}
 	}
 	return it, nil
@@ -29086,6 +31104,75 @@ func (ec *executionContext) unmarshalInputCreateCertificationAuthorityInput(ctx 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreateProtocolConfigurationInput(ctx context.Context, obj any) (model.CreateProtocolConfigurationInput, error) {
+	var it model.CreateProtocolConfigurationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["description"]; !present {
+		asMap["description"] = ""
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "identifier", "type", "description", "caId", "profileId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "identifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifier = data
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateSubscriptionInput(ctx context.Context, obj any) (model.CreateSubscriptionInput, error) {
 	var it model.CreateSubscriptionInput
 	if obj == nil {
@@ -29302,6 +31389,43 @@ func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.CaID = data
+		case "confirmIdentifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirmIdentifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfirmIdentifier = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteProtocolConfigurationInput(ctx context.Context, obj any) (model.DeleteProtocolConfigurationInput, error) {
+	var it model.DeleteProtocolConfigurationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "confirmIdentifier"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		case "confirmIdentifier":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirmIdentifier"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -29988,6 +32112,57 @@ func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx context.Context, obj any) (model.ProtocolConfigurationFilter, error) {
+	var it model.ProtocolConfigurationFilter
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"search", "type", "status", "caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "search":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("search"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Search = data
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := ec.unmarshalOProtocolType2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "status":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("status"))
+			data, err := ec.unmarshalOProtocolConfigurationStatus2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Status = data
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputRejectCaProposalInput(ctx context.Context, obj any) (model.RejectCaProposalInput, error) {
 	var it model.RejectCaProposalInput
 	if obj == nil {
@@ -30417,6 +32592,57 @@ func (ec *executionContext) unmarshalInputUpdateProfileInput(ctx context.Context
 				return it, err
 			}
 			it.Comment = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateProtocolConfigurationInput(ctx context.Context, obj any) (model.UpdateProtocolConfigurationInput, error) {
+	var it model.UpdateProtocolConfigurationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "description", "caId", "profileId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
 		}
 	}
 	return it, nil
@@ -32478,6 +34704,39 @@ func (ec *executionContext) _Certificate(ctx context.Context, sel ast.SelectionS
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "protocolConfiguration":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Certificate_protocolConfiguration(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "crlShard":
 			out.Values[i] = ec._Certificate_crlShard(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -33228,6 +35487,42 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 					}
 				}()
 				res = ec._CertificateProfile_changes(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "protocolConfigurations":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateProfile_protocolConfigurations(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -35147,6 +37442,16 @@ func (ec *executionContext) _DeletionImpact(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "protocolConfigurationCount":
+			out.Values[i] = ec._DeletionImpact_protocolConfigurationCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "protocolConfigurations":
+			out.Values[i] = ec._DeletionImpact_protocolConfigurations(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -35477,6 +37782,135 @@ func (ec *executionContext) _EndEntityPayload(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var enrollmentAuthorityImplementors = []string{"EnrollmentAuthority"}
+
+func (ec *executionContext) _EnrollmentAuthority(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Authority) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, enrollmentAuthorityImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EnrollmentAuthority")
+		case "ca":
+			out.Values[i] = ec._EnrollmentAuthority_ca(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profiles":
+			out.Values[i] = ec._EnrollmentAuthority_profiles(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var enrollmentProtocolImplementors = []string{"EnrollmentProtocol"}
+
+func (ec *executionContext) _EnrollmentProtocol(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Offer) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, enrollmentProtocolImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("EnrollmentProtocol")
+		case "type":
+			out.Values[i] = ec._EnrollmentProtocol_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "label":
+			out.Values[i] = ec._EnrollmentProtocol_label(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "profileGroups":
+			out.Values[i] = ec._EnrollmentProtocol_profileGroups(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "authorities":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._EnrollmentProtocol_authorities(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -36558,6 +38992,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "deleteProfile":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_deleteProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createProtocolConfiguration":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createProtocolConfiguration(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateProtocolConfiguration":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateProtocolConfiguration(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enableProtocolConfiguration":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_enableProtocolConfiguration(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "disableProtocolConfiguration":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_disableProtocolConfiguration(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteProtocolConfiguration":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteProtocolConfiguration(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -37689,6 +40158,78 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "protocolConfigurations":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_protocolConfigurations(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "enrollmentProtocols":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_enrollmentProtocols(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "reports":
 			field := field
 
@@ -38236,6 +40777,416 @@ func (ec *executionContext) _ProfileVersion(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var protocolConfigurationImplementors = []string{"ProtocolConfiguration"}
+
+func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Configuration) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, protocolConfigurationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProtocolConfiguration")
+		case "id":
+			out.Values[i] = ec._ProtocolConfiguration_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "partition":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_partition(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "identifier":
+			out.Values[i] = ec._ProtocolConfiguration_identifier(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "type":
+			out.Values[i] = ec._ProtocolConfiguration_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "description":
+			out.Values[i] = ec._ProtocolConfiguration_description(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			out.Values[i] = ec._ProtocolConfiguration_status(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "problem":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_problem(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "ca":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_ca(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "profileId":
+			out.Values[i] = ec._ProtocolConfiguration_profileId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "profile":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_profile(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "createdAt":
+			out.Values[i] = ec._ProtocolConfiguration_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._ProtocolConfiguration_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "deletedAt":
+			out.Values[i] = ec._ProtocolConfiguration_deletedAt(ctx, field, obj)
+		case "endEntities":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_endEntities(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "events":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_events(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificates":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_certificates(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var protocolConfigurationConnectionImplementors = []string{"ProtocolConfigurationConnection"}
+
+func (ec *executionContext) _ProtocolConfigurationConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ProtocolConfigurationConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, protocolConfigurationConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProtocolConfigurationConnection")
+		case "nodes":
+			out.Values[i] = ec._ProtocolConfigurationConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProtocolConfigurationConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ProtocolConfigurationConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var protocolConfigurationPayloadImplementors = []string{"ProtocolConfigurationPayload"}
+
+func (ec *executionContext) _ProtocolConfigurationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ProtocolConfigurationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, protocolConfigurationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProtocolConfigurationPayload")
+		case "protocolConfiguration":
+			out.Values[i] = ec._ProtocolConfigurationPayload_protocolConfiguration(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var publishCrlPayloadImplementors = []string{"PublishCrlPayload"}
 
 func (ec *executionContext) _PublishCrlPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PublishCrlPayload) graphql.Marshaler {
@@ -38534,6 +41485,25 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "protocolConfiguration":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_protocolConfiguration(ctx, field)
 				return res
 			}
 
@@ -41847,6 +44817,11 @@ func (ec *executionContext) unmarshalNCreateCertificationAuthorityInput2github�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCreateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateProtocolConfigurationInput(ctx context.Context, v any) (model.CreateProtocolConfigurationInput, error) {
+	res, err := ec.unmarshalInputCreateProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNCreateSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateSubscriptionInput(ctx context.Context, v any) (model.CreateSubscriptionInput, error) {
 	res, err := ec.unmarshalInputCreateSubscriptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -42023,6 +44998,11 @@ func (ec *executionContext) marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._DeleteProfilePayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeleteProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProtocolConfigurationInput(ctx context.Context, v any) (model.DeleteProtocolConfigurationInput, error) {
+	res, err := ec.unmarshalInputDeleteProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNDeletionImpact2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeletionImpact(ctx context.Context, sel ast.SelectionSet, v model.DeletionImpact) graphql.Marshaler {
 	return ec._DeletionImpact(ctx, sel, &v)
 }
@@ -42120,6 +45100,58 @@ func (ec *executionContext) marshalNEndEntityStatus2githubᚗcomᚋpkiaasᚋpkia
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalNEnrollmentAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthorityᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Authority) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNEnrollmentAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthority(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNEnrollmentAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthority(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Authority) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._EnrollmentAuthority(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNEnrollmentProtocol2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOfferᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Offer) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNEnrollmentProtocol2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOffer(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNEnrollmentProtocol2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOffer(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Offer) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._EnrollmentProtocol(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNExpiryDay2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋreportᚐExpiryᚄ(ctx context.Context, sel ast.SelectionSet, v []*report.Expiry) graphql.Marshaler {
@@ -42882,6 +45914,94 @@ func (ec *executionContext) marshalNProfileVersion2ᚖgithubᚗcomᚋpkiaasᚋpk
 	return ec._ProfileVersion(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProtocolConfiguration(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProtocolConfigurationConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationConnection(ctx context.Context, sel ast.SelectionSet, v model.ProtocolConfigurationConnection) graphql.Marshaler {
+	return ec._ProtocolConfigurationConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProtocolConfigurationConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationConnection(ctx context.Context, sel ast.SelectionSet, v *model.ProtocolConfigurationConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProtocolConfigurationConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProtocolConfigurationPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx context.Context, sel ast.SelectionSet, v model.ProtocolConfigurationPayload) graphql.Marshaler {
+	return ec._ProtocolConfigurationPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx context.Context, sel ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProtocolConfigurationPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNProtocolConfigurationStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx context.Context, v any) (protocolconfig.Status, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := protocolconfig.Status(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNProtocolConfigurationStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx context.Context, sel ast.SelectionSet, v protocolconfig.Status) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx context.Context, v any) (protocolconfig.TypeID, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := protocolconfig.TypeID(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx context.Context, sel ast.SelectionSet, v protocolconfig.TypeID) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNPublishCrlPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v model.PublishCrlPayload) graphql.Marshaler {
 	return ec._PublishCrlPayload(ctx, sel, &v)
 }
@@ -43635,6 +46755,11 @@ func (ec *executionContext) unmarshalNUpdateProfileInput2githubᚗcomᚋpkiaas�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNUpdateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolConfigurationInput(ctx context.Context, v any) (model.UpdateProtocolConfigurationInput, error) {
+	res, err := ec.unmarshalInputUpdateProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNUpdateSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateSubscriptionInput(ctx context.Context, v any) (model.UpdateSubscriptionInput, error) {
 	res, err := ec.unmarshalInputUpdateSubscriptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -44295,6 +47420,59 @@ func (ec *executionContext) marshalOProfileKind2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) marshalOProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._ProtocolConfiguration(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOProtocolConfigurationFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationFilter(ctx context.Context, v any) (*model.ProtocolConfigurationFilter, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := ec.unmarshalInputProtocolConfigurationFilter(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalOProtocolConfigurationStatus2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx context.Context, v any) (*protocolconfig.Status, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := protocolconfig.Status(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProtocolConfigurationStatus2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐStatus(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Status) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
+}
+
+func (ec *executionContext) unmarshalOProtocolType2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx context.Context, v any) (*protocolconfig.TypeID, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := protocolconfig.TypeID(tmp)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOProtocolType2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.TypeID) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(string(*v))
+	return res
 }
 
 func (ec *executionContext) unmarshalORegion2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐRegion(ctx context.Context, v any) (*tenant.Region, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	profile1 "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/lint"
@@ -70,6 +71,8 @@ type AuditFilter struct {
 	ObjectID *string       `json:"objectId,omitempty"`
 	From     *time.Time    `json:"from,omitempty"`
 	To       *time.Time    `json:"to,omitempty"`
+	// What came in through this configuration of an enrollment protocol, and what was done to it.
+	ProtocolConfigurationID *string `json:"protocolConfigurationId,omitempty"`
 }
 
 // Outcome of recomputing the hash chain.
@@ -179,6 +182,8 @@ type CertificateFilter struct {
 	EndEntityID *string `json:"endEntityId,omitempty"`
 	// True: also the OCSP signers that the CAs issue to themselves.
 	IncludeOcspSigners bool `json:"includeOcspSigners"`
+	// Issued through this configuration of an enrollment protocol.
+	ProtocolConfigurationID *string `json:"protocolConfigurationId,omitempty"`
 }
 
 type CertificatePayload struct {
@@ -277,6 +282,17 @@ type CreateCertificationAuthorityInput struct {
 	NameConstraints *nameconstraint.Constraints `json:"nameConstraints,omitempty"`
 }
 
+type CreateProtocolConfigurationInput struct {
+	PartitionID string                `json:"partitionId"`
+	Identifier  string                `json:"identifier"`
+	Type        protocolconfig.TypeID `json:"type"`
+	// At most 200 characters.
+	Description string `json:"description"`
+	// See `enrollmentProtocols`.
+	CaID      string `json:"caId"`
+	ProfileID string `json:"profileId"`
+}
+
 type CreateSubscriptionInput struct {
 	// 2 to 64 characters.
 	Name                  string      `json:"name"`
@@ -373,6 +389,12 @@ type DeleteProfilePayload struct {
 	ID string `json:"id"`
 }
 
+type DeleteProtocolConfigurationInput struct {
+	ID string `json:"id"`
+	// The identifier, typed again.
+	ConfirmIdentifier string `json:"confirmIdentifier"`
+}
+
 type DeletionImpact struct {
 	// CAs below it, at any depth.
 	SubordinateCount int                          `json:"subordinateCount"`
@@ -385,6 +407,9 @@ type DeletionImpact struct {
 	EndEntities    []*endentity.EndEntity `json:"endEntities"`
 	// Selected for it or below it.
 	Profiles []*profile1.Profile `json:"profiles"`
+	// Configurations of enrollment protocols that issue by it or below it.
+	ProtocolConfigurationCount int                             `json:"protocolConfigurationCount"`
+	ProtocolConfigurations     []*protocolconfig.Configuration `json:"protocolConfigurations"`
 }
 
 // This installation.
@@ -599,6 +624,24 @@ type ProfileReplay struct {
 	Examples []*ReplayExample `json:"examples"`
 }
 
+type ProtocolConfigurationConnection struct {
+	Nodes      []*protocolconfig.Configuration `json:"nodes"`
+	PageInfo   *PageInfo                       `json:"pageInfo"`
+	TotalCount int                             `json:"totalCount"`
+}
+
+type ProtocolConfigurationFilter struct {
+	// Part of identifier or description; case-insensitive.
+	Search *string                `json:"search,omitempty"`
+	Type   *protocolconfig.TypeID `json:"type,omitempty"`
+	Status *protocolconfig.Status `json:"status,omitempty"`
+	CaID   *string                `json:"caId,omitempty"`
+}
+
+type ProtocolConfigurationPayload struct {
+	ProtocolConfiguration *protocolconfig.Configuration `json:"protocolConfiguration"`
+}
+
 type PublishCrlPayload struct {
 	CertificationAuthority *ca.CertificationAuthority `json:"certificationAuthority"`
 }
@@ -747,6 +790,14 @@ type UpdateProfileInput struct {
 	JSON string `json:"json"`
 	// Why; up to 200 characters.
 	Comment string `json:"comment"`
+}
+
+type UpdateProtocolConfigurationInput struct {
+	ID string `json:"id"`
+	// Null leaves a value.
+	Description *string `json:"description,omitempty"`
+	CaID        *string `json:"caId,omitempty"`
+	ProfileID   *string `json:"profileId,omitempty"`
 }
 
 type UpdateSubscriptionInput struct {

@@ -29,6 +29,8 @@ export type AuditFilter = {
   action?: string | null | undefined;
   from?: string | null | undefined;
   objectId?: string | number | null | undefined;
+  /** What came in through this configuration of an enrollment protocol, and what was done to it. */
+  protocolConfigurationId?: string | number | null | undefined;
   result?: AuditResult | null | undefined;
   /** Part of actor, object or summary; case-insensitive. */
   search?: string | null | undefined;
@@ -137,6 +139,8 @@ export type CertificateFilter = {
   /** True: also the OCSP signers that the CAs issue to themselves. */
   includeOcspSigners?: boolean;
   profileId?: string | null | undefined;
+  /** Issued through this configuration of an enrollment protocol. */
+  protocolConfigurationId?: string | number | null | undefined;
   /** Part of the subject, a SAN, or a serial number; case-insensitive. */
   search?: string | null | undefined;
   status?: Array<CertificateStatus> | null | undefined;
