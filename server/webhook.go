@@ -6,65 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
-	"syscall"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/protocols/outbound"
 )
 
 // poster calls webhooks. Tenants choose their addresses, so it must not become a way into the network that this server
-// stands in: the address is judged when the connection is made, after name resolution, so that no name can point
-// elsewhere the second time.
+// stands in.
 type poster struct {
-	allowed []netip.Prefix // although private, by the operator's word
-	client  *http.Client
+	guard  *outbound.Guard
+	client *http.Client
 }
 
 func newPoster(allow []string) (*poster, error) {
-	p := &poster{}
-	for _, text := range allow {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, fmt.Errorf("--webhook-allow: %q is not an address range such as 10.1.0.0/16", text)
-		}
-		p.allowed = append(p.allowed, prefix.Masked())
+	guard, err := outbound.Public(allow)
+	if err != nil {
+		return nil, fmt.Errorf("--webhook-allow: %w", err)
 	}
-	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: func(_, address string, _ syscall.RawConn) error {
-		at, err := netip.ParseAddrPort(address)
-		if err != nil || !p.mayCall(at.Addr()) {
-			return errForbiddenAddress
-		}
-		return nil
-	}}
-	p.client = &http.Client{Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	return &poster{guard, &http.Client{Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		// No proxy of the environment: it would resolve the name for us.
-		Transport: &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableKeepAlives: true}}
-	return p, nil
-}
-
-var errForbiddenAddress = errors.New("the address is private")
-
-// special are the ranges beside those that netip knows: shared, protocol, benchmarking, documentation, 6to4, NAT64 and
-// reserved (RFC 6890).
-var special = func() (list []netip.Prefix) {
-	for _, text := range []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10"} {
-		list = append(list, netip.MustParsePrefix(text))
-	}
-	return list
-}()
-
-func (p *poster) mayCall(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	contains := func(r netip.Prefix) bool { return r.Contains(a) }
-	if slices.ContainsFunc(p.allowed, contains) {
-		return true
-	}
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !slices.ContainsFunc(special, contains)
+		Transport: &http.Transport{DialContext: guard.Dialer(5 * time.Second).DialContext, TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second, MaxResponseHeaderBytes: 16 << 10, DisableKeepAlives: true}}}, nil
 }
 
 // Allowed refuses what Post would refuse whatever the name resolves to.
@@ -75,11 +40,11 @@ func (p *poster) Allowed(text string) error {
 	}
 	ip, err := netip.ParseAddr(u.Hostname())
 	literal := err == nil
-	if literal && !p.mayCall(ip) {
+	if literal && p.guard.Check(ip) != nil {
 		return fault.New(fault.PolicyRefused, "webhooks to this address are not allowed").At("url").Do("Use a public address, or ask the operator to allow its range (--webhook-allow).")
 	}
 	// In the clear only within ranges that the operator allowed.
-	if u.Scheme != "https" && !(u.Scheme == "http" && literal && slices.ContainsFunc(p.allowed, func(r netip.Prefix) bool { return r.Contains(ip.Unmap()) })) {
+	if u.Scheme != "https" && !(u.Scheme == "http" && literal && p.guard.Allowed(ip)) {
 		return fault.New(fault.Invalid, "a webhook is called over https").At("url")
 	}
 	return nil
@@ -97,8 +62,9 @@ func (p *poster) Post(ctx context.Context, to string, header map[string]string, 
 		r.Header.Set(k, v)
 	}
 	response, err := p.client.Do(r)
+	refused := (*outbound.RefusedError)(nil)
 	switch {
-	case errors.Is(err, errForbiddenAddress):
+	case errors.As(err, &refused):
 		return fault.New(fault.PolicyRefused, "the name resolves to an address to which webhooks are not allowed")
 	case err != nil:
 		return fault.New(fault.Unavailable, "the receiver could not be reached").Because(err) // the cause may tell of the network within
