@@ -42,8 +42,9 @@ import (
 // free lets a test issue as much as it likes: quota and rate are other tests' business.
 type free struct{}
 
-func (free) TakeCertificates(context.Context, string, int64) error { return nil }
-func (free) AllowCertificate(context.Context, string) error        { return nil }
+func (free) TakeCertificates(context.Context, string, int64) error    { return nil }
+func (free) ReleaseCertificates(context.Context, string, int64) error { return nil }
+func (free) AllowCertificate(context.Context, string) error           { return nil }
 
 func asPerson(name string) context.Context {
 	return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.System, ID: name, Name: name, IPAddress: "192.0.2.9", RequestID: "request-1"})

@@ -199,7 +199,7 @@ func (e *Engine) attest(ctx context.Context, c *protocolconfig.Configuration, a 
 	if err != nil {
 		return nil, nil, err
 	}
-	anchors, err := attestation.ParseAnchors([]byte(set.AttestationRoots))
+	anchors, err := set.Anchors()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/attestation"
 )
 
 // ACMESettings are those of a configuration of type ACME. The zero value of each is its default.
@@ -24,13 +25,12 @@ type ACMESettings struct {
 	AuthorizationHours int `json:"authorizationHours,omitempty"`
 	// RenewalPollMinutes is how often clients are told to ask for renewal information; 0: 360.
 	RenewalPollMinutes int `json:"renewalPollMinutes,omitempty"`
-	// AttestationRoots are PEM certificates that attestation chains of devices end in.
-	AttestationRoots string `json:"attestationRoots,omitempty"`
+	// Attestation formats that are believed in device-attest-01, each with the certificates (PEM) that its chains must lead to, ""
+	// for those built in.
+	Attestation map[attestation.Format]string `json:"attestation,omitempty"`
 }
 
 var acmeChallenges = []string{"http-01", "dns-01", "tls-alpn-01", "device-attest-01"}
-
-const maxRoots = 64 << 10
 
 // ReadACME decodes and checks settings.
 func ReadACME(text string) (*ACMESettings, error) {
@@ -57,10 +57,26 @@ func ReadACME(text string) (*ACMESettings, error) {
 			return nil, fault.New(fault.Invalid, "%d is out of range", limit.value).At("settings." + limit.field).Do("0 is the default.")
 		}
 	}
-	if len(s.AttestationRoots) > maxRoots {
-		return nil, fault.New(fault.Invalid, "the roots have at most %d bytes", maxRoots).At("settings.attestationRoots")
+	if slices.Contains(s.Challenges, "device-attest-01") && len(s.Attestation) == 0 {
+		return nil, fault.New(fault.Invalid, "device-attest-01 needs at least one format of attestation").At("settings.attestation").Do("Give apple, android-key, step or tpm.")
+	}
+	if _, err := s.Anchors(); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// Anchors are whom attestations are believed from.
+func (s *ACMESettings) Anchors() (attestation.Anchors, error) {
+	anchors := attestation.Anchors{}
+	for format, text := range s.Attestation {
+		found, err := attestation.ParseAnchors(format, text, "settings.attestation."+string(format))
+		if err != nil {
+			return nil, err
+		}
+		anchors[format] = found
+	}
+	return anchors, nil
 }
 
 // ACME are the settings of a configuration of that type.
