@@ -119,7 +119,7 @@ type Authority struct {
 	dialer    *net.Dialer
 }
 
-// New checks the configuration; nothing is connected to.
+// New checks the configuration; nothing is connected to. Its errors name the settings of the server.
 func New(c Config) (*Authority, error) {
 	orDefault := func(n *int, value int) {
 		if *n == 0 {
@@ -134,22 +134,22 @@ func New(c Config) (*Authority, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	for _, port := range []int{c.HTTPPort, c.TLSPort} {
+	for flag, port := range map[string]int{"--acme-http-port": c.HTTPPort, "--acme-tls-port": c.TLSPort} {
 		if port < 1 || port > 65535 {
-			return nil, fmt.Errorf("port %d: from 1 to 65535", port)
+			return nil, fmt.Errorf("%s: %d is not from 1 to 65535", flag, port)
 		}
 	}
 	// The port of a URL without one is told from its scheme, so the two must not be crossed.
 	if c.HTTPPort == c.TLSPort || c.HTTPPort == 443 || c.TLSPort == 80 {
-		return nil, fmt.Errorf("ports %d for http and %d for TLS: they are mixed up", c.HTTPPort, c.TLSPort)
+		return nil, fmt.Errorf("--acme-http-port and --acme-tls-port: %d and %d are mixed up", c.HTTPPort, c.TLSPort)
 	}
 	if c.Timeout < 0 || c.Timeout > time.Minute {
-		return nil, fmt.Errorf("timeout %s: at most 1m", c.Timeout)
+		return nil, fmt.Errorf("--acme-validation-timeout: %s is not between 0s and 1m", c.Timeout)
 	}
 	a := &Authority{Config: c}
 	var err error
 	if a.guard, err = outbound.Private(c.Allow, c.Deny); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--acme-allow and --acme-deny: %w", err)
 	}
 	share := c.Timeout / 5 // of one connection or question, so that the next address has its turn
 	a.dialer = a.guard.Dialer(share)
@@ -159,11 +159,11 @@ func New(c Config) (*Authority, error) {
 			at, err = netip.AddrPortFrom(ip, 53), nil
 		}
 		if err != nil || at.Port() == 0 {
-			return nil, fmt.Errorf("resolver %q: not IP:PORT, such as 10.0.0.53:53 or [fd00::53]:53", text)
+			return nil, fmt.Errorf("--acme-resolver: %q is not IP:PORT, such as 10.0.0.53:53 or [fd00::53]:53", text)
 		}
 		r := &server{address: at.String(), timeout: share}
 		if slices.ContainsFunc(a.resolvers, func(o resolver) bool { return o.String() == r.String() }) {
-			return nil, fmt.Errorf("resolver %q: given twice, and one cannot confirm itself", text)
+			return nil, fmt.Errorf("--acme-resolver: %q is there twice, and one cannot confirm itself", text)
 		}
 		a.resolvers = append(a.resolvers, r)
 	}
@@ -171,14 +171,14 @@ func New(c Config) (*Authority, error) {
 		a.resolvers = []resolver{&system{timeout: share}}
 	}
 	if a.Quorum < 0 || a.Quorum > len(a.resolvers) {
-		return nil, fmt.Errorf("quorum %d: there are %d resolvers", a.Quorum, len(a.resolvers))
+		return nil, fmt.Errorf("--acme-resolver-quorum: %d, but there are %d resolvers", a.Quorum, len(a.resolvers))
 	}
 	orDefault(&a.Quorum, len(a.resolvers))
 	a.CAA = nil
 	for _, name := range c.CAA {
 		name = strings.ToLower(strings.TrimSuffix(name, "."))
 		if !isName(name) {
-			return nil, fmt.Errorf("CAA issuer %q: not a domain name such as pki.example.com", name)
+			return nil, fmt.Errorf("--acme-caa: %q is not a domain name such as pki.example.com", name)
 		}
 		a.CAA = append(a.CAA, name)
 	}
