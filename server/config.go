@@ -36,6 +36,14 @@ type Config struct {
 	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
 	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
 	WebhookAllow   []string      `name:"webhook-allow" help:"Address ranges (CIDR) that webhooks of tenants may call although they are private: 10.1.0.0/16. Plain http is allowed within them too."`
+	ACMEResolvers  []string      `name:"acme-resolver" help:"DNS resolver that ACME validation asks, as IP or IP:PORT. Repeat it: all must then give the same answer, or as many as --acme-resolver-quorum says. Default: the resolver of the machine."`
+	ACMEQuorum     int           `name:"acme-resolver-quorum" help:"How many of the resolvers must give the same answer. Default: all."`
+	ACMEHTTPPort   int           `name:"acme-http-port" default:"80" help:"Port of http-01, and of redirects to http."`
+	ACMETLSPort    int           `name:"acme-tls-port" default:"443" help:"Port of tls-alpn-01, and of redirects to https."`
+	ACMEAllow      []string      `name:"acme-allow" help:"Address ranges (CIDR) that ACME validation may connect to although they are loopback, link-local or otherwise special: 127.0.0.0/8. Private ranges need no word. Demo default: 127.0.0.0/8,::1/128."`
+	ACMEDeny       []string      `name:"acme-deny" help:"Address ranges (CIDR) that ACME validation must not connect to; they win over --acme-allow. all: whatever --acme-allow does not name."`
+	ACMECAA        []string      `name:"acme-caa" help:"Domain names by which CAA records mean this CA. With one, CAA (RFC 8659, RFC 8657) is checked; without, it is not looked at."`
+	ACMETimeout    time.Duration `name:"acme-validation-timeout" default:"10s" help:"Time for one validation of a challenge, with lookups and redirects (at most 1m)."`
 	CRLInterval    time.Duration `name:"crl-interval" default:"24h" help:"Time between two CRLs of a CA when nothing is revoked (at most 72h; a CRL is valid for 7 days)."`
 	CRLDirectory   string        `name:"crl-directory" help:"Directory that every CRL is copied to as PARTITION/CA/crl.crl, for a web server or a mirror to serve; replaced whole, never by an older one."`
 	CRLS3          string        `name:"crl-s3" help:"Bucket of an S3-compatible store that every CRL is copied to: https://HOST/BUCKET or https://HOST/BUCKET/PREFIX."`
@@ -70,6 +78,9 @@ func (c *Config) Validate() error {
 	fill(&c.KEK, "file:"+filepath.Join(data, "kek"))
 	if c.Demo {
 		fill(&c.Manifest, filepath.Join(data, "manifest.json"))
+		if len(c.ACMEAllow) == 0 { // its clients are on the same machine
+			c.ACMEAllow = []string{"127.0.0.0/8", "::1/128"}
+		}
 	}
 	for flag, address := range map[string]string{"--listen": c.Listen, "--listen-public": c.ListenPublic, "--listen-mtls": c.ListenMTLS, "--listen-admin": c.ListenAdmin} {
 		if address == "" && flag == "--listen-admin" {
@@ -102,6 +113,9 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("--clock-skew: between 0s and 1h")
 	}
 	if _, err := newPoster(c.WebhookAllow); err != nil {
+		return err
+	}
+	if _, err := newValidation(c); err != nil {
 		return err
 	}
 	if len(c.Regions) == 0 {
