@@ -249,3 +249,32 @@ func TestTheManualsExample(t *testing.T) {
 		t.Errorf("%+v in %s", problems, text)
 	}
 }
+
+func TestTheManualsRuleForDevices(t *testing.T) {
+	text, err := os.ReadFile("../../docs/device-attestation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rule, _ := strings.Cut(string(text), "```json\n")
+	rule, _, _ = strings.Cut(rule, "```")
+	p := limited(t, `"san_rules":[`+rule+`]`)
+	for identifier, refused := range map[string]string{"C02XK1ABJGH6": "", "C02XK1ABJGH6/1.2.3": "san_rules[0]", "c02": "san_rules[0]"} {
+		device, err := san.ParsePermanentIdentifier(identifier, "identifiers[0]")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := device.GeneralName()
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := requestFor(t, ecLabel, "CN=x", g)
+		judged(t, p, r, identifier, "sans[0]", refused)
+		if refused != "" {
+			continue
+		}
+		e, _ := find(apply(t, p, r, issuingCA(t)), "2.5.29.17")
+		if names, err := san.FromDER(e.Value); err != nil || !slices.Contains(names, g) {
+			t.Errorf("the certificate is for %v, %v", names, err)
+		}
+	}
+}
