@@ -36,6 +36,7 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
           ["Bulk Operations", `${base}/bulk`],
           ...(can("certificate:change-status") ? [["Revoke many certificates", `${base}/bulk?make=revoke`]] : []),
+          ...(can("approval:browse") ? [["Approvals", `${base}/approvals`], ["What needs approval", `${base}/approvals?view=rules`]] : []),
           ["Reports", `${base}/reports`],
           ...(can("notification:browse") ? [["Notifications", `${base}/notifications`]] : []),
           ["Certificate Profiles", `${base}/profiles`],
