@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Card, Code, CopyButton, Group, Modal, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle, IconUserCheck } from "@tabler/icons-react";
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { download, formatDateTime, formatRelative } from "@/lib/format";
 import { ApiError } from "@/lib/graphql";
 
@@ -65,8 +65,12 @@ export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => voi
 /** Where a rule has other people agree first: what was asked for is kept, and this says where. */
 function SentForApproval({ id, error }: { id: string; error: ApiError }) {
   const { partitionId = "" } = useParams({ strict: false });
+  const alert = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    alert.current?.scrollIntoView({ block: "nearest" }); // below a long form it would go unseen
+  }, [id]);
   return (
-    <Alert role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm" styles={{ title: { color: "var(--mantine-color-text)" } }}>
+    <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm" styles={{ title: { color: "var(--mantine-color-text)" } }}>
       <Stack gap={4} align="flex-start">
         <Text size="sm">{capital(error.message)}. {error.action}</Text>
         <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>

@@ -72,7 +72,7 @@ function Form({ partitionId, rules, profiles }: { partitionId: string; rules: re
                 <Switch label={label} description={hint} checked={!!r} disabled={!editable} onChange={(e) => put(o, e.currentTarget.checked ? {} : null)} />
                 {r && (
                   <Group align="flex-start" pl={{ base: 0, sm: 52 }}>
-                    <NumberInput label="Others who must approve" w={190} min={1} max={5} clampBehavior="strict" disabled={!editable} value={r.needed} onChange={(v) => put(o, { needed: Number(v) || 1 })} />
+                    <NumberInput label="Others who must approve" w={220} min={1} max={5} clampBehavior="strict" disabled={!editable} value={r.needed} onChange={(v) => put(o, { needed: Number(v) || 1 })} />
                     <NumberInput label="Expires after, hours" w={170} min={1} max={720} disabled={!editable} value={r.hours} onChange={(v) => put(o, { hours: Number(v) || 1 })} />
                     {o === "ISSUE" && <MultiSelect label="Under these profiles" placeholder={r.profileIds.length ? undefined! : "Every profile"} description="None named: every profile, also those made later" style={{ flex: "1 1 280px" }} searchable clearable disabled={!editable} data={profiles} value={[...r.profileIds]} onChange={(v) => put(o, { profileIds: v })} />}
                   </Group>
