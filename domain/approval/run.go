@@ -14,6 +14,9 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
+// patience is how long what was approved is tried again while a part of the service is out of order.
+const patience = 24 * time.Hour
+
 // Run is the job that carries out what was approved, with the rights that who asked has now. The verb notes that it is
 // done in the transaction of its work, so that however often the job is begun it is done once.
 func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
@@ -32,7 +35,8 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 	if again, err2 := s.find(ctx, r.ID); err2 != nil || again.State == Done {
 		return err2
 	}
-	if f.Kind == fault.Internal || f.Kind == fault.Unavailable || f.Kind == fault.TooManyRequests {
+	passes := f.Kind == fault.Internal || f.Kind == fault.Unavailable || f.Kind == fault.TooManyRequests
+	if passes && s.Now().Before(r.DecidedAt.Add(patience)) {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
