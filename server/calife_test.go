@@ -552,24 +552,30 @@ func TestRenewalWithTheSameKey(t *testing.T) {
 func TestTwoPeopleRenewARoot(t *testing.T) {
 	l := newLife(t)
 	l.app.cas.TwoPersonRoots = true
-	bob, id, key := person(l.m, "bob", rbac.CAAdministrators), l.find("root-1").ID, l.find("root-1").KeyID
-	c, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil)
-	if err != nil || c.ProposalKind != ca.ProposeRenew {
-		t.Fatalf("%+v %v", c, err)
+	l.ctx = colleague(t, l.app, l.m, "alice", rbac.Owners)
+	bob, id, key := colleague(t, l.app, l.m, "bob", rbac.CAAdministrators), l.find("root-1").ID, l.find("root-1").KeyID
+	renew := func() string {
+		t.Helper()
+		_, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil)
+		if !fault.Is(err, fault.ApprovalNeeded) {
+			t.Fatalf("renewed by one: %v", err)
+		}
+		return fault.Of(err).ApprovalID
 	}
-	if _, err := l.app.cas.Approve(l.ctx, id); !fault.Is(err, fault.PolicyRefused) {
+	asked := renew()
+	if _, err := l.app.approvals.Approve(l.ctx, asked, ""); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("renewed by one: %v", err)
 	}
-	if c, err = l.app.cas.Reject(bob, id, "not yet"); err != nil || c.Renewal != "" || c.Status != ca.Active {
-		t.Fatalf("%+v %v", c, err)
-	}
-	if _, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil); err != nil {
+	if _, err := l.app.approvals.Reject(bob, asked, "not yet"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.app.cas.Approve(bob, id); err != nil {
+	if c := l.find("root-1"); c.Renewal != "" || c.Status != ca.Active {
+		t.Fatalf("%+v", c)
+	}
+	if _, err := l.app.approvals.Approve(bob, renew(), ""); err != nil {
 		t.Fatal(err)
 	}
-	c = l.until("root-1", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
+	c := l.until("root-1", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
 	if c.KeyID == key {
 		t.Error("the key is the old one")
 	}

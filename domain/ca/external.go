@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/pem"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -18,6 +20,12 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
+// Importing is what ImportRoot is called with.
+type Importing struct {
+	PartitionID, Identifier, FriendlyName string
+	Certificate                           []byte
+}
+
 // ImportRoot records a root whose key is elsewhere, by its certificate (PEM or DER). CAs below it are made here and
 // signed there; it has no CRL or OCSP of ours. It counts as a CA.
 func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte) (_ *CertificationAuthority, err error) {
@@ -26,6 +34,7 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 	}
 	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: identifier}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	if !IdentifierRule.MatchString(identifier) {
 		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
 	}
@@ -72,10 +81,17 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 			}
 			return err
 		}
+		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbImportRoot, Payload: Importing{partitionID, identifier, friendlyName, certificate}, Summary: "import the external root " + identifier,
+			Facts: []approval.Fact{{Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)}, {Name: "SHA-256 of the certificate", Value: d.Fingerprint}}}); err != nil {
+			return err
+		}
 		event.ObjectID, event.Summary = c.ID, "imported the external root "+identifier
 		event.Details = audit.Details{"subject": c.Subject, "serialNumber": c.SerialNumber, "certificateSha256": d.Fingerprint}
 		s.Audit.Record(ctx, event)
-		return s.AddCertificate(ctx, c, Own, c.Certificate, 1, 1)
+		if err := s.AddCertificate(ctx, c, Own, c.Certificate, 1, 1); err != nil {
+			return err
+		}
+		return s.Approvals.Settle(ctx, c.ID)
 	})
 	return c, err
 }

@@ -13,7 +13,7 @@ import { CertificateInput } from "./CertificateInput";
 
 const Request = graphql(`query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }`);
 const Import = graphql(`mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }`);
-const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id proposal { kind } } } }`);
+const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }`);
 const Disable = graphql(`mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
 const Enable = graphql(`mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
 const Certificates = graphql(`
@@ -48,14 +48,14 @@ export function WaitingCard({ ca, downloadable, editable, onRenew }: { ca: Ca; d
       </Alert>
     );
   }
-  if (ca.renewal && !waits && !ca.proposal) {
+  if (ca.renewal && !waits) {
     return (
       <Card withBorder mb="md" role="status">
         <Group gap="sm"><Loader size="xs" aria-hidden="true" /><Text size="sm">Being renewed{ca.renewal.newKey && " with a new key"}. It issues as before until everything is made.</Text></Group>
       </Card>
     );
   }
-  if (!waits || ca.proposal) return null;
+  if (!waits) return null;
   return (
     <Card component="section" aria-label="Waiting for its certificate" withBorder mb="md" style={{ borderColor: "var(--mantine-color-yellow-6)" }}>
       <Group justify="space-between">
@@ -109,9 +109,9 @@ export function RenewCa({ ca, onClose }: { ca: Ca; onClose: () => void }) {
   const twoPersons = useDeployment()?.twoPersonRoots && ca.type === "ROOT";
   const renew = useMutation({
     mutationFn: () => request(Renew, { input: { caId: ca.id, newKey: newKey === "true", expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null } }),
-    onSuccess: async (d) => {
+    onSuccess: async () => {
       await queryClient.invalidateQueries();
-      notifications.show({ message: d.renewCertificationAuthority.certificationAuthority.proposal ? "The renewal is proposed; a second person must approve it." : `${ca.friendlyName} is being renewed.` });
+      notifications.show({ message: `${ca.friendlyName} is being renewed.` });
       onClose();
     },
   });
@@ -131,7 +131,7 @@ export function RenewCa({ ca, onClose }: { ca: Ca; onClose: () => void }) {
           <ErrorAlert error={renew.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose} data-autofocus>Cancel</Button>
-            <Button type="submit" leftSection={<IconRefresh size={16} />} loading={renew.isPending}>{twoPersons ? "Propose" : "Renew"}</Button>
+            <Button type="submit" leftSection={<IconRefresh size={16} />} loading={renew.isPending}>{twoPersons ? "Ask for approval" : "Renew"}</Button>
           </Group>
         </Stack>
       </form>

@@ -11,7 +11,7 @@ import type { CaDetailQuery } from "@/gql/graphql";
 import { colons, download, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
+import { Ceremony, KeyStoreProblem, MoveKey } from "./CaKey";
 import { DeletionPicture, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
 import { Custody, useKeyStores } from "./KeyStores";
 import { HeldCrl, StatusServices } from "./StatusServices";
@@ -23,7 +23,7 @@ const CaDetail = graphql(`
       certificationAuthority(identifier: $identifier) {
         id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
         crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
-        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }
+        keyStore { name description available problem } keyCustody
         parent { identifier friendlyName type }
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
@@ -65,7 +65,7 @@ export function CaPage() {
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
     refetchInterval: (q) => {
       const c = q.state.data?.partition?.certificationAuthority;
-      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && !c.proposal && c.parent?.type !== "EXTERNAL_ROOT") || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
+      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && c.parent?.type !== "EXTERNAL_ROOT") || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
     },
   });
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
@@ -80,8 +80,8 @@ export function CaPage() {
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
   const underway = !!target && target !== ca?.keyStore?.name;
-  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !ca.renewal && !underway;
-  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && !ca.proposal && (!ca.renewal || !!ca.renewal.failure);
+  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.renewal && !underway;
+  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && (!ca.renewal || !!ca.renewal.failure);
   const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
   if (detail.isPending) return <Loading lines={8} />;
@@ -161,7 +161,6 @@ export function CaPage() {
           <ErrorAlert error={restore.error} />
         </Card>
       )}
-      <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
       <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />

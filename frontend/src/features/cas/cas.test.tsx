@@ -19,9 +19,8 @@ const software = { name: "software", description: "Directory /data/keys", isDefa
 const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
 const root = {
   id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
-  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", proposal: null as unknown, children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
 };
-const proposal = { kind: "CREATE", keyStore: "hsm", proposedBy: "ada@example.org", proposedAt: "2026-01-01T00:00:00Z", mayApprove: true };
 
 /** A server that answers each operation by its name, and remembers what it was asked to do. */
 function serve(answers: Record<string, unknown>) {
@@ -97,38 +96,16 @@ it("says in a line where the key will live when there is one store", async () =>
   expect(await screen.findByText(/software: Directory \/data\/keys\. The key is an encrypted file/)).toBeVisible();
 });
 
-it("proposes a root where two persons are needed", async () => {
+it("asks for approval of a root where two persons are needed", async () => {
   serve({ Deployment: { deployment: { twoPersonRoots: true, subjectAttributes: [] } } });
   await create();
-  expect(await screen.findByRole("button", { name: "Propose" })).toBeVisible();
+  expect(await screen.findByRole("button", { name: "Ask for approval" })).toBeVisible();
   expect(screen.getByText("A root needs two people here")).toBeVisible();
-});
-
-it("lets a second person approve, or reject with a reason", async () => {
-  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal } } }, RejectCaProposal: { rejectCaProposal: { certificationAuthority: { id: "ca1", status: "FAILED" } } } });
-  await page();
-  const waiting = within(await screen.findByRole("region", { name: "Waiting for a second person" }));
-  expect(waiting.getByText(/proposed to create this root/)).toHaveTextContent("ada@example.org proposed to create this root with its key in the key store hsm.");
-  expect(waiting.getByRole("button", { name: "Approve" })).toBeVisible();
-  await userEvent.click(waiting.getByRole("button", { name: "Reject" }));
-  const dialog = within(await screen.findByRole("dialog"));
-  expect(dialog.getByRole("button", { name: "Reject" })).toBeDisabled();
-  await userEvent.type(dialog.getByLabelText(/Reason/), "Wrong subject");
-  await userEvent.click(dialog.getByRole("button", { name: "Reject" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "RejectCaProposal", variables: { input: { caId: "ca1", reason: "Wrong subject" } } }));
-});
-
-it("tells the others who can approve", async () => {
-  serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal: { ...proposal, proposedBy: "bob@example.org", mayApprove: false } } } } });
-  await page();
-  expect(await screen.findByText(/^You proposed it: another Owner or CA Administrator/)).toBeVisible();
-  expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
-  expect(screen.getByRole("button", { name: "Withdraw" })).toBeVisible();
 });
 
 it("moves a key out of software after saying what happens to the old copy", async () => {
   let at = root;
-  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, MoveCaKey: { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1", proposal: null } } } });
+  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, MoveCaKey: { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1" } } } });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Move key to another key store"));
@@ -183,7 +160,7 @@ it("renews with a new key or the same, and shows every certificate that there wa
   const own = { keyGeneration: 1, issuerGeneration: 1, serialNumber: "aa", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", pem: "PEM" };
   const certificate = { serialNumber: "bb", fingerprint: "00", issuer: "CN=R", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", publicKeyType: "ML-DSA-65", signatureAlgorithm: "ML-DSA-65", isCa: true, keyUsages: [], authorityInfoAccessOcsp: [], authorityInfoAccessCaIssuers: [], crlDistributionPoints: [] };
   const asked = serve({
-    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1", proposal: null } } },
+    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1" } } },
     CaCertificates: { certificationAuthority: { caCertificates: [{ ...own, kind: "OWN", serialNumber: "bb", keyGeneration: 2 }, { ...own, kind: "NEW_WITH_OLD", serialNumber: "cc", keyGeneration: 2 }, { ...own, kind: "OWN" }] } },
   });
   await page();
