@@ -225,6 +225,8 @@ const (
 	Own        CertificateKind = "OWN"
 	OldWithNew CertificateKind = "OLD_WITH_NEW" // the key before, certified by this one (RFC 4210 4.4)
 	NewWithOld CertificateKind = "NEW_WITH_OLD" // this key, certified by the one before
+	// Cross: the key of an external root, certified by another root elsewhere.
+	Cross CertificateKind = "CROSS"
 	// Replaced: a certificate of the CA whose key has a newer one.
 	Replaced CertificateKind = "REPLACED"
 )

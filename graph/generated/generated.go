@@ -5748,6 +5748,11 @@ extend type Mutation {
   cancelBulk(id: ID!): BulkOperationPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/ca-externalroot.graphqls", Input: `extend enum CaCertificateKind {
+  "The key of an external root, certified by another root elsewhere: for those who trust that one. Its ` + "`" + `issuerGeneration` + "`" + ` is 0."
+  CROSS
+}
+`, BuiltIn: false},
 	{Name: "../schema/ca-lifecycle.graphqls", Input: `extend enum CaType {
   "A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there."
   EXTERNAL_ROOT
@@ -5857,7 +5862,7 @@ input RenewCertificationAuthorityInput {
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
   importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
-  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `; refused with the reason when it does not fit."
+  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `, or another certificate of an external root itself: renewed, of the same key, or a cross-certificate with that of its issuer. Refused with the reason when it does not fit."
   importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
   renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!

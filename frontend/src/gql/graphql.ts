@@ -76,6 +76,8 @@ export type BulkState =
   | 'RUNNING';
 
 export type CaCertificateKind =
+  /** The key of an external root, certified by another root elsewhere: for those who trust that one. Its `issuerGeneration` is 0. */
+  | 'CROSS'
   /** A root's new key, certified by the one before (RFC 4210 4.4): for those who trust the old root. */
   | 'NEW_WITH_OLD'
   /** A root's old key, certified by the new one: for those who trust only the new root. */

@@ -12,7 +12,7 @@ import { colons, download, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
-import { DeletionPicture, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
+import { DeletionPicture, ImportCertificate, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
 import { Custody, useKeyStores } from "./KeyStores";
 import { HeldCrl, StatusServices } from "./StatusServices";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
@@ -57,6 +57,7 @@ export function CaPage() {
   const [deleting, setDeleting] = useState(false);
   const [moving, setMoving] = useState(false);
   const [renewing, setRenewing] = useState(false);
+  const [importing, setImporting] = useState(false);
   const [turning, setTurning] = useState(false);
   // The key store that the key is on its way to: a job of the server brings it there.
   const [target, setTarget] = useState<string>();
@@ -135,6 +136,7 @@ export function CaPage() {
                 )}
                 {movable && stores?.some((s) => s.name !== ca.keyStore?.name) && <Menu.Item onClick={() => setMoving(true)}>Move key to another key store</Menu.Item>}
                 {renewable && <Menu.Item onClick={() => setRenewing(true)}>Renew Certificate Authority</Menu.Item>}
+                {can("ca:create") && ca.type === "EXTERNAL_ROOT" && ca.status !== "DELETED" && <Menu.Item onClick={() => setImporting(true)}>Import newer certificate</Menu.Item>}
                 {can("ca:delete") && (ca.status === "ACTIVE" || ca.status === "DISABLED") && <Menu.Item onClick={() => setTurning(true)}>{ca.status === "ACTIVE" ? "Disable" : "Enable"} Certificate Authority</Menu.Item>}
                 {can("ca:delete") && ca.status !== "DELETED" && (
                   <Menu.Item c="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
@@ -188,6 +190,7 @@ export function CaPage() {
       </Tabs>
       {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
       {renewing && <RenewCa ca={ca} onClose={() => setRenewing(false)} />}
+      {importing && <ImportCertificate ca={ca} onClose={() => setImporting(false)} />}
       {turning && <TurnCa ca={ca} onClose={() => setTurning(false)} />}
       {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
       {deleting && (

@@ -179,6 +179,19 @@ it("imports an external root by its certificate alone", async () => {
   await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportExternalRoot", variables: { input: { partitionId: "sub0", identifier: "outer", friendlyName: "Outer", certificate: "PEM" } } }));
 });
 
+it("takes a newer certificate of an external root", async () => {
+  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, type: "EXTERNAL_ROOT", keyStore: null, keyCustody: null } } }, ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "ACTIVE" } } } });
+  await page();
+  await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
+  expect(screen.queryByText("Renew Certificate Authority")).toBeNull();
+  await userEvent.click(await screen.findByText("Import newer certificate"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByText(/together with the certificate of its issuer/)).toBeVisible();
+  await userEvent.type(dialog.getByLabelText(/^Certificate/), "PEM");
+  await userEvent.click(dialog.getByRole("button", { name: "Import" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportCaCertificate", variables: { input: { caId: "ca1", certificate: "PEM" } } }));
+});
+
 it("renews with a new key or the same, and shows every certificate that there was", async () => {
   const own = { keyGeneration: 1, issuerGeneration: 1, serialNumber: "aa", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", pem: "PEM" };
   const certificate = { serialNumber: "bb", fingerprint: "00", issuer: "CN=R", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", publicKeyType: "ML-DSA-65", signatureAlgorithm: "ML-DSA-65", isCa: true, keyUsages: [], authorityInfoAccessOcsp: [], authorityInfoAccessCaIssuers: [], crlDistributionPoints: [] };
