@@ -408,8 +408,9 @@ type ComplexityRoot struct {
 	}
 
 	CrlAlarm struct {
-		Reason func(childComplexity int) int
-		Since  func(childComplexity int) int
+		Acceptable func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		Since      func(childComplexity int) int
 	}
 
 	CrlDetails struct {
@@ -2721,6 +2722,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateWebhookPayload.Webhook(childComplexity), true
 
+	case "CrlAlarm.acceptable":
+		if e.ComplexityRoot.CrlAlarm.Acceptable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Acceptable(childComplexity), true
 	case "CrlAlarm.reason":
 		if e.ComplexityRoot.CrlAlarm.Reason == nil {
 			break
@@ -6252,6 +6259,11 @@ extend type Mutation {
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
+  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
+  acceptable: Boolean!
+}
+`, BuiltIn: false},
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
 type EndEntity {
   id: ID!
@@ -7894,6 +7906,8 @@ func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field grap
 		return ec.fieldContext_CrlAlarm_reason(ctx, field)
 	case "since":
 		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	case "acceptable":
+		return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CrlAlarm", field.Name)
 }
@@ -16519,6 +16533,29 @@ func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_acceptable(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Acceptable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_acceptable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CrlDetails_number(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
@@ -34612,6 +34649,11 @@ func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "since":
 			out.Values[i] = ec._CrlAlarm_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptable":
+			out.Values[i] = ec._CrlAlarm_acceptable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
