@@ -114,6 +114,15 @@ func (q *Queue) Cancel(ctx context.Context, kind, key string) error {
 	return q.Store.DB(ctx).Delete(&row{}, "kind = ? AND job_key = ?", kind, key).Error
 }
 
+// Find tells whether a job is still to be done, and decodes what it was enqueued with.
+func (q *Queue) Find(ctx context.Context, kind, key string, arguments any) (bool, error) {
+	var rows []row
+	if err := q.Store.DB(ctx).Find(&rows, "kind = ? AND job_key = ?", kind, key).Error; err != nil || len(rows) == 0 {
+		return false, err
+	}
+	return true, json.Unmarshal([]byte(rows[0].Arguments), arguments)
+}
+
 // Claim is a job that this server holds.
 type Claim struct {
 	Key      string

@@ -372,6 +372,7 @@ type ComplexityRoot struct {
 		Identifier                func(childComplexity int) int
 		KeyCustody                func(childComplexity int) int
 		KeyGeneration             func(childComplexity int) int
+		KeyMovingTo               func(childComplexity int) int
 		KeyStore                  func(childComplexity int) int
 		NameConstraints           func(childComplexity int) int
 		OCSPEnabled               func(childComplexity int) int
@@ -1077,6 +1078,7 @@ type CertificationAuthorityResolver interface {
 	Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error)
 	Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	ActiveCertificates(ctx context.Context, obj *ca.CertificationAuthority) (int, error)
+	KeyMovingTo(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 	CertificateSigningRequest(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 
 	Renewal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaRenewal, error)
@@ -2591,6 +2593,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.KeyGeneration(childComplexity), true
+	case "CertificationAuthority.keyMovingTo":
+		if e.ComplexityRoot.CertificationAuthority.KeyMovingTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.KeyMovingTo(childComplexity), true
 	case "CertificationAuthority.keyStore":
 		if e.ComplexityRoot.CertificationAuthority.KeyStore == nil {
 			break
@@ -5760,6 +5768,11 @@ extend type Mutation {
   CROSS
 }
 `, BuiltIn: false},
+	{Name: "../schema/ca-keymove.graphqls", Input: `extend type CertificationAuthority {
+  "Name of the key store that its key is on its way to; null while it is on none."
+  keyMovingTo: String
+}
+`, BuiltIn: false},
 	{Name: "../schema/ca-lifecycle.graphqls", Input: `extend enum CaType {
   "A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there."
   EXTERNAL_ROOT
@@ -7842,6 +7855,8 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_certificates(ctx, field)
 	case "activeCertificates":
 		return ec.fieldContext_CertificationAuthority_activeCertificates(ctx, field)
+	case "keyMovingTo":
+		return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
 	case "certificateSigningRequest":
 		return ec.fieldContext_CertificationAuthority_certificateSigningRequest(ctx, field)
 	case "keyGeneration":
@@ -16040,6 +16055,29 @@ func (ec *executionContext) _CertificationAuthority_activeCertificates(ctx conte
 }
 func (ec *executionContext) fieldContext_CertificationAuthority_activeCertificates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CertificationAuthority_keyMovingTo(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().KeyMovingTo(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_keyMovingTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _CertificationAuthority_certificateSigningRequest(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
@@ -34169,6 +34207,39 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyMovingTo":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_keyMovingTo(ctx, field, obj)
 				return res
 			}
 

@@ -29,7 +29,7 @@ export function KeyStoreProblem({ ca }: { ca: Ca }) {
 }
 
 /** What one person asked for and another must approve. */
-export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId: string; onMove: (store: string) => void }) {
+export function ProposalCard({ ca, partitionId }: { ca: Ca; partitionId: string }) {
   const queryClient = useQueryClient();
   const [rejecting, setRejecting] = useState(false);
   const [reason, setReason] = useState("");
@@ -43,10 +43,7 @@ export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId:
   };
   const approve = useMutation({
     mutationFn: () => request(Approve, { id: ca.id }),
-    onSuccess: async () => {
-      if (ca.proposal?.kind === "MOVE_KEY") onMove(ca.proposal.keyStore);
-      await done("Approved. It is being carried out.")();
-    },
+    onSuccess: done("Approved. It is being carried out."),
   });
   const reject = useMutation({ mutationFn: () => request(Reject, { input: { caId: ca.id, reason: reason.trim() } }), onSuccess: done(mine ? "The proposal is withdrawn." : "Rejected. The proposer can read why.") });
   const p = ca.proposal;
@@ -108,7 +105,7 @@ export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId:
 }
 
 /** Asks where the key is to go, and says what happens to the copy that is here. */
-export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitionId: string; onMove: (store: string) => void; onClose: () => void }) {
+export function MoveKey({ ca, partitionId, onClose }: { ca: Ca; partitionId: string; onClose: () => void }) {
   const queryClient = useQueryClient();
   const stores = useKeyStores(partitionId, ca.signingAlgorithm);
   const others = (stores.data ?? []).filter((s) => s.name !== ca.keyStore?.name && s.available);
@@ -119,7 +116,6 @@ export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitio
     mutationFn: () => request(Move, { input: { caId: ca.id, keyStore: target! } }),
     onSuccess: async (d) => {
       const proposed = !!d.moveCertificationAuthorityKey.certificationAuthority.proposal;
-      if (!proposed) onMove(target!);
       await queryClient.invalidateQueries();
       notifications.show({ message: proposed ? "The move is proposed; a second person must approve it." : `The key is being moved to ${target}.` });
       onClose();

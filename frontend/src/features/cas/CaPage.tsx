@@ -23,7 +23,7 @@ const CaDetail = graphql(`
       certificationAuthority(identifier: $identifier) {
         id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
         crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
-        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }
+        keyStore { name description available problem } keyCustody keyMovingTo proposal { kind keyStore proposedBy proposedAt mayApprove }
         parent { identifier friendlyName type }
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
@@ -59,14 +59,12 @@ export function CaPage() {
   const [renewing, setRenewing] = useState(false);
   const [importing, setImporting] = useState(false);
   const [turning, setTurning] = useState(false);
-  // The key store that the key is on its way to: a job of the server brings it there.
-  const [target, setTarget] = useState<string>();
   const detail = useQuery({
     queryKey: ["ca", partitionId, identifier],
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
     refetchInterval: (q) => {
       const c = q.state.data?.partition?.certificationAuthority;
-      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && !c.proposal && c.parent?.type !== "EXTERNAL_ROOT") || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
+      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && !c.proposal && c.parent?.type !== "EXTERNAL_ROOT") || c?.keyMovingTo ? 500 : 10_000;
     },
   });
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
@@ -80,8 +78,7 @@ export function CaPage() {
     },
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
-  const underway = !!target && target !== ca?.keyStore?.name;
-  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !ca.renewal && !underway;
+  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !ca.renewal && !ca.keyMovingTo;
   const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && !ca.proposal && (!ca.renewal || !!ca.renewal.failure);
   const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
@@ -163,7 +160,7 @@ export function CaPage() {
           <ErrorAlert error={restore.error} />
         </Card>
       )}
-      <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
+      <ProposalCard ca={ca} partitionId={partitionId} />
       <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />
@@ -176,7 +173,7 @@ export function CaPage() {
           <Tabs.Tab value="status">CRL and OCSP</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
-          <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} movingTo={underway ? target : undefined} />
+          <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} />
         </Tabs.Panel>
         <Tabs.Panel value="certificates">
           <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
@@ -192,7 +189,7 @@ export function CaPage() {
       {renewing && <RenewCa ca={ca} onClose={() => setRenewing(false)} />}
       {importing && <ImportCertificate ca={ca} onClose={() => setImporting(false)} />}
       {turning && <TurnCa ca={ca} onClose={() => setTurning(false)} />}
-      {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
+      {moving && <MoveKey ca={ca} partitionId={partitionId} onClose={() => setMoving(false)} />}
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
           <DeletionPicture ca={ca} />
@@ -220,7 +217,7 @@ function Progress({ ca }: { ca: Ca }) {
   );
 }
 
-function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partitionId: string; downloadable: boolean; movingTo: string | undefined }) {
+function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: string; downloadable: boolean }) {
   const c = ca.certificate;
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }}>
@@ -245,7 +242,7 @@ function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partiti
             rows={[
               ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
               ["Custody", ca.keyCustody ? <Custody key="c" custody={ca.keyCustody} /> : "not known"],
-              ...(movingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${movingTo}`}</Group>]] as [string, ReactNode][]) : []),
+              ...(ca.keyMovingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${ca.keyMovingTo}`}</Group>]] as [string, ReactNode][]) : []),
             ]}
           />
         </Section>}

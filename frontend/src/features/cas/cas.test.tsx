@@ -127,8 +127,8 @@ it("tells the others who can approve", async () => {
 });
 
 it("moves a key out of software after saying what happens to the old copy", async () => {
-  let at = root;
-  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, MoveCaKey: { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1", proposal: null } } } });
+  let at: object = root;
+  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, get MoveCaKey() { at = { ...root, keyMovingTo: "hsm" }; return { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1", proposal: null } } }; } });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Move key to another key store"));
@@ -141,6 +141,15 @@ it("moves a key out of software after saying what happens to the old copy", asyn
   at = { ...root, keyStore: hsm, keyCustody: "WRAPPED_BY_TOKEN" };
   expect(await screen.findByText("Encrypted by the HSM.")).toBeVisible();
   expect(screen.queryByRole("status")).toBeNull();
+});
+
+it("knows after a reload that a key is being moved, and offers no second move", async () => {
+  serve({ CaDetail: { partition: { certificationAuthority: { ...root, keyMovingTo: "hsm" } } } });
+  await page();
+  expect(await screen.findByText("to hsm")).toBeVisible();
+  await userEvent.click(screen.getByRole("button", { name: "Actions" }));
+  expect(await screen.findByText("Renew Certificate Authority")).toBeVisible();
+  expect(screen.queryByText("Move key to another key store")).toBeNull();
 });
 
 it("says what goes on and what does not while the key store is away", async () => {
