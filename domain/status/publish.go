@@ -165,12 +165,12 @@ func (s *Service) publish(ctx context.Context, caID string, p publication) error
 
 // alarm records, in the transaction of ctx, that a CRL is held back, once for each reason; "" ends the alarm.
 func (s *Service) alarm(ctx context.Context, c *ca.CertificationAuthority, reason string) error {
-	at := any(nil)
-	if reason != "" {
-		at = s.Now()
+	of := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_alarm <> ?", c.ID, reason)
+	if reason == "" { // and not one that another server has raised meanwhile
+		return of.Where("crl_alarm = ?", c.CRLAlarm).Updates(map[string]any{"crl_alarm": "", "crl_alarm_at": nil}).Error
 	}
-	set := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_alarm <> ?", c.ID, reason).Updates(map[string]any{"crl_alarm": reason, "crl_alarm_at": at})
-	if set.Error != nil || set.RowsAffected == 0 || reason == "" {
+	set := of.Updates(map[string]any{"crl_alarm": reason, "crl_alarm_at": s.Now()})
+	if set.Error != nil || set.RowsAffected == 0 {
 		return set.Error
 	}
 	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
@@ -206,6 +206,9 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 	}
 	if err := b.lists(ctx, complete); err != nil {
 		return err
+	}
+	for _, l := range b.order {
+		l.row.Content = l.builder.Content()
 	}
 	// An alarm is not ended by leaving the list alone that it is about.
 	all := p.complete || c.CRLStale || c.CRLDelta && complete || c.CRLAlarm != "" && !KeyAway(c)
@@ -260,7 +263,7 @@ func KeyAway(c *ca.CertificationAuthority) bool {
 // unchanged tells whether the list before says the same, and its time is not over.
 func (b *build) unchanged(d *draft) bool {
 	before := b.newest[d.slot]
-	return before != nil && bytes.Equal(before.Content, d.builder.Content()) && b.now.Before(before.ThisUpdate.Add(b.s.interval(d.delta)))
+	return before != nil && bytes.Equal(before.Content, d.row.Content) && b.now.Before(before.ThisUpdate.Add(b.s.interval(d.delta)))
 }
 
 // interval is how long after a list the next one follows, whether something changed or not.
@@ -283,14 +286,15 @@ func (b *build) next() time.Time {
 		}
 	}
 	for _, l := range b.made {
-		served[l.slot()] = l.ThisUpdate
+		served[l.slot()] = b.s.Now().Add(-time.Second)
 	}
-	first := b.now.Add(b.s.CRLInterval)
+	first := b.s.Now().Add(b.s.CRLInterval)
 	if len(b.away) > 0 {
-		first = b.now.Add(heldRetry)
+		first = b.s.Now().Add(heldRetry)
 	}
 	for at, since := range served {
-		if due := since.Add(b.s.interval(at.delta) + time.Second - 1).Truncate(time.Second); b.away[at.generation] == "" && due.Before(first) {
+		// The second of thisUpdate had begun by then.
+		if due := since.Add(time.Second + b.s.interval(at.delta)); b.away[at.generation] == "" && due.Before(first) {
 			first = due
 		}
 	}
@@ -636,7 +640,6 @@ func (b *build) begin(w wanted, base int64) error {
 // sign signs a list, checks it against what was published before, and lays it into the database, where nobody sees it
 // until it is recorded.
 func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error) {
-	d.row.Content = d.builder.Content()
 	der, err := d.builder.Sign(ctx)
 	if err != nil {
 		return nil, keyUnavailable(d.signer.CertificationAuthority, errors.Join(errKeyAway, err))
