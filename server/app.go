@@ -161,14 +161,14 @@ func (a *App) wire() error {
 
 // registerJobs is the list of what is done later.
 func (a *App) registerJobs() {
-	a.jobs.Handle(ca.CreateJob, a.enrollment.CreateCA)
-	a.jobs.Handle(ca.RenewJob, a.enrollment.RenewCA)
+	a.jobs.HandleLong(ca.CreateJob, a.enrollment.CreateCA)
+	a.jobs.HandleLong(ca.RenewJob, a.enrollment.RenewCA)
 	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
 	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
 	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
 	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
-	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
-	a.jobs.Handle(status.ExportJob, a.status.Export)
+	a.jobs.HandleLong(certificate.PublishCRLJob, a.status.PublishJob)
+	a.jobs.HandleLong(status.ExportJob, a.status.Export)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
 	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)

@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -166,5 +169,79 @@ func TestCompatibleSigners(t *testing.T) {
 	}
 	if key.Algorithm().Label != "RSA-2048+PKCS15-SHA256" {
 		t.Errorf("the OCSP signer is %s", key.Algorithm().Label)
+	}
+}
+
+// TestAMovedKeyTakesItsOCSPSignerAlong: the signer of the CA gets a key in the new store at once, OCSP answers go on, and a
+// minute later nothing of either is left in the old one. Until the move is done the server tells that it is under way.
+func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
+	t.Setenv("PKIAAS_TEST_KEYSTORE", "") // a key is moved, which those of an HSM cannot be
+	l := newLife(t)
+	a := l.app
+	second, err := keystore.OpenStore("file:"+t.TempDir(), keystore.Options{KEK: a.kek})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
+	a.keys, a.cas.Keys, a.status.Keys = stores, stores, stores // who moves does not see it yet
+	leaf := l.issued("issuing-1", "moved.example.com")
+	before := l.find("issuing-1")
+	if _, err := a.cas.MoveKey(l.ctx, before.ID, "second"); err != nil {
+		t.Fatal(err)
+	}
+	moving := func() any {
+		got := a.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { keyMovingTo } }`, map[string]any{"id": before.ID})
+		if got.code() != "" {
+			t.Fatal(got.Errors)
+		}
+		return got.Data["certificationAuthority"].(map[string]any)["keyMovingTo"]
+	}
+	eventually(t, "the job has tried", func() error {
+		var failed int64
+		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND last_error <> ''", ca.MoveKeyJob).Count(&failed).Error; err != nil || failed == 0 {
+			return fmt.Errorf("not yet: %v", err)
+		}
+		return nil
+	})
+	if to := moving(); to != "second" {
+		t.Errorf("under way to %v", to)
+	}
+	a.enrollment.Keys = stores
+	ahead.Add(int64(time.Minute)) // the job waits a little before it tries again
+	t.Cleanup(func() { ahead.Store(0) })
+	c := l.until("issuing-1", "key and OCSP signer are moved", func(c *ca.CertificationAuthority) bool {
+		return c.KeyStore == "second" && c.OCSPKeyStore == "second"
+	})
+	if to := moving(); to != nil || c.OCSPKeyID == before.OCSPKeyID {
+		t.Errorf("on its way to %v, OCSP key %s", to, c.OCSPKeyID)
+	}
+	ahead.Add(int64(2 * time.Second)) // answers in memory are older now
+	l.verify(leaf, false)
+	ahead.Add(int64(2 * time.Minute))
+	eventually(t, "the old keys are destroyed", func() error {
+		for _, id := range []string{before.KeyID, before.OCSPKeyID} {
+			if _, err := a.keys.Open(t.Context(), before.KeyStore, id); !errors.Is(err, keystore.ErrNotFound) {
+				return fmt.Errorf("key %s: %v", id, err)
+			}
+		}
+		return nil
+	})
+	l.issued("issuing-1", "after.example.com")
+	// A signer that is where it belongs is left alone.
+	signer := l.find("issuing-1").OCSPKeyID
+	if err := a.store.Tx(l.ctx, func(ctx context.Context) error {
+		return a.jobs.Enqueue(ctx, enrollment.SignerJob, before.ID, a.now(), nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the signer is looked at", func() error {
+		var due int64
+		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND job_key = ? AND run_at <= ?", enrollment.SignerJob, before.ID, a.now()).Count(&due).Error; err != nil || due > 0 {
+			return fmt.Errorf("%d are due, %v", due, err)
+		}
+		return nil
+	})
+	if l.find("issuing-1").OCSPKeyID != signer {
+		t.Error("the signer was made anew for nothing")
 	}
 }

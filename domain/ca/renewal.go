@@ -40,7 +40,7 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 	return s.change(ctx, id, rbac.CACreate, "ca.renew", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		switch status := c.StatusAt(s.Now()); {
 		case c.Type == ExternalRoot:
-			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do("Import the new root under another identifier.")
+			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do("Import its new certificate; a root with a new key is imported under another identifier.")
 		case status != Active && status != Disabled && status != Expired:
 			return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
 		case c.Renewal != "" && c.RenewalFailure == "":

@@ -423,6 +423,7 @@ type ComplexityRoot struct {
 		Identifier                func(childComplexity int) int
 		KeyCustody                func(childComplexity int) int
 		KeyGeneration             func(childComplexity int) int
+		KeyMovingTo               func(childComplexity int) int
 		KeyStore                  func(childComplexity int) int
 		NameConstraints           func(childComplexity int) int
 		OCSPEnabled               func(childComplexity int) int
@@ -458,8 +459,9 @@ type ComplexityRoot struct {
 	}
 
 	CrlAlarm struct {
-		Reason func(childComplexity int) int
-		Since  func(childComplexity int) int
+		Acceptable func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		Since      func(childComplexity int) int
 	}
 
 	CrlDetails struct {
@@ -1145,6 +1147,7 @@ type CertificationAuthorityResolver interface {
 	Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error)
 	Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	ActiveCertificates(ctx context.Context, obj *ca.CertificationAuthority) (int, error)
+	KeyMovingTo(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 	CertificateSigningRequest(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 
 	Renewal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaRenewal, error)
@@ -2857,6 +2860,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.KeyGeneration(childComplexity), true
+	case "CertificationAuthority.keyMovingTo":
+		if e.ComplexityRoot.CertificationAuthority.KeyMovingTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.KeyMovingTo(childComplexity), true
 	case "CertificationAuthority.keyStore":
 		if e.ComplexityRoot.CertificationAuthority.KeyStore == nil {
 			break
@@ -2982,6 +2991,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateWebhookPayload.Webhook(childComplexity), true
 
+	case "CrlAlarm.acceptable":
+		if e.ComplexityRoot.CrlAlarm.Acceptable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Acceptable(childComplexity), true
 	case "CrlAlarm.reason":
 		if e.ComplexityRoot.CrlAlarm.Reason == nil {
 			break
@@ -6194,6 +6209,16 @@ extend type Mutation {
   cancelBulk(id: ID!): BulkOperationPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/ca-externalroot.graphqls", Input: `extend enum CaCertificateKind {
+  "The key of an external root, certified by another root elsewhere: for those who trust that one. Its ` + "`" + `issuerGeneration` + "`" + ` is 0."
+  CROSS
+}
+`, BuiltIn: false},
+	{Name: "../schema/ca-keymove.graphqls", Input: `extend type CertificationAuthority {
+  "Name of the key store that its key is on its way to; null while it is on none."
+  keyMovingTo: String
+}
+`, BuiltIn: false},
 	{Name: "../schema/ca-lifecycle.graphqls", Input: `extend enum CaType {
   "A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there."
   EXTERNAL_ROOT
@@ -6302,7 +6327,7 @@ input RenewCertificationAuthorityInput {
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
   importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
-  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `; refused with the reason when it does not fit."
+  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `, or another certificate of an external root itself: renewed, of the same key, or a cross-certificate with that of its issuer. Refused with the reason when it does not fit."
   importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
   renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
@@ -6665,6 +6690,11 @@ extend type Mutation {
   "Certificate hold (RFC 5280 5.3.1): can be undone."
   suspendCertificate(input: SuspendCertificateInput!): CertificatePayload!
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
+  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
+  acceptable: Boolean!
 }
 `, BuiltIn: false},
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
@@ -8341,6 +8371,8 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_certificates(ctx, field)
 	case "activeCertificates":
 		return ec.fieldContext_CertificationAuthority_activeCertificates(ctx, field)
+	case "keyMovingTo":
+		return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
 	case "certificateSigningRequest":
 		return ec.fieldContext_CertificationAuthority_certificateSigningRequest(ctx, field)
 	case "keyGeneration":
@@ -8405,6 +8437,8 @@ func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field grap
 		return ec.fieldContext_CrlAlarm_reason(ctx, field)
 	case "since":
 		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	case "acceptable":
+		return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CrlAlarm", field.Name)
 }
@@ -17388,6 +17422,29 @@ func (ec *executionContext) fieldContext_CertificationAuthority_activeCertificat
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _CertificationAuthority_keyMovingTo(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().KeyMovingTo(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_keyMovingTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _CertificationAuthority_certificateSigningRequest(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -17879,6 +17936,29 @@ func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_acceptable(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Acceptable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_acceptable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CrlDetails_number(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
@@ -36435,6 +36515,39 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyMovingTo":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_keyMovingTo(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "certificateSigningRequest":
 			field := field
 
@@ -36892,6 +37005,11 @@ func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "since":
 			out.Values[i] = ec._CrlAlarm_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptable":
+			out.Values[i] = ec._CrlAlarm_acceptable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -318,6 +318,8 @@ type CreateWebhookPayload struct {
 type CrlAlarm struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
+	// Whether `acceptHeldCrl` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published.
+	Acceptable bool `json:"acceptable"`
 }
 
 // A certificate revocation list (RFC 5280 section 5).

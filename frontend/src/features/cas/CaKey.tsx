@@ -27,7 +27,7 @@ export function KeyStoreProblem({ ca }: { ca: Ca }) {
 }
 
 /** Asks where the key is to go, and says what happens to the copy that is here. */
-export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitionId: string; onMove: (store: string) => void; onClose: () => void }) {
+export function MoveKey({ ca, partitionId, onClose }: { ca: Ca; partitionId: string; onClose: () => void }) {
   const queryClient = useQueryClient();
   const stores = useKeyStores(partitionId, ca.signingAlgorithm);
   const others = (stores.data ?? []).filter((s) => s.name !== ca.keyStore?.name && s.available);
@@ -37,7 +37,6 @@ export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitio
   const move = useMutation({
     mutationFn: () => request(Move, { input: { caId: ca.id, keyStore: target! } }),
     onSuccess: async () => {
-      onMove(target!);
       await queryClient.invalidateQueries();
       notifications.show({ message: `The key is being moved to ${target}.` });
       onClose();
