@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -45,6 +46,7 @@ type Resolver struct {
 	Report           *report.Service
 	Notify           *notify.Service
 	Protocols        *protocolconfig.Service
+	ApprovalService  *approval.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

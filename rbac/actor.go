@@ -21,6 +21,7 @@ type Actor struct {
 	Kind      ActorKind
 	ID        string // user, token or configuration id
 	Name      string // e-mail of the user, name of the token, "acme:" and identifier of the configuration
+	OwnerID   string // of a token: the user behind it, "" where none is known
 	SessionID string // "" for tokens
 	Protocol  string // of a ProtocolActor: "acme"
 	// Grants: roles by domain.

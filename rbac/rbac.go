@@ -85,6 +85,8 @@ const (
 	NotificationManage      Permission = "notification:manage"
 	ProtocolBrowse          Permission = "protocol:browse"
 	ProtocolManage          Permission = "protocol:manage"
+	ApprovalBrowse          Permission = "approval:browse"
+	ApprovalManage          Permission = "approval:manage" // the rules; who decides is said by the right to what is asked for
 )
 
 // Permissions lists all, for the console and for tests.
@@ -95,6 +97,7 @@ func Permissions() []Permission {
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,
+		ApprovalBrowse, ApprovalManage,
 	}
 }
 

@@ -26,6 +26,7 @@ var guide = map[Permission]string{
 	AuditBrowse:        "OW CA CE AU PO PA",
 	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
 	ProtocolBrowse: "OW CA CE AU PO PA", ProtocolManage: "OW CA PO",
+	ApprovalBrowse: "OW CA CE AU", ApprovalManage: "OW",
 	SubscriptionCreate: "", SubscriptionUpdate: "",
 }
 

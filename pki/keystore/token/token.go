@@ -484,13 +484,20 @@ func (t *Token) find(ctx *pkcs11.Ctx, c *connection) (pkcs11.TokenInfo, error) {
 	return pkcs11.TokenInfo{}, fmt.Errorf("%d tokens match: name one by its serial number", len(found))
 }
 
-// refused are the PINs that tokens refused in this process: SHA-256 of library, serial number and PIN.
+// refused are the PINs that tokens refused in this process: SHA-256 of library, serial number and PIN → whether the file
+// of refusals has it too.
 var (
 	loginMu sync.Mutex
 	refused = map[[sha256.Size]byte]bool{}
 )
 
-var errPIN = &pinError{"it refused the PIN, which is not tried again: correct the file or variable with the PIN"}
+func (t *Token) errPIN() *pinError {
+	const message = "it refused the PIN, which is not tried again: correct the file or variable with the PIN"
+	if t.cfg.Refused == "" {
+		return &pinError{message}
+	}
+	return &pinError{message + ". If the PIN of the token was set to this one since, remove " + t.cfg.Refused}
+}
 
 // login tries each PIN at most once, and none at all when a wrong one would be the token's last.
 func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) error {
@@ -510,12 +517,27 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 		return &pinError{"the PIN is empty"}
 	}
 	hash := sha256.Sum256([]byte(t.module.path + "\x00" + info.SerialNumber + "\x00" + pin))
-	if refused[hash] {
-		return errPIN
+	file, name := refusals(t.cfg.Refused), info.ManufacturerID+" "+info.SerialNumber
+	if noted, known := refused[hash]; known {
+		if !noted || !file.gone() {
+			return t.errPIN()
+		}
+		delete(refused, hash)
+	} else if known, err := file.has(name, pin); err != nil {
+		return &pinError{err.Error()} // better none than one too many
+	} else if known {
+		refused[hash] = true
+		return t.errPIN()
 	}
 	err = ctx.Login(c.session, pkcs11.CKU_USER, pin)
 	var code pkcs11.Error
-	if err == nil || !errors.As(err, &code) {
+	if err == nil {
+		if err := file.forget(); err != nil {
+			t.cfg.Log.Warn("what PINs the token refused before is still noted", "error", err)
+		}
+		return nil
+	}
+	if !errors.As(err, &code) {
 		return err
 	}
 	switch code {
@@ -525,10 +547,15 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 		pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_DEVICE_MEMORY:
 		return err // the PIN was not looked at
 	}
-	refused[hash] = true
+	refused[hash] = false
 	switch code {
 	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE:
-		return errPIN
+		if err := file.add(name, pin); err != nil {
+			t.cfg.Log.Error("the next start will try the refused PIN again", "error", err)
+			return t.errPIN()
+		}
+		refused[hash] = file != ""
+		return t.errPIN()
 	}
 	return &pinError{fmt.Sprintf("it refused the login, which is not tried again with this PIN: %v", err)}
 }
