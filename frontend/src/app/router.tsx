@@ -107,6 +107,18 @@ const endEntities = createRoute({
   component: lazyRouteComponent(() => import("@/features/endentities/EndEntitiesPage"), "EndEntitiesPage"),
 });
 
+const protocols = createRoute({
+  getParentRoute: () => partition,
+  path: "/protocols",
+  validateSearch: (s: Record<string, unknown>) => text(s, "search", "type", "status", "create"),
+  component: lazyRouteComponent(() => import("@/features/protocols/ProtocolsPage"), "ProtocolsPage"),
+});
+const protocol = createRoute({
+  getParentRoute: () => partition,
+  path: "/protocols/$identifier",
+  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "action", "result"),
+  component: lazyRouteComponent(() => import("@/features/protocols/ProtocolPage"), "ProtocolPage"),
+});
 const bulk = createRoute({
   getParentRoute: () => partition,
   path: "/bulk",
@@ -124,7 +136,7 @@ const notificationSettings = createRoute({ getParentRoute: () => partition, path
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, bulk, reports, notificationSettings])]),
+  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, bulk, reports, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {
