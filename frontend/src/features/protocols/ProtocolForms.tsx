@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Modal, Radio, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Group, Modal, Radio, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
 import { IconBuildingBank } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
@@ -159,11 +159,7 @@ export function EditProtocol({ partitionId, configuration: c, onClose }: { parti
           <Textarea label="Description" description="Optional: whom it is for" data-autofocus maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(update.error, "description")} />
           <IssuedBy partitionId={partitionId} type={c.type} chosen={chosen} onChange={setChosen} error={update.error} />
           <Text size="sm" c="dimmed">
-            From then on certificates are issued so; those that are there stay as they are. Who verifies them may need{" "}
-            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} {...p} />}>
-              another root
-            </Anchor>
-            .
+            {chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
           </Text>
           <ErrorAlert error={unshown(update.error)} />
           <Group justify="flex-end">

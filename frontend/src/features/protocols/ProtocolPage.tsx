@@ -82,7 +82,7 @@ export function ProtocolPage() {
             {c.description && <span>{c.description}</span>}
             <Group gap="xs">
               <StatusBadge status={c.status} />
-              <span>{type.label}</span>·<CopyText value={c.identifier} />
+              <span>{type.label}</span>
             </Group>
           </Stack>
         }
