@@ -20,7 +20,9 @@ func complexities(c *generated.ComplexityRoot) {
 	}
 	c.CertificationAuthority.Certificates = c.Partition.Certificates
 	c.EndEntity.Certificates = func(below, first int, _ *string) int { return pageCost(below, first) }
-	c.Partition.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
+	c.Partition.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status, _ *string) int {
+		return pageCost(below, first)
+	}
 	c.Partition.AuditEvents = func(below, first int, _ *string, _ *model.AuditFilter) int { return pageCost(below, first) }
 	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
 	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
@@ -47,7 +49,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.EnrollmentProtocol.Authorities = func(below int) int { return unbounded * (below + 1) }
 	c.EnrollmentAuthority.Profiles = func(below int) int { return 10 * (below + 1) }
 	c.ProtocolConfiguration.Problem = func(below int) int { return 3 + below }
-	c.ProtocolConfiguration.EndEntities = c.Partition.EndEntities
+	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
 	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return unbounded * (below + 1) }

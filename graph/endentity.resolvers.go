@@ -36,8 +36,8 @@ func (r *mutationResolver) DecommissionEndEntity(ctx context.Context, id string)
 	return endEntityPayload(r.EndEntityService.Decommission(ctx, id))
 }
 
-func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error) {
-	return r.endEntities(ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status)}, first, after)
+func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error) {
+	return r.endEntities(ctx, obj.ID, endentity.Filter{Search: value(search), Status: value(status), ConfigurationID: value(protocolConfigurationID)}, first, after)
 }
 
 func (r *queryResolver) EndEntity(ctx context.Context, id string) (*endentity.EndEntity, error) {

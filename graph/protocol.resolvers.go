@@ -73,6 +73,10 @@ func (r *partitionResolver) ProtocolConfigurations(ctx context.Context, obj *ten
 	return &model.ProtocolConfigurationConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
+func (r *partitionResolver) ProtocolConfiguration(ctx context.Context, obj *tenant.Partition, identifier string) (*protocolconfig.Configuration, error) {
+	return missing(r.Protocols.ByIdentifier(ctx, obj.ID, identifier))
+}
+
 func (r *partitionResolver) EnrollmentProtocols(ctx context.Context, obj *tenant.Partition) ([]*protocolconfig.Offer, error) {
 	return r.Protocols.Offers(ctx, obj.ID)
 }

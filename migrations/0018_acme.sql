@@ -51,7 +51,7 @@ CREATE TABLE acme_orders (
     -- The certificate that this order's will take the place of (RFC 9773 5).
     replaces         text,
     replaces_name    text NOT NULL,
-    error            text NOT NULL,
+    error            text,
     csr_sha256       text NOT NULL,
     certificate_id   text,
     created_at       {time} NOT NULL
@@ -95,7 +95,7 @@ CREATE TABLE acme_challenges (
     token            text NOT NULL,
     status           text NOT NULL,
     attempts         bigint NOT NULL DEFAULT 0,
-    error            text NOT NULL,
+    error            text,
     validated_at     {time},
     PRIMARY KEY (authorization_id, type)
 );

@@ -90,6 +90,7 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.deleteProtocolConfiguration", `mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem ca { id } profile { id } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
 	{"Partition.protocolConfigurations", `{ partition(id: "$P") { protocolConfigurations(filter: {search: "x"}) { nodes { id } } } }`, everyone},
+	{"Partition.protocolConfiguration", `{ partition(id: "$P") { protocolConfiguration(identifier: "on") { id } } }`, everyone},
 	{"Partition.enrollmentProtocols", `{ partition(id: "$P") { enrollmentProtocols { type label profileGroups authorities { ca { id } profiles { id } } } } }`, everyone},
 
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},

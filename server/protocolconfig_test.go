@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -284,5 +285,52 @@ func TestAProfileInUseByAProtocolIsKept(t *testing.T) {
 	}
 	if err := b.profiles.Delete(b.ctx, b.partition, p.ID, 1); err != nil {
 		t.Error(err)
+	}
+}
+
+// What the create dialog offers can be created, and nothing else is offered.
+func TestOnlyAuthoritiesThatCanIssueAreOffered(t *testing.T) {
+	b := newBench(t)
+	offered := func() map[string][]string {
+		list, err := b.configurations.Offers(b.ctx, b.partition)
+		if err != nil || len(list) != len(protocolconfig.Types()) {
+			t.Fatal(list, err)
+		}
+		authorities, err := b.configurations.Authorities(b.ctx, list[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string][]string{}
+		for _, a := range authorities {
+			for _, p := range a.Profiles {
+				found[a.CA.ID] = append(found[a.CA.ID], p.ID)
+			}
+		}
+		return found
+	}
+	before := offered()
+	if len(before[b.ca.ID]) == 0 {
+		t.Fatal("the issuing CA is not offered")
+	}
+	n := 0
+	for caID, profiles := range before {
+		for _, p := range profiles {
+			n++
+			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: protocolconfig.ACME, CAID: caID, ProfileID: p}); err != nil {
+				t.Errorf("offered: %s by %s: %v", p, caID, err)
+			}
+		}
+	}
+	if _, err := b.cas.UnselectProfiles(b.ctx, b.ca.ID, before[b.ca.ID][:1]); err != nil {
+		t.Fatal(err)
+	}
+	if now := offered(); len(now[b.ca.ID]) != len(before[b.ca.ID])-1 {
+		t.Errorf("an unselected profile is offered: %v", now[b.ca.ID])
+	}
+	if _, err := b.cas.Disable(b.ctx, b.ca.ID); err != nil {
+		t.Fatal(err)
+	}
+	if now := offered(); now[b.ca.ID] != nil {
+		t.Error("a disabled CA is offered")
 	}
 }

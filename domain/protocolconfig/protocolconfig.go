@@ -301,6 +301,21 @@ func (s *Service) Get(ctx context.Context, id string) (*Configuration, error) {
 	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
 }
 
+// ByIdentifier returns the configuration that has the identifier in the partition.
+func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier string) (*Configuration, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
+		return nil, err
+	}
+	var found []*Configuration
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier = ? AND deleted_at IS NULL", partitionID, identifier).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], nil
+}
+
 // Load returns configurations by id, deleted ones too, for loaders; nil where there is none for the caller.
 func (s *Service) Load(ctx context.Context, ids []string) ([]*Configuration, error) {
 	var found []*Configuration

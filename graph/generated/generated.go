@@ -772,7 +772,7 @@ type ComplexityRoot struct {
 		CertificationAuthority   func(childComplexity int, identifier string) int
 		Counts                   func(childComplexity int) int
 		CreatedAt                func(childComplexity int) int
-		EndEntities              func(childComplexity int, first int, after *string, search *string, status *endentity.Status) int
+		EndEntities              func(childComplexity int, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) int
 		EnrollmentProtocols      func(childComplexity int) int
 		ID                       func(childComplexity int) int
 		KeyStores                func(childComplexity int) int
@@ -782,6 +782,7 @@ type ComplexityRoot struct {
 		Outbox                   func(childComplexity int) int
 		Permissions              func(childComplexity int) int
 		ProfileGroups            func(childComplexity int) int
+		ProtocolConfiguration    func(childComplexity int, identifier string) int
 		ProtocolConfigurations   func(childComplexity int, first int, after *string, filter *model.ProtocolConfigurationFilter) int
 		Region                   func(childComplexity int) int
 		Reports                  func(childComplexity int) int
@@ -1319,7 +1320,7 @@ type PartitionResolver interface {
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
 	KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error)
 	Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
-	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error)
+	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error)
 	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
 	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
 	Outbox(ctx context.Context, obj *tenant.Partition) ([]*mail.Mail, error)
@@ -1329,6 +1330,7 @@ type PartitionResolver interface {
 	ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error)
 	CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error)
 	ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error)
+	ProtocolConfiguration(ctx context.Context, obj *tenant.Partition, identifier string) (*protocolconfig.Configuration, error)
 	EnrollmentProtocols(ctx context.Context, obj *tenant.Partition) ([]*protocolconfig.Offer, error)
 	Reports(ctx context.Context, obj *tenant.Partition) (*report.Reports, error)
 }
@@ -4741,7 +4743,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Partition.EndEntities(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["status"].(*endentity.Status)), true
+		return e.ComplexityRoot.Partition.EndEntities(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["status"].(*endentity.Status), args["protocolConfigurationId"].(*string)), true
 	case "Partition.enrollmentProtocols":
 		if e.ComplexityRoot.Partition.EnrollmentProtocols == nil {
 			break
@@ -4796,6 +4798,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.ProfileGroups(childComplexity), true
+	case "Partition.protocolConfiguration":
+		if e.ComplexityRoot.Partition.ProtocolConfiguration == nil {
+			break
+		}
+
+		args, err := ec.field_Partition_protocolConfiguration_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.ProtocolConfiguration(childComplexity, args["identifier"].(string)), true
 	case "Partition.protocolConfigurations":
 		if e.ComplexityRoot.Partition.ProtocolConfigurations == nil {
 			break
@@ -7001,7 +7014,7 @@ input IssueCertificateInput {
   notAfter: Time
   "Extensions beside those of the CSR."
   extensions: [ExtensionInput!]! = []
-  "Identifier of the end entity that it is for; made when new. 1 to 64 characters."
+  "Identifier of the end entity that it is for; made when new. 1 to 255 characters."
   endEntity: String
 }
 input ExtensionInput {
@@ -7068,6 +7081,7 @@ extend type Mutation {
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
 type EndEntity {
   id: ID!
+  "1 to 255 characters."
   identifier: String!
   status: EndEntityStatus!
   createdAt: Time!
@@ -7084,7 +7098,8 @@ enum EndEntityStatus {
 }
 type EndEntityConnection { nodes: [EndEntity!]!, pageInfo: PageInfo!, totalCount: Int! }
 extend type Partition {
-  endEntities(first: Int! = 50, after: String, search: String, status: EndEntityStatus): EndEntityConnection!
+  "With ` + "`" + `protocolConfigurationId` + "`" + `, those that a certificate was issued to through that configuration."
+  endEntities(first: Int! = 50, after: String, search: String, status: EndEntityStatus, protocolConfigurationId: ID): EndEntityConnection!
 }
 extend type Query { endEntity(id: ID!): EndEntity }
 type EndEntityPayload { endEntity: EndEntity! }
@@ -7671,6 +7686,9 @@ type EnrollmentAuthority { ca: CertificationAuthority!, profiles: [CertificatePr
 extend type Partition {
   "Newest first; deleted ones are not listed."
   protocolConfigurations(first: Int! = 50, after: String, filter: ProtocolConfigurationFilter): ProtocolConfigurationConnection!
+  "By its identifier."
+  protocolConfiguration(identifier: String!): ProtocolConfiguration
+  "The protocols that can be configured, and with what."
   enrollmentProtocols: [EnrollmentProtocol!]!
 }
 extend type Query { protocolConfiguration(id: ID!): ProtocolConfiguration }
@@ -9432,6 +9450,8 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_certificateProfile(ctx, field)
 	case "protocolConfigurations":
 		return ec.fieldContext_Partition_protocolConfigurations(ctx, field)
+	case "protocolConfiguration":
+		return ec.fieldContext_Partition_protocolConfiguration(ctx, field)
 	case "enrollmentProtocols":
 		return ec.fieldContext_Partition_enrollmentProtocols(ctx, field)
 	case "reports":
@@ -11375,6 +11395,28 @@ func (ec *executionContext) field_Partition_endEntities_args(ctx context.Context
 		return nil, err
 	}
 	args["status"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "protocolConfigurationId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["protocolConfigurationId"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_protocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "identifier",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["identifier"] = arg0
 	return args, nil
 }
 
@@ -25453,7 +25495,7 @@ func (ec *executionContext) _Partition_endEntities(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Partition().EndEntities(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["status"].(*endentity.Status))
+			return ec.Resolvers.Partition().EndEntities(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["status"].(*endentity.Status), fc.Args["protocolConfigurationId"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityConnection) graphql.Marshaler {
@@ -25805,6 +25847,50 @@ func (ec *executionContext) fieldContext_Partition_protocolConfigurations(ctx co
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Partition_protocolConfigurations_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_protocolConfiguration(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_protocolConfiguration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().ProtocolConfiguration(ctx, obj, fc.Args["identifier"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalOProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_protocolConfiguration(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_protocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -42696,6 +42782,39 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "protocolConfiguration":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_protocolConfiguration(ctx, field, obj)
 				return res
 			}
 

@@ -516,7 +516,7 @@ type IssueCertificateInput struct {
 	NotAfter                *time.Time                     `json:"notAfter,omitempty"`
 	// Extensions beside those of the CSR.
 	Extensions []*ExtensionInput `json:"extensions"`
-	// Identifier of the end entity that it is for; made when new. 1 to 64 characters.
+	// Identifier of the end entity that it is for; made when new. 1 to 255 characters.
 	EndEntity *string `json:"endEntity,omitempty"`
 }
 

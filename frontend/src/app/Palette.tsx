@@ -1,5 +1,5 @@
 import { Kbd, Modal, NavLink, Stack, Text, TextInput } from "@mantine/core";
-import { IconBuildingBank, IconCertificate, IconSearch } from "@tabler/icons-react";
+import { IconBuildingBank, IconCertificate, IconPlugConnected, IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useDebouncedValue } from "@mantine/hooks";
@@ -12,12 +12,13 @@ const PaletteQuery = graphql(`
   query Palette($partition: ID!, $search: String!) {
     partition(id: $partition) {
       certificationAuthorities(search: $search) { id identifier friendlyName }
+      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }
       certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }
     }
   }
 `);
 
-/** Ctrl+K: screens, CAs and certificates by name or serial number. */
+/** Ctrl+K: screens, CAs, protocol configurations and certificates by name or serial number. */
 export function Palette({ partitionId, onClose }: { partitionId: string | undefined; onClose: () => void }) {
   const navigate = useNavigate();
   const can = useCan(partitionId ?? "");
@@ -32,6 +33,8 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ["Home", base],
           ["Certificate Authorities", `${base}/cas`],
           ...(can("ca:create") ? [["Create a certificate authority", `${base}/cas?create=true`]] : []),
+          ["Enrollment Protocols", `${base}/protocols`],
+          ...(can("protocol:manage") ? [["Create a protocol configuration", `${base}/protocols?create=true`]] : []),
           ["Certificates", `${base}/certificates`],
           ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
           ["Bulk Operations", `${base}/bulk`],
@@ -49,6 +52,7 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
   ] as [string, string][];
   const found = [
     ...(data?.partition?.certificationAuthorities ?? []).map((c) => ({ label: c.friendlyName, description: c.identifier, to: `${base}/cas/${c.identifier}`, icon: <IconBuildingBank size={18} /> })),
+    ...(data?.partition?.protocolConfigurations.nodes ?? []).map((c) => ({ label: c.identifier, description: c.description || "Enrollment protocol", to: `${base}/protocols/${c.identifier}`, icon: <IconPlugConnected size={18} /> })),
     ...(data?.partition?.certificates.nodes ?? []).map((c) => ({ label: c.subject, description: c.serialNumber, to: `${base}/certificates/${c.id}`, icon: <IconCertificate size={18} /> })),
     ...screens.filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase())).map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),
   ];

@@ -107,6 +107,18 @@ const endEntities = createRoute({
   component: lazyRouteComponent(() => import("@/features/endentities/EndEntitiesPage"), "EndEntitiesPage"),
 });
 
+const protocols = createRoute({
+  getParentRoute: () => partition,
+  path: "/protocols",
+  validateSearch: (s: Record<string, unknown>) => text(s, "search", "type", "status", "create"),
+  component: lazyRouteComponent(() => import("@/features/protocols/ProtocolsPage"), "ProtocolsPage"),
+});
+const protocol = createRoute({
+  getParentRoute: () => partition,
+  path: "/protocols/$identifier",
+  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "action", "result"),
+  component: lazyRouteComponent(() => import("@/features/protocols/ProtocolPage"), "ProtocolPage"),
+});
 const bulk = createRoute({
   getParentRoute: () => partition,
   path: "/bulk",
@@ -131,7 +143,7 @@ const notificationSettings = createRoute({ getParentRoute: () => partition, path
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, bulk, reports, approvals, approval, notificationSettings])]),
+  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, bulk, reports, approvals, approval, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

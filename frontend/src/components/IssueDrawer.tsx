@@ -152,7 +152,7 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
         {kind === "csr" && sansFromCsr && fieldError(issue.error, "sans") && <Text size="sm" c="var(--mantine-color-error)">{fieldError(issue.error, "sans")}</Text>}
         <Group grow align="flex-start">
           <TextInput type="date" label="Certificate Expiry" description="Empty: as the profile says" value={expiry} onChange={(e) => setExpiry(e.currentTarget.value)} error={fieldError(issue.error, "notAfter")} />
-          <TextInput label="End entity" description="Optional: whom it is for" maxLength={64} value={endEntity} onChange={(e) => setEndEntity(e.currentTarget.value)} error={fieldError(issue.error, "endEntity")} />
+          <TextInput label="End entity" description="Optional: whom it is for" maxLength={255} value={endEntity} onChange={(e) => setEndEntity(e.currentTarget.value)} error={fieldError(issue.error, "endEntity")} />
         </Group>
         <ErrorAlert error={issue.error} />
         <ErrorAlert error={look.error} />

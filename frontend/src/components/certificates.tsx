@@ -35,19 +35,19 @@ export type Row = NonNullable<CertificateListQuery["partition"]>["certificates"]
 /** What the address says of a list of certificates. */
 export type ListSearch = Partial<Record<"search" | "status" | "ca" | "profile" | "expires" | "sort", string>>;
 
-function filterOf(s: ListSearch, caId: string | undefined): CertificateFilter {
+function filterOf(s: ListSearch, caId: string | undefined, configurationId: string | undefined): CertificateFilter {
   return {
     search: s.search ?? null, status: s.status ? [s.status as CertificateStatus] : null, caId: caId ?? s.ca ?? null, profileId: s.profile ?? null,
-    expiresWithinDays: s.expires === "7" || s.expires === "30" ? Number(s.expires) : null, expired: s.expires === "expired" ? true : null, includeOcspSigners: true,
+    expiresWithinDays: s.expires === "7" || s.expires === "30" ? Number(s.expires) : null, expired: s.expires === "expired" ? true : null, includeOcspSigners: true, protocolConfigurationId: configurationId ?? null,
   };
 }
 
 const ROW = 62;
 
 /** Certificates, page by page as one scrolls; a few dozen rows are in the page whatever the number. */
-export function CertificateTable({ partitionId, search, onSearch, caId, cas = [], empty }: { partitionId: string; search: ListSearch; onSearch: (change: ListSearch) => void; caId?: string; cas?: readonly { id: string; identifier: string; friendlyName: string }[]; empty?: ReactNode }) {
+export function CertificateTable({ partitionId, search, onSearch, caId, configurationId, cas = [], empty }: { partitionId: string; search: ListSearch; onSearch: (change: ListSearch) => void; caId?: string; configurationId?: string; cas?: readonly { id: string; identifier: string; friendlyName: string }[]; empty?: ReactNode }) {
   const sort = (search.sort === "EXPIRES_FIRST" ? "EXPIRES_FIRST" : "NEWEST") as CertificateSort;
-  const filter = filterOf(search, caId);
+  const filter = filterOf(search, caId, configurationId);
   const narrow = useMediaQuery("(max-width: 48em)");
   const list = useInfiniteQuery({
     queryKey: ["certificates", partitionId, filter, sort],
@@ -68,13 +68,13 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
   }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
   const typed = useDebouncedCallback((v: string) => onSearch({ search: v || undefined } as ListSearch), 250);
   const filtered = !!(search.search || search.status || search.ca || search.profile || search.expires);
-  const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
+  const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, configuration: configurationId, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
   return (
     <>
       <Group mb="md" gap="sm" align="flex-end">
         <TextInput label="Search" placeholder="Subject, name or serial number" defaultValue={search.search} key={search.search === undefined ? "empty" : "search"} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
-        {!caId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
+        {!caId && !configurationId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
         <Select label="Expiry" placeholder="Any" clearable data={[{ value: "7", label: "Expires in 7 days" }, { value: "30", label: "Expires in 30 days" }, { value: "expired", label: "Expired Certificates" }]} value={search.expires ?? null} onChange={(v) => onSearch({ expires: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />
         <Select label="Order" allowDeselect={false} data={[{ value: "NEWEST", label: "Newest first" }, { value: "EXPIRES_FIRST", label: "First to expire" }]} value={sort} onChange={(v) => onSearch({ sort: v === "EXPIRES_FIRST" ? v : undefined } as ListSearch)} style={{ flex: "1 1 140px" }} />
       </Group>

@@ -15,8 +15,15 @@ import * as types from './graphql';
  * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
  */
 type Documents = {
-    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": typeof types.PaletteDocument,
+    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": typeof types.PaletteDocument,
     "mutation SignOut { signOut { sessionsEnded } }": typeof types.SignOutDocument,
+    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status, protocolConfigurationId: $configuration) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
+    "\n  query EndEntity($id: ID!) {\n    endEntity(id: $id) { id identifier status createdAt expiresAt certificates(first: 20) { totalCount nodes { id commonName subject status expired notAfter } } }\n  }\n": typeof types.EndEntityDocument,
+    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": typeof types.ActivateDocument,
+    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": typeof types.DeactivateDocument,
+    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": typeof types.DecommissionDocument,
+    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": typeof types.EventsDocument,
+    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": typeof types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": typeof types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
@@ -67,7 +74,7 @@ type Documents = {
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": typeof types.CaCertificatesDocument,
-    "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": typeof types.DeletionImpactDocument,
+    "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        protocolConfigurationCount protocolConfigurations { id identifier type }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": typeof types.DeletionImpactDocument,
     "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": typeof types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": typeof types.DeleteCaDocument,
@@ -83,17 +90,11 @@ type Documents = {
     "mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }": typeof types.PublishCrlDocument,
     "mutation UpdateCrlSettings($input: CrlSettingsInput!) { updateCrlSettings(input: $input) { certificationAuthority { id } } }": typeof types.UpdateCrlSettingsDocument,
     "mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }": typeof types.AcceptHeldCrlDocument,
-    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
+    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      protocolConfiguration { id identifier type deletedAt }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": typeof types.CaNamesDocument,
     "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": typeof types.CertificateStoryDocument,
-    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
-    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": typeof types.ActivateDocument,
-    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": typeof types.DeactivateDocument,
-    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": typeof types.DecommissionDocument,
-    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": typeof types.EventsDocument,
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": typeof types.VerifyAuditDocument,
-    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
-    "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": typeof types.HomeDocument,
+    "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      protocolConfigurations(first: 1) { totalCount }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": typeof types.HomeDocument,
     "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": typeof types.NotificationsDocument,
     "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": typeof types.UpdateNotificationsDocument,
     "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": typeof types.CreateWebhookDocument,
@@ -103,11 +104,21 @@ type Documents = {
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": typeof types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": typeof types.DeleteProfileDocument,
     "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": typeof types.ProfileHistoryDocument,
+    "query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }": typeof types.ProfileProtocolsDocument,
     "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": typeof types.ProfileChangesDocument,
     "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": typeof types.ValidateProfileDocument,
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": typeof types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": typeof types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
+    "\n  query EnrollmentProtocols($partition: ID!) {\n    partition(id: $partition) {\n      enrollmentProtocols { type label profileGroups authorities { ca { id identifier friendlyName } profiles { id name } } }\n      profileGroups { id title }\n    }\n  }\n": typeof types.EnrollmentProtocolsDocument,
+    "query ProtocolTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { protocolConfiguration(identifier: $identifier) { id } } }": typeof types.ProtocolTakenDocument,
+    "mutation CreateProtocolConfiguration($input: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $input) { protocolConfiguration { id identifier } } }": typeof types.CreateProtocolConfigurationDocument,
+    "mutation UpdateProtocolConfiguration($input: UpdateProtocolConfigurationInput!) { updateProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": typeof types.UpdateProtocolConfigurationDocument,
+    "mutation EnableProtocol($id: ID!) { enableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": typeof types.EnableProtocolDocument,
+    "mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": typeof types.DisableProtocolDocument,
+    "mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": typeof types.DeleteProtocolDocument,
+    "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationsDocument,
+    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": typeof types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": typeof types.AssignSubscriptionDocument,
@@ -127,8 +138,15 @@ type Documents = {
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": typeof types.ApprovalsWaitingDocument,
 };
 const documents: Documents = {
-    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
+    "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
     "mutation SignOut { signOut { sessionsEnded } }": types.SignOutDocument,
+    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status, protocolConfigurationId: $configuration) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
+    "\n  query EndEntity($id: ID!) {\n    endEntity(id: $id) { id identifier status createdAt expiresAt certificates(first: 20) { totalCount nodes { id commonName subject status expired notAfter } } }\n  }\n": types.EndEntityDocument,
+    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": types.ActivateDocument,
+    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": types.DeactivateDocument,
+    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": types.DecommissionDocument,
+    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": types.EventsDocument,
+    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
@@ -179,7 +197,7 @@ const documents: Documents = {
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": types.CaCertificatesDocument,
-    "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": types.DeletionImpactDocument,
+    "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        protocolConfigurationCount protocolConfigurations { id identifier type }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": types.DeletionImpactDocument,
     "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": types.DeleteCaDocument,
@@ -195,17 +213,11 @@ const documents: Documents = {
     "mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }": types.PublishCrlDocument,
     "mutation UpdateCrlSettings($input: CrlSettingsInput!) { updateCrlSettings(input: $input) { certificationAuthority { id } } }": types.UpdateCrlSettingsDocument,
     "mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }": types.AcceptHeldCrlDocument,
-    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
+    "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      protocolConfiguration { id identifier type deletedAt }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": types.CaNamesDocument,
     "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": types.CertificateStoryDocument,
-    "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
-    "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": types.ActivateDocument,
-    "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": types.DeactivateDocument,
-    "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }": types.DecommissionDocument,
-    "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": types.EventsDocument,
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }": types.VerifyAuditDocument,
-    "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
-    "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": types.HomeDocument,
+    "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      protocolConfigurations(first: 1) { totalCount }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": types.HomeDocument,
     "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": types.NotificationsDocument,
     "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": types.UpdateNotificationsDocument,
     "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": types.CreateWebhookDocument,
@@ -215,11 +227,21 @@ const documents: Documents = {
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": types.DeleteProfileDocument,
     "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": types.ProfileHistoryDocument,
+    "query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }": types.ProfileProtocolsDocument,
     "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": types.ProfileChangesDocument,
     "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": types.ValidateProfileDocument,
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": types.ProfilesDocument,
+    "\n  query EnrollmentProtocols($partition: ID!) {\n    partition(id: $partition) {\n      enrollmentProtocols { type label profileGroups authorities { ca { id identifier friendlyName } profiles { id name } } }\n      profileGroups { id title }\n    }\n  }\n": types.EnrollmentProtocolsDocument,
+    "query ProtocolTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { protocolConfiguration(identifier: $identifier) { id } } }": types.ProtocolTakenDocument,
+    "mutation CreateProtocolConfiguration($input: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $input) { protocolConfiguration { id identifier } } }": types.CreateProtocolConfigurationDocument,
+    "mutation UpdateProtocolConfiguration($input: UpdateProtocolConfigurationInput!) { updateProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": types.UpdateProtocolConfigurationDocument,
+    "mutation EnableProtocol($id: ID!) { enableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": types.EnableProtocolDocument,
+    "mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": types.DisableProtocolDocument,
+    "mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": types.DeleteProtocolDocument,
+    "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n": types.ProtocolConfigurationsDocument,
+    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": types.AssignSubscriptionDocument,
@@ -242,11 +264,39 @@ const documents: Documents = {
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n"): typeof import('./graphql').PaletteDocument;
+export function graphql(source: "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n"): typeof import('./graphql').PaletteDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation SignOut { signOut { sessionsEnded } }"): typeof import('./graphql').SignOutDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status, protocolConfigurationId: $configuration) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n"): typeof import('./graphql').EndEntitiesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query EndEntity($id: ID!) {\n    endEntity(id: $id) { id identifier status createdAt expiresAt certificates(first: 20) { totalCount nodes { id commonName subject status expired notAfter } } }\n  }\n"): typeof import('./graphql').EndEntityDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').ActivateDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DeactivateDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DecommissionDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n"): typeof import('./graphql').EventsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }"): typeof import('./graphql').LiveEventsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -450,7 +500,7 @@ export function graphql(source: "\n  query CaCertificates($id: ID!) {\n    certi
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n"): typeof import('./graphql').DeletionImpactDocument;
+export function graphql(source: "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        protocolConfigurationCount protocolConfigurations { id identifier type }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n"): typeof import('./graphql').DeletionImpactDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -514,7 +564,7 @@ export function graphql(source: "mutation AcceptHeldCrl($input: AcceptHeldCrlInp
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateDetailDocument;
+export function graphql(source: "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      protocolConfiguration { id identifier type deletedAt }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateDetailDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -526,35 +576,11 @@ export function graphql(source: "\n  query CertificateStory($id: ID!) {\n    cer
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n"): typeof import('./graphql').EndEntitiesDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').ActivateDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DeactivateDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }"): typeof import('./graphql').DecommissionDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n"): typeof import('./graphql').EventsDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
 export function graphql(source: "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }"): typeof import('./graphql').VerifyAuditDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }"): typeof import('./graphql').LiveEventsDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      members @include(if: $people) { user { id } }\n    }\n  }\n"): typeof import('./graphql').HomeDocument;
+export function graphql(source: "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      protocolConfigurations(first: 1) { totalCount }\n      members @include(if: $people) { user { id } }\n    }\n  }\n"): typeof import('./graphql').HomeDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -594,6 +620,10 @@ export function graphql(source: "\n  query ProfileHistory($partition: ID!, $id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }"): typeof import('./graphql').ProfileProtocolsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n"): typeof import('./graphql').ProfileChangesDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -611,6 +641,42 @@ export function graphql(source: "\n  query ReplayProfile($partition: ID!, $json:
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n"): typeof import('./graphql').ProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query EnrollmentProtocols($partition: ID!) {\n    partition(id: $partition) {\n      enrollmentProtocols { type label profileGroups authorities { ca { id identifier friendlyName } profiles { id name } } }\n      profileGroups { id title }\n    }\n  }\n"): typeof import('./graphql').EnrollmentProtocolsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query ProtocolTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { protocolConfiguration(identifier: $identifier) { id } } }"): typeof import('./graphql').ProtocolTakenDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateProtocolConfiguration($input: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $input) { protocolConfiguration { id identifier } } }"): typeof import('./graphql').CreateProtocolConfigurationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation UpdateProtocolConfiguration($input: UpdateProtocolConfigurationInput!) { updateProtocolConfiguration(input: $input) { protocolConfiguration { id } } }"): typeof import('./graphql').UpdateProtocolConfigurationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation EnableProtocol($id: ID!) { enableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }"): typeof import('./graphql').EnableProtocolDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }"): typeof import('./graphql').DisableProtocolDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }"): typeof import('./graphql').DeleteProtocolDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n"): typeof import('./graphql').ProtocolConfigurationsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n"): typeof import('./graphql').ProtocolConfigurationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -252,6 +252,17 @@ export type CreateCertificationAuthorityInput = {
   type: CaType;
 };
 
+export type CreateProtocolConfigurationInput = {
+  /** See `enrollmentProtocols`. */
+  caId: string | number;
+  /** At most 200 characters. */
+  description?: string;
+  identifier: string;
+  partitionId: string | number;
+  profileId: string;
+  type: ProtocolType;
+};
+
 export type CreateSubscriptionInput = {
   /** 2 to 64 characters. */
   name: string;
@@ -288,6 +299,12 @@ export type DeleteCertificationAuthorityInput = {
   caId: string | number;
   /** The identifier, typed again. */
   confirmIdentifier: string;
+};
+
+export type DeleteProtocolConfigurationInput = {
+  /** The identifier, typed again. */
+  confirmIdentifier: string;
+  id: string | number;
 };
 
 export type EndEntityStatus =
@@ -331,7 +348,7 @@ export type IssueCertificateInput = {
   caId: string | number;
   /** PKCS #10, PEM or base64 DER, up to 64 KiB. Its signature proves possession of the key. */
   csr: string;
-  /** Identifier of the end entity that it is for; made when new. 1 to 64 characters. */
+  /** Identifier of the end entity that it is for; made when new. 1 to 255 characters. */
   endEntity?: string | null | undefined;
   /** Extensions beside those of the CSR. */
   extensions?: Array<ExtensionInput>;
@@ -432,6 +449,23 @@ export type ProfileInput = {
 export type ProfileKind =
   | 'AUTHORITY'
   | 'SUBSCRIBER';
+
+export type ProtocolConfigurationFilter = {
+  caId?: string | number | null | undefined;
+  /** Part of identifier or description; case-insensitive. */
+  search?: string | null | undefined;
+  status?: ProtocolConfigurationStatus | null | undefined;
+  type?: ProtocolType | null | undefined;
+};
+
+export type ProtocolConfigurationStatus =
+  | 'ACTIVE'
+  /** Whoever comes is refused until it is enabled again. */
+  | 'DISABLED';
+
+export type ProtocolType =
+  /** RFC 8555. */
+  | 'ACME';
 
 export type Region =
   | 'EU'
@@ -578,6 +612,14 @@ export type UpdateProfileInput = {
   version: number;
 };
 
+export type UpdateProtocolConfigurationInput = {
+  caId?: string | number | null | undefined;
+  /** Null leaves a value. */
+  description?: string | null | undefined;
+  id: string | number;
+  profileId?: string | null | undefined;
+};
+
 export type UserStatus =
   | 'ACTIVE'
   /** Invited, has not confirmed. */
@@ -609,12 +651,68 @@ export type PaletteQueryVariables = Exact<{
 }>;
 
 
-export type PaletteQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }>, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
+export type PaletteQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }>, protocolConfigurations: { nodes: Array<{ id: string, identifier: string, description: string }> }, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
 
 export type SignOutMutationVariables = Exact<{ [key: string]: never; }>;
 
 
 export type SignOutMutation = { signOut: { sessionsEnded: number } };
+
+export type EndEntitiesQueryVariables = Exact<{
+  partition: string | number;
+  after?: string | null | undefined;
+  search?: string | null | undefined;
+  status?: EndEntityStatus | null | undefined;
+  configuration?: string | number | null | undefined;
+}>;
+
+
+export type EndEntitiesQuery = { partition: { endEntities: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, status: EndEntityStatus, createdAt: string, expiresAt: string | null }> } } | null };
+
+export type EndEntityQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EndEntityQuery = { endEntity: { id: string, identifier: string, status: EndEntityStatus, createdAt: string, expiresAt: string | null, certificates: { totalCount: number, nodes: Array<{ id: string, commonName: string, subject: string, status: CertificateStatus, expired: boolean, notAfter: string }> } } | null };
+
+export type ActivateMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ActivateMutation = { activateEndEntity: { endEntity: { id: string } } };
+
+export type DeactivateMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DeactivateMutation = { deactivateEndEntity: { endEntity: { id: string } } };
+
+export type DecommissionMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DecommissionMutation = { decommissionEndEntity: { endEntity: { id: string } } };
+
+export type EventsQueryVariables = Exact<{
+  partition: string | number;
+  first: number;
+  after?: string | null | undefined;
+  filter?: AuditFilter | null | undefined;
+}>;
+
+
+export type EventsQuery = { partition: { auditEvents: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorKind: string, actorName: string, ipAddress: string, requestId: string, objectKind: string, objectId: string, objectName: string, summary: string, details: Record<string, unknown>, hash: string }> } } | null };
+
+export type LiveEventsSubscriptionVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type LiveEventsSubscription = { auditEvents: { sequence: number } };
 
 export type IssueChoicesQueryVariables = Exact<{
   partition: string | number;
@@ -963,7 +1061,7 @@ export type DeletionImpactQueryVariables = Exact<{
 }>;
 
 
-export type DeletionImpactQuery = { certificationAuthority: { deletionImpact: { subordinateCount: number, certificateCount: number, endEntityCount: number, subordinates: Array<{ id: string, identifier: string, friendlyName: string }>, certificates: Array<{ id: string, subject: string, notAfter: string }>, endEntities: Array<{ id: string, identifier: string }>, profiles: Array<{ id: string }> } } | null };
+export type DeletionImpactQuery = { certificationAuthority: { deletionImpact: { subordinateCount: number, certificateCount: number, protocolConfigurationCount: number, endEntityCount: number, subordinates: Array<{ id: string, identifier: string, friendlyName: string }>, certificates: Array<{ id: string, subject: string, notAfter: string }>, protocolConfigurations: Array<{ id: string, identifier: string, type: ProtocolType }>, endEntities: Array<{ id: string, identifier: string }>, profiles: Array<{ id: string }> } } | null };
 
 export type CaDetailQueryVariables = Exact<{
   partition: string | number;
@@ -1079,7 +1177,7 @@ export type CertificateDetailQueryVariables = Exact<{
 }>;
 
 
-export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
+export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
 
 export type CaNamesQueryVariables = Exact<{
   partition: string | number;
@@ -1095,47 +1193,6 @@ export type CertificateStoryQueryVariables = Exact<{
 
 export type CertificateStoryQuery = { certificate: { createdAt: string, profileId: string, profileVersion: number, profile: { name: string, version: number, retiredAt: string | null } | null, endEntity: { identifier: string } | null, story: { recorded: boolean, protocol: string, actorKind: string, actorName: string, ipAddress: string, requestId: string, crlUrls: Array<string>, ocspUrls: Array<string>, caIssuersUrls: Array<string>, approval: { id: string, requestedBy: string, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }> } | null, asked: { subject: string, notAfter: string | null, serverSideKey: boolean, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extensions: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, changes: Array<{ what: string, asked: string, issued: string }>, events: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorName: string, ipAddress: string, summary: string }> } } | null };
 
-export type EndEntitiesQueryVariables = Exact<{
-  partition: string | number;
-  after?: string | null | undefined;
-  search?: string | null | undefined;
-  status?: EndEntityStatus | null | undefined;
-}>;
-
-
-export type EndEntitiesQuery = { partition: { endEntities: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, status: EndEntityStatus, createdAt: string, expiresAt: string | null }> } } | null };
-
-export type ActivateMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type ActivateMutation = { activateEndEntity: { endEntity: { id: string } } };
-
-export type DeactivateMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type DeactivateMutation = { deactivateEndEntity: { endEntity: { id: string } } };
-
-export type DecommissionMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type DecommissionMutation = { decommissionEndEntity: { endEntity: { id: string } } };
-
-export type EventsQueryVariables = Exact<{
-  partition: string | number;
-  first: number;
-  after?: string | null | undefined;
-  filter?: AuditFilter | null | undefined;
-}>;
-
-
-export type EventsQuery = { partition: { auditEvents: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorKind: string, actorName: string, ipAddress: string, requestId: string, objectKind: string, objectId: string, objectName: string, summary: string, details: Record<string, unknown>, hash: string }> } } | null };
-
 export type VerifyAuditQueryVariables = Exact<{
   partition: string | number;
 }>;
@@ -1143,20 +1200,13 @@ export type VerifyAuditQueryVariables = Exact<{
 
 export type VerifyAuditQuery = { partition: { auditVerification: { intact: boolean, events: number, brokenAt: number | null, headHash: string } } | null };
 
-export type LiveEventsSubscriptionVariables = Exact<{
-  partition: string | number;
-}>;
-
-
-export type LiveEventsSubscription = { auditEvents: { sequence: number } };
-
 export type HomeQueryVariables = Exact<{
   partition: string | number;
   people: boolean;
 }>;
 
 
-export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, members?: Array<{ user: { id: string } }> } | null };
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, protocolConfigurations: { totalCount: number }, members?: Array<{ user: { id: string } }> } | null };
 
 export type NotificationsQueryVariables = Exact<{
   partition: string | number;
@@ -1223,6 +1273,14 @@ export type ProfileHistoryQueryVariables = Exact<{
 
 export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } | null } | null };
 
+export type ProfileProtocolsQueryVariables = Exact<{
+  partition: string | number;
+  id: string | number;
+}>;
+
+
+export type ProfileProtocolsQuery = { partition: { certificateProfile: { protocolConfigurations: Array<{ id: string, identifier: string }> } | null } | null };
+
 export type ProfileChangesQueryVariables = Exact<{
   partition: string | number;
   id: string | number;
@@ -1265,6 +1323,73 @@ export type ProfilesQueryVariables = Exact<{
 
 
 export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } | null };
+
+export type EnrollmentProtocolsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type EnrollmentProtocolsQuery = { partition: { enrollmentProtocols: Array<{ type: ProtocolType, label: string, profileGroups: Array<string>, authorities: Array<{ ca: { id: string, identifier: string, friendlyName: string }, profiles: Array<{ id: string, name: string }> }> }>, profileGroups: Array<{ id: string, title: string }> } | null };
+
+export type ProtocolTakenQueryVariables = Exact<{
+  partition: string | number;
+  identifier: string;
+}>;
+
+
+export type ProtocolTakenQuery = { partition: { protocolConfiguration: { id: string } | null } | null };
+
+export type CreateProtocolConfigurationMutationVariables = Exact<{
+  input: CreateProtocolConfigurationInput;
+}>;
+
+
+export type CreateProtocolConfigurationMutation = { createProtocolConfiguration: { protocolConfiguration: { id: string, identifier: string } } };
+
+export type UpdateProtocolConfigurationMutationVariables = Exact<{
+  input: UpdateProtocolConfigurationInput;
+}>;
+
+
+export type UpdateProtocolConfigurationMutation = { updateProtocolConfiguration: { protocolConfiguration: { id: string } } };
+
+export type EnableProtocolMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EnableProtocolMutation = { enableProtocolConfiguration: { protocolConfiguration: { id: string, status: ProtocolConfigurationStatus } } };
+
+export type DisableProtocolMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DisableProtocolMutation = { disableProtocolConfiguration: { protocolConfiguration: { id: string, status: ProtocolConfigurationStatus } } };
+
+export type DeleteProtocolMutationVariables = Exact<{
+  input: DeleteProtocolConfigurationInput;
+}>;
+
+
+export type DeleteProtocolMutation = { deleteProtocolConfiguration: { protocolConfiguration: { id: string } } };
+
+export type ProtocolConfigurationsQueryVariables = Exact<{
+  partition: string | number;
+  after?: string | null | undefined;
+  filter?: ProtocolConfigurationFilter | null | undefined;
+}>;
+
+
+export type ProtocolConfigurationsQuery = { partition: { protocolConfigurations: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, profileId: string, ca: { identifier: string, friendlyName: string } }> } } | null };
+
+export type ProtocolConfigurationQueryVariables = Exact<{
+  partition: string | number;
+  identifier: string;
+}>;
+
+
+export type ProtocolConfigurationQuery = { partition: { protocolConfiguration: { id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, createdBy: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string, status: CaStatus, expiresAt: string }, profile: { id: string, name: string, validityPeriod: string, retiredAt: string | null } | null, all: { totalCount: number }, active: { totalCount: number }, entities: { totalCount: number }, refused: { totalCount: number, nodes: Array<{ time: string, summary: string }> } } | null } | null };
 
 export type ReportsQueryVariables = Exact<{
   partition: string | number;
@@ -1410,6 +1535,13 @@ export const PaletteDocument = new TypedDocumentString(`
       identifier
       friendlyName
     }
+    protocolConfigurations(first: 5, filter: {search: $search}) {
+      nodes {
+        id
+        identifier
+        description
+      }
+    }
     certificates(first: 8, filter: {search: $search}) {
       nodes {
         id
@@ -1427,6 +1559,117 @@ export const SignOutDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<SignOutMutation, SignOutMutationVariables>;
+export const EndEntitiesDocument = new TypedDocumentString(`
+    query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {
+  partition(id: $partition) {
+    endEntities(
+      first: 50
+      after: $after
+      search: $search
+      status: $status
+      protocolConfigurationId: $configuration
+    ) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        identifier
+        status
+        createdAt
+        expiresAt
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EndEntitiesQuery, EndEntitiesQueryVariables>;
+export const EndEntityDocument = new TypedDocumentString(`
+    query EndEntity($id: ID!) {
+  endEntity(id: $id) {
+    id
+    identifier
+    status
+    createdAt
+    expiresAt
+    certificates(first: 20) {
+      totalCount
+      nodes {
+        id
+        commonName
+        subject
+        status
+        expired
+        notAfter
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EndEntityQuery, EndEntityQueryVariables>;
+export const ActivateDocument = new TypedDocumentString(`
+    mutation Activate($id: ID!) {
+  activateEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ActivateMutation, ActivateMutationVariables>;
+export const DeactivateDocument = new TypedDocumentString(`
+    mutation Deactivate($id: ID!) {
+  deactivateEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeactivateMutation, DeactivateMutationVariables>;
+export const DecommissionDocument = new TypedDocumentString(`
+    mutation Decommission($id: ID!) {
+  decommissionEndEntity(id: $id) {
+    endEntity {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DecommissionMutation, DecommissionMutationVariables>;
+export const EventsDocument = new TypedDocumentString(`
+    query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {
+  partition(id: $partition) {
+    auditEvents(first: $first, after: $after, filter: $filter) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        sequence
+        time
+        action
+        result
+        actorKind
+        actorName
+        ipAddress
+        requestId
+        objectKind
+        objectId
+        objectName
+        summary
+        details
+        hash
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EventsQuery, EventsQueryVariables>;
+export const LiveEventsDocument = new TypedDocumentString(`
+    subscription LiveEvents($partition: ID!) {
+  auditEvents(partitionId: $partition) {
+    sequence
+  }
+}
+    `) as unknown as TypedDocumentString<LiveEventsSubscription, LiveEventsSubscriptionVariables>;
 export const IssueChoicesDocument = new TypedDocumentString(`
     query IssueChoices($partition: ID!) {
   partition(id: $partition) {
@@ -2111,6 +2354,12 @@ export const DeletionImpactDocument = new TypedDocumentString(`
         subject
         notAfter
       }
+      protocolConfigurationCount
+      protocolConfigurations {
+        id
+        identifier
+        type
+      }
       endEntityCount
       endEntities {
         id
@@ -2433,6 +2682,12 @@ export const CertificateDetailDocument = new TypedDocumentString(`
       id
       identifier
     }
+    protocolConfiguration {
+      id
+      identifier
+      type
+      deletedAt
+    }
     issuer {
       identifier
       friendlyName
@@ -2557,82 +2812,6 @@ export const CertificateStoryDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CertificateStoryQuery, CertificateStoryQueryVariables>;
-export const EndEntitiesDocument = new TypedDocumentString(`
-    query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {
-  partition(id: $partition) {
-    endEntities(first: 50, after: $after, search: $search, status: $status) {
-      totalCount
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-      nodes {
-        id
-        identifier
-        status
-        createdAt
-        expiresAt
-      }
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<EndEntitiesQuery, EndEntitiesQueryVariables>;
-export const ActivateDocument = new TypedDocumentString(`
-    mutation Activate($id: ID!) {
-  activateEndEntity(id: $id) {
-    endEntity {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ActivateMutation, ActivateMutationVariables>;
-export const DeactivateDocument = new TypedDocumentString(`
-    mutation Deactivate($id: ID!) {
-  deactivateEndEntity(id: $id) {
-    endEntity {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<DeactivateMutation, DeactivateMutationVariables>;
-export const DecommissionDocument = new TypedDocumentString(`
-    mutation Decommission($id: ID!) {
-  decommissionEndEntity(id: $id) {
-    endEntity {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<DecommissionMutation, DecommissionMutationVariables>;
-export const EventsDocument = new TypedDocumentString(`
-    query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {
-  partition(id: $partition) {
-    auditEvents(first: $first, after: $after, filter: $filter) {
-      totalCount
-      pageInfo {
-        hasNextPage
-        endCursor
-      }
-      nodes {
-        sequence
-        time
-        action
-        result
-        actorKind
-        actorName
-        ipAddress
-        requestId
-        objectKind
-        objectId
-        objectName
-        summary
-        details
-        hash
-      }
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<EventsQuery, EventsQueryVariables>;
 export const VerifyAuditDocument = new TypedDocumentString(`
     query VerifyAudit($partition: ID!) {
   partition(id: $partition) {
@@ -2645,13 +2824,6 @@ export const VerifyAuditDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<VerifyAuditQuery, VerifyAuditQueryVariables>;
-export const LiveEventsDocument = new TypedDocumentString(`
-    subscription LiveEvents($partition: ID!) {
-  auditEvents(partitionId: $partition) {
-    sequence
-  }
-}
-    `) as unknown as TypedDocumentString<LiveEventsSubscription, LiveEventsSubscriptionVariables>;
 export const HomeDocument = new TypedDocumentString(`
     query Home($partition: ID!, $people: Boolean!) {
   partition(id: $partition) {
@@ -2680,6 +2852,9 @@ export const HomeDocument = new TypedDocumentString(`
         subject
         notAfter
       }
+    }
+    protocolConfigurations(first: 1) {
+      totalCount
     }
     members @include(if: $people) {
       user {
@@ -2797,6 +2972,18 @@ export const ProfileHistoryDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ProfileHistoryQuery, ProfileHistoryQueryVariables>;
+export const ProfileProtocolsDocument = new TypedDocumentString(`
+    query ProfileProtocols($partition: ID!, $id: ID!) {
+  partition(id: $partition) {
+    certificateProfile(id: $id) {
+      protocolConfigurations {
+        id
+        identifier
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProfileProtocolsQuery, ProfileProtocolsQueryVariables>;
 export const ProfileChangesDocument = new TypedDocumentString(`
     query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {
   partition(id: $partition) {
@@ -2933,6 +3120,165 @@ export const ProfilesDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ProfilesQuery, ProfilesQueryVariables>;
+export const EnrollmentProtocolsDocument = new TypedDocumentString(`
+    query EnrollmentProtocols($partition: ID!) {
+  partition(id: $partition) {
+    enrollmentProtocols {
+      type
+      label
+      profileGroups
+      authorities {
+        ca {
+          id
+          identifier
+          friendlyName
+        }
+        profiles {
+          id
+          name
+        }
+      }
+    }
+    profileGroups {
+      id
+      title
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EnrollmentProtocolsQuery, EnrollmentProtocolsQueryVariables>;
+export const ProtocolTakenDocument = new TypedDocumentString(`
+    query ProtocolTaken($partition: ID!, $identifier: String!) {
+  partition(id: $partition) {
+    protocolConfiguration(identifier: $identifier) {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProtocolTakenQuery, ProtocolTakenQueryVariables>;
+export const CreateProtocolConfigurationDocument = new TypedDocumentString(`
+    mutation CreateProtocolConfiguration($input: CreateProtocolConfigurationInput!) {
+  createProtocolConfiguration(input: $input) {
+    protocolConfiguration {
+      id
+      identifier
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateProtocolConfigurationMutation, CreateProtocolConfigurationMutationVariables>;
+export const UpdateProtocolConfigurationDocument = new TypedDocumentString(`
+    mutation UpdateProtocolConfiguration($input: UpdateProtocolConfigurationInput!) {
+  updateProtocolConfiguration(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateProtocolConfigurationMutation, UpdateProtocolConfigurationMutationVariables>;
+export const EnableProtocolDocument = new TypedDocumentString(`
+    mutation EnableProtocol($id: ID!) {
+  enableProtocolConfiguration(id: $id) {
+    protocolConfiguration {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EnableProtocolMutation, EnableProtocolMutationVariables>;
+export const DisableProtocolDocument = new TypedDocumentString(`
+    mutation DisableProtocol($id: ID!) {
+  disableProtocolConfiguration(id: $id) {
+    protocolConfiguration {
+      id
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DisableProtocolMutation, DisableProtocolMutationVariables>;
+export const DeleteProtocolDocument = new TypedDocumentString(`
+    mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) {
+  deleteProtocolConfiguration(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteProtocolMutation, DeleteProtocolMutationVariables>;
+export const ProtocolConfigurationsDocument = new TypedDocumentString(`
+    query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {
+  partition(id: $partition) {
+    protocolConfigurations(first: 50, after: $after, filter: $filter) {
+      totalCount
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        identifier
+        type
+        description
+        status
+        problem
+        createdAt
+        profileId
+        ca {
+          identifier
+          friendlyName
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProtocolConfigurationsQuery, ProtocolConfigurationsQueryVariables>;
+export const ProtocolConfigurationDocument = new TypedDocumentString(`
+    query ProtocolConfiguration($partition: ID!, $identifier: String!) {
+  partition(id: $partition) {
+    protocolConfiguration(identifier: $identifier) {
+      id
+      identifier
+      type
+      description
+      status
+      problem
+      createdAt
+      createdBy
+      profileId
+      ca {
+        id
+        identifier
+        friendlyName
+        status
+        expiresAt
+      }
+      profile {
+        id
+        name
+        validityPeriod
+        retiredAt
+      }
+      all: certificates(first: 1) {
+        totalCount
+      }
+      active: certificates(
+        first: 1
+        filter: {status: [ISSUED, SUSPENDED], expired: false}
+      ) {
+        totalCount
+      }
+      entities: endEntities(first: 1) {
+        totalCount
+      }
+      refused: events(first: 1, filter: {result: REFUSED}) {
+        totalCount
+        nodes {
+          time
+          summary
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ProtocolConfigurationQuery, ProtocolConfigurationQueryVariables>;
 export const ReportsDocument = new TypedDocumentString(`
     query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {
   partition(id: $partition) {

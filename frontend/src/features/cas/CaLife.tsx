@@ -27,6 +27,7 @@ const Impact = graphql(`
       deletionImpact(first: 5) {
         subordinateCount subordinates { id identifier friendlyName }
         certificateCount certificates { id subject notAfter }
+        protocolConfigurationCount protocolConfigurations { id identifier type }
         endEntityCount endEntities { id identifier }
         profiles { id }
       }
@@ -227,6 +228,10 @@ export function DeletionPicture({ ca }: { ca: Ca }) {
         <List.Item>
           {formatNumber(i.endEntityCount)} end entities{i.endEntities.length > 0 && `: ${i.endEntities.map((e) => e.identifier).join(", ")}`}
           {more(i.endEntityCount, i.endEntities.length)}
+        </List.Item>
+        <List.Item>
+          {formatNumber(i.protocolConfigurationCount)} enrollment protocol configurations{i.protocolConfigurations.length > 0 && `: ${i.protocolConfigurations.map((c) => c.identifier).join(", ")}`}
+          {more(i.protocolConfigurationCount, i.protocolConfigurations.length)}
         </List.Item>
         <List.Item>{formatNumber(i.profiles.length)} selected profiles</List.Item>
       </List>

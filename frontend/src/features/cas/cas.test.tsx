@@ -198,7 +198,7 @@ it("renews with a new key or the same, and shows every certificate that there wa
 });
 
 it("shows what breaks before an authority is deleted", async () => {
-  serve({ DeletionImpact: { certificationAuthority: { deletionImpact: { subordinateCount: 1, subordinates: [{ id: "c2", identifier: "below", friendlyName: "Below" }], certificateCount: 1234, certificates: [{ id: "x", subject: "CN=www", notAfter: "2027-01-01T00:00:00Z" }], endEntityCount: 7, endEntities: [{ id: "e", identifier: "alice" }], profiles: [{ id: "p" }] } } } });
+  serve({ DeletionImpact: { certificationAuthority: { deletionImpact: { subordinateCount: 1, subordinates: [{ id: "c2", identifier: "below", friendlyName: "Below" }], certificateCount: 1234, certificates: [{ id: "x", subject: "CN=www", notAfter: "2027-01-01T00:00:00Z" }], protocolConfigurationCount: 1, protocolConfigurations: [{ id: "pc", identifier: "servers", type: "ACME" }], endEntityCount: 7, endEntities: [{ id: "e", identifier: "alice" }], profiles: [{ id: "p" }] } } } });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Delete Certificate Authority"));

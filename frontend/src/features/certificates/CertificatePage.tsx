@@ -16,6 +16,7 @@ const CertificateDetail = graphql(`
     certificate(id: $id) {
       id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem
       endEntity { id identifier }
+      protocolConfiguration { id identifier type deletedAt }
       issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }
       details {
         fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }
@@ -150,7 +151,7 @@ export function CertificatePage() {
             </Stack>
           </Section>
           <Section title="Issuance">
-            <Facts rows={[["Requested by", c.requestedBy], ["Issued", <Moment key="c" at={c.createdAt} />], ["End entity", c.endEntity?.identifier]]} />
+            <Facts rows={[["Requested by", c.requestedBy], ["Issued", <Moment key="c" at={c.createdAt} />], ["End entity", c.endEntity?.identifier], ["Enrollment protocol", c.protocolConfiguration && (c.protocolConfiguration.deletedAt ? `${c.protocolConfiguration.identifier}, deleted by now` : <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/protocols/$identifier" params={{ partitionId, identifier: c.protocolConfiguration!.identifier }} {...p} />}>{c.protocolConfiguration.identifier}</Anchor>)]]} />
           </Section>
           <Section title="Services">
             <Facts

@@ -1,5 +1,5 @@
 import { Alert, Anchor, Box, Card, Group, List, Progress, RingProgress, SimpleGrid, Skeleton, Stack, Text, ThemeIcon } from "@mantine/core";
-import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconUserCheck, IconUsers } from "@tabler/icons-react";
+import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconPlugConnected, IconUserCheck, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -16,6 +16,7 @@ const Home = graphql(`
       counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }
       activity(days: 30) { day issued revoked }
       certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }
+      protocolConfigurations(first: 1) { totalCount }
       members @include(if: $people) { user { id } }
     }
   }
@@ -32,7 +33,8 @@ export function HomePage() {
   const steps = [
     { done: !!c && c.activeCas > 0, label: "Create a Certificate Authority", hint: "A root, and an issuing CA below it.", to: "/p/$partitionId/cas" as const, search: can("ca:create") ? { create: "true" } : {} },
     { done: !!c && c.issuedCertificates + c.revokedCertificates > 0, label: "Issue a certificate", hint: "From a certificate signing request, or with its key as PKCS #12.", to: "/p/$partitionId/certificates" as const, search: can("certificate:issue") ? { issue: "true" } : {} },
-    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, optional: true, label: "Manage user access", hint: "Invite people, give them roles, create API tokens.", to: "/p/$partitionId/users" as const, search: {} }] : []),
+    { done: (p?.protocolConfigurations.totalCount ?? 0) > 0, icon: <IconPlugConnected size={18} />, label: "Configure enrollment protocols", hint: "Servers and devices get and renew their certificates by themselves.", to: "/p/$partitionId/protocols" as const, search: can("protocol:manage") ? { create: "true" } : {} },
+    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access", hint: "Invite people, give them roles, create API tokens.", to: "/p/$partitionId/users" as const, search: {} }] : []),
   ];
   return (
     <>
@@ -97,7 +99,7 @@ export function HomePage() {
       <Section title="Next steps">
         <List listStyleType="none" spacing="md" center>
           {steps.map((s) => (
-            <List.Item key={s.label} icon={<ThemeIcon variant="light" radius="xl" color={s.done ? "teal" : "gray"}>{s.done ? <IconCircleCheck size={18} /> : "optional" in s ? <IconUsers size={18} /> : <IconCircleDashed size={18} />}</ThemeIcon>}>
+            <List.Item key={s.label} icon={<ThemeIcon variant="light" radius="xl" color={s.done ? "teal" : "gray"}>{s.done ? <IconCircleCheck size={18} /> : "icon" in s ? s.icon : <IconCircleDashed size={18} />}</ThemeIcon>}>
               <Anchor fw={600} renderRoot={(props) => <Link to={s.to} params={{ partitionId }} search={s.search} {...props} />}>
                 {s.label}
               </Anchor>{" "}

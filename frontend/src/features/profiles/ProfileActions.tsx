@@ -13,6 +13,7 @@ const History = graphql(`
     partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }
   }
 `);
+const Users = graphql(`query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }`);
 const Changes = graphql(`
   query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {
     partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }
@@ -69,6 +70,8 @@ export function CloneDialog({ partitionId, source, onClose, onDone }: { partitio
 export function EndDialog({ partitionId, profile, how, onClose, onDone }: { partitionId: string; profile: Named; how: "retire" | "delete"; onClose: () => void; onDone: () => void }) {
   const reload = useReload();
   const input = { partitionId, id: profile.id, version: profile.version };
+  const used = useQuery({ queryKey: ["profile-protocols", partitionId, profile.id], queryFn: () => request(Users, { partition: partitionId, id: profile.id }), staleTime: 0 });
+  const protocols = used.data?.partition?.certificateProfile?.protocolConfigurations ?? [];
   const end = useMutation({
     mutationFn: async () => void (how === "retire" ? await request(Retire, { input }) : await request(Delete, { input })),
     onSuccess: () => {
@@ -83,6 +86,11 @@ export function EndDialog({ partitionId, profile, how, onClose, onDone }: { part
           ? "Nothing more is issued under it, and the authorities that have it selected lose it. Its certificates stay as they are and keep their story. It cannot be taken back; clone it to go on."
           : "It goes with all its versions. This is possible only while nothing was issued under it and no authority has it selected."}
       </Text>
+      {protocols.length > 0 && (
+        <Text size="sm" fw={600}>
+          Enrollment protocols that issue under it {how === "retire" ? "then refuse everybody" : "keep it from being deleted"}: {protocols.map((c) => c.identifier).join(", ")}.
+        </Text>
+      )}
     </ConfirmTyping>
   );
 }
