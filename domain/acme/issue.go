@@ -54,7 +54,7 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 		return nil, err
 	}
 	issued, err := e.Enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: string(request), Subject: &subject, SANs: names, SANsGiven: true,
-		NotAfter: o.NotAfter, EndEntity: strings.TrimPrefix(o.Identifiers[0].Value, "*."), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
+		NotAfter: o.NotAfter, EndEntity: o.endEntity(), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
 			return e.fulfil(ctx, c, o, made, digest)
 		}})
 	if err != nil {
@@ -101,10 +101,7 @@ func refusal(err error) error {
 // checkNames: the request must ask for exactly the names of the order (RFC 8555 7.4), and with an attested key where one was.
 func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error {
 	asked := map[Identifier]bool{}
-	devices := false
-	for _, id := range o.Identifiers {
-		devices = devices || id.Type == PermanentIdentifier || id.Type == HardwareModule
-	}
+	devices := o.forDevice()
 	add := func(id Identifier) error {
 		normal, problem := id.normal()
 		if problem != nil {
@@ -166,11 +163,22 @@ func (e *Engine) checkNames(ctx context.Context, o *Order, r *csr.Request) error
 	return nil
 }
 
+// forDevice tells whether the order names a device, and is proved by what the device attests.
+func (o *Order) forDevice() bool {
+	return slices.ContainsFunc(o.Identifiers, func(id Identifier) bool { return id.Type == PermanentIdentifier || id.Type == HardwareModule })
+}
+
+// endEntity is whom an order's certificate is for.
+func (o *Order) endEntity() string { return strings.TrimPrefix(o.Identifiers[0].Value, "*.") }
+
 const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 
 // subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one.
 func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName, error) {
-	cn := strings.ToLower(r.Subject.CommonName())
+	cn := strings.ToLower(r.Subject.CommonName()) // checkNames has seen that the order is for it
+	if o.forDevice() {
+		cn = "" // of a device's request only the key is proved
+	}
 	var names []enrollment.AlternativeName
 	for _, id := range o.Identifiers {
 		name := enrollment.AlternativeName{Type: san.DNSName, Value: id.Value}

@@ -114,15 +114,22 @@ func since(t time.Time) string {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// profileFor resolves the profile that an order names.
-func profileFor(c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, named string) (string, error) {
+// profileFor resolves the profile that an order names. One that is not made for ACME, such as one that copies what a directory
+// vouches for from the request, is not offered whatever the settings say.
+func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, named string) (string, error) {
 	if named == "" || named == c.ProfileID {
 		return c.ProfileID, nil
 	}
-	if !slices.Contains(set.Profiles, named) {
-		return "", NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
+	if slices.Contains(set.Profiles, named) {
+		found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{named})
+		if err != nil {
+			return "", err
+		}
+		if p, ok := found[named]; ok && protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
+			return named, nil
+		}
 	}
-	return named, nil
+	return "", NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
 }
 
 func truncate(s string) string {
@@ -144,7 +151,9 @@ func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) 
 	}
 	names := map[string]string{}
 	for id, p := range found {
-		names[id] = p.Name
+		if protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
+			names[id] = p.Name
+		}
 	}
 	return names, nil
 }
@@ -164,7 +173,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 		return nil, err
 	}
 	now := e.Now()
-	if r.Profile, err = profileFor(c, set, r.Profile); err != nil {
+	if r.Profile, err = e.profileFor(ctx, c, set, r.Profile); err != nil {
 		return nil, err
 	}
 	if r.NotAfter != nil && !r.NotAfter.After(now) || r.NotBefore != nil && r.NotAfter != nil && !r.NotAfter.After(*r.NotBefore) {
@@ -178,6 +187,9 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	}
 	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
+	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntity()); err != nil {
+		return nil, refusal(err)
+	}
 	if r.Replaces != "" {
 		o.ReplacesName = r.Replaces
 		if o.Replaces, err = e.replaces(ctx, c, a, r.Replaces, list); err != nil {
