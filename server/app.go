@@ -192,7 +192,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(notify.DeliverJob, a.notify.Deliver)
 	a.jobs.Handle(acme.ValidateJob, a.acme.Validate)
 	a.jobs.Handle(acme.CleanJob, a.acme.Clean)
-	a.jobs.Handle(acme.CampaignJob, a.acmeAdmin.Run)
+	a.jobs.HandleLong(acme.CampaignJob, a.acmeAdmin.Run)
 	a.jobs.Handle(approval.RunJob, a.approvals.Run)
 	a.jobs.Handle(approval.ExpireJob, a.approvals.Expire)
 	a.jobs.Handle(approval.TellJob, a.approvals.Tell)
@@ -356,6 +356,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 		})
 	}
 	wg.Wait()
+	a.acme.Stop()
 	stop()
 	a.stopped.Wait()
 	err = errors.Join(err, a.identity.NoteUse(deadline), a.store.Close())

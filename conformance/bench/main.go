@@ -1,6 +1,6 @@
 // Command bench measures what the product does against the raw limit of the same machine in the same run. Its parts, all
 // of them unless some are named: product (issuance over GraphQL on SQLite and PostgreSQL, OCSP with and without
-// nonce), crl (lists of a million entries), algorithms (each signing algorithm), hsm (keys in a token). Timings live here and not in tests.
+// nonce), crl (lists of a million entries), algorithms (each signing algorithm), acme (complete orders), hsm (keys in a token). Timings live here and not in tests.
 package main
 
 import (
@@ -40,7 +40,7 @@ func main() {
 	length := flag.Duration("for", 6*time.Second, "length of each measurement")
 	only := flag.String("only", "", "regular expression of the signing algorithms to be measured")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [algorithms] [hsm]")
+		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [algorithms] [acme] [hsm]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -61,6 +61,7 @@ func run(length time.Duration, only *regexp.Regexp, names []string) error {
 		{"product", func() error { return product(length) }},
 		{"crl", largeCRLs},
 		{"algorithms", func() error { return algorithms(length/6, only) }},
+		{"acme", func() error { return acme(length) }},
 		{"hsm", func() error { return hsm(length/6, only) }},
 	}
 	known := 0
@@ -75,7 +76,7 @@ func run(length time.Duration, only *regexp.Regexp, names []string) error {
 		}
 	}
 	if known < len(names) {
-		return fmt.Errorf("%q: the parts are product, crl, algorithms and hsm", names)
+		return fmt.Errorf("%q: the parts are product, crl, algorithms, acme and hsm", names)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package acme
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -42,7 +44,40 @@ func (e *Engine) FindAccount(ctx context.Context, c *protocolconfig.Configuratio
 
 // Account returns an account by id, nil when there is none.
 func (e *Engine) Account(ctx context.Context, c *protocolconfig.Configuration, id string) (*Account, error) {
-	return e.account(ctx, "configuration_id = ? AND id = ?", c.ID, id)
+	a, err := e.accounts.Do(ctx, id)
+	if err != nil || a == nil || a.ConfigurationID != c.ID {
+		return nil, err
+	}
+	own := *a // several requests may have asked at once
+	return &own, nil
+}
+
+// readAccounts reads those that requests ask for at the same moment, with their external keys: each request needs them.
+func (e *Engine) readAccounts(ctx context.Context, ids []string) ([]*Account, error) {
+	var found []*Account
+	if err := e.Store.DB(ctx).Find(&found, "id IN ?", padded(slices.Clone(ids))).Error; err != nil {
+		return nil, err
+	}
+	accounts, keys := map[string]*Account{}, map[string]*ExternalKey{}
+	for _, a := range found {
+		accounts[a.ID], keys[a.ExternalKeyID] = a, nil
+	}
+	if len(keys) > 0 {
+		var list []*ExternalKey
+		if err := e.Store.DB(ctx).Omit("secret").Find(&list, "id IN ?", padded(slices.Sorted(maps.Keys(keys)))).Error; err != nil {
+			return nil, err
+		}
+		for _, k := range list {
+			keys[k.ID] = k
+		}
+	}
+	list := make([]*Account, len(ids))
+	for n, id := range ids {
+		if list[n] = accounts[id]; list[n] != nil {
+			list[n].key = keys[list[n].ExternalKeyID]
+		}
+	}
+	return list, nil
 }
 
 func (e *Engine) account(ctx context.Context, where string, args ...any) (*Account, error) {
@@ -102,7 +137,7 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 			return err
 		}
 		a = &Account{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: c.PartitionID, ConfigurationID: c.ID, ExternalKeyID: k.ID, Thumbprint: key.Thumbprint, JWK: key.JWK,
-			Contact: contact, Binding: binding.Raw, Status: Valid, CreatedAt: now}
+			Contact: contact, Binding: string(binding.Raw), Status: Valid, CreatedAt: now}
 		e.record(ctx, c, "acme.account.create", "acme-account", a.ID, k.FriendlyName, "made an ACME account with the key "+k.FriendlyName, audit.Details{"contact": contact, "externalKey": k.ID})
 		return e.Store.DB(ctx).Create(a).Error
 	})
@@ -174,11 +209,11 @@ func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration
 	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
 		e.record(ctx, c, "acme.account.deactivate", "acme-account", a.ID, "", "deactivated an ACME account", nil)
 		a.Status = Deactivated
-		if err := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Ready, Processing}).
-			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
+		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Valid}).Update("status", Deactivated).Error; err != nil {
 			return err
 		}
-		if err := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Valid}).Update("status", Deactivated).Error; err != nil {
+		if err := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Ready, Processing}).
+			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
 			return err
 		}
 		return e.Store.DB(ctx).Model(a).Update("status", a.Status).Error
@@ -231,16 +266,12 @@ func (e *Engine) OrderIDs(ctx context.Context, a *Account, before string) (ids [
 	return ids, false, nil
 }
 
-// usable refuses an account whose external key has ended.
-func (e *Engine) usable(ctx context.Context, a *Account) (*ExternalKey, error) {
-	var found []*ExternalKey
-	if err := e.Store.DB(ctx).Where("id = ?", a.ExternalKeyID).Omit("secret").Find(&found).Error; err != nil {
-		return nil, err
-	}
-	if len(found) == 0 || !found[0].Usable(e.Now()) {
+// usable refuses an account whose external key had ended when this request began.
+func (e *Engine) usable(a *Account) (*ExternalKey, error) {
+	if a.key == nil || !a.key.Usable(e.Now()) {
 		return nil, unauthorized("the external account key of this account is revoked or has expired").With(403)
 	}
-	return found[0], nil
+	return a.key, nil
 }
 
 // With gives the problem another status of HTTP than that of its type.

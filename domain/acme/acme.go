@@ -5,7 +5,6 @@ package acme
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -90,14 +89,24 @@ type Account struct {
 	ConfigurationID string
 	ExternalKeyID   string
 	Thumbprint      string
-	JWK             string          `gorm:"column:jwk"`
-	Contact         []string        `gorm:"serializer:json"`
-	Binding         json.RawMessage `gorm:"type:text"`
+	JWK             string   `gorm:"column:jwk"`
+	Contact         []string `gorm:"serializer:json"`
+	Binding         string   // JSON; PostgreSQL's driver scans text into no slice of bytes
 	Status          Status
 	CreatedAt       time.Time
+
+	key *ExternalKey // that it was made with, when it was read; without the secret
 }
 
 func (Account) TableName() string { return "acme_accounts" }
+
+// padded repeats the last id until there is a power of two of them, so that few lengths of statements stay prepared.
+func padded(ids []string) []string {
+	for len(ids)&(len(ids)-1) != 0 {
+		ids = append(ids, ids[len(ids)-1])
+	}
+	return ids
+}
 
 // Order of a certificate (RFC 8555 7.1.3).
 type Order struct {
@@ -194,9 +203,15 @@ type Engine struct {
 	// Attempts are how long after a failed one the next attempt at a challenge is made.
 	Attempts []time.Duration
 
-	nonces  nonces
+	nonces   nonces
+	accounts store.Batch[string, *Account]
+	orders   store.Batch[*newOrder, error]
+	settling store.Batch[*settlement, error]
+
 	running sync.WaitGroup
 	slots   chan struct{}
+	ended   context.Context // when this server stops, so do the validations that it has begun
+	stop    context.CancelFunc
 }
 
 // Jobs of this package.
@@ -212,15 +227,20 @@ const validations = 64
 // Init completes an Engine whose fields are filled.
 func (e *Engine) Init() *Engine {
 	e.slots = make(chan struct{}, validations)
+	e.ended, e.stop = context.WithCancel(context.Background())
 	e.nonces.used.Run = e.useNonces
+	e.accounts.Run, e.orders.Run, e.settling.Run = e.readAccounts, e.createOrders, e.settleMany
 	if e.Attempts == nil {
 		e.Attempts = []time.Duration{2 * time.Second, 5 * time.Second}
 	}
 	return e
 }
 
-// Wait returns when no challenge is being tried by this server any more.
-func (e *Engine) Wait() { e.running.Wait() }
+// Stop gives the validations that go on after the answer to the other servers, or to this one when it is back.
+func (e *Engine) Stop() {
+	e.stop()
+	e.running.Wait()
+}
 
 // Service is what administrators do.
 type Service struct {

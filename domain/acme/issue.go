@@ -36,7 +36,7 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	if o.Status != Ready {
 		return nil, NewProblem("orderNotReady", "the order is %s, not ready", o.Status)
 	}
-	if _, err := e.usable(ctx, a); err != nil {
+	if _, err := e.usable(a); err != nil {
 		return nil, err
 	}
 	parsed, err := csr.Parse(request)

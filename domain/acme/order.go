@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
 
@@ -164,7 +166,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	if err != nil {
 		return nil, err
 	}
-	key, err := e.usable(ctx, a)
+	key, err := e.usable(a)
 	if err != nil {
 		return nil, err
 	}
@@ -196,39 +198,73 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 			return nil, err
 		}
 	}
-	err = e.Store.Tx(ctx, func(ctx context.Context) error {
-		authorizations, challenges, err := e.authorizations(ctx, c, set, key, a, o)
-		if err != nil {
-			return err
-		}
-		if err := e.Store.DB(ctx).Create(o).Error; err != nil {
-			return err
-		}
-		if len(authorizations) > 0 {
-			if err := store.CreateAll(ctx, e.Store, authorizations); err != nil {
-				return err
-			}
-		}
-		if err := store.CreateAll(ctx, e.Store, challenges); err != nil {
-			return err
-		}
-		var links []*orderAuthorization
-		for n, id := range o.Authorizations {
-			links = append(links, &orderAuthorization{o.ID, int64(n), id})
-		}
-		e.record(ctx, c, "acme.order.create", "acme-order", o.ID, list[0].Value, "ordered a certificate for "+list[0].Value,
-			audit.Details{"account": a.ID, "identifiers": list, "profile": o.Profile, "replaces": o.Replaces})
-		return store.CreateAll(ctx, e.Store, links)
-	})
-	if store.IsDuplicate(err) && o.Replaces != nil {
-		p := NewProblem("alreadyReplaced", "another order replaces this certificate already")
-		p.Status = 409
-		return nil, p
+	refused, err := e.orders.Do(ctx, &newOrder{rbac.ActorFrom(ctx), c, set, key, a, o})
+	if err == nil {
+		err = refused
 	}
 	if err != nil {
 		return nil, err
 	}
 	return o, nil
+}
+
+// newOrder is one to be recorded.
+type newOrder struct {
+	actor *rbac.Actor
+	c     *protocolconfig.Configuration
+	set   *protocolconfig.ACMESettings
+	key   *ExternalKey
+	a     *Account
+	o     *Order
+}
+
+// createOrders records orders in one transaction, or each in its own where one is in the way of the others.
+func (e *Engine) createOrders(ctx context.Context, list []*newOrder) ([]error, error) {
+	refusals := make([]error, len(list))
+	if e.Store.Tx(ctx, func(ctx context.Context) error { return e.createTogether(ctx, list) }) == nil {
+		return refusals, nil
+	}
+	for n, one := range list {
+		err := e.Store.Tx(ctx, func(ctx context.Context) error { return e.createTogether(ctx, list[n:n+1]) })
+		if store.IsDuplicate(err) && one.o.Replaces != nil {
+			p := NewProblem("alreadyReplaced", "another order replaces this certificate already")
+			p.Status = 409
+			err = p
+		}
+		refusals[n] = err
+	}
+	return refusals, nil
+}
+
+func (e *Engine) createTogether(ctx context.Context, list []*newOrder) error {
+	var orders []*Order
+	var authorizations []*Authorization
+	var challenges []*Challenge
+	var links []*orderAuthorization
+	for _, n := range list {
+		o := n.o
+		o.Status, o.Authorizations = Pending, nil
+		zs, cs, err := e.authorizations(ctx, n.c, n.set, n.key, n.a, o)
+		if err != nil {
+			return err
+		}
+		orders, authorizations, challenges = append(orders, o), append(authorizations, zs...), append(challenges, cs...)
+		for i, id := range o.Authorizations {
+			links = append(links, &orderAuthorization{o.ID, int64(i), id})
+		}
+		e.record(rbac.WithActor(ctx, n.actor), n.c, "acme.order.create", "acme-order", o.ID, o.Identifiers[0].Value, "ordered a certificate for "+o.Identifiers[0].Value,
+			audit.Details{"account": n.a.ID, "identifiers": o.Identifiers, "profile": o.Profile, "replaces": o.Replaces})
+	}
+	if err := store.CreateAll(ctx, e.Store, orders); err != nil {
+		return err
+	}
+	if err := store.CreateAll(ctx, e.Store, authorizations); err != nil {
+		return err
+	}
+	if err := store.CreateAll(ctx, e.Store, challenges); err != nil {
+		return err
+	}
+	return store.CreateAll(ctx, e.Store, links)
 }
 
 // allow checks names and rates of an order.
@@ -284,7 +320,8 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 		preauthorized := key.Preauthorized && (id.Type == DNS || id.Type == IP)
 		if id.Type == DNS || id.Type == IP {
 			var found []*Authorization
-			if err := e.Store.DB(ctx).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, wildcard, o.CreatedAt.Add(time.Hour)).
+			// It stays proved until the order stands: who deactivates it then sees the order.
+			if err := e.Store.ForShare(e.Store.DB(ctx)).Where("account_id = ? AND status = ? AND identifier = ? AND identifier_type = ? AND wildcard = ? AND expires_at > ?", a.ID, Valid, value, id.Type, wildcard, o.CreatedAt.Add(time.Hour)).
 				Order("id DESC").Limit(1).Find(&found).Error; err != nil {
 				return nil, nil, err
 			}
@@ -389,45 +426,62 @@ func (e *Engine) DeactivateAuthorization(ctx context.Context, c *protocolconfig.
 	}
 	err = e.settle(ctx, z, func(ctx context.Context) error {
 		z.Status = Deactivated
+		changed := e.Store.DB(ctx).Model(z).Where("status IN ?", []Status{Pending, Valid}).Update("status", z.Status)
+		if changed.Error == nil && changed.RowsAffected == 0 {
+			return malformed("the authorization was settled meanwhile")
+		}
 		e.record(ctx, c, "acme.authorization.deactivate", "acme-authorization", z.ID, z.Identifier, "deactivated the authorization for "+z.Identifier, audit.Details{"account": a.ID})
-		return e.Store.DB(ctx).Model(z).Update("status", z.Status).Error
+		return changed.Error
 	})
 	return z, err
 }
 
-// settle changes an authorization with fn, and then the orders that wait for it: all of whose authorizations are valid is
-// ready, one of whose is not any more is invalid. The orders are locked first, so that of two authorizations that are proved at
-// the same time the second one sees the first.
+// settle changes an authorization with fn, in the transaction of ctx, and then the orders that wait for it.
 func (e *Engine) settle(ctx context.Context, z *Authorization, fn func(context.Context) error) error {
 	return e.Store.Tx(ctx, func(ctx context.Context) error {
-		db := e.Store.DB(ctx)
-		var ids []string
-		if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", db.Session(&gormSession).Model(&orderAuthorization{}).Select("order_id").Where("authorization_id = ?", z.ID), []Status{Pending, Ready}).
-			Order("id").Pluck("id", &ids).Error; err != nil {
-			return err
-		}
 		if err := fn(ctx); err != nil {
 			return err
 		}
-		for _, id := range ids {
-			var left int64
-			if err := db.Table("acme_order_authorizations AS l").Joins("JOIN acme_authorizations AS z ON z.id = l.authorization_id").
-				Where("l.order_id = ? AND z.status <> ?", id, Valid).Count(&left).Error; err != nil {
-				return err
-			}
-			change := &Order{Status: Ready}
-			switch {
-			case z.Status != Valid && z.Status != Pending:
-				change.Status, change.Error = Invalid, e.orderError(z)
-			case left > 0:
-				continue
-			}
-			if err := db.Model(&Order{}).Where("id = ?", id).Select("status", "error").Updates(change).Error; err != nil {
-				return err
-			}
-		}
-		return nil
+		return e.settleOrders(ctx, []*Authorization{z})
 	})
+}
+
+// settleOrders brings, in the transaction that changed authorizations, the orders that wait for them up to date: all of whose
+// authorizations are valid is ready, one of whose is not any more is invalid. Rows are locked in the order authorization, order:
+// of two authorizations of an order that are proved at the same time the second one waits here for the first, and then sees
+// it; and an order that is just being made of a proved authorization is seen.
+func (e *Engine) settleOrders(ctx context.Context, list []*Authorization) error {
+	db := e.Store.DB(ctx)
+	var changed, proved []string
+	for _, z := range list {
+		changed = append(changed, z.ID)
+		if z.Status == Valid {
+			proved = append(proved, z.ID)
+		}
+	}
+	of := func(ids []string) *gorm.DB {
+		return db.Session(&gormSession).Model(&orderAuthorization{}).Select("order_id").Where("authorization_id IN ?", padded(ids))
+	}
+	var ids []string
+	if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", of(changed), []Status{Pending, Ready}).Order("id").Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+		return err
+	}
+	open := func() *gorm.DB {
+		return db.Model(&Order{}).Where("id IN ?", padded(ids)).Select("status", "error")
+	}
+	for _, z := range list {
+		if z.Status == Valid {
+			continue
+		}
+		if err := open().Where("id IN (?)", of([]string{z.ID})).Updates(&Order{Status: Invalid, Error: e.orderError(z)}).Error; err != nil {
+			return err
+		}
+	}
+	if len(proved) == 0 {
+		return nil
+	}
+	return open().Where("status = ? AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations AS l JOIN acme_authorizations AS z ON z.id = l.authorization_id WHERE l.order_id = acme_orders.id AND z.status <> ?)", Pending, Valid).
+		Updates(&Order{Status: Ready}).Error
 }
 
 func (e *Engine) orderError(z *Authorization) *Problem {
