@@ -290,7 +290,7 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 			offered := 0
 			for _, typ := range set.Offered() {
 				if offers(typ, id.Type, wildcard) {
-					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: rand.Text(), Status: Pending})
+					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: newToken(), Status: Pending})
 					offered++
 				}
 			}
@@ -306,6 +306,10 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 	}
 	return made, challenges, nil
 }
+
+// newToken makes the token of a challenge (RFC 8555 8.1) with 140 random bits: 28 characters, which are base64url of whole
+// octets, since some clients (certbot) decode and encode it again, and none a minus, which may stand before an option.
+func newToken() string { return rand.Text() + rand.Text()[:2] }
 
 // offers tells which challenges prove an identifier: RFC 8555 7.1.3 and 8.4 for wildcards, RFC 8738 7 for addresses.
 func offers(challenge, identifier string, wildcard bool) bool {
