@@ -19,6 +19,7 @@ install_tools() {
   command -v pkcs11-tool >/dev/null || missing+=(opensc)
   command -v gcore >/dev/null || missing+=(gdb)
   command -v ocsptool >/dev/null || missing+=(gnutls-bin)
+  for client in certbot lego dehydrated uacme; do command -v $client >/dev/null || missing+=($client); done
   [ ${#missing[@]} -gt 0 ] || return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing ${missing[*]}"

@@ -95,7 +95,7 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 	}
 	if a != nil {
 		if a.Status != Valid {
-			return nil, false, unauthorized("the account of this key is %s", a.Status)
+			return nil, false, unauthorized("the account of this key is %s", a.Status).With(401) // RFC 8555 7.3.6
 		}
 		return a, false, nil
 	}
@@ -184,7 +184,7 @@ func (e *Engine) locked(ctx context.Context, c *protocolconfig.Configuration, id
 			return err
 		}
 		if a.Status != Valid {
-			return unauthorized("the account is %s", a.Status)
+			return unauthorized("the account is %s", a.Status).With(401)
 		}
 		return fn(ctx, a)
 	})

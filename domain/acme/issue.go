@@ -84,6 +84,9 @@ func refusal(err error) error {
 	f := fault.Of(err)
 	switch f.Kind {
 	case fault.Invalid:
+		if f.Field == "notAfter" { // which the order says, not the request
+			return malformed("%s", f.Message)
+		}
 		return badCSR(err)
 	case fault.PolicyRefused:
 		if f.Field == "endEntity" {

@@ -53,6 +53,9 @@ func normalize(given []Identifier) ([]Identifier, error) {
 	}
 	if len(bad) > 1 {
 		p := NewProblem(bad[0].Type, "%d identifiers are refused", len(bad))
+		if slices.ContainsFunc(bad, func(b *Problem) bool { return b.Type != p.Type }) {
+			p.Type = "compound"
+		}
 		p.Subproblems = bad
 		return nil, p
 	}
@@ -178,11 +181,11 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	if r.Profile, err = e.profileFor(ctx, c, set, r.Profile); err != nil {
 		return nil, err
 	}
-	if r.NotAfter != nil && !r.NotAfter.After(now) || r.NotBefore != nil && r.NotAfter != nil && !r.NotAfter.After(*r.NotBefore) {
-		return nil, malformed("notAfter must lie ahead and after notBefore")
+	if r.NotAfter != nil && !r.NotAfter.After(now) {
+		return nil, malformed("notAfter must lie ahead")
 	}
-	if r.NotBefore != nil && r.NotBefore.After(now) {
-		return nil, malformed("notBefore in the future is not offered here")
+	if r.NotBefore != nil { // what cannot be done as asked must be refused (RFC 8555 7.4)
+		return nil, malformed("notBefore is not offered here: a certificate begins when it is issued")
 	}
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
@@ -339,7 +342,7 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 			offered := 0
 			for _, typ := range set.Offered() {
 				if offers(typ, id.Type, wildcard) {
-					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: rand.Text(), Status: Pending})
+					challenges = append(challenges, &Challenge{AuthorizationID: z.ID, Type: typ, Token: newToken(), Status: Pending})
 					offered++
 				}
 			}
@@ -355,6 +358,10 @@ func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configura
 	}
 	return made, challenges, nil
 }
+
+// newToken makes the token of a challenge (RFC 8555 8.1) with 140 random bits: 28 characters, which are base64url of whole
+// octets, since some clients (certbot) decode and encode it again, and none a minus, which may stand before an option.
+func newToken() string { return rand.Text() + rand.Text()[:2] }
 
 // offers tells which challenges prove an identifier: RFC 8555 7.1.3 and 8.4 for wildcards, RFC 8738 7 for addresses.
 func offers(challenge, identifier string, wildcard bool) bool {
@@ -380,9 +387,26 @@ func (e *Engine) Order(ctx context.Context, a *Account, id string) (*Order, erro
 	if o.AccountID != a.ID {
 		return nil, unauthorized("this is the order of another account")
 	}
+	var rows []struct {
+		ID        string
+		ExpiresAt time.Time
+	}
+	if err := e.Store.DB(ctx).Table("acme_order_authorizations AS l").Joins("JOIN acme_authorizations AS z ON z.id = l.authorization_id").Where("l.order_id = ?", id).
+		Order("l.position").Select("z.id, z.expires_at").Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	ends := o.ExpiresAt
+	for _, z := range rows {
+		o.Authorizations = append(o.Authorizations, z.ID)
+		if z.ExpiresAt.Before(ends) {
+			ends = z.ExpiresAt
+		}
+	}
+	if o.Status == Pending || o.Status == Ready { // an order ends with the first of its authorizations (RFC 8555 7.1.6)
+		o.ExpiresAt = ends
+	}
 	e.age(o)
-	err := e.Store.DB(ctx).Model(&orderAuthorization{}).Where("order_id = ?", id).Order("position").Pluck("authorization_id", &o.Authorizations).Error
-	return o, err
+	return o, nil
 }
 
 // age shows an order whose time is over as what it is.

@@ -98,24 +98,25 @@ const (
 
 // resource is what a path names. Order of handling: the handler sees only requests whose signature, nonce and account are right.
 type resource struct {
-	signer signer
-	parts  int // of the path behind the name
-	serve  func(Protocol, context.Context, *request) error
+	signer   signer
+	parts    int // of the path behind the name
+	readOnly bool
+	serve    func(Protocol, context.Context, *request) error
 }
 
 var resources = map[string]resource{
-	"new-account": {byKey, 0, Protocol.newAccount},
-	"account":     {byAccount, 1, Protocol.account},
-	"orders":      {byAccount, 1, Protocol.orders},
-	"new-order":   {byAccount, 0, Protocol.newOrder},
-	"order":       {byAccount, 1, Protocol.order},
-	"finalize":    {byAccount, 1, Protocol.finalize}, // /order/{id}/finalize
-	"authz":       {byAccount, 1, Protocol.authorization},
-	"challenge":   {byAccount, 2, Protocol.challenge},
-	"certificate": {byAccount, 1, Protocol.certificate},
-	"alternate":   {byAccount, 2, Protocol.certificate}, // /certificate/{id}/{n}
-	"revoke-cert": {byEither, 0, Protocol.revoke},
-	"key-change":  {byAccount, 0, Protocol.keyChange},
+	"new-account": {byKey, 0, false, Protocol.newAccount},
+	"account":     {byAccount, 1, false, Protocol.account},
+	"orders":      {byAccount, 1, true, Protocol.orders},
+	"new-order":   {byAccount, 0, false, Protocol.newOrder},
+	"order":       {byAccount, 1, true, Protocol.order},
+	"finalize":    {byAccount, 1, false, Protocol.finalize}, // /order/{id}/finalize
+	"authz":       {byAccount, 1, false, Protocol.authorization},
+	"challenge":   {byAccount, 2, false, Protocol.challenge},
+	"certificate": {byAccount, 1, true, Protocol.certificate},
+	"alternate":   {byAccount, 2, true, Protocol.certificate}, // /certificate/{id}/{n}
+	"revoke-cert": {byEither, 0, false, Protocol.revoke},
+	"key-change":  {byAccount, 0, false, Protocol.keyChange},
 }
 
 func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
@@ -193,6 +194,9 @@ func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, par
 	if err := p.verify(ctx, q, res.signer); err != nil {
 		return err
 	}
+	if res.readOnly && !q.postAsGet() {
+		return malformed("this resource is asked for by POST-as-GET: with an empty payload (RFC 8555 6.3)")
+	}
 	return res.serve(p, ctx, q)
 }
 
@@ -259,7 +263,7 @@ func (p Protocol) verify(ctx context.Context, q *request, by signer) error {
 		return err
 	}
 	if q.account != nil && q.account.Status != acme.Valid {
-		return acme.NewProblem("unauthorized", "the account is %s", q.account.Status)
+		return acme.NewProblem("unauthorized", "the account is %s", q.account.Status).With(http.StatusUnauthorized) // RFC 8555 7.3.6
 	}
 	return nil
 }
@@ -347,10 +351,8 @@ func (p Protocol) account(ctx context.Context, q *request) error {
 	}
 	err := q.read(&payload)
 	a := q.account
-	if err == nil && payload.Status != nil {
-		if *payload.Status != string(acme.Deactivated) {
-			return malformed("the status of an account can only become deactivated")
-		}
+	// Any other status is ignored (RFC 8555 7.3.2): a client may send its account as it knows it.
+	if err == nil && payload.Status != nil && *payload.Status == string(acme.Deactivated) {
 		a, err = p.Engine.Deactivate(ctx, q.c, a.ID)
 	} else if err == nil && payload.Contact != nil {
 		a, err = p.Engine.UpdateContact(ctx, q.c, a.ID, *payload.Contact)
@@ -511,9 +513,6 @@ func (p Protocol) challenge(ctx context.Context, q *request) error {
 }
 
 func (p Protocol) certificate(ctx context.Context, q *request) error {
-	if !q.postAsGet() {
-		return malformed("a certificate is asked for by POST-as-GET: with an empty payload")
-	}
 	chains, err := p.Engine.Chains(ctx, q.account, q.path[0])
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ type authorizationObject struct {
 	Status     acme.Status        `json:"status"`
 	Expires    string             `json:"expires,omitempty"`
 	Challenges []*challengeObject `json:"challenges"`
-	Wildcard   bool               `json:"wildcard,omitempty"`
+	Wildcard   bool               `json:"wildcard,omitzero"`
 }
 
 type challengeObject struct {

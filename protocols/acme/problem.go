@@ -60,7 +60,7 @@ func problemOf(err error) *acme.Problem {
 type problemObject struct {
 	Type        string           `json:"type"`
 	Detail      string           `json:"detail"`
-	Status      int              `json:"status,omitempty"`
+	Status      int              `json:"status,omitzero"`
 	Identifier  *acme.Identifier `json:"identifier,omitempty"`
 	Subproblems []*problemObject `json:"subproblems,omitempty"`
 	Algorithms  []string         `json:"algorithms,omitempty"`
