@@ -52,6 +52,13 @@ func complexities(c *generated.ComplexityRoot) {
 	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
+	c.AcmeConfiguration.ExternalKeys = func(below int) int { return unbounded * (below + 1) }
+	c.AcmeConfiguration.Accounts = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.AcmeConfiguration.Orders = c.AcmeConfiguration.Accounts
+	c.Partition.RenewalCampaigns = func(below int) int { return unbounded * (below + 1) }
+	c.Partition.CountRenewalSelection = func(below int, _ model.RenewalSelectionInput) int { return 50 + below }
+	c.RenewalCampaign.Progress = func(below int) int { return 50 + below }
+	c.RenewalCampaign.Stragglers = func(below, first int) int { return pageCost(below, first) }
 	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return unbounded * (below + 1) }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }

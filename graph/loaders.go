@@ -6,7 +6,9 @@ import (
 
 	"github.com/graph-gophers/dataloader/v7"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
@@ -27,6 +29,9 @@ type loaders struct {
 	endEntityExpiry    *batched[*time.Time]
 
 	protocolConfiguration *batched[*protocolconfig.Configuration]
+	certificate           *batched[*certificate.Certificate]
+	acmeKey               *batched[*acme.ExternalKey]
+	acmeAccount           *batched[*acme.Account]
 }
 
 type loadersKey struct{}
@@ -66,6 +71,9 @@ func (r *Resolver) withLoaders(ctx context.Context) context.Context {
 			}
 			return byID, err
 		}),
+		certificate: loader(r.Certificates.Load),
+		acmeKey:     loader(r.ACME.LoadKeys),
+		acmeAccount: loader(r.ACME.LoadAccounts),
 		endEntityExpiry: loader(func(ctx context.Context, ids []string) (map[string]*time.Time, error) {
 			expiries, err := r.EndEntityService.Expiries(ctx, ids)
 			byID := map[string]*time.Time{}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
@@ -46,6 +47,7 @@ type Resolver struct {
 	Report           *report.Service
 	Notify           *notify.Service
 	Protocols        *protocolconfig.Service
+	ACME             *acme.Service
 	ApprovalService  *approval.Service
 	Keys             keystore.Set
 	Now              func() time.Time
@@ -56,6 +58,7 @@ type Resolver struct {
 // Facts of the deployment that anyone may know.
 type Facts struct {
 	Version            string
+	BaseURL            string // of the HTTPS listener
 	Demo               bool
 	PublicURL          string
 	TLSRootCertificate string // PEM, "" when the operator brought a certificate

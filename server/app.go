@@ -224,7 +224,7 @@ func newWebAuthn(baseURL string) (*webauthn.WebAuthn, error) {
 
 // resolver is GraphQL's view of the services.
 func (a *App) resolver() (*graph.Resolver, error) {
-	facts := graph.Facts{Version: Version, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms, TwoPersonRoots: a.cfg.TwoPersonRoots}
+	facts := graph.Facts{Version: Version, BaseURL: a.cfg.BaseURL, Demo: a.cfg.Demo, PublicURL: a.cfg.PublicURL, Terms: terms, TwoPersonRoots: a.cfg.TwoPersonRoots}
 	if file := a.certs.root(); file != "" {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -233,7 +233,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ApprovalService: a.approvals, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +

@@ -19,10 +19,12 @@ import (
 
 	"github.com/pquerna/otp/totp"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
@@ -70,7 +72,7 @@ func (e *estate) ensure(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.signOut} {
+	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.protocols, e.signOut} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -358,6 +360,27 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 	}
 	_, err = e.certificates.Suspend(ctx, issued[6].ID, nil)
 	return err
+}
+
+// protocols offers each enrollment protocol, with what its clients need.
+func (e *estate) protocols(ctx context.Context) error {
+	ctx = e.system(ctx)
+	issuer, err := e.cas.ByIdentifier(ctx, e.Partition.ID, "issuing-1")
+	if err != nil {
+		return err
+	}
+	m := ManifestACME{ConfigID: "acme-1", CAID: issuer.Identifier, ProfileID: "privatessl-tls-server-supply-san"}
+	c, err := e.configurations.Create(ctx, protocolconfig.Request{PartitionID: e.Partition.ID, Identifier: m.ConfigID, Type: protocolconfig.ACME, Description: "Web servers of the demo", CAID: issuer.ID, ProfileID: m.ProfileID})
+	if err != nil {
+		return err
+	}
+	key, secret, err := e.acmeAdmin.CreateKey(ctx, c.ID, acme.NewKey{FriendlyName: "demo"})
+	if err != nil {
+		return err
+	}
+	m.EABKid, m.EABHMACKey = key.ID, secret
+	e.ACME = []ManifestACME{m}
+	return nil
 }
 
 func demoCSR(host string) (string, error) {

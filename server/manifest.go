@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+
+	"github.com/pkiaas/pkiaas/domain/acme"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 )
 
 // Manifest says where everything of a running server is. Keys are added, never renamed.
@@ -21,6 +24,7 @@ type Manifest struct {
 	Subscription *ManifestNamed     `json:"subscription,omitempty"`
 	Partition    *ManifestPartition `json:"partition,omitempty"`
 	CAs          []ManifestCA       `json:"cas,omitempty"`
+	ACME         []ManifestACME     `json:"acme,omitempty"`
 }
 
 type ManifestGraphQL struct {
@@ -56,6 +60,16 @@ type ManifestCA struct {
 	OCSPURL         string `json:"ocspUrl"`
 }
 
+// ManifestACME is an ACME configuration with a key of external account binding.
+type ManifestACME struct {
+	ConfigID     string `json:"configId"`
+	DirectoryURL string `json:"directoryUrl"`
+	EABKid       string `json:"eabKid"`
+	EABHMACKey   string `json:"eabHmacKey"` // base64url without padding
+	CAID         string `json:"caId"`
+	ProfileID    string `json:"profileId"`
+}
+
 // writeManifest fills in the addresses and writes the file whole, for its owner only.
 func (a *App) writeManifest(m *Manifest) error {
 	m.Version, m.BaseURL, m.PublicURL, m.MTLSURL, m.TLSCAFile = 1, a.cfg.BaseURL, a.cfg.PublicURL, a.cfg.MTLSURL, a.certs.root()
@@ -64,6 +78,10 @@ func (a *App) writeManifest(m *Manifest) error {
 	}
 	if m.GraphQL != nil {
 		m.GraphQL.URL = a.cfg.BaseURL + "/graphql"
+	}
+	for n := range m.ACME {
+		c := &m.ACME[n]
+		c.DirectoryURL = acme.DirectoryURL(a.cfg.BaseURL, &protocolconfig.Configuration{PartitionID: m.Partition.ID, Identifier: c.ConfigID})
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

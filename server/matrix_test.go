@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -89,6 +90,15 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.disableProtocolConfiguration", `mutation { disableProtocolConfiguration(id: "$OFF") { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Mutation.deleteProtocolConfiguration", `mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem ca { id } profile { id } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
+	{"Query.protocolConfiguration (ACME)", `{ protocolConfiguration(id: "$CONFIGURATION") { acme { directoryUrl settings { challenges } externalKeys { id } accounts { nodes { id key { id } } } orders { nodes { id account { id } certificate { id } } } } } }`, everyone},
+	{"Mutation.updateAcmeSettings", `mutation { updateAcmeSettings(input: {configurationId: "$CONFIGURATION", orderHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.createAcmeKey", `mutation { createAcmeKey(input: {configurationId: "$CONFIGURATION", friendlyName: "!"}) { key { id } hmacKey } }`, "OW CA PO"},
+	{"Mutation.revokeAcmeKey", `mutation { revokeAcmeKey(id: "$EAB") { key { id } } }`, "OW CA PO"},
+	{"Mutation.createRenewalCampaign", `mutation { createRenewalCampaign(input: {partitionId: "$P", name: "x", selection: {}, beginsAt: "2020-01-01T00:00:00Z", endsAt: "2020-01-01T00:00:00Z"}) { campaign { id } } }`, "OW CA PO"},
+	{"Mutation.cancelRenewalCampaign", `mutation { cancelRenewalCampaign(id: "$CAMPAIGN") { campaign { id } } }`, "OW CA PO"},
+	{"Query.renewalCampaign", `{ renewalCampaign(id: "$CAMPAIGN") { id selection { ca { id } } progress { replaced planned } stragglers { totalCount nodes { certificate { id } } } } }`, everyone},
+	{"Partition.renewalCampaigns", `{ partition(id: "$P") { renewalCampaigns { id } } }`, everyone},
+	{"Partition.countRenewalSelection", `{ partition(id: "$P") { countRenewalSelection(selection: {keyType: "RSA 2048"}) } }`, everyone},
 	{"Partition.protocolConfigurations", `{ partition(id: "$P") { protocolConfigurations(filter: {search: "x"}) { nodes { id } } } }`, everyone},
 	{"Partition.protocolConfiguration", `{ partition(id: "$P") { protocolConfiguration(identifier: "on") { id } } }`, everyone},
 	{"Partition.enrollmentProtocols", `{ partition(id: "$P") { enrollmentProtocols { type label profileGroups authorities { ca { id } profiles { id } } } } }`, everyone},
@@ -234,8 +244,16 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	if got := a.ask(t, system, `mutation { disableProtocolConfiguration(id: "`+off+`") { protocolConfiguration { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
+	on := configure("on")
+	eab := first(`mutation { createAcmeKey(input: {configurationId: "`+on+`", friendlyName: "ended"}) { key { id } } }`, "id")
+	campaign := first(`mutation { createRenewalCampaign(input: {partitionId: "`+p+`", name: "ended", selection: {}, beginsAt: "`+a.now().Format(time.RFC3339)+`", endsAt: "`+a.now().AddDate(0, 1, 0).Format(time.RFC3339)+`"}) { campaign { id } } }`, "id")
+	for _, end := range []string{`mutation { revokeAcmeKey(id: "` + eab + `") { key { id } } }`, `mutation { cancelRenewalCampaign(id: "` + campaign + `") { campaign { id } } }`} {
+		if got := a.ask(t, system, end, nil); got.code() != "" {
+			t.Fatal(got.Errors)
+		}
+	}
 	return strings.NewReplacer(
-		"$CONFIGURATION", configure("on"), "$OFF", off,
+		"$CONFIGURATION", on, "$OFF", off, "$EAB", eab, "$CAMPAIGN", campaign,
 		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", issuing,
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),

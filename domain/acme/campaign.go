@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -260,6 +261,25 @@ func (s *Service) Progress(ctx context.Context, c *Campaign) (*Progress, error) 
 	err := s.Store.DB(ctx).Table("renewal_windows AS w").Joins("JOIN certificates AS c ON c.id = w.certificate_id").
 		Where("w.campaign_id = ? AND w.replaced_at IS NULL AND (c.status = ? OR c.not_after <= ?)", c.ID, certificate.Revoked, s.Now()).Count(&p.Ended).Error
 	return p, err
+}
+
+// Stragglers are the first of those whose time has passed and that still stand, longest first, and how many there are.
+func (s *Service) Stragglers(ctx context.Context, c *Campaign, first int) ([]*Window, int64, error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, 0, err
+	}
+	if _, err := page.New(first, nil); err != nil {
+		return nil, 0, err
+	}
+	query := s.Store.DB(ctx).Model(&Window{}).Joins("JOIN certificates AS c ON c.id = renewal_windows.certificate_id").
+		Where("renewal_windows.campaign_id = ? AND renewal_windows.replaced_at IS NULL AND renewal_windows.ends_at < ? AND c.status <> ? AND c.not_after > ?", c.ID, s.Now(), certificate.Revoked, s.Now())
+	var n int64
+	if err := query.Session(&gorm.Session{}).Count(&n).Error; err != nil {
+		return nil, 0, err
+	}
+	var rows []*Window
+	err := query.Order("renewal_windows.ends_at, renewal_windows.certificate_id").Limit(first).Find(&rows).Error
+	return rows, n, err
 }
 
 const stragglers = 500 // revoked in a transaction

@@ -47,11 +47,11 @@ func (s *Service) configuration(ctx context.Context, id string, p rbac.Permissio
 
 // CreateKey makes an external account key and returns its secret, base64url without padding, once.
 func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKey) (k *ExternalKey, secret string, err error) {
-	event := audit.Event{Action: "acme.key.create", ObjectKind: "acme-key", ObjectName: n.FriendlyName}
+	event := audit.Event{Action: "acme.key.create", ObjectKind: "protocol-configuration", ObjectID: configurationID} // so that it is among the configuration's events
 	defer s.Audit.Refusal(ctx, &err, &event)
 	c, err := s.configuration(ctx, configurationID, rbac.ProtocolManage)
 	if c != nil {
-		event.PartitionID = c.PartitionID
+		event.PartitionID, event.ObjectName = c.PartitionID, c.Identifier
 	}
 	if err != nil {
 		return nil, "", err
@@ -89,8 +89,8 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		done := event
-		done.ObjectID, done.Summary = k.ID, "made the external account key "+k.FriendlyName+" of "+c.Identifier
-		done.Details = audit.Details{"configuration": c.Identifier, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
+		done.Summary = "made the external account key " + k.FriendlyName + " of " + c.Identifier
+		done.Details = audit.Details{"kid": k.ID, "friendlyName": k.FriendlyName, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
 		s.Audit.Record(ctx, done)
 		err := s.Store.DB(ctx).Create(k).Error
 		if store.IsDuplicate(err) {
@@ -106,12 +106,15 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 
 // RevokeKey ends a key: no account is made with it, and those it made can order nothing more.
 func (s *Service) RevokeKey(ctx context.Context, id string) (k *ExternalKey, err error) {
-	event := audit.Event{Action: "acme.key.revoke", ObjectKind: "acme-key", ObjectID: id}
+	event := audit.Event{Action: "acme.key.revoke", ObjectKind: "protocol-configuration", Details: audit.Details{"kid": id}}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if k, err = s.Key(ctx, id); err != nil {
 		return nil, err
 	}
-	event.PartitionID, event.ObjectName = k.PartitionID, k.FriendlyName
+	event.PartitionID, event.ObjectID = k.PartitionID, k.ConfigurationID
+	if c, err := s.Configurations.Get(ctx, k.ConfigurationID); err == nil { // one that is deleted has no name any more
+		event.ObjectName = c.Identifier
+	}
 	if err := s.Guard.Require(ctx, rbac.ProtocolManage, k.PartitionID); err != nil {
 		return nil, err
 	}
@@ -154,20 +157,48 @@ func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration) ([]
 	return list, err
 }
 
+// LoadKeys returns keys by id, for loaders; those that are not the caller's are left out.
+func (s *Service) LoadKeys(ctx context.Context, ids []string) (map[string]*ExternalKey, error) {
+	return load(ctx, s, ids, func(k *ExternalKey) (string, string) { return k.ID, k.PartitionID })
+}
+
+// LoadAccounts is LoadKeys for accounts.
+func (s *Service) LoadAccounts(ctx context.Context, ids []string) (map[string]*Account, error) {
+	return load(ctx, s, ids, func(a *Account) (string, string) { return a.ID, a.PartitionID })
+}
+
+func load[T any](ctx context.Context, s *Service, ids []string, of func(*T) (id, partitionID string)) (map[string]*T, error) {
+	var found []*T
+	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	byID := map[string]*T{}
+	for _, row := range found {
+		id, partitionID := of(row)
+		if s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID) == nil {
+			byID[id] = row
+		}
+	}
+	return byID, nil
+}
+
 // Accounts is a page of a configuration's accounts, newest first.
 func (s *Service) Accounts(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Account], error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, err
+	}
 	return list[Account](ctx, s, c, p, func(a *Account) string { return a.ID })
 }
 
 // Orders is a page of a configuration's orders, newest first.
 func (s *Service) Orders(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Order], error) {
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
+		return nil, err
+	}
 	return list[Order](ctx, s, c, p, func(o *Order) string { return o.ID })
 }
 
 func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request, id func(*T) string) (*page.Page[*T], error) {
-	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
-		return nil, err
-	}
 	query := s.Store.DB(ctx).Model(new(T)).Where("configuration_id = ?", c.ID)
 	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
 	if err != nil {

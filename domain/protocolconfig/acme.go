@@ -1,12 +1,17 @@
 package protocolconfig
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"slices"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/attestation"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // ACMESettings are those of a configuration of type ACME. The zero value of each is its default.
@@ -82,7 +87,48 @@ func (s *ACMESettings) Anchors() (attestation.Anchors, error) {
 // ACME are the settings of a configuration of that type.
 func (c *Configuration) ACME() (*ACMESettings, error) { return ReadACME(c.Settings) }
 
+// UpdateACME lets alter change the settings of a configuration of type ACME.
+func (s *Service) UpdateACME(ctx context.Context, id string, alter func(*ACMESettings)) (*Configuration, error) {
+	return s.change(ctx, id, "protocol.update", func(ctx context.Context, c *Configuration, e *audit.Event) error {
+		if c.Type != ACME {
+			return rbac.NotFound()
+		}
+		set, err := c.ACME()
+		if err != nil {
+			return err
+		}
+		before := c.facts()
+		alter(set)
+		settings, err := json.Marshal(set)
+		if err != nil {
+			return err
+		}
+		if c.Settings == string(settings) {
+			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the settings as they are.")
+		}
+		c.Settings = string(settings)
+		known, err := s.Profiles.Find(ctx, c.PartitionID, set.Profiles)
+		if err != nil {
+			return err
+		}
+		for _, id := range set.Profiles {
+			if p := known[id]; p == nil || !TypeByID(ACME).Fits(p.Profile) {
+				return fault.New(fault.PolicyRefused, "there is no profile %s that ACME issues under", text.Quote(id)).At("settings.profiles").Do("Choose a profile of the group " + TypeByID(ACME).Groups[0] + ".")
+			}
+		}
+		_, err = s.check(ctx, c, false)
+		e.Summary = "changed the settings of " + c.Identifier
+		e.Details = audit.Details{"before": before, "after": c.facts()}
+		return err
+	})
+}
+
 func checkACME(settings json.RawMessage) error {
+	known := json.NewDecoder(bytes.NewReader(settings))
+	known.DisallowUnknownFields()
+	if err := known.Decode(&ACMESettings{}); err != nil {
+		return fault.New(fault.Invalid, "the settings are not those of ACME").At("settings").Because(err)
+	}
 	_, err := ReadACME(string(settings))
 	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
@@ -52,6 +53,10 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	AcmeAccount() AcmeAccountResolver
+	AcmeConfiguration() AcmeConfigurationResolver
+	AcmeKey() AcmeKeyResolver
+	AcmeOrder() AcmeOrderResolver
 	Approval() ApprovalResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
@@ -69,6 +74,9 @@ type ResolverRoot interface {
 	Partition() PartitionResolver
 	ProtocolConfiguration() ProtocolConfigurationResolver
 	Query() QueryResolver
+	RenewalCampaign() RenewalCampaignResolver
+	RenewalSelection() RenewalSelectionResolver
+	RenewalStraggler() RenewalStragglerResolver
 	Reports() ReportsResolver
 	ServiceSubscription() ServiceSubscriptionResolver
 	Session() SessionResolver
@@ -83,6 +91,93 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	AcmeAccount struct {
+		Contact    func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Key        func(childComplexity int) int
+		Status     func(childComplexity int) int
+		Thumbprint func(childComplexity int) int
+	}
+
+	AcmeAccountConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AcmeAttestation struct {
+		Format func(childComplexity int) int
+		Roots  func(childComplexity int) int
+	}
+
+	AcmeConfiguration struct {
+		Accounts     func(childComplexity int, first int, after *string) int
+		DirectoryURL func(childComplexity int) int
+		ExternalKeys func(childComplexity int) int
+		Orders       func(childComplexity int, first int, after *string) int
+		Settings     func(childComplexity int) int
+	}
+
+	AcmeIdentifier struct {
+		Type  func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	AcmeKey struct {
+		Accounts      func(childComplexity int) int
+		Allowed       func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		CreatedBy     func(childComplexity int) int
+		ExpiresAt     func(childComplexity int) int
+		FriendlyName  func(childComplexity int) int
+		ID            func(childComplexity int) int
+		LastUsedAt    func(childComplexity int) int
+		MaxAccounts   func(childComplexity int) int
+		Preauthorized func(childComplexity int) int
+		RevokedAt     func(childComplexity int) int
+		State         func(childComplexity int) int
+	}
+
+	AcmeKeyPayload struct {
+		Key func(childComplexity int) int
+	}
+
+	AcmeOrder struct {
+		Account     func(childComplexity int) int
+		Certificate func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Error       func(childComplexity int) int
+		ExpiresAt   func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Identifiers func(childComplexity int) int
+		Status      func(childComplexity int) int
+	}
+
+	AcmeOrderConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AcmeProblem struct {
+		Detail      func(childComplexity int) int
+		Identifier  func(childComplexity int) int
+		Subproblems func(childComplexity int) int
+		Type        func(childComplexity int) int
+	}
+
+	AcmeSettings struct {
+		Attestation        func(childComplexity int) int
+		AuthorizationHours func(childComplexity int) int
+		Challenges         func(childComplexity int) int
+		FailuresPerHour    func(childComplexity int) int
+		OrderHours         func(childComplexity int) int
+		OrdersPerHour      func(childComplexity int) int
+		ProfileIds         func(childComplexity int) int
+		RenewalPollMinutes func(childComplexity int) int
+	}
+
 	AlgorithmMeasurement struct {
 		KeyGenerationMilliseconds func(childComplexity int) int
 		SignaturesPerSecond       func(childComplexity int) int
@@ -453,6 +548,11 @@ type ComplexityRoot struct {
 		Viewer        func(childComplexity int) int
 	}
 
+	CreateAcmeKeyPayload struct {
+		HmacKey func(childComplexity int) int
+		Key     func(childComplexity int) int
+	}
+
 	CreateApiTokenPayload struct {
 		APIToken func(childComplexity int) int
 		Token    func(childComplexity int) int
@@ -663,12 +763,15 @@ type ComplexityRoot struct {
 		BeginPasskeySignIn            func(childComplexity int) int
 		BeginTotpEnrolment            func(childComplexity int) int
 		CancelBulk                    func(childComplexity int, id string) int
+		CancelRenewalCampaign         func(childComplexity int, id string) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
+		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
 		CreateCertificationAuthority  func(childComplexity int, input model.CreateCertificationAuthorityInput) int
 		CreateProtocolConfiguration   func(childComplexity int, input model.CreateProtocolConfigurationInput) int
+		CreateRenewalCampaign         func(childComplexity int, input model.CreateRenewalCampaignInput) int
 		CreateSubscription            func(childComplexity int, input model.CreateSubscriptionInput) int
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
 		DeactivateEndEntity           func(childComplexity int, id string) int
@@ -701,6 +804,7 @@ type ComplexityRoot struct {
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
 		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
 		RevokeAPIToken                func(childComplexity int, id string) int
+		RevokeAcmeKey                 func(childComplexity int, id string) int
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
 		RevokeRole                    func(childComplexity int, input model.RoleInput) int
 		SelectProfiles                func(childComplexity int, input model.CaProfilesInput) int
@@ -713,6 +817,7 @@ type ComplexityRoot struct {
 		TestWebhook                   func(childComplexity int, id string) int
 		UnselectProfiles              func(childComplexity int, input model.CaProfilesInput) int
 		UnsuspendCertificate          func(childComplexity int, certificateID string) int
+		UpdateAcmeSettings            func(childComplexity int, input model.UpdateAcmeSettingsInput) int
 		UpdateCrlSettings             func(childComplexity int, input model.CrlSettingsInput) int
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
@@ -770,6 +875,7 @@ type ComplexityRoot struct {
 		Certificates             func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
 		CertificationAuthorities func(childComplexity int, includeDeleted bool, search *string) int
 		CertificationAuthority   func(childComplexity int, identifier string) int
+		CountRenewalSelection    func(childComplexity int, selection model.RenewalSelectionInput) int
 		Counts                   func(childComplexity int) int
 		CreatedAt                func(childComplexity int) int
 		EndEntities              func(childComplexity int, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) int
@@ -785,6 +891,7 @@ type ComplexityRoot struct {
 		ProtocolConfiguration    func(childComplexity int, identifier string) int
 		ProtocolConfigurations   func(childComplexity int, first int, after *string, filter *model.ProtocolConfigurationFilter) int
 		Region                   func(childComplexity int) int
+		RenewalCampaigns         func(childComplexity int) int
 		Reports                  func(childComplexity int) int
 		RetiredProfiles          func(childComplexity int) int
 		Roles                    func(childComplexity int) int
@@ -856,6 +963,7 @@ type ComplexityRoot struct {
 	}
 
 	ProtocolConfiguration struct {
+		Acme         func(childComplexity int) int
 		Ca           func(childComplexity int) int
 		Certificates func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
 		CreatedAt    func(childComplexity int) int
@@ -901,6 +1009,7 @@ type ComplexityRoot struct {
 		PlatformOutbox         func(childComplexity int) int
 		ProfileSchema          func(childComplexity int) int
 		ProtocolConfiguration  func(childComplexity int, id string) int
+		RenewalCampaign        func(childComplexity int, id string) int
 		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
 		Subscriptions          func(childComplexity int, search *string) int
@@ -916,6 +1025,58 @@ type ComplexityRoot struct {
 	RefusalCount struct {
 		Count func(childComplexity int) int
 		Rule  func(childComplexity int) int
+	}
+
+	RenewalCampaign struct {
+		BeginsAt         func(childComplexity int) int
+		CreatedAt        func(childComplexity int) int
+		CreatedBy        func(childComplexity int) int
+		EndsAt           func(childComplexity int) int
+		ExplanationURL   func(childComplexity int) int
+		Filter           func(childComplexity int) int
+		ID               func(childComplexity int) int
+		Name             func(childComplexity int) int
+		Progress         func(childComplexity int) int
+		RevocationReason func(childComplexity int) int
+		RevokeAt         func(childComplexity int) int
+		State            func(childComplexity int) int
+		Stragglers       func(childComplexity int, first int) int
+		Total            func(childComplexity int) int
+	}
+
+	RenewalCampaignPayload struct {
+		Campaign func(childComplexity int) int
+	}
+
+	RenewalProgress struct {
+		Actual   func(childComplexity int) int
+		Ended    func(childComplexity int) int
+		Planned  func(childComplexity int) int
+		Replaced func(childComplexity int) int
+		Times    func(childComplexity int) int
+	}
+
+	RenewalSelection struct {
+		Ca                 func(childComplexity int) int
+		Configuration      func(childComplexity int) int
+		ExpiresFrom        func(childComplexity int) int
+		ExpiresUntil       func(childComplexity int) int
+		IssuedFrom         func(childComplexity int) int
+		IssuedUntil        func(childComplexity int) int
+		KeyType            func(childComplexity int) int
+		ProfileID          func(childComplexity int) int
+		SignatureAlgorithm func(childComplexity int) int
+	}
+
+	RenewalStraggler struct {
+		BeginsAt    func(childComplexity int) int
+		Certificate func(childComplexity int) int
+		EndsAt      func(childComplexity int) int
+	}
+
+	RenewalStragglers struct {
+		Nodes      func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ReplayExample struct {
@@ -1108,6 +1269,27 @@ type ComplexityRoot struct {
 	}
 }
 
+type AcmeAccountResolver interface {
+	Status(ctx context.Context, obj *acme.Account) (model.AcmeStatus, error)
+
+	Key(ctx context.Context, obj *acme.Account) (*acme.ExternalKey, error)
+}
+type AcmeConfigurationResolver interface {
+	DirectoryURL(ctx context.Context, obj *protocolconfig.Configuration) (string, error)
+	Settings(ctx context.Context, obj *protocolconfig.Configuration) (*model.AcmeSettings, error)
+	ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration) ([]*acme.ExternalKey, error)
+	Accounts(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeAccountConnection, error)
+	Orders(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeOrderConnection, error)
+}
+type AcmeKeyResolver interface {
+	State(ctx context.Context, obj *acme.ExternalKey) (model.AcmeKeyState, error)
+}
+type AcmeOrderResolver interface {
+	Status(ctx context.Context, obj *acme.Order) (model.AcmeStatus, error)
+
+	Account(ctx context.Context, obj *acme.Order) (*acme.Account, error)
+	Certificate(ctx context.Context, obj *acme.Order) (*certificate.Certificate, error)
+}
 type ApprovalResolver interface {
 	Partition(ctx context.Context, obj *approval.Request) (*tenant.Partition, error)
 
@@ -1237,6 +1419,11 @@ type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
+	UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error)
+	CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error)
+	RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error)
+	CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
+	CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error)
 	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error)
 	Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
 	Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
@@ -1310,6 +1497,8 @@ type PartitionResolver interface {
 	Permissions(ctx context.Context, obj *tenant.Partition) ([]string, error)
 	Counts(ctx context.Context, obj *tenant.Partition) (*tenant.Counts, error)
 	Activity(ctx context.Context, obj *tenant.Partition, days int) ([]*tenant.Day, error)
+	RenewalCampaigns(ctx context.Context, obj *tenant.Partition) ([]*acme.Campaign, error)
+	CountRenewalSelection(ctx context.Context, obj *tenant.Partition, selection model.RenewalSelectionInput) (int, error)
 	Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error)
 	ApprovalsWaiting(ctx context.Context, obj *tenant.Partition) (int, error)
 	ApprovalRules(ctx context.Context, obj *tenant.Partition) ([]*approval.Rule, error)
@@ -1345,9 +1534,11 @@ type ProtocolConfigurationResolver interface {
 	EndEntities(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error)
 	Events(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
 	Certificates(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
+	Acme(ctx context.Context, obj *protocolconfig.Configuration) (*protocolconfig.Configuration, error)
 }
 type QueryResolver interface {
 	Deployment(ctx context.Context) (*model.Deployment, error)
+	RenewalCampaign(ctx context.Context, id string) (*acme.Campaign, error)
 	Approval(ctx context.Context, id string) (*approval.Request, error)
 	BulkOperation(ctx context.Context, id string) (*bulk.Operation, error)
 	CertificationAuthority(ctx context.Context, id string) (*ca.CertificationAuthority, error)
@@ -1365,6 +1556,22 @@ type QueryResolver interface {
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
 	Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error)
 	Partition(ctx context.Context, id string) (*tenant.Partition, error)
+}
+type RenewalCampaignResolver interface {
+	RevocationReason(ctx context.Context, obj *acme.Campaign) (*model.RevocationReason, error)
+
+	Progress(ctx context.Context, obj *acme.Campaign) (*acme.Progress, error)
+	Stragglers(ctx context.Context, obj *acme.Campaign, first int) (*model.RenewalStragglers, error)
+}
+type RenewalSelectionResolver interface {
+	Configuration(ctx context.Context, obj *acme.Selection) (*protocolconfig.Configuration, error)
+	Ca(ctx context.Context, obj *acme.Selection) (*ca.CertificationAuthority, error)
+	ProfileID(ctx context.Context, obj *acme.Selection) (*string, error)
+	KeyType(ctx context.Context, obj *acme.Selection) (*string, error)
+	SignatureAlgorithm(ctx context.Context, obj *acme.Selection) (*string, error)
+}
+type RenewalStragglerResolver interface {
+	Certificate(ctx context.Context, obj *acme.Window) (*certificate.Certificate, error)
 }
 type ReportsResolver interface {
 	Activity(ctx context.Context, obj *report.Reports, from *time.Time, to *time.Time, interval report.Interval) ([]*report.Period, error)
@@ -1419,6 +1626,351 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "AcmeAccount.contact":
+		if e.ComplexityRoot.AcmeAccount.Contact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.Contact(childComplexity), true
+	case "AcmeAccount.createdAt":
+		if e.ComplexityRoot.AcmeAccount.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.CreatedAt(childComplexity), true
+	case "AcmeAccount.id":
+		if e.ComplexityRoot.AcmeAccount.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.ID(childComplexity), true
+	case "AcmeAccount.key":
+		if e.ComplexityRoot.AcmeAccount.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.Key(childComplexity), true
+	case "AcmeAccount.status":
+		if e.ComplexityRoot.AcmeAccount.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.Status(childComplexity), true
+	case "AcmeAccount.thumbprint":
+		if e.ComplexityRoot.AcmeAccount.Thumbprint == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccount.Thumbprint(childComplexity), true
+
+	case "AcmeAccountConnection.nodes":
+		if e.ComplexityRoot.AcmeAccountConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccountConnection.Nodes(childComplexity), true
+	case "AcmeAccountConnection.pageInfo":
+		if e.ComplexityRoot.AcmeAccountConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccountConnection.PageInfo(childComplexity), true
+	case "AcmeAccountConnection.totalCount":
+		if e.ComplexityRoot.AcmeAccountConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAccountConnection.TotalCount(childComplexity), true
+
+	case "AcmeAttestation.format":
+		if e.ComplexityRoot.AcmeAttestation.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAttestation.Format(childComplexity), true
+	case "AcmeAttestation.roots":
+		if e.ComplexityRoot.AcmeAttestation.Roots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeAttestation.Roots(childComplexity), true
+
+	case "AcmeConfiguration.accounts":
+		if e.ComplexityRoot.AcmeConfiguration.Accounts == nil {
+			break
+		}
+
+		args, err := ec.field_AcmeConfiguration_accounts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.Accounts(childComplexity, args["first"].(int), args["after"].(*string)), true
+	case "AcmeConfiguration.directoryUrl":
+		if e.ComplexityRoot.AcmeConfiguration.DirectoryURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.DirectoryURL(childComplexity), true
+	case "AcmeConfiguration.externalKeys":
+		if e.ComplexityRoot.AcmeConfiguration.ExternalKeys == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.ExternalKeys(childComplexity), true
+	case "AcmeConfiguration.orders":
+		if e.ComplexityRoot.AcmeConfiguration.Orders == nil {
+			break
+		}
+
+		args, err := ec.field_AcmeConfiguration_orders_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.Orders(childComplexity, args["first"].(int), args["after"].(*string)), true
+	case "AcmeConfiguration.settings":
+		if e.ComplexityRoot.AcmeConfiguration.Settings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.Settings(childComplexity), true
+
+	case "AcmeIdentifier.type":
+		if e.ComplexityRoot.AcmeIdentifier.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeIdentifier.Type(childComplexity), true
+	case "AcmeIdentifier.value":
+		if e.ComplexityRoot.AcmeIdentifier.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeIdentifier.Value(childComplexity), true
+
+	case "AcmeKey.accountCount":
+		if e.ComplexityRoot.AcmeKey.Accounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.Accounts(childComplexity), true
+	case "AcmeKey.allowedIdentifiers":
+		if e.ComplexityRoot.AcmeKey.Allowed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.Allowed(childComplexity), true
+	case "AcmeKey.createdAt":
+		if e.ComplexityRoot.AcmeKey.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.CreatedAt(childComplexity), true
+	case "AcmeKey.createdBy":
+		if e.ComplexityRoot.AcmeKey.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.CreatedBy(childComplexity), true
+	case "AcmeKey.expiresAt":
+		if e.ComplexityRoot.AcmeKey.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.ExpiresAt(childComplexity), true
+	case "AcmeKey.friendlyName":
+		if e.ComplexityRoot.AcmeKey.FriendlyName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.FriendlyName(childComplexity), true
+	case "AcmeKey.id":
+		if e.ComplexityRoot.AcmeKey.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.ID(childComplexity), true
+	case "AcmeKey.lastUsedAt":
+		if e.ComplexityRoot.AcmeKey.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.LastUsedAt(childComplexity), true
+	case "AcmeKey.maxAccounts":
+		if e.ComplexityRoot.AcmeKey.MaxAccounts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.MaxAccounts(childComplexity), true
+	case "AcmeKey.needsNoChallenge":
+		if e.ComplexityRoot.AcmeKey.Preauthorized == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.Preauthorized(childComplexity), true
+	case "AcmeKey.revokedAt":
+		if e.ComplexityRoot.AcmeKey.RevokedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.RevokedAt(childComplexity), true
+	case "AcmeKey.state":
+		if e.ComplexityRoot.AcmeKey.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.State(childComplexity), true
+
+	case "AcmeKeyPayload.key":
+		if e.ComplexityRoot.AcmeKeyPayload.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKeyPayload.Key(childComplexity), true
+
+	case "AcmeOrder.account":
+		if e.ComplexityRoot.AcmeOrder.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Account(childComplexity), true
+	case "AcmeOrder.certificate":
+		if e.ComplexityRoot.AcmeOrder.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Certificate(childComplexity), true
+	case "AcmeOrder.createdAt":
+		if e.ComplexityRoot.AcmeOrder.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.CreatedAt(childComplexity), true
+	case "AcmeOrder.error":
+		if e.ComplexityRoot.AcmeOrder.Error == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Error(childComplexity), true
+	case "AcmeOrder.expiresAt":
+		if e.ComplexityRoot.AcmeOrder.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.ExpiresAt(childComplexity), true
+	case "AcmeOrder.id":
+		if e.ComplexityRoot.AcmeOrder.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.ID(childComplexity), true
+	case "AcmeOrder.identifiers":
+		if e.ComplexityRoot.AcmeOrder.Identifiers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Identifiers(childComplexity), true
+	case "AcmeOrder.status":
+		if e.ComplexityRoot.AcmeOrder.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Status(childComplexity), true
+
+	case "AcmeOrderConnection.nodes":
+		if e.ComplexityRoot.AcmeOrderConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrderConnection.Nodes(childComplexity), true
+	case "AcmeOrderConnection.pageInfo":
+		if e.ComplexityRoot.AcmeOrderConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrderConnection.PageInfo(childComplexity), true
+	case "AcmeOrderConnection.totalCount":
+		if e.ComplexityRoot.AcmeOrderConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrderConnection.TotalCount(childComplexity), true
+
+	case "AcmeProblem.detail":
+		if e.ComplexityRoot.AcmeProblem.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeProblem.Detail(childComplexity), true
+	case "AcmeProblem.identifier":
+		if e.ComplexityRoot.AcmeProblem.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeProblem.Identifier(childComplexity), true
+	case "AcmeProblem.subproblems":
+		if e.ComplexityRoot.AcmeProblem.Subproblems == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeProblem.Subproblems(childComplexity), true
+	case "AcmeProblem.type":
+		if e.ComplexityRoot.AcmeProblem.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeProblem.Type(childComplexity), true
+
+	case "AcmeSettings.attestation":
+		if e.ComplexityRoot.AcmeSettings.Attestation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.Attestation(childComplexity), true
+	case "AcmeSettings.authorizationHours":
+		if e.ComplexityRoot.AcmeSettings.AuthorizationHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.AuthorizationHours(childComplexity), true
+	case "AcmeSettings.challenges":
+		if e.ComplexityRoot.AcmeSettings.Challenges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.Challenges(childComplexity), true
+	case "AcmeSettings.failuresPerHour":
+		if e.ComplexityRoot.AcmeSettings.FailuresPerHour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.FailuresPerHour(childComplexity), true
+	case "AcmeSettings.orderHours":
+		if e.ComplexityRoot.AcmeSettings.OrderHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.OrderHours(childComplexity), true
+	case "AcmeSettings.ordersPerHour":
+		if e.ComplexityRoot.AcmeSettings.OrdersPerHour == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.OrdersPerHour(childComplexity), true
+	case "AcmeSettings.profileIds":
+		if e.ComplexityRoot.AcmeSettings.ProfileIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.ProfileIds(childComplexity), true
+	case "AcmeSettings.renewalPollMinutes":
+		if e.ComplexityRoot.AcmeSettings.RenewalPollMinutes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeSettings.RenewalPollMinutes(childComplexity), true
 
 	case "AlgorithmMeasurement.keyGenerationMilliseconds":
 		if e.ComplexityRoot.AlgorithmMeasurement.KeyGenerationMilliseconds == nil {
@@ -3060,6 +3612,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ConfirmTotpPayload.Viewer(childComplexity), true
 
+	case "CreateAcmeKeyPayload.hmacKey":
+		if e.ComplexityRoot.CreateAcmeKeyPayload.HmacKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAcmeKeyPayload.HmacKey(childComplexity), true
+	case "CreateAcmeKeyPayload.key":
+		if e.ComplexityRoot.CreateAcmeKeyPayload.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateAcmeKeyPayload.Key(childComplexity), true
+
 	case "CreateApiTokenPayload.apiToken":
 		if e.ComplexityRoot.CreateApiTokenPayload.APIToken == nil {
 			break
@@ -3883,6 +4448,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelBulk(childComplexity, args["id"].(string)), true
+	case "Mutation.cancelRenewalCampaign":
+		if e.ComplexityRoot.Mutation.CancelRenewalCampaign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelRenewalCampaign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelRenewalCampaign(childComplexity, args["id"].(string)), true
 	case "Mutation.changePassword":
 		if e.ComplexityRoot.Mutation.ChangePassword == nil {
 			break
@@ -3927,6 +4503,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateAPIToken(childComplexity, args["input"].(model.CreateAPITokenInput)), true
+	case "Mutation.createAcmeKey":
+		if e.ComplexityRoot.Mutation.CreateAcmeKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createAcmeKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateAcmeKey(childComplexity, args["input"].(model.CreateAcmeKeyInput)), true
 	case "Mutation.createCertificationAuthority":
 		if e.ComplexityRoot.Mutation.CreateCertificationAuthority == nil {
 			break
@@ -3949,6 +4536,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateProtocolConfiguration(childComplexity, args["input"].(model.CreateProtocolConfigurationInput)), true
+	case "Mutation.createRenewalCampaign":
+		if e.ComplexityRoot.Mutation.CreateRenewalCampaign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createRenewalCampaign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateRenewalCampaign(childComplexity, args["input"].(model.CreateRenewalCampaignInput)), true
 	case "Mutation.createSubscription":
 		if e.ComplexityRoot.Mutation.CreateSubscription == nil {
 			break
@@ -4296,6 +4894,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RevokeAPIToken(childComplexity, args["id"].(string)), true
+	case "Mutation.revokeAcmeKey":
+		if e.ComplexityRoot.Mutation.RevokeAcmeKey == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_revokeAcmeKey_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RevokeAcmeKey(childComplexity, args["id"].(string)), true
 	case "Mutation.revokeCertificate":
 		if e.ComplexityRoot.Mutation.RevokeCertificate == nil {
 			break
@@ -4418,6 +5027,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["certificateId"].(string)), true
+	case "Mutation.updateAcmeSettings":
+		if e.ComplexityRoot.Mutation.UpdateAcmeSettings == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateAcmeSettings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateAcmeSettings(childComplexity, args["input"].(model.UpdateAcmeSettingsInput)), true
 	case "Mutation.updateCrlSettings":
 		if e.ComplexityRoot.Mutation.UpdateCrlSettings == nil {
 			break
@@ -4721,6 +5341,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.CertificationAuthority(childComplexity, args["identifier"].(string)), true
+	case "Partition.countRenewalSelection":
+		if e.ComplexityRoot.Partition.CountRenewalSelection == nil {
+			break
+		}
+
+		args, err := ec.field_Partition_countRenewalSelection_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.CountRenewalSelection(childComplexity, args["selection"].(model.RenewalSelectionInput)), true
 	case "Partition.counts":
 		if e.ComplexityRoot.Partition.Counts == nil {
 			break
@@ -4826,6 +5457,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.Region(childComplexity), true
+	case "Partition.renewalCampaigns":
+		if e.ComplexityRoot.Partition.RenewalCampaigns == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.RenewalCampaigns(childComplexity), true
 	case "Partition.reports":
 		if e.ComplexityRoot.Partition.Reports == nil {
 			break
@@ -5082,6 +5719,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProfileVersion.Version(childComplexity), true
 
+	case "ProtocolConfiguration.acme":
+		if e.ComplexityRoot.ProtocolConfiguration.Acme == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Acme(childComplexity), true
 	case "ProtocolConfiguration.ca":
 		if e.ComplexityRoot.ProtocolConfiguration.Ca == nil {
 			break
@@ -5345,6 +5988,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ProtocolConfiguration(childComplexity, args["id"].(string)), true
+	case "Query.renewalCampaign":
+		if e.ComplexityRoot.Query.RenewalCampaign == nil {
+			break
+		}
+
+		args, err := ec.field_Query_renewalCampaign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RenewalCampaign(childComplexity, args["id"].(string)), true
 	case "Query.replayProfile":
 		if e.ComplexityRoot.Query.ReplayProfile == nil {
 			break
@@ -5426,6 +6080,221 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RefusalCount.Rule(childComplexity), true
+
+	case "RenewalCampaign.beginsAt":
+		if e.ComplexityRoot.RenewalCampaign.BeginsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.BeginsAt(childComplexity), true
+	case "RenewalCampaign.createdAt":
+		if e.ComplexityRoot.RenewalCampaign.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.CreatedAt(childComplexity), true
+	case "RenewalCampaign.createdBy":
+		if e.ComplexityRoot.RenewalCampaign.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.CreatedBy(childComplexity), true
+	case "RenewalCampaign.endsAt":
+		if e.ComplexityRoot.RenewalCampaign.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.EndsAt(childComplexity), true
+	case "RenewalCampaign.explanationUrl":
+		if e.ComplexityRoot.RenewalCampaign.ExplanationURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.ExplanationURL(childComplexity), true
+	case "RenewalCampaign.selection":
+		if e.ComplexityRoot.RenewalCampaign.Filter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.Filter(childComplexity), true
+	case "RenewalCampaign.id":
+		if e.ComplexityRoot.RenewalCampaign.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.ID(childComplexity), true
+	case "RenewalCampaign.name":
+		if e.ComplexityRoot.RenewalCampaign.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.Name(childComplexity), true
+	case "RenewalCampaign.progress":
+		if e.ComplexityRoot.RenewalCampaign.Progress == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.Progress(childComplexity), true
+	case "RenewalCampaign.revocationReason":
+		if e.ComplexityRoot.RenewalCampaign.RevocationReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.RevocationReason(childComplexity), true
+	case "RenewalCampaign.revokeAt":
+		if e.ComplexityRoot.RenewalCampaign.RevokeAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.RevokeAt(childComplexity), true
+	case "RenewalCampaign.state":
+		if e.ComplexityRoot.RenewalCampaign.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.State(childComplexity), true
+	case "RenewalCampaign.stragglers":
+		if e.ComplexityRoot.RenewalCampaign.Stragglers == nil {
+			break
+		}
+
+		args, err := ec.field_RenewalCampaign_stragglers_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.Stragglers(childComplexity, args["first"].(int)), true
+	case "RenewalCampaign.total":
+		if e.ComplexityRoot.RenewalCampaign.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.Total(childComplexity), true
+
+	case "RenewalCampaignPayload.campaign":
+		if e.ComplexityRoot.RenewalCampaignPayload.Campaign == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaignPayload.Campaign(childComplexity), true
+
+	case "RenewalProgress.actual":
+		if e.ComplexityRoot.RenewalProgress.Actual == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalProgress.Actual(childComplexity), true
+	case "RenewalProgress.ended":
+		if e.ComplexityRoot.RenewalProgress.Ended == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalProgress.Ended(childComplexity), true
+	case "RenewalProgress.planned":
+		if e.ComplexityRoot.RenewalProgress.Planned == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalProgress.Planned(childComplexity), true
+	case "RenewalProgress.replaced":
+		if e.ComplexityRoot.RenewalProgress.Replaced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalProgress.Replaced(childComplexity), true
+	case "RenewalProgress.times":
+		if e.ComplexityRoot.RenewalProgress.Times == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalProgress.Times(childComplexity), true
+
+	case "RenewalSelection.ca":
+		if e.ComplexityRoot.RenewalSelection.Ca == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.Ca(childComplexity), true
+	case "RenewalSelection.configuration":
+		if e.ComplexityRoot.RenewalSelection.Configuration == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.Configuration(childComplexity), true
+	case "RenewalSelection.expiresFrom":
+		if e.ComplexityRoot.RenewalSelection.ExpiresFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.ExpiresFrom(childComplexity), true
+	case "RenewalSelection.expiresUntil":
+		if e.ComplexityRoot.RenewalSelection.ExpiresUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.ExpiresUntil(childComplexity), true
+	case "RenewalSelection.issuedFrom":
+		if e.ComplexityRoot.RenewalSelection.IssuedFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.IssuedFrom(childComplexity), true
+	case "RenewalSelection.issuedUntil":
+		if e.ComplexityRoot.RenewalSelection.IssuedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.IssuedUntil(childComplexity), true
+	case "RenewalSelection.keyType":
+		if e.ComplexityRoot.RenewalSelection.KeyType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.KeyType(childComplexity), true
+	case "RenewalSelection.profileId":
+		if e.ComplexityRoot.RenewalSelection.ProfileID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.ProfileID(childComplexity), true
+	case "RenewalSelection.signatureAlgorithm":
+		if e.ComplexityRoot.RenewalSelection.SignatureAlgorithm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalSelection.SignatureAlgorithm(childComplexity), true
+
+	case "RenewalStraggler.beginsAt":
+		if e.ComplexityRoot.RenewalStraggler.BeginsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStraggler.BeginsAt(childComplexity), true
+	case "RenewalStraggler.certificate":
+		if e.ComplexityRoot.RenewalStraggler.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStraggler.Certificate(childComplexity), true
+	case "RenewalStraggler.endsAt":
+		if e.ComplexityRoot.RenewalStraggler.EndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStraggler.EndsAt(childComplexity), true
+
+	case "RenewalStragglers.nodes":
+		if e.ComplexityRoot.RenewalStragglers.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStragglers.Nodes(childComplexity), true
+	case "RenewalStragglers.totalCount":
+		if e.ComplexityRoot.RenewalStragglers.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStragglers.TotalCount(childComplexity), true
 
 	case "ReplayExample.certificate":
 		if e.ComplexityRoot.ReplayExample.Certificate == nil {
@@ -6149,6 +7018,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAcceptHeldCrlInput,
 		ec.unmarshalInputAcceptInvitationInput,
+		ec.unmarshalInputAcmeAttestationInput,
 		ec.unmarshalInputApprovalDecisionInput,
 		ec.unmarshalInputApprovalRuleInput,
 		ec.unmarshalInputAssignSubscriptionInput,
@@ -6157,9 +7027,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
+		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCertificationAuthorityInput,
 		ec.unmarshalInputCreateProtocolConfigurationInput,
+		ec.unmarshalInputCreateRenewalCampaignInput,
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
 		ec.unmarshalInputCrlSettingsInput,
@@ -6179,6 +7051,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputProfileInput,
 		ec.unmarshalInputProtocolConfigurationFilter,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
+		ec.unmarshalInputRenewalSelectionInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
 		ec.unmarshalInputSecondFactorInput,
@@ -6186,6 +7059,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputSignInInput,
 		ec.unmarshalInputSubjectAlternativeNameInput,
 		ec.unmarshalInputSuspendCertificateInput,
+		ec.unmarshalInputUpdateAcmeSettingsInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateProfileInput,
 		ec.unmarshalInputUpdateProtocolConfigurationInput,
@@ -6283,6 +7157,260 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/acme.graphqls", Input: `extend type ProtocolConfiguration {
+  "Null for other types."
+  acme: AcmeConfiguration
+}
+"What a configuration of type ACME (RFC 8555) has besides."
+type AcmeConfiguration {
+  "What clients are given as their server."
+  directoryUrl: String!
+  settings: AcmeSettings!
+  "Newest first, at most 1,000. A client needs one to make an account."
+  externalKeys: [AcmeKey!]!
+  "Newest first."
+  accounts(first: Int! = 50, after: String): AcmeAccountConnection!
+  "Newest first."
+  orders(first: Int! = 50, after: String): AcmeOrderConnection!
+}
+"As they are in force: what was never set has its default."
+type AcmeSettings {
+  "Ways to prove a name: ` + "`" + `http-01` + "`" + `, ` + "`" + `dns-01` + "`" + `, ` + "`" + `tls-alpn-01` + "`" + `, ` + "`" + `device-attest-01` + "`" + `."
+  challenges: [String!]!
+  "Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles)."
+  profileIds: [String!]!
+  "Of an account."
+  ordersPerHour: Int!
+  "Failed authorizations of an account."
+  failuresPerHour: Int!
+  "Until an order that was not finalized expires."
+  orderHours: Int!
+  "For how long a proof is good."
+  authorizationHours: Int!
+  "How often clients are told to ask when to renew (RFC 9773)."
+  renewalPollMinutes: Int!
+  "Believed in device-attest-01."
+  attestation: [AcmeAttestation!]!
+}
+type AcmeAttestation {
+  "` + "`" + `apple` + "`" + `, ` + "`" + `android-key` + "`" + `, ` + "`" + `step` + "`" + ` or ` + "`" + `tpm` + "`" + `."
+  format: String!
+  "PEM of the certificates that its chains must lead to; empty for those built in."
+  roots: String!
+}
+"A key of external account binding (RFC 8555 7.3.4), without its secret."
+type AcmeKey {
+  "The key identifier, kid."
+  id: ID!
+  friendlyName: String!
+  state: AcmeKeyState!
+  "Names that can be ordered with it; empty: all. See ` + "`" + `createAcmeKey` + "`" + `."
+  allowedIdentifiers: [String!]!
+  "What is allowed needs no challenge."
+  needsNoChallenge: Boolean!
+  "0: no limit."
+  maxAccounts: Int!
+  "Accounts that were made with it."
+  accountCount: Int!
+  createdAt: Time!
+  createdBy: String!
+  expiresAt: Time
+  revokedAt: Time
+  lastUsedAt: Time
+}
+enum AcmeKeyState {
+  ACTIVE
+  EXPIRED
+  "Its accounts can order nothing more."
+  REVOKED
+}
+type AcmeAccount {
+  id: ID!
+  status: AcmeStatus!
+  "` + "`" + `mailto:` + "`" + ` addresses that the client gave."
+  contact: [String!]!
+  "That it was made with."
+  key: AcmeKey!
+  "SHA-256 of its public key (RFC 7638), base64url."
+  thumbprint: String!
+  createdAt: Time!
+}
+"RFC 8555 7.1.6."
+enum AcmeStatus { PENDING READY PROCESSING VALID INVALID DEACTIVATED EXPIRED REVOKED }
+type AcmeIdentifier {
+  "` + "`" + `dns` + "`" + `, ` + "`" + `ip` + "`" + `, ` + "`" + `permanent-identifier` + "`" + ` or ` + "`" + `hardware-module` + "`" + `."
+  type: String!
+  value: String!
+}
+type AcmeOrder {
+  id: ID!
+  identifiers: [AcmeIdentifier!]!
+  status: AcmeStatus!
+  "Why it came to nothing, as its client was told."
+  error: AcmeProblem
+  account: AcmeAccount!
+  "Null until it is issued."
+  certificate: Certificate
+  createdAt: Time!
+  expiresAt: Time!
+}
+type AcmeProblem {
+  "Of RFC 8555 6.7, without the ` + "`" + `urn:ietf:params:acme:error:` + "`" + ` before it."
+  type: String!
+  detail: String!
+  identifier: AcmeIdentifier
+  subproblems: [AcmeProblem!]!
+}
+type AcmeAccountConnection { nodes: [AcmeAccount!]!, pageInfo: PageInfo!, totalCount: Int! }
+type AcmeOrderConnection { nodes: [AcmeOrder!]!, pageInfo: PageInfo!, totalCount: Int! }
+
+"Certificates whose clients are told, by renewal information (RFC 9773), to renew them within a time."
+type RenewalCampaign {
+  id: ID!
+  name: String!
+  selection: RenewalSelection!
+  beginsAt: Time!
+  endsAt: Time!
+  "When those that were not renewed are revoked; null: they are not."
+  revokeAt: Time
+  revocationReason: RevocationReason
+  "Clients are told."
+  explanationUrl: String!
+  state: RenewalCampaignState!
+  "Certificates; 0 while it is planned."
+  total: Int!
+  createdAt: Time!
+  createdBy: String!
+  progress: RenewalProgress!
+  "Those whose time has passed and that still stand, longest first."
+  stragglers(first: Int! = 50): RenewalStragglers!
+}
+enum RenewalCampaignState {
+  "Its certificates are being given their times."
+  PLANNING
+  RUNNING
+  DONE
+  CANCELLED
+}
+"Which certificates: those issued through ACME, in force, and as the fields say; null says nothing."
+type RenewalSelection {
+  configuration: ProtocolConfiguration
+  ca: CertificationAuthority
+  profileId: String
+  keyType: String
+  signatureAlgorithm: String
+  issuedFrom: Time
+  issuedUntil: Time
+  expiresFrom: Time
+  expiresUntil: Time
+}
+input RenewalSelectionInput {
+  configurationId: ID
+  caId: ID
+  profileId: String
+  "` + "`" + `RSA 2048` + "`" + `; see ` + "`" + `Reports.cryptography` + "`" + `."
+  keyType: String
+  "` + "`" + `ecdsa-with-SHA256` + "`" + `; see ` + "`" + `Reports.cryptography` + "`" + `."
+  signatureAlgorithm: String
+  issuedFrom: Time
+  "Not included."
+  issuedUntil: Time
+  expiresFrom: Time
+  "Not included."
+  expiresUntil: Time
+}
+type RenewalProgress {
+  replaced: Int!
+  "Revoked or expired without having been replaced."
+  ended: Int!
+  "40 instants from the beginning to the end, or to the revocation."
+  times: [Time!]!
+  "How many were to be replaced before each instant."
+  planned: [Int!]!
+  "How many were."
+  actual: [Int!]!
+}
+type RenewalStragglers { nodes: [RenewalStraggler!]!, totalCount: Int! }
+type RenewalStraggler {
+  certificate: Certificate
+  "When its client was to renew it."
+  beginsAt: Time!
+  endsAt: Time!
+}
+
+extend type Partition {
+  "Newest first, at most 200."
+  renewalCampaigns: [RenewalCampaign!]!
+  "How many certificates a campaign would renew."
+  countRenewalSelection(selection: RenewalSelectionInput!): Int!
+}
+extend type Query { renewalCampaign(id: ID!): RenewalCampaign }
+
+input UpdateAcmeSettingsInput {
+  configurationId: ID!
+  "Null leaves a value; empty is http-01, dns-01 and tls-alpn-01."
+  challenges: [String!]
+  profileIds: [String!]
+  "0 is the default, here and below."
+  ordersPerHour: Int
+  failuresPerHour: Int
+  orderHours: Int
+  authorizationHours: Int
+  renewalPollMinutes: Int
+  attestation: [AcmeAttestationInput!]
+}
+input AcmeAttestationInput {
+  format: String!
+  "PEM; empty for those built in."
+  roots: String! = ""
+}
+input CreateAcmeKeyInput {
+  configurationId: ID!
+  "2 to 18 of ` + "`" + `a-z 0-9 - _` + "`" + `, unique in the configuration."
+  friendlyName: String!
+  """
+  ` + "`" + `host.example.com` + "`" + `, ` + "`" + `*.example.com` + "`" + ` (everything below), ` + "`" + `10.1.2.3` + "`" + `, ` + "`" + `10.1.0.0/16` + "`" + `, ` + "`" + `device:` + "`" + ` and the start of a permanent
+  identifier; at most 100. Empty: all names.
+  """
+  allowedIdentifiers: [String!]! = []
+  "For closed networks: what is allowed, and something must be, is issued without a challenge."
+  needsNoChallenge: Boolean! = false
+  "0: no limit."
+  maxAccounts: Int! = 0
+  expiresAt: Time
+}
+type CreateAcmeKeyPayload {
+  key: AcmeKey!
+  "base64url without padding, as clients take it; given out only here."
+  hmacKey: String! @secret
+}
+type AcmeKeyPayload { key: AcmeKey! }
+input CreateRenewalCampaignInput {
+  partitionId: ID!
+  "2 to 64 characters, unique in the partition."
+  name: String!
+  selection: RenewalSelectionInput!
+  beginsAt: Time!
+  "A year after the beginning at most."
+  endsAt: Time!
+  "After the end. Needs the permission to revoke."
+  revokeAt: Time
+  revocationReason: RevocationReason! = SUPERSEDED
+  "https; what clients show to people."
+  explanationUrl: String! = ""
+}
+type RenewalCampaignPayload { campaign: RenewalCampaign! }
+
+extend type Mutation {
+  updateAcmeSettings(input: UpdateAcmeSettingsInput!): ProtocolConfigurationPayload!
+  createAcmeKey(input: CreateAcmeKeyInput!): CreateAcmeKeyPayload!
+  "For good. No account is made with it, and those it made order nothing more; their certificates stay."
+  revokeAcmeKey(id: ID!): AcmeKeyPayload!
+  createRenewalCampaign(input: CreateRenewalCampaignInput!): RenewalCampaignPayload!
+  "What was not renewed yet is renewed when it would have been, and nothing is revoked."
+  cancelRenewalCampaign(id: ID!): RenewalCampaignPayload!
+}
+`, BuiltIn: false},
 	{Name: "../schema/approval.graphqls", Input: `extend enum ErrorCode {
   """
   A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
@@ -8182,6 +9310,180 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func (ec *executionContext) childFields_AcmeAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AcmeAccount_id(ctx, field)
+	case "status":
+		return ec.fieldContext_AcmeAccount_status(ctx, field)
+	case "contact":
+		return ec.fieldContext_AcmeAccount_contact(ctx, field)
+	case "key":
+		return ec.fieldContext_AcmeAccount_key(ctx, field)
+	case "thumbprint":
+		return ec.fieldContext_AcmeAccount_thumbprint(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AcmeAccount_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeAccount", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeAccountConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AcmeAccountConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AcmeAccountConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AcmeAccountConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeAccountConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeAttestation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "format":
+		return ec.fieldContext_AcmeAttestation_format(ctx, field)
+	case "roots":
+		return ec.fieldContext_AcmeAttestation_roots(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeAttestation", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeConfiguration(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "directoryUrl":
+		return ec.fieldContext_AcmeConfiguration_directoryUrl(ctx, field)
+	case "settings":
+		return ec.fieldContext_AcmeConfiguration_settings(ctx, field)
+	case "externalKeys":
+		return ec.fieldContext_AcmeConfiguration_externalKeys(ctx, field)
+	case "accounts":
+		return ec.fieldContext_AcmeConfiguration_accounts(ctx, field)
+	case "orders":
+		return ec.fieldContext_AcmeConfiguration_orders(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeConfiguration", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeIdentifier(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_AcmeIdentifier_type(ctx, field)
+	case "value":
+		return ec.fieldContext_AcmeIdentifier_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeIdentifier", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeKey(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AcmeKey_id(ctx, field)
+	case "friendlyName":
+		return ec.fieldContext_AcmeKey_friendlyName(ctx, field)
+	case "state":
+		return ec.fieldContext_AcmeKey_state(ctx, field)
+	case "allowedIdentifiers":
+		return ec.fieldContext_AcmeKey_allowedIdentifiers(ctx, field)
+	case "needsNoChallenge":
+		return ec.fieldContext_AcmeKey_needsNoChallenge(ctx, field)
+	case "maxAccounts":
+		return ec.fieldContext_AcmeKey_maxAccounts(ctx, field)
+	case "accountCount":
+		return ec.fieldContext_AcmeKey_accountCount(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AcmeKey_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_AcmeKey_createdBy(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AcmeKey_expiresAt(ctx, field)
+	case "revokedAt":
+		return ec.fieldContext_AcmeKey_revokedAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_AcmeKey_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeKey", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_AcmeKeyPayload_key(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeKeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeOrder(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_AcmeOrder_id(ctx, field)
+	case "identifiers":
+		return ec.fieldContext_AcmeOrder_identifiers(ctx, field)
+	case "status":
+		return ec.fieldContext_AcmeOrder_status(ctx, field)
+	case "error":
+		return ec.fieldContext_AcmeOrder_error(ctx, field)
+	case "account":
+		return ec.fieldContext_AcmeOrder_account(ctx, field)
+	case "certificate":
+		return ec.fieldContext_AcmeOrder_certificate(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_AcmeOrder_createdAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_AcmeOrder_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeOrder", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeOrderConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AcmeOrderConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AcmeOrderConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AcmeOrderConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeOrderConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeProblem(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "type":
+		return ec.fieldContext_AcmeProblem_type(ctx, field)
+	case "detail":
+		return ec.fieldContext_AcmeProblem_detail(ctx, field)
+	case "identifier":
+		return ec.fieldContext_AcmeProblem_identifier(ctx, field)
+	case "subproblems":
+		return ec.fieldContext_AcmeProblem_subproblems(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeProblem", field.Name)
+}
+
+func (ec *executionContext) childFields_AcmeSettings(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "challenges":
+		return ec.fieldContext_AcmeSettings_challenges(ctx, field)
+	case "profileIds":
+		return ec.fieldContext_AcmeSettings_profileIds(ctx, field)
+	case "ordersPerHour":
+		return ec.fieldContext_AcmeSettings_ordersPerHour(ctx, field)
+	case "failuresPerHour":
+		return ec.fieldContext_AcmeSettings_failuresPerHour(ctx, field)
+	case "orderHours":
+		return ec.fieldContext_AcmeSettings_orderHours(ctx, field)
+	case "authorizationHours":
+		return ec.fieldContext_AcmeSettings_authorizationHours(ctx, field)
+	case "renewalPollMinutes":
+		return ec.fieldContext_AcmeSettings_renewalPollMinutes(ctx, field)
+	case "attestation":
+		return ec.fieldContext_AcmeSettings_attestation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeSettings", field.Name)
+}
+
 func (ec *executionContext) childFields_AlgorithmMeasurement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "signaturesPerSecond":
@@ -8922,6 +10224,16 @@ func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type ConfirmTotpPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CreateAcmeKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "key":
+		return ec.fieldContext_CreateAcmeKeyPayload_key(ctx, field)
+	case "hmacKey":
+		return ec.fieldContext_CreateAcmeKeyPayload_hmacKey(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateAcmeKeyPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateApiTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiToken":
@@ -9410,6 +10722,10 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_counts(ctx, field)
 	case "activity":
 		return ec.fieldContext_Partition_activity(ctx, field)
+	case "renewalCampaigns":
+		return ec.fieldContext_Partition_renewalCampaigns(ctx, field)
+	case "countRenewalSelection":
+		return ec.fieldContext_Partition_countRenewalSelection(ctx, field)
 	case "approvals":
 		return ec.fieldContext_Partition_approvals(ctx, field)
 	case "approvalsWaiting":
@@ -9622,6 +10938,8 @@ func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Contex
 		return ec.fieldContext_ProtocolConfiguration_events(ctx, field)
 	case "certificates":
 		return ec.fieldContext_ProtocolConfiguration_certificates(ctx, field)
+	case "acme":
+		return ec.fieldContext_ProtocolConfiguration_acme(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfiguration", field.Name)
 }
@@ -9670,6 +10988,110 @@ func (ec *executionContext) childFields_RefusalCount(ctx context.Context, field 
 		return ec.fieldContext_RefusalCount_count(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RefusalCount", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalCampaign(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RenewalCampaign_id(ctx, field)
+	case "name":
+		return ec.fieldContext_RenewalCampaign_name(ctx, field)
+	case "selection":
+		return ec.fieldContext_RenewalCampaign_selection(ctx, field)
+	case "beginsAt":
+		return ec.fieldContext_RenewalCampaign_beginsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_RenewalCampaign_endsAt(ctx, field)
+	case "revokeAt":
+		return ec.fieldContext_RenewalCampaign_revokeAt(ctx, field)
+	case "revocationReason":
+		return ec.fieldContext_RenewalCampaign_revocationReason(ctx, field)
+	case "explanationUrl":
+		return ec.fieldContext_RenewalCampaign_explanationUrl(ctx, field)
+	case "state":
+		return ec.fieldContext_RenewalCampaign_state(ctx, field)
+	case "total":
+		return ec.fieldContext_RenewalCampaign_total(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_RenewalCampaign_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_RenewalCampaign_createdBy(ctx, field)
+	case "progress":
+		return ec.fieldContext_RenewalCampaign_progress(ctx, field)
+	case "stragglers":
+		return ec.fieldContext_RenewalCampaign_stragglers(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalCampaign", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalCampaignPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "campaign":
+		return ec.fieldContext_RenewalCampaignPayload_campaign(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalCampaignPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalProgress(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "replaced":
+		return ec.fieldContext_RenewalProgress_replaced(ctx, field)
+	case "ended":
+		return ec.fieldContext_RenewalProgress_ended(ctx, field)
+	case "times":
+		return ec.fieldContext_RenewalProgress_times(ctx, field)
+	case "planned":
+		return ec.fieldContext_RenewalProgress_planned(ctx, field)
+	case "actual":
+		return ec.fieldContext_RenewalProgress_actual(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalProgress", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalSelection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "configuration":
+		return ec.fieldContext_RenewalSelection_configuration(ctx, field)
+	case "ca":
+		return ec.fieldContext_RenewalSelection_ca(ctx, field)
+	case "profileId":
+		return ec.fieldContext_RenewalSelection_profileId(ctx, field)
+	case "keyType":
+		return ec.fieldContext_RenewalSelection_keyType(ctx, field)
+	case "signatureAlgorithm":
+		return ec.fieldContext_RenewalSelection_signatureAlgorithm(ctx, field)
+	case "issuedFrom":
+		return ec.fieldContext_RenewalSelection_issuedFrom(ctx, field)
+	case "issuedUntil":
+		return ec.fieldContext_RenewalSelection_issuedUntil(ctx, field)
+	case "expiresFrom":
+		return ec.fieldContext_RenewalSelection_expiresFrom(ctx, field)
+	case "expiresUntil":
+		return ec.fieldContext_RenewalSelection_expiresUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalSelection", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalStraggler(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "certificate":
+		return ec.fieldContext_RenewalStraggler_certificate(ctx, field)
+	case "beginsAt":
+		return ec.fieldContext_RenewalStraggler_beginsAt(ctx, field)
+	case "endsAt":
+		return ec.fieldContext_RenewalStraggler_endsAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalStraggler", field.Name)
+}
+
+func (ec *executionContext) childFields_RenewalStragglers(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_RenewalStragglers_nodes(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RenewalStragglers_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalStragglers", field.Name)
 }
 
 func (ec *executionContext) childFields_ReplayExample(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -10158,6 +11580,50 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 
 // region    ***************************** args.gotpl *****************************
 
+func (ec *executionContext) field_AcmeConfiguration_accounts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_AcmeConfiguration_orders_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_CertificateProfile_changes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10366,6 +11832,20 @@ func (ec *executionContext) field_Mutation_cancelBulk_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_cancelRenewalCampaign_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_changePassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10408,6 +11888,20 @@ func (ec *executionContext) field_Mutation_confirmTotpEnrolment_args(ctx context
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createAcmeKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateAcmeKeyInput, error) {
+			return ec.unmarshalNCreateAcmeKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAcmeKeyInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createApiToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -10442,6 +11936,20 @@ func (ec *executionContext) field_Mutation_createProtocolConfiguration_args(ctx 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CreateProtocolConfigurationInput, error) {
 			return ec.unmarshalNCreateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateProtocolConfigurationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_createRenewalCampaign_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateRenewalCampaignInput, error) {
+			return ec.unmarshalNCreateRenewalCampaignInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateRenewalCampaignInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -10894,6 +12402,20 @@ func (ec *executionContext) field_Mutation_retireProfile_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_revokeAcmeKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_revokeApiToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -11045,6 +12567,20 @@ func (ec *executionContext) field_Mutation_unsuspendCertificate_args(ctx context
 		return nil, err
 	}
 	args["certificateId"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateAcmeSettings_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateAcmeSettingsInput, error) {
+			return ec.unmarshalNUpdateAcmeSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateAcmeSettingsInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -11357,6 +12893,20 @@ func (ec *executionContext) field_Partition_certificationAuthority_args(ctx cont
 		return nil, err
 	}
 	args["identifier"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_countRenewalSelection_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "selection",
+		func(ctx context.Context, v any) (model.RenewalSelectionInput, error) {
+			return ec.unmarshalNRenewalSelectionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalSelectionInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["selection"] = arg0
 	return args, nil
 }
 
@@ -11696,6 +13246,20 @@ func (ec *executionContext) field_Query_protocolConfiguration_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_renewalCampaign_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_replayProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -11803,6 +13367,20 @@ func (ec *executionContext) field_Query_whatIf_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_RenewalCampaign_stragglers_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
 	return args, nil
 }
 
@@ -11965,6 +13543,1425 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ************************** directives.gotpl **************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _AcmeAccount_id(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccount", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAccount_status(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeAccount().Status(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AcmeStatus) graphql.Marshaler {
+			return ec.marshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccount", field, true, true, errors.New("field of type AcmeStatus does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAccount_contact(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_contact(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Contact, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_contact(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAccount_key(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeAccount().Key(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.ExternalKey) graphql.Marshaler {
+			return ec.marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeAccount",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeAccount_thumbprint(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_thumbprint(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Thumbprint, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_thumbprint(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccount", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAccount_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccount_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccount_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccount", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAccountConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AcmeAccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccountConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Account) graphql.Marshaler {
+			return ec.marshalNAcmeAccount2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccountᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccountConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeAccountConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeAccountConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AcmeAccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccountConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccountConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeAccountConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeAccountConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AcmeAccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAccountConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAccountConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAccountConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAttestation_format(ctx context.Context, field graphql.CollectedField, obj *model.AcmeAttestation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAttestation_format(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Format, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAttestation_format(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAttestation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeAttestation_roots(ctx context.Context, field graphql.CollectedField, obj *model.AcmeAttestation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeAttestation_roots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Roots, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeAttestation_roots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeAttestation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeConfiguration_directoryUrl(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeConfiguration_directoryUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeConfiguration().DirectoryURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeConfiguration_directoryUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeConfiguration", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeConfiguration_settings(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeConfiguration_settings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeConfiguration().Settings(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeSettings) graphql.Marshaler {
+			return ec.marshalNAcmeSettings2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeSettings(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeConfiguration_settings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeSettings(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeConfiguration_externalKeys(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeConfiguration_externalKeys(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeConfiguration().ExternalKeys(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.ExternalKey) graphql.Marshaler {
+			return ec.marshalNAcmeKey2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKeyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeConfiguration_externalKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeConfiguration_accounts(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeConfiguration_accounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.AcmeConfiguration().Accounts(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeAccountConnection) graphql.Marshaler {
+			return ec.marshalNAcmeAccountConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAccountConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeConfiguration_accounts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeAccountConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_AcmeConfiguration_accounts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeConfiguration_orders(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeConfiguration_orders(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.AcmeConfiguration().Orders(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeOrderConnection) graphql.Marshaler {
+			return ec.marshalNAcmeOrderConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeOrderConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeConfiguration_orders(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeOrderConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_AcmeConfiguration_orders_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeIdentifier_type(ctx context.Context, field graphql.CollectedField, obj *acme.Identifier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeIdentifier_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeIdentifier_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeIdentifier", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeIdentifier_value(ctx context.Context, field graphql.CollectedField, obj *acme.Identifier) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeIdentifier_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeIdentifier_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeIdentifier", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_id(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_friendlyName(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_friendlyName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FriendlyName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_friendlyName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_state(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeKey().State(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AcmeKeyState) graphql.Marshaler {
+			return ec.marshalNAcmeKeyState2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, true, true, errors.New("field of type AcmeKeyState does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_allowedIdentifiers(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_allowedIdentifiers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Allowed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_allowedIdentifiers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_needsNoChallenge(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_needsNoChallenge(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Preauthorized, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_needsNoChallenge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_maxAccounts(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_maxAccounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxAccounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_maxAccounts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_accountCount(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_accountCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Accounts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_accountCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_createdBy(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_expiresAt(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_revokedAt(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_revokedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RevokedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_revokedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_lastUsedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUsedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKeyPayload_key(ctx context.Context, field graphql.CollectedField, obj *model.AcmeKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKeyPayload_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.ExternalKey) graphql.Marshaler {
+			return ec.marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKeyPayload_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeKeyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrder_id(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeOrder", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeOrder_identifiers(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_identifiers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifiers, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []acme.Identifier) graphql.Marshaler {
+			return ec.marshalNAcmeIdentifier2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifierᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_identifiers(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeIdentifier(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrder_status(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeOrder().Status(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.AcmeStatus) graphql.Marshaler {
+			return ec.marshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeOrder", field, true, true, errors.New("field of type AcmeStatus does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeOrder_error(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_error(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Error, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Problem) graphql.Marshaler {
+			return ec.marshalOAcmeProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblem(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_error(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrder",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrder_account(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeOrder().Account(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Account) graphql.Marshaler {
+			return ec.marshalNAcmeAccount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccount(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_account(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrder",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeAccount(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrder_certificate(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeOrder().Certificate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
+			return ec.marshalOCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrder",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeOrder_expiresAt(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeOrder", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeOrderConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AcmeOrderConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrderConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Order) graphql.Marshaler {
+			return ec.marshalNAcmeOrder2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐOrderᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrderConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrderConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeOrder(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrderConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AcmeOrderConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrderConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrderConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrderConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeOrderConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AcmeOrderConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrderConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrderConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeOrderConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeProblem_type(ctx context.Context, field graphql.CollectedField, obj *acme.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeProblem_type(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Type, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeProblem_type(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeProblem", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeProblem_detail(ctx context.Context, field graphql.CollectedField, obj *acme.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeProblem_detail(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Detail, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeProblem_detail(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeProblem", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeProblem_identifier(ctx context.Context, field graphql.CollectedField, obj *acme.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeProblem_identifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Identifier) graphql.Marshaler {
+			return ec.marshalOAcmeIdentifier2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifier(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeProblem_identifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeIdentifier(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeProblem_subproblems(ctx context.Context, field graphql.CollectedField, obj *acme.Problem) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeProblem_subproblems(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Subproblems, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Problem) graphql.Marshaler {
+			return ec.marshalNAcmeProblem2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblemᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeProblem_subproblems(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeProblem",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeProblem(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeSettings_challenges(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_challenges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Challenges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_challenges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_profileIds(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_profileIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileIds, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_profileIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_ordersPerHour(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_ordersPerHour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrdersPerHour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_ordersPerHour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_failuresPerHour(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_failuresPerHour(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FailuresPerHour, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_failuresPerHour(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_orderHours(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_orderHours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OrderHours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_orderHours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_authorizationHours(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_authorizationHours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AuthorizationHours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_authorizationHours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_renewalPollMinutes(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_renewalPollMinutes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RenewalPollMinutes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_renewalPollMinutes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeSettings_attestation(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeSettings_attestation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attestation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.AcmeAttestation) graphql.Marshaler {
+			return ec.marshalNAcmeAttestation2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeSettings_attestation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeAttestation(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _AlgorithmMeasurement_signaturesPerSecond(ctx context.Context, field graphql.CollectedField, obj *measure.Measurement) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -18691,6 +21688,61 @@ func (ec *executionContext) fieldContext_ConfirmTotpPayload_viewer(_ context.Con
 	return fc, nil
 }
 
+func (ec *executionContext) _CreateAcmeKeyPayload_key(ctx context.Context, field graphql.CollectedField, obj *model.CreateAcmeKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAcmeKeyPayload_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.ExternalKey) graphql.Marshaler {
+			return ec.marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAcmeKeyPayload_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CreateAcmeKeyPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CreateAcmeKeyPayload_hmacKey(ctx context.Context, field graphql.CollectedField, obj *model.CreateAcmeKeyPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CreateAcmeKeyPayload_hmacKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HmacKey, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CreateAcmeKeyPayload_hmacKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CreateAcmeKeyPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _CreateApiTokenPayload_apiToken(ctx context.Context, field graphql.CollectedField, obj *model.CreateAPITokenPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -21764,6 +24816,226 @@ func (ec *executionContext) fieldContext_Mutation_assignSubscription(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_assignSubscription_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateAcmeSettings(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateAcmeSettings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateAcmeSettings(ctx, fc.Args["input"].(model.UpdateAcmeSettingsInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateAcmeSettings(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateAcmeSettings_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createAcmeKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createAcmeKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateAcmeKey(ctx, fc.Args["input"].(model.CreateAcmeKeyInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CreateAcmeKeyPayload) graphql.Marshaler {
+			return ec.marshalNCreateAcmeKeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAcmeKeyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createAcmeKey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CreateAcmeKeyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createAcmeKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_revokeAcmeKey(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_revokeAcmeKey(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RevokeAcmeKey(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeKeyPayload) graphql.Marshaler {
+			return ec.marshalNAcmeKeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_revokeAcmeKey(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKeyPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_revokeAcmeKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createRenewalCampaign(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createRenewalCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateRenewalCampaign(ctx, fc.Args["input"].(model.CreateRenewalCampaignInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalCampaignPayload) graphql.Marshaler {
+			return ec.marshalNRenewalCampaignPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createRenewalCampaign(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaignPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createRenewalCampaign_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_cancelRenewalCampaign(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cancelRenewalCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CancelRenewalCampaign(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalCampaignPayload) graphql.Marshaler {
+			return ec.marshalNRenewalCampaignPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cancelRenewalCampaign(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaignPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cancelRenewalCampaign_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -25102,6 +28374,82 @@ func (ec *executionContext) fieldContext_Partition_activity(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Partition_renewalCampaigns(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_renewalCampaigns(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().RenewalCampaigns(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Campaign) graphql.Marshaler {
+			return ec.marshalNRenewalCampaign2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_renewalCampaigns(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaign(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_countRenewalSelection(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_countRenewalSelection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().CountRenewalSelection(ctx, obj, fc.Args["selection"].(model.RenewalSelectionInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_countRenewalSelection(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Int does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_countRenewalSelection_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Partition_approvals(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27324,6 +30672,38 @@ func (ec *executionContext) fieldContext_ProtocolConfiguration_certificates(ctx 
 	return fc, nil
 }
 
+func (ec *executionContext) _ProtocolConfiguration_acme(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_acme(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().Acme(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalOAcmeConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_acme(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolConfiguration",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ProtocolConfigurationConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ProtocolConfigurationConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27503,6 +30883,50 @@ func (ec *executionContext) fieldContext_Query_deployment(_ context.Context, fie
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Deployment(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_renewalCampaign(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_renewalCampaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RenewalCampaign(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Campaign) graphql.Marshaler {
+			return ec.marshalORenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaign(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_renewalCampaign(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaign(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_renewalCampaign_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -28353,6 +31777,872 @@ func (ec *executionContext) _RefusalCount_count(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_RefusalCount_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RefusalCount", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_id(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_name(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_selection(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_selection(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Filter, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v acme.Selection) graphql.Marshaler {
+			return ec.marshalNRenewalSelection2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐSelection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_selection(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaign",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalSelection(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaign_beginsAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_beginsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BeginsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_beginsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_endsAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_revokeAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_revokeAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RevokeAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_revokeAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_revocationReason(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_revocationReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalCampaign().RevocationReason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RevocationReason) graphql.Marshaler {
+			return ec.marshalORevocationReason2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_revocationReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, true, true, errors.New("field of type RevocationReason does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_explanationUrl(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_explanationUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExplanationURL, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_explanationUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_state(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.State, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v acme.CampaignState) graphql.Marshaler {
+			return ec.marshalNRenewalCampaignState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type RenewalCampaignState does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_total(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_total(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Total, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_total(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_createdBy(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalCampaign_progress(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_progress(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalCampaign().Progress(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Progress) graphql.Marshaler {
+			return ec.marshalNRenewalProgress2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProgress(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_progress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaign",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalProgress(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaign_stragglers(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_stragglers(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.RenewalCampaign().Stragglers(ctx, obj, fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalStragglers) graphql.Marshaler {
+			return ec.marshalNRenewalStragglers2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_stragglers(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaign",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalStragglers(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_RenewalCampaign_stragglers_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaignPayload_campaign(ctx context.Context, field graphql.CollectedField, obj *model.RenewalCampaignPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaignPayload_campaign(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Campaign, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *acme.Campaign) graphql.Marshaler {
+			return ec.marshalNRenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaign(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaignPayload_campaign(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaignPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaign(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalProgress_replaced(ctx context.Context, field graphql.CollectedField, obj *acme.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalProgress_replaced(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replaced, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalProgress_replaced(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalProgress", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalProgress_ended(ctx context.Context, field graphql.CollectedField, obj *acme.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalProgress_ended(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Ended, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalProgress_ended(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalProgress", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalProgress_times(ctx context.Context, field graphql.CollectedField, obj *acme.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalProgress_times(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Times, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []time.Time) graphql.Marshaler {
+			return ec.marshalNTime2ᚕtimeᚐTimeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalProgress_times(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalProgress", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalProgress_planned(ctx context.Context, field graphql.CollectedField, obj *acme.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalProgress_planned(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Planned, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int64) graphql.Marshaler {
+			return ec.marshalNInt2ᚕint64ᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalProgress_planned(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalProgress", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalProgress_actual(ctx context.Context, field graphql.CollectedField, obj *acme.Progress) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalProgress_actual(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Actual, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []int64) graphql.Marshaler {
+			return ec.marshalNInt2ᚕint64ᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalProgress_actual(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalProgress", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_configuration(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_configuration(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalSelection().Configuration(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+			return ec.marshalOProtocolConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_configuration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalSelection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfiguration(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalSelection_ca(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_ca(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalSelection().Ca(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalOCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalSelection",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalSelection_profileId(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_profileId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalSelection().ProfileID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_profileId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_keyType(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_keyType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalSelection().KeyType(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_keyType(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_signatureAlgorithm(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_signatureAlgorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalSelection().SignatureAlgorithm(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_signatureAlgorithm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_issuedFrom(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_issuedFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IssuedFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_issuedFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_issuedUntil(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_issuedUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.IssuedUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_issuedUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_expiresFrom(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_expiresFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_expiresFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalSelection_expiresUntil(ctx context.Context, field graphql.CollectedField, obj *acme.Selection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalSelection_expiresUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalSelection_expiresUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalSelection", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalStraggler_certificate(ctx context.Context, field graphql.CollectedField, obj *acme.Window) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStraggler_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalStraggler().Certificate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
+			return ec.marshalOCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStraggler_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalStraggler",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalStraggler_beginsAt(ctx context.Context, field graphql.CollectedField, obj *acme.Window) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStraggler_beginsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BeginsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStraggler_beginsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalStraggler", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalStraggler_endsAt(ctx context.Context, field graphql.CollectedField, obj *acme.Window) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStraggler_endsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.EndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStraggler_endsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalStraggler", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _RenewalStragglers_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglers) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStragglers_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Window) graphql.Marshaler {
+			return ec.marshalNRenewalStraggler2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐWindowᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStragglers_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalStragglers",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalStraggler(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalStragglers_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglers) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStragglers_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStragglers_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalStragglers", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _ReplayExample_certificate(ctx context.Context, field graphql.CollectedField, obj *model.ReplayExample) (ret graphql.Marshaler) {
@@ -32346,6 +36636,47 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputAcmeAttestationInput(ctx context.Context, obj any) (model.AcmeAttestationInput, error) {
+	var it model.AcmeAttestationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["roots"]; !present {
+		asMap["roots"] = ""
+	}
+
+	fieldsInOrder := [...]string{"format", "roots"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "format":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("format"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Format = data
+		case "roots":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("roots"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Roots = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Context, obj any) (model.ApprovalDecisionInput, error) {
 	var it model.ApprovalDecisionInput
 	if obj == nil {
@@ -32786,6 +37117,81 @@ func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context, obj any) (model.CreateAcmeKeyInput, error) {
+	var it model.CreateAcmeKeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["allowedIdentifiers"]; !present {
+		asMap["allowedIdentifiers"] = []any{}
+	}
+	if _, present := asMap["needsNoChallenge"]; !present {
+		asMap["needsNoChallenge"] = false
+	}
+	if _, present := asMap["maxAccounts"]; !present {
+		asMap["maxAccounts"] = 0
+	}
+
+	fieldsInOrder := [...]string{"configurationId", "friendlyName", "allowedIdentifiers", "needsNoChallenge", "maxAccounts", "expiresAt"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "configurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configurationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigurationID = data
+		case "friendlyName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("friendlyName"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FriendlyName = data
+		case "allowedIdentifiers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("allowedIdentifiers"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AllowedIdentifiers = data
+		case "needsNoChallenge":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("needsNoChallenge"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NeedsNoChallenge = data
+		case "maxAccounts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxAccounts"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxAccounts = data
+		case "expiresAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Context, obj any) (model.CreateAPITokenInput, error) {
 	var it model.CreateAPITokenInput
 	if obj == nil {
@@ -33032,6 +37438,92 @@ func (ec *executionContext) unmarshalInputCreateProtocolConfigurationInput(ctx c
 				return it, err
 			}
 			it.ProfileID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateRenewalCampaignInput(ctx context.Context, obj any) (model.CreateRenewalCampaignInput, error) {
+	var it model.CreateRenewalCampaignInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["revocationReason"]; !present {
+		asMap["revocationReason"] = "SUPERSEDED"
+	}
+	if _, present := asMap["explanationUrl"]; !present {
+		asMap["explanationUrl"] = ""
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "name", "selection", "beginsAt", "endsAt", "revokeAt", "revocationReason", "explanationUrl"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "selection":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("selection"))
+			data, err := ec.unmarshalNRenewalSelectionInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalSelectionInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Selection = data
+		case "beginsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("beginsAt"))
+			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BeginsAt = data
+		case "endsAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endsAt"))
+			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndsAt = data
+		case "revokeAt":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revokeAt"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevokeAt = data
+		case "revocationReason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("revocationReason"))
+			data, err := ec.unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RevocationReason = data
+		case "explanationUrl":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("explanationUrl"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExplanationURL = data
 		}
 	}
 	return it, nil
@@ -34071,6 +38563,92 @@ func (ec *executionContext) unmarshalInputRenewCertificationAuthorityInput(ctx c
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputRenewalSelectionInput(ctx context.Context, obj any) (model.RenewalSelectionInput, error) {
+	var it model.RenewalSelectionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"configurationId", "caId", "profileId", "keyType", "signatureAlgorithm", "issuedFrom", "issuedUntil", "expiresFrom", "expiresUntil"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "configurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configurationId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigurationID = data
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
+		case "keyType":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keyType"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.KeyType = data
+		case "signatureAlgorithm":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("signatureAlgorithm"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SignatureAlgorithm = data
+		case "issuedFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("issuedFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IssuedFrom = data
+		case "issuedUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("issuedUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IssuedUntil = data
+		case "expiresFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresFrom"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresFrom = data
+		case "expiresUntil":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresUntil"))
+			data, err := ec.unmarshalOTime2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ExpiresUntil = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputRevokeCertificateInput(ctx context.Context, obj any) (model.RevokeCertificateInput, error) {
 	var it model.RevokeCertificateInput
 	if obj == nil {
@@ -34350,6 +38928,92 @@ func (ec *executionContext) unmarshalInputSuspendCertificateInput(ctx context.Co
 				return it, err
 			}
 			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateAcmeSettingsInput(ctx context.Context, obj any) (model.UpdateAcmeSettingsInput, error) {
+	var it model.UpdateAcmeSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"configurationId", "challenges", "profileIds", "ordersPerHour", "failuresPerHour", "orderHours", "authorizationHours", "renewalPollMinutes", "attestation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "configurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configurationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigurationID = data
+		case "challenges":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("challenges"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Challenges = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileIds = data
+		case "ordersPerHour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ordersPerHour"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrdersPerHour = data
+		case "failuresPerHour":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("failuresPerHour"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FailuresPerHour = data
+		case "orderHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("orderHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OrderHours = data
+		case "authorizationHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("authorizationHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AuthorizationHours = data
+		case "renewalPollMinutes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("renewalPollMinutes"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RenewalPollMinutes = data
+		case "attestation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attestation"))
+			data, err := ec.unmarshalOAcmeAttestationInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Attestation = data
 		}
 	}
 	return it, nil
@@ -34660,6 +39324,973 @@ func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj a
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var acmeAccountImplementors = []string{"AcmeAccount"}
+
+func (ec *executionContext) _AcmeAccount(ctx context.Context, sel ast.SelectionSet, obj *acme.Account) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeAccountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeAccount")
+		case "id":
+			out.Values[i] = ec._AcmeAccount_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeAccount_status(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "contact":
+			out.Values[i] = ec._AcmeAccount_contact(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "key":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeAccount_key(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "thumbprint":
+			out.Values[i] = ec._AcmeAccount_thumbprint(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._AcmeAccount_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeAccountConnectionImplementors = []string{"AcmeAccountConnection"}
+
+func (ec *executionContext) _AcmeAccountConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeAccountConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeAccountConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeAccountConnection")
+		case "nodes":
+			out.Values[i] = ec._AcmeAccountConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AcmeAccountConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._AcmeAccountConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeAttestationImplementors = []string{"AcmeAttestation"}
+
+func (ec *executionContext) _AcmeAttestation(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeAttestation) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeAttestationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeAttestation")
+		case "format":
+			out.Values[i] = ec._AcmeAttestation_format(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "roots":
+			out.Values[i] = ec._AcmeAttestation_roots(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeConfigurationImplementors = []string{"AcmeConfiguration"}
+
+func (ec *executionContext) _AcmeConfiguration(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Configuration) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeConfigurationImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeConfiguration")
+		case "directoryUrl":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeConfiguration_directoryUrl(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "settings":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeConfiguration_settings(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "externalKeys":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeConfiguration_externalKeys(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "accounts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeConfiguration_accounts(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "orders":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeConfiguration_orders(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeIdentifierImplementors = []string{"AcmeIdentifier"}
+
+func (ec *executionContext) _AcmeIdentifier(ctx context.Context, sel ast.SelectionSet, obj *acme.Identifier) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeIdentifierImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeIdentifier")
+		case "type":
+			out.Values[i] = ec._AcmeIdentifier_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._AcmeIdentifier_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeKeyImplementors = []string{"AcmeKey"}
+
+func (ec *executionContext) _AcmeKey(ctx context.Context, sel ast.SelectionSet, obj *acme.ExternalKey) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeKeyImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeKey")
+		case "id":
+			out.Values[i] = ec._AcmeKey_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "friendlyName":
+			out.Values[i] = ec._AcmeKey_friendlyName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeKey_state(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "allowedIdentifiers":
+			out.Values[i] = ec._AcmeKey_allowedIdentifiers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "needsNoChallenge":
+			out.Values[i] = ec._AcmeKey_needsNoChallenge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "maxAccounts":
+			out.Values[i] = ec._AcmeKey_maxAccounts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "accountCount":
+			out.Values[i] = ec._AcmeKey_accountCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._AcmeKey_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._AcmeKey_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AcmeKey_expiresAt(ctx, field, obj)
+		case "revokedAt":
+			out.Values[i] = ec._AcmeKey_revokedAt(ctx, field, obj)
+		case "lastUsedAt":
+			out.Values[i] = ec._AcmeKey_lastUsedAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeKeyPayloadImplementors = []string{"AcmeKeyPayload"}
+
+func (ec *executionContext) _AcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeKeyPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeKeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeKeyPayload")
+		case "key":
+			out.Values[i] = ec._AcmeKeyPayload_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeOrderImplementors = []string{"AcmeOrder"}
+
+func (ec *executionContext) _AcmeOrder(ctx context.Context, sel ast.SelectionSet, obj *acme.Order) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeOrderImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeOrder")
+		case "id":
+			out.Values[i] = ec._AcmeOrder_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "identifiers":
+			out.Values[i] = ec._AcmeOrder_identifiers(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeOrder_status(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "error":
+			out.Values[i] = ec._AcmeOrder_error(ctx, field, obj)
+		case "account":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeOrder_account(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificate":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeOrder_certificate(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "createdAt":
+			out.Values[i] = ec._AcmeOrder_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = ec._AcmeOrder_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeOrderConnectionImplementors = []string{"AcmeOrderConnection"}
+
+func (ec *executionContext) _AcmeOrderConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeOrderConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeOrderConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeOrderConnection")
+		case "nodes":
+			out.Values[i] = ec._AcmeOrderConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AcmeOrderConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._AcmeOrderConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeProblemImplementors = []string{"AcmeProblem"}
+
+func (ec *executionContext) _AcmeProblem(ctx context.Context, sel ast.SelectionSet, obj *acme.Problem) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeProblemImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeProblem")
+		case "type":
+			out.Values[i] = ec._AcmeProblem_type(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "detail":
+			out.Values[i] = ec._AcmeProblem_detail(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "identifier":
+			out.Values[i] = ec._AcmeProblem_identifier(ctx, field, obj)
+		case "subproblems":
+			out.Values[i] = ec._AcmeProblem_subproblems(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeSettingsImplementors = []string{"AcmeSettings"}
+
+func (ec *executionContext) _AcmeSettings(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeSettings) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeSettingsImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeSettings")
+		case "challenges":
+			out.Values[i] = ec._AcmeSettings_challenges(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profileIds":
+			out.Values[i] = ec._AcmeSettings_profileIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ordersPerHour":
+			out.Values[i] = ec._AcmeSettings_ordersPerHour(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "failuresPerHour":
+			out.Values[i] = ec._AcmeSettings_failuresPerHour(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "orderHours":
+			out.Values[i] = ec._AcmeSettings_orderHours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "authorizationHours":
+			out.Values[i] = ec._AcmeSettings_authorizationHours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "renewalPollMinutes":
+			out.Values[i] = ec._AcmeSettings_renewalPollMinutes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "attestation":
+			out.Values[i] = ec._AcmeSettings_attestation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
 
 var algorithmMeasurementImplementors = []string{"AlgorithmMeasurement"}
 
@@ -39280,6 +44911,50 @@ func (ec *executionContext) _ConfirmTotpPayload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var createAcmeKeyPayloadImplementors = []string{"CreateAcmeKeyPayload"}
+
+func (ec *executionContext) _CreateAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateAcmeKeyPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, createAcmeKeyPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CreateAcmeKeyPayload")
+		case "key":
+			out.Values[i] = ec._CreateAcmeKeyPayload_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hmacKey":
+			out.Values[i] = ec._CreateAcmeKeyPayload_hmacKey(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var createApiTokenPayloadImplementors = []string{"CreateApiTokenPayload"}
 
 func (ec *executionContext) _CreateApiTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CreateAPITokenPayload) graphql.Marshaler {
@@ -41107,6 +46782,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "updateAcmeSettings":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateAcmeSettings(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createAcmeKey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createAcmeKey(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "revokeAcmeKey":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_revokeAcmeKey(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createRenewalCampaign":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createRenewalCampaign(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cancelRenewalCampaign":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cancelRenewalCampaign(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "setApprovalRules":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_setApprovalRules(ctx, field)
@@ -42065,6 +47775,78 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._Partition_activity(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "renewalCampaigns":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_renewalCampaigns(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "countRenewalSelection":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_countRenewalSelection(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -43720,6 +49502,39 @@ func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "acme":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_acme(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -43902,6 +49717,25 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "renewalCampaign":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_renewalCampaign(ctx, field)
 				return res
 			}
 
@@ -44346,6 +50180,623 @@ func (ec *executionContext) _RefusalCount(ctx context.Context, sel ast.Selection
 			}
 		case "count":
 			out.Values[i] = ec._RefusalCount_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalCampaignImplementors = []string{"RenewalCampaign"}
+
+func (ec *executionContext) _RenewalCampaign(ctx context.Context, sel ast.SelectionSet, obj *acme.Campaign) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalCampaignImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalCampaign")
+		case "id":
+			out.Values[i] = ec._RenewalCampaign_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._RenewalCampaign_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selection":
+			out.Values[i] = ec._RenewalCampaign_selection(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "beginsAt":
+			out.Values[i] = ec._RenewalCampaign_beginsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._RenewalCampaign_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "revokeAt":
+			out.Values[i] = ec._RenewalCampaign_revokeAt(ctx, field, obj)
+		case "revocationReason":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalCampaign_revocationReason(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "explanationUrl":
+			out.Values[i] = ec._RenewalCampaign_explanationUrl(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			out.Values[i] = ec._RenewalCampaign_state(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "total":
+			out.Values[i] = ec._RenewalCampaign_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._RenewalCampaign_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._RenewalCampaign_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "progress":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalCampaign_progress(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "stragglers":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalCampaign_stragglers(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalCampaignPayloadImplementors = []string{"RenewalCampaignPayload"}
+
+func (ec *executionContext) _RenewalCampaignPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalCampaignPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalCampaignPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalCampaignPayload")
+		case "campaign":
+			out.Values[i] = ec._RenewalCampaignPayload_campaign(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalProgressImplementors = []string{"RenewalProgress"}
+
+func (ec *executionContext) _RenewalProgress(ctx context.Context, sel ast.SelectionSet, obj *acme.Progress) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalProgressImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalProgress")
+		case "replaced":
+			out.Values[i] = ec._RenewalProgress_replaced(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "ended":
+			out.Values[i] = ec._RenewalProgress_ended(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "times":
+			out.Values[i] = ec._RenewalProgress_times(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "planned":
+			out.Values[i] = ec._RenewalProgress_planned(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "actual":
+			out.Values[i] = ec._RenewalProgress_actual(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalSelectionImplementors = []string{"RenewalSelection"}
+
+func (ec *executionContext) _RenewalSelection(ctx context.Context, sel ast.SelectionSet, obj *acme.Selection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalSelectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalSelection")
+		case "configuration":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalSelection_configuration(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "ca":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalSelection_ca(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "profileId":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalSelection_profileId(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyType":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalSelection_keyType(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "signatureAlgorithm":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalSelection_signatureAlgorithm(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "issuedFrom":
+			out.Values[i] = ec._RenewalSelection_issuedFrom(ctx, field, obj)
+		case "issuedUntil":
+			out.Values[i] = ec._RenewalSelection_issuedUntil(ctx, field, obj)
+		case "expiresFrom":
+			out.Values[i] = ec._RenewalSelection_expiresFrom(ctx, field, obj)
+		case "expiresUntil":
+			out.Values[i] = ec._RenewalSelection_expiresUntil(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalStragglerImplementors = []string{"RenewalStraggler"}
+
+func (ec *executionContext) _RenewalStraggler(ctx context.Context, sel ast.SelectionSet, obj *acme.Window) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalStragglerImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalStraggler")
+		case "certificate":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalStraggler_certificate(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "beginsAt":
+			out.Values[i] = ec._RenewalStraggler_beginsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "endsAt":
+			out.Values[i] = ec._RenewalStraggler_endsAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var renewalStragglersImplementors = []string{"RenewalStragglers"}
+
+func (ec *executionContext) _RenewalStragglers(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalStragglers) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalStragglersImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalStragglers")
+		case "nodes":
+			out.Values[i] = ec._RenewalStragglers_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._RenewalStragglers_totalCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -46703,6 +53154,245 @@ func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNAcmeAccount2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccount(ctx context.Context, sel ast.SelectionSet, v acme.Account) graphql.Marshaler {
+	return ec._AcmeAccount(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeAccount2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccountᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.Account) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeAccount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccount(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeAccount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccount(ctx context.Context, sel ast.SelectionSet, v *acme.Account) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeAccount(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeAccountConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAccountConnection(ctx context.Context, sel ast.SelectionSet, v model.AcmeAccountConnection) graphql.Marshaler {
+	return ec._AcmeAccountConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeAccountConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAccountConnection(ctx context.Context, sel ast.SelectionSet, v *model.AcmeAccountConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeAccountConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeAttestation2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.AcmeAttestation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeAttestation2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeAttestation2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestation(ctx context.Context, sel ast.SelectionSet, v *model.AcmeAttestation) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeAttestation(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNAcmeAttestationInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationInput(ctx context.Context, v any) (*model.AcmeAttestationInput, error) {
+	res, err := ec.unmarshalInputAcmeAttestationInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAcmeIdentifier2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifier(ctx context.Context, sel ast.SelectionSet, v acme.Identifier) graphql.Marshaler {
+	return ec._AcmeIdentifier(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeIdentifier2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifierᚄ(ctx context.Context, sel ast.SelectionSet, v []acme.Identifier) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeIdentifier2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifier(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeKey2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx context.Context, sel ast.SelectionSet, v acme.ExternalKey) graphql.Marshaler {
+	return ec._AcmeKey(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeKey2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKeyᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.ExternalKey) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKey(ctx context.Context, sel ast.SelectionSet, v *acme.ExternalKey) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeKey(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeKeyPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, v model.AcmeKeyPayload) graphql.Marshaler {
+	return ec._AcmeKeyPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeKeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, v *model.AcmeKeyPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeKeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNAcmeKeyState2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyState(ctx context.Context, v any) (model.AcmeKeyState, error) {
+	var res model.AcmeKeyState
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAcmeKeyState2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyState(ctx context.Context, sel ast.SelectionSet, v model.AcmeKeyState) graphql.Marshaler {
+	return v
+}
+
+func (ec *executionContext) marshalNAcmeOrder2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐOrderᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.Order) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeOrder2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐOrder(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeOrder2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐOrder(ctx context.Context, sel ast.SelectionSet, v *acme.Order) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeOrder(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeOrderConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeOrderConnection(ctx context.Context, sel ast.SelectionSet, v model.AcmeOrderConnection) graphql.Marshaler {
+	return ec._AcmeOrderConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeOrderConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeOrderConnection(ctx context.Context, sel ast.SelectionSet, v *model.AcmeOrderConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeOrderConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeProblem2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblemᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.Problem) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNAcmeProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblem(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNAcmeProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblem(ctx context.Context, sel ast.SelectionSet, v *acme.Problem) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeProblem(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeSettings2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeSettings(ctx context.Context, sel ast.SelectionSet, v model.AcmeSettings) graphql.Marshaler {
+	return ec._AcmeSettings(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeSettings2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeSettings(ctx context.Context, sel ast.SelectionSet, v *model.AcmeSettings) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeSettings(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeStatus(ctx context.Context, v any) (model.AcmeStatus, error) {
+	var res model.AcmeStatus
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeStatus(ctx context.Context, sel ast.SelectionSet, v model.AcmeStatus) graphql.Marshaler {
+	return v
+}
+
 func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
 	return ec._AlgorithmVerifier(ctx, sel, &v)
 }
@@ -47638,6 +54328,25 @@ func (ec *executionContext) marshalNConfirmTotpPayload2ᚖgithubᚗcomᚋpkiaas�
 	return ec._ConfirmTotpPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCreateAcmeKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAcmeKeyInput(ctx context.Context, v any) (model.CreateAcmeKeyInput, error) {
+	res, err := ec.unmarshalInputCreateAcmeKeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCreateAcmeKeyPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, v model.CreateAcmeKeyPayload) graphql.Marshaler {
+	return ec._CreateAcmeKeyPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCreateAcmeKeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, v *model.CreateAcmeKeyPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CreateAcmeKeyPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCreateApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateAPITokenInput(ctx context.Context, v any) (model.CreateAPITokenInput, error) {
 	res, err := ec.unmarshalInputCreateApiTokenInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -47664,6 +54373,11 @@ func (ec *executionContext) unmarshalNCreateCertificationAuthorityInput2github�
 
 func (ec *executionContext) unmarshalNCreateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateProtocolConfigurationInput(ctx context.Context, v any) (model.CreateProtocolConfigurationInput, error) {
 	res, err := ec.unmarshalInputCreateProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCreateRenewalCampaignInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateRenewalCampaignInput(ctx context.Context, v any) (model.CreateRenewalCampaignInput, error) {
+	res, err := ec.unmarshalInputCreateRenewalCampaignInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -48117,6 +54831,36 @@ func (ec *executionContext) marshalNInt2int64(ctx context.Context, sel ast.Selec
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNInt2ᚕint64ᚄ(ctx context.Context, v any) ([]int64, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]int64, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNInt2int64(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNInt2ᚕint64ᚄ(ctx context.Context, sel ast.SelectionSet, v []int64) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNInt2int64(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) unmarshalNInt2ᚕintᚄ(ctx context.Context, v any) ([]int, error) {
@@ -48954,6 +55698,131 @@ func (ec *executionContext) unmarshalNRenewCertificationAuthorityInput2githubᚗ
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNRenewalCampaign2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.Campaign) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaign(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaign(ctx context.Context, sel ast.SelectionSet, v *acme.Campaign) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalCampaign(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRenewalCampaignPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignPayload(ctx context.Context, sel ast.SelectionSet, v model.RenewalCampaignPayload) graphql.Marshaler {
+	return ec._RenewalCampaignPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRenewalCampaignPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignPayload(ctx context.Context, sel ast.SelectionSet, v *model.RenewalCampaignPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalCampaignPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNRenewalCampaignState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignState(ctx context.Context, v any) (acme.CampaignState, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := acme.CampaignState(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRenewalCampaignState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignState(ctx context.Context, sel ast.SelectionSet, v acme.CampaignState) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNRenewalProgress2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProgress(ctx context.Context, sel ast.SelectionSet, v acme.Progress) graphql.Marshaler {
+	return ec._RenewalProgress(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRenewalProgress2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProgress(ctx context.Context, sel ast.SelectionSet, v *acme.Progress) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalProgress(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRenewalSelection2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐSelection(ctx context.Context, sel ast.SelectionSet, v acme.Selection) graphql.Marshaler {
+	return ec._RenewalSelection(ctx, sel, &v)
+}
+
+func (ec *executionContext) unmarshalNRenewalSelectionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalSelectionInput(ctx context.Context, v any) (model.RenewalSelectionInput, error) {
+	res, err := ec.unmarshalInputRenewalSelectionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRenewalSelectionInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalSelectionInput(ctx context.Context, v any) (*model.RenewalSelectionInput, error) {
+	res, err := ec.unmarshalInputRenewalSelectionInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNRenewalStraggler2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐWindowᚄ(ctx context.Context, sel ast.SelectionSet, v []*acme.Window) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRenewalStraggler2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐWindow(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNRenewalStraggler2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐWindow(ctx context.Context, sel ast.SelectionSet, v *acme.Window) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalStraggler(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNRenewalStragglers2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx context.Context, sel ast.SelectionSet, v model.RenewalStragglers) graphql.Marshaler {
+	return ec._RenewalStragglers(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRenewalStragglers2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx context.Context, sel ast.SelectionSet, v *model.RenewalStragglers) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalStragglers(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNReplayExample2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExampleᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ReplayExample) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -49554,6 +56423,36 @@ func (ec *executionContext) marshalNTime2timeᚐTime(ctx context.Context, sel as
 	return res
 }
 
+func (ec *executionContext) unmarshalNTime2ᚕtimeᚐTimeᚄ(ctx context.Context, v any) ([]time.Time, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]time.Time, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNTime2timeᚐTime(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNTime2ᚕtimeᚐTimeᚄ(ctx context.Context, sel ast.SelectionSet, v []time.Time) graphql.Marshaler {
+	ret := make(graphql.Array, len(v))
+	for i := range v {
+		ret[i] = ec.marshalNTime2timeᚐTime(ctx, sel, v[i])
+	}
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalNTime2ᚖtimeᚐTime(ctx context.Context, v any) (*time.Time, error) {
 	res, err := scalar.UnmarshalTime(v)
 	return &res, graphql.ErrorOnPath(ctx, err)
@@ -49588,6 +56487,11 @@ func (ec *executionContext) marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._TotpEnrolment(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNUpdateAcmeSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateAcmeSettingsInput(ctx context.Context, v any) (model.UpdateAcmeSettingsInput, error) {
+	res, err := ec.unmarshalInputUpdateAcmeSettingsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNUpdateNotificationSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateNotificationSettingsInput(ctx context.Context, v any) (model.UpdateNotificationSettingsInput, error) {
@@ -49928,6 +56832,45 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalOAcmeAttestationInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationInputᚄ(ctx context.Context, v any) ([]*model.AcmeAttestationInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*model.AcmeAttestationInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNAcmeAttestationInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOAcmeConfiguration2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfiguration(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Configuration) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AcmeConfiguration(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAcmeIdentifier2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐIdentifier(ctx context.Context, sel ast.SelectionSet, v *acme.Identifier) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AcmeIdentifier(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOAcmeProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐProblem(ctx context.Context, sel ast.SelectionSet, v *acme.Problem) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._AcmeProblem(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx context.Context, sel ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
@@ -50374,6 +57317,13 @@ func (ec *executionContext) marshalORegion2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	_ = ctx
 	res := graphql.MarshalString(string(*v))
 	return res
+}
+
+func (ec *executionContext) marshalORenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaign(ctx context.Context, sel ast.SelectionSet, v *acme.Campaign) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._RenewalCampaign(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalORevocationReason2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (*model.RevocationReason, error) {

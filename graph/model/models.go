@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
@@ -39,6 +40,55 @@ type AcceptInvitationInput struct {
 	Password  string `json:"password"`
 	FirstName string `json:"firstName"`
 	LastName  string `json:"lastName"`
+}
+
+type AcmeAccountConnection struct {
+	Nodes      []*acme.Account `json:"nodes"`
+	PageInfo   *PageInfo       `json:"pageInfo"`
+	TotalCount int             `json:"totalCount"`
+}
+
+type AcmeAttestation struct {
+	// `apple`, `android-key`, `step` or `tpm`.
+	Format string `json:"format"`
+	// PEM of the certificates that its chains must lead to; empty for those built in.
+	Roots string `json:"roots"`
+}
+
+type AcmeAttestationInput struct {
+	Format string `json:"format"`
+	// PEM; empty for those built in.
+	Roots string `json:"roots"`
+}
+
+type AcmeKeyPayload struct {
+	Key *acme.ExternalKey `json:"key"`
+}
+
+type AcmeOrderConnection struct {
+	Nodes      []*acme.Order `json:"nodes"`
+	PageInfo   *PageInfo     `json:"pageInfo"`
+	TotalCount int           `json:"totalCount"`
+}
+
+// As they are in force: what was never set has its default.
+type AcmeSettings struct {
+	// Ways to prove a name: `http-01`, `dns-01`, `tls-alpn-01`, `device-attest-01`.
+	Challenges []string `json:"challenges"`
+	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles).
+	ProfileIds []string `json:"profileIds"`
+	// Of an account.
+	OrdersPerHour int `json:"ordersPerHour"`
+	// Failed authorizations of an account.
+	FailuresPerHour int `json:"failuresPerHour"`
+	// Until an order that was not finalized expires.
+	OrderHours int `json:"orderHours"`
+	// For how long a proof is good.
+	AuthorizationHours int `json:"authorizationHours"`
+	// How often clients are told to ask when to renew (RFC 9773).
+	RenewalPollMinutes int `json:"renewalPollMinutes"`
+	// Believed in device-attest-01.
+	Attestation []*AcmeAttestation `json:"attestation"`
 }
 
 type APITokenPayload struct {
@@ -251,6 +301,26 @@ type ConfirmTotpPayload struct {
 	Viewer        *Viewer  `json:"viewer"`
 }
 
+type CreateAcmeKeyInput struct {
+	ConfigurationID string `json:"configurationId"`
+	// 2 to 18 of `a-z 0-9 - _`, unique in the configuration.
+	FriendlyName string `json:"friendlyName"`
+	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
+	// identifier; at most 100. Empty: all names.
+	AllowedIdentifiers []string `json:"allowedIdentifiers"`
+	// For closed networks: what is allowed, and something must be, is issued without a challenge.
+	NeedsNoChallenge bool `json:"needsNoChallenge"`
+	// 0: no limit.
+	MaxAccounts int        `json:"maxAccounts"`
+	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
+}
+
+type CreateAcmeKeyPayload struct {
+	Key *acme.ExternalKey `json:"key"`
+	// base64url without padding, as clients take it; given out only here.
+	HmacKey string `json:"hmacKey"`
+}
+
 type CreateAPITokenInput struct {
 	PartitionID string `json:"partitionId"`
 	// 2 to 64 characters.
@@ -303,6 +373,21 @@ type CreateProtocolConfigurationInput struct {
 	// See `enrollmentProtocols`.
 	CaID      string `json:"caId"`
 	ProfileID string `json:"profileId"`
+}
+
+type CreateRenewalCampaignInput struct {
+	PartitionID string `json:"partitionId"`
+	// 2 to 64 characters, unique in the partition.
+	Name      string                 `json:"name"`
+	Selection *RenewalSelectionInput `json:"selection"`
+	BeginsAt  time.Time              `json:"beginsAt"`
+	// A year after the beginning at most.
+	EndsAt time.Time `json:"endsAt"`
+	// After the end. Needs the permission to revoke.
+	RevokeAt         *time.Time       `json:"revokeAt,omitempty"`
+	RevocationReason RevocationReason `json:"revocationReason"`
+	// https; what clients show to people.
+	ExplanationURL string `json:"explanationUrl"`
 }
 
 type CreateSubscriptionInput struct {
@@ -679,6 +764,31 @@ type RenewCertificationAuthorityInput struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
+type RenewalCampaignPayload struct {
+	Campaign *acme.Campaign `json:"campaign"`
+}
+
+type RenewalSelectionInput struct {
+	ConfigurationID *string `json:"configurationId,omitempty"`
+	CaID            *string `json:"caId,omitempty"`
+	ProfileID       *string `json:"profileId,omitempty"`
+	// `RSA 2048`; see `Reports.cryptography`.
+	KeyType *string `json:"keyType,omitempty"`
+	// `ecdsa-with-SHA256`; see `Reports.cryptography`.
+	SignatureAlgorithm *string    `json:"signatureAlgorithm,omitempty"`
+	IssuedFrom         *time.Time `json:"issuedFrom,omitempty"`
+	// Not included.
+	IssuedUntil *time.Time `json:"issuedUntil,omitempty"`
+	ExpiresFrom *time.Time `json:"expiresFrom,omitempty"`
+	// Not included.
+	ExpiresUntil *time.Time `json:"expiresUntil,omitempty"`
+}
+
+type RenewalStragglers struct {
+	Nodes      []*acme.Window `json:"nodes"`
+	TotalCount int            `json:"totalCount"`
+}
+
 type ReplayExample struct {
 	Certificate *certificate.Certificate `json:"certificate"`
 	// Null when it would be issued, changed.
@@ -787,6 +897,20 @@ type SuspendCertificateInput struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+type UpdateAcmeSettingsInput struct {
+	ConfigurationID string `json:"configurationId"`
+	// Null leaves a value; empty is http-01, dns-01 and tls-alpn-01.
+	Challenges []string `json:"challenges,omitempty"`
+	ProfileIds []string `json:"profileIds,omitempty"`
+	// 0 is the default, here and below.
+	OrdersPerHour      *int                    `json:"ordersPerHour,omitempty"`
+	FailuresPerHour    *int                    `json:"failuresPerHour,omitempty"`
+	OrderHours         *int                    `json:"orderHours,omitempty"`
+	AuthorizationHours *int                    `json:"authorizationHours,omitempty"`
+	RenewalPollMinutes *int                    `json:"renewalPollMinutes,omitempty"`
+	Attestation        []*AcmeAttestationInput `json:"attestation,omitempty"`
+}
+
 type UpdateNotificationSettingsInput struct {
 	PartitionID string `json:"partitionId"`
 	// Up to 10, each 1 to 365.
@@ -875,6 +999,132 @@ type WhatIfRefusal struct {
 	// The rule of the profile that refused, e.g. `validity` or `san_rules[0]`; empty = none did.
 	Rule   string `json:"rule"`
 	Action string `json:"action"`
+}
+
+type AcmeKeyState string
+
+const (
+	AcmeKeyStateActive  AcmeKeyState = "ACTIVE"
+	AcmeKeyStateExpired AcmeKeyState = "EXPIRED"
+	// Its accounts can order nothing more.
+	AcmeKeyStateRevoked AcmeKeyState = "REVOKED"
+)
+
+var AllAcmeKeyState = []AcmeKeyState{
+	AcmeKeyStateActive,
+	AcmeKeyStateExpired,
+	AcmeKeyStateRevoked,
+}
+
+func (e AcmeKeyState) IsValid() bool {
+	switch e {
+	case AcmeKeyStateActive, AcmeKeyStateExpired, AcmeKeyStateRevoked:
+		return true
+	}
+	return false
+}
+
+func (e AcmeKeyState) String() string {
+	return string(e)
+}
+
+func (e *AcmeKeyState) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AcmeKeyState(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AcmeKeyState", str)
+	}
+	return nil
+}
+
+func (e AcmeKeyState) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AcmeKeyState) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AcmeKeyState) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
+}
+
+// RFC 8555 7.1.6.
+type AcmeStatus string
+
+const (
+	AcmeStatusPending     AcmeStatus = "PENDING"
+	AcmeStatusReady       AcmeStatus = "READY"
+	AcmeStatusProcessing  AcmeStatus = "PROCESSING"
+	AcmeStatusValid       AcmeStatus = "VALID"
+	AcmeStatusInvalid     AcmeStatus = "INVALID"
+	AcmeStatusDeactivated AcmeStatus = "DEACTIVATED"
+	AcmeStatusExpired     AcmeStatus = "EXPIRED"
+	AcmeStatusRevoked     AcmeStatus = "REVOKED"
+)
+
+var AllAcmeStatus = []AcmeStatus{
+	AcmeStatusPending,
+	AcmeStatusReady,
+	AcmeStatusProcessing,
+	AcmeStatusValid,
+	AcmeStatusInvalid,
+	AcmeStatusDeactivated,
+	AcmeStatusExpired,
+	AcmeStatusRevoked,
+}
+
+func (e AcmeStatus) IsValid() bool {
+	switch e {
+	case AcmeStatusPending, AcmeStatusReady, AcmeStatusProcessing, AcmeStatusValid, AcmeStatusInvalid, AcmeStatusDeactivated, AcmeStatusExpired, AcmeStatusRevoked:
+		return true
+	}
+	return false
+}
+
+func (e AcmeStatus) String() string {
+	return string(e)
+}
+
+func (e *AcmeStatus) UnmarshalGQL(v any) error {
+	str, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("enums must be strings")
+	}
+
+	*e = AcmeStatus(str)
+	if !e.IsValid() {
+		return fmt.Errorf("%s is not a valid AcmeStatus", str)
+	}
+	return nil
+}
+
+func (e AcmeStatus) MarshalGQL(w io.Writer) {
+	fmt.Fprint(w, strconv.Quote(e.String()))
+}
+
+func (e *AcmeStatus) UnmarshalJSON(b []byte) error {
+	s, err := strconv.Unquote(string(b))
+	if err != nil {
+		return err
+	}
+	return e.UnmarshalGQL(s)
+}
+
+func (e AcmeStatus) MarshalJSON() ([]byte, error) {
+	var buf bytes.Buffer
+	e.MarshalGQL(&buf)
+	return buf.Bytes(), nil
 }
 
 type CrlMode string

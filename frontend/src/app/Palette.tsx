@@ -35,6 +35,8 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ...(can("ca:create") ? [["Create a certificate authority", `${base}/cas?create=true`]] : []),
           ["Enrollment Protocols", `${base}/protocols`],
           ...(can("protocol:manage") ? [["Create a protocol configuration", `${base}/protocols?create=true`]] : []),
+          ...(can("protocol:browse") ? [["Renewal Campaigns", `${base}/campaigns`]] : []),
+          ...(can("protocol:manage") ? [["Create a renewal campaign", `${base}/campaigns?create=true`]] : []),
           ["Certificates", `${base}/certificates`],
           ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
           ["Bulk Operations", `${base}/bulk`],

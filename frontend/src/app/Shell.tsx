@@ -1,6 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBell, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
+import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -44,6 +44,7 @@ export function Shell() {
         { to: `${base}/protocols`, label: "Enrollment Protocols", icon: IconPlugConnected },
         { to: `${base}/cas`, label: "Certificate Authorities", icon: IconBuildingBank },
         { to: `${base}/certificates`, label: "Certificates", icon: IconCertificate },
+        ...(can("protocol:browse") ? [{ to: `${base}/campaigns`, label: "Renewal Campaigns", icon: IconCalendarRepeat }] : []),
         { to: `${base}/bulk`, label: "Bulk Operations", icon: IconFiles },
         { to: `${base}/profiles`, label: "Certificate Profiles", icon: IconListDetails },
         { to: `${base}/end-entities`, label: "End Entities", icon: IconDeviceDesktop },

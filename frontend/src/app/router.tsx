@@ -119,6 +119,13 @@ const protocol = createRoute({
   validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "action", "result"),
   component: lazyRouteComponent(() => import("@/features/protocols/ProtocolPage"), "ProtocolPage"),
 });
+const campaigns = createRoute({
+  getParentRoute: () => partition,
+  path: "/campaigns",
+  validateSearch: (s: Record<string, unknown>) => text(s, "create"),
+  component: lazyRouteComponent(() => import("@/features/campaigns/CampaignsPage"), "CampaignsPage"),
+});
+const campaign = createRoute({ getParentRoute: () => partition, path: "/campaigns/$id", component: lazyRouteComponent(() => import("@/features/campaigns/CampaignPage"), "CampaignPage") });
 const bulk = createRoute({
   getParentRoute: () => partition,
   path: "/bulk",
@@ -143,7 +150,7 @@ const notificationSettings = createRoute({ getParentRoute: () => partition, path
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, bulk, reports, approvals, approval, notificationSettings])]),
+  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

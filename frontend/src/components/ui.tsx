@@ -182,6 +182,7 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 
 const colors: Record<string, string> = {
   ACTIVE: "teal", DONE: "teal", DELIVERED: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
+  VALID: "teal", READY: "blue", PROCESSING: "blue", INVALID: "red", DEACTIVATED: "gray", PLANNING: "blue",
   CREATING: "blue", RUNNING: "blue", PENDING: "blue", DRAFT: "yellow", CANCELLED: "gray", INVITED: "blue", UNASSIGNED: "blue",
   APPROVED: "blue", REJECTED: "red", WITHDRAWN: "gray", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
   REVOKED: "red", FAILED: "red", REFUSED: "orange",

@@ -64,6 +64,12 @@ type Documents = {
     "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": typeof types.PrepareBulkIssuanceDocument,
     "mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }": typeof types.StartBulkDocument,
     "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": typeof types.CancelBulkDocument,
+    "\n  query RenewalCampaign($id: ID!) {\n    renewalCampaign(id: $id) {\n      id name state total beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy\n      selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }\n      progress { replaced ended times planned actual }\n      stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }\n    }\n  }\n": typeof types.RenewalCampaignDocument,
+    "mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }": typeof types.CancelRenewalCampaignDocument,
+    "query RenewalCampaigns($partition: ID!) { partition(id: $partition) { renewalCampaigns { id name state total beginsAt endsAt revokeAt createdBy progress { replaced } } } }": typeof types.RenewalCampaignsDocument,
+    "\n  query RenewalChoices($partition: ID!) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 200, filter: { type: ACME }) { nodes { id identifier profileId ca { id identifier friendlyName } acme { settings { profileIds } } } }\n      reports { cryptography { uses { keyType signatureAlgorithm certificates } } }\n    }\n  }\n": typeof types.RenewalChoicesDocument,
+    "query CountRenewal($partition: ID!, $selection: RenewalSelectionInput!) { partition(id: $partition) { countRenewalSelection(selection: $selection) } }": typeof types.CountRenewalDocument,
+    "mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) { createRenewalCampaign(input: $input) { campaign { id } } }": typeof types.CreateRenewalCampaignDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": typeof types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": typeof types.AlgorithmMeasurementDocument,
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": typeof types.MoveCaKeyDocument,
@@ -118,6 +124,12 @@ type Documents = {
     "mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": typeof types.DisableProtocolDocument,
     "mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": typeof types.DeleteProtocolDocument,
     "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationsDocument,
+    "query AcmeProfiles($partition: ID!) { partition(id: $partition) { enrollmentProtocols { type authorities { ca { id } profiles { id name } } } } }": typeof types.AcmeProfilesDocument,
+    "\n  query Acme($id: ID!) {\n    deployment { tlsRootCertificate }\n    protocolConfiguration(id: $id) {\n      id\n      acme {\n        directoryUrl\n        settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }\n        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }\n      }\n    }\n  }\n": typeof types.AcmeDocument,
+    "\n  query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {\n    protocolConfiguration(id: $id) {\n      acme {\n        accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes { id status contact thumbprint createdAt key { id friendlyName state } }\n        }\n        orders(first: 50, after: $ordersAfter) @include(if: $orders) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes {\n            id status createdAt identifiers { type value }\n            error { type detail identifier { value } subproblems { type detail identifier { value } } }\n            account { id key { friendlyName } }\n            certificate { id serialNumber status }\n          }\n        }\n      }\n    }\n  }\n": typeof types.AcmeActivityDocument,
+    "mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }": typeof types.CreateAcmeKeyDocument,
+    "mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }": typeof types.RevokeAcmeKeyDocument,
+    "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": typeof types.UpdateAcmeSettingsDocument,
     "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": typeof types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
@@ -187,6 +199,12 @@ const documents: Documents = {
     "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": types.PrepareBulkIssuanceDocument,
     "mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }": types.StartBulkDocument,
     "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": types.CancelBulkDocument,
+    "\n  query RenewalCampaign($id: ID!) {\n    renewalCampaign(id: $id) {\n      id name state total beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy\n      selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }\n      progress { replaced ended times planned actual }\n      stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }\n    }\n  }\n": types.RenewalCampaignDocument,
+    "mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }": types.CancelRenewalCampaignDocument,
+    "query RenewalCampaigns($partition: ID!) { partition(id: $partition) { renewalCampaigns { id name state total beginsAt endsAt revokeAt createdBy progress { replaced } } } }": types.RenewalCampaignsDocument,
+    "\n  query RenewalChoices($partition: ID!) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 200, filter: { type: ACME }) { nodes { id identifier profileId ca { id identifier friendlyName } acme { settings { profileIds } } } }\n      reports { cryptography { uses { keyType signatureAlgorithm certificates } } }\n    }\n  }\n": types.RenewalChoicesDocument,
+    "query CountRenewal($partition: ID!, $selection: RenewalSelectionInput!) { partition(id: $partition) { countRenewalSelection(selection: $selection) } }": types.CountRenewalDocument,
+    "mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) { createRenewalCampaign(input: $input) { campaign { id } } }": types.CreateRenewalCampaignDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": types.AlgorithmMeasurementDocument,
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": types.MoveCaKeyDocument,
@@ -241,6 +259,12 @@ const documents: Documents = {
     "mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }": types.DisableProtocolDocument,
     "mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }": types.DeleteProtocolDocument,
     "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n": types.ProtocolConfigurationsDocument,
+    "query AcmeProfiles($partition: ID!) { partition(id: $partition) { enrollmentProtocols { type authorities { ca { id } profiles { id name } } } } }": types.AcmeProfilesDocument,
+    "\n  query Acme($id: ID!) {\n    deployment { tlsRootCertificate }\n    protocolConfiguration(id: $id) {\n      id\n      acme {\n        directoryUrl\n        settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }\n        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }\n      }\n    }\n  }\n": types.AcmeDocument,
+    "\n  query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {\n    protocolConfiguration(id: $id) {\n      acme {\n        accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes { id status contact thumbprint createdAt key { id friendlyName state } }\n        }\n        orders(first: 50, after: $ordersAfter) @include(if: $orders) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes {\n            id status createdAt identifiers { type value }\n            error { type detail identifier { value } subproblems { type detail identifier { value } } }\n            account { id key { friendlyName } }\n            certificate { id serialNumber status }\n          }\n        }\n      }\n    }\n  }\n": types.AcmeActivityDocument,
+    "mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }": types.CreateAcmeKeyDocument,
+    "mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }": types.RevokeAcmeKeyDocument,
+    "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": types.UpdateAcmeSettingsDocument,
     "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": types.ReportsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
@@ -460,6 +484,30 @@ export function graphql(source: "mutation CancelBulk($id: ID!) { cancelBulk(id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "\n  query RenewalCampaign($id: ID!) {\n    renewalCampaign(id: $id) {\n      id name state total beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy\n      selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }\n      progress { replaced ended times planned actual }\n      stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }\n    }\n  }\n"): typeof import('./graphql').RenewalCampaignDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }"): typeof import('./graphql').CancelRenewalCampaignDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query RenewalCampaigns($partition: ID!) { partition(id: $partition) { renewalCampaigns { id name state total beginsAt endsAt revokeAt createdBy progress { replaced } } } }"): typeof import('./graphql').RenewalCampaignsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query RenewalChoices($partition: ID!) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 200, filter: { type: ACME }) { nodes { id identifier profileId ca { id identifier friendlyName } acme { settings { profileIds } } } }\n      reports { cryptography { uses { keyType signatureAlgorithm certificates } } }\n    }\n  }\n"): typeof import('./graphql').RenewalChoicesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CountRenewal($partition: ID!, $selection: RenewalSelectionInput!) { partition(id: $partition) { countRenewalSelection(selection: $selection) } }"): typeof import('./graphql').CountRenewalDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) { createRenewalCampaign(input: $input) { campaign { id } } }"): typeof import('./graphql').CreateRenewalCampaignDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n"): typeof import('./graphql').SigningAlgorithmsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -673,6 +721,30 @@ export function graphql(source: "mutation DeleteProtocol($input: DeleteProtocolC
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  query ProtocolConfigurations($partition: ID!, $after: String, $filter: ProtocolConfigurationFilter) {\n    partition(id: $partition) {\n      protocolConfigurations(first: 50, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }\n      }\n    }\n  }\n"): typeof import('./graphql').ProtocolConfigurationsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query AcmeProfiles($partition: ID!) { partition(id: $partition) { enrollmentProtocols { type authorities { ca { id } profiles { id name } } } } }"): typeof import('./graphql').AcmeProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Acme($id: ID!) {\n    deployment { tlsRootCertificate }\n    protocolConfiguration(id: $id) {\n      id\n      acme {\n        directoryUrl\n        settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }\n        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }\n      }\n    }\n  }\n"): typeof import('./graphql').AcmeDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {\n    protocolConfiguration(id: $id) {\n      acme {\n        accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes { id status contact thumbprint createdAt key { id friendlyName state } }\n        }\n        orders(first: 50, after: $ordersAfter) @include(if: $orders) {\n          totalCount\n          pageInfo { hasNextPage endCursor }\n          nodes {\n            id status createdAt identifiers { type value }\n            error { type detail identifier { value } subproblems { type detail identifier { value } } }\n            account { id key { friendlyName } }\n            certificate { id serialNumber status }\n          }\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').AcmeActivityDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }"): typeof import('./graphql').CreateAcmeKeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }"): typeof import('./graphql').RevokeAcmeKeyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }"): typeof import('./graphql').UpdateAcmeSettingsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -17,6 +17,29 @@ export type AcceptInvitationInput = {
   token: string;
 };
 
+export type AcmeAttestationInput = {
+  format: string;
+  /** PEM; empty for those built in. */
+  roots?: string;
+};
+
+export type AcmeKeyState =
+  | 'ACTIVE'
+  | 'EXPIRED'
+  /** Its accounts can order nothing more. */
+  | 'REVOKED';
+
+/** RFC 8555 7.1.6. */
+export type AcmeStatus =
+  | 'DEACTIVATED'
+  | 'EXPIRED'
+  | 'INVALID'
+  | 'PENDING'
+  | 'PROCESSING'
+  | 'READY'
+  | 'REVOKED'
+  | 'VALID';
+
 export type ApprovalDecisionInput = {
   /** Up to 500 characters; needed to reject. */
   comment?: string;
@@ -215,6 +238,22 @@ export type ConcernSeverity =
   /** Will not last as long as the certificates. */
   | 'WARNING';
 
+export type CreateAcmeKeyInput = {
+  /**
+   * `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
+   * identifier; at most 100. Empty: all names.
+   */
+  allowedIdentifiers?: Array<string>;
+  configurationId: string | number;
+  expiresAt?: string | null | undefined;
+  /** 2 to 18 of `a-z 0-9 - _`, unique in the configuration. */
+  friendlyName: string;
+  /** 0: no limit. */
+  maxAccounts?: number;
+  /** For closed networks: what is allowed, and something must be, is issued without a challenge. */
+  needsNoChallenge?: boolean;
+};
+
 export type CreateApiTokenInput = {
   /** At most 366 days ahead. */
   expiresAt: string;
@@ -261,6 +300,21 @@ export type CreateProtocolConfigurationInput = {
   partitionId: string | number;
   profileId: string;
   type: ProtocolType;
+};
+
+export type CreateRenewalCampaignInput = {
+  beginsAt: string;
+  /** A year after the beginning at most. */
+  endsAt: string;
+  /** https; what clients show to people. */
+  explanationUrl?: string;
+  /** 2 to 64 characters, unique in the partition. */
+  name: string;
+  partitionId: string | number;
+  revocationReason?: RevocationReason;
+  /** After the end. Needs the permission to revoke. */
+  revokeAt?: string | null | undefined;
+  selection: RenewalSelectionInput;
 };
 
 export type CreateSubscriptionInput = {
@@ -480,6 +534,29 @@ export type RenewCertificationAuthorityInput = {
   newKey: boolean;
 };
 
+export type RenewalCampaignState =
+  | 'CANCELLED'
+  | 'DONE'
+  /** Its certificates are being given their times. */
+  | 'PLANNING'
+  | 'RUNNING';
+
+export type RenewalSelectionInput = {
+  caId?: string | number | null | undefined;
+  configurationId?: string | number | null | undefined;
+  expiresFrom?: string | null | undefined;
+  /** Not included. */
+  expiresUntil?: string | null | undefined;
+  issuedFrom?: string | null | undefined;
+  /** Not included. */
+  issuedUntil?: string | null | undefined;
+  /** `RSA 2048`; see `Reports.cryptography`. */
+  keyType?: string | null | undefined;
+  profileId?: string | null | undefined;
+  /** `ecdsa-with-SHA256`; see `Reports.cryptography`. */
+  signatureAlgorithm?: string | null | undefined;
+};
+
 export type ReportDimension =
   /** Signature algorithm of the issuer. */
   | 'ALGORITHM'
@@ -592,6 +669,20 @@ export type Tier =
   | 'STANDARD'
   /** Not limited: a deployment that serves only its own house. */
   | 'UNLIMITED';
+
+export type UpdateAcmeSettingsInput = {
+  attestation?: Array<AcmeAttestationInput> | null | undefined;
+  authorizationHours?: number | null | undefined;
+  /** Null leaves a value; empty is http-01, dns-01 and tls-alpn-01. */
+  challenges?: Array<string> | null | undefined;
+  configurationId: string | number;
+  failuresPerHour?: number | null | undefined;
+  orderHours?: number | null | undefined;
+  /** 0 is the default, here and below. */
+  ordersPerHour?: number | null | undefined;
+  profileIds?: Array<string> | null | undefined;
+  renewalPollMinutes?: number | null | undefined;
+};
 
 export type UpdateNotificationSettingsInput = {
   /** Up to 10, each 1 to 365. */
@@ -988,6 +1079,49 @@ export type CancelBulkMutationVariables = Exact<{
 
 export type CancelBulkMutation = { cancelBulk: { operation: { id: string, state: BulkState } } };
 
+export type RenewalCampaignQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type RenewalCampaignQuery = { renewalCampaign: { id: string, name: string, state: RenewalCampaignState, total: number, beginsAt: string, endsAt: string, revokeAt: string | null, revocationReason: RevocationReason | null, explanationUrl: string, createdAt: string, createdBy: string, selection: { profileId: string | null, keyType: string | null, signatureAlgorithm: string | null, issuedFrom: string | null, issuedUntil: string | null, expiresFrom: string | null, expiresUntil: string | null, configuration: { identifier: string } | null, ca: { identifier: string, friendlyName: string } | null }, progress: { replaced: number, ended: number, times: Array<string>, planned: Array<number>, actual: Array<number> }, stragglers: { totalCount: number, nodes: Array<{ beginsAt: string, endsAt: string, certificate: { id: string, subject: string, serialNumber: string, notAfter: string } | null }> } } | null };
+
+export type CancelRenewalCampaignMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type CancelRenewalCampaignMutation = { cancelRenewalCampaign: { campaign: { id: string, state: RenewalCampaignState } } };
+
+export type RenewalCampaignsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type RenewalCampaignsQuery = { partition: { renewalCampaigns: Array<{ id: string, name: string, state: RenewalCampaignState, total: number, beginsAt: string, endsAt: string, revokeAt: string | null, createdBy: string, progress: { replaced: number } }> } | null };
+
+export type RenewalChoicesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type RenewalChoicesQuery = { partition: { protocolConfigurations: { nodes: Array<{ id: string, identifier: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string }, acme: { settings: { profileIds: Array<string> } } | null }> }, reports: { cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number }> } } } | null };
+
+export type CountRenewalQueryVariables = Exact<{
+  partition: string | number;
+  selection: RenewalSelectionInput;
+}>;
+
+
+export type CountRenewalQuery = { partition: { countRenewalSelection: number } | null };
+
+export type CreateRenewalCampaignMutationVariables = Exact<{
+  input: CreateRenewalCampaignInput;
+}>;
+
+
+export type CreateRenewalCampaignMutation = { createRenewalCampaign: { campaign: { id: string } } };
+
 export type SigningAlgorithmsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -1382,6 +1516,52 @@ export type ProtocolConfigurationsQueryVariables = Exact<{
 
 
 export type ProtocolConfigurationsQuery = { partition: { protocolConfigurations: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, profileId: string, ca: { identifier: string, friendlyName: string } }> } } | null };
+
+export type AcmeProfilesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type AcmeProfilesQuery = { partition: { enrollmentProtocols: Array<{ type: ProtocolType, authorities: Array<{ ca: { id: string }, profiles: Array<{ id: string, name: string }> }> }> } | null };
+
+export type AcmeQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, profileIds: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
+
+export type AcmeActivityQueryVariables = Exact<{
+  id: string | number;
+  accountsAfter?: string | null | undefined;
+  ordersAfter?: string | null | undefined;
+  accounts: boolean;
+  orders: boolean;
+}>;
+
+
+export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null }> } } | null } | null };
+
+export type CreateAcmeKeyMutationVariables = Exact<{
+  input: CreateAcmeKeyInput;
+}>;
+
+
+export type CreateAcmeKeyMutation = { createAcmeKey: { hmacKey: string, key: { id: string, friendlyName: string } } };
+
+export type RevokeAcmeKeyMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type RevokeAcmeKeyMutation = { revokeAcmeKey: { key: { id: string } } };
+
+export type UpdateAcmeSettingsMutationVariables = Exact<{
+  input: UpdateAcmeSettingsInput;
+}>;
+
+
+export type UpdateAcmeSettingsMutation = { updateAcmeSettings: { protocolConfiguration: { id: string } } };
 
 export type ProtocolConfigurationQueryVariables = Exact<{
   partition: string | number;
@@ -2223,6 +2403,136 @@ export const CancelBulkDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CancelBulkMutation, CancelBulkMutationVariables>;
+export const RenewalCampaignDocument = new TypedDocumentString(`
+    query RenewalCampaign($id: ID!) {
+  renewalCampaign(id: $id) {
+    id
+    name
+    state
+    total
+    beginsAt
+    endsAt
+    revokeAt
+    revocationReason
+    explanationUrl
+    createdAt
+    createdBy
+    selection {
+      configuration {
+        identifier
+      }
+      ca {
+        identifier
+        friendlyName
+      }
+      profileId
+      keyType
+      signatureAlgorithm
+      issuedFrom
+      issuedUntil
+      expiresFrom
+      expiresUntil
+    }
+    progress {
+      replaced
+      ended
+      times
+      planned
+      actual
+    }
+    stragglers(first: 50) {
+      totalCount
+      nodes {
+        beginsAt
+        endsAt
+        certificate {
+          id
+          subject
+          serialNumber
+          notAfter
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewalCampaignQuery, RenewalCampaignQueryVariables>;
+export const CancelRenewalCampaignDocument = new TypedDocumentString(`
+    mutation CancelRenewalCampaign($id: ID!) {
+  cancelRenewalCampaign(id: $id) {
+    campaign {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CancelRenewalCampaignMutation, CancelRenewalCampaignMutationVariables>;
+export const RenewalCampaignsDocument = new TypedDocumentString(`
+    query RenewalCampaigns($partition: ID!) {
+  partition(id: $partition) {
+    renewalCampaigns {
+      id
+      name
+      state
+      total
+      beginsAt
+      endsAt
+      revokeAt
+      createdBy
+      progress {
+        replaced
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewalCampaignsQuery, RenewalCampaignsQueryVariables>;
+export const RenewalChoicesDocument = new TypedDocumentString(`
+    query RenewalChoices($partition: ID!) {
+  partition(id: $partition) {
+    protocolConfigurations(first: 200, filter: {type: ACME}) {
+      nodes {
+        id
+        identifier
+        profileId
+        ca {
+          id
+          identifier
+          friendlyName
+        }
+        acme {
+          settings {
+            profileIds
+          }
+        }
+      }
+    }
+    reports {
+      cryptography {
+        uses {
+          keyType
+          signatureAlgorithm
+          certificates
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewalChoicesQuery, RenewalChoicesQueryVariables>;
+export const CountRenewalDocument = new TypedDocumentString(`
+    query CountRenewal($partition: ID!, $selection: RenewalSelectionInput!) {
+  partition(id: $partition) {
+    countRenewalSelection(selection: $selection)
+  }
+}
+    `) as unknown as TypedDocumentString<CountRenewalQuery, CountRenewalQueryVariables>;
+export const CreateRenewalCampaignDocument = new TypedDocumentString(`
+    mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) {
+  createRenewalCampaign(input: $input) {
+    campaign {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateRenewalCampaignMutation, CreateRenewalCampaignMutationVariables>;
 export const SigningAlgorithmsDocument = new TypedDocumentString(`
     query SigningAlgorithms {
   deployment {
@@ -3230,6 +3540,161 @@ export const ProtocolConfigurationsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ProtocolConfigurationsQuery, ProtocolConfigurationsQueryVariables>;
+export const AcmeProfilesDocument = new TypedDocumentString(`
+    query AcmeProfiles($partition: ID!) {
+  partition(id: $partition) {
+    enrollmentProtocols {
+      type
+      authorities {
+        ca {
+          id
+        }
+        profiles {
+          id
+          name
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AcmeProfilesQuery, AcmeProfilesQueryVariables>;
+export const AcmeDocument = new TypedDocumentString(`
+    query Acme($id: ID!) {
+  deployment {
+    tlsRootCertificate
+  }
+  protocolConfiguration(id: $id) {
+    id
+    acme {
+      directoryUrl
+      settings {
+        challenges
+        profileIds
+        ordersPerHour
+        failuresPerHour
+        orderHours
+        authorizationHours
+        renewalPollMinutes
+        attestation {
+          format
+          roots
+        }
+      }
+      externalKeys {
+        id
+        friendlyName
+        state
+        allowedIdentifiers
+        needsNoChallenge
+        maxAccounts
+        accountCount
+        createdAt
+        createdBy
+        expiresAt
+        revokedAt
+        lastUsedAt
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AcmeQuery, AcmeQueryVariables>;
+export const AcmeActivityDocument = new TypedDocumentString(`
+    query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {
+  protocolConfiguration(id: $id) {
+    acme {
+      accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {
+        totalCount
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          id
+          status
+          contact
+          thumbprint
+          createdAt
+          key {
+            id
+            friendlyName
+            state
+          }
+        }
+      }
+      orders(first: 50, after: $ordersAfter) @include(if: $orders) {
+        totalCount
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          id
+          status
+          createdAt
+          identifiers {
+            type
+            value
+          }
+          error {
+            type
+            detail
+            identifier {
+              value
+            }
+            subproblems {
+              type
+              detail
+              identifier {
+                value
+              }
+            }
+          }
+          account {
+            id
+            key {
+              friendlyName
+            }
+          }
+          certificate {
+            id
+            serialNumber
+            status
+          }
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AcmeActivityQuery, AcmeActivityQueryVariables>;
+export const CreateAcmeKeyDocument = new TypedDocumentString(`
+    mutation CreateAcmeKey($input: CreateAcmeKeyInput!) {
+  createAcmeKey(input: $input) {
+    key {
+      id
+      friendlyName
+    }
+    hmacKey
+  }
+}
+    `) as unknown as TypedDocumentString<CreateAcmeKeyMutation, CreateAcmeKeyMutationVariables>;
+export const RevokeAcmeKeyDocument = new TypedDocumentString(`
+    mutation RevokeAcmeKey($id: ID!) {
+  revokeAcmeKey(id: $id) {
+    key {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeAcmeKeyMutation, RevokeAcmeKeyMutationVariables>;
+export const UpdateAcmeSettingsDocument = new TypedDocumentString(`
+    mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) {
+  updateAcmeSettings(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateAcmeSettingsMutation, UpdateAcmeSettingsMutationVariables>;
 export const ProtocolConfigurationDocument = new TypedDocumentString(`
     query ProtocolConfiguration($partition: ID!, $identifier: String!) {
   partition(id: $partition) {

@@ -139,13 +139,19 @@ export function ProtocolPage() {
         </Tabs.List>
         <Tabs.Panel value="overview">
           <Stack>
-            {type.Overview && <type.Overview {...props} />}
+            {type.Overview && (
+              <Suspense fallback={<Loading lines={3} />}>
+                <type.Overview {...props} />
+              </Suspense>
+            )}
             <Overview configuration={c} partitionId={partitionId} onTab={(change) => set({ ...none, ...change })} />
           </Stack>
         </Tabs.Panel>
         {type.tabs.map(({ value, Panel }) => (
           <Tabs.Panel key={value} value={value}>
-            <Panel {...props} />
+            <Suspense fallback={<Loading />}>
+              <Panel {...props} />
+            </Suspense>
           </Tabs.Panel>
         ))}
         <Tabs.Panel value="end-entities">

@@ -1,0 +1,167 @@
+import { Badge, Button, Card, Checkbox, Group, Modal, NumberInput, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { IconKey, IconPlus } from "@tabler/icons-react";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { CopyText, EmptyState, ErrorAlert, Moment, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
+import { formatNumber } from "@/lib/format";
+import { ApiError, request } from "@/lib/graphql";
+import { identifierRule } from "../configuration";
+import type { PanelProps } from "../types";
+import { Commands } from "./Commands";
+import { CreateKey, RevokeKey, type Key } from "./queries";
+import { useAcme } from "./useAcme";
+
+export default function EabKeys({ configuration: c, editable }: PanelProps) {
+  const { acme, root, waiting } = useAcme(c.id);
+  const queryClient = useQueryClient();
+  const [creating, setCreating] = useState(false);
+  const [ending, setEnding] = useState<Key>();
+  const revoke = useMutation({
+    mutationFn: (id: string) => request(RevokeKey, { id }),
+    onSuccess: async () => {
+      await queryClient.invalidateQueries({ queryKey: ["protocol"] });
+      setEnding(undefined);
+    },
+  });
+  if (!acme) return waiting;
+  const create = editable && (
+    <Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>
+      Create EAB Key
+    </Button>
+  );
+  return (
+    <>
+      {acme.externalKeys.length === 0 ? (
+        <EmptyState icon={<IconKey />} title="No EAB key yet" action={create}>
+          A client makes its account with a key of external account binding (EAB). {editable ? "Create one for each team or host, and give its identifier and HMAC key to the client." : "An Owner, a CA Administrator or a Protocol Operator creates the first one."}
+        </EmptyState>
+      ) : (
+        <>
+          <Group justify="space-between" mb="md">
+            <Text size="sm" c="dimmed" maw={620}>
+              A client makes its account with one. A revoked key ends its accounts too: they order nothing more.
+            </Text>
+            {create}
+          </Group>
+          <Card withBorder>
+            <Scroll label="EAB keys">
+              <Table miw={760}>
+                <Table.Thead>
+                  <Table.Tr>
+                    {["Friendly name", "EAB Identifier", "Status", "Allowed", "Accounts", "Expires", "Last use", ""].map((h) => (
+                      <Table.Th key={h} aria-label={h || "Actions"}>{h}</Table.Th>
+                    ))}
+                  </Table.Tr>
+                </Table.Thead>
+                <Table.Tbody>
+                  {acme.externalKeys.map((k) => (
+                    <Table.Tr key={k.id}>
+                      <Table.Td>
+                        <Text size="sm" fw={600} ff="monospace">{k.friendlyName}</Text>
+                        <Text size="xs" c="dimmed">by {k.createdBy}</Text>
+                      </Table.Td>
+                      <Table.Td miw={150}><CopyText value={k.id} /></Table.Td>
+                      <Table.Td><StatusBadge status={k.state} /></Table.Td>
+                      <Table.Td>
+                        <Text size="sm" lineClamp={3} style={{ overflowWrap: "anywhere" }}>{k.allowedIdentifiers.join(", ") || "all names"}</Text>
+                        {k.needsNoChallenge && <Badge variant="light" color="gray" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>no challenge</Badge>}
+                      </Table.Td>
+                      <Table.Td>{formatNumber(k.accountCount)}{k.maxAccounts > 0 && ` of ${formatNumber(k.maxAccounts)}`}</Table.Td>
+                      <Table.Td>{k.expiresAt ? <Moment at={k.expiresAt} /> : "never"}</Table.Td>
+                      <Table.Td>{k.lastUsedAt ? <Moment at={k.lastUsedAt} /> : "never"}</Table.Td>
+                      <Table.Td>
+                        {editable && k.state !== "REVOKED" && (
+                          <Button size="compact-xs" variant="subtle" color="red" onClick={() => { revoke.reset(); setEnding(k); }} aria-label={`Revoke ${k.friendlyName}`}>
+                            Revoke
+                          </Button>
+                        )}
+                      </Table.Td>
+                    </Table.Tr>
+                  ))}
+                </Table.Tbody>
+              </Table>
+            </Scroll>
+          </Card>
+        </>
+      )}
+      <Modal opened={!!ending} onClose={() => setEnding(undefined)} title={<Text fw={650}>Revoke {ending?.friendlyName}</Text>}>
+        <Stack>
+          <Text size="sm">
+            For good. No account is made with it, and the {formatNumber(ending?.accountCount ?? 0)} accounts that were can order nothing more: their certificates stay valid, but are not renewed.
+          </Text>
+          <ErrorAlert error={revoke.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={() => setEnding(undefined)} data-autofocus>
+              Cancel
+            </Button>
+            <Button color="red" loading={revoke.isPending} onClick={() => revoke.mutate(ending!.id)}>
+              Revoke
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+      {creating && <CreateEabKey configurationId={c.id} identifier={c.identifier} directoryUrl={acme.directoryUrl} root={root} onClose={() => setCreating(false)} />}
+    </>
+  );
+}
+
+const fields = ["friendlyName", "allowedIdentifiers", "maxAccounts", "expiresAt"];
+
+function CreateEabKey({ configurationId, identifier, directoryUrl, root, onClose }: { configurationId: string; identifier: string; directoryUrl: string; root: string | null; onClose: () => void }) {
+  const queryClient = useQueryClient();
+  const [friendlyName, setFriendlyName] = useState("");
+  const [allowed, setAllowed] = useState("");
+  const [needsNoChallenge, setNeedsNoChallenge] = useState(false);
+  const [maxAccounts, setMaxAccounts] = useState<number | string>("");
+  const [expires, setExpires] = useState("");
+  const allowedIdentifiers = allowed.split(/[\s,]+/).filter(Boolean);
+  const create = useMutation({
+    mutationFn: () => request(CreateKey, { input: { configurationId, friendlyName, allowedIdentifiers, needsNoChallenge, maxAccounts: Number(maxAccounts) || 0, expiresAt: expires ? new Date(expires).toISOString() : null } }),
+    gcTime: 0, // the secret is kept no longer than it is shown
+    onSuccess: () => queryClient.invalidateQueries({ queryKey: ["protocol"] }),
+  });
+  const made = create.data?.createAcmeKey;
+  const nameError = friendlyName && !identifierRule.test(friendlyName) ? "2 to 18 characters out of a-z, 0-9, hyphen and underscore" : undefined;
+  const first = allowedIdentifiers.find((a) => !/[:/]/.test(a))?.replace(/^\*\./, "www.");
+  return (
+    <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>{made ? `EAB key ${made.key.friendlyName}` : "Create EAB Key"}</Text>} closeOnClickOutside={!made} closeOnEscape={!made} withCloseButton={!made}>
+      {made ? (
+        <Stack>
+          <div>
+            <Text size="sm" c="dimmed">EAB Identifier</Text>
+            <CopyText value={made.key.id} />
+          </div>
+          <SecretOnce label="EAB HMAC Key" value={made.hmacKey} file={`eab-${made.key.friendlyName}.txt`} />
+          <Text size="sm">With both filled in:</Text>
+          <Commands enrolment={{ directoryUrl, identifier, kid: made.key.id, hmacKey: made.hmacKey, domain: first ?? "www.example.com", email: "admin@example.com", root }} />
+          <Button onClick={onClose}>Done</Button>
+        </Stack>
+      ) : (
+        <form
+          onSubmit={(e) => {
+            e.preventDefault();
+            create.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput label="Friendly name" description="2 to 18 of a-z, 0-9, hyphen and underscore: the team or host that gets it" required data-autofocus autoComplete="off" value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={nameError ?? fieldError(create.error, "friendlyName")} />
+            <Textarea label="Allowed identifiers" description="One a line: host.example.com, *.example.com (everything below), 10.1.2.3, 10.1.0.0/16, device:SERIAL. Empty: all names" autosize minRows={2} maxRows={6} ff="monospace" value={allowed} onChange={(e) => setAllowed(e.currentTarget.value)} error={fieldError(create.error, "allowedIdentifiers")} />
+            <Checkbox label="Needs no challenge" description="For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
+            {needsNoChallenge && allowedIdentifiers.length === 0 && <Text size="sm" c="var(--mantine-color-error)">List the names that it is good for.</Text>}
+            <NumberInput label="Accounts at most" description="Empty: no limit. 1 lets only the first host use it" min={1} max={1_000_000} allowDecimal={false} value={maxAccounts} onChange={setMaxAccounts} error={fieldError(create.error, "maxAccounts")} />
+            <TextInput type="datetime-local" label="Expires (optional)" description="Its accounts order nothing after that" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
+            <ErrorAlert error={create.error instanceof ApiError && fields.some((f) => fieldError(create.error, f)) ? undefined : create.error} />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={onClose}>
+                Cancel
+              </Button>
+              <Button type="submit" loading={create.isPending} disabled={!identifierRule.test(friendlyName) || (needsNoChallenge && allowedIdentifiers.length === 0)}>
+                Create
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Modal>
+  );
+}

@@ -1,0 +1,47 @@
+import { graphql } from "@/gql";
+import type { AcmeActivityQuery, AcmeQuery } from "@/gql/graphql";
+
+export const Acme = graphql(`
+  query Acme($id: ID!) {
+    deployment { tlsRootCertificate }
+    protocolConfiguration(id: $id) {
+      id
+      acme {
+        directoryUrl
+        settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
+        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
+      }
+    }
+  }
+`);
+export const AcmeActivity = graphql(`
+  query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {
+    protocolConfiguration(id: $id) {
+      acme {
+        accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {
+          totalCount
+          pageInfo { hasNextPage endCursor }
+          nodes { id status contact thumbprint createdAt key { id friendlyName state } }
+        }
+        orders(first: 50, after: $ordersAfter) @include(if: $orders) {
+          totalCount
+          pageInfo { hasNextPage endCursor }
+          nodes {
+            id status createdAt identifiers { type value }
+            error { type detail identifier { value } subproblems { type detail identifier { value } } }
+            account { id key { friendlyName } }
+            certificate { id serialNumber status }
+          }
+        }
+      }
+    }
+  }
+`);
+export const CreateKey = graphql(`mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }`);
+export const RevokeKey = graphql(`mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }`);
+export const UpdateSettings = graphql(`mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }`);
+
+type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
+export type Key = Details["externalKeys"][number];
+export type Settings = Details["settings"];
+export type Activity = NonNullable<NonNullable<AcmeActivityQuery["protocolConfiguration"]>["acme"]>;
