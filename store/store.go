@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/pkiaas/pkiaas/migrations"
@@ -209,6 +210,15 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 // CreateAll inserts rows in few statements of few lengths, so that each stays prepared. SQLite takes short ones best: a
 // long one is compiled anew each time, and copies every page it touches in case it must be undone.
 func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
+	return createAll(s, func() *gorm.DB { return s.DB(ctx) }, rows)
+}
+
+// CreateMissing is CreateAll that passes over rows that are there already.
+func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
+	return createAll(s, func() *gorm.DB { return s.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}) }, rows)
+}
+
+func createAll[T any](s *Store, db func() *gorm.DB, rows []T) error {
 	length := 8
 	if s.PostgreSQL() {
 		length = 64
@@ -217,7 +227,7 @@ func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
 		for length > len(rows) {
 			length /= 2
 		}
-		if err := s.DB(ctx).Create(rows[:length]).Error; err != nil {
+		if err := db().Create(rows[:length]).Error; err != nil {
 			return err
 		}
 		rows = rows[length:]

@@ -335,10 +335,8 @@ func (c *Client) prove(ctx context.Context, url string) error {
 				return nil // so is its authorization (RFC 8555 7.1.6)
 			}
 		}
-		if asked {
-			if err := c.later(ctx, h); err != nil {
-				return err
-			}
+		if err := c.later(ctx, h); err != nil {
+			return err
 		}
 	}
 }

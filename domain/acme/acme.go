@@ -204,6 +204,7 @@ type Engine struct {
 	Attempts []time.Duration
 
 	nonces   nonces
+	chains   sync.Map // issuerKey → *issuerChains
 	accounts store.Batch[string, *Account]
 	orders   store.Batch[*newOrder, error]
 	settling store.Batch[*settlement, error]

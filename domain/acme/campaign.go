@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -59,6 +60,14 @@ type Campaign struct {
 }
 
 func (Campaign) TableName() string { return "renewal_campaigns" }
+
+// over is when nothing is left to be done but revoking what was not replaced.
+func (c *Campaign) over() time.Time {
+	if c.RevokeAt != nil {
+		return *c.RevokeAt
+	}
+	return c.EndsAt
+}
 
 // Window is when a certificate of a campaign is to be renewed.
 type Window struct {
@@ -235,10 +244,7 @@ func (s *Service) Progress(ctx context.Context, c *Campaign) (*Progress, error) 
 		return nil, err
 	}
 	p := &Progress{}
-	end := c.EndsAt
-	if c.RevokeAt != nil {
-		end = *c.RevokeAt
-	}
+	end := c.over()
 	columns, values := []string{}, []any{}
 	for n := range buckets {
 		at := c.BeginsAt.Add(end.Sub(c.BeginsAt) * time.Duration(n+1) / buckets)
@@ -304,6 +310,11 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 func (s *Service) plan(ctx context.Context, c *Campaign, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		db := s.Store.DB(ctx)
+		// One after the other, so that no certificate is planned twice.
+		var planning []string
+		if err := s.Store.ForUpdate(db.Model(&Campaign{})).Where("partition_id = ? AND state = ?", c.PartitionID, Planning).Order("id").Pluck("id", &planning).Error; err != nil {
+			return err
+		}
 		other := db.Session(&gormSession).Table("renewal_windows AS w").Joins("JOIN renewal_campaigns AS k ON k.id = w.campaign_id").Where("k.state = ?", Running).Select("w.certificate_id")
 		var ids []string
 		if err := s.selected(ctx, c.PartitionID, c.Filter).Where("id NOT IN (?)", other).Order("public_key_sha256, id").Pluck("id", &ids).Error; err != nil {
@@ -333,11 +344,7 @@ func (s *Service) plan(ctx context.Context, c *Campaign, claim *job.Claim) error
 		if err := db.Model(c).Select("state", "total").Updates(c).Error; err != nil {
 			return err
 		}
-		next := c.EndsAt
-		if c.RevokeAt != nil {
-			next = *c.RevokeAt
-		}
-		claim.Again(next)
+		claim.Again(c.over())
 		return claim.Done(ctx)
 	})
 }
@@ -356,14 +363,19 @@ func slicesOf(ids []string, n int) func(func([]string) bool) {
 
 // end revokes stragglers, some in each transaction, and ends the campaign.
 func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error {
-	if c.RevokeAt != nil && s.Now().Before(*c.RevokeAt) || s.Now().Before(c.EndsAt) {
-		claim.Again(c.EndsAt)
+	if at := c.over(); s.Now().Before(at) {
+		claim.Again(at)
 		return nil
 	}
 	for {
 		left := 0
 		err := s.Store.Tx(ctx, func(ctx context.Context) error {
 			db := s.Store.DB(ctx)
+			left = 0
+			// Who cancels it now waits, and who has done so is heeded.
+			if err := s.Store.ForUpdate(db).Take(c, "id = ?", c.ID).Error; err != nil || c.State != Running {
+				return err
+			}
 			if c.RevokeAt != nil {
 				var ids []string
 				if err := db.Table("renewal_windows AS w").Joins("JOIN certificates AS c ON c.id = w.certificate_id").
@@ -381,11 +393,17 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 			}
 			return claim.Done(ctx)
 		})
+		if errors.Is(err, errReplaced) {
+			continue
+		}
 		if err != nil || left == 0 {
 			return err
 		}
 	}
 }
+
+// errReplaced: a certificate was replaced while it was about to be revoked for not being so.
+var errReplaced = errors.New("replaced at the last moment")
 
 func (s *Service) revoke(ctx context.Context, c *Campaign, ids []string) error {
 	var list []certificate.Revocation
@@ -395,6 +413,14 @@ func (s *Service) revoke(ctx context.Context, c *Campaign, ids []string) error {
 	_, cas, err := s.Certificates.RevokeMany(ctx, c.PartitionID, "campaign "+c.Name, list)
 	if err != nil {
 		return err
+	}
+	// From here on nothing else is issued in the partition until this is committed, and what was issued before is seen.
+	var replaced int64
+	if err := s.Store.DB(ctx).Model(&Window{}).Where("certificate_id IN ? AND replaced_at IS NOT NULL", ids).Count(&replaced).Error; err != nil {
+		return err
+	}
+	if replaced > 0 {
+		return errReplaced
 	}
 	for _, id := range cas {
 		if err := s.Jobs.Enqueue(ctx, certificate.PublishCRLJob, id, s.Now(), nil); err != nil {

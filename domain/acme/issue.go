@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
@@ -57,6 +58,12 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 		NotAfter: o.NotAfter, EndEntity: o.endEntity(), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
 			return e.fulfil(ctx, c, o, made, digest)
 		}})
+	if f := fault.Of(err); err != nil && f.Kind == fault.Conflict && f.Field == "order" {
+		// The same request came twice, as from a client that heard no answer: both get the certificate.
+		if now, failed := e.Order(ctx, a, id); failed == nil && now.Status == Valid && now.CSRSHA256 == digest {
+			return now, nil
+		}
+	}
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -238,18 +245,49 @@ func (e *Engine) Chains(ctx context.Context, a *Account, certificateID string) (
 	if err != nil {
 		return nil, err
 	}
-	issuer, err := e.CAs.Generation(ctx, made.CAID, made.KeyGeneration)
+	above, err := e.above(ctx, made.CAID, made.KeyGeneration)
 	if err != nil {
 		return nil, err
 	}
-	chains, err := e.CAs.Chains(ctx, issuer)
-	if err != nil {
-		return nil, err
-	}
-	for i := range chains {
-		chains[i] = append([][]byte{made.DER}, withoutRoot(chains[i])...)
+	chains := make([][][]byte, len(above))
+	for i := range above {
+		chains[i] = append([][]byte{made.DER}, above[i]...)
 	}
 	return chains, nil
+}
+
+// keptChains is how long another server may still show the chains from before a CA was certified anew.
+const keptChains = 2 * time.Second
+
+type issuerKey struct {
+	id         string
+	generation int64
+}
+
+type issuerChains struct {
+	chains [][][]byte // without the root
+	at     time.Time
+}
+
+// above are the chains of the key of a CA, at most keptChains old.
+func (e *Engine) above(ctx context.Context, id string, generation int64) ([][][]byte, error) {
+	key := issuerKey{id, generation}
+	if kept, ok := e.chains.Load(key); ok && e.Now().Sub(kept.(*issuerChains).at) < keptChains {
+		return kept.(*issuerChains).chains, nil
+	}
+	found := &issuerChains{at: e.Now()}
+	issuer, err := e.CAs.Generation(ctx, id, generation)
+	if err != nil {
+		return nil, err
+	}
+	if found.chains, err = e.CAs.Chains(ctx, issuer); err != nil {
+		return nil, err
+	}
+	for i := range found.chains {
+		found.chains[i] = withoutRoot(found.chains[i])
+	}
+	e.chains.Store(key, found)
+	return found.chains, nil
 }
 
 func withoutRoot(chain [][]byte) [][]byte {

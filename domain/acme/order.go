@@ -287,21 +287,17 @@ func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, ke
 		return p
 	}
 	hour := now.Add(-time.Hour)
-	limit := set.Orders()
-	n, err := e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND id >= ?", a.ID, since(hour)), limit)
-	if err != nil {
+	var orders, failures int
+	if err := e.Store.DB(ctx).Raw(`SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM acme_orders WHERE account_id = ? AND id >= ? LIMIT ?) AS o),
+		(SELECT COUNT(*) FROM (SELECT 1 FROM acme_authorizations WHERE account_id = ? AND status = 'invalid' AND created_at > ? LIMIT ?) AS z)`,
+		a.ID, since(hour), set.Orders(), a.ID, hour, set.Failures()).Row().Scan(&orders, &failures); err != nil {
 		return err
 	}
-	if n >= int64(limit) {
-		return rateLimited("this account has made %d orders within an hour", n)
+	if orders >= set.Orders() {
+		return rateLimited("this account has made %d orders within an hour", orders)
 	}
-	limit = set.Failures()
-	n, err = e.Store.CountUpTo(ctx, e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ? AND created_at > ?", a.ID, Invalid, hour), limit)
-	if err != nil {
-		return err
-	}
-	if n >= int64(limit) {
-		return rateLimited("this account has failed %d authorizations within an hour", n)
+	if failures >= set.Failures() {
+		return rateLimited("this account has failed %d authorizations within an hour", failures)
 	}
 	return nil
 }

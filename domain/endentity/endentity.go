@@ -3,10 +3,11 @@ package endentity
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"gorm.io/gorm/clause"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -140,17 +141,31 @@ func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.T
 // CheckIdentifier checks an identifier before anything is signed for it.
 func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 255) }
 
-// Enlist finds or makes the end entity, in the transaction that issues to it; one that is not active is refused.
-func (s *Service) Enlist(ctx context.Context, partitionID, identifier string) (*EndEntity, error) {
-	made := EndEntity{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, Status: Active, CreatedAt: s.Now()}
-	if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&made).Error; err != nil {
+// Enlist finds or makes end entities by their identifiers, in the transaction that issues to them, and locks them. Who issues
+// asks each whether it is Usable.
+func (s *Service) Enlist(ctx context.Context, partitionID string, identifiers []string) (map[string]*EndEntity, error) {
+	// Always in the same order, so that two transactions cannot wait for each other.
+	identifiers = slices.Compact(slices.Sorted(slices.Values(identifiers)))
+	var made []*EndEntity
+	for _, identifier := range identifiers {
+		made = append(made, &EndEntity{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, Status: Active, CreatedAt: s.Now()})
+	}
+	if err := store.CreateMissing(ctx, s.Store, made); err != nil {
 		return nil, err
 	}
-	e := &EndEntity{}
-	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(e, "partition_id = ? AND identifier = ?", partitionID, identifier).Error; err != nil {
+	// Few lengths of statements, so that each stays prepared.
+	for n := len(identifiers); n&(n-1) != 0; n++ {
+		identifiers = append(identifiers, identifiers[len(identifiers)-1])
+	}
+	var list []*EndEntity
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where("partition_id = ? AND identifier IN ?", partitionID, identifiers).Order("identifier").Find(&list).Error; err != nil {
 		return nil, err
 	}
-	return e, e.Usable()
+	found := map[string]*EndEntity{}
+	for _, e := range list {
+		found[e.Identifier] = e
+	}
+	return found, nil
 }
 
 // Usable is nil for an end entity that certificates are issued to, else PolicyRefused with the reason.
@@ -174,9 +189,14 @@ func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...
 	return found[0].Usable()
 }
 
-// Link notes, in the transaction that issues, through which configuration of an enrollment protocol that happens.
-func (s *Service) Link(ctx context.Context, id, configurationID string) error {
-	return s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&configurationLink{id, configurationID}).Error
+// Link notes, in the transaction that issues, through which configurations of enrollment protocols that happens: pairs of end
+// entity and configuration.
+func (s *Service) Link(ctx context.Context, pairs map[[2]string]bool) error {
+	var rows []*configurationLink
+	for _, pair := range slices.SortedFunc(maps.Keys(pairs), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		rows = append(rows, &configurationLink{pair[0], pair[1]})
+	}
+	return store.CreateMissing(ctx, s.Store, rows)
 }
 
 // Activate lets certificates be issued to it again.

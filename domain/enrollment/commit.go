@@ -164,27 +164,37 @@ func (s *Service) takeQuota(ctx context.Context, items []*item, refusals []error
 	return nil
 }
 
+// enlist finds the end entities of those wanted, which are of one partition, and leaves out whom nothing is issued to.
 func (s *Service) enlist(ctx context.Context, items []*item, wanted []int, refusals []error) ([]int, error) {
+	var identifiers []string
+	for _, n := range wanted {
+		if name := items[n].endEntity; name != "" {
+			identifiers = append(identifiers, name)
+		}
+	}
+	if len(identifiers) == 0 {
+		return wanted, nil
+	}
+	found, err := s.EndEntities.Enlist(ctx, items[wanted[0]].certificate.PartitionID, identifiers)
+	if err != nil {
+		return nil, err
+	}
 	var left []int
+	links := map[[2]string]bool{}
 	for _, n := range wanted {
 		it := items[n]
 		if it.endEntity != "" {
-			e, err := s.EndEntities.Enlist(ctx, it.certificate.PartitionID, it.endEntity)
-			if fault.Is(err, fault.PolicyRefused) {
+			e := found[it.endEntity]
+			if err := e.Usable(); err != nil {
 				refusals[n] = err
 				continue
 			}
-			if err != nil {
-				return nil, err
-			}
 			it.certificate.EndEntityID = &e.ID
 			if configuration := it.certificate.ConfigurationID; configuration != nil {
-				if err := s.EndEntities.Link(ctx, e.ID, *configuration); err != nil {
-					return nil, err
-				}
+				links[[2]string{e.ID, *configuration}] = true
 			}
 		}
 		left = append(left, n)
 	}
-	return left, nil
+	return left, s.EndEntities.Link(ctx, links)
 }

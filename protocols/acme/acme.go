@@ -617,6 +617,9 @@ func (p Protocol) renewalInfo(ctx context.Context, w http.ResponseWriter, c *pro
 	}
 	var v renewalObject
 	v.SuggestedWindow.Start, v.SuggestedWindow.End = instant(info.Begin), instant(info.End)
+	if v.SuggestedWindow.End == v.SuggestedWindow.Start { // RFC 9773 4.2: it ends later; both are whole seconds
+		v.SuggestedWindow.End = instant(info.End.Add(time.Second))
+	}
 	v.ExplanationURL = info.ExplanationURL
 	retryAfter(w.Header(), info.Poll)
 	q := &request{w: w}
