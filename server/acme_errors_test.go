@@ -699,7 +699,7 @@ func TestACMERequests(t *testing.T) {
 	// Renewal (RFC 9773).
 	_, der, _ = c.issue("f.example.com")
 	leaf := mustParse(t, der)
-	ari := b64(leaf.AuthorityKeyId) + "." + b64(append([]byte{0}, leaf.SerialNumber.Bytes()...)[1-int(leaf.SerialNumber.Bytes()[0]>>7):])
+	ari := ariOf(leaf)
 	if r := c.ok(c.send("GET", c.base+"renewal-info/"+ari, "", nil), 200); r.header.Get("Retry-After") == "" {
 		t.Errorf("%v", r.header)
 	}
@@ -717,6 +717,13 @@ func TestACMERequests(t *testing.T) {
 		t.Errorf("replaces %v", v["replaces"])
 	}
 	c.want("replaces twice", replaces(c, ari, "f.example.com"), 409, "alreadyReplaced")
+	// An order that came to nothing replaces nothing (RFC 9773 5).
+	_, der, _ = c.issue("i.example.com")
+	leaf = mustParse(t, der)
+	ari = ariOf(leaf)
+	failed := c.ok(replaces(c, ari, "i.example.com"), 201).object()
+	c.ok(c.post(failed["authorizations"].([]any)[0].(string), map[string]any{"status": "deactivated"}), 200)
+	c.ok(replaces(c, ari, "i.example.com"), 201)
 
 	// Another key (RFC 8555 7.3.5).
 	next := newP256()
@@ -776,6 +783,15 @@ func TestACMERequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	holder.order("z.example.com")
+}
+
+// ariOf names a certificate (RFC 9773 4.1): the serial number as in DER, with 00 before a first octet of 80 and more.
+func ariOf(c *x509.Certificate) string {
+	serial := c.SerialNumber.Bytes()
+	if serial[0] >= 0x80 {
+		serial = append([]byte{0}, serial...)
+	}
+	return b64(c.AuthorityKeyId) + "." + b64(serial)
 }
 
 func mustParse(t testing.TB, der []byte) *x509.Certificate {
