@@ -1,8 +1,13 @@
 package conformance
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"net"
@@ -15,6 +20,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
+	"golang.org/x/crypto/acme"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 	"github.com/pkiaas/pkiaas/protocols/acme/va/vatest"
@@ -43,10 +51,10 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-func newACMEEstate(t *testing.T) *acmeEstate {
+func newACMEEstate(t *testing.T, args ...string) *acmeEstate {
 	t.Helper()
 	e := &acmeEstate{t: t, dns: vatest.NewDNS(t), httpPort: freePort(t), tlsPort: freePort(t)}
-	e.Server = start(t, "demo", t.TempDir(), "", "--acme-resolver", e.dns.Address, "--acme-http-port", e.httpPort, "--acme-tls-port", e.tlsPort)
+	e.Server = start(t, "demo", t.TempDir(), "", append(e.validation(), args...)...)
 	for _, c := range e.Manifest.CAs {
 		if c.ID == "issuing-rsa" {
 			e.chain, e.ocsp, e.crl = c.ChainFile, c.OCSPURL, c.CRLURL
@@ -82,6 +90,10 @@ func newACMEEstate(t *testing.T) *acmeEstate {
 	t.Cleanup(func() { _ = control.Close() })
 	e.control = "http://" + l.Addr().String()
 	return e
+}
+
+func (e *acmeEstate) validation() []string {
+	return []string{"--acme-resolver", e.dns.Address, "--acme-http-port", e.httpPort, "--acme-tls-port", e.tlsPort}
 }
 
 // key makes an external account key as an operator of the server does.
@@ -390,6 +402,83 @@ func TestACMEClients(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestACMEValidationSurvives: the server is killed while it looks at a challenge, and another one that takes its place finishes
+// what was begun, without a word of the client.
+func TestACMEValidationSurvives(t *testing.T) {
+	address := "127.0.0.1:" + freePort(t) // the account's URL has it
+	e := newACMEEstate(t, "--listen", address)
+	name := "survivor.example.com"
+	asked := make(chan struct{})
+	var once sync.Once
+	e.dns.Answer(func(*dns.Msg, string) *dns.Msg {
+		once.Do(func() { close(asked) })
+		return vatest.Silence
+	})
+	id, secret := e.key()
+	mac, err := base64.RawURLEncoding.DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM([]byte(read(t, e.Manifest.TLSCAFile)))
+	c := &acme.Client{Key: p256(t), DirectoryURL: e.directory, HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}}
+	ctx := t.Context()
+	if _, err := c.Register(ctx, &acme.Account{ExternalAccountBinding: &acme.ExternalAccountBinding{KID: id, Key: mac}}, acme.AcceptTOS); err != nil {
+		t.Fatal(err)
+	}
+	order, err := c.AuthorizeOrder(ctx, acme.DomainIDs(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := c.GetAuthorization(ctx, order.AuthzURLs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	e.webroot(t, dir)
+	for _, one := range z.Challenges {
+		if one.Type != "http-01" {
+			continue
+		}
+		body, err := c.HTTP01ChallengeResponse(one.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, one.Token), []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Accept(ctx, one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-asked
+	e.Kill()
+	e.dns.Answer(nil)
+	e.dns.Set(t, name, "A 127.0.0.1")
+	start(t, "serve", e.Data, "", append(e.validation(), "--listen", address, "--acme-allow", "127.0.0.0/8", "--base-url", e.Manifest.BaseURL)...)
+	ready, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if order, err = c.WaitOrder(ready, order.URI); err != nil || order.Status != acme.StatusReady {
+		t.Fatalf("%+v %v", order, err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: []string{name}}, p256(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if chain, _, err := c.CreateOrderCert(ctx, order.FinalizeURL, der, true); err != nil || len(chain) != 2 {
+		t.Errorf("a chain of %d, %v", len(chain), err)
+	}
+}
+
+func p256(t *testing.T) *ecdsa.PrivateKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
 
 func (e *acmeEstate) of(t *testing.T) *acmeEstate {

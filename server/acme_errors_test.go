@@ -699,7 +699,7 @@ func TestACMERequests(t *testing.T) {
 	// Renewal (RFC 9773).
 	_, der, _ = c.issue("f.example.com")
 	leaf := mustParse(t, der)
-	ari := b64(leaf.AuthorityKeyId) + "." + b64(append([]byte{0}, leaf.SerialNumber.Bytes()...)[1-int(leaf.SerialNumber.Bytes()[0]>>7):])
+	ari := ariOf(leaf)
 	if r := c.ok(c.send("GET", c.base+"renewal-info/"+ari, "", nil), 200); r.header.Get("Retry-After") == "" {
 		t.Errorf("%v", r.header)
 	}
@@ -717,6 +717,13 @@ func TestACMERequests(t *testing.T) {
 		t.Errorf("replaces %v", v["replaces"])
 	}
 	c.want("replaces twice", replaces(c, ari, "f.example.com"), 409, "alreadyReplaced")
+	// An order that came to nothing replaces nothing (RFC 9773 5).
+	_, der, _ = c.issue("i.example.com")
+	leaf = mustParse(t, der)
+	ari = ariOf(leaf)
+	failed := c.ok(replaces(c, ari, "i.example.com"), 201).object()
+	c.ok(c.post(failed["authorizations"].([]any)[0].(string), map[string]any{"status": "deactivated"}), 200)
+	c.ok(replaces(c, ari, "i.example.com"), 201)
 
 	// Another key (RFC 8555 7.3.5).
 	next := newP256()
@@ -776,6 +783,15 @@ func TestACMERequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	holder.order("z.example.com")
+}
+
+// ariOf names a certificate (RFC 9773 4.1): the serial number as in DER, with 00 before a first octet of 80 and more.
+func ariOf(c *x509.Certificate) string {
+	serial := c.SerialNumber.Bytes()
+	if serial[0] >= 0x80 {
+		serial = append([]byte{0}, serial...)
+	}
+	return b64(c.AuthorityKeyId) + "." + b64(serial)
 }
 
 func mustParse(t testing.TB, der []byte) *x509.Certificate {
@@ -869,48 +885,67 @@ func TestACMETime(t *testing.T) {
 	}
 }
 
-func TestACMEValidation(t *testing.T) {
-	e := newACME(t, `{"failuresPerHour": 14}`)
-	dns := vatest.NewDNS(t)
+// prover answers the challenges of a test, at ports and with a DNS server that the server looks at.
+type prover struct {
+	dns     *vatest.DNS
+	alpn    net.Listener // at the port of tls-alpn-01; nobody accepts
+	mu      sync.Mutex
+	content map[string]string // of http-01, by token
+	busy    int               // requests that are turned away
+}
+
+func (p *prover) serve(token, body string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.content[token] = body
+}
+
+func (p *prover) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.busy > 0 {
+		p.busy--
+		http.Error(w, "not yet", http.StatusServiceUnavailable)
+		return
+	}
+	body, ok := p.content[strings.TrimPrefix(r.URL.Path, "/.well-known/acme-challenge/")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = io.WriteString(w, body)
+}
+
+// prover has the server look at what the test answers; a validation has one attempt.
+func (e *acmeEstate) prover(t testing.TB) *prover {
+	t.Helper()
+	p := &prover{dns: vatest.NewDNS(t), content: map[string]string{}}
 	web, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	alpn, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if p.alpn, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = alpn.Close() })
+	served := &http.Server{Handler: p}
+	go func() { _ = served.Serve(web) }()
+	t.Cleanup(func() {
+		_ = served.Close()
+		_ = p.alpn.Close()
+	})
 	port := func(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
-	authority, err := va.New(va.Config{HTTPPort: port(web), TLSPort: port(alpn), Resolvers: []string{dns.Address}, Allow: []string{"127.0.0.0/8"}, CAA: []string{"pki.example"}, Timeout: 2 * time.Second})
+	authority, err := va.New(va.Config{HTTPPort: port(web), TLSPort: port(p.alpn), Resolvers: []string{p.dns.Address}, Allow: []string{"127.0.0.0/8"}, CAA: []string{"pki.example"}, Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
 	e.acme.Validator, e.acme.Attempts = validation{authority}, []time.Duration{}
-	var mu sync.Mutex
-	content := map[string]string{} // by token
-	busy := 0                      // requests that are turned away
-	served := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		if busy > 0 {
-			busy--
-			http.Error(w, "not yet", http.StatusServiceUnavailable)
-			return
-		}
-		if body, ok := content[strings.TrimPrefix(r.URL.Path, "/.well-known/acme-challenge/")]; ok {
-			_, _ = io.WriteString(w, body)
-			return
-		}
-		http.NotFound(w, r)
-	})}
-	go func() { _ = served.Serve(web) }()
-	t.Cleanup(func() { _ = served.Close() })
-	serve := func(token, body string) {
-		mu.Lock()
-		defer mu.Unlock()
-		content[token] = body
-	}
+	return p
+}
+
+func TestACMEValidation(t *testing.T) {
+	e := newACME(t, `{"failuresPerHour": 14}`)
+	web := e.prover(t)
+	dns, alpn, serve := web.dns, web.alpn, web.serve
 	c := e.raw(t, acme.NewKey{FriendlyName: "open"})
 	authorization := func(token string) string { return token + "." + thumbprint(c.key) }
 
@@ -1012,9 +1047,9 @@ func TestACMEValidation(t *testing.T) {
 	asked := len(dns.Asked())
 	prove("retry.example.com", "http-01", func(token string) {
 		dns.Set(t, "retry.example.com", "A 127.0.0.1")
-		mu.Lock()
-		defer mu.Unlock()
-		content[token], busy = authorization(token), 2
+		web.mu.Lock()
+		defer web.mu.Unlock()
+		web.content[token], web.busy = authorization(token), 2
 	})
 	if n := len(dns.Asked()) - asked; n < 3 {
 		t.Errorf("%d questions for three attempts", n)
