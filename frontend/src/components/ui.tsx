@@ -110,7 +110,7 @@ export function CopyText({ value, label, mono = true, onCopied }: { value: strin
 export function Command({ children }: { children: string }) {
   return (
     <Box pos="relative">
-      <Code block tabIndex={0} style={{ paddingRight: 44 }} aria-label="command">
+      <Code block tabIndex={0} style={{ paddingRight: 44, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }} aria-label="command">
         {children}
       </Code>
       <CopyButton value={children}>
