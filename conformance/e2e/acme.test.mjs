@@ -61,8 +61,11 @@ test("a person offers ACME, gives a key to a client and takes it back", { timeou
   await dialog.getByLabel("Friendly name").fill("web-team");
   await dialog.getByLabel("Allowed identifiers").fill("*.shop.example.com");
   await dialog.getByLabel("Accounts at most").fill("3");
+  const create = dialog.getByRole("button", { name: "Create", exact: true, disabled: false });
+  await create.waitFor();
+  await create.hover(); // until it has its own colour
   await accessible(page, "the dialog for a key");
-  await dialog.getByRole("button", { name: "Create", exact: true }).click();
+  await create.click();
   await dialog.getByText("EAB HMAC Key: shown only now").waitFor();
   await accessible(page, "the secret");
   // Leaving with the secret unread asks first.
@@ -108,6 +111,7 @@ test("a person offers ACME, gives a key to a client and takes it back", { timeou
   await page.getByText("Device-attest-01 needs at least one format of attestation").waitFor();
   await page.getByLabel("Apple devices", { exact: true }).check();
   await page.getByLabel("Order expires after, hours").fill("24");
+  await page.getByRole("button", { name: "Save" }).hover();
   await accessible(page, "settings");
   await page.getByRole("button", { name: "Save" }).click();
   await page.getByRole("button", { name: "Save", disabled: true }).waitFor();
