@@ -110,7 +110,7 @@ export function CopyText({ value, label, mono = true, onCopied }: { value: strin
 export function Command({ children }: { children: string }) {
   return (
     <Box pos="relative">
-      <Code block tabIndex={0} style={{ paddingRight: 44 }} aria-label="command">
+      <Code block tabIndex={0} style={{ paddingRight: 44, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }} aria-label="command">
         {children}
       </Code>
       <CopyButton value={children}>
@@ -243,7 +243,7 @@ export function SecretOnce({ label, value, file }: { label: string; value: strin
     enableBeforeUnload: () => !kept,
   });
   return (
-    <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`}>
+    <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`} styles={{ title: { color: "var(--mantine-color-text)" } }}>
       <Stack gap="xs" align="flex-start">
         <Text size="sm">Copy it or download it before you close this. It is kept nowhere in a readable form and cannot be shown again.</Text>
         <Card withBorder padding="xs" w="100%">

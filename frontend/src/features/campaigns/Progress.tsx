@@ -14,8 +14,8 @@ export function ProgressChart({ begin, plan, total, label }: { begin: string; pl
   const end = Date.parse(plan.times.at(-1) ?? begin);
   const top = Math.max(total, ...plan.planned, 1);
   const x = (at: number) => (width * (at - start)) / Math.max(end - start, 1);
-  const line = (counts: readonly number[]) => [`0,${height}`, ...counts.map((n, i) => `${x(Date.parse(plan.times[i]!)).toFixed(1)},${(height - (height * n) / top).toFixed(1)}`)].join(" ");
   const now = Date.now();
+  const line = (counts: readonly number[], until = end) => [`0,${height}`, ...counts.map((n, i) => `${x(Math.min(Date.parse(plan.times[i]!), until)).toFixed(1)},${(height - (height * n) / top).toFixed(1)}`)].join(" ");
   return (
     <Box>
       <Group gap="lg" mb="xs">
@@ -24,7 +24,7 @@ export function ProgressChart({ begin, plan, total, label }: { begin: string; pl
       </Group>
       <Group gap={8} wrap="nowrap" align="stretch">
         <Box aria-hidden style={{ display: "flex", flexDirection: "column", justifyContent: "space-between" }}>
-          {[top, ...(top > 1 ? [Math.round(top / 2)] : []), 0].map((n) => (
+          {[top, ...(top % 2 === 0 ? [top / 2] : []), 0].map((n) => (
             <Text key={n} size="xs" c="dimmed" ta="right">
               {formatNumber(n)}
             </Text>
@@ -34,7 +34,7 @@ export function ProgressChart({ begin, plan, total, label }: { begin: string; pl
           <title id={title}>{label}</title>
           {plan.actual.length > 0 && now > start && now < end && <line x1={x(now)} x2={x(now)} y1={0} y2={height} stroke="var(--mantine-color-default-border)" strokeWidth={2} vectorEffect="non-scaling-stroke" />}
           <polyline points={line(plan.planned)} fill="none" stroke="var(--mantine-color-gray-6)" strokeWidth={2} strokeDasharray="6 4" vectorEffect="non-scaling-stroke" />
-          {plan.actual.length > 0 && <polyline points={line(plan.actual)} fill="none" stroke="var(--mantine-color-teal-6)" strokeWidth={3} vectorEffect="non-scaling-stroke" />}
+          {plan.actual.length > 0 && <polyline points={line(plan.actual, now)} fill="none" stroke="var(--mantine-color-teal-6)" strokeWidth={3} vectorEffect="non-scaling-stroke" />}
         </svg>
       </Group>
       <Group justify="space-between" mt={4} pl={26} aria-hidden>

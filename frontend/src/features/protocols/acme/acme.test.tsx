@@ -1,0 +1,118 @@
+import { MantineProvider } from "@mantine/core";
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
+import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { Suspense } from "react";
+import { afterEach, expect, it, vi } from "vitest";
+import { createTestRouter } from "@/lib/test-router";
+import type { Configuration } from "../configuration";
+import { Orders } from "./Activity";
+import AcmeOverview from "./AcmeOverview";
+import AcmeSettings from "./AcmeSettings";
+import { clientCommands } from "./commands";
+import EabKeys from "./EabKeys";
+
+afterEach(() => vi.unstubAllGlobals());
+
+const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
+const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], profileIds: [], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
+const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
+const acme = (externalKeys: unknown[]) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings, externalKeys } } } });
+const configuration = { id: "c1", identifier: "servers", type: "ACME", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } } as unknown as Configuration;
+
+async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true) {
+  const asked: [string, Record<string, unknown>][] = [];
+  vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
+    const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
+    const name = /(?:query|mutation) (\w+)/.exec(query)![1]!;
+    asked.push([name, variables]);
+    const answer = answers[name] as { errors?: unknown } | undefined;
+    return Response.json(answer?.errors ? answer : { data: answer });
+  });
+  const router = createTestRouter("/", () => <Panel configuration={configuration} partitionId="sub0" editable={editable} />, createMemoryHistory({ initialEntries: ["/"] }));
+  await router.load();
+  render(
+    <MantineProvider env="test">
+      <QueryClientProvider client={new QueryClient({ defaultOptions: { queries: { retry: false } } })}>
+        <Suspense>
+          <RouterProvider router={router as never} />
+        </Suspense>
+      </QueryClientProvider>
+    </MantineProvider>,
+  );
+  return asked;
+}
+
+it("gives the guide's command for certbot, and all others with the same values", () => {
+  const e = { directoryUrl, identifier: "web_servers", kid: "KID1", hmacKey: "c2VjcmV0", domain: "www.example.com", email: "admin@example.com", root: "PEM" };
+  const commands = clientCommands(e);
+  expect(commands[0]!.text).toBe(`sudo REQUESTS_CA_BUNDLE=/tmp/root_ca.crt certbot certonly -d www.example.com --server ${directoryUrl} --standalone --no-eff-email --agree-tos -m admin@example.com --eab-kid KID1 --eab-hmac-key c2VjcmV0`);
+  expect(clientCommands({ ...e, root: null })[0]!.text).toMatch(/^sudo certbot /);
+  for (const c of commands) {
+    expect(c.text, c.label).toContain(directoryUrl);
+    if (c.value === "apple") continue;
+    expect(c.text, c.label).toContain("KID1");
+    expect(c.text, c.label).toContain("c2VjcmV0");
+  }
+  const issuer = commands.find((c) => c.value === "certmanager")!.text;
+  expect(issuer).toContain("name: web-servers-eab");
+  expect(issuer).toContain(`caBundle: ${btoa("PEM")}`);
+});
+
+it("says the next step while there is no key", async () => {
+  await open(AcmeOverview, acme([]));
+  expect(await screen.findByRole("link", { name: "Go to EAB Keys" })).toBeVisible();
+});
+
+it("puts the key and what was typed into the commands", async () => {
+  await open(AcmeOverview, acme([key]));
+  fireEvent.change(await screen.findByLabelText("Domain"), { target: { value: "api.shop.example.com" } });
+  expect(screen.getByLabelText("command").textContent).toContain("-d api.shop.example.com ");
+  expect(screen.getByLabelText("command").textContent).toContain("--eab-kid KID1 --eab-hmac-key EAB_HMAC_KEY");
+});
+
+it("makes a key, shows its secret once and in the command, and lets nobody close it by accident", async () => {
+  const asked = await open(EabKeys, { ...acme([]), CreateAcmeKey: { createAcmeKey: { key: { id: "KID9", friendlyName: "lab" }, hmacKey: "bGFi" } } });
+  fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
+  const dialog = await screen.findByRole("dialog");
+  const create = () => within(dialog).getByRole("button", { name: "Create" });
+  fireEvent.change(within(dialog).getByLabelText(/Friendly name/), { target: { value: "Lab" } });
+  expect(within(dialog).getByText("2 to 18 characters out of a-z, 0-9, hyphen and underscore")).toBeVisible();
+  fireEvent.change(within(dialog).getByLabelText(/Friendly name/), { target: { value: "lab" } });
+  fireEvent.click(within(dialog).getByLabelText("Needs no challenge"));
+  expect(create()).toBeDisabled(); // for which names?
+  fireEvent.change(within(dialog).getByLabelText(/Allowed identifiers/), { target: { value: "*.lab.example.com\n10.1.0.0/16" } });
+  fireEvent.click(create());
+  expect(await within(dialog).findByText("EAB HMAC Key: shown only now")).toBeVisible();
+  expect(within(dialog).getByLabelText("command").textContent).toContain("-d www.lab.example.com");
+  expect(within(dialog).getByLabelText("command").textContent).toContain("--eab-kid KID9 --eab-hmac-key bGFi");
+  fireEvent.keyDown(dialog, { key: "Escape" });
+  expect(screen.getByRole("dialog")).toBeVisible();
+  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "lab", allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"], needsNoChallenge: true, maxAccounts: 0, expiresAt: null } });
+});
+
+it("shows what a key is good for, and no action to those who only read", async () => {
+  await open(EabKeys, acme([key]), false);
+  expect(await screen.findByText("*.shop.example.com")).toBeVisible();
+  expect(screen.getByText("1 of 2")).toBeVisible();
+  expect(screen.getByText("no challenge")).toBeVisible();
+  expect(screen.queryByRole("button", { name: /Revoke|Create/ })).toBeNull();
+});
+
+it("says why an order came to nothing, for each name", async () => {
+  const order = { id: "o1", status: "INVALID", createdAt: "2026-11-01T00:00:00Z", identifiers: [{ type: "dns", value: "a.example.com" }], error: { type: "compound", detail: "two names could not be proved", identifier: null, subproblems: [{ type: "connection", detail: "connection refused", identifier: { value: "a.example.com" } }] }, account: { id: "a1", key: { friendlyName: "shop" } }, certificate: null };
+  await open(Orders, { AcmeActivity: { protocolConfiguration: { acme: { orders: { totalCount: 1, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [order] } } } } });
+  expect(await screen.findByText(/two names could not be proved/)).toBeVisible();
+  expect(screen.getByText(/a.example.com: connection refused/)).toBeVisible();
+});
+
+it("keeps settings from being saved without a challenge, and shows an error at its field", async () => {
+  const asked = await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } }, UpdateAcmeSettings: { errors: [{ message: "721 is out of range", extensions: { code: "INVALID", field: "settings.orderHours" } }] } });
+  for (const c of ["http-01", "dns-01", "tls-alpn-01"]) fireEvent.click(await screen.findByLabelText(c));
+  expect(screen.getByText("Choose one at least")).toBeVisible();
+  expect(screen.getByRole("button", { name: "Save" })).toBeDisabled();
+  fireEvent.click(screen.getByLabelText("dns-01"));
+  fireEvent.click(screen.getByRole("button", { name: "Save" }));
+  expect(await screen.findByText("721 is out of range")).toBeVisible();
+  await waitFor(() => expect(asked.find(([n]) => n === "UpdateAcmeSettings")?.[1]).toMatchObject({ input: { configurationId: "c1", challenges: ["dns-01"], orderHours: 168 } }));
+});
