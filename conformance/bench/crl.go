@@ -165,15 +165,16 @@ func largeCRL(what, database string) error {
 	}
 }
 
-// insertRevoked puts revoked certificates into the inventory.
+// insertRevoked puts revoked certificates into the inventory, described as those that are issued are: what describes older ones
+// would be measured too.
 func insertRevoked(db *sql.DB, driver, ca string, n int, when string) error {
-	columns := "(id, partition_id, ca_id, serial_number, kind, profile_id, subject, common_name, search_text, status, not_before, not_after, der, requested_by, created_at, counted, revoked_at, revocation_reason)"
+	columns := "(id, partition_id, ca_id, serial_number, kind, profile_id, subject, common_name, search_text, status, not_before, not_after, der, requested_by, created_at, counted, revoked_at, revocation_reason, key_type)"
 	statement := `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
 		INSERT INTO certificates ` + columns + ` SELECT lower(hex(randomblob(16))), c.partition_id, c.id, '5' || substr(lower(hex(randomblob(16))), 2), 'SUBSCRIBER', 'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
-		datetime('now', '-2 day') || '+00:00', datetime('now', '+1 year') || '+00:00', x'00', 'bench', datetime('now', '-2 day') || '+00:00', false, datetime('now', ?) || '+00:00', 4 FROM n JOIN certification_authorities c ON c.id = ?`
+		datetime('now', '-2 day') || '+00:00', datetime('now', '+1 year') || '+00:00', x'00', 'bench', datetime('now', '-2 day') || '+00:00', false, datetime('now', ?) || '+00:00', 4, 'RSA 2048' FROM n JOIN certification_authorities c ON c.id = ?`
 	if driver == "pgx" {
 		statement = `INSERT INTO certificates ` + columns + ` SELECT md5(random()::text || i), c.partition_id, c.id, '5' || substr(md5(random()::text || i), 2), 'SUBSCRIBER', 'privatessl-tls-server', 'CN=x', 'x', 'x', 'REVOKED',
-			now() - interval '2 day', now() + interval '1 year', '\x00', 'bench', now() - interval '2 day', false, now() + $2::interval, 4 FROM generate_series(1, $1::int) i JOIN certification_authorities c ON c.id = $3`
+			now() - interval '2 day', now() + interval '1 year', '\x00', 'bench', now() - interval '2 day', false, now() + $2::interval, 4, 'RSA 2048' FROM generate_series(1, $1::int) i JOIN certification_authorities c ON c.id = $3`
 	}
 	if _, err := db.Exec(statement, n, when, ca); err != nil {
 		return err
