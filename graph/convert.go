@@ -104,7 +104,8 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 	for n, c := range p.Nodes {
 		edges[n] = &model.CertificateEdge{Cursor: p.Cursors[n], Node: c}
 	}
-	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p),
+		Count: func(ctx context.Context) (int64, bool, error) { return r.Certificates.Count(ctx, partitionID, f) }}, nil
 }
 
 func caPayload(c *ca.CertificationAuthority, err error) (*model.CertificationAuthorityPayload, error) {

@@ -1,7 +1,7 @@
 // Package migrations holds the schema of the database as numbered, forward-only steps.
 //
 // One file serves both databases: {bytes} and {time} stand for the type that each of them has for octet strings and
-// instants, {empty} for the empty octet string. Files are never changed once released; a new step is a new file.
+// instants, {empty} for the empty octet string. A line that begins with {postgres} is for PostgreSQL alone. Files are never changed once released; a new step is a new file.
 package migrations
 
 import (
@@ -28,8 +28,8 @@ const (
 )
 
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime"),
-	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz"),
+	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{postgres}", "--"),
+	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{postgres} ", ""),
 }
 
 // Up brings the database to the newest version that this program knows and returns it. A database that is newer still

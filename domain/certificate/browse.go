@@ -1,0 +1,445 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
+)
+
+// A list is read in two steps: the ids of its page from indexes alone, then the rows of these ids. A partition is a few
+// hundred groups at most, each of them beside each other in an index and in order; a list is the merge of those that
+// the filter leaves. What a page costs depends on its length and on the number of groups, not on how many there are.
+
+// Group is what one CA issued under one profile and has in one state. A profile is for one kind of certificate.
+type Group struct {
+	CAID      string `gorm:"column:ca_id"`
+	ProfileID string
+	Status    Status
+	Kind      Kind
+}
+
+// groups of a partition: from each to the next by one look into the index certificates_newest.
+func (s *Service) groups(ctx context.Context, partitionID string) ([]Group, error) {
+	var list []Group
+	err := s.Store.DB(ctx).Raw(`WITH RECURSIVE g(ca_id, profile_id, status, kind) AS (
+			SELECT n.ca_id, n.profile_id, n.status, n.kind FROM certification_authorities a JOIN certificates n
+				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = a.id ORDER BY c.profile_id, c.status, c.id LIMIT 1) WHERE a.partition_id = ?
+			UNION ALL
+			SELECT n.ca_id, n.profile_id, n.status, n.kind FROM g JOIN certificates n
+				ON n.id = (SELECT c.id FROM certificates c WHERE c.ca_id = g.ca_id AND (c.profile_id, c.status) > (g.profile_id, g.status) ORDER BY c.profile_id, c.status, c.id LIMIT 1))
+		SELECT ca_id, profile_id, status, kind FROM g`, partitionID).Scan(&list).Error
+	return list, err
+}
+
+// Groups of a partition that a filter leaves, as far as groups can tell.
+func (s *Service) Groups(ctx context.Context, partitionID string, f Filter) ([]Group, error) {
+	list, err := s.groups(ctx, partitionID)
+	return slices.DeleteFunc(list, func(g Group) bool {
+		return len(f.Status) > 0 && !slices.Contains(f.Status, g.Status) || f.CAID != "" && g.CAID != f.CAID || f.ProfileID != "" && g.ProfileID != f.ProfileID || f.LeaveOutSigners && g.Kind == OCSPSigner
+	}), err
+}
+
+// place is where a certificate stands in a list.
+type place struct {
+	ID       string
+	NotAfter time.Time
+}
+
+// order of a list.
+type order struct {
+	sort      Sort
+	ascending bool // oldest first, with Newest
+	after     place
+}
+
+func (o order) by() string {
+	switch {
+	case o.sort == ExpiresFirst:
+		return "not_after, id"
+	case o.ascending:
+		return "id"
+	}
+	return "id DESC"
+}
+
+func (o order) compare(a, b place) int {
+	n := strings.Compare(a.ID, b.ID)
+	switch {
+	case o.sort == ExpiresFirst && !a.NotAfter.Equal(b.NotAfter):
+		return a.NotAfter.Compare(b.NotAfter)
+	case o.sort == ExpiresFirst || o.ascending:
+		return n
+	}
+	return -n
+}
+
+// where is a condition with its values.
+type where struct {
+	sql  string
+	args []any
+}
+
+func (w *where) and(sql string, args ...any) {
+	if w.sql != "" {
+		w.sql += " AND "
+	}
+	w.sql, w.args = w.sql+sql, append(slices.Clip(w.args), args...)
+}
+
+// behind leaves what comes after the order's place.
+func (o order) behind(w where) where {
+	switch {
+	case o.after.ID == "":
+	case o.sort == ExpiresFirst:
+		w.and("(not_after, id) > (?, ?)", o.after.NotAfter, o.after.ID)
+	case o.ascending:
+		w.and("id > ?", o.after.ID)
+	default:
+		w.and("id < ?", o.after.ID)
+	}
+	return w
+}
+
+// branch is a part of a list; the merge of all is the list.
+type branch struct {
+	where
+	// sorted: an index has it in the order of the list; else it is read whole and then sorted.
+	sorted bool
+}
+
+// most rows that are gone through one by one.
+const few = 20_000
+
+// maxBranches of one statement (SQLite: 500).
+const maxBranches = 200
+
+// branches of the list of a filter without a search.
+func (s *Service) branches(f Filter, groups []Group, o order) []branch {
+	now := s.Now()
+	var until time.Time
+	if f.ExpiresWithinDays != nil {
+		until = now.AddDate(0, 0, *f.ExpiresWithinDays)
+	}
+	var dates where // conditions that are the same in all branches
+	if f.ExpiresWithinDays != nil {
+		dates.and("not_after >= ? AND not_after < ?", now, until)
+	}
+	if f.Expired != nil && *f.Expired {
+		dates.and("not_after < ?", now)
+	}
+	if f.Expired != nil && !*f.Expired {
+		dates.and("not_after >= ?", now)
+	}
+	with := func(sql string, args ...any) where {
+		w := where{sql, args}
+		if dates.sql != "" {
+			w.and(dates.sql, dates.args...)
+		}
+		return w
+	}
+	if f.ExpiresWithinDays != nil {
+		groups = slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.Status == Revoked })
+	}
+	rare := !slices.ContainsFunc(groups, func(g Group) bool { return g.Status != Suspended })
+	window := f.ExpiresWithinDays != nil && *f.ExpiresWithinDays <= 400
+	var list []branch
+	switch {
+	case o.sort == ExpiresFirst && !rare || window && !rare:
+		// The states beside each other, as they lie in the index.
+		type pair struct{ ca, profile string }
+		states := map[pair][]Status{}
+		var pairs []pair
+		for _, g := range groups {
+			p := pair{g.CAID, g.ProfileID}
+			if states[p] == nil {
+				pairs = append(pairs, p)
+			}
+			states[p] = append(states[p], g.Status)
+		}
+		for _, p := range pairs {
+			w := with("ca_id = ? AND profile_id = ?", p.ca, p.profile)
+			if len(f.Status) > 0 || f.ExpiresWithinDays != nil {
+				w.and("status IN ?", states[p])
+			}
+			list = append(list, branch{w, o.sort == ExpiresFirst})
+		}
+	case f.Expired != nil && *f.Expired && !rare:
+		var cas []string
+		for _, g := range groups {
+			if !slices.Contains(cas, g.CAID) {
+				cas = append(cas, g.CAID)
+			}
+		}
+		var same where
+		if len(f.Status) > 0 {
+			same.and("status IN ?", f.Status)
+		}
+		if f.ProfileID != "" {
+			same.and("profile_id = ?", f.ProfileID)
+		}
+		if f.LeaveOutSigners {
+			same.and("kind <> ?", OCSPSigner)
+		}
+		add := func(w where, sorted bool) {
+			if same.sql != "" {
+				w.and(same.sql, same.args...)
+			}
+			list = append(list, branch{w, sorted})
+		}
+		for _, id := range cas {
+			add(with("NOT counted AND ca_id = ?", id), true)
+		}
+		// What expired since the job Expire ran.
+		if len(cas) > 0 {
+			add(with("counted AND ca_id IN ?", cas), false)
+		}
+	default:
+		for _, g := range groups {
+			list = append(list, branch{with("ca_id = ? AND profile_id = ? AND status = ?", g.CAID, g.ProfileID, g.Status), o.sort == Newest})
+		}
+	}
+	return list
+}
+
+// merge reads the first of a list.
+func (s *Service) merge(ctx context.Context, branches []branch, o order, limit int) ([]place, error) {
+	columns := "id"
+	if o.sort == ExpiresFirst {
+		columns = "id, not_after"
+	}
+	var all []place
+	for chunk := range slices.Chunk(branches, maxBranches) {
+		var parts []string
+		var args []any
+		for _, b := range chunk {
+			w := o.behind(b.where)
+			end := " LIMIT 9000000000" // the planner is not to look for the order elsewhere
+			if b.sorted {
+				end = fmt.Sprintf(" ORDER BY %s LIMIT %d", o.by(), limit)
+			}
+			parts = append(parts, "SELECT * FROM (SELECT "+columns+" FROM certificates WHERE "+w.sql+end+") AS b")
+			args = append(args, w.args...)
+		}
+		var found []place
+		if err := s.Store.DB(ctx).Raw("SELECT "+columns+" FROM ("+strings.Join(parts, " UNION ALL ")+") AS u ORDER BY "+o.by()+fmt.Sprintf(" LIMIT %d", limit), args...).Scan(&found).Error; err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, o.compare)
+	return all[:min(limit, len(all))], nil
+}
+
+// count goes on to at most limit.
+func (s *Service) count(ctx context.Context, branches []branch, limit int) (int64, error) {
+	var total int64
+	for chunk := range slices.Chunk(branches, maxBranches) {
+		var parts []string
+		var args []any
+		for _, b := range chunk {
+			parts = append(parts, fmt.Sprintf("SELECT * FROM (SELECT 1 AS one FROM certificates WHERE %s LIMIT %d) AS b", b.sql, limit))
+			args = append(args, b.args...)
+		}
+		var n int64
+		if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT count(*) FROM (SELECT * FROM (%s) AS u LIMIT %d) AS bounded", strings.Join(parts, " UNION ALL "), limit), args...).Scan(&n).Error; err != nil {
+			return 0, err
+		}
+		if total += n; total >= int64(limit) {
+			return int64(limit), nil
+		}
+	}
+	return total, nil
+}
+
+// separators end a word: what is neither letter nor digit in ASCII, as in migrations/0015_browse.sql.
+func separator(r rune) bool {
+	return r < utf8.RuneSelf && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9')
+}
+
+// search is a parsed text to search for: each part of it begins a word of the certificate. Parts are between spaces; a
+// part of several words ("srv-1.example") stands as it is. A serial number is found by its first digits.
+type search struct {
+	parts  []string
+	serial string // digits that a serial number begins with; "": none
+}
+
+// serialDigits from which on text of hexadecimal digits may be a serial number.
+const serialDigits = 8
+
+func parseSearch(text string) (*search, error) {
+	if len(text) > 200 {
+		return nil, fault.New(fault.Invalid, "a search has at most 200 characters").At("filter.search")
+	}
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "" {
+		return nil, nil
+	}
+	q := &search{}
+	hexadecimal := strings.NewReplacer(":", "", " ", "").Replace(strings.TrimPrefix(text, "0x"))
+	if len(hexadecimal) >= serialDigits && strings.Trim(hexadecimal, "0123456789abcdef") == "" {
+		q.serial = hexadecimal
+	}
+	for part := range strings.FieldsSeq(text) {
+		if part = strings.TrimFunc(part, separator); part != "" {
+			q.parts = append(q.parts, part)
+		}
+	}
+	if len(q.parts) == 0 {
+		return nil, fault.New(fault.Invalid, "a search needs a letter or a digit").At("filter.search")
+	}
+	return q, nil
+}
+
+// tsquery is the search for PostgreSQL, with {p} for what every word begins with.
+func (q *search) tsquery(f Filter) string {
+	var terms []string
+	for _, part := range q.parts {
+		words := strings.FieldsFunc(part, separator)
+		for n, w := range words {
+			term := "'{p}" + w + "'"
+			if n == len(words)-1 {
+				term += ":*"
+			}
+			terms = append(terms, term)
+		}
+	}
+	for _, id := range []string{f.CAID, f.ProfileID} {
+		if id != "" {
+			terms = append(terms, "'{p}"+strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(strings.ToValidUTF8(strings.ReplaceAll(id, "\x00", ""), ""))+"'")
+		}
+	}
+	return strings.Join(terms, " & ")
+}
+
+// matches is the condition, on SQLite, that each part begins a word of the row.
+func (q *search) matches() where {
+	var w where
+	for _, part := range q.parts {
+		w.and("' ' || replace(search_text, serial_number, '') GLOB ?", "*[ -/:-@[-`{-~]"+glob.Replace(part)+"*")
+	}
+	return w
+}
+
+var glob = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+
+// walk is the SQL, on PostgreSQL, of the ids that match a search: three days at a time (the first five digits of an id),
+// in the order of the list, until there are enough. One span costs what matches in it.
+func (s *Service) walk(partitionID string, q *search, f Filter, o order, rest where, limit int) where {
+	ends, less, beyond := "max", "<", "b.k"
+	if o.ascending {
+		ends, less, beyond = "min", ">", "b.k || 'g'"
+	}
+	begin, args := "", []any{}
+	if o.after.ID != "" && o.sort == Newest {
+		begin, args = " WHERE id "+less+" ?", append(args, o.after.ID)
+	}
+	w := where{"partition_id = ?", []any{partitionID}}
+	for _, part := range q.parts {
+		// The index has the words one by one.
+		if strings.ContainsFunc(part, separator) {
+			w.and(`search_text LIKE ? ESCAPE '\'`, page.Contains(part))
+		}
+	}
+	if rest.sql != "" {
+		w.and(rest.sql, rest.args...)
+	}
+	w = o.behind(w)
+	end := ""
+	if limit > 0 {
+		end = fmt.Sprintf(" LIMIT %d", limit)
+	}
+	sorted := "" // by an expression: else the planner walks the key and tries each row
+	if limit > 0 {
+		sorted = " ORDER BY " + strings.Replace(o.by(), "id", "(id || '')", 1) + end
+	}
+	each, outer := sorted, end
+	if o.sort == ExpiresFirst {
+		each, outer = "", sorted
+	}
+	return where{`WITH RECURSIVE b(k) AS (SELECT substr(` + ends + `(id), 1, 5) FROM certificates` + begin + `
+		UNION ALL SELECT substr((SELECT ` + ends + `(id) FROM certificates WHERE id ` + less + ` ` + beyond + `), 1, 5) FROM b WHERE b.k IS NOT NULL)
+		SELECT m.id, m.not_after FROM b CROSS JOIN LATERAL (SELECT id, not_after FROM certificates
+			WHERE certificate_words(id, partition_id, ca_id, profile_id, serial_number, search_text) @@ replace(?, '{p}', b.k || right(?, 4))::tsquery AND ` + w.sql + each + `) m
+		WHERE b.k IS NOT NULL` + outer, slices.Concat(args, []any{q.tsquery(f), partitionID}, w.args)}
+}
+
+// look reads the first of a list with a search.
+func (s *Service) look(ctx context.Context, partitionID string, q *search, f Filter, groups []Group, o order, limit int) ([]place, error) {
+	rest := s.conditions(f)
+	var all []place
+	serial := func() error {
+		var cas []string
+		for _, g := range groups {
+			if !slices.Contains(cas, g.CAID) {
+				cas = append(cas, g.CAID)
+			}
+		}
+		if q.serial == "" || len(cas) == 0 {
+			return nil
+		}
+		w := where{"ca_id IN ? AND serial_number >= ? AND serial_number < ?", []any{cas, q.serial, q.serial + "g"}}
+		if rest.sql != "" {
+			w.and(rest.sql, rest.args...)
+		}
+		found, err := s.merge(ctx, []branch{{w, false}}, o, limit)
+		all = append(all, found...)
+		return err
+	}
+	if err := serial(); err != nil {
+		return nil, err
+	}
+	branches := s.branches(f, groups, o)
+	direct := !s.Store.PostgreSQL()
+	if !direct && (f.CAID != "" || f.ProfileID != "" || len(f.Status) > 0) {
+		n, err := s.count(ctx, branches, few)
+		if err != nil {
+			return nil, err
+		}
+		direct = n < few
+	}
+	var found []place
+	var err error
+	if direct {
+		m := q.matches()
+		if s.Store.PostgreSQL() {
+			m = q.words()
+		}
+		for n := range branches {
+			branches[n].and(m.sql, m.args...)
+		}
+		found, err = s.merge(ctx, branches, o, limit)
+	} else {
+		w := s.walk(partitionID, q, f, o, rest, limit)
+		err = s.Store.DB(ctx).Raw(w.sql, w.args...).Scan(&found).Error
+	}
+	all = append(all, found...)
+	slices.SortFunc(all, o.compare)
+	all = slices.CompactFunc(all, func(a, b place) bool { return a.ID == b.ID })
+	return all[:min(limit, len(all))], err
+}
+
+// words is matches for PostgreSQL where no index has told that the parts begin words.
+func (q *search) words() where {
+	var w where
+	for _, part := range q.parts {
+		w.and(`' ' || replace(search_text, serial_number, '') ~ ?`, "[ -/:-@[-`{-~]"+regexpQuote(part))
+	}
+	return w
+}
+
+func regexpQuote(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if separator(r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
