@@ -14,7 +14,7 @@ CREATE INDEX certificates_newest ON certificates (ca_id, profile_id, status, id)
 -- First to expire; and what the report on cryptography counts.
 CREATE INDEX certificates_expiry ON certificates (ca_id, profile_id, not_after, id, status, key_type, signature_algorithm);
 -- Expired and revoked, newest first: nothing that is issued is in it.
-CREATE INDEX certificates_past ON certificates (ca_id, id, not_after) WHERE NOT counted;
+CREATE INDEX certificates_past ON certificates (ca_id, id, not_after, status) WHERE NOT counted;
 CREATE INDEX certificates_created ON certificates (partition_id, created_at, kind);
 -- 64 bits of the hash find it; the rest is compared in the row.
 CREATE INDEX certificates_key ON certificates (substr(public_key_sha256, 1, 16));

@@ -7,13 +7,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 )
 
 // browse measures what the console does with an inventory of many certificates in PostgreSQL.
-func browse(rows int64, keep string) error {
+func browse(rows int64, keep string, only *regexp.Regexp) error {
 	ctx := context.Background()
 	base := os.Getenv(testbed.PostgresEnv)
 	if base == "" {
@@ -63,7 +64,12 @@ func browse(rows int64, keep string) error {
 			return err
 		}
 	}
-	return nil
+	s, err := testbed.Start("demo", data, "--database", database)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Stop() }() // measured already
+	return measureBrowsing(ctx, s, database, only)
 }
 
 func execute(database, statement string) error {

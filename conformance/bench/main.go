@@ -41,7 +41,7 @@ func main() {
 	length := flag.Duration("for", 6*time.Second, "length of each measurement")
 	rows := flag.Int64("rows", 10_000_000, "certificates in the data set that is browsed")
 	keep := flag.String("keep", "", "directory: keep the data set there and in the database \"browse\", and use it again")
-	only := flag.String("only", "", "regular expression of the signing algorithms to be measured")
+	only := flag.String("only", "", "regular expression of the signing algorithms, or the ways to browse, to be measured")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [browse] [algorithms] [hsm]")
 		flag.PrintDefaults()
@@ -63,7 +63,7 @@ func run(length time.Duration, only *regexp.Regexp, rows int64, keep string, nam
 	}{
 		{"product", func() error { return product(length) }},
 		{"crl", largeCRLs},
-		{"browse", func() error { return browse(rows, keep) }},
+		{"browse", func() error { return browse(rows, keep, only) }},
 		{"algorithms", func() error { return algorithms(length/6, only) }},
 		{"hsm", func() error { return hsm(length/6, only) }},
 	}

@@ -37,8 +37,8 @@ func (s *Service) groups(ctx context.Context, partitionID string) ([]Group, erro
 	return list, err
 }
 
-// Groups of a partition that a filter leaves, as far as groups can tell.
-func (s *Service) Groups(ctx context.Context, partitionID string, f Filter) ([]Group, error) {
+// chosen are the groups of a partition that a filter leaves, as far as groups can tell.
+func (s *Service) chosen(ctx context.Context, partitionID string, f Filter) ([]Group, error) {
 	list, err := s.groups(ctx, partitionID)
 	return slices.DeleteFunc(list, func(g Group) bool {
 		return len(f.Status) > 0 && !slices.Contains(f.Status, g.Status) || f.CAID != "" && g.CAID != f.CAID || f.ProfileID != "" && g.ProfileID != f.ProfileID || f.LeaveOutSigners && g.Kind == OCSPSigner
@@ -111,6 +111,10 @@ type branch struct {
 	where
 	// sorted: an index has it in the order of the list; else it is read whole and then sorted.
 	sorted bool
+	// by is an order that has the planner take the right index: where it would go by the statistics of each column, which
+	// know nothing of how columns hang together.
+	by   string
+	most int64 // rows of it; 0: all
 }
 
 // most rows that are gone through one by one.
@@ -167,7 +171,7 @@ func (s *Service) branches(f Filter, groups []Group, o order) []branch {
 			if len(f.Status) > 0 || f.ExpiresWithinDays != nil {
 				w.and("status IN ?", states[p])
 			}
-			list = append(list, branch{w, o.sort == ExpiresFirst})
+			list = append(list, branch{where: w, sorted: o.sort == ExpiresFirst})
 		}
 	case f.Expired != nil && *f.Expired && !rare:
 		var cas []string
@@ -186,22 +190,22 @@ func (s *Service) branches(f Filter, groups []Group, o order) []branch {
 		if f.LeaveOutSigners {
 			same.and("kind <> ?", OCSPSigner)
 		}
-		add := func(w where, sorted bool) {
+		add := func(b branch) {
 			if same.sql != "" {
-				w.and(same.sql, same.args...)
+				b.and(same.sql, same.args...)
 			}
-			list = append(list, branch{w, sorted})
+			list = append(list, b)
 		}
 		for _, id := range cas {
-			add(with("NOT counted AND ca_id = ?", id), true)
+			add(branch{where: with("NOT counted AND ca_id >= ? AND ca_id <= ?", id, id), sorted: true, by: "ca_id, id"})
 		}
 		// What expired since the job Expire ran.
 		if len(cas) > 0 {
-			add(with("counted AND ca_id IN ?", cas), false)
+			add(branch{where: with("counted AND ca_id IN ?", cas), by: "not_after", most: 5000})
 		}
 	default:
 		for _, g := range groups {
-			list = append(list, branch{with("ca_id = ? AND profile_id = ? AND status = ?", g.CAID, g.ProfileID, g.Status), o.sort == Newest})
+			list = append(list, branch{where: with("ca_id = ? AND profile_id = ? AND status = ?", g.CAID, g.ProfileID, g.Status), sorted: o.sort == Newest})
 		}
 	}
 	return list
@@ -219,9 +223,19 @@ func (s *Service) merge(ctx context.Context, branches []branch, o order, limit i
 		var args []any
 		for _, b := range chunk {
 			w := o.behind(b.where)
-			end := " LIMIT 9000000000" // the planner is not to look for the order elsewhere
+			by, most := b.by, b.most
+			if most == 0 {
+				most = 1 << 62 // a limit all the same: else the planner looks for the order of the list here
+			}
 			if b.sorted {
-				end = fmt.Sprintf(" ORDER BY %s LIMIT %d", o.by(), limit)
+				by, most = o.by(), int64(limit)
+				if b.by != "" && !o.ascending {
+					by = strings.ReplaceAll(b.by, ",", " DESC,") + " DESC"
+				}
+			}
+			end := fmt.Sprintf(" LIMIT %d", most)
+			if by != "" {
+				end = " ORDER BY " + by + end
 			}
 			parts = append(parts, "SELECT * FROM (SELECT "+columns+" FROM certificates WHERE "+w.sql+end+") AS b")
 			args = append(args, w.args...)
@@ -387,7 +401,7 @@ func (s *Service) look(ctx context.Context, partitionID string, q *search, f Fil
 		if rest.sql != "" {
 			w.and(rest.sql, rest.args...)
 		}
-		found, err := s.merge(ctx, []branch{{w, false}}, o, limit)
+		found, err := s.merge(ctx, []branch{{where: w}}, o, limit)
 		all = append(all, found...)
 		return err
 	}

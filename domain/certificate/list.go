@@ -109,7 +109,7 @@ func (s *Service) Count(ctx context.Context, partitionID string, f Filter) (n in
 		if err := f.check(); err != nil {
 			return 0, false, err
 		}
-		groups, err := s.Groups(ctx, partitionID, f)
+		groups, err := s.chosen(ctx, partitionID, f)
 		if err != nil {
 			return 0, false, err
 		}
@@ -140,7 +140,7 @@ func (s *Service) places(ctx context.Context, partitionID string, f Filter, o or
 		var list []place
 		return list, query.Select("id, not_after").Order(o.by()).Limit(limit).Scan(&list).Error
 	}
-	groups, err := s.Groups(ctx, partitionID, f)
+	groups, err := s.chosen(ctx, partitionID, f)
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}

@@ -15,10 +15,11 @@ import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
 const CertificateList = graphql(`
-  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {
+  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!, $count: Boolean!) {
     partition(id: $partition) {
       certificates(first: $first, after: $after, filter: $filter, sort: $sort) {
-        totalCount
+        totalCount @include(if: $count)
+        totalIsMinimum @include(if: $count)
         pageInfo { hasNextPage endCursor }
         nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }
       }
@@ -51,7 +52,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
   const narrow = useMediaQuery("(max-width: 48em)");
   const list = useInfiniteQuery({
     queryKey: ["certificates", partitionId, filter, sort],
-    queryFn: ({ pageParam }) => request(CertificateList, { partition: partitionId, first: 100, after: pageParam, filter, sort }),
+    queryFn: ({ pageParam }) => request(CertificateList, { partition: partitionId, first: 100, after: pageParam, filter, sort, count: pageParam === null }),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => (last.partition?.certificates.pageInfo.hasNextPage ? last.partition.certificates.pageInfo.endCursor : null),
     placeholderData: keepPreviousData,
