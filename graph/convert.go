@@ -105,7 +105,12 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 		edges[n] = &model.CertificateEdge{Cursor: p.Cursors[n], Node: c}
 	}
 	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p),
-		Count: func(ctx context.Context) (int64, bool, error) { return r.Certificates.Count(ctx, partitionID, f) }}, nil
+		Number: &model.Number{Count: func(ctx context.Context) (int64, bool, error) {
+			if request.After == "" && !p.HasNext {
+				return int64(len(p.Nodes)), false, nil // this page is all
+			}
+			return r.Certificates.Count(ctx, partitionID, f)
+		}}}, nil
 }
 
 func caPayload(c *ca.CertificationAuthority, err error) (*model.CertificationAuthorityPayload, error) {

@@ -6169,7 +6169,7 @@ type CertificateConnection {
   edges: [CertificateEdge!]!
   nodes: [Certificate!]!
   pageInfo: PageInfo!
-  "Of all pages, counted up to 10,000, of what a search finds up to 1,000."
+  "Of all pages, counted up to 10,000, of what a search finds up to 200."
   totalCount: Int!
   "True: there are more than ` + "`" + `totalCount` + "`" + `."
   totalIsMinimum: Boolean!

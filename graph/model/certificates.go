@@ -12,7 +12,12 @@ type CertificateConnection struct {
 	Edges    []*CertificateEdge
 	Nodes    []*certificate.Certificate
 	PageInfo *PageInfo
-	Count    func(context.Context) (n int64, more bool, err error)
+	Number   *Number
+}
+
+// Number of a list, counted once.
+type Number struct {
+	Count func(context.Context) (n int64, more bool, err error)
 
 	once sync.Once
 	n    int64
@@ -20,18 +25,19 @@ type CertificateConnection struct {
 	err  error
 }
 
-func (c *CertificateConnection) count(ctx context.Context) {
-	c.once.Do(func() { c.n, c.more, c.err = c.Count(ctx) })
+func (n *Number) get(ctx context.Context) (int64, bool, error) {
+	n.once.Do(func() { n.n, n.more, n.err = n.Count(ctx) })
+	return n.n, n.more, n.err
 }
 
 // TotalCount of all pages, up to a limit.
 func (c *CertificateConnection) TotalCount(ctx context.Context) (int, error) {
-	c.count(ctx)
-	return int(c.n), c.err
+	n, _, err := c.Number.get(ctx)
+	return int(n), err
 }
 
 // TotalIsMinimum tells whether counting ended at the limit.
 func (c *CertificateConnection) TotalIsMinimum(ctx context.Context) (bool, error) {
-	c.count(ctx)
-	return c.more, c.err
+	_, more, err := c.Number.get(ctx)
+	return more, err
 }

@@ -58,7 +58,8 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
     placeholderData: keepPreviousData,
   });
   const rows = list.data?.pages.flatMap((p) => p.partition?.certificates.nodes ?? []) ?? [];
-  const total = list.data?.pages[0]?.partition?.certificates.totalCount ?? 0;
+  const first = list.data?.pages[0]?.partition?.certificates;
+  const total = first?.totalCount ?? 0;
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => (narrow ? 112 : ROW), overscan: 10 });
   const items = virtual.getVirtualItems();
@@ -73,7 +74,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
   return (
     <>
       <Group mb="md" gap="sm" align="flex-end">
-        <TextInput label="Search" placeholder="Subject, name or serial number" defaultValue={search.search} key={search.search === undefined ? "empty" : "search"} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
+        <TextInput label="Search" placeholder="Words of a name, or a serial number" defaultValue={search.search} key={search.search === undefined ? "empty" : "search"} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
         {!caId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
         <Select label="Expiry" placeholder="Any" clearable data={[{ value: "7", label: "Expires in 7 days" }, { value: "30", label: "Expires in 30 days" }, { value: "expired", label: "Expired Certificates" }]} value={search.expires ?? null} onChange={(v) => onSearch({ expires: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />
@@ -90,11 +91,11 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
         <Card withBorder p={0} radius="lg" aria-busy={list.isPlaceholderData} style={{ opacity: list.isPlaceholderData ? 0.6 : 1 }}>
           <Group justify="space-between" px="md" py="xs">
             <Text size="sm" c="dimmed" role="status">
-              {list.isPlaceholderData ? "Updating…" : `${formatNumber(total)} certificate${total === 1 ? "" : "s"}`}
+              {list.isPlaceholderData ? "Updating…" : `${formatNumber(total)}${first?.totalIsMinimum ? "+" : ""} certificate${total === 1 ? "" : "s"}`}
             </Text>
             <ExportButtons path={`/export/${partitionId}/certificates`} query={exported} size="compact-sm" label="certificates" />
           </Group>
-          <Box ref={box} h={Math.min(rows.length * (narrow ? 112 : ROW) + 4, 640)} style={{ overflowY: "auto" }} tabIndex={0} role="table" aria-label="Certificates" aria-rowcount={total}>
+          <Box ref={box} h={Math.min(rows.length * (narrow ? 112 : ROW) + 4, 640)} style={{ overflowY: "auto" }} tabIndex={0} role="table" aria-label="Certificates" aria-rowcount={first?.totalIsMinimum ? -1 : total}>
             <Box h={virtual.getTotalSize()} pos="relative" role="rowgroup">
               {items.map((i) => {
                 const r = rows[i.index];

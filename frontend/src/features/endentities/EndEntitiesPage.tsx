@@ -7,7 +7,7 @@ import { useState } from "react";
 import { EmptyState, ErrorAlert, Loading, Moment, PageHeader, Scroll, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { EndEntityStatus } from "@/gql/graphql";
-import { formatNumber } from "@/lib/format";
+import { formatCounted } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
@@ -63,7 +63,7 @@ export function EndEntitiesPage() {
       {rows.length > 0 && (
         <Card withBorder>
           <Text size="sm" c="dimmed" role="status">
-            {formatNumber(list.data?.pages[0]?.partition?.endEntities.totalCount ?? 0)} end entities
+            {formatCounted(list.data?.pages[0]?.partition?.endEntities.totalCount ?? 0)} end entities
           </Text>
           <Scroll label="End entities">
             <Table miw={620}>

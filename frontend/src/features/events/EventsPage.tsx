@@ -8,7 +8,7 @@ import { ExportButtons } from "@/components/ExportButtons";
 import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { AuditResult, EventsQuery } from "@/gql/graphql";
-import { formatNumber } from "@/lib/format";
+import { formatCounted, formatNumber } from "@/lib/format";
 import { request, subscribe } from "@/lib/graphql";
 
 const Events = graphql(`
@@ -75,7 +75,7 @@ export function EventsPage() {
       {events.length > 0 && (
         <Card withBorder p={0}>
           <Text size="sm" c="dimmed" px="md" py="xs" role="status">
-            {formatNumber(total)} events
+            {formatCounted(total)} events
           </Text>
           {events.map((e) => (
             <EventRow key={e.sequence} event={e} />
