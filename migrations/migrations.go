@@ -1,7 +1,8 @@
 // Package migrations holds the schema of the database as numbered, forward-only steps.
 //
 // One file serves both databases: {bytes} and {time} stand for the type that each of them has for octet strings and
-// instants, {empty} for the empty octet string. A line that begins with {postgres} is for PostgreSQL alone. Files are never changed once released; a new step is a new file.
+// instants, {empty} for the empty octet string. A line that begins with {postgres} is for PostgreSQL alone. Files are
+// never changed once released; a new step is a new file.
 package migrations
 
 import (
