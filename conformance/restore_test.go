@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,4 +108,42 @@ func TestRestoreDrill(t *testing.T) {
 	if kek, err := os.ReadFile(filepath.Join(fresh, "kek")); err != nil || strings.Count(strings.TrimSpace(string(kek)), "\n") != 0 {
 		t.Errorf("the old key-encryption key is still there: %v", err)
 	}
+}
+
+// TestTheServersOwnRootSurvives: it is in the backup also where its key is in none of the stores of CAs, so that clients
+// who trust the lost server trust the new one.
+func TestTheServersOwnRootSurvives(t *testing.T) {
+	data, fresh, safe := t.TempDir(), t.TempDir(), t.TempDir()
+	elsewhere := func(dir string) string { return "software=file:" + filepath.Join(dir, "elsewhere") }
+	s := start(t, "serve", data, "", "--keystore", elsewhere(data))
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(safe, "backup")
+	out, err := testbed.Run("keys", "backup", "--data", data, "--keystore", elsewhere(data), "--out", backup, "--share-dir", filepath.Join(safe, "shares"))
+	if err != nil || !strings.Contains(out, "TLS root is in it too") {
+		t.Fatalf("%v %s", err, out)
+	}
+	root, err := os.ReadFile(filepath.Join(data, "tls-root.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	restore := []string{"keys", "restore", "--data", fresh, "--keystore", elsewhere(fresh), "--in", backup, "--share", filepath.Join(safe, "shares", "share-1-of-3.txt"), "--share", filepath.Join(safe, "shares", "share-2-of-3.txt")}
+	for _, says := range []string{"TLS root is back", "has a TLS root already"} {
+		if out, err := testbed.Run(restore...); err != nil || !strings.Contains(out, says) {
+			t.Fatalf("%v %s", err, out)
+		}
+	}
+	again := start(t, "serve", fresh, "", "--keystore", elsewhere(fresh))
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(root)
+	u, err := url.Parse(again.Manifest.BaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tls.Dial("tcp", u.Host, &tls.Config{RootCAs: pool})
+	if err != nil {
+		t.Fatalf("who trusts the lost server does not trust the new one: %v", err)
+	}
+	_ = c.Close() // the handshake is what counts
 }

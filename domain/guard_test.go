@@ -14,6 +14,9 @@ import (
 
 // unguarded are the exported methods of services that ask for no permission, and why.
 var unguarded = map[string]string{
+	"approval.Ask": "part of what asks", "approval.Submit": "part of what asks", "approval.Settle": "part of what asks", "approval.SettleFor": "part of what asks", "approval.Open": "part of what asks", "approval.Rule": "part of what asks",
+	"approval.Run": "job", "approval.Expire": "job", "approval.Tell": "job", "approval.MayWithdraw": "of a request that was asked for",
+	"identity.Holders": "part of approvals, which ask", "identity.Email": "part of approvals, which ask", "ca.Unsettle": "part of what asks",
 	// Of the caller's own account, or before there is one.
 	"identity.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor", "identity.Fresh": "establishes the actor",
 	"identity.SignIn": "before anyone is signed in", "identity.VerifySecondFactor": "before anyone is signed in", "identity.BeginPasskeySignIn": "before anyone is signed in",

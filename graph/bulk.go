@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -18,4 +19,11 @@ func webhookPayload(h *notify.Webhook, err error) (*model.WebhookPayload, error)
 		return nil, err
 	}
 	return &model.WebhookPayload{Webhook: h}, nil
+}
+
+func approvalPayload(a *approval.Request, err error) (*model.ApprovalPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.ApprovalPayload{Approval: a}, nil
 }

@@ -98,13 +98,6 @@ func (r *certificationAuthorityResolver) KeyCustody(ctx context.Context, obj *ca
 	return new(store.Custody(a)), nil // not made yet, or not to be reached
 }
 
-func (r *certificationAuthorityResolver) Proposal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaProposal, error) {
-	if obj.ProposalKind == "" {
-		return nil, nil
-	}
-	return &model.CaProposal{Kind: obj.ProposalKind, KeyStore: obj.ProposalStore, ProposedBy: obj.ProposedBy, ProposedAt: *obj.ProposedAt, MayApprove: r.CAs.MayApprove(ctx, obj)}, nil
-}
-
 func (r *certificationAuthorityResolver) CeremonyMinutes(ctx context.Context, obj *ca.CertificationAuthority) (*ceremony.Minutes, error) {
 	return r.Ceremony.Minutes(ctx, obj)
 }
@@ -182,14 +175,6 @@ func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, inp
 
 func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore))
-}
-
-func (r *mutationResolver) ApproveCaProposal(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Approve(ctx, caID))
-}
-
-func (r *mutationResolver) RejectCaProposal(ctx context.Context, input model.RejectCaProposalInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Reject(ctx, input.CaID, input.Reason))
 }
 
 func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {

@@ -3,6 +3,7 @@ package graph
 import (
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/report"
@@ -32,6 +33,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + unbounded*below }
 	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.Partition.Approvals = func(below int, _ []approval.State, first int, _ *string) int { return pageCost(below, first) }
 	c.Webhook.Deliveries = func(below int) int { return 20 * (below + 1) }
 	c.Reports.Activity = func(below int, _, _ *time.Time, _ report.Interval) int { return 500 + below }
 	c.Reports.Breakdown = func(below int, _ report.Dimension, _, _ *time.Time) int { return 500 + below }

@@ -44,6 +44,9 @@ func extensions(f *fault.Error, requestID string) map[string]any {
 	if f.Action != "" {
 		e["action"] = f.Action
 	}
+	if f.ApprovalID != "" {
+		e["approvalId"] = f.ApprovalID
+	}
 	if f.RetryAfter > 0 {
 		e["retryAfter"] = f.RetryAfter.Seconds()
 	}

@@ -145,7 +145,13 @@ func (r *Resolver) story(ctx context.Context, c *certificate.Certificate) (*mode
 		out.Asked.NotAfter = &end
 	}
 	out.Changes = storyChanges(s, d)
-	return out, nil
+	if s.ApprovalID != "" {
+		out.Approval, err = r.ApprovalService.Get(ctx, s.ApprovalID)
+		if fault.Is(err, fault.Forbidden) {
+			out.Approval, err = nil, nil
+		}
+	}
+	return out, err
 }
 
 // storyChanges is what was asked for and came out differently: names and the end. What became of extensions stands in

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -43,6 +44,7 @@ type Resolver struct {
 	Bulk             *bulk.Service
 	Report           *report.Service
 	Notify           *notify.Service
+	ApprovalService  *approval.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

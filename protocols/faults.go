@@ -15,6 +15,8 @@ func HTTPStatus(kind fault.Kind) int {
 		return http.StatusBadRequest
 	case fault.NotFound:
 		return http.StatusNotFound
+	case fault.ApprovalNeeded:
+		return http.StatusAccepted
 	case fault.Conflict:
 		return http.StatusConflict
 	case fault.Unauthenticated:

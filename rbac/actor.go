@@ -18,6 +18,7 @@ type Actor struct {
 	Kind      ActorKind
 	ID        string // user or token id
 	Name      string // e-mail of the user, name of the token
+	OwnerID   string // of a token: the user behind it, "" where none is known
 	SessionID string // "" for tokens
 	// Grants: roles by domain.
 	Grants    map[string][]Role

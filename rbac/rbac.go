@@ -80,6 +80,8 @@ const (
 	AuditBrowse             Permission = "audit:browse"
 	NotificationBrowse      Permission = "notification:browse"
 	NotificationManage      Permission = "notification:manage"
+	ApprovalBrowse          Permission = "approval:browse"
+	ApprovalManage          Permission = "approval:manage" // the rules; who decides is said by the right to what is asked for
 )
 
 // Permissions lists all, for the console and for tests.
@@ -89,6 +91,7 @@ func Permissions() []Permission {
 		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
+		ApprovalBrowse, ApprovalManage,
 	}
 }
 

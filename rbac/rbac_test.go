@@ -25,6 +25,7 @@ var guide = map[Permission]string{
 	TokenBrowse: "OW CA", TokenManage: "OW CA",
 	AuditBrowse:        "OW CA CE AU PO PA",
 	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
+	ApprovalBrowse: "OW CA CE AU", ApprovalManage: "OW",
 	SubscriptionCreate: "", SubscriptionUpdate: "",
 }
 

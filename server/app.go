@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -60,6 +61,7 @@ type App struct {
 	metrics *metrics
 
 	mail         *mail.Service
+	approvals    *approval.Service
 	identity     *identity.Service
 	tenants      *tenant.Service
 	profiles     *profile.Service
@@ -128,10 +130,11 @@ func (a *App) wire() error {
 		return fmt.Errorf("passkeys: %w", err)
 	}
 	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
-	a.identity = (&identity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
+	a.approvals = &approval.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Now: a.now, BaseURL: cfg.BaseURL}
+	a.identity = (&identity.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
 	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
-	a.cas = &ca.Service{Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
+	a.cas = &ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
@@ -139,17 +142,18 @@ func (a *App) wire() error {
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
 	}
-	a.enrollment = (&enrollment.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
+	a.enrollment = (&enrollment.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
-	a.ceremony = &ceremony.Service{Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
+	a.ceremony = &ceremony.Service{Approvals: a.approvals, Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
-	a.bulk = &bulk.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
+	a.bulk = &bulk.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
 	a.report = &report.Service{Store: a.store, Guard: a.guard, Now: a.now}
 	webhooks, err := newPoster(cfg.WebhookAllow)
 	if err != nil {
 		return err
 	}
 	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL}
+	a.wireApprovals()
 	a.metrics = newMetrics(a)
 	a.registerJobs()
 	return nil
@@ -157,14 +161,14 @@ func (a *App) wire() error {
 
 // registerJobs is the list of what is done later.
 func (a *App) registerJobs() {
-	a.jobs.Handle(ca.CreateJob, a.enrollment.CreateCA)
-	a.jobs.Handle(ca.RenewJob, a.enrollment.RenewCA)
+	a.jobs.HandleLong(ca.CreateJob, a.enrollment.CreateCA)
+	a.jobs.HandleLong(ca.RenewJob, a.enrollment.RenewCA)
 	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
 	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
 	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
 	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
-	a.jobs.Handle(certificate.PublishCRLJob, a.status.PublishJob)
-	a.jobs.Handle(status.ExportJob, a.status.Export)
+	a.jobs.HandleLong(certificate.PublishCRLJob, a.status.PublishJob)
+	a.jobs.HandleLong(status.ExportJob, a.status.Export)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
 	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
@@ -172,6 +176,9 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
 	a.jobs.Handle(notify.ExpiryJob, a.notify.Expiry)
 	a.jobs.Handle(notify.DeliverJob, a.notify.Deliver)
+	a.jobs.Handle(approval.RunJob, a.approvals.Run)
+	a.jobs.Handle(approval.ExpireJob, a.approvals.Expire)
+	a.jobs.Handle(approval.TellJob, a.approvals.Tell)
 	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
 	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
 	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
@@ -209,7 +216,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, ApprovalService: a.approvals, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"encoding/pem"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -368,6 +370,121 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	l.verify(after, false)
 }
 
+// TestAnExternalRootIsRenewed: whoever has the key of an external root makes it another certificate, or another root
+// certifies it. Chains have the right one, and openssl agrees; what does not fit is refused and changes nothing.
+func TestAnExternalRootIsRenewed(t *testing.T) {
+	l := newLife(t)
+	cas := l.app.cas
+	l.foreign("root", "/CN=Outer Root/O=Elsewhere", rootExtensions)
+	l.foreign("other", "/CN=Other Root/O=Elsewhere", rootExtensions)
+	l.foreign("impostor", "/CN=Other Root/O=Elsewhere", rootExtensions)
+	root, err := cas.ImportRoot(l.ctx, l.m.Partition.ID, "outer", "Outer", l.read("root.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.create(ca.Issuing, "under-outer", "outer", nil)
+	text, err := cas.SigningRequestPEM(l.ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.file("ca.csr", text)
+	if _, err := cas.Import(l.ctx, c.ID, l.signs("root", "ca.csr", issuingExtensions)); err != nil {
+		t.Fatal(err)
+	}
+	l.until("under-outer", "it is active", func(c *ca.CertificationAuthority) bool { return c.Status == ca.Active })
+	leaf := l.issued("under-outer", "www.example.com")
+	l.verify(leaf, false)
+
+	again := func(extensions string, options ...string) []byte {
+		l.openssl(append([]string{"req", "-x509", "-key", "root.key", "-out", "again.pem", "-days", "4000", "-subj", "/CN=Outer Root/O=Elsewhere", "-config",
+			l.file("again.cnf", "[req]\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\n[ext]\n"+extensions)}, options...)...)
+		return l.read("again.pem")
+	}
+	replaced := func(old, new string) string { return strings.Replace(rootExtensions, old, new, 1) }
+	l.openssl("req", "-new", "-key", "root.key", "-out", "root.csr", "-subj", "/CN=Outer Root/O=Elsewhere")
+	serial := strings.TrimPrefix(strings.TrimSpace(l.openssl("x509", "-in", "root.pem", "-noout", "-serial")), "serial=")
+	crossed := l.signs("other", "root.csr", rootExtensions)
+	for _, w := range []struct {
+		what, reason string
+		text         []byte
+	}{
+		{"the present one", "has this certificate already", l.read("root.pem")},
+		{"another root", "another key", l.read("other.pem")},
+		{"a CA below", "another key", []byte(ca.PEM(l.find("under-outer").Certificate))},
+		{"another subject", "is for the subject CN=Renamed", again(rootExtensions, "-subj", "/CN=Renamed")},
+		{"another key identifier", "subject key identifier 01", again(replaced("hash", "01020304"))},
+		{"cA false", "not one of a CA", again(replaced("CA:TRUE", "CA:FALSE"))},
+		{"basic constraints not critical", "must be critical", again(replaced("critical,CA:TRUE", "CA:TRUE"))},
+		{"no keyCertSign", "keyCertSign", again(replaced("keyCertSign,", ""))},
+		{"no room below", "path length of 0, and 1 CAs", again(replaced("CA:TRUE", "CA:TRUE,pathlen:0"))},
+		{"SHA-1", "too weak", again(rootExtensions, "-sha1")},
+		{"ending sooner", "not as long as the present one", again(rootExtensions, "-days", "100")},
+		{"expired", "expired on", l.signs("root", "root.csr", rootExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")},
+		{"not yet valid", "not valid before", l.signs("root", "root.csr", rootExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z"))},
+		{"the serial number of the present one", "another certificate with the serial number", again(rootExtensions, "-set_serial", "0x"+serial)},
+		{"a cross-certificate alone", "give that one's certificate with it", crossed},
+		{"a cross-certificate with an impostor's", "does not verify with the key of O=Elsewhere,CN=Other Root", append(slices.Clone(crossed), l.read("impostor.pem")...)},
+		{"a cross-certificate of no CA", "not one of a CA", append(l.signs("other", "root.csr", replaced("CA:TRUE", "CA:FALSE")), l.read("other.pem")...)},
+	} {
+		_, err := cas.Import(l.ctx, root.ID, w.text)
+		if f := fault.Of(err); err == nil || f.Field != "certificate" || !strings.Contains(f.Message, w.reason) {
+			t.Errorf("%s: %v", w.what, err)
+		}
+	}
+	if now := l.find("outer"); now.Version != root.Version || now.SerialNumber != root.SerialNumber {
+		t.Fatalf("a refused import changed something: %+v", now)
+	}
+
+	if _, err := cas.Import(l.ctx, root.ID, append(slices.Clone(crossed), l.read("other.pem")...)); err != nil {
+		t.Fatal(err)
+	}
+	if last := l.chain(leaf)[2]; last != ca.PEM(root.Certificate) {
+		t.Error("a cross-certificate took the place of the root in the chain")
+	}
+	renewed := again(rootExtensions)
+	if _, err := cas.Import(l.ctx, root.ID, renewed); err != nil {
+		t.Fatal(err)
+	}
+	now := l.find("outer")
+	if last := l.chain(leaf)[2]; last != ca.PEM(now.Certificate) || now.SerialNumber == root.SerialNumber || !now.NotAfter.After(root.NotAfter) {
+		t.Errorf("the chain ends in %s", last)
+	}
+	l.verify(leaf, false)
+	l.verify(l.issued("under-outer", "after.example.com"), false)
+
+	all, err := cas.Certificates(l.ctx, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[ca.CertificateKind][]byte{}
+	for _, own := range all {
+		kinds[own.Kind] = own.DER
+	}
+	if len(all) != 3 || !bytes.Equal(kinds[ca.Replaced], root.Certificate) || !bytes.Equal(kinds[ca.Own], now.Certificate) {
+		t.Fatalf("%d certificates, %d kinds", len(all), len(kinds))
+	}
+	// Who trusts the other root alone comes to the certificate by the cross-certificate, and not without it.
+	chain := l.chain(leaf)
+	below, end := l.file("below.pem", chain[1]), l.file("end.pem", chain[0])
+	if out, err := l.try("verify", "-x509_strict", "-CAfile", "other.pem", "-untrusted", below, end); err == nil {
+		t.Errorf("it verifies without the cross-certificate: %s", out)
+	}
+	l.openssl("verify", "-x509_strict", "-CAfile", "other.pem", "-untrusted", below, "-untrusted", l.file("cross.pem", ca.PEM(kinds[ca.Cross])), end)
+	// Who still trusts the certificate before goes on.
+	l.openssl("verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", below, end)
+
+	got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { expiresAt caCertificates { kind issuerGeneration } } }`, map[string]any{"id": root.ID})
+	if said := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(said, "issuerGeneration:0 kind:CROSS") || !strings.Contains(said, "kind:REPLACED") {
+		t.Errorf("%s %v", said, got.Errors)
+	}
+	if _, err := cas.Delete(l.ctx, root.ID, "outer"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cas.Import(l.ctx, root.ID, again(rootExtensions)); !fault.Is(err, fault.Conflict) {
+		t.Errorf("imported for a deleted root: %v", err)
+	}
+}
+
 // published waits until the CA's CRLs have so many entries, and the OCSP service may no longer answer from memory.
 func (l *life) published(identifier string, entries int64) {
 	l.Helper()
@@ -552,24 +669,30 @@ func TestRenewalWithTheSameKey(t *testing.T) {
 func TestTwoPeopleRenewARoot(t *testing.T) {
 	l := newLife(t)
 	l.app.cas.TwoPersonRoots = true
-	bob, id, key := person(l.m, "bob", rbac.CAAdministrators), l.find("root-1").ID, l.find("root-1").KeyID
-	c, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil)
-	if err != nil || c.ProposalKind != ca.ProposeRenew {
-		t.Fatalf("%+v %v", c, err)
+	l.ctx = colleague(t, l.app, l.m, "alice", rbac.Owners)
+	bob, id, key := colleague(t, l.app, l.m, "bob", rbac.CAAdministrators), l.find("root-1").ID, l.find("root-1").KeyID
+	renew := func() string {
+		t.Helper()
+		_, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil)
+		if !fault.Is(err, fault.ApprovalNeeded) {
+			t.Fatalf("renewed by one: %v", err)
+		}
+		return fault.Of(err).ApprovalID
 	}
-	if _, err := l.app.cas.Approve(l.ctx, id); !fault.Is(err, fault.PolicyRefused) {
+	asked := renew()
+	if _, err := l.app.approvals.Approve(l.ctx, asked, ""); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("renewed by one: %v", err)
 	}
-	if c, err = l.app.cas.Reject(bob, id, "not yet"); err != nil || c.Renewal != "" || c.Status != ca.Active {
-		t.Fatalf("%+v %v", c, err)
-	}
-	if _, err := l.app.cas.Renew(l.ctx, id, ca.NewKey, nil); err != nil {
+	if _, err := l.app.approvals.Reject(bob, asked, "not yet"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.app.cas.Approve(bob, id); err != nil {
+	if c := l.find("root-1"); c.Renewal != "" || c.Status != ca.Active {
+		t.Fatalf("%+v", c)
+	}
+	if _, err := l.app.approvals.Approve(bob, renew(), ""); err != nil {
 		t.Fatal(err)
 	}
-	c = l.until("root-1", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
+	c := l.until("root-1", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" && c.KeyGeneration == 2 })
 	if c.KeyID == key {
 		t.Error("the key is the old one")
 	}

@@ -4,13 +4,16 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -25,35 +28,38 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	t.Setenv("PKIAAS_TEST_KEYSTORE", "") // a key is moved, which those of an HSM cannot be
 	a, m := inProcess(t)
 	a.cas.TwoPersonRoots = true
-	alice, bob, carol := person(m, "alice", rbac.Owners), person(m, "bob", rbac.CAAdministrators), person(m, "carol", rbac.CAAuditors)
+	alice, bob, carol := colleague(t, a, m, "alice", rbac.Owners), colleague(t, a, m, "bob", rbac.CAAdministrators), colleague(t, a, m, "carol", rbac.CAAuditors)
+	asked := func(err error) string {
+		t.Helper()
+		if !fault.Is(err, fault.ApprovalNeeded) {
+			t.Fatalf("one person was enough: %v", err)
+		}
+		return fault.Of(err).ApprovalID
+	}
 	script := rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "script", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}})
 	request := ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "two-people", FriendlyName: "Two <people>", SigningAlgorithm: "ML-DSA-44", Subject: "CN=Two People,O=<b>Example</b>", CRLEnabled: true}
 	if _, err := a.cas.Create(script, request); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("a token proposed a root: %v", err)
 	}
-	c, err := a.cas.Create(alice, request)
-	if err != nil || c.Status != ca.Proposed || c.ProposedBy != "alice@example.com" {
-		t.Fatalf("%+v %v", c, err)
-	}
+	_, err := a.cas.Create(alice, request)
+	id := asked(err)
 	for who, try := range map[string]context.Context{"herself": alice, "a token": script, "an auditor": carol} {
-		if _, err := a.cas.Approve(try, c.ID); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Forbidden) {
+		if _, err := a.approvals.Approve(try, id, ""); !fault.Is(err, fault.PolicyRefused) && !fault.Is(err, fault.Forbidden) {
 			t.Errorf("approved by %s: %v", who, err)
 		}
 	}
-	if a.cas.MayApprove(alice, c) || !a.cas.MayApprove(bob, c) || a.cas.MayApprove(carol, c) {
-		t.Error("who may approve is told wrong")
+	if _, err := a.cas.ByIdentifier(alice, m.Partition.ID, "two-people"); !fault.Is(err, fault.NotFound) {
+		t.Fatalf("it is there before the second person: %v", err)
 	}
-	if found, err := a.cas.Get(alice, c.ID); err != nil || found.KeyID != "" || found.Status != ca.Proposed {
-		t.Fatalf("it has a key before the second person: %+v %v", found, err)
-	}
-	if _, err := a.cas.Approve(bob, c.ID); err != nil {
+	if _, err := a.approvals.Approve(bob, id, "seen on paper"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.cas.Approve(bob, c.ID); !fault.Is(err, fault.Conflict) {
+	if _, err := a.approvals.Approve(bob, id, ""); !fault.Is(err, fault.Conflict) {
 		t.Errorf("approved twice: %v", err)
 	}
+	var c *ca.CertificationAuthority
 	eventually(t, "the root is made", func() error {
-		if c, err = a.cas.Get(alice, c.ID); err != nil {
+		if c, err = a.cas.ByIdentifier(alice, m.Partition.ID, "two-people"); err != nil {
 			return err
 		}
 		if c.Status != ca.Active {
@@ -71,13 +77,12 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
 	a.keys, a.cas.Keys, a.enrollment.Keys, a.status.Keys, a.ceremony.Keys = stores, stores, stores, stores, stores
 	first, keyID := c.KeyStore, c.KeyID
-	if c, err = a.cas.MoveKey(bob, c.ID, "second"); err != nil || c.ProposalKind != ca.ProposeMoveKey || c.KeyStore != first {
-		t.Fatalf("%+v %v", c, err)
-	}
-	if _, err := a.cas.Approve(bob, c.ID); !fault.Is(err, fault.PolicyRefused) {
+	_, err = a.cas.MoveKey(bob, c.ID, "second")
+	id = asked(err)
+	if _, err := a.approvals.Approve(bob, id, ""); !fault.Is(err, fault.PolicyRefused) {
 		t.Errorf("moved by one: %v", err)
 	}
-	if _, err := a.cas.Approve(alice, c.ID); err != nil {
+	if _, err := a.approvals.Approve(alice, id, ""); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the key is moved and the old copy destroyed", func() error {
@@ -100,7 +105,7 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "proposed the root two-people", "approved the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
+	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "asked for approval to create the root two-people", "approved to create the root two-people", "seen on paper", "approved to move the key of the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
 		if !strings.Contains(minutes.HTML, want) {
 			t.Errorf("the minutes do not say %q", want)
 		}
@@ -134,17 +139,13 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	}
 
 	request.Identifier = "rejected"
-	if c, err = a.cas.Create(alice, request); err != nil {
-		t.Fatal(err)
+	_, err = a.cas.Create(alice, request)
+	id = asked(err)
+	if _, err := a.approvals.Reject(bob, id, "wrong name"); err != nil {
+		t.Error(err)
 	}
-	if _, err := a.cas.Reject(bob, c.ID, ""); !fault.Is(err, fault.Invalid) {
-		t.Errorf("rejected without a reason: %v", err)
-	}
-	if c, err = a.cas.Reject(bob, c.ID, "wrong name"); err != nil || c.Status != ca.Failed || !strings.Contains(c.CreationFailure, "wrong name") {
-		t.Errorf("%+v %v", c, err)
-	}
-	if _, err := a.cas.Approve(carol, c.ID); err == nil {
-		t.Error("approved after it was rejected")
+	if _, err := a.cas.ByIdentifier(alice, m.Partition.ID, "rejected"); !fault.Is(err, fault.NotFound) {
+		t.Errorf("made after it was rejected: %v", err)
 	}
 }
 
@@ -168,5 +169,79 @@ func TestCompatibleSigners(t *testing.T) {
 	}
 	if key.Algorithm().Label != "RSA-2048+PKCS15-SHA256" {
 		t.Errorf("the OCSP signer is %s", key.Algorithm().Label)
+	}
+}
+
+// TestAMovedKeyTakesItsOCSPSignerAlong: the signer of the CA gets a key in the new store at once, OCSP answers go on, and a
+// minute later nothing of either is left in the old one. Until the move is done the server tells that it is under way.
+func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
+	t.Setenv("PKIAAS_TEST_KEYSTORE", "") // a key is moved, which those of an HSM cannot be
+	l := newLife(t)
+	a := l.app
+	second, err := keystore.OpenStore("file:"+t.TempDir(), keystore.Options{KEK: a.kek})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
+	a.keys, a.cas.Keys, a.status.Keys = stores, stores, stores // who moves does not see it yet
+	leaf := l.issued("issuing-1", "moved.example.com")
+	before := l.find("issuing-1")
+	if _, err := a.cas.MoveKey(l.ctx, before.ID, "second"); err != nil {
+		t.Fatal(err)
+	}
+	moving := func() any {
+		got := a.ask(t, rbac.ActorFrom(l.ctx), `query($id: ID!) { certificationAuthority(id: $id) { keyMovingTo } }`, map[string]any{"id": before.ID})
+		if got.code() != "" {
+			t.Fatal(got.Errors)
+		}
+		return got.Data["certificationAuthority"].(map[string]any)["keyMovingTo"]
+	}
+	eventually(t, "the job has tried", func() error {
+		var failed int64
+		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND last_error <> ''", ca.MoveKeyJob).Count(&failed).Error; err != nil || failed == 0 {
+			return fmt.Errorf("not yet: %v", err)
+		}
+		return nil
+	})
+	if to := moving(); to != "second" {
+		t.Errorf("under way to %v", to)
+	}
+	a.enrollment.Keys = stores
+	ahead.Add(int64(time.Minute)) // the job waits a little before it tries again
+	t.Cleanup(func() { ahead.Store(0) })
+	c := l.until("issuing-1", "key and OCSP signer are moved", func(c *ca.CertificationAuthority) bool {
+		return c.KeyStore == "second" && c.OCSPKeyStore == "second"
+	})
+	if to := moving(); to != nil || c.OCSPKeyID == before.OCSPKeyID {
+		t.Errorf("on its way to %v, OCSP key %s", to, c.OCSPKeyID)
+	}
+	ahead.Add(int64(2 * time.Second)) // answers in memory are older now
+	l.verify(leaf, false)
+	ahead.Add(int64(2 * time.Minute))
+	eventually(t, "the old keys are destroyed", func() error {
+		for _, id := range []string{before.KeyID, before.OCSPKeyID} {
+			if _, err := a.keys.Open(t.Context(), before.KeyStore, id); !errors.Is(err, keystore.ErrNotFound) {
+				return fmt.Errorf("key %s: %v", id, err)
+			}
+		}
+		return nil
+	})
+	l.issued("issuing-1", "after.example.com")
+	// A signer that is where it belongs is left alone.
+	signer := l.find("issuing-1").OCSPKeyID
+	if err := a.store.Tx(l.ctx, func(ctx context.Context) error {
+		return a.jobs.Enqueue(ctx, enrollment.SignerJob, before.ID, a.now(), nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the signer is looked at", func() error {
+		var due int64
+		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND job_key = ? AND run_at <= ?", enrollment.SignerJob, before.ID, a.now()).Count(&due).Error; err != nil || due > 0 {
+			return fmt.Errorf("%d are due, %v", due, err)
+		}
+		return nil
+	})
+	if l.find("issuing-1").OCSPKeyID != signer {
+		t.Error("the signer was made anew for nothing")
 	}
 }

@@ -24,7 +24,7 @@ type Config struct {
 	Keystore       []string      `sep:" " help:"Where CA keys live: file:DIR or pkcs11:token=LABEL?module-path=LIBRARY&pin-source=file:PATH, with NAME= in front if you like. Give several, with a space between them or by repeating the flag; the first is the default. Default: file:DATA/keys."`
 	KEK            string        `name:"kek" help:"Key-encryption key of software keys and of secrets in the database: file:PATH, env:NAME, passphrase:PATH or hsm:PATH; files are made when missing. Default: file:DATA/kek. Back it up apart from the database."`
 	OCSPSigners    string        `name:"ocsp-signers" default:"matching" enum:"matching,compatible" help:"matching: delegated OCSP signers are of their CA's algorithm family and strength. compatible: RSA with 2048 bits, as in the guide."`
-	TwoPersonRoots bool          `name:"two-person-roots" help:"A root is created, or its key moved, only after a second person approved it."`
+	TwoPersonRoots bool          `name:"two-person-roots" help:"A root is created or renewed, or its key moved, only after a second person approved it."`
 	Manifest       string        `help:"Where a manifest of addresses is written once everything is ready. Demo default: DATA/manifest.json."`
 	BaseURL        string        `help:"URL by which people and devices reach the HTTPS listener; needed behind a proxy. Default: from the listener."`
 	PublicURL      string        `help:"URL of the plain HTTP listener as it is written into certificates. Default: from the listener."`

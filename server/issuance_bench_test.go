@@ -77,7 +77,7 @@ func BenchmarkIssuance(b *testing.B) {
 			var rawCost, issueCost time.Duration
 			for range 3 { // in turns, so that both see the same machine
 				rawCost += cost(b, int(cores), 500*time.Millisecond, raw)
-				issueCost += cost(b, 64, time.Second, issue)
+				issueCost += cost(b, 256, time.Second, issue)
 			}
 			b.ReportMetric(cores*3/rawCost.Seconds(), "raw/s")
 			b.ReportMetric(cores*3/issueCost.Seconds(), "issued/s")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
@@ -108,10 +110,69 @@ func (a *App) reseal(ctx context.Context) (int, error) {
 	return total, nil
 }
 
+// ownStore is the name in backups of the store with the server's own keys, where it is none of those that CAs use.
+const ownStore = "(server)"
+
+// backupStores are the stores of CAs, and that of the server's own keys unless it is among them.
+func (a *App) backupStores() keystore.Set {
+	own := filepath.Join(a.cfg.Data, "keys")
+	if slices.ContainsFunc(a.keys, func(n *keystore.Named) bool { return sameFile(strings.TrimPrefix(n.URI, "file:"), own) }) {
+		return a.keys
+	}
+	return append(slices.Clone(a.keys), &keystore.Named{Name: ownStore, Store: a.own})
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	other, otherErr := os.Stat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, other)
+}
+
+// rootFiles are those of the server's own TLS root, as far as they are there.
+func (a *App) rootFiles() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, name := range []string{tlsRootFile, tlsRootKeyFile} {
+		text, err := os.ReadFile(filepath.Join(a.cfg.Data, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		files[name] = text
+	}
+	return files, nil
+}
+
+// restoreRoot brings the files of the server's own TLS root back, unless it has one, or its key is not here.
+func (a *App) restoreRoot(ctx context.Context, files map[string][]byte) (string, error) {
+	id, ok := files[tlsRootKeyFile]
+	if !ok {
+		return "The backup has no TLS root of the server: it makes one.", nil
+	}
+	if there, err := a.rootFiles(); err != nil || there != nil {
+		return "The server has a TLS root already, which stays.", err
+	}
+	if _, err := a.own.Open(ctx, string(id)); err != nil {
+		return "The key of the server's own TLS root was in a store that is not " + filepath.Join(a.cfg.Data, "keys") + " here: the server makes a new root.", nil
+	}
+	// The certificate last: it says that there is a root.
+	for _, name := range []string{tlsRootKeyFile, tlsRootFile} {
+		if err := os.WriteFile(filepath.Join(a.cfg.Data, name), files[name], map[string]fs.FileMode{tlsRootFile: 0o644, tlsRootKeyFile: 0o600}[name]); err != nil {
+			return "", err
+		}
+	}
+	return "The server's own TLS root is back.", nil
+}
+
 // BackupKeys writes an encrypted backup and the shares that open it.
 func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, threshold, shares int, out io.Writer) error {
 	return command(ctx, cfg, func(ctx context.Context, a *App) error {
-		backup, parts, report, err := keystore.Backup(ctx, a.keys, a.kek, threshold, shares)
+		root, err := a.rootFiles()
+		if err != nil {
+			return err
+		}
+		backup, parts, report, err := keystore.Backup(ctx, a.backupStores(), a.kek, root, threshold, shares)
 		if err != nil {
 			return err
 		}
@@ -132,6 +193,11 @@ func BackupKeys(ctx context.Context, cfg *Config, file, shareDir string, thresho
 			}
 		}
 		fmt.Fprintf(out, "%d keys and the key-encryption key are in %s.\n%d of the %d shares in %s open it: give each to another person and delete the files.\n", report.Keys, file, threshold, shares, shareDir)
+		if root != nil {
+			fmt.Fprintln(out, "The server's own TLS root is in it too.")
+		} else {
+			fmt.Fprintf(out, "%s has no TLS root of the server yet: it is not in the backup.\n", a.cfg.Data)
+		}
 		for _, name := range report.InTokens {
 			fmt.Fprintf(out, "Keys that are in the HSM %s are not in the backup, made there or moved there: its maker's tool backs them up.\n", name)
 		}
@@ -174,10 +240,15 @@ func RestoreKeys(ctx context.Context, cfg *Config, file string, shareFiles []str
 		shares = append(shares, string(text))
 	}
 	return command(ctx, cfg, func(ctx context.Context, a *App) error {
-		report, err := keystore.Restore(ctx, a.keys, a.kek, backup, shares)
+		report, err := keystore.Restore(ctx, append(slices.Clone(a.keys), &keystore.Named{Name: ownStore, Store: a.own}), a.kek, backup, shares)
 		if err != nil {
 			return err
 		}
+		root, err := a.restoreRoot(ctx, report.Files)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(out, root)
 		fmt.Fprintf(out, "%d keys are back, %d of them were here already.\n", report.Keys, report.Existing)
 		return a.note(ctx, "keys.restore", fmt.Sprintf("restored %d keys from a backup", report.Keys), audit.Details{"keys": report.Keys, "existing": report.Existing})
 	})

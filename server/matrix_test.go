@@ -11,6 +11,9 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -30,8 +33,6 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.approveCaProposal", `mutation { approveCaProposal(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.rejectCaProposal", `mutation { rejectCaProposal(input: {caId: "$CA", reason: ""}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.importCaCertificate", `mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
@@ -73,6 +74,14 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.cancelBulk", `mutation { cancelBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
 	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
+	{"Mutation.setApprovalRules", `mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { rules { needed } } }`, "OW"},
+	{"Mutation.approve", `mutation { approve(input: {id: "$APPROVAL", comment: " "}) { approval { id } } }`, "OW CE"},
+	{"Mutation.reject", `mutation { reject(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CE"},
+	{"Mutation.withdrawApproval", `mutation { withdrawApproval(id: "$APPROVAL") { approval { id } } }`, "OW CA CE AU"},
+	{"Query.approval", `{ approval(id: "$APPROVAL") { id payload votes { name } mayDecide mayWithdraw } }`, "OW CA CE AU"},
+	{"Partition.approvals", `{ partition(id: "$P") { approvals(first: 1, state: [PENDING]) { nodes { id state } } } }`, "OW CA CE AU"},
+	{"Partition.approvalsWaiting", `{ partition(id: "$P") { approvalsWaiting } }`, "OW CA CE AU"},
+	{"Partition.approvalRules", `{ partition(id: "$P") { approvalRules { operation profileIds } } }`, "OW CA CE AU"},
 
 	{"Query.partition", `{ partition(id: "$P") { id name region createdAt roles permissions } }`, everyone},
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
@@ -211,7 +220,30 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id"),
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),
-		"$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)
+		"$APPROVAL", waiting(t, a, m), "$DECOMMISSIONED", gone, "$ENTITY", entity, "$TOKEN", token, "$MEMBER", member, "$P", p)
+}
+
+// waiting is a request for a certificate that waits, under a rule that is gone when it was made.
+func waiting(t *testing.T, a *App, m *Manifest) string {
+	t.Helper()
+	owner, system := colleague(t, a, m, "requester", rbac.Owners), rbac.WithActor(t.Context(), rbac.SystemActor())
+	issuing, err := a.cas.ByIdentifier(system, m.Partition.ID, "issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, _ := request(t, "waits.example.com")
+	for _, rules := range [][]*approval.Rule{{rule(approval.Issue, 1)}, nil} {
+		if _, err := a.approvals.SetRules(system, approval.Change{PartitionID: m.Partition.ID, Rules: rules}); err != nil {
+			t.Fatal(err)
+		}
+		if rules != nil {
+			_, err = a.enrollment.IssueFromCSR(owner, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: guarded, CSR: csr})
+		}
+	}
+	if !fault.Is(err, fault.ApprovalNeeded) {
+		t.Fatal(err)
+	}
+	return fault.Of(err).ApprovalID
 }
 
 func walk(v any, visit func(key string, v any)) {

@@ -484,6 +484,284 @@ func TestShardsAndDeltaOverRenewal(t *testing.T) {
 	}
 }
 
+// newest are the numbers of the lists that are served, by key and name of the list.
+func (b *statusBench) newest() map[string]int64 {
+	b.t.Helper()
+	var lists []*status.CRL
+	if err := b.store.DB(b.ctx).Order("number").Find(&lists, "ca_id = ?", b.ca.ID).Error; err != nil {
+		b.t.Fatal(err)
+	}
+	numbers := map[string]int64{}
+	for _, l := range lists {
+		numbers[fmt.Sprintf("%d/%s", l.KeyGeneration, ca.CRLFile(l.Shard, l.Delta()))] = l.Number
+	}
+	return numbers
+}
+
+// settled waits until no publication of the CA is due.
+func (b *statusBench) settled() {
+	b.t.Helper()
+	eventually(b.t, "nothing is due", func() error {
+		var due int64
+		if err := b.store.DB(b.ctx).Table("jobs").Where("kind = 'crl.publish' AND job_key = ? AND run_at <= ?", b.ca.ID, b.now()).Count(&due).Error; err != nil || due > 0 {
+			return fmt.Errorf("%d are due, %v", due, err)
+		}
+		return nil
+	})
+}
+
+// changed tells which lists are newer than they were.
+func (b *statusBench) changed(before map[string]int64) (names []string) {
+	for name, number := range b.newest() {
+		if number != before[name] {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// TestOnlyWhatChangedIsSigned: a revocation makes the list of its shard and that of the CA, the others stay; a day after
+// each was made it is made anew; and what a relying party reads names everything all the while.
+func TestOnlyWhatChangedIsSigned(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		t.Run(fmt.Sprintf("delta=%v", delta), func(t *testing.T) {
+			b := newStatusBench(t)
+			t.Cleanup(func() { ahead.Store(0) })
+			if _, err := b.status.UpdateSettings(b.ctx, b.ca.ID, status.Settings{Delta: delta, Shards: 8, Complete: true}); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "certificates carry the addresses of shards", func() error {
+				if b.reload().CRLShardLast != 8 {
+					return errors.New("not yet")
+				}
+				return nil
+			})
+			b.settled()
+			// Whatever is forgotten by leaving a list alone would show here.
+			revoked := map[string]int64{}
+			everything := func(what string) {
+				t.Helper()
+				for serial, shard := range revoked {
+					for _, s := range []int64{0, shard} {
+						listed := reasonOn(b.fetch(ca.CRLFile(s, false)), serial) == 4
+						if delta {
+							if d := b.fetch(ca.CRLFile(s, true)); d != nil {
+								listed = listed || reasonOn(d, serial) == 4
+							}
+						}
+						if !listed {
+							t.Errorf("%s: %s is missing from shard %d", what, serial, s)
+						}
+					}
+				}
+			}
+			revoke := func() int64 {
+				t.Helper()
+				c := b.issue("few.example.com")
+				if _, err := b.certificates.Revoke(b.ctx, c.ID, certificate.Superseded, nil); err != nil {
+					t.Fatal(err)
+				}
+				b.settled()
+				revoked[c.SerialNumber] = c.CRLShard
+				return c.CRLShard
+			}
+			for range 3 {
+				before := b.newest()
+				shard := revoke()
+				if got, want := b.changed(before), []string{"1/" + ca.CRLFile(0, delta), "1/" + ca.CRLFile(shard, delta)}; !slices.Equal(got, want) {
+					t.Errorf("signed were %v, not %v", got, want)
+				}
+				everything("after a revocation")
+			}
+			// Asked for, and nothing to say: nothing is signed.
+			before := b.newest()
+			if err := b.store.Tx(b.ctx, func(ctx context.Context) error {
+				return b.jobs.Enqueue(ctx, certificate.PublishCRLJob, b.ca.ID, b.now(), nil)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			if got := b.changed(before); got != nil {
+				t.Errorf("nothing changed, and signed were %v", got)
+			}
+			// A suspension that ended is a change too.
+			held := b.issue("held.example.com")
+			if _, err := b.certificates.Suspend(b.ctx, held.ID, nil); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			before = b.newest()
+			if _, err := b.certificates.Unsuspend(b.ctx, held.ID); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			if got := b.changed(before); len(got) != 2 || reasonOn(b.fetch(ca.CRLFile(held.CRLShard, delta)), held.SerialNumber) == 6 {
+				t.Errorf("the suspension ended, and signed were %v", got)
+			}
+			// The day after, each is signed anew, whoever changed meanwhile.
+			ahead.Store(int64(12 * time.Hour))
+			revoke()
+			before = b.newest()
+			ahead.Store(int64(24*time.Hour + time.Minute))
+			b.settled()
+			for shard := range int64(9) {
+				l := b.fetch(ca.CRLFile(shard, false))
+				if age := b.now().Sub(l.ThisUpdate); age > 24*time.Hour {
+					t.Errorf("shard %d is %s old", shard, age)
+				}
+			}
+			everything("a day later")
+			// A person's wish makes all.
+			before = b.newest()
+			if _, err := b.status.PublishNow(b.ctx, b.ca.ID); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.changed(before); len(got) != len(before) {
+				t.Errorf("by a person's wish only %v were signed", got)
+			}
+			// What is lost is still found by a publication that nobody asked for.
+			for serial := range revoked {
+				b.exec("UPDATE certificates SET status = 'ISSUED', revoked_at = NULL WHERE serial_number = ?", serial)
+			}
+			if err := b.store.Tx(b.ctx, func(ctx context.Context) error {
+				return b.jobs.Enqueue(ctx, certificate.PublishCRLJob, b.ca.ID, b.now(), nil)
+			}); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			if alarm := b.reload().CRLAlarm; !delta && !strings.Contains(alarm, "are missing though nobody released them") {
+				t.Errorf("lost entries: alarm %q", alarm)
+			}
+			everything("after sabotage")
+		})
+	}
+}
+
+// TestAnAlarmIsNotForgotten: a list that was altered raises it, and it stays though nothing has to be signed.
+func TestAnAlarmIsNotForgotten(t *testing.T) {
+	b := newStatusBench(t)
+	b.settled()
+	b.exec("UPDATE crl_lists SET sha256 = ? WHERE ca_id = ?", make([]byte, 32), b.ca.ID)
+	if _, err := b.status.PublishNow(b.ctx, b.ca.ID); !fault.Is(err, fault.Conflict) {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ahead.Store(0) })
+	ahead.Store(int64(5 * time.Minute))
+	if err := b.store.Tx(b.ctx, func(ctx context.Context) error {
+		return b.jobs.Enqueue(ctx, certificate.PublishCRLJob, b.ca.ID, b.now(), nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.settled()
+	if !strings.Contains(b.reload().CRLAlarm, "is not as it was published") {
+		t.Errorf("the alarm is %q", b.ca.CRLAlarm)
+	}
+}
+
+// TestAnEarlierKeyIsAway: its lists alone wait, under an alarm that names it, and follow when the key store is back.
+func TestAnEarlierKeyIsAway(t *testing.T) {
+	for _, delta := range []bool{false, true} {
+		t.Run(fmt.Sprintf("delta=%v", delta), func(t *testing.T) {
+			b := newStatusBench(t)
+			if _, err := b.status.UpdateSettings(b.ctx, b.ca.ID, status.Settings{Delta: delta, Shards: 2, Complete: true}); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			first := b.reload()
+			if _, err := b.cas.Renew(b.ctx, b.ca.ID, ca.NewKey, nil); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "it has a new key", func() error {
+				if c := b.reload(); c.KeyGeneration != 2 || c.Renewal != "" {
+					return fmt.Errorf("renewal %q %s", c.Renewal, c.RenewalFailure)
+				}
+				return nil
+			})
+			b.settled()
+			b.exec("UPDATE ca_generations SET key_store = 'unplugged' WHERE ca_id = ?", b.ca.ID)
+			before := b.newest()
+			c := b.issue("meanwhile.example.com")
+			if _, err := b.certificates.Revoke(b.ctx, c.ID, certificate.Superseded, nil); err != nil {
+				t.Fatal(err)
+			}
+			b.settled()
+			for _, name := range b.changed(before) {
+				if !strings.HasPrefix(name, "2/") {
+					t.Errorf("%s was signed with a key that is away", name)
+				}
+			}
+			for _, shard := range []int64{0, c.CRLShard} {
+				name := ca.CRLFile(shard, delta)
+				if b.newest()["2/"+name] == before["2/"+name] {
+					t.Errorf("%s of the key in use waits too", name)
+				}
+			}
+			alarm := b.reload().CRLAlarm
+			if !strings.Contains(alarm, "key 1 of issuing-1, in the key store unplugged") || b.ca.CRLAlarmAt == nil {
+				t.Errorf("the alarm is %q", alarm)
+			}
+			if n, err := b.status.Held(b.ctx); err != nil || n != 1 {
+				t.Errorf("%d are held, %v", n, err)
+			}
+			if _, err := b.status.AcceptHeld(b.ctx, b.ca.ID, "never mind"); !fault.Is(err, fault.Conflict) {
+				t.Errorf("that a key is away was accepted: %v", err)
+			}
+			if _, err := b.status.PublishNow(b.ctx, b.ca.ID); err != nil {
+				t.Errorf("by a person's wish: %v", err)
+			}
+			got := b.ask(t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crl { alarm { acceptable } } } }`, nil)
+			var events int64
+			if err := b.store.DB(b.ctx).Table("audit_events").Where("action = 'crl.hold' AND object_id = ?", b.ca.ID).Count(&events).Error; err != nil || events != 1 || !strings.Contains(fmt.Sprint(got.Data), "acceptable:false") {
+				t.Errorf("%d audit events, %v, %v", events, err, got)
+			}
+			// A minute later the store is back.
+			b.exec("UPDATE ca_generations SET key_store = ? WHERE ca_id = ?", first.KeyStore, b.ca.ID)
+			t.Cleanup(func() { ahead.Store(0) })
+			ahead.Store(int64(2 * time.Minute))
+			b.settled()
+			if b.reload().CRLAlarm != "" {
+				t.Errorf("the alarm stays: %q", b.ca.CRLAlarm)
+			}
+			file := ca.CRLFile(0, delta)
+			der, err := http.Get(b.cas.URLs.CRLShard(first, 0, delta))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer der.Body.Close()
+			body, err := io.ReadAll(der.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, err := x509.ParseRevocationList(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// A delta CRL made with a newer base says less than the base does.
+			if delta {
+				if r, err := http.Get(b.cas.URLs.CRLShard(first, 0, false)); err == nil {
+					defer r.Body.Close()
+					if body, err = io.ReadAll(r.Body); err != nil {
+						t.Fatal(err)
+					}
+					if list, err = x509.ParseRevocationList(body); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if reasonOn(list, c.SerialNumber) != 4 {
+				t.Errorf("%s of the earlier key does not name what was revoked meanwhile", file)
+			}
+			// The key that it issues with is another matter.
+			b.exec("UPDATE certification_authorities SET key_store = 'unplugged' WHERE id = ?", b.ca.ID)
+			if _, err := b.status.PublishNow(b.ctx, b.ca.ID); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("without the key that it issues with: %v", err)
+			}
+			b.exec("UPDATE certification_authorities SET key_store = ? WHERE id = ?", first.KeyStore, b.ca.ID)
+		})
+	}
+}
+
 // TestListThatGrowsLarge sends new certificates to shards by itself, and to fresh ones when those are large too.
 func TestListThatGrowsLarge(t *testing.T) {
 	b := newStatusBench(t)

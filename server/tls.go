@@ -98,10 +98,13 @@ type internalCA struct {
 	renewAt  time.Time
 }
 
+// Files of the internal CA in the data directory: its certificate, and the id of its key in the server's own key store.
+const tlsRootFile, tlsRootKeyFile = "tls-root.pem", "tls-root.key-id"
+
 const servingLifetime = 90 * 24 * time.Hour
 
 func newInternalCA(ctx context.Context, cfg *Config, keys keystore.Store, names []string) (*internalCA, error) {
-	i := &internalCA{rootFile: filepath.Join(cfg.Data, "tls-root.pem"), names: names, keys: keys}
+	i := &internalCA{rootFile: filepath.Join(cfg.Data, tlsRootFile), names: names, keys: keys}
 	if err := i.loadOrCreateRoot(ctx); err != nil {
 		return nil, fmt.Errorf("the internal CA of the serving certificates: %w", err)
 	}
@@ -163,7 +166,7 @@ func (i *internalCA) pool() *x509.CertPool {
 }
 
 func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
-	idFile := filepath.Join(filepath.Dir(i.rootFile), "tls-root.key-id")
+	idFile := filepath.Join(filepath.Dir(i.rootFile), tlsRootKeyFile)
 	if text, err := os.ReadFile(i.rootFile); err == nil {
 		id, err := os.ReadFile(idFile)
 		if err != nil {

@@ -215,6 +215,25 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	return v
 }
 
+// CreateAll inserts rows in few statements of few lengths, so that each stays prepared. SQLite takes short ones best: a
+// long one is compiled anew each time, and copies every page it touches in case it must be undone.
+func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
+	length := 8
+	if s.PostgreSQL() {
+		length = 64
+	}
+	for len(rows) > 0 {
+		for length > len(rows) {
+			length /= 2
+		}
+		if err := s.DB(ctx).Create(rows[:length]).Error; err != nil {
+			return err
+		}
+		rows = rows[length:]
+	}
+	return nil
+}
+
 // IsDuplicate tells whether err is a violated unique constraint.
 func IsDuplicate(err error) bool {
 	var pg *pgconn.PgError

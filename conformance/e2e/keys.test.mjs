@@ -106,31 +106,37 @@ test("the console explains algorithms, keeps keys in an HSM, moves them there, a
     const first = await visit(demo, "ca-administrators");
     await fillRoot(first, { id: "two-root", algorithm: "ECDSAP384+SHA384", store: "hsm" });
     await first.page.getByText("A root needs two people here").waitFor();
-    await first.page.getByRole("button", { name: "Propose", exact: true }).click();
-    await first.page.waitForURL("**/cas/two-root");
-    await first.page.getByText(/^You proposed it/).waitFor();
+    await first.page.getByRole("button", { name: "Ask for approval", exact: true }).click();
+    await first.page.getByText("Sent for approval").waitFor();
+    await first.page.getByRole("link", { name: "See the request" }).click();
+    await first.page.getByText(/your own request/).waitFor();
     assert.equal(await first.page.getByRole("button", { name: "Approve" }).count(), 0);
-    await accessible(first.page, "a proposal of one's own");
+    await accessible(first.page, "a request of one's own");
 
     const second = await visit(demo, "owner", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
-    await second.open("/cas?view=list");
-    await second.page.getByText("Proposed", { exact: true }).waitFor();
-    await second.open("/cas/two-root");
-    await second.page.getByText(/proposed to create this root/).waitFor();
-    await accessible(second.page, "a proposal to approve, on a phone");
+    await second.open("/");
+    await second.page.getByText("1 request waits for your approval").waitFor();
+    await second.page.getByRole("link", { name: "Look at what is asked for" }).click();
+    await second.page.getByRole("link", { name: "Create the root two-root" }).click();
+    await second.page.getByRole("definition").filter({ hasText: /^hsm$/ }).waitFor();
+    await accessible(second.page, "a request to approve, on a phone");
     await second.page.getByRole("button", { name: "Approve" }).click();
+    await second.page.getByRole("link", { name: "See two-root" }).click();
     await second.page.getByText("Active", { exact: true }).first().waitFor();
     await second.page.getByText("In the HSM.").waitFor();
 
     await fillRoot(first, { id: "bad-root", algorithm: "Ed25519", store: "software" });
-    await first.page.getByRole("button", { name: "Propose", exact: true }).click();
-    await first.page.waitForURL("**/cas/bad-root");
-    await second.open("/cas/bad-root");
+    await first.page.getByRole("button", { name: "Ask for approval", exact: true }).click();
+    await first.page.getByRole("link", { name: "See the request" }).click();
+    await first.page.waitForURL("**/approvals/*");
+    await second.page.goto(first.page.url());
+    await second.page.getByLabel("Comment").fill("Nobody ordered it");
     await second.page.getByRole("button", { name: "Reject" }).click();
-    await second.page.getByLabel("Reason").fill("Nobody ordered it");
-    await second.page.getByRole("dialog").getByRole("button", { name: "Reject" }).click();
-    await second.page.getByText("Failed", { exact: true }).first().waitFor();
-    await second.page.getByText(/Nobody ordered it/).waitFor();
+    await first.page.getByText("Rejected", { exact: true }).first().waitFor();
+    await first.page.getByText(/Nobody ordered it/).waitFor();
+    await first.open("/cas?view=list");
+    await first.page.getByText("two-root").first().waitFor();
+    assert.equal(await first.page.getByText("bad-root").count(), 0, "what was rejected is not made");
   } finally {
     assert.equal(await demo.stop(), 0, "the server ends cleanly");
   }

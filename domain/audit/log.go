@@ -49,13 +49,14 @@ func (l *Log) RecordAs(ctx context.Context, actor *rbac.Actor, e Event) {
 }
 
 // Refusal records, in a transaction of its own, that an act was refused or failed; the act itself left nothing behind.
-// Meant to be deferred: it does nothing when *err is nil, or when the object does not exist for the caller.
+// Meant to be deferred: it does nothing when *err is nil, when the object does not exist for the
+// caller, or when the act waits for approval, which has its own event.
 func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	if *err == nil {
 		return
 	}
 	f := fault.Of(*err)
-	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || e.PartitionID == "" {
+	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || e.PartitionID == "" {
 		return
 	}
 	e.Result = Refused
@@ -121,7 +122,7 @@ func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event)
 		}
 		e.Hash = head.Hash
 	}
-	if err := db.CreateInBatches(events, 100).Error; err != nil {
+	if err := store.CreateAll(ctx, l.Store, events); err != nil {
 		return err
 	}
 	return db.Model(&chain{}).Where("partition_id = ?", partitionID).Updates(map[string]any{"sequence": head.Sequence, "hash": head.Hash}).Error

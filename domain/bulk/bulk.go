@@ -6,8 +6,11 @@ package bulk
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
@@ -143,6 +146,7 @@ type Service struct {
 	Audit        *audit.Log
 	Jobs         *job.Queue
 	Actors       Actors
+	Approvals    *approval.Service
 	Certificates *certificate.Service
 	Enrollment   *enrollment.Service
 	Now          func() time.Time
@@ -258,6 +262,7 @@ func (s *Service) Results(ctx context.Context, id string, yield func(*Operation,
 func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Operation, *audit.Event) error) (o *Operation, err error) {
 	event := audit.Event{Action: action, ObjectKind: "bulk-operation", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	found, err := s.require(ctx, id, func(o *Operation) rbac.Permission {
 		event.PartitionID, event.ObjectName = o.PartitionID, o.Name
 		return permissions[o.Kind]
@@ -274,7 +279,10 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 			return err
 		}
 		s.Audit.Record(ctx, e)
-		return s.Store.DB(ctx).Select("*").Updates(o).Error
+		if err := s.Store.DB(ctx).Select("*").Updates(o).Error; err != nil {
+			return err
+		}
+		return s.Approvals.Settle(ctx, o.ID)
 	})
 	return o, err
 }
@@ -284,6 +292,9 @@ func (s *Service) locked(ctx context.Context, id string) (*Operation, error) {
 	return o, s.Store.ForUpdate(s.Store.DB(ctx)).Take(o, "id = ?", id).Error
 }
 
+// VerbStart is the verb that an approval carries out: Start.
+const VerbStart = "bulk.start"
+
 // Start has a draft worked through, or one that stopped go on. From now on it works with the rights of the caller.
 func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
 	return s.change(ctx, id, "bulk.start", func(ctx context.Context, o *Operation, e *audit.Event) error {
@@ -292,6 +303,13 @@ func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
 		}
 		if o.Pending() == 0 {
 			return fault.New(fault.Conflict, "there is nothing to do").Do("See its findings for the reasons.")
+		}
+		if o.Kind == Revoke {
+			if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: o.PartitionID, Operation: approval.BulkRevoke, Verb: VerbStart, Payload: o.ID, ObjectKind: "bulk-operation", ObjectID: o.ID,
+				Summary: fmt.Sprintf("revoke %d certificates (%s)", o.Pending(), o.Name), Facts: []approval.Fact{{Name: "Certificates", Value: strconv.FormatInt(o.Pending(), 10)},
+					{Name: "Reason", Value: text.Lower(o.ReasonName())}, {Name: "Chosen by", Value: text.Lower(o.Input)}, {Name: "Prepared by", Value: o.CreatedBy}}}); err != nil {
+				return err
+			}
 		}
 		actor, now := rbac.ActorFrom(ctx), s.Now()
 		if o.StartedAt == nil {

@@ -27,7 +27,6 @@ const (
 type Status string
 
 const (
-	Proposed Status = "PROPOSED" // a root that waits for a second person
 	Creating Status = "CREATING"
 	// Pending: its key is made, and an external root is to sign its request.
 	Pending  Status = "PENDING_CERTIFICATE"
@@ -119,11 +118,6 @@ type CertificationAuthority struct {
 	ActivatedAt      *time.Time
 	DeletedAt        *time.Time `gorm:"column:deleted_at"`
 	PurgedAt         *time.Time
-	ProposalKind     ProposalKind // what waits for a second person
-	ProposalStore    string
-	ProposedBy       string
-	ProposedByID     string `gorm:"column:proposed_by_id"`
-	ProposedAt       *time.Time
 }
 
 func (CertificationAuthority) TableName() string { return "certification_authorities" }

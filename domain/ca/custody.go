@@ -3,20 +3,12 @@ package ca
 import (
 	"context"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
-)
-
-// ProposalKind is what waits for a second person.
-type ProposalKind string
-
-const (
-	ProposeCreate  ProposalKind = "CREATE"
-	ProposeMoveKey ProposalKind = "MOVE_KEY"
-	ProposeRenew   ProposalKind = "RENEW"
 )
 
 // MoveKey is the argument of MoveKeyJob.
@@ -53,80 +45,37 @@ func (s *Service) keyStore(ctx context.Context, name string) (*keystore.Named, e
 	return found, nil
 }
 
-// needsTwo tells whether what is asked of the CA needs a second person. The server itself (the demo's estate) has none.
-func (s *Service) needsTwo(ctx context.Context, c *CertificationAuthority) bool {
-	return s.TwoPersonRoots && c.Type == Root && rbac.ActorFrom(ctx).Kind != rbac.System
-}
+// What is asked for with an approval, and the verbs that carry it out.
+const (
+	VerbCreate     = "ca.create"
+	VerbImportRoot = "ca.import-root"
+	VerbDelete     = "ca.delete"
+	VerbMoveKey    = "ca.move-key"
+	VerbRenew      = "ca.renew"
+)
 
-// propose notes who asks. Only a person can: behind an API token could be the one who approves.
-func (s *Service) propose(ctx context.Context, c *CertificationAuthority, kind ProposalKind, store string) error {
-	actor := rbac.ActorFrom(ctx)
-	if actor.Kind != rbac.UserActor {
-		return fault.New(fault.PolicyRefused, "in this deployment a root is in the hands of two people, and %s is none", actor.Name).Do("Sign in to the console and propose it there.")
+// Moving is what MoveKey is called with.
+type Moving struct{ ID, Store string }
+
+// Deleting is what Delete is called with.
+type Deleting struct{ ID, Identifier string }
+
+// ask tells whether the verb about c may go on. A root may be in the hands of two people by the deployment's will.
+func (s *Service) ask(ctx context.Context, c *CertificationAuthority, a approval.Ask) error {
+	a.PartitionID, a.ObjectKind = c.PartitionID, "ca"
+	if a.Operation != approval.CACreate {
+		a.ObjectID = c.ID
 	}
-	now := s.Now()
-	c.ProposalKind, c.ProposalStore, c.ProposedBy, c.ProposedByID, c.ProposedAt = kind, store, actor.Name, actor.ID, &now
-	return nil
+	a.TwoPeople = s.TwoPersonRoots && c.Type == Root && a.Operation != approval.CADelete
+	a.Facts = append([]approval.Fact{{Name: "Certification authority", Value: c.FriendlyName + " (" + c.Identifier + ")"}, {Name: "Type", Value: text.Lower(c.Type)}, {Name: "Subject", Value: c.Subject}}, a.Facts...)
+	return s.Approvals.Ask(ctx, a)
 }
 
-func (c *CertificationAuthority) endProposal() {
-	c.ProposalKind, c.ProposalStore, c.ProposedBy, c.ProposedByID, c.ProposedAt = "", "", "", "", nil
-}
-
-// MayApprove tells whether the caller can approve what waits: a person with the right, and not the one who asked.
-func (s *Service) MayApprove(ctx context.Context, c *CertificationAuthority) bool {
-	actor := rbac.ActorFrom(ctx)
-	return c.ProposalKind != "" && actor.Kind == rbac.UserActor && actor.ID != c.ProposedByID && s.Guard.Require(ctx, rbac.CACreate, c.PartitionID) == nil
-}
-
-// Approve has what another person proposed carried out.
-func (s *Service) Approve(ctx context.Context, id string) (*CertificationAuthority, error) {
-	return s.change(ctx, id, rbac.CACreate, "ca.approve", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
-		switch {
-		case c.ProposalKind == "" || c.DeletedAt != nil:
-			return fault.New(fault.Conflict, "nothing waits for a second person at %s", c.Identifier)
-		case rbac.ActorFrom(ctx).Kind != rbac.UserActor:
-			return fault.New(fault.PolicyRefused, "only a person can approve")
-		case !s.MayApprove(ctx, c):
-			return fault.New(fault.PolicyRefused, "you proposed it yourself: another person must approve it")
-		}
-		e.Details = audit.Details{"proposedBy": c.ProposedBy, "proposedAt": c.ProposedAt, "keyStore": c.ProposalStore, "proposal": c.ProposalKind}
-		kind, store := c.ProposalKind, c.ProposalStore
-		c.endProposal()
-		if kind == ProposeMoveKey {
-			e.Summary = "approved moving the key of " + c.Identifier + " to " + store
-			return s.Jobs.Enqueue(ctx, MoveKeyJob, c.ID, s.Now(), MoveKey{store})
-		}
-		if kind == ProposeRenew {
-			e.Summary = "approved the renewal of " + c.Identifier
-			return s.Jobs.Enqueue(ctx, RenewJob, c.ID, s.Now(), nil)
-		}
-		e.Summary = "approved the root " + c.Identifier
-		c.Status = Creating
-		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
-	})
-}
-
-// Reject turns a proposal down; whoever proposed it may take it back so.
-func (s *Service) Reject(ctx context.Context, id, reason string) (*CertificationAuthority, error) {
-	return s.change(ctx, id, rbac.CACreate, "ca.reject", func(_ context.Context, c *CertificationAuthority, e *audit.Event) error {
-		if err := text.Label("reason", reason, 1, 500); err != nil {
-			return err
-		}
-		if c.ProposalKind == "" {
-			return fault.New(fault.Conflict, "nothing waits for a second person at %s", c.Identifier)
-		}
-		e.Summary = "rejected what " + c.ProposedBy + " proposed for " + c.Identifier
-		e.Details = audit.Details{"reason": reason, "proposal": c.ProposalKind}
-		if c.ProposalKind == ProposeCreate {
-			c.Status, c.CreationFailure = Failed, "rejected: "+reason
-		}
-		if c.ProposalKind == ProposeRenew {
-			c.endRenewal()
-		}
-		c.endProposal()
-		return nil
-	})
+func called(c *CertificationAuthority) string {
+	if c.Type == Root {
+		return "the root " + c.Identifier
+	}
+	return "the certification authority " + c.Identifier
 }
 
 // MoveKey asks for the key of a CA to be brought from software into another key store. The old copy is destroyed.
@@ -134,9 +83,6 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 	return s.change(ctx, id, rbac.CACreate, "ca.move-key", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		if status := c.StatusAt(s.Now()); status != Active {
 			return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
-		}
-		if c.ProposalKind != "" {
-			return fault.New(fault.Conflict, "%s waits for a second person already", c.Identifier)
 		}
 		if c.Renewal != "" {
 			return fault.New(fault.Conflict, "%s is being renewed", c.Identifier).Do("Wait until the renewal has ended.")
@@ -163,9 +109,9 @@ func (s *Service) MoveKey(ctx context.Context, id, store string) (*Certification
 			return fault.New(fault.PolicyRefused, "the key store %s cannot keep keys of %s", to.Name, a.Label).At("keyStore")
 		}
 		e.Details = audit.Details{"from": c.KeyStore, "to": to.Name}
-		if s.needsTwo(ctx, c) {
-			e.Action, e.Summary = "ca.propose", "proposed to a second person to move the key of "+c.Identifier+" to "+to.Name
-			return s.propose(ctx, c, ProposeMoveKey, to.Name)
+		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CAMoveKey, Verb: VerbMoveKey, Payload: Moving{id, to.Name}, Summary: "move the key of " + called(c) + " to " + to.Name,
+			Facts: []approval.Fact{{Name: "From", Value: c.KeyStore}, {Name: "To", Value: to.Name}}}); err != nil {
+			return err
 		}
 		e.Summary = "asked for the key of " + c.Identifier + " to be moved to " + to.Name
 		return s.Jobs.Enqueue(ctx, MoveKeyJob, c.ID, s.Now(), MoveKey{to.Name})

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/pem"
+	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -18,6 +21,12 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
+// Importing is what ImportRoot is called with.
+type Importing struct {
+	PartitionID, Identifier, FriendlyName string
+	Certificate                           []byte
+}
+
 // ImportRoot records a root whose key is elsewhere, by its certificate (PEM or DER). CAs below it are made here and
 // signed there; it has no CRL or OCSP of ours. It counts as a CA.
 func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte) (_ *CertificationAuthority, err error) {
@@ -26,6 +35,7 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 	}
 	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: identifier}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	if !IdentifierRule.MatchString(identifier) {
 		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
 	}
@@ -72,10 +82,17 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 			}
 			return err
 		}
+		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbImportRoot, Payload: Importing{partitionID, identifier, friendlyName, certificate}, Summary: "import the external root " + identifier,
+			Facts: []approval.Fact{{Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)}, {Name: "SHA-256 of the certificate", Value: d.Fingerprint}}}); err != nil {
+			return err
+		}
 		event.ObjectID, event.Summary = c.ID, "imported the external root "+identifier
 		event.Details = audit.Details{"subject": c.Subject, "serialNumber": c.SerialNumber, "certificateSha256": d.Fingerprint}
 		s.Audit.Record(ctx, event)
-		return s.AddCertificate(ctx, c, Own, c.Certificate, 1, 1)
+		if err := s.AddCertificate(ctx, c, Own, c.Certificate, 1, 1); err != nil {
+			return err
+		}
+		return s.Approvals.Settle(ctx, c.ID)
 	})
 	return c, err
 }
@@ -89,7 +106,8 @@ func (s *Service) SigningRequestPEM(ctx context.Context, c *CertificationAuthori
 }
 
 // Import takes the certificate that an external root made for the waiting request. It may come with the certificates
-// above it (PEM), or alone (PEM or DER). Its creation, or renewal, then goes on.
+// above it (PEM), or alone (PEM or DER). Its creation, or renewal, then goes on. For an external root itself it takes
+// another certificate of that root.
 func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*CertificationAuthority, error) {
 	return s.change(ctx, id, rbac.CACreate, "ca.import", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		found, err := issuance.ParseCertificates(certificate)
@@ -105,6 +123,9 @@ func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*C
 			if known > 0 {
 				return fault.New(fault.Conflict, "%s has this certificate already", c.Identifier).At("certificate").Do("Import the one that was made for the present request.")
 			}
+		}
+		if c.Type == ExternalRoot {
+			return s.renewRoot(ctx, c, found, e)
 		}
 		if c.DeletedAt != nil || c.SigningRequest == nil {
 			return fault.New(fault.Conflict, "%s waits for no certificate", c.Identifier).At("caId")
@@ -148,6 +169,64 @@ func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*C
 		}
 		return receive(c)
 	})
+}
+
+// renewRoot takes another certificate of an external root, the first of its key among those found: one that whoever has its key made
+// anew replaces the present one, which is kept; one that another root made (a cross-certificate) stands beside it.
+func (s *Service) renewRoot(ctx context.Context, c *CertificationAuthority, found [][]byte, e *audit.Event) error {
+	if c.DeletedAt != nil {
+		return fault.New(fault.Conflict, "%s is deleted", c.Identifier).At("caId").Do("Restore it first.")
+	}
+	depth, err := s.depth(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	present, err := issuance.Inspect(c.Certificate)
+	if err != nil {
+		return err
+	}
+	der := found[0]
+	if n := slices.IndexFunc(found, func(other []byte) bool {
+		d, err := issuance.Inspect(other)
+		return err == nil && bytes.Equal(d.PublicKey, present.PublicKey)
+	}); n >= 0 {
+		der = found[n]
+	}
+	d, cross, err := issuance.CheckRenewedRoot(der, c.Certificate, found, depth, s.Now())
+	if err != nil {
+		return err
+	}
+	kind, issuer := Own, int64(1)
+	e.Summary = "imported the renewed certificate " + d.SerialNumber + " of the external root " + c.Identifier
+	if cross {
+		kind, issuer = Cross, 0
+		e.Summary = "imported the cross-certificate " + d.SerialNumber + " of the external root " + c.Identifier
+	}
+	e.Details = audit.Details{"kind": kind, "serialNumber": d.SerialNumber, "certificateSha256": d.Fingerprint, "notAfter": d.NotAfter, "replaced": c.SerialNumber}
+	var same int64
+	if err := s.Store.DB(ctx).Model(&OwnCertificate{}).Where("ca_id = ? AND kind = ? AND serial_number = ?", c.ID, kind, d.SerialNumber).Count(&same).Error; err != nil {
+		return err
+	}
+	if same > 0 {
+		return fault.New(fault.Invalid, "%s has another certificate with the serial number %s: issuer and serial number name one certificate (RFC 5280 4.1.2.2)", c.Identifier, d.SerialNumber).
+			At("certificate").Do("Have it made with a serial number of its own.")
+	}
+	if err := s.AddCertificate(ctx, c, kind, der, 1, issuer); err != nil || cross {
+		return err
+	}
+	c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.SigningAlgorithm = der, d.SerialNumber, &d.NotBefore, d.NotAfter, d.SignatureAlgorithm
+	return nil
+}
+
+// depth is how many CAs stand below, one under the other.
+func (s *Service) depth(ctx context.Context, id string) (int, error) {
+	below, err := s.Below(ctx, id)
+	depths, deepest := map[string]int{id: 0}, 0
+	for _, c := range below { // those above come first
+		depths[c.ID] = depths[*c.ParentID] + 1
+		deepest = max(deepest, depths[c.ID])
+	}
+	return deepest, err
 }
 
 // fitting finds the certificate of the waiting key among those given, and checks it.

@@ -159,10 +159,11 @@ func (s *Service) NextKey(ctx context.Context, c *CertificationAuthority) (*Cert
 	return found[0].show(c), nil
 }
 
-// KeepsKey tells whether a key of a store is one of a CA's that it does not issue with.
+// KeepsKey tells whether a key of a store is one of a CA's that it does not issue with, or of the OCSP signer of such a
+// key.
 func (s *Service) KeepsKey(ctx context.Context, store, keyID string) (bool, error) {
 	var n int64
-	err := s.Store.DB(ctx).Model(&generation{}).Where("key_store = ? AND key_id = ?", store, keyID).Count(&n).Error
+	err := s.Store.DB(ctx).Model(&generation{}).Where("key_store = ? AND key_id = ? OR ocsp_key_store = ? AND ocsp_key_id = ?", store, keyID, store, keyID).Count(&n).Error
 	return n > 0, err
 }
 
@@ -225,6 +226,8 @@ const (
 	Own        CertificateKind = "OWN"
 	OldWithNew CertificateKind = "OLD_WITH_NEW" // the key before, certified by this one (RFC 4210 4.4)
 	NewWithOld CertificateKind = "NEW_WITH_OLD" // this key, certified by the one before
+	// Cross: the key of an external root, certified by another root elsewhere.
+	Cross CertificateKind = "CROSS"
 	// Replaced: a certificate of the CA whose key has a newer one.
 	Replaced CertificateKind = "REPLACED"
 )

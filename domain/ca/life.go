@@ -6,6 +6,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
@@ -27,6 +28,12 @@ func (s *Service) Change(ctx context.Context, id string, fn func(*CertificationA
 	return c, s.Store.DB(ctx).Select("*").Updates(c).Error
 }
 
+// Unsettle has all CAs of a partition looked at again by who signs with them, in the transaction of ctx: something that
+// decides about issuing has changed.
+func (s *Service) Unsettle(ctx context.Context, partitionID string) error {
+	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("partition_id = ? AND purged_at IS NULL", partitionID).Update("version", gorm.Expr("version + 1")).Error
+}
+
 // BumpStatus notes, in the transaction of ctx, that the status of a certificate of this CA changed.
 func (s *Service) BumpStatus(ctx context.Context, id string) error {
 	return s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("id = ?", id).Update("status_version", gorm.Expr("status_version + 1")).Error
@@ -36,6 +43,7 @@ func (s *Service) BumpStatus(ctx context.Context, id string) error {
 func (s *Service) change(ctx context.Context, id string, p rbac.Permission, action string, fn func(context.Context, *CertificationAuthority, *audit.Event) error) (c *CertificationAuthority, err error) {
 	event := audit.Event{Action: action, ObjectKind: "ca", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	found, err := s.find(ctx, s.Store.DB(ctx).Where("id = ?", id))
 	if err != nil {
 		return nil, err
@@ -47,10 +55,11 @@ func (s *Service) change(ctx context.Context, id string, p rbac.Permission, acti
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		e := event
 		c, err = s.Change(ctx, id, func(c *CertificationAuthority) error { return fn(ctx, c, &e) })
-		if err == nil {
-			s.Audit.Record(ctx, e)
+		if err != nil {
+			return err
 		}
-		return err
+		s.Audit.Record(ctx, e)
+		return s.Approvals.Settle(ctx, id)
 	})
 	return c, err
 }
@@ -64,6 +73,9 @@ func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Ce
 		}
 		if confirmIdentifier != c.Identifier {
 			return fault.New(fault.Invalid, "type the identifier %s to confirm", c.Identifier).At("confirmIdentifier")
+		}
+		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CADelete, Verb: VerbDelete, Payload: Deleting{id, c.Identifier}, Summary: "delete " + called(c)}); err != nil {
+			return err
 		}
 		now := s.Now()
 		c.DeletedAt = &now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -17,6 +18,13 @@ const (
 	SameKey Renewal = "SAME_KEY"
 	NewKey  Renewal = "NEW_KEY"
 )
+
+// Renewing is what Renew is called with.
+type Renewing struct {
+	ID        string
+	Renewal   Renewal
+	ExpiresAt *time.Time
+}
 
 func (c *CertificationAuthority) endRenewal() {
 	c.Renewal, c.RenewalNotAfter, c.RenewalFailure, c.SigningRequest = "", nil, "", nil
@@ -32,11 +40,9 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 	return s.change(ctx, id, rbac.CACreate, "ca.renew", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		switch status := c.StatusAt(s.Now()); {
 		case c.Type == ExternalRoot:
-			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do("Import the new root under another identifier.")
+			return fault.New(fault.PolicyRefused, "the key of %s is elsewhere: it is renewed there", c.Identifier).Do("Import its new certificate; a root with a new key is imported under another identifier.")
 		case status != Active && status != Disabled && status != Expired:
 			return fault.New(fault.Conflict, "%s is %s", c.Identifier, text.Lower(status))
-		case c.ProposalKind != "":
-			return fault.New(fault.Conflict, "%s waits for a second person already", c.Identifier)
 		case c.Renewal != "" && c.RenewalFailure == "":
 			return fault.New(fault.Conflict, "%s is being renewed already", c.Identifier)
 		}
@@ -54,9 +60,9 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 		c.endRenewal()
 		c.Renewal, c.RenewalNotAfter = kind, &notAfter
 		e.Details = audit.Details{"renewal": kind, "expiresAt": notAfter}
-		if s.needsTwo(ctx, c) {
-			e.Action, e.Summary = "ca.propose", "proposed to a second person to renew "+c.Identifier
-			return s.propose(ctx, c, ProposeRenew, c.KeyStore)
+		if err := s.ask(ctx, c, approval.Ask{Operation: approval.CARenew, Verb: VerbRenew, Payload: Renewing{id, kind, &notAfter}, Summary: "renew " + called(c),
+			Facts: []approval.Fact{{Name: "Key", Value: map[Renewal]string{SameKey: "the same", NewKey: "a new one, in " + c.KeyStore}[kind]}, {Name: "Valid until", Value: notAfter.Format(time.RFC3339)}}}); err != nil {
+			return err
 		}
 		e.Summary = "asked for the renewal of " + c.Identifier
 		return s.Jobs.Enqueue(ctx, RenewJob, c.ID, s.Now(), nil)

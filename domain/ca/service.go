@@ -3,10 +3,13 @@ package ca
 import (
 	"context"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
@@ -47,11 +50,12 @@ type Service struct {
 	Jobs  *job.Queue
 	Quota Quota
 	// Profiles says which profiles there are.
-	Profiles *profile.Service
-	Keys     keystore.Set
-	URLs     URLs
-	Now      func() time.Time
-	// TwoPersonRoots: a root is created, or its key moved, only after a second person approved it.
+	Profiles  *profile.Service
+	Keys      keystore.Set
+	URLs      URLs
+	Now       func() time.Time
+	Approvals *approval.Service
+	// TwoPersonRoots: a root is created or renewed, or its key moved, only after a second person approved it.
 	TwoPersonRoots bool
 }
 
@@ -82,15 +86,10 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 		return nil, err
 	}
 	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: r.Identifier})
+	defer s.Approvals.Submit(ctx, &err)
 	c, err := s.prepare(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if s.needsTwo(ctx, c) {
-		if err := s.propose(ctx, c, ProposeCreate, c.KeyStore); err != nil {
-			return nil, err
-		}
-		c.Status = Proposed
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		if c.ParentID != nil {
@@ -112,19 +111,48 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 		if err := s.selectRows(ctx, c, r.ProfileIDs); err != nil {
 			return err
 		}
-		if c.Status == Proposed {
-			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.propose", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-				Summary: "proposed the root " + c.Identifier + " to a second person",
-				Details: audit.Details{"subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "profiles": r.ProfileIDs}})
-			return nil
+		if err := s.askCreate(ctx, r, c); err != nil {
+			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "asked for certification authority " + c.Identifier,
 			Details: audit.Details{"type": c.Type, "subject": c.Subject, "signingAlgorithm": c.SigningAlgorithm, "keyStore": c.KeyStore, "expiresAt": c.NotAfter, "parentId": c.ParentID, "profiles": r.ProfileIDs,
 				"pathLength": c.PathLength, "nameConstraints": c.NameConstraints}})
-		return s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil)
+		if err := s.Jobs.Enqueue(ctx, CreateJob, c.ID, s.Now(), nil); err != nil {
+			return err
+		}
+		return s.Approvals.Settle(ctx, c.ID)
 	})
 	return c, err
+}
+
+func (s *Service) askCreate(ctx context.Context, r Request, c *CertificationAuthority) error {
+	// As it was checked and is shown, whatever the defaults are by then.
+	r.KeyStore, r.ExpiresAt = c.KeyStore, &c.NotAfter
+	facts := []approval.Fact{{Name: "Signing algorithm", Value: c.SigningAlgorithm}, {Name: "Key store", Value: c.KeyStore}, {Name: "Valid until", Value: c.NotAfter.Format(time.RFC3339)}}
+	if c.ParentID != nil {
+		parent, err := s.find(ctx, s.Store.DB(ctx).Where("id = ?", *c.ParentID))
+		if err != nil {
+			return err
+		}
+		facts = append(facts, approval.Fact{Name: "Certified by", Value: parent.FriendlyName + " (" + parent.Identifier + ")"})
+	}
+	if len(r.ProfileIDs) > 0 {
+		facts = append(facts, approval.Fact{Name: "Profiles", Value: strings.Join(r.ProfileIDs, ", ")})
+	}
+	if r.PathLength != nil {
+		facts = append(facts, approval.Fact{Name: "Path length", Value: strconv.FormatInt(*r.PathLength, 10)})
+	}
+	for n, trees := range [][]nameconstraint.Subtree{r.NameConstraints.Permitted, r.NameConstraints.Excluded} {
+		var said []string
+		for _, t := range trees {
+			said = append(said, t.Value)
+		}
+		if len(said) > 0 {
+			facts = append(facts, approval.Fact{Name: []string{"Permitted names", "Excluded names"}[n], Value: strings.Join(said, ", ")})
+		}
+	}
+	return s.ask(ctx, c, approval.Ask{Operation: approval.CACreate, Verb: VerbCreate, Payload: r, Summary: "create " + called(c), Facts: facts})
 }
 
 func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthority, error) {

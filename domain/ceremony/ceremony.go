@@ -4,6 +4,7 @@ package ceremony
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha1" // fingerprints that some software shows
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/page"
@@ -39,11 +41,12 @@ type Signer interface {
 
 // Service writes minutes.
 type Service struct {
-	Guard  *rbac.Guard
-	Audit  *audit.Log
-	Keys   keystore.Set
-	Signer Signer
-	Now    func() time.Time
+	Guard     *rbac.Guard
+	Audit     *audit.Log
+	Approvals *approval.Service
+	Keys      keystore.Set
+	Signer    Signer
+	Now       func() time.Time
 }
 
 //go:embed minutes.html
@@ -59,7 +62,8 @@ type entry struct {
 }
 
 // told are the actions that belong to the life of the key, not to what was issued with it.
-var told = []string{"ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable"}
+// Before there were approvals, roots were proposed.
+var told = []string{"approval.request", "approval.approve", "approval.reject", "approval.withdraw", "approval.expire", "approval.fail", "approval.done", "ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable"}
 
 // Minutes of a root that has a certificate, nil for other CAs.
 func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*Minutes, error) {
@@ -119,26 +123,36 @@ func (s *Service) where(ctx context.Context, c *ca.CertificationAuthority, a *al
 	return fmt.Sprintf("%s: %s; %s", store.Name, store.Description(), custody[kept])
 }
 
-// events of the CA, oldest first.
+// events of the CA and of what was approved for it, oldest first.
 func (s *Service) events(ctx context.Context, c *ca.CertificationAuthority) ([]entry, error) {
+	objects := []string{c.ID}
+	requests, err := s.Approvals.About(ctx, c.PartitionID, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range requests {
+		objects = append(objects, r.ID)
+	}
 	var entries []entry
-	request := page.Request{First: 200}
-	for {
-		found, err := s.Audit.List(ctx, c.PartitionID, audit.Filter{ObjectID: c.ID}, request)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range found.Nodes {
-			if slices.Contains(told, e.Action) {
-				entries = append(entries, entry{e, facts(e.Details)})
+	for _, id := range objects {
+		request := page.Request{First: 200}
+		for more := true; more; {
+			found, err := s.Audit.List(ctx, c.PartitionID, audit.Filter{ObjectID: id}, request)
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range found.Nodes {
+				if slices.Contains(told, e.Action) {
+					entries = append(entries, entry{e, facts(e.Details)})
+				}
+			}
+			if more = found.HasNext; more {
+				request.After = *found.EndCursor()
 			}
 		}
-		if !found.HasNext {
-			slices.Reverse(entries)
-			return entries, nil
-		}
-		request.After = *found.EndCursor()
 	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	return entries, nil
 }
 
 func facts(d audit.Details) []fact {

@@ -19,6 +19,8 @@ type Story struct {
 	ActorName string `json:"actorName"`
 	IPAddress string `json:"ipAddress,omitempty"`
 	RequestID string `json:"requestId,omitempty"`
+	// ApprovalID is the request that others approved before, "" where none had to.
+	ApprovalID string `json:"approvalId,omitempty"`
 	// Asked is the request after it was read: subject as RFC 4514 text, names and extensions beside those.
 	Asked     Asked              `json:"asked"`
 	Decisions []profile.Decision `json:"decisions"`

@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
 
@@ -28,6 +29,16 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	if err := s.checkVersions(ctx, items, refusals); err != nil {
 		return nil, err
 	}
+	for n, it := range items {
+		if it.approved == nil || refusals[n] != nil {
+			continue
+		}
+		if err := s.Approvals.Open(ctx, it.approved); fault.Is(err, fault.Conflict) {
+			refusals[n] = err
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	if err := s.takeQuota(ctx, items, refusals); err != nil {
 		return nil, err
 	}
@@ -37,12 +48,17 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 			continue
 		}
 		s.Audit.RecordAs(ctx, it.actor, it.event)
+		if it.approved != nil {
+			if err := s.Approvals.SettleFor(rbac.WithActor(ctx, it.actor), it.approved, it.certificate.ID); err != nil {
+				return nil, err
+			}
+		}
 		rows = append(rows, it.certificate)
 	}
 	if len(rows) == 0 {
 		return refusals, nil
 	}
-	return refusals, s.Store.DB(ctx).CreateInBatches(rows, 64).Error
+	return refusals, store.CreateAll(ctx, s.Store, rows)
 }
 
 // checkVersions refuses what was signed on the strength of a CA or a profile that has changed since. The rows stay locked, so that

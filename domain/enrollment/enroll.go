@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -28,6 +29,8 @@ type order struct {
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
 	// was issued.
 	deliver func(i *issuer, der []byte) error
+	// asked is what the request is carried out with once others have approved it, nil where it cannot wait.
+	asked *CSRRequest
 }
 
 // sources are the ways of asking that are known by who asks.
@@ -44,6 +47,9 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	now := s.Now()
 	made, _, err := s.prepare(i, o)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.askApproval(ctx, i, o, made); err != nil {
 		return nil, err
 	}
 	template, result := made.template, made.result
@@ -81,11 +87,42 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	if o.endEntity != "" {
 		event.Details["endEntity"] = o.endEntity
 	}
-	it := &item{certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()}
+	if r := approval.Of(ctx); r != nil {
+		c.Story.ApprovalID = r.ID
+		event.Details["approval"] = r.ID
+	}
+	it := &item{approved: approval.Of(ctx), certificate: c, endEntity: o.endEntity, actor: actor, event: event, versions: i.versions()}
 	if !o.profile.System() {
 		it.profiles = map[string]int64{o.profile.UID: o.profile.Version}
 	}
 	return &signed{item: it, decisions: result.Decisions}, nil
+}
+
+// VerbIssue is the verb that an approval carries out: IssueFromCSR.
+const VerbIssue = "certificate.issue"
+
+// askApproval tells whether a certificate for a subscriber may be signed. Everything else is decided by then.
+func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) error {
+	if o.kind != certificate.Subscriber || !i.approval.Covers(o.profile.ID) {
+		return nil
+	}
+	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: approval.Issue, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
+		Facts: []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
+	if o.asked != nil {
+		a.Payload = o.asked
+	}
+	var names []string
+	for _, n := range m.result.SANs {
+		names = append(names, n.Value)
+	}
+	if len(names) > 0 {
+		a.Facts = append(a.Facts, approval.Fact{Name: "Alternative names", Value: strings.Join(names, ", ")})
+	}
+	a.Facts = append(a.Facts, approval.Fact{Name: "Valid until", Value: m.result.NotAfter.UTC().Format(time.RFC3339)}, approval.Fact{Name: "Key", Value: o.request.KeyInfo.Type + ", SHA-256 " + fingerprint(m.result.PublicKey)})
+	if o.endEntity != "" {
+		a.Facts = append(a.Facts, approval.Fact{Name: "End entity", Value: o.endEntity})
+	}
+	return s.Approvals.Ask(ctx, a)
 }
 
 // keptValues bounds the values of requested extensions in a story, bytes.

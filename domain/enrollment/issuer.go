@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
@@ -26,6 +27,7 @@ type issuer struct {
 	chain       [][]byte                     // own certificate first
 	facts       profile.Issuer
 	constraints []nameconstraint.Constraints
+	approval    *approval.Rule // of issuing; a change of it changes the version of the CA
 }
 
 // usable tells whether the CA and all above it can be relied on now.
@@ -92,6 +94,7 @@ func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64)
 		return nil, rbac.NotFound()
 	}
 	i := &issuer{ca: found[0]}
+	var err error
 	if generation != 0 {
 		seen, err := s.CAs.Generation(ctx, caID, generation)
 		if err != nil {
@@ -106,6 +109,9 @@ func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64)
 		}
 		i.ancestors = append(i.ancestors, above)
 		parent = above.ParentID
+	}
+	if i.approval, err = s.Approvals.Rule(ctx, i.ca.PartitionID, approval.Issue); err != nil {
+		return nil, err
 	}
 	ids, err := s.CAs.ProfileIDs(ctx, []string{caID})
 	if err != nil {

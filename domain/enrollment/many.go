@@ -40,7 +40,11 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 		if err == nil {
 			request, bad := parse(r)
 			if err = bad; err == nil {
-				_, _, err = s.prepare(i, order{kind: certificate.Subscriber, profile: p, request: *request})
+				o := order{kind: certificate.Subscriber, profile: p, request: *request}
+				var m *made
+				if m, _, err = s.prepare(i, o); err == nil {
+					err = s.askApproval(ctx, i, o, m)
+				}
 			}
 		}
 		refusals[n] = err

@@ -22,7 +22,7 @@ func (s *Service) RenewCA(ctx context.Context, claim *job.Claim) error {
 	if err := s.Store.DB(ctx).Take(c, "id = ?", claim.Key).Error; err != nil {
 		return err
 	}
-	if c.DeletedAt != nil || c.ProposalKind != "" || c.RenewalFailure != "" {
+	if c.DeletedAt != nil || c.RenewalFailure != "" {
 		return nil
 	}
 	if c.Renewal == "" { // an imported certificate has ended it

@@ -8,6 +8,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -46,6 +47,7 @@ type Service struct {
 	EndEntities *endentity.Service
 	Quota       Quota
 	Limits      Limiter
+	Approvals   *approval.Service
 	CRLs        Publisher
 	Now         func() time.Time
 	ClockSkew   time.Duration // notBefore lies this much in the past
@@ -58,7 +60,7 @@ type Service struct {
 
 // Init completes a Service whose fields are filled.
 func (s *Service) Init() *Service {
-	s.commits.Run = s.commit
+	s.commits.Run, s.commits.Limit = s.commit, 256
 	return s
 }
 
@@ -74,4 +76,5 @@ type item struct {
 	// The CA rows and profiles that the signature relied on, as they were then.
 	versions map[string]int64
 	profiles map[string]int64
+	approved *approval.Request // that this carries out, nil for none
 }

@@ -13,8 +13,13 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// renewBefore is how long before its expiry an OCSP signer is replaced.
-const renewBefore = 10 * 24 * time.Hour
+const (
+	// renewBefore is how long before its expiry an OCSP signer is replaced.
+	renewBefore = 10 * 24 * time.Hour
+	// answered is how long after that the key of the one before is kept in the store that the CA's key has left: other
+	// servers hear of the new one within it.
+	answered = time.Minute
+)
 
 // issueSigner makes, for the key that c is seen with, the CA's delegated OCSP signer: a new key and a short-lived certificate that says so.
 func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority) error {
@@ -56,7 +61,8 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	made, store := done.item.certificate, c.KeyStore
+	made, store, before := done.item.certificate, c.KeyStore, c.OCSPKeyStore+"/"+c.OCSPKeyID
+	left := strayed(c)
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.recordFor(ctx, done, c, func(c *ca.CertificationAuthority) {
 			c.OCSPKeyStore, c.OCSPKeyID, c.OCSPCertificate, c.OCSPNotAfter = store, key.ID(), made.DER, &made.NotAfter
@@ -64,8 +70,18 @@ func (s *Service) issueSigner(ctx context.Context, c *ca.CertificationAuthority)
 		}); err != nil {
 			return err
 		}
+		if left {
+			if err := s.Jobs.Enqueue(ctx, ca.DestroyKeyJob, before, s.Now().Add(answered), nil); err != nil {
+				return err
+			}
+		}
 		return s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), renewAt(made), nil)
 	})
+}
+
+// strayed tells whether the OCSP signer's key is not where the CA's is: that one was moved.
+func strayed(c *ca.CertificationAuthority) bool {
+	return c.OCSPKeyID != "" && c.OCSPKeyStore != c.KeyStore
 }
 
 // signerName is the guide's, unless name constraints do not permit it: then it stands below the CA's own name.
@@ -90,7 +106,7 @@ func renewAt(signer *certificate.Certificate) time.Time {
 	return signer.NotAfter.Add(-renewBefore)
 }
 
-// RenewSigner is the job that replaces an OCSP signer before it expires.
+// RenewSigner is the job that replaces an OCSP signer before it expires, or once the CA's key has left its key store.
 func (s *Service) RenewSigner(ctx context.Context, claim *job.Claim) error {
 	id, generation := ca.SplitKeyName(claim.Key)
 	c, err := s.CAs.Generation(ctx, id, generation)
@@ -105,7 +121,7 @@ func (s *Service) RenewSigner(ctx context.Context, claim *job.Claim) error {
 		}
 		return nil
 	}
-	if c.OCSPNotAfter != nil && now.Before(c.OCSPNotAfter.Add(-renewBefore)) {
+	if !strayed(c) && c.OCSPNotAfter != nil && now.Before(c.OCSPNotAfter.Add(-renewBefore)) {
 		claim.Again(c.OCSPNotAfter.Add(-renewBefore))
 		return nil
 	}

@@ -61,6 +61,7 @@ type Issued struct {
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
 	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
+	defer s.Approvals.Submit(ctx, &err)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +72,7 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	event.ObjectName = request.Subject.String()
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity}, err
+		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, asked: &r}, err
 	})
 	if err != nil {
 		return nil, err

@@ -23,13 +23,14 @@ const (
 	QuotaExceeded   Kind = "QUOTA_EXCEEDED"    // the purchased number is used up
 	TooManyRequests Kind = "TOO_MANY_REQUESTS" // the window is full; see RetryAfter
 	PolicyRefused   Kind = "POLICY_REFUSED"    // a profile or CA rule refuses
+	ApprovalNeeded  Kind = "APPROVAL_NEEDED"   // kept until others approve it; see ApprovalID
 	Unavailable     Kind = "UNAVAILABLE"       // a part of the service is out of order
 	Internal        Kind = "INTERNAL"          // our fault
 )
 
 // Kinds lists every kind, for tests that every way in maps each of them.
 func Kinds() []Kind {
-	return []Kind{Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, Unavailable, Internal}
+	return []Kind{Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, ApprovalNeeded, Unavailable, Internal}
 }
 
 // Error is a sentence for the caller: what, why, and in Action what to do about it.
@@ -40,6 +41,7 @@ type Error struct {
 	Rule       string // rule of the profile that refused, "" if none did
 	Action     string
 	RetryAfter time.Duration // TooManyRequests and Unavailable
+	ApprovalID string        // ApprovalNeeded
 	cause      error
 }
 

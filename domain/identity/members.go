@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm/clause"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -91,6 +92,7 @@ type Invitee struct {
 func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m *Member, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "user.invite", ObjectKind: "user", ObjectName: i.Email}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.UserInvite, partitionID); err != nil {
 		return nil, err
 	}
@@ -109,14 +111,49 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if err != nil {
 			return err
 		}
+		if len(i.Roles) > 0 {
+			if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: VerbInvite, Payload: Inviting{partitionID, i}, ObjectKind: "user",
+				Summary: "invite " + u.Email + " as " + rolesText(i.Roles), Facts: []approval.Fact{{Name: "Person", Value: strings.TrimSpace(i.FirstName + " " + i.LastName + " " + u.Email)}, {Name: "Roles", Value: rolesText(i.Roles)}}}); err != nil {
+				return err
+			}
+		}
 		done := event
 		done.ObjectID, done.ObjectName = u.ID, u.Email
 		done.Summary, done.Details = "invited "+u.Email, audit.Details{"roles": i.Roles}
 		s.Audit.Record(ctx, done)
-		m, err = s.member(ctx, partitionID, u.ID)
-		return err
+		if m, err = s.member(ctx, partitionID, u.ID); err != nil {
+			return err
+		}
+		return s.Approvals.Settle(ctx, u.ID)
 	})
 	return m, err
+}
+
+// The verbs that an approval carries out.
+const (
+	VerbInvite     = "user.invite"
+	VerbGrantRole  = "role.grant"
+	VerbRevokeRole = "role.revoke"
+)
+
+// Inviting is what Invite is called with.
+type Inviting struct {
+	PartitionID string
+	Invitee     Invitee
+}
+
+// Role is what GrantRole and RevokeRole are called with.
+type Role struct {
+	PartitionID, UserID string
+	Role                rbac.Role
+}
+
+func rolesText(roles []rbac.Role) string {
+	said := make([]string, len(roles))
+	for n, r := range roles {
+		said[n] = text.Lower(r)
+	}
+	return strings.Join(said, ", ")
 }
 
 // invite makes the user if need be, its grants in the domain, and the mail; in the transaction of ctx.
@@ -279,7 +316,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password, firstNa
 
 // GrantRole gives a member a role.
 func (s *Service) GrantRole(ctx context.Context, partitionID, userID string, role rbac.Role) (*Member, error) {
-	return s.changeRole(ctx, partitionID, userID, role, "role.grant", func(ctx context.Context, m *Member) error {
+	return s.changeRole(ctx, partitionID, userID, role, VerbGrantRole, func(ctx context.Context, m *Member) error {
 		if slices.Contains(m.Roles, role) {
 			return fault.New(fault.Conflict, "%s already has this role", m.User.Email).At("role")
 		}
@@ -289,7 +326,7 @@ func (s *Service) GrantRole(ctx context.Context, partitionID, userID string, rol
 
 // RevokeRole takes a role from a member. The last Owner keeps it.
 func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, role rbac.Role) (*Member, error) {
-	return s.changeRole(ctx, partitionID, userID, role, "role.revoke", func(ctx context.Context, m *Member) error {
+	return s.changeRole(ctx, partitionID, userID, role, VerbRevokeRole, func(ctx context.Context, m *Member) error {
 		if !slices.Contains(m.Roles, role) {
 			return fault.New(fault.Conflict, "%s does not have this role", m.User.Email).At("role")
 		}
@@ -314,6 +351,7 @@ func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, ro
 func (s *Service) changeRole(ctx context.Context, partitionID, userID string, role rbac.Role, action string, fn func(context.Context, *Member) error) (m *Member, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: action, ObjectKind: "user", ObjectID: userID}
 	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
 		return nil, err
 	}
@@ -335,12 +373,21 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 		if m, err = s.member(ctx, partitionID, userID); err != nil {
 			return err
 		}
+		summary := "give " + m.User.Email + " the role " + text.Lower(role)
+		if action == VerbRevokeRole {
+			summary = "take the role " + text.Lower(role) + " from " + m.User.Email
+		}
+		if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: action, Payload: Role{partitionID, userID, role}, ObjectKind: "user", ObjectID: userID,
+			Summary: summary,
+			Facts:   []approval.Fact{{Name: "Person", Value: strings.TrimSpace(m.User.FirstName + " " + m.User.LastName + " " + m.User.Email)}, {Name: "Roles now", Value: rolesText(before)}, {Name: "Roles then", Value: rolesText(m.Roles)}}}); err != nil {
+			return err
+		}
 		done := event
 		done.ObjectName = m.User.Email
 		done.Summary = map[string]string{"role.grant": "gave ", "role.revoke": "took "}[action] + string(role) + map[string]string{"role.grant": " to ", "role.revoke": " from "}[action] + m.User.Email
 		done.Details = audit.Details{"before": before, "after": m.Roles}
 		s.Audit.Record(ctx, done)
-		return nil
+		return s.Approvals.Settle(ctx, userID)
 	})
 	return m, err
 }

@@ -224,6 +224,7 @@ type APIToken struct {
 	Prefix      string
 	TokenHash   []byte
 	CreatedBy   string
+	OwnerID     string // the user behind it, also where a token made it; "" where none is known
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  *time.Time
@@ -250,7 +251,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.A
 		return nil, refusal
 	}
 	s.used.note(t.ID, s.Now())
-	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}}, nil
+	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}}, nil
 }
 
 func (s *Service) findTokens(ctx context.Context, hashes [][32]byte) ([]*APIToken, error) {

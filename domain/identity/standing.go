@@ -2,7 +2,9 @@ package identity
 
 import (
 	"context"
+	"slices"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -23,7 +25,7 @@ func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name st
 		if len(found) == 0 {
 			return nil, ended
 		}
-		a.Grants[found[0].PartitionID] = []rbac.Role{found[0].Role}
+		a.OwnerID, a.Grants[found[0].PartitionID] = found[0].OwnerID, []rbac.Role{found[0].Role}
 		return a, nil
 	}
 	var found []*User
@@ -36,4 +38,37 @@ func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name st
 	var err error
 	a.Grants, err = s.grants(ctx, found[0])
 	return a, err
+}
+
+// Holders are the active people with all of the permissions in the partition, by e-mail.
+func (s *Service) Holders(ctx context.Context, partitionID string, permissions []rbac.Permission) ([]approval.Person, error) {
+	var rows []struct {
+		ID, Email string
+		Role      rbac.Role
+	}
+	if err := s.Store.DB(ctx).Table("role_grants g").Select("u.id, u.email, g.role").Joins("JOIN users u ON u.id = g.user_id").
+		Where("g.domain = ? AND u.status = ?", partitionID, Active).Order("u.email").Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	var holders []approval.Person
+	for n := 0; n < len(rows); {
+		p := approval.Person{ID: rows[n].ID, Email: rows[n].Email}
+		a := &rbac.Actor{Kind: rbac.UserActor, ID: p.ID, Grants: map[string][]rbac.Role{}}
+		for ; n < len(rows) && rows[n].ID == p.ID; n++ {
+			a.Grants[partitionID] = append(a.Grants[partitionID], rows[n].Role)
+		}
+		if !slices.ContainsFunc(permissions, func(permission rbac.Permission) bool { return !s.Guard.Has(a, permission, partitionID) }) {
+			holders = append(holders, p)
+		}
+	}
+	return holders, nil
+}
+
+// Email is the address of a user, "" when there is none.
+func (s *Service) Email(ctx context.Context, userID string) (string, error) {
+	var found []string
+	if err := s.Store.DB(ctx).Model(&User{}).Where("id = ? AND status = ?", userID, Active).Pluck("email", &found).Error; err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
 }

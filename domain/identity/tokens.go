@@ -50,13 +50,20 @@ func (s *Service) CreateToken(ctx context.Context, partitionID, name string, rol
 	if !slices.Contains(own, role) && !slices.Contains(own, rbac.Owners) && rbac.ActorFrom(ctx).Kind != rbac.System {
 		return nil, "", fault.New(fault.Forbidden, "a token cannot have a role that you do not have").At("role").Do("Ask an Owner.")
 	}
+	owner := ""
+	switch actor := rbac.ActorFrom(ctx); actor.Kind {
+	case rbac.UserActor:
+		owner = actor.ID
+	case rbac.TokenActor:
+		owner = actor.OwnerID
+	}
 	now := s.Now()
 	if !expiresAt.After(now) || expiresAt.After(now.Add(maxTokenLifetime)) {
 		return nil, "", fault.New(fault.Invalid, "a token expires at most 366 days ahead").At("expiresAt")
 	}
 	secret = tokenPrefix + newSecret()
 	t = &APIToken{ID: newID(), PartitionID: partitionID, Name: name, Role: role, Prefix: secret[:len(tokenPrefix)+6], TokenHash: hashSecret(secret),
-		CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: now, ExpiresAt: expiresAt.UTC().Truncate(time.Microsecond)}
+		CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner, CreatedAt: now, ExpiresAt: expiresAt.UTC().Truncate(time.Microsecond)}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		done := event
 		done.ObjectID, done.Summary = t.ID, "created the API token "+name

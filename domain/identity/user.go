@@ -14,6 +14,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/google/uuid"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
@@ -72,15 +73,16 @@ type Mailer interface {
 
 // Service is what can be done with identities.
 type Service struct {
-	Store    *store.Store
-	Guard    *rbac.Guard
-	Audit    *audit.Log
-	Jobs     *job.Queue
-	Mail     Mailer
-	Sealer   seal.Sealer
-	WebAuthn *webauthn.WebAuthn
-	Now      func() time.Time
-	BaseURL  string
+	Store     *store.Store
+	Guard     *rbac.Guard
+	Audit     *audit.Log
+	Jobs      *job.Queue
+	Mail      Mailer
+	Sealer    seal.Sealer
+	WebAuthn  *webauthn.WebAuthn
+	Now       func() time.Time
+	BaseURL   string
+	Approvals *approval.Service
 
 	tokens store.Batch[[32]byte, *APIToken]
 	used   usedTokens

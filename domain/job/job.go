@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
@@ -20,8 +21,14 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Lease is how long a server may be silent before another one takes the job over.
-const Lease = 30 * time.Second
+const (
+	// Lease is how long a server may be silent before another one takes the job over.
+	Lease = 30 * time.Second
+	// Longest is how long a job of HandleLong may take: one that hangs gives its worker back.
+	Longest = 30 * time.Minute
+	// margin is how long before the end of its lease a job is given up, so that two servers never work on it.
+	margin = 5 * time.Second
+)
 
 type row struct {
 	Kind        string `gorm:"primaryKey"`
@@ -48,15 +55,22 @@ type Queue struct {
 	Log   *slog.Logger
 
 	handlers map[string]Handler
+	long     map[string]bool
 	wake     chan struct{}
 	once     sync.Once
 }
 
 func (q *Queue) init() {
-	q.once.Do(func() { q.wake, q.handlers = make(chan struct{}, 1), map[string]Handler{} })
+	q.once.Do(func() { q.wake, q.handlers, q.long = make(chan struct{}, 1), map[string]Handler{}, map[string]bool{} })
 }
 
-// Handle registers the handler of a kind; before Run.
+// HandleLong is Handle for a kind whose jobs may take longer than a lease, which is renewed while they work.
+func (q *Queue) HandleLong(kind string, h Handler) {
+	q.Handle(kind, h)
+	q.long[kind] = true
+}
+
+// Handle registers the handler of a kind; before Run. A job ends, or is given up, before its lease does.
 func (q *Queue) Handle(kind string, h Handler) {
 	q.init()
 	q.handlers[kind] = h
@@ -100,6 +114,15 @@ func (q *Queue) Cancel(ctx context.Context, kind, key string) error {
 	return q.Store.DB(ctx).Delete(&row{}, "kind = ? AND job_key = ?", kind, key).Error
 }
 
+// Find tells whether a job is still to be done, and decodes what it was enqueued with.
+func (q *Queue) Find(ctx context.Context, kind, key string, arguments any) (bool, error) {
+	var rows []row
+	if err := q.Store.DB(ctx).Find(&rows, "kind = ? AND job_key = ?", kind, key).Error; err != nil || len(rows) == 0 {
+		return false, err
+	}
+	return true, json.Unmarshal([]byte(rows[0].Arguments), arguments)
+}
+
 // Claim is a job that this server holds.
 type Claim struct {
 	Key      string
@@ -107,7 +130,7 @@ type Claim struct {
 	queue    *Queue
 	row      row
 	next     time.Time
-	settled  bool
+	settled  atomic.Bool
 }
 
 // Arguments decodes what was enqueued.
@@ -126,7 +149,7 @@ func (c *Claim) Done(ctx context.Context) error {
 	again := mine.Session(&gorm.Session{}).Where("generation <> ?", c.row.Generation).
 		Updates(map[string]any{"lease": "", "leased_until": nil, "attempts": 0, "last_error": "", "run_at": now})
 	if again.Error != nil || again.RowsAffected == 1 {
-		c.settled = again.Error == nil
+		c.settled.Store(again.Error == nil)
 		return again.Error
 	}
 	mine = mine.Where("generation = ?", c.row.Generation)
@@ -142,7 +165,7 @@ func (c *Claim) Done(ctx context.Context) error {
 	if settled.RowsAffected == 0 {
 		return fmt.Errorf("the lease of job %s %s was lost", c.row.Kind, c.row.JobKey)
 	}
-	c.settled = true
+	c.settled.Store(true)
 	return nil
 }
 
@@ -186,16 +209,69 @@ func (q *Queue) runOne(ctx context.Context) bool {
 		return false
 	}
 	// A job that has begun is finished even when the server is asked to stop.
-	work, cancel := context.WithTimeout(rbac.WithActor(context.WithoutCancel(ctx), rbac.SystemActor()), Lease-5*time.Second)
+	most := Lease - margin
+	if q.long[c.row.Kind] {
+		most = Longest
+	}
+	work, cancel := context.WithTimeout(rbac.WithActor(context.WithoutCancel(ctx), rbac.SystemActor()), most)
 	defer cancel()
+	if q.long[c.row.Kind] {
+		ended := q.hold(ctx, work, cancel, c)
+		defer func() { cancel(); <-ended }()
+	}
 	err = q.handlers[c.row.Kind](work, c)
-	if err == nil && !c.settled {
+	if err == nil && !c.settled.Load() {
 		err = q.Store.Tx(work, c.Done)
 	}
 	if err != nil {
 		q.fail(context.WithoutCancel(ctx), c, err)
 	}
 	return true
+}
+
+// hold renews the lease of a job while it works, and gives the job up when it is lost or cannot be renewed. Once the
+// server is asked to stop (ctx) the job has what is left of it. The channel is closed when nothing is renewed any more.
+func (q *Queue) hold(ctx, work context.Context, cancel context.CancelFunc, c *Claim) <-chan struct{} {
+	ended, renewed := make(chan struct{}), time.Now()
+	go func() {
+		defer close(ended)
+		beat := time.NewTicker(margin)
+		defer beat.Stop()
+		for {
+			select {
+			case <-work.Done():
+				return
+			case <-beat.C:
+			}
+			if ctx.Err() == nil {
+				switch mine, err := q.renew(work, c); {
+				case err != nil:
+					q.Log.Warn("renewing the lease of a job", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
+				case mine:
+					renewed = time.Now()
+				case !c.settled.Load():
+					q.Log.Warn("the lease of a job was lost", "kind", c.row.Kind, "key", c.row.JobKey)
+					cancel()
+				}
+			}
+			if time.Since(renewed) >= Lease-2*margin {
+				cancel()
+			}
+		}
+	}()
+	return ended
+}
+
+// renew makes the lease last from now on, and tells whether it is still this server's.
+func (q *Queue) renew(ctx context.Context, c *Claim) (mine bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, margin)
+	defer cancel()
+	err = q.Store.Tx(ctx, func(ctx context.Context) error {
+		held := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease).Update("leased_until", q.Now().Add(Lease))
+		mine = held.RowsAffected == 1
+		return held.Error
+	})
+	return mine, err
 }
 
 func (q *Queue) claim(ctx context.Context) (*Claim, error) {

@@ -36,6 +36,7 @@ type CRL struct {
 	Entries       int64
 	Bytes         int64  // length of the DER
 	SHA256        []byte `gorm:"column:sha256"` // of the DER
+	Content       []byte // hash of all that it says but its number and dates; nil: not known
 	Scope         string // address in its issuing distribution point; "": it lists all of the CA
 	ThisUpdate    time.Time
 	NextUpdate    time.Time

@@ -1,13 +1,17 @@
 package status
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
 	"math/big"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,7 +43,7 @@ const (
 
 // publication is one run: all lists that are due bear the same number.
 type publication struct {
-	complete bool   // not delta CRLs alone
+	complete bool   // all lists, and not only those that say something new or are due
 	accept   string // why a list is published although a check speaks against it; "": it is not
 	settle   func(ctx context.Context, next time.Time) error
 }
@@ -67,6 +71,9 @@ func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.Ce
 	}
 	if c.CRLAlarm == "" {
 		return nil, fault.New(fault.Conflict, "no CRL of %s is held back", c.Identifier).At("caId")
+	}
+	if KeyAway(c) {
+		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do("Bring the key store back; the lists follow by themselves.")
 	}
 	if err := s.publish(ctx, caID, publication{complete: true, accept: reason, settle: s.enqueued(caID)}); err != nil {
 		return nil, err
@@ -145,7 +152,7 @@ func (s *Service) publish(ctx context.Context, caID string, p publication) error
 		err := s.publishOnce(ctx, c, p)
 		var h *held
 		if errors.As(err, &h) {
-			if err := s.alarm(ctx, c, h.reason); err != nil {
+			if err := s.Store.Tx(ctx, func(ctx context.Context) error { return s.alarm(ctx, c, h.reason) }); err != nil {
 				return err
 			}
 			return h.fault(c.Identifier)
@@ -156,17 +163,19 @@ func (s *Service) publish(ctx context.Context, caID string, p publication) error
 	}
 }
 
-// alarm records that a CRL is held back, once for each reason.
+// alarm records, in the transaction of ctx, that a CRL is held back, once for each reason; "" ends the alarm.
 func (s *Service) alarm(ctx context.Context, c *ca.CertificationAuthority, reason string) error {
-	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		set := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_alarm <> ?", c.ID, reason).Updates(map[string]any{"crl_alarm": reason, "crl_alarm_at": s.Now()})
-		if set.Error != nil || set.RowsAffected == 0 {
-			return set.Error
-		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "held back a CRL of " + c.Identifier + ": " + reason})
-		return nil
-	})
+	of := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND crl_alarm <> ?", c.ID, reason)
+	if reason == "" { // and not one that another server has raised meanwhile
+		return of.Where("crl_alarm = ?", c.CRLAlarm).Updates(map[string]any{"crl_alarm": "", "crl_alarm_at": nil}).Error
+	}
+	set := of.Updates(map[string]any{"crl_alarm": reason, "crl_alarm_at": s.Now()})
+	if set.Error != nil || set.RowsAffected == 0 {
+		return set.Error
+	}
+	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+		Summary: "held back a CRL of " + c.Identifier + ": " + reason})
+	return nil
 }
 
 func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority, p publication) error {
@@ -184,7 +193,7 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		last = max(last, c.CRLShardFirst+c.CRLShards-1)
 	}
 	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || !now.Before(base.ThisUpdate.Add(s.CRLInterval))
-	b := &build{s: s, c: c, number: number, now: now, newest: newest}
+	b := &build{s: s, c: c, number: number, now: now, newest: newest, away: map[int64]string{}}
 	if err := b.plan(ctx, last); err != nil {
 		return err
 	}
@@ -198,19 +207,98 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 	if err := b.lists(ctx, complete); err != nil {
 		return err
 	}
-	var made []*CRL
 	for _, l := range b.order {
+		l.row.Content = l.builder.Content()
+	}
+	// An alarm is not ended by leaving the list alone that it is about.
+	all := p.complete || c.CRLStale || c.CRLDelta && complete || c.CRLAlarm != "" && !KeyAway(c)
+	for _, l := range b.order {
+		if !all && b.unchanged(l) || b.away[l.generation] != "" {
+			continue
+		}
 		list, err := b.sign(ctx, l, p.accept != "")
-		if err != nil {
+		switch {
+		case err == nil:
+			b.made = append(b.made, list)
+		case b.spare(l.signer.CertificationAuthority) && errors.Is(err, errKeyAway):
+			b.away[l.generation] = l.signer.KeyStore
+		default:
 			return err
 		}
-		made = append(made, list)
 	}
-	err = s.Store.Tx(ctx, func(ctx context.Context) error { return s.record(ctx, c, made, complete, last, p) })
-	if err != nil {
+	if err := s.Store.Tx(ctx, func(ctx context.Context) error { return b.record(ctx, complete, last, p) }); err != nil {
 		return err
 	}
 	return s.sweep(ctx, c.ID)
+}
+
+// errKeyAway is why a list of one key waits.
+var errKeyAway = errors.New("the key cannot be used at the moment")
+
+// spare tells whether the lists of the others can be published without those of the key that v shows: it is one of
+// before. Without lists of the key that the CA issues with, or is about to, certificates could name lists that are not
+// there.
+func (b *build) spare(v *ca.CertificationAuthority) bool { return v.KeyGeneration < b.c.KeyGeneration }
+
+// awayAlarm names the keys whose lists are held back, "" for none.
+func (b *build) awayAlarm() string {
+	var waiting []string
+	for _, generation := range slices.Sorted(maps.Keys(b.away)) {
+		waiting = append(waiting, fmt.Sprintf("key %d of %s, in the key store %s, cannot be used at the moment", generation, b.c.Identifier, b.away[generation]))
+	}
+	if waiting == nil {
+		return ""
+	}
+	return strings.Join(waiting, "; ") + othersPublished
+}
+
+// othersPublished is how the alarm ends that is about keys and not about what a list says.
+const othersPublished = ": its lists wait, those of the other keys are published"
+
+// KeyAway tells whether what is held back at the CA waits for a key, and not for somebody's word.
+func KeyAway(c *ca.CertificationAuthority) bool {
+	return strings.HasSuffix(c.CRLAlarm, othersPublished)
+}
+
+// unchanged tells whether the list before says the same, and its time is not over.
+func (b *build) unchanged(d *draft) bool {
+	before := b.newest[d.slot]
+	return before != nil && bytes.Equal(before.Content, d.row.Content) && b.now.Before(before.ThisUpdate.Add(b.s.interval(d.delta)))
+}
+
+// interval is how long after a list the next one follows, whether something changed or not.
+func (s *Service) interval(delta bool) time.Duration {
+	if delta {
+		return s.CRLInterval / 4
+	}
+	return s.CRLInterval
+}
+
+// next is when the first of the lists that are served now has had its time.
+func (b *build) next() time.Time {
+	served := map[slot]time.Time{}
+	for _, w := range b.wanted {
+		for _, delta := range []bool{false, true} {
+			at := w.slot
+			if at.delta = delta; b.newest[at] != nil && (!delta || b.c.CRLDelta) {
+				served[at] = b.newest[at].ThisUpdate
+			}
+		}
+	}
+	for _, l := range b.made {
+		served[l.slot()] = b.s.Now().Add(-time.Second)
+	}
+	first := b.s.Now().Add(b.s.CRLInterval)
+	if len(b.away) > 0 {
+		first = b.s.Now().Add(heldRetry)
+	}
+	for at, since := range served {
+		// The second of thisUpdate had begun by then.
+		if due := since.Add(time.Second + b.s.interval(at.delta)); b.away[at.generation] == "" && due.Before(first) {
+			first = due
+		}
+	}
+	return first
 }
 
 // number is the next one: beyond all that were published, and later than they were.
@@ -233,9 +321,15 @@ func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL, now
 func decimal(n int64) string { return big.NewInt(n).String() }
 
 // record makes the lists the newest ones: from here on they are served.
-func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made []*CRL, complete bool, last int64, p publication) error {
-	own := made[slices.IndexFunc(made, func(l *CRL) bool { return l.KeyGeneration == c.KeyGeneration })]
-	set := map[string]any{"crl_number": own.Number, "crl_alarm": "", "crl_alarm_at": nil}
+func (b *build) record(ctx context.Context, complete bool, last int64, p publication) error {
+	s, c := b.s, b.c
+	if err := s.alarm(ctx, c, b.awayAlarm()); err != nil {
+		return err
+	}
+	if len(b.made) == 0 {
+		return p.settle(ctx, b.next())
+	}
+	set := map[string]any{"crl_number": b.number}
 	if complete {
 		set["crl_stale"] = false
 	}
@@ -246,7 +340,7 @@ func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made
 	if advanced.RowsAffected == 0 {
 		return errOvertaken
 	}
-	if err := s.Store.DB(ctx).CreateInBatches(made, 64).Error; err != nil {
+	if err := s.Store.DB(ctx).CreateInBatches(b.made, 64).Error; err != nil {
 		return err
 	}
 	if !c.CRLDelta {
@@ -254,12 +348,16 @@ func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made
 			return err
 		}
 	}
-	details := audit.Details{"number": own.Number, "keyGeneration": own.KeyGeneration, "entries": own.Entries, "nextUpdate": own.NextUpdate.Format(time.RFC3339)}
-	if len(made) > 1 {
-		details["lists"] = len(made)
+	first := b.made[max(0, slices.IndexFunc(b.made, func(l *CRL) bool { return l.KeyGeneration == c.KeyGeneration }))]
+	details := audit.Details{"number": b.number, "keyGeneration": first.KeyGeneration, "entries": first.Entries, "nextUpdate": first.NextUpdate.Format(time.RFC3339)}
+	if first.Shard > 0 {
+		details["shard"] = first.Shard
 	}
-	if own.BaseNumber > 0 {
-		details["deltaOf"] = own.BaseNumber
+	if len(b.made) > 1 {
+		details["lists"] = len(b.made)
+	}
+	if first.BaseNumber > 0 {
+		details["deltaOf"] = first.BaseNumber
 	}
 	event := audit.Event{PartitionID: c.PartitionID, Action: "crl.publish", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier, Summary: "published a CRL of " + c.Identifier, Details: details}
 	if p.accept != "" {
@@ -267,7 +365,7 @@ func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made
 		details["reason"], details["alarm"] = p.accept, c.CRLAlarm
 	}
 	s.Audit.Record(ctx, event)
-	grown, err := s.grow(ctx, c, made, complete, last)
+	grown, err := s.grow(ctx, c, b.made, complete, last)
 	if err != nil {
 		return err
 	}
@@ -276,10 +374,7 @@ func (s *Service) record(ctx context.Context, c *ca.CertificationAuthority, made
 			return err
 		}
 	}
-	next := s.Now().Add(s.CRLInterval)
-	if c.CRLDelta {
-		next = s.Now().Add(s.CRLInterval / 4)
-	}
+	next := b.next()
 	if grown {
 		next = s.Now()
 	}
@@ -328,6 +423,8 @@ type build struct {
 	revoked int64 // how many entries there will be, about
 	order   []*draft
 	byShard map[int64][2][]*draft // complete and delta ones of each shard, one for each key
+	made    []*CRL
+	away    map[int64]string // key stores of keys that cannot be used, whose lists wait
 }
 
 // signer is the CA seen with one of its keys.
@@ -387,9 +484,13 @@ func (b *build) plan(ctx context.Context, last int64) error {
 		return err
 	}
 	for _, v := range views {
-		key, err := b.s.Keys.Open(ctx, v.KeyStore, v.KeyID)
+		key, err := b.open(ctx, v)
 		if err != nil {
-			return keyUnavailable(v, err)
+			if !b.spare(v) {
+				return keyUnavailable(v, err)
+			}
+			b.away[v.KeyGeneration] = v.KeyStore
+			continue
 		}
 		since, err := b.s.beginning(ctx, v)
 		if err != nil {
@@ -404,6 +505,17 @@ func (b *build) plan(ctx context.Context, last int64) error {
 		}
 	}
 	return nil
+}
+
+func (b *build) open(ctx context.Context, v *ca.CertificationAuthority) (keystore.Key, error) {
+	store, err := b.s.Keys.ByName(v.KeyStore)
+	if err == nil {
+		err = store.Check(ctx) // what it remembers of a key is no sign that it could sign
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, v.KeyID)
 }
 
 // lists fills all lists from one reading of the database, so that they agree.
@@ -430,10 +542,30 @@ func (b *build) lists(ctx context.Context, complete bool) error {
 		return b.s.revoked(ctx, b.c.ID, time.Time{}, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, false, r) })
 	}
 	since := b.newest[slot{generation: b.c.KeyGeneration}].ThisUpdate.Add(-overlap)
-	if err := b.s.revoked(ctx, b.c.ID, since, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, true, r) }); err != nil {
+	type change struct {
+		shard int64
+		entry issuance.RevokedCertificate
+	}
+	var changes []change
+	collect := func(shard int64, r issuance.RevokedCertificate) error {
+		r.SerialNumber = slices.Clone(r.SerialNumber)
+		changes = append(changes, change{shard, r})
+		return nil
+	}
+	if err := b.s.revoked(ctx, b.c.ID, since, collect); err != nil {
 		return err
 	}
-	return b.s.released(ctx, b.c.ID, since, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, true, r) })
+	if err := b.s.released(ctx, b.c.ID, since, collect); err != nil {
+		return err
+	}
+	// In the order of complete lists: the same changes make the same list.
+	slices.SortFunc(changes, func(x, y change) int { return bytes.Compare(x.entry.SerialNumber, y.entry.SerialNumber) })
+	for _, c := range changes {
+		if err := b.add(c.shard, true, c.entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // count looks how large the list of the CA becomes, so that it need not be moved while it grows.
@@ -510,7 +642,7 @@ func (b *build) begin(w wanted, base int64) error {
 func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error) {
 	der, err := d.builder.Sign(ctx)
 	if err != nil {
-		return nil, keyUnavailable(d.signer.CertificationAuthority, err)
+		return nil, keyUnavailable(d.signer.CertificationAuthority, errors.Join(errKeyAway, err))
 	}
 	row, hash := d.row, sha256.Sum256(der)
 	row.Entries, row.Bytes, row.SHA256 = int64(d.builder.Entries()), int64(len(der)), hash[:]

@@ -14,6 +14,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/introspection"
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -50,6 +51,7 @@ func NewExecutableSchema(cfg Config) graphql.ExecutableSchema {
 type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
+	Approval() ApprovalResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
 	BulkOperation() BulkOperationResolver
@@ -103,6 +105,62 @@ type ComplexityRoot struct {
 
 	ApiTokenPayload struct {
 		APIToken func(childComplexity int) int
+	}
+
+	Approval struct {
+		Certificate            func(childComplexity int) int
+		CertificationAuthority func(childComplexity int) int
+		DecidedAt              func(childComplexity int) int
+		ExpiresAt              func(childComplexity int) int
+		Facts                  func(childComplexity int) int
+		ID                     func(childComplexity int) int
+		MayDecide              func(childComplexity int) int
+		MayWithdraw            func(childComplexity int) int
+		Needed                 func(childComplexity int) int
+		ObjectID               func(childComplexity int) int
+		ObjectKind             func(childComplexity int) int
+		Operation              func(childComplexity int) int
+		Partition              func(childComplexity int) int
+		Payload                func(childComplexity int) int
+		Reason                 func(childComplexity int) int
+		RequestedAt            func(childComplexity int) int
+		RequestedBy            func(childComplexity int) int
+		State                  func(childComplexity int) int
+		Summary                func(childComplexity int) int
+		Votes                  func(childComplexity int) int
+	}
+
+	ApprovalConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	ApprovalFact struct {
+		Name  func(childComplexity int) int
+		Value func(childComplexity int) int
+	}
+
+	ApprovalPayload struct {
+		Approval func(childComplexity int) int
+	}
+
+	ApprovalRule struct {
+		Hours      func(childComplexity int) int
+		Needed     func(childComplexity int) int
+		Operation  func(childComplexity int) int
+		ProfileIDs func(childComplexity int) int
+	}
+
+	ApprovalRulesPayload struct {
+		Rules func(childComplexity int) int
+	}
+
+	ApprovalVote struct {
+		Approves func(childComplexity int) int
+		Comment  func(childComplexity int) int
+		Name     func(childComplexity int) int
+		VotedAt  func(childComplexity int) int
 	}
 
 	AssignSubscriptionPayload struct {
@@ -208,14 +266,6 @@ type ComplexityRoot struct {
 		At    func(childComplexity int) int
 		State func(childComplexity int) int
 		Step  func(childComplexity int) int
-	}
-
-	CaProposal struct {
-		KeyStore   func(childComplexity int) int
-		Kind       func(childComplexity int) int
-		MayApprove func(childComplexity int) int
-		ProposedAt func(childComplexity int) int
-		ProposedBy func(childComplexity int) int
 	}
 
 	CaRenewal struct {
@@ -333,6 +383,7 @@ type ComplexityRoot struct {
 	CertificateStory struct {
 		ActorKind     func(childComplexity int) int
 		ActorName     func(childComplexity int) int
+		Approval      func(childComplexity int) int
 		Asked         func(childComplexity int) int
 		CaIssuersUrls func(childComplexity int) int
 		Changes       func(childComplexity int) int
@@ -373,6 +424,7 @@ type ComplexityRoot struct {
 		Identifier                func(childComplexity int) int
 		KeyCustody                func(childComplexity int) int
 		KeyGeneration             func(childComplexity int) int
+		KeyMovingTo               func(childComplexity int) int
 		KeyStore                  func(childComplexity int) int
 		NameConstraints           func(childComplexity int) int
 		OCSPEnabled               func(childComplexity int) int
@@ -380,7 +432,6 @@ type ComplexityRoot struct {
 		Parent                    func(childComplexity int) int
 		Partition                 func(childComplexity int) int
 		Profiles                  func(childComplexity int) int
-		Proposal                  func(childComplexity int) int
 		PurgeAt                   func(childComplexity int) int
 		Renewal                   func(childComplexity int) int
 		SigningAlgorithm          func(childComplexity int) int
@@ -409,8 +460,9 @@ type ComplexityRoot struct {
 	}
 
 	CrlAlarm struct {
-		Reason func(childComplexity int) int
-		Since  func(childComplexity int) int
+		Acceptable func(childComplexity int) int
+		Reason     func(childComplexity int) int
+		Since      func(childComplexity int) int
 	}
 
 	CrlDetails struct {
@@ -587,7 +639,7 @@ type ComplexityRoot struct {
 		AcceptHeldCrl                 func(childComplexity int, input model.AcceptHeldCrlInput) int
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
 		ActivateEndEntity             func(childComplexity int, id string) int
-		ApproveCaProposal             func(childComplexity int, caID string) int
+		Approve                       func(childComplexity int, input model.ApprovalDecisionInput) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
 		BeginPasskeyRegistration      func(childComplexity int) int
 		BeginPasskeySignIn            func(childComplexity int) int
@@ -620,7 +672,7 @@ type ComplexityRoot struct {
 		PrepareBulkRevocation         func(childComplexity int, input model.PrepareBulkRevocationInput) int
 		PublishCrl                    func(childComplexity int, caID string) int
 		RegenerateRecoveryCodes       func(childComplexity int) int
-		RejectCaProposal              func(childComplexity int, input model.RejectCaProposalInput) int
+		Reject                        func(childComplexity int, input model.ApprovalDecisionInput) int
 		RemovePasskey                 func(childComplexity int, id string) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
@@ -630,6 +682,7 @@ type ComplexityRoot struct {
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
 		RevokeRole                    func(childComplexity int, input model.RoleInput) int
 		SelectProfiles                func(childComplexity int, input model.CaProfilesInput) int
+		SetApprovalRules              func(childComplexity int, input model.SetApprovalRulesInput) int
 		SignIn                        func(childComplexity int, input model.SignInInput) int
 		SignOut                       func(childComplexity int) int
 		SignOutEverywhere             func(childComplexity int) int
@@ -643,6 +696,7 @@ type ComplexityRoot struct {
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
+		WithdrawApproval              func(childComplexity int, id string) int
 	}
 
 	NameConstraints struct {
@@ -682,6 +736,9 @@ type ComplexityRoot struct {
 	Partition struct {
 		APITokens                func(childComplexity int) int
 		Activity                 func(childComplexity int, days int) int
+		ApprovalRules            func(childComplexity int) int
+		Approvals                func(childComplexity int, state []approval.State, first int, after *string) int
+		ApprovalsWaiting         func(childComplexity int) int
 		AuditEvents              func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		AuditVerification        func(childComplexity int) int
 		BulkOperations           func(childComplexity int, first int, after *string) int
@@ -777,6 +834,7 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
+		Approval               func(childComplexity int, id string) int
 		BulkOperation          func(childComplexity int, id string) int
 		Certificate            func(childComplexity int, id string) int
 		CertificationAuthority func(childComplexity int, id string) int
@@ -994,6 +1052,20 @@ type ComplexityRoot struct {
 	}
 }
 
+type ApprovalResolver interface {
+	Partition(ctx context.Context, obj *approval.Request) (*tenant.Partition, error)
+
+	State(ctx context.Context, obj *approval.Request) (approval.State, error)
+
+	Votes(ctx context.Context, obj *approval.Request) ([]*approval.Vote, error)
+	Reason(ctx context.Context, obj *approval.Request) (*string, error)
+
+	ObjectID(ctx context.Context, obj *approval.Request) (*string, error)
+	Certificate(ctx context.Context, obj *approval.Request) (*certificate.Certificate, error)
+	CertificationAuthority(ctx context.Context, obj *approval.Request) (*ca.CertificationAuthority, error)
+	MayDecide(ctx context.Context, obj *approval.Request) (bool, error)
+	MayWithdraw(ctx context.Context, obj *approval.Request) (bool, error)
+}
 type AuditEventResolver interface {
 	Details(ctx context.Context, obj *audit.Event) (map[string]any, error)
 	Hash(ctx context.Context, obj *audit.Event) (string, error)
@@ -1070,13 +1142,13 @@ type CertificationAuthorityResolver interface {
 
 	KeyStore(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Named, error)
 	KeyCustody(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Custody, error)
-	Proposal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaProposal, error)
 	CeremonyMinutes(ctx context.Context, obj *ca.CertificationAuthority) (*ceremony.Minutes, error)
 	Creation(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaCreation, error)
 	Crl(ctx context.Context, obj *ca.CertificationAuthority) (*model.CrlDetails, error)
 	Profiles(ctx context.Context, obj *ca.CertificationAuthority) ([]*profile.Profile, error)
 	Certificates(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	ActiveCertificates(ctx context.Context, obj *ca.CertificationAuthority) (int, error)
+	KeyMovingTo(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 	CertificateSigningRequest(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 
 	Renewal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaRenewal, error)
@@ -1104,6 +1176,10 @@ type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
+	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error)
+	Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
+	Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
+	WithdrawApproval(ctx context.Context, id string) (*model.ApprovalPayload, error)
 	PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error)
 	PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error)
 	StartBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error)
@@ -1116,8 +1192,6 @@ type MutationResolver interface {
 	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error)
-	ApproveCaProposal(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	RejectCaProposal(ctx context.Context, input model.RejectCaProposalInput) (*model.CertificationAuthorityPayload, error)
 	RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
 	SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
 	UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
@@ -1170,6 +1244,9 @@ type PartitionResolver interface {
 	Permissions(ctx context.Context, obj *tenant.Partition) ([]string, error)
 	Counts(ctx context.Context, obj *tenant.Partition) (*tenant.Counts, error)
 	Activity(ctx context.Context, obj *tenant.Partition, days int) ([]*tenant.Day, error)
+	Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error)
+	ApprovalsWaiting(ctx context.Context, obj *tenant.Partition) (int, error)
+	ApprovalRules(ctx context.Context, obj *tenant.Partition) ([]*approval.Rule, error)
 	AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
 	AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error)
 	BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error)
@@ -1190,6 +1267,7 @@ type PartitionResolver interface {
 }
 type QueryResolver interface {
 	Deployment(ctx context.Context) (*model.Deployment, error)
+	Approval(ctx context.Context, id string) (*approval.Request, error)
 	BulkOperation(ctx context.Context, id string) (*bulk.Operation, error)
 	CertificationAuthority(ctx context.Context, id string) (*ca.CertificationAuthority, error)
 	Certificate(ctx context.Context, id string) (*certificate.Certificate, error)
@@ -1353,6 +1431,223 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiTokenPayload.APIToken(childComplexity), true
+
+	case "Approval.certificate":
+		if e.ComplexityRoot.Approval.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Certificate(childComplexity), true
+	case "Approval.certificationAuthority":
+		if e.ComplexityRoot.Approval.CertificationAuthority == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.CertificationAuthority(childComplexity), true
+	case "Approval.decidedAt":
+		if e.ComplexityRoot.Approval.DecidedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.DecidedAt(childComplexity), true
+	case "Approval.expiresAt":
+		if e.ComplexityRoot.Approval.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.ExpiresAt(childComplexity), true
+	case "Approval.facts":
+		if e.ComplexityRoot.Approval.Facts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Facts(childComplexity), true
+	case "Approval.id":
+		if e.ComplexityRoot.Approval.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.ID(childComplexity), true
+	case "Approval.mayDecide":
+		if e.ComplexityRoot.Approval.MayDecide == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.MayDecide(childComplexity), true
+	case "Approval.mayWithdraw":
+		if e.ComplexityRoot.Approval.MayWithdraw == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.MayWithdraw(childComplexity), true
+	case "Approval.needed":
+		if e.ComplexityRoot.Approval.Needed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Needed(childComplexity), true
+	case "Approval.objectId":
+		if e.ComplexityRoot.Approval.ObjectID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.ObjectID(childComplexity), true
+	case "Approval.objectKind":
+		if e.ComplexityRoot.Approval.ObjectKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.ObjectKind(childComplexity), true
+	case "Approval.operation":
+		if e.ComplexityRoot.Approval.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Operation(childComplexity), true
+	case "Approval.partition":
+		if e.ComplexityRoot.Approval.Partition == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Partition(childComplexity), true
+	case "Approval.payload":
+		if e.ComplexityRoot.Approval.Payload == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Payload(childComplexity), true
+	case "Approval.reason":
+		if e.ComplexityRoot.Approval.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Reason(childComplexity), true
+	case "Approval.requestedAt":
+		if e.ComplexityRoot.Approval.RequestedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.RequestedAt(childComplexity), true
+	case "Approval.requestedBy":
+		if e.ComplexityRoot.Approval.RequestedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.RequestedBy(childComplexity), true
+	case "Approval.state":
+		if e.ComplexityRoot.Approval.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.State(childComplexity), true
+	case "Approval.summary":
+		if e.ComplexityRoot.Approval.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Summary(childComplexity), true
+	case "Approval.votes":
+		if e.ComplexityRoot.Approval.Votes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Approval.Votes(childComplexity), true
+
+	case "ApprovalConnection.nodes":
+		if e.ComplexityRoot.ApprovalConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalConnection.Nodes(childComplexity), true
+	case "ApprovalConnection.pageInfo":
+		if e.ComplexityRoot.ApprovalConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalConnection.PageInfo(childComplexity), true
+	case "ApprovalConnection.totalCount":
+		if e.ComplexityRoot.ApprovalConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalConnection.TotalCount(childComplexity), true
+
+	case "ApprovalFact.name":
+		if e.ComplexityRoot.ApprovalFact.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalFact.Name(childComplexity), true
+	case "ApprovalFact.value":
+		if e.ComplexityRoot.ApprovalFact.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalFact.Value(childComplexity), true
+
+	case "ApprovalPayload.approval":
+		if e.ComplexityRoot.ApprovalPayload.Approval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPayload.Approval(childComplexity), true
+
+	case "ApprovalRule.hours":
+		if e.ComplexityRoot.ApprovalRule.Hours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Hours(childComplexity), true
+	case "ApprovalRule.needed":
+		if e.ComplexityRoot.ApprovalRule.Needed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Needed(childComplexity), true
+	case "ApprovalRule.operation":
+		if e.ComplexityRoot.ApprovalRule.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.Operation(childComplexity), true
+	case "ApprovalRule.profileIds":
+		if e.ComplexityRoot.ApprovalRule.ProfileIDs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRule.ProfileIDs(childComplexity), true
+
+	case "ApprovalRulesPayload.rules":
+		if e.ComplexityRoot.ApprovalRulesPayload.Rules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalRulesPayload.Rules(childComplexity), true
+
+	case "ApprovalVote.approves":
+		if e.ComplexityRoot.ApprovalVote.Approves == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalVote.Approves(childComplexity), true
+	case "ApprovalVote.comment":
+		if e.ComplexityRoot.ApprovalVote.Comment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalVote.Comment(childComplexity), true
+	case "ApprovalVote.name":
+		if e.ComplexityRoot.ApprovalVote.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalVote.Name(childComplexity), true
+	case "ApprovalVote.votedAt":
+		if e.ComplexityRoot.ApprovalVote.VotedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalVote.VotedAt(childComplexity), true
 
 	case "AssignSubscriptionPayload.partition":
 		if e.ComplexityRoot.AssignSubscriptionPayload.Partition == nil {
@@ -1779,37 +2074,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CaCreationStep.Step(childComplexity), true
-
-	case "CaProposal.keyStore":
-		if e.ComplexityRoot.CaProposal.KeyStore == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CaProposal.KeyStore(childComplexity), true
-	case "CaProposal.kind":
-		if e.ComplexityRoot.CaProposal.Kind == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CaProposal.Kind(childComplexity), true
-	case "CaProposal.mayApprove":
-		if e.ComplexityRoot.CaProposal.MayApprove == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CaProposal.MayApprove(childComplexity), true
-	case "CaProposal.proposedAt":
-		if e.ComplexityRoot.CaProposal.ProposedAt == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CaProposal.ProposedAt(childComplexity), true
-	case "CaProposal.proposedBy":
-		if e.ComplexityRoot.CaProposal.ProposedBy == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CaProposal.ProposedBy(childComplexity), true
 
 	case "CaRenewal.expiresAt":
 		if e.ComplexityRoot.CaRenewal.ExpiresAt == nil {
@@ -2364,6 +2628,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateStory.ActorName(childComplexity), true
+	case "CertificateStory.approval":
+		if e.ComplexityRoot.CertificateStory.Approval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateStory.Approval(childComplexity), true
 	case "CertificateStory.asked":
 		if e.ComplexityRoot.CertificateStory.Asked == nil {
 			break
@@ -2597,6 +2867,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.KeyGeneration(childComplexity), true
+	case "CertificationAuthority.keyMovingTo":
+		if e.ComplexityRoot.CertificationAuthority.KeyMovingTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.KeyMovingTo(childComplexity), true
 	case "CertificationAuthority.keyStore":
 		if e.ComplexityRoot.CertificationAuthority.KeyStore == nil {
 			break
@@ -2639,12 +2915,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Profiles(childComplexity), true
-	case "CertificationAuthority.proposal":
-		if e.ComplexityRoot.CertificationAuthority.Proposal == nil {
-			break
-		}
-
-		return e.ComplexityRoot.CertificationAuthority.Proposal(childComplexity), true
 	case "CertificationAuthority.purgeAt":
 		if e.ComplexityRoot.CertificationAuthority.PurgeAt == nil {
 			break
@@ -2728,6 +2998,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CreateWebhookPayload.Webhook(childComplexity), true
 
+	case "CrlAlarm.acceptable":
+		if e.ComplexityRoot.CrlAlarm.Acceptable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Acceptable(childComplexity), true
 	case "CrlAlarm.reason":
 		if e.ComplexityRoot.CrlAlarm.Reason == nil {
 			break
@@ -3418,17 +3694,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["id"].(string)), true
-	case "Mutation.approveCaProposal":
-		if e.ComplexityRoot.Mutation.ApproveCaProposal == nil {
+	case "Mutation.approve":
+		if e.ComplexityRoot.Mutation.Approve == nil {
 			break
 		}
 
-		args, err := ec.field_Mutation_approveCaProposal_args(ctx, rawArgs)
+		args, err := ec.field_Mutation_approve_args(ctx, rawArgs)
 		if err != nil {
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ApproveCaProposal(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.Approve(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
 	case "Mutation.assignSubscription":
 		if e.ComplexityRoot.Mutation.AssignSubscription == nil {
 			break
@@ -3761,17 +4037,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RegenerateRecoveryCodes(childComplexity), true
-	case "Mutation.rejectCaProposal":
-		if e.ComplexityRoot.Mutation.RejectCaProposal == nil {
+	case "Mutation.reject":
+		if e.ComplexityRoot.Mutation.Reject == nil {
 			break
 		}
 
-		args, err := ec.field_Mutation_rejectCaProposal_args(ctx, rawArgs)
+		args, err := ec.field_Mutation_reject_args(ctx, rawArgs)
 		if err != nil {
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RejectCaProposal(childComplexity, args["input"].(model.RejectCaProposalInput)), true
+		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -3871,6 +4147,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SelectProfiles(childComplexity, args["input"].(model.CaProfilesInput)), true
+	case "Mutation.setApprovalRules":
+		if e.ComplexityRoot.Mutation.SetApprovalRules == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setApprovalRules_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetApprovalRules(childComplexity, args["input"].(model.SetApprovalRulesInput)), true
 	case "Mutation.signIn":
 		if e.ComplexityRoot.Mutation.SignIn == nil {
 			break
@@ -4004,6 +4291,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.SecondFactorInput)), true
+	case "Mutation.withdrawApproval":
+		if e.ComplexityRoot.Mutation.WithdrawApproval == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_withdrawApproval_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WithdrawApproval(childComplexity, args["id"].(string)), true
 
 	case "NameConstraints.excluded":
 		if e.ComplexityRoot.NameConstraints.Excluded == nil {
@@ -4124,6 +4422,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.Activity(childComplexity, args["days"].(int)), true
+	case "Partition.approvalRules":
+		if e.ComplexityRoot.Partition.ApprovalRules == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.ApprovalRules(childComplexity), true
+	case "Partition.approvals":
+		if e.ComplexityRoot.Partition.Approvals == nil {
+			break
+		}
+
+		args, err := ec.field_Partition_approvals_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.Approvals(childComplexity, args["state"].([]approval.State), args["first"].(int), args["after"].(*string)), true
+	case "Partition.approvalsWaiting":
+		if e.ComplexityRoot.Partition.ApprovalsWaiting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.ApprovalsWaiting(childComplexity), true
 	case "Partition.auditEvents":
 		if e.ComplexityRoot.Partition.AuditEvents == nil {
 			break
@@ -4547,6 +4868,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PublishCrlPayload.CertificationAuthority(childComplexity), true
 
+	case "Query.approval":
+		if e.ComplexityRoot.Query.Approval == nil {
+			break
+		}
+
+		args, err := ec.field_Query_approval_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Approval(childComplexity, args["id"].(string)), true
 	case "Query.bulkOperation":
 		if e.ComplexityRoot.Query.BulkOperation == nil {
 			break
@@ -5447,6 +5779,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAcceptHeldCrlInput,
 		ec.unmarshalInputAcceptInvitationInput,
+		ec.unmarshalInputApprovalDecisionInput,
+		ec.unmarshalInputApprovalRuleInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputCaProfilesInput,
@@ -5471,11 +5805,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputPrepareBulkIssuanceInput,
 		ec.unmarshalInputPrepareBulkRevocationInput,
 		ec.unmarshalInputProfileInput,
-		ec.unmarshalInputRejectCaProposalInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
 		ec.unmarshalInputSecondFactorInput,
+		ec.unmarshalInputSetApprovalRulesInput,
 		ec.unmarshalInputSignInInput,
 		ec.unmarshalInputSubjectAlternativeNameInput,
 		ec.unmarshalInputSuspendCertificateInput,
@@ -5575,6 +5909,133 @@ func newExecutionContext(
 }
 
 var sources = []*ast.Source{
+	{Name: "../schema/approval.graphqls", Input: `extend enum ErrorCode {
+  """
+  A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
+  when they have approved it; ` + "`" + `extensions.approvalId` + "`" + ` says which ` + "`" + `approval` + "`" + ` it is. Asked for again meanwhile, it is the same one.
+  """
+  APPROVAL_NEEDED
+}
+
+"What rules can cover."
+enum ApprovalOperation {
+  "And the import of an external root."
+  CA_CREATE
+  CA_DELETE
+  CA_MOVE_KEY
+  CA_RENEW
+  "Under the profiles of the rule. Server-side keys and bulk issuance are refused under these, since they cannot wait."
+  ISSUE
+  BULK_REVOKE
+  "And invitations that give a role."
+  ROLE_CHANGE
+  "A change of the rules that asks for less than before. No rule of its own: the rules that are lowered cover it."
+  RULES
+}
+
+"How many others must approve an operation."
+type ApprovalRule {
+  operation: ApprovalOperation!
+  "Of ISSUE; an empty list is every profile."
+  profileIds: [String!]!
+  needed: Int!
+  "Until a request expires."
+  hours: Int!
+}
+input ApprovalRuleInput {
+  operation: ApprovalOperation!
+  profileIds: [String!]! = []
+  "1 to 5. So many others must there be who may do it themselves."
+  needed: Int! = 1
+  "1 to 720."
+  hours: Int! = 72
+}
+
+enum ApprovalState {
+  PENDING
+  "Enough have approved it; it is being carried out."
+  APPROVED
+  DONE
+  REJECTED
+  WITHDRAWN
+  EXPIRED
+  "Approved, and could not be carried out; see ` + "`" + `reason` + "`" + `."
+  FAILED
+}
+
+"What somebody asked for, and what others said to it. Whoever approves it has the right to do it himself; nobody approves their own."
+type Approval {
+  id: ID!
+  partition: Partition!
+  operation: ApprovalOperation!
+  state: ApprovalState!
+  "Completes \"asks to\": ` + "`" + `create the root x` + "`" + `."
+  summary: String!
+  "What is asked for, line by line."
+  facts: [ApprovalFact!]!
+  "Exactly what is carried out, JSON."
+  payload: String!
+  requestedBy: String!
+  requestedAt: Time!
+  "When it can no longer be decided."
+  expiresAt: Time!
+  decidedAt: Time
+  "How many must approve it."
+  needed: Int!
+  votes: [ApprovalVote!]!
+  "Why it was not done; null unless rejected, expired or failed."
+  reason: String
+  "What it is about and, once DONE, what it made: ` + "`" + `ca` + "`" + `, ` + "`" + `certificate` + "`" + `, ` + "`" + `bulk-operation` + "`" + `, ` + "`" + `user` + "`" + ` or ` + "`" + `partition` + "`" + `."
+  objectKind: String!
+  objectId: ID
+  "Made by it, or about to be changed by it; null where it is none."
+  certificate: Certificate
+  certificationAuthority: CertificationAuthority
+  "Whether the caller can approve or reject it now."
+  mayDecide: Boolean!
+  "Whether the caller can take it back now."
+  mayWithdraw: Boolean!
+}
+type ApprovalFact { name: String!, value: String! }
+type ApprovalVote { name: String!, approves: Boolean!, comment: String!, votedAt: Time! }
+type ApprovalConnection { nodes: [Approval!]!, pageInfo: PageInfo!, totalCount: Int! }
+
+input SetApprovalRulesInput {
+  partitionId: ID!
+  "All of them; what is not named needs no approval."
+  rules: [ApprovalRuleInput!]!
+}
+input ApprovalDecisionInput {
+  id: ID!
+  "Up to 500 characters; needed to reject."
+  comment: String! = ""
+}
+type ApprovalRulesPayload { rules: [ApprovalRule!]! }
+type ApprovalPayload { approval: Approval! }
+
+extend type Partition {
+  "Newest first."
+  approvals(state: [ApprovalState!], first: Int! = 50, after: String): ApprovalConnection!
+  "How many wait for the caller."
+  approvalsWaiting: Int!
+  approvalRules: [ApprovalRule!]!
+}
+extend type Query { approval(id: ID!): Approval }
+extend type Mutation {
+  "Asking for less than before needs the approval of those who decide about what is lowered."
+  setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesPayload!
+  "With the last approval that is needed it is carried out."
+  approve(input: ApprovalDecisionInput!): ApprovalPayload!
+  "One is enough."
+  reject(input: ApprovalDecisionInput!): ApprovalPayload!
+  "By who asked for it."
+  withdrawApproval(id: ID!): ApprovalPayload!
+}
+extend type CertificateStory {
+  "What others approved before it was issued; null where none had to, or for who may not see approvals."
+  approval: Approval
+}
+`, BuiltIn: false},
 	{Name: "../schema/audit.graphqls", Input: `"""
 Something that happened: every change, sign-in and refusal. Append-only; each event holds the hash of the one before it
 in its partition, so that nothing can be removed or altered unseen.
@@ -5755,6 +6216,16 @@ extend type Mutation {
   cancelBulk(id: ID!): BulkOperationPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/ca-externalroot.graphqls", Input: `extend enum CaCertificateKind {
+  "The key of an external root, certified by another root elsewhere: for those who trust that one. Its ` + "`" + `issuerGeneration` + "`" + ` is 0."
+  CROSS
+}
+`, BuiltIn: false},
+	{Name: "../schema/ca-keymove.graphqls", Input: `extend type CertificationAuthority {
+  "Name of the key store that its key is on its way to; null while it is on none."
+  keyMovingTo: String
+}
+`, BuiltIn: false},
 	{Name: "../schema/ca-lifecycle.graphqls", Input: `extend enum CaType {
   "A root whose key is elsewhere: only its certificate is here. CAs below it are made here and signed there."
   EXTERNAL_ROOT
@@ -5765,7 +6236,6 @@ extend enum CaStatus {
   "Issues nothing until it is enabled; CRL and OCSP go on, and CAs below it issue on."
   DISABLED
 }
-extend enum CaProposalKind { RENEW }
 
 extend type CertificationAuthority {
   "PKCS #10 in PEM, to be signed by the external root; null unless one waits. Needs ` + "`" + `ca:download` + "`" + `."
@@ -5864,7 +6334,7 @@ input RenewCertificationAuthorityInput {
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
   importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
-  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `; refused with the reason when it does not fit."
+  "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `, or another certificate of an external root itself: renewed, of the same key, or a cross-certificate with that of its issuer. Refused with the reason when it does not fit."
   importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
   renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
@@ -5912,8 +6382,6 @@ type CertificationAuthority {
   keyStore: KeyStore
   "How its key is kept there; null where the store is no longer configured."
   keyCustody: KeyCustody
-  "What waits for a second person; null when nothing does."
-  proposal: CaProposal
   "Minutes of how a root came to be, printable and signed by the server; null unless it is a root that has a certificate. Needs ` + "`" + `ca:download` + "`" + `."
   ceremonyMinutes: CeremonyMinutes
   "Steps of the creation, in order."
@@ -5929,8 +6397,6 @@ type CertificationAuthority {
 
 enum CaType { ROOT INTERMEDIATE ISSUING }
 enum CaStatus {
-  "A root that a second person must approve; see ` + "`" + `proposal` + "`" + `."
-  PROPOSED
   "Being created; see ` + "`" + `creation` + "`" + `."
   CREATING
   ACTIVE
@@ -5976,18 +6442,6 @@ enum KeyCustody {
   "A file encrypted under the key-encryption key; in the server's memory while in use."
   IN_SOFTWARE
 }
-
-"What one person asked for and another must approve."
-type CaProposal {
-  kind: CaProposalKind!
-  "The key store that the key is to be in."
-  keyStore: String!
-  proposedBy: String!
-  proposedAt: Time!
-  "Whether the caller may approve it: a person with ` + "`" + `ca:create` + "`" + ` who is not the one who proposed it."
-  mayApprove: Boolean!
-}
-enum CaProposalKind { CREATE MOVE_KEY }
 
 "Minutes of a key ceremony."
 type CeremonyMinutes {
@@ -6041,11 +6495,6 @@ input MoveCaKeyInput {
   "Name of one of ` + "`" + `keyStores` + "`" + `."
   keyStore: String!
 }
-input RejectCaProposalInput {
-  caId: ID!
-  "1 to 500 characters, for the audit log and the proposer."
-  reason: String!
-}
 input CaProfilesInput { caId: ID!, profileIds: [String!]! }
 input DeleteCertificationAuthorityInput {
   caId: ID!
@@ -6059,12 +6508,8 @@ extend type Mutation {
   createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityPayload!
   "Everything below it becomes unusable. It can be undone for 24 hours."
   deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityPayload!
-  "Moves the key of a CA out of software into another key store; the old copy is destroyed. Of a root it may need a second person."
+  "Moves the key of a CA out of software into another key store; the old copy is destroyed."
   moveCertificationAuthorityKey(input: MoveCaKeyInput!): CertificationAuthorityPayload!
-  "Approves what another person proposed; it is then carried out."
-  approveCaProposal(caId: ID!): CertificationAuthorityPayload!
-  "Turns a proposal down; a proposed root becomes FAILED and can be deleted."
-  rejectCaProposal(input: RejectCaProposalInput!): CertificationAuthorityPayload!
   restoreCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
   selectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
   unselectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
@@ -6254,6 +6699,11 @@ extend type Mutation {
   "Certificate hold (RFC 5280 5.3.1): can be undone."
   suspendCertificate(input: SuspendCertificateInput!): CertificatePayload!
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
+  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
+  acceptable: Boolean!
 }
 `, BuiltIn: false},
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
@@ -7288,6 +7738,118 @@ func (ec *executionContext) childFields_ApiTokenPayload(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type ApiTokenPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Approval(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Approval_id(ctx, field)
+	case "partition":
+		return ec.fieldContext_Approval_partition(ctx, field)
+	case "operation":
+		return ec.fieldContext_Approval_operation(ctx, field)
+	case "state":
+		return ec.fieldContext_Approval_state(ctx, field)
+	case "summary":
+		return ec.fieldContext_Approval_summary(ctx, field)
+	case "facts":
+		return ec.fieldContext_Approval_facts(ctx, field)
+	case "payload":
+		return ec.fieldContext_Approval_payload(ctx, field)
+	case "requestedBy":
+		return ec.fieldContext_Approval_requestedBy(ctx, field)
+	case "requestedAt":
+		return ec.fieldContext_Approval_requestedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Approval_expiresAt(ctx, field)
+	case "decidedAt":
+		return ec.fieldContext_Approval_decidedAt(ctx, field)
+	case "needed":
+		return ec.fieldContext_Approval_needed(ctx, field)
+	case "votes":
+		return ec.fieldContext_Approval_votes(ctx, field)
+	case "reason":
+		return ec.fieldContext_Approval_reason(ctx, field)
+	case "objectKind":
+		return ec.fieldContext_Approval_objectKind(ctx, field)
+	case "objectId":
+		return ec.fieldContext_Approval_objectId(ctx, field)
+	case "certificate":
+		return ec.fieldContext_Approval_certificate(ctx, field)
+	case "certificationAuthority":
+		return ec.fieldContext_Approval_certificationAuthority(ctx, field)
+	case "mayDecide":
+		return ec.fieldContext_Approval_mayDecide(ctx, field)
+	case "mayWithdraw":
+		return ec.fieldContext_Approval_mayWithdraw(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Approval", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ApprovalConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ApprovalConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ApprovalConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalFact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ApprovalFact_name(ctx, field)
+	case "value":
+		return ec.fieldContext_ApprovalFact_value(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalFact", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "approval":
+		return ec.fieldContext_ApprovalPayload_approval(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalRule(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "operation":
+		return ec.fieldContext_ApprovalRule_operation(ctx, field)
+	case "profileIds":
+		return ec.fieldContext_ApprovalRule_profileIds(ctx, field)
+	case "needed":
+		return ec.fieldContext_ApprovalRule_needed(ctx, field)
+	case "hours":
+		return ec.fieldContext_ApprovalRule_hours(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalRule", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalRulesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "rules":
+		return ec.fieldContext_ApprovalRulesPayload_rules(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalRulesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ApprovalVote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ApprovalVote_name(ctx, field)
+	case "approves":
+		return ec.fieldContext_ApprovalVote_approves(ctx, field)
+	case "comment":
+		return ec.fieldContext_ApprovalVote_comment(ctx, field)
+	case "votedAt":
+		return ec.fieldContext_ApprovalVote_votedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApprovalVote", field.Name)
+}
+
 func (ec *executionContext) childFields_AssignSubscriptionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "subscription":
@@ -7496,22 +8058,6 @@ func (ec *executionContext) childFields_CaCreationStep(ctx context.Context, fiel
 		return ec.fieldContext_CaCreationStep_at(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CaCreationStep", field.Name)
-}
-
-func (ec *executionContext) childFields_CaProposal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "kind":
-		return ec.fieldContext_CaProposal_kind(ctx, field)
-	case "keyStore":
-		return ec.fieldContext_CaProposal_keyStore(ctx, field)
-	case "proposedBy":
-		return ec.fieldContext_CaProposal_proposedBy(ctx, field)
-	case "proposedAt":
-		return ec.fieldContext_CaProposal_proposedAt(ctx, field)
-	case "mayApprove":
-		return ec.fieldContext_CaProposal_mayApprove(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type CaProposal", field.Name)
 }
 
 func (ec *executionContext) childFields_CaRenewal(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7766,6 +8312,8 @@ func (ec *executionContext) childFields_CertificateStory(ctx context.Context, fi
 		return ec.fieldContext_CertificateStory_ocspUrls(ctx, field)
 	case "caIssuersUrls":
 		return ec.fieldContext_CertificateStory_caIssuersUrls(ctx, field)
+	case "approval":
+		return ec.fieldContext_CertificateStory_approval(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificateStory", field.Name)
 }
@@ -7822,8 +8370,6 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_keyStore(ctx, field)
 	case "keyCustody":
 		return ec.fieldContext_CertificationAuthority_keyCustody(ctx, field)
-	case "proposal":
-		return ec.fieldContext_CertificationAuthority_proposal(ctx, field)
 	case "ceremonyMinutes":
 		return ec.fieldContext_CertificationAuthority_ceremonyMinutes(ctx, field)
 	case "creation":
@@ -7836,6 +8382,8 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_certificates(ctx, field)
 	case "activeCertificates":
 		return ec.fieldContext_CertificationAuthority_activeCertificates(ctx, field)
+	case "keyMovingTo":
+		return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
 	case "certificateSigningRequest":
 		return ec.fieldContext_CertificationAuthority_certificateSigningRequest(ctx, field)
 	case "keyGeneration":
@@ -7900,6 +8448,8 @@ func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field grap
 		return ec.fieldContext_CrlAlarm_reason(ctx, field)
 	case "since":
 		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	case "acceptable":
+		return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CrlAlarm", field.Name)
 }
@@ -8332,6 +8882,12 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_counts(ctx, field)
 	case "activity":
 		return ec.fieldContext_Partition_activity(ctx, field)
+	case "approvals":
+		return ec.fieldContext_Partition_approvals(ctx, field)
+	case "approvalsWaiting":
+		return ec.fieldContext_Partition_approvalsWaiting(ctx, field)
+	case "approvalRules":
+		return ec.fieldContext_Partition_approvalRules(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Partition_auditEvents(ctx, field)
 	case "auditVerification":
@@ -9176,17 +9732,17 @@ func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Co
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_approveCaProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func (ec *executionContext) field_Mutation_approve_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
+			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -9598,12 +10154,12 @@ func (ec *executionContext) field_Mutation_publishCrl_args(ctx context.Context, 
 	return args, nil
 }
 
-func (ec *executionContext) field_Mutation_rejectCaProposal_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+func (ec *executionContext) field_Mutation_reject_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
-			return ec.unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx, v)
+		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
+			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9738,6 +10294,20 @@ func (ec *executionContext) field_Mutation_selectProfiles_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CaProfilesInput, error) {
 			return ec.unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setApprovalRules_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetApprovalRulesInput, error) {
+			return ec.unmarshalNSetApprovalRulesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetApprovalRulesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -9900,6 +10470,20 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_withdrawApproval_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_activity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -9911,6 +10495,36 @@ func (ec *executionContext) field_Partition_activity_args(ctx context.Context, r
 		return nil, err
 	}
 	args["days"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_approvals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "state",
+		func(ctx context.Context, v any) ([]approval.State, error) {
+			return ec.unmarshalOApprovalState2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐStateᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["state"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -10133,6 +10747,20 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 		return nil, err
 	}
 	args["name"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_approval_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -10856,6 +11484,892 @@ func (ec *executionContext) fieldContext_ApiTokenPayload_apiToken(_ context.Cont
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Approval_id(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_partition(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_partition(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().Partition(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *tenant.Partition) graphql.Marshaler {
+			return ec.marshalNPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartition(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_partition(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Approval",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Partition(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Approval_operation(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_operation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Operation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v approval.Operation) graphql.Marshaler {
+			return ec.marshalNApprovalOperation2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐOperation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_operation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type ApprovalOperation does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_state(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_state(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().State(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v approval.State) graphql.Marshaler {
+			return ec.marshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_state(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, true, true, errors.New("field of type ApprovalState does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_summary(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_summary(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Summary, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_summary(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_facts(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_facts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Facts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []approval.Fact) graphql.Marshaler {
+			return ec.marshalNApprovalFact2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFactᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_facts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Approval",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalFact(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Approval_payload(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_payload(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Payload, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_payload(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_requestedBy(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_requestedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_requestedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_requestedAt(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_requestedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RequestedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_requestedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_expiresAt(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_decidedAt(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_decidedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DecidedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_decidedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_needed(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_needed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Needed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_needed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_votes(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_votes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().Votes(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*approval.Vote) graphql.Marshaler {
+			return ec.marshalNApprovalVote2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐVoteᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_votes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Approval",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalVote(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Approval_reason(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_reason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().Reason(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_reason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_objectKind(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_objectKind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ObjectKind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_objectKind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_objectId(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_objectId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().ObjectID(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOID2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_objectId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, true, true, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_certificate(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().Certificate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
+			return ec.marshalOCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Approval",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Approval_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_certificationAuthority(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().CertificationAuthority(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalOCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_certificationAuthority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Approval",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Approval_mayDecide(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_mayDecide(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().MayDecide(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_mayDecide(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Approval_mayWithdraw(ctx context.Context, field graphql.CollectedField, obj *approval.Request) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Approval_mayWithdraw(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Approval().MayWithdraw(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Approval_mayWithdraw(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Approval", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*approval.Request) graphql.Marshaler {
+			return ec.marshalNApproval2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequestᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalFact_name(ctx context.Context, field graphql.CollectedField, obj *approval.Fact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalFact_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalFact_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalFact", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalFact_value(ctx context.Context, field graphql.CollectedField, obj *approval.Fact) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalFact_value(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalFact_value(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalFact", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalPayload_approval(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPayload_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Approval, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalNApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPayload_approval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalRule_operation(ctx context.Context, field graphql.CollectedField, obj *approval.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_operation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Operation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v approval.Operation) graphql.Marshaler {
+			return ec.marshalNApprovalOperation2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐOperation(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_operation(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, errors.New("field of type ApprovalOperation does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalRule_profileIds(ctx context.Context, field graphql.CollectedField, obj *approval.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_profileIds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileIDs, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_profileIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalRule_needed(ctx context.Context, field graphql.CollectedField, obj *approval.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_needed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Needed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_needed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalRule_hours(ctx context.Context, field graphql.CollectedField, obj *approval.Rule) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRule_hours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Hours, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRule_hours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalRule", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalRulesPayload_rules(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalRulesPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalRulesPayload_rules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Rules, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*approval.Rule) graphql.Marshaler {
+			return ec.marshalNApprovalRule2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRuleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalRulesPayload_rules(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalRulesPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalVote_name(ctx context.Context, field graphql.CollectedField, obj *approval.Vote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalVote_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalVote_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalVote", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalVote_approves(ctx context.Context, field graphql.CollectedField, obj *approval.Vote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalVote_approves(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Approves, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalVote_approves(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalVote", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalVote_comment(ctx context.Context, field graphql.CollectedField, obj *approval.Vote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalVote_comment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Comment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalVote_comment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalVote", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalVote_votedAt(ctx context.Context, field graphql.CollectedField, obj *approval.Vote) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalVote_votedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.VotedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalVote_votedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalVote", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _AssignSubscriptionPayload_subscription(ctx context.Context, field graphql.CollectedField, obj *model.AssignSubscriptionPayload) (ret graphql.Marshaler) {
@@ -12551,121 +14065,6 @@ func (ec *executionContext) _CaCreationStep_at(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_CaCreationStep_at(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CaCreationStep", field, false, false, errors.New("field of type Time does not have child fields"))
-}
-
-func (ec *executionContext) _CaProposal_kind(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CaProposal_kind(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Kind, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v ca.ProposalKind) graphql.Marshaler {
-			return ec.marshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CaProposal_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type CaProposalKind does not have child fields"))
-}
-
-func (ec *executionContext) _CaProposal_keyStore(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CaProposal_keyStore(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.KeyStore, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CaProposal_keyStore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _CaProposal_proposedBy(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CaProposal_proposedBy(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ProposedBy, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CaProposal_proposedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _CaProposal_proposedAt(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CaProposal_proposedAt(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ProposedAt, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
-			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CaProposal_proposedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type Time does not have child fields"))
-}
-
-func (ec *executionContext) _CaProposal_mayApprove(ctx context.Context, field graphql.CollectedField, obj *model.CaProposal) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CaProposal_mayApprove(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.MayApprove, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
-			return ec.marshalNBoolean2bool(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CaProposal_mayApprove(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CaProposal", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CaRenewal_newKey(ctx context.Context, field graphql.CollectedField, obj *model.CaRenewal) (ret graphql.Marshaler) {
@@ -15210,6 +16609,38 @@ func (ec *executionContext) fieldContext_CertificateStory_caIssuersUrls(_ contex
 	return graphql.NewScalarFieldContext("CertificateStory", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CertificateStory_approval(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateStory_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Approval, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateStory_approval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateStory",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CertificationAuthority_id(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -15830,38 +17261,6 @@ func (ec *executionContext) fieldContext_CertificationAuthority_keyCustody(_ con
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type KeyCustody does not have child fields"))
 }
 
-func (ec *executionContext) _CertificationAuthority_proposal(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CertificationAuthority_proposal(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificationAuthority().Proposal(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CaProposal) graphql.Marshaler {
-			return ec.marshalOCaProposal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProposal(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_CertificationAuthority_proposal(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "CertificationAuthority",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CaProposal(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _CertificationAuthority_ceremonyMinutes(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -16055,6 +17454,29 @@ func (ec *executionContext) _CertificationAuthority_activeCertificates(ctx conte
 }
 func (ec *executionContext) fieldContext_CertificationAuthority_activeCertificates(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CertificationAuthority_keyMovingTo(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_keyMovingTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().KeyMovingTo(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_keyMovingTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _CertificationAuthority_certificateSigningRequest(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
@@ -16548,6 +17970,29 @@ func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_acceptable(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Acceptable, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_acceptable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CrlDetails_number(ctx context.Context, field graphql.CollectedField, obj *model.CrlDetails) (ret graphql.Marshaler) {
@@ -19230,6 +20675,182 @@ func (ec *executionContext) fieldContext_Mutation_assignSubscription(ctx context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_setApprovalRules(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setApprovalRules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetApprovalRules(ctx, fc.Args["input"].(model.SetApprovalRulesInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
+			return ec.marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setApprovalRules(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalRulesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setApprovalRules_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_approve(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_approve(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Approve(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
+			return ec.marshalNApprovalPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_approve(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_approve_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_reject(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_reject(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Reject(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
+			return ec.marshalNApprovalPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_reject(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_reject_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_withdrawApproval(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_withdrawApproval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().WithdrawApproval(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
+			return ec.marshalNApprovalPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_withdrawApproval(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_withdrawApproval_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_prepareBulkRevocation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -19752,94 +21373,6 @@ func (ec *executionContext) fieldContext_Mutation_moveCertificationAuthorityKey(
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_moveCertificationAuthorityKey_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Mutation_approveCaProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_approveCaProposal(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ApproveCaProposal(ctx, fc.Args["caId"].(string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_approveCaProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Mutation",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_approveCaProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Mutation_rejectCaProposal(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_rejectCaProposal(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RejectCaProposal(ctx, fc.Args["input"].(model.RejectCaProposalInput))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_rejectCaProposal(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Mutation",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Mutation_rejectCaProposal_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -22254,6 +23787,105 @@ func (ec *executionContext) fieldContext_Partition_activity(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Partition_approvals(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_approvals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().Approvals(ctx, obj, fc.Args["state"].([]approval.State), fc.Args["first"].(int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalConnection) graphql.Marshaler {
+			return ec.marshalNApprovalConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_approvals(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_approvals_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_approvalsWaiting(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_approvalsWaiting(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().ApprovalsWaiting(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_approvalsWaiting(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Partition", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Partition_approvalRules(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_approvalRules(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().ApprovalRules(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*approval.Rule) graphql.Marshaler {
+			return ec.marshalNApprovalRule2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRuleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_approvalRules(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApprovalRule(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Partition_auditEvents(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23859,6 +25491,50 @@ func (ec *executionContext) fieldContext_Query_deployment(_ context.Context, fie
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Deployment(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_approval(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Approval(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_approval(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_approval_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -28614,6 +30290,108 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Context, obj any) (model.ApprovalDecisionInput, error) {
+	var it model.ApprovalDecisionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"id", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputApprovalRuleInput(ctx context.Context, obj any) (approval.Rule, error) {
+	var it approval.Rule
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["profileIds"]; !present {
+		asMap["profileIds"] = []any{}
+	}
+	if _, present := asMap["needed"]; !present {
+		asMap["needed"] = 1
+	}
+	if _, present := asMap["hours"]; !present {
+		asMap["hours"] = 72
+	}
+
+	fieldsInOrder := [...]string{"operation", "profileIds", "needed", "hours"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "operation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("operation"))
+			data, err := ec.unmarshalNApprovalOperation2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐOperation(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Operation = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileIDs = data
+		case "needed":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("needed"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Needed = data
+		case "hours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("hours"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Hours = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAssignSubscriptionInput(ctx context.Context, obj any) (model.AssignSubscriptionInput, error) {
 	var it model.AssignSubscriptionInput
 	if obj == nil {
@@ -30022,43 +31800,6 @@ func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputRejectCaProposalInput(ctx context.Context, obj any) (model.RejectCaProposalInput, error) {
-	var it model.RejectCaProposalInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"caId", "reason"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.CaID = data
-		case "reason":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
-			data, err := ec.unmarshalNString2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Reason = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputRenewCertificationAuthorityInput(ctx context.Context, obj any) (model.RenewCertificationAuthorityInput, error) {
 	var it model.RenewCertificationAuthorityInput
 	if obj == nil {
@@ -30234,6 +31975,43 @@ func (ec *executionContext) unmarshalInputSecondFactorInput(ctx context.Context,
 				return it, err
 			}
 			it.Passkey = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputSetApprovalRulesInput(ctx context.Context, obj any) (model.SetApprovalRulesInput, error) {
+	var it model.SetApprovalRulesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "rules"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "rules":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rules"))
+			data, err := ec.unmarshalNApprovalRuleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRuleᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Rules = data
 		}
 	}
 	return it, nil
@@ -30781,6 +32559,683 @@ func (ec *executionContext) _ApiTokenPayload(ctx context.Context, sel ast.Select
 			out.Values[i] = graphql.MarshalString("ApiTokenPayload")
 		case "apiToken":
 			out.Values[i] = ec._ApiTokenPayload_apiToken(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalImplementors = []string{"Approval"}
+
+func (ec *executionContext) _Approval(ctx context.Context, sel ast.SelectionSet, obj *approval.Request) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Approval")
+		case "id":
+			out.Values[i] = ec._Approval_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "partition":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_partition(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "operation":
+			out.Values[i] = ec._Approval_operation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "state":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_state(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "summary":
+			out.Values[i] = ec._Approval_summary(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "facts":
+			out.Values[i] = ec._Approval_facts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "payload":
+			out.Values[i] = ec._Approval_payload(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "requestedBy":
+			out.Values[i] = ec._Approval_requestedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "requestedAt":
+			out.Values[i] = ec._Approval_requestedAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiresAt":
+			out.Values[i] = ec._Approval_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "decidedAt":
+			out.Values[i] = ec._Approval_decidedAt(ctx, field, obj)
+		case "needed":
+			out.Values[i] = ec._Approval_needed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "votes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_votes(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reason":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_reason(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "objectKind":
+			out.Values[i] = ec._Approval_objectKind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "objectId":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_objectId(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificate":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_certificate(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificationAuthority":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_certificationAuthority(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayDecide":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_mayDecide(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayWithdraw":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Approval_mayWithdraw(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalConnectionImplementors = []string{"ApprovalConnection"}
+
+func (ec *executionContext) _ApprovalConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalConnection")
+		case "nodes":
+			out.Values[i] = ec._ApprovalConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ApprovalConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ApprovalConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalFactImplementors = []string{"ApprovalFact"}
+
+func (ec *executionContext) _ApprovalFact(ctx context.Context, sel ast.SelectionSet, obj *approval.Fact) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalFactImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalFact")
+		case "name":
+			out.Values[i] = ec._ApprovalFact_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "value":
+			out.Values[i] = ec._ApprovalFact_value(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalPayloadImplementors = []string{"ApprovalPayload"}
+
+func (ec *executionContext) _ApprovalPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalPayload")
+		case "approval":
+			out.Values[i] = ec._ApprovalPayload_approval(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalRuleImplementors = []string{"ApprovalRule"}
+
+func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.SelectionSet, obj *approval.Rule) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalRuleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalRule")
+		case "operation":
+			out.Values[i] = ec._ApprovalRule_operation(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "profileIds":
+			out.Values[i] = ec._ApprovalRule_profileIds(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "needed":
+			out.Values[i] = ec._ApprovalRule_needed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hours":
+			out.Values[i] = ec._ApprovalRule_hours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalRulesPayloadImplementors = []string{"ApprovalRulesPayload"}
+
+func (ec *executionContext) _ApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalRulesPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalRulesPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalRulesPayload")
+		case "rules":
+			out.Values[i] = ec._ApprovalRulesPayload_rules(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var approvalVoteImplementors = []string{"ApprovalVote"}
+
+func (ec *executionContext) _ApprovalVote(ctx context.Context, sel ast.SelectionSet, obj *approval.Vote) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalVoteImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalVote")
+		case "name":
+			out.Values[i] = ec._ApprovalVote_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approves":
+			out.Values[i] = ec._ApprovalVote_approves(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "comment":
+			out.Values[i] = ec._ApprovalVote_comment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "votedAt":
+			out.Values[i] = ec._ApprovalVote_votedAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -31876,65 +34331,6 @@ func (ec *executionContext) _CaCreationStep(ctx context.Context, sel ast.Selecti
 			}
 		case "at":
 			out.Values[i] = ec._CaCreationStep_at(ctx, field, obj)
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
-
-	for label, dfs := range deferred {
-		ec.ProcessDeferredGroup(graphql.DeferredGroup{
-			Label:    label,
-			Path:     graphql.GetPath(ctx),
-			FieldSet: dfs,
-			Context:  ctx,
-		})
-	}
-
-	return out
-}
-
-var caProposalImplementors = []string{"CaProposal"}
-
-func (ec *executionContext) _CaProposal(ctx context.Context, sel ast.SelectionSet, obj *model.CaProposal) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, caProposalImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := make(map[string]*graphql.FieldSet)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("CaProposal")
-		case "kind":
-			out.Values[i] = ec._CaProposal_kind(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "keyStore":
-			out.Values[i] = ec._CaProposal_keyStore(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "proposedBy":
-			out.Values[i] = ec._CaProposal_proposedBy(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "proposedAt":
-			out.Values[i] = ec._CaProposal_proposedAt(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "mayApprove":
-			out.Values[i] = ec._CaProposal_mayApprove(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -33451,6 +35847,8 @@ func (ec *executionContext) _CertificateStory(ctx context.Context, sel ast.Selec
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "approval":
+			out.Values[i] = ec._CertificateStory_approval(ctx, field, obj)
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -34008,39 +36406,6 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "proposal":
-			field := field
-
-			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._CertificationAuthority_proposal(ctx, field, obj)
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "ceremonyMinutes":
 			field := field
 
@@ -34228,6 +36593,39 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "keyMovingTo":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_keyMovingTo(ctx, field, obj)
 				return res
 			}
 
@@ -34708,6 +37106,11 @@ func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "since":
 			out.Values[i] = ec._CrlAlarm_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptable":
+			out.Values[i] = ec._CrlAlarm_acceptable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -36285,6 +38688,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "setApprovalRules":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setApprovalRules(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "approve":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_approve(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reject":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_reject(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "withdrawApproval":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_withdrawApproval(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "prepareBulkRevocation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_prepareBulkRevocation(ctx, field)
@@ -36365,20 +38796,6 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "moveCertificationAuthorityKey":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_moveCertificationAuthorityKey(ctx, field)
-			})
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "approveCaProposal":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_approveCaProposal(ctx, field)
-			})
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "rejectCaProposal":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_rejectCaProposal(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -37194,6 +39611,114 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._Partition_activity(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "approvals":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_approvals(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "approvalsWaiting":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_approvalsWaiting(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "approvalRules":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_approvalRules(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -38408,6 +40933,25 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "approval":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_approval(ctx, field)
 				return res
 			}
 
@@ -41231,6 +43775,205 @@ func (ec *executionContext) marshalNApiTokenPayload2ᚖgithubᚗcomᚋpkiaasᚋp
 	return ec._ApiTokenPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNApproval2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequestᚄ(ctx context.Context, sel ast.SelectionSet, v []*approval.Request) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx context.Context, sel ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Approval(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNApprovalConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalConnection(ctx context.Context, sel ast.SelectionSet, v model.ApprovalConnection) graphql.Marshaler {
+	return ec._ApprovalConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApprovalConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalConnection(ctx context.Context, sel ast.SelectionSet, v *model.ApprovalConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApprovalConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
+	res, err := ec.unmarshalInputApprovalDecisionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApprovalFact2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFact(ctx context.Context, sel ast.SelectionSet, v approval.Fact) graphql.Marshaler {
+	return ec._ApprovalFact(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApprovalFact2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFactᚄ(ctx context.Context, sel ast.SelectionSet, v []approval.Fact) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApprovalFact2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFact(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) unmarshalNApprovalOperation2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐOperation(ctx context.Context, v any) (approval.Operation, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := approval.Operation(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApprovalOperation2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐOperation(ctx context.Context, sel ast.SelectionSet, v approval.Operation) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNApprovalPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalPayload(ctx context.Context, sel ast.SelectionSet, v model.ApprovalPayload) graphql.Marshaler {
+	return ec._ApprovalPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApprovalPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApprovalPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNApprovalRule2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRuleᚄ(ctx context.Context, sel ast.SelectionSet, v []*approval.Rule) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApprovalRule2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRule(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNApprovalRule2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRule(ctx context.Context, sel ast.SelectionSet, v *approval.Rule) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApprovalRule(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNApprovalRuleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRuleᚄ(ctx context.Context, v any) ([]*approval.Rule, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*approval.Rule, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNApprovalRuleInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRule(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNApprovalRuleInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRule(ctx context.Context, v any) (*approval.Rule, error) {
+	res, err := ec.unmarshalInputApprovalRuleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApprovalRulesPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v model.ApprovalRulesPayload) graphql.Marshaler {
+	return ec._ApprovalRulesPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApprovalRulesPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx context.Context, v any) (approval.State, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := approval.State(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx context.Context, sel ast.SelectionSet, v approval.State) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) marshalNApprovalVote2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐVoteᚄ(ctx context.Context, sel ast.SelectionSet, v []*approval.Vote) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApprovalVote2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐVote(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNApprovalVote2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐVote(ctx context.Context, sel ast.SelectionSet, v *approval.Vote) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApprovalVote(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNAssignSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAssignSubscriptionInput(ctx context.Context, v any) (model.AssignSubscriptionInput, error) {
 	res, err := ec.unmarshalInputAssignSubscriptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -41618,23 +44361,6 @@ func (ec *executionContext) marshalNCaCreationStepName2githubᚗcomᚋpkiaasᚋp
 func (ec *executionContext) unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx context.Context, v any) (model.CaProfilesInput, error) {
 	res, err := ec.unmarshalInputCaProfilesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) unmarshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx context.Context, v any) (ca.ProposalKind, error) {
-	tmp, err := graphql.UnmarshalString(v)
-	res := ca.ProposalKind(tmp)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
-func (ec *executionContext) marshalNCaProposalKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐProposalKind(ctx context.Context, sel ast.SelectionSet, v ca.ProposalKind) graphql.Marshaler {
-	_ = sel
-	res := graphql.MarshalString(string(v))
-	if res == graphql.Null {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-	}
-	return res
 }
 
 func (ec *executionContext) unmarshalNCaStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐStatus(ctx context.Context, v any) (ca.Status, error) {
@@ -43085,11 +45811,6 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	return ret
 }
 
-func (ec *executionContext) unmarshalNRejectCaProposalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectCaProposalInput(ctx context.Context, v any) (model.RejectCaProposalInput, error) {
-	res, err := ec.unmarshalInputRejectCaProposalInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputRenewCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -43413,6 +46134,11 @@ func (ec *executionContext) marshalNSession2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 		return graphql.Null
 	}
 	return ec._Session(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNSetApprovalRulesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetApprovalRulesInput(ctx context.Context, v any) (model.SetApprovalRulesInput, error) {
+	res, err := ec.unmarshalInputSetApprovalRulesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNSignInInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSignInInput(ctx context.Context, v any) (model.SignInInput, error) {
@@ -44075,6 +46801,50 @@ func (ec *executionContext) marshalOApiToken2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 	return ec._ApiToken(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx context.Context, sel ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Approval(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOApprovalState2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐStateᚄ(ctx context.Context, v any) ([]approval.State, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]approval.State, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOApprovalState2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐStateᚄ(ctx context.Context, sel ast.SelectionSet, v []approval.State) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) unmarshalOAuditFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditFilter(ctx context.Context, v any) (*model.AuditFilter, error) {
 	if v == nil {
 		return nil, nil
@@ -44137,13 +46907,6 @@ func (ec *executionContext) marshalOBulkOperation2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._BulkOperation(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOCaProposal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProposal(ctx context.Context, sel ast.SelectionSet, v *model.CaProposal) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._CaProposal(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCaRenewal2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaRenewal(ctx context.Context, sel ast.SelectionSet, v *model.CaRenewal) graphql.Marshaler {

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -41,6 +42,26 @@ type AcceptInvitationInput struct {
 
 type APITokenPayload struct {
 	APIToken *identity.APIToken `json:"apiToken"`
+}
+
+type ApprovalConnection struct {
+	Nodes      []*approval.Request `json:"nodes"`
+	PageInfo   *PageInfo           `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
+}
+
+type ApprovalDecisionInput struct {
+	ID string `json:"id"`
+	// Up to 500 characters; needed to reject.
+	Comment string `json:"comment"`
+}
+
+type ApprovalPayload struct {
+	Approval *approval.Request `json:"approval"`
+}
+
+type ApprovalRulesPayload struct {
+	Rules []*approval.Rule `json:"rules"`
 }
 
 type AssignSubscriptionInput struct {
@@ -106,17 +127,6 @@ type CaCreationStep struct {
 type CaProfilesInput struct {
 	CaID       string   `json:"caId"`
 	ProfileIds []string `json:"profileIds"`
-}
-
-// What one person asked for and another must approve.
-type CaProposal struct {
-	Kind ca.ProposalKind `json:"kind"`
-	// The key store that the key is to be in.
-	KeyStore   string    `json:"keyStore"`
-	ProposedBy string    `json:"proposedBy"`
-	ProposedAt time.Time `json:"proposedAt"`
-	// Whether the caller may approve it: a person with `ca:create` who is not the one who proposed it.
-	MayApprove bool `json:"mayApprove"`
 }
 
 type CaRenewal struct {
@@ -198,6 +208,8 @@ type CertificateStory struct {
 	CrlUrls       []string       `json:"crlUrls"`
 	OcspUrls      []string       `json:"ocspUrls"`
 	CaIssuersUrls []string       `json:"caIssuersUrls"`
+	// What others approved before it was issued; null where none had to, or for who may not see approvals.
+	Approval *approval.Request `json:"approval,omitempty"`
 }
 
 type CertificationAuthorityPayload struct {
@@ -298,6 +310,8 @@ type CreateWebhookPayload struct {
 type CrlAlarm struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
+	// Whether `acceptHeldCrl` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published.
+	Acceptable bool `json:"acceptable"`
 }
 
 // A certificate revocation list (RFC 5280 section 5).
@@ -607,12 +621,6 @@ type RefusalCount struct {
 	Count int    `json:"count"`
 }
 
-type RejectCaProposalInput struct {
-	CaID string `json:"caId"`
-	// 1 to 500 characters, for the audit log and the proposer.
-	Reason string `json:"reason"`
-}
-
 type RenewCertificationAuthorityInput struct {
 	CaID   string `json:"caId"`
 	NewKey bool   `json:"newKey"`
@@ -655,6 +663,12 @@ type Security struct {
 	Passkeys          []*identity.Passkey `json:"passkeys"`
 	RecoveryCodesLeft int                 `json:"recoveryCodesLeft"`
 	Sessions          []*identity.Session `json:"sessions"`
+}
+
+type SetApprovalRulesInput struct {
+	PartitionID string `json:"partitionId"`
+	// All of them; what is not named needs no approval.
+	Rules []*approval.Rule `json:"rules"`
 }
 
 type SignInInput struct {
@@ -883,6 +897,9 @@ const (
 	ErrorCodeUnavailable ErrorCode = "UNAVAILABLE"
 	// A fault of ours; the log has the details under `requestId`.
 	ErrorCodeInternal ErrorCode = "INTERNAL"
+	// A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
+	// when they have approved it; `extensions.approvalId` says which `approval` it is. Asked for again meanwhile, it is the same one.
+	ErrorCodeApprovalNeeded ErrorCode = "APPROVAL_NEEDED"
 )
 
 var AllErrorCode = []ErrorCode{
@@ -896,11 +913,12 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodePolicyRefused,
 	ErrorCodeUnavailable,
 	ErrorCodeInternal,
+	ErrorCodeApprovalNeeded,
 }
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal:
+	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
 		return true
 	}
 	return false

@@ -101,19 +101,43 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-var smallPrimes = func() *big.Int {
-	product := big.NewInt(1)
-	for p := int64(3); p < 752; p += 2 {
-		if big.NewInt(p).ProbablyPrime(0) {
-			product.Mul(product, big.NewInt(p))
+// smallPrimes are the odd primes below 752, in products that fit a word: a long number is divided once by each product,
+// and the rest is done in words.
+var smallPrimes = func() (products []primeProduct) {
+	for p := uint64(3); p < 752; p += 2 {
+		if !big.NewInt(int64(p)).ProbablyPrime(0) {
+			continue
+		}
+		if n := len(products); n > 0 && products[n-1].product < 1<<63/p {
+			products[n-1].product *= p
+			products[n-1].primes = append(products[n-1].primes, p)
+		} else {
+			products = append(products, primeProduct{p, []uint64{p}})
 		}
 	}
-	return product
+	return products
 }()
+
+type primeProduct struct {
+	product uint64
+	primes  []uint64
+}
 
 // hasSmallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
 func hasSmallFactor(n *big.Int) bool {
-	return n.Bit(0) == 0 || new(big.Int).GCD(nil, nil, n, smallPrimes).Cmp(big.NewInt(1)) != 0
+	if n.Bit(0) == 0 {
+		return true
+	}
+	product, rest := new(big.Int), new(big.Int)
+	for _, s := range smallPrimes {
+		r := rest.Mod(n, product.SetUint64(s.product)).Uint64()
+		for _, p := range s.primes {
+			if r%p == 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // rocaPrimes: in a key of the flawed chips the modulus is a power of 65537 modulo each of these (Nemec et al., 2017).
@@ -141,38 +165,50 @@ func isROCA(n *big.Int) bool {
 }
 
 // closePrimes tries Fermat's factorization for 100 rounds (CVE-2022-26320, BR 6.1.1.3): is a² - n a square for a little
-// above the root of n?
+// above the root of n? Most are seen not to be from their residues alone, which go from one round to the next in words.
 func closePrimes(n *big.Int) bool {
-	a := new(big.Int).Sqrt(n)
-	one, rest, b := big.NewInt(1), new(big.Int), new(big.Int)
+	a, rest, b := new(big.Int).Sqrt(n), new(big.Int), new(big.Int)
 	if rest.Mul(a, a).Cmp(n) < 0 {
-		a.Add(a, one)
+		a.Add(a, big.NewInt(1))
 	}
-	for range 100 {
-		rest.Mul(a, a)
-		rest.Sub(rest, n)
-		if maySquare(rest) {
+	modulus := new(big.Int).SetUint64(squareModulus)
+	r := b.Mod(b.Sub(rest.Mul(a, a), n), modulus).Uint64()
+	step := b.Mod(a, modulus).Uint64()
+	for round := range int64(100) {
+		if maySquare(r) {
+			b.Add(a, big.NewInt(round))
+			rest.Sub(rest.Mul(b, b), n)
 			if b.Sqrt(rest); b.Mul(b, b).Cmp(rest) == 0 {
 				return true
 			}
 		}
-		a.Add(a, one)
+		r = (r + 2*step + 1) % squareModulus // (a+1)² = a² + 2a + 1
+		step++
 	}
 	return false
 }
 
-// squareModulus is a product of small numbers that divides a word quickly; of its residues few are those of squares.
-const squareModulus = 64 * 63 * 65 * 11
+// squareModuli have few residues that are those of squares.
+var squareModuli = [...]uint64{64 * 63, 65 * 11 * 17, 19 * 23 * 31}
 
-var squareResidues = func() []bool {
-	residues := make([]bool, squareModulus)
-	for n := range squareModulus {
-		residues[n*n%squareModulus] = true
+const squareModulus = 64 * 63 * 65 * 11 * 17 * 19 * 23 * 31
+
+var squareResidues = func() (residues [len(squareModuli)][]bool) {
+	for i, m := range squareModuli {
+		residues[i] = make([]bool, m)
+		for n := range m {
+			residues[i][n*n%m] = true
+		}
 	}
 	return residues
 }()
 
-// maySquare is false for most numbers that are not squares, and spares their roots, which take long.
-func maySquare(n *big.Int) bool {
-	return squareResidues[new(big.Int).Mod(n, big.NewInt(squareModulus)).Uint64()]
+// maySquare tells from its residue modulo squareModulus whether a number may be a square: one of 1600 others may too.
+func maySquare(r uint64) bool {
+	for i, m := range squareModuli {
+		if !squareResidues[i][r%m] {
+			return false
+		}
+	}
+	return true
 }

@@ -61,3 +61,53 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		t.Errorf("%+v %v", info, err)
 	}
 }
+
+// A square must never be passed over: it would be a pair of close primes that is let through.
+func TestSquaresAreSeen(t *testing.T) {
+	for range 2000 {
+		x, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 1024))
+		if err != nil {
+			t.Fatal(err)
+		}
+		square := new(big.Int).Mul(x, x)
+		if !maySquare(square.Mod(square, new(big.Int).SetUint64(squareModulus)).Uint64()) {
+			t.Fatalf("%v² is taken for no square", x)
+		}
+	}
+	// Primes so far apart that only a later round finds them.
+	found := map[bool]int{}
+	for _, apart := range []uint{0, 20, 256, 508, 511, 514, 520} {
+		p, err := rand.Prime(rand.Reader, 1024)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := new(big.Int).Add(p, new(big.Int).Lsh(big.NewInt(2), apart))
+		n := new(big.Int).Mul(p, q)
+		if got, want := closePrimes(n), fermat(n); got != want {
+			t.Errorf("2^%d apart: %v, want %v", apart+1, got, want)
+		} else {
+			found[want]++
+		}
+	}
+	if found[true] == 0 || found[false] == 0 {
+		t.Error("one side was not tried")
+	}
+}
+
+// fermat is the method as it is written in books.
+func fermat(n *big.Int) bool {
+	a := new(big.Int).Sqrt(n)
+	if new(big.Int).Mul(a, a).Cmp(n) < 0 {
+		a.Add(a, big.NewInt(1))
+	}
+	for range 100 {
+		rest := new(big.Int).Mul(a, a)
+		rest.Sub(rest, n)
+		b := new(big.Int).Sqrt(rest)
+		if b.Mul(b, b).Cmp(rest) == 0 {
+			return true
+		}
+		a.Add(a, big.NewInt(1))
+	}
+	return false
+}

@@ -161,6 +161,77 @@ func CheckRoot(certificate []byte, now time.Time) (*Details, error) {
 	return d, checkCA(d, now)
 }
 
+// CheckRenewedRoot tells whether a certificate (DER) is another one of the root whose present certificate is given: of the
+// same key and subject. It is self-signed, a renewal; or cross, signed by another CA, whose certificate must be among
+// those it came with. Depth is how many CAs stand below the root, one under the other.
+func CheckRenewedRoot(certificate, present []byte, with [][]byte, depth int, now time.Time) (d *Details, cross bool, err error) {
+	refuse := func(format string, args ...any) (*Details, bool, error) {
+		return nil, false, invalid.New("certificate", format, args...)
+	}
+	if d, err = Inspect(certificate); err != nil {
+		return nil, false, err
+	}
+	old, err := Inspect(present)
+	if err != nil {
+		return nil, false, err
+	}
+	switch {
+	case !bytes.Equal(d.PublicKey, old.PublicKey):
+		return refuse("the certificate is for another key: a root with a new key is another root; import it under an identifier of its own")
+	case !bytes.Equal(d.Subject, old.Subject):
+		return refuse("the certificate is for the subject %s, not %s, byte for byte: what the root certified names that one as its issuer", nameText(d.Subject), nameText(old.Subject))
+	case old.SubjectKeyID != "" && d.SubjectKeyID != old.SubjectKeyID:
+		return refuse("the subject key identifier %s of the certificate is not %s, which the certificates below name", d.SubjectKeyID, old.SubjectKeyID)
+	}
+	if cross = !bytes.Equal(d.Issuer, d.Subject) || VerifyCertificate(certificate, d.PublicKey) != nil && len(with) > 1; cross {
+		if err := checkIssuer(certificate, d, with, now); err != nil {
+			return nil, false, err
+		}
+		err = checkCA(d, now)
+	} else {
+		_, err = CheckRoot(certificate, now)
+	}
+	switch {
+	case err != nil:
+		return nil, false, err
+	case d.PathLength != nil && *d.PathLength < depth:
+		return refuse("the certificate has a path length of %d, and %d CAs stand below this root, one under the other", *d.PathLength, depth)
+	case !cross && d.NotAfter.Before(old.NotAfter):
+		return refuse("the certificate lasts until %s, not as long as the present one (%s): give the newer of the two", d.NotAfter.Format(time.DateTime), old.NotAfter.Format(time.DateTime))
+	}
+	return d, cross, nil
+}
+
+// checkIssuer looks among the certificates that one came with for the one whose key signed it.
+func checkIssuer(certificate []byte, d *Details, with [][]byte, now time.Time) error {
+	refuse := func(format string, args ...any) error { return invalid.New("certificate", format, args...) }
+	named := false
+	for _, der := range with {
+		issuer, err := Inspect(der)
+		if err != nil || bytes.Equal(der, certificate) || !bytes.Equal(issuer.Subject, d.Issuer) {
+			continue
+		}
+		named = true
+		if VerifyCertificate(certificate, issuer.PublicKey) != nil {
+			continue
+		}
+		if err := checkCA(issuer, now); err != nil {
+			return refuse("%s, which issued it, cannot: %v", nameText(d.Issuer), err)
+		}
+		if issuer.PathLength != nil && *issuer.PathLength == 0 {
+			return refuse("%s, which issued it, has a path length of 0: no CA can stand below it", nameText(d.Issuer))
+		}
+		return nil
+	}
+	switch {
+	case weak(d):
+		return refuse("the certificate is signed with %s, which is too weak or unknown: have it signed with SHA-256 or better", d.SignatureAlgorithm)
+	case named:
+		return refuse("the signature of the certificate does not verify with the key of %s", nameText(d.Issuer))
+	}
+	return refuse("the certificate was issued by %s: give that one's certificate with it (PEM), so that the signature can be checked", nameText(d.Issuer))
+}
+
 // checkCA is what holds of every CA certificate.
 func checkCA(d *Details, now time.Time) error {
 	refuse := func(format string, args ...any) error { return invalid.New("certificate", format, args...) }

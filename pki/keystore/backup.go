@@ -32,6 +32,8 @@ const (
 type backupContent struct {
 	KEKs []string    `json:"keks"` // base64; the one that seals first
 	Keys []backupKey `json:"keys"`
+	// Files that go with the keys, by name.
+	Files map[string][]byte `json:"files,omitempty"`
 }
 
 type backupKey struct {
@@ -43,9 +45,10 @@ type backupKey struct {
 
 // BackupReport says what a backup holds, or what a restoration brought back.
 type BackupReport struct {
-	Keys     int      // software keys and wrapped keys
-	Existing int      // of a restoration: those that were there already
-	InTokens []string // names of stores whose own keys cannot be in a backup
+	Keys     int               // software keys and wrapped keys
+	Existing int               // of a restoration: those that were there already
+	InTokens []string          // names of stores whose own keys cannot be in a backup
+	Files    map[string][]byte // of a restoration: what was given to Backup
 }
 
 var sharing group.Group = group.Ristretto255
@@ -66,32 +69,32 @@ func backupAEAD(key []byte) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Backup encrypts the key-encryption key, every software key and every wrapped key, and splits the key of the backup
+// Backup encrypts the key-encryption key, every software key and every wrapped key, and files beside them, and splits the key of the backup
 // into shares of which any threshold open it. Keys that tokens made themselves never leave them: their makers' tools back
 // them up.
-func Backup(ctx context.Context, set Set, kek *KEK, threshold, shares int) (backup []byte, parts []string, report BackupReport, err error) {
+func Backup(ctx context.Context, set Set, kek *KEK, files map[string][]byte, threshold, shares int) (backup []byte, parts []string, report BackupReport, err error) {
 	if threshold < 2 || shares < threshold || shares > 20 {
 		return nil, nil, report, errors.New("at least 2 shares must be needed, and there can be at most 20 of them")
 	}
-	content := backupContent{}
+	content := backupContent{Files: files}
 	for _, m := range kek.snapshot().members {
 		content.KEKs = append(content.KEKs, base64.StdEncoding.EncodeToString(m.secret))
 	}
 	for _, named := range set {
-		files, ok := named.Store.(*fileStore)
+		keys, ok := named.Store.(*fileStore)
 		if t, isToken := named.Store.(*tokenStore); isToken {
-			files, ok = t.wrapped, true
+			keys, ok = t.wrapped, true
 			report.InTokens = append(report.InTokens, named.Name)
 		}
 		if !ok {
 			continue
 		}
-		ids, err := files.ids()
+		ids, err := keys.ids()
 		if err != nil {
 			return nil, nil, report, err
 		}
 		for _, id := range ids {
-			a, private, err := files.export(ctx, id)
+			a, private, err := keys.export(ctx, id)
 			if err != nil {
 				return nil, nil, report, err
 			}
@@ -235,6 +238,7 @@ func Restore(ctx context.Context, set Set, kek *KEK, backup []byte, parts []stri
 			report.Existing++
 		}
 	}
+	report.Files = content.Files
 	return report, nil
 }
 

@@ -54,7 +54,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backup, shares, report, err := Backup(t.Context(), old, oldKEK, 2, 3)
+	backup, shares, report, err := Backup(t.Context(), old, oldKEK, nil, 2, 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,11 +112,11 @@ func TestABackupOpensWithItsOwnSharesOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	backup, shares, _, err := Backup(t.Context(), set, kek, 3, 5)
+	backup, shares, _, err := Backup(t.Context(), set, kek, nil, 3, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, foreign, _, err := Backup(t.Context(), set, kek, 3, 5)
+	_, foreign, _, err := Backup(t.Context(), set, kek, nil, 3, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestABackupOpensWithItsOwnSharesOnly(t *testing.T) {
 		t.Errorf("a store that is not there: %v", err)
 	}
 	for _, c := range [][2]int{{1, 3}, {4, 3}, {2, 21}} {
-		if _, _, _, err := Backup(t.Context(), set, kek, c[0], c[1]); err == nil {
+		if _, _, _, err := Backup(t.Context(), set, kek, nil, c[0], c[1]); err == nil {
 			t.Errorf("%d of %d", c[0], c[1])
 		}
 	}

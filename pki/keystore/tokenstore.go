@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -30,6 +31,7 @@ func openTokenStore(uri string, o Options) (*tokenStore, error) {
 	if o.Log != nil {
 		cfg.Log = o.Log
 	}
+	cfg.Refused = filepath.Join(o.Dir, "refused-pins")
 	s := &tokenStore{}
 	if s.token, err = token.Open(cfg); err != nil {
 		return nil, err

@@ -36,6 +36,7 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
           ["Bulk Operations", `${base}/bulk`],
           ...(can("certificate:change-status") ? [["Revoke many certificates", `${base}/bulk?make=revoke`]] : []),
+          ...(can("approval:browse") ? [["Approvals", `${base}/approvals`], ["What needs approval", `${base}/approvals?view=rules`]] : []),
           ["Reports", `${base}/reports`],
           ...(can("notification:browse") ? [["Notifications", `${base}/notifications`]] : []),
           ["Certificate Profiles", `${base}/profiles`],
@@ -52,7 +53,9 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
     ...screens.filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase())).map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),
   ];
   const list = useRef<HTMLDivElement>(null);
-  useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [selected]);
+  useEffect(() => {
+    list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
+  }, [selected]);
   const go = (to: string) => {
     onClose();
     void navigate({ href: to });

@@ -1,14 +1,14 @@
-import { ActionIcon, AppShell, Avatar, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBell, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconSearch, IconSettings, IconSun, IconUserCircle, IconUsers } from "@tabler/icons-react";
-import { useQueryClient } from "@tanstack/react-query";
+import { IconBell, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Logo } from "@/components/Logo";
 import { EmptyState } from "@/components/ui";
 import { graphql } from "@/gql";
-import { onSignedOut, request } from "@/lib/graphql";
-import { roleNames, useCan, useViewer } from "@/lib/session";
+import { onSentForApproval, onSignedOut, request } from "@/lib/graphql";
+import { roleNames, useCan, useViewer, waitingQuery } from "@/lib/session";
 
 const Palette = lazy(() => import("./Palette").then((m) => ({ default: m.Palette })));
 const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
@@ -27,6 +27,9 @@ export function Shell() {
   const can = useCan(partitionId ?? "");
   const partition = viewer?.partitions.find((p) => p.id === partitionId);
   useEffect(close, [path, close]);
+  const queryClient = useQueryClient();
+  const waiting = useQuery({ ...waitingQuery(partitionId ?? ""), enabled: !!partition && can("approval:browse") }).data?.partition?.approvalsWaiting ?? 0;
+  useEffect(() => onSentForApproval(() => void queryClient.invalidateQueries({ queryKey: ["approvals"] })), [queryClient]);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
   useHotkeys([
     ["mod+K", () => setPalette(true)],
@@ -44,6 +47,7 @@ export function Shell() {
         { to: `${base}/profiles`, label: "Certificate Profiles", icon: IconListDetails },
         { to: `${base}/end-entities`, label: "End Entities", icon: IconDeviceDesktop },
         ...(can("user:browse") || can("token:browse") ? [{ to: `${base}/users`, label: "User Management", icon: IconUsers }] : []),
+        ...(can("approval:browse") ? [{ to: `${base}/approvals`, label: "Approvals", icon: IconUserCheck, count: waiting }] : []),
         { to: `${base}/reports`, label: "Reports", icon: IconChartBar },
         ...(can("notification:browse") ? [{ to: `${base}/notifications`, label: "Notifications", icon: IconBell }] : []),
         { to: `${base}/events`, label: "Events", icon: IconHistory },
@@ -142,10 +146,10 @@ export function Shell() {
   );
 }
 
-function Item({ to, label, icon: Icon, exact }: { to: string; label: string; icon: typeof IconHome; exact?: boolean }) {
+function Item({ to, label, icon: Icon, exact, count = 0 }: { to: string; label: string; icon: typeof IconHome; exact?: boolean; count?: number }) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const active = exact ? path === to || path === `${to}/` : path.startsWith(to);
-  return <NavLink label={label} leftSection={<Icon size={18} stroke={1.7} />} active={active} aria-current={active ? "page" : undefined} style={{ borderRadius: 8 }} variant="light" renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false }} {...props} />} />;
+  return <NavLink label={label} leftSection={<Icon size={18} stroke={1.7} />} rightSection={count > 0 && <Badge size="sm" circle={count < 10} color="yellow" autoContrast aria-label={`${count} wait for you`}>{count}</Badge>} active={active} aria-current={active ? "page" : undefined} style={{ borderRadius: 8 }} variant="light" renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false }} {...props} />} />;
 }
 
 function PartitionMenu({ current }: { current: { id: string; name: string; region: string } }) {

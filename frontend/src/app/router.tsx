@@ -119,12 +119,19 @@ const reports = createRoute({
   validateSearch: (s: Record<string, unknown>) => text(s, "days", "by"),
   component: lazyRouteComponent(() => import("@/features/reports/ReportsPage"), "ReportsPage"),
 });
+const approvals = createRoute({
+  getParentRoute: () => partition,
+  path: "/approvals",
+  validateSearch: (s: Record<string, unknown>) => text(s, "view"),
+  component: lazyRouteComponent(() => import("@/features/approvals/ApprovalsPage"), "ApprovalsPage"),
+});
+const approval = createRoute({ getParentRoute: () => partition, path: "/approvals/$id", component: lazyRouteComponent(() => import("@/features/approvals/ApprovalPage"), "ApprovalPage") });
 const notificationSettings = createRoute({ getParentRoute: () => partition, path: "/notifications", component: lazyRouteComponent(() => import("@/features/notifications/NotificationsPage"), "NotificationsPage") });
 
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, bulk, reports, notificationSettings])]),
+  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, bulk, reports, approvals, approval, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,7 +1,7 @@
 import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Card, Code, CopyButton, Group, Modal, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, Tooltip } from "@mantine/core";
-import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle } from "@tabler/icons-react";
-import { Link, useBlocker } from "@tanstack/react-router";
-import { useEffect, useState, type ReactNode } from "react";
+import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle, IconUserCheck } from "@tabler/icons-react";
+import { Link, useBlocker, useParams } from "@tanstack/react-router";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { download, formatDateTime, formatRelative } from "@/lib/format";
 import { ApiError } from "@/lib/graphql";
 
@@ -44,6 +44,7 @@ export function PageHeader({ title, description, actions, trail = [] }: { title:
 export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => void }) {
   if (!error) return null;
   const e = error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
+  if (e.approvalId) return <SentForApproval id={e.approvalId} error={e} />;
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={capital(e.message)} my="sm">
       <Stack gap="xs" align="flex-start">
@@ -56,6 +57,25 @@ export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => voi
           )}
           {e.requestId && <CopyText value={e.requestId} label={`request ${e.requestId}`} />}
         </Group>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** Where a rule has other people agree first: what was asked for is kept, and this says where. */
+function SentForApproval({ id, error }: { id: string; error: ApiError }) {
+  const { partitionId = "" } = useParams({ strict: false });
+  const alert = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    alert.current?.scrollIntoView({ block: "nearest" }); // below a long form it would go unseen
+  }, [id]);
+  return (
+    <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm" styles={{ title: { color: "var(--mantine-color-text)" } }}>
+      <Stack gap={4} align="flex-start">
+        <Text size="sm">{capital(error.message)}. {error.action}</Text>
+        <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
+          See the request
+        </Anchor>
       </Stack>
     </Alert>
   );
@@ -163,7 +183,7 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 const colors: Record<string, string> = {
   ACTIVE: "teal", DONE: "teal", DELIVERED: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
   CREATING: "blue", RUNNING: "blue", PENDING: "blue", DRAFT: "yellow", CANCELLED: "gray", INVITED: "blue", UNASSIGNED: "blue",
-  PROPOSED: "yellow", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
+  APPROVED: "blue", REJECTED: "red", WITHDRAWN: "gray", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
   REVOKED: "red", FAILED: "red", REFUSED: "orange",
 };
 

@@ -41,6 +41,13 @@ type Documents = {
     "mutation BeginPasskey { beginPasskeyRegistration }": typeof types.BeginPasskeyDocument,
     "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishPasskeyDocument,
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": typeof types.RemovePasskeyDocument,
+    "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n": typeof types.ApprovalDetailDocument,
+    "mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }": typeof types.ApproveDocument,
+    "mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }": typeof types.RejectDocument,
+    "mutation Withdraw($id: ID!) { withdrawApproval(id: $id) { approval { id state } } }": typeof types.WithdrawDocument,
+    "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }\n  }\n": typeof types.ApprovalRulesDocument,
+    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": typeof types.SetApprovalRulesDocument,
+    "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": typeof types.ApprovalsDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": typeof types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
     "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": typeof types.BulkOperationsDocument,
@@ -52,18 +59,16 @@ type Documents = {
     "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": typeof types.CancelBulkDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": typeof types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": typeof types.AlgorithmMeasurementDocument,
-    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": typeof types.MoveCaKeyDocument,
-    "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }": typeof types.ApproveCaProposalDocument,
-    "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }": typeof types.RejectCaProposalDocument,
+    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": typeof types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": typeof types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": typeof types.CaRequestDocument,
     "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }": typeof types.ImportCaCertificateDocument,
-    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id proposal { kind } } } }": typeof types.RenewCaDocument,
+    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": typeof types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": typeof types.CaCertificatesDocument,
     "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": typeof types.DeletionImpactDocument,
-    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": typeof types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": typeof types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.RestoreCaDocument,
@@ -80,7 +85,7 @@ type Documents = {
     "mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }": typeof types.AcceptHeldCrlDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": typeof types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": typeof types.CaNamesDocument,
-    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": typeof types.CertificateStoryDocument,
+    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": typeof types.CertificateStoryDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
     "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": typeof types.ActivateDocument,
     "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": typeof types.DeactivateDocument,
@@ -119,6 +124,7 @@ type Documents = {
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": typeof types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
+    "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": typeof types.ApprovalsWaitingDocument,
 };
 const documents: Documents = {
     "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
@@ -147,6 +153,13 @@ const documents: Documents = {
     "mutation BeginPasskey { beginPasskeyRegistration }": types.BeginPasskeyDocument,
     "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishPasskeyDocument,
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": types.RemovePasskeyDocument,
+    "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n": types.ApprovalDetailDocument,
+    "mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }": types.ApproveDocument,
+    "mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }": types.RejectDocument,
+    "mutation Withdraw($id: ID!) { withdrawApproval(id: $id) { approval { id state } } }": types.WithdrawDocument,
+    "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }\n  }\n": types.ApprovalRulesDocument,
+    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": types.SetApprovalRulesDocument,
+    "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": types.ApprovalsDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
     "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": types.BulkOperationsDocument,
@@ -158,18 +171,16 @@ const documents: Documents = {
     "mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }": types.CancelBulkDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": types.AlgorithmMeasurementDocument,
-    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }": types.MoveCaKeyDocument,
-    "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }": types.ApproveCaProposalDocument,
-    "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }": types.RejectCaProposalDocument,
+    "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": types.CaRequestDocument,
     "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }": types.ImportCaCertificateDocument,
-    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id proposal { kind } } } }": types.RenewCaDocument,
+    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": types.CaCertificatesDocument,
     "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": types.DeletionImpactDocument,
-    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
+    "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": types.CaDownloadDocument,
     "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.RestoreCaDocument,
@@ -186,7 +197,7 @@ const documents: Documents = {
     "mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }": types.AcceptHeldCrlDocument,
     "\n  query CertificateDetail($id: ID!) {\n    certificate(id: $id) {\n      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem\n      endEntity { id identifier }\n      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }\n      details {\n        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }\n        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies\n      }\n    }\n  }\n": types.CertificateDetailDocument,
     "query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }": types.CaNamesDocument,
-    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": types.CertificateStoryDocument,
+    "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": types.CertificateStoryDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
     "mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }": types.ActivateDocument,
     "mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }": types.DeactivateDocument,
@@ -225,6 +236,7 @@ const documents: Documents = {
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
+    "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": types.ApprovalsWaitingDocument,
 };
 
 /**
@@ -334,6 +346,34 @@ export function graphql(source: "mutation RemovePasskey($id: ID!) { removePasske
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n"): typeof import('./graphql').ApprovalDetailDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }"): typeof import('./graphql').ApproveDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }"): typeof import('./graphql').RejectDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation Withdraw($id: ID!) { withdrawApproval(id: $id) { approval { id state } } }"): typeof import('./graphql').WithdrawDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }\n  }\n"): typeof import('./graphql').ApprovalRulesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }"): typeof import('./graphql').SetApprovalRulesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n"): typeof import('./graphql').ApprovalsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }"): typeof import('./graphql').InvitationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -378,15 +418,7 @@ export function graphql(source: "\n  query AlgorithmMeasurement($label: String!)
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }"): typeof import('./graphql').MoveCaKeyDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }"): typeof import('./graphql').ApproveCaProposalDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }"): typeof import('./graphql').RejectCaProposalDocument;
+export function graphql(source: "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').MoveCaKeyDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -402,7 +434,7 @@ export function graphql(source: "mutation ImportCaCertificate($input: ImportCaCe
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id proposal { kind } } } }"): typeof import('./graphql').RenewCaDocument;
+export function graphql(source: "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').RenewCaDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -422,7 +454,7 @@ export function graphql(source: "\n  query DeletionImpact($id: ID!) {\n    certi
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').CaDetailDocument;
+export function graphql(source: "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n"): typeof import('./graphql').CaDetailDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -490,7 +522,7 @@ export function graphql(source: "query CaNames($partition: ID!) { partition(id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateStoryDocument;
+export function graphql(source: "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n"): typeof import('./graphql').CertificateStoryDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -643,6 +675,10 @@ export function graphql(source: "\n  query Viewer {\n    viewer {\n      operato
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n"): typeof import('./graphql').DeploymentDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }"): typeof import('./graphql').ApprovalsWaitingDocument;
 
 
 export function graphql(source: string) {

@@ -17,6 +17,47 @@ export type AcceptInvitationInput = {
   token: string;
 };
 
+export type ApprovalDecisionInput = {
+  /** Up to 500 characters; needed to reject. */
+  comment?: string;
+  id: string | number;
+};
+
+/** What rules can cover. */
+export type ApprovalOperation =
+  | 'BULK_REVOKE'
+  /** And the import of an external root. */
+  | 'CA_CREATE'
+  | 'CA_DELETE'
+  | 'CA_MOVE_KEY'
+  | 'CA_RENEW'
+  /** Under the profiles of the rule. Server-side keys and bulk issuance are refused under these, since they cannot wait. */
+  | 'ISSUE'
+  /** And invitations that give a role. */
+  | 'ROLE_CHANGE'
+  /** A change of the rules that asks for less than before. No rule of its own: the rules that are lowered cover it. */
+  | 'RULES';
+
+export type ApprovalRuleInput = {
+  /** 1 to 720. */
+  hours?: number;
+  /** 1 to 5. So many others must there be who may do it themselves. */
+  needed?: number;
+  operation: ApprovalOperation;
+  profileIds?: Array<string>;
+};
+
+export type ApprovalState =
+  /** Enough have approved it; it is being carried out. */
+  | 'APPROVED'
+  | 'DONE'
+  | 'EXPIRED'
+  /** Approved, and could not be carried out; see `reason`. */
+  | 'FAILED'
+  | 'PENDING'
+  | 'REJECTED'
+  | 'WITHDRAWN';
+
 export type AssignSubscriptionInput = {
   /** Must be true: the caller has read `deployment.terms`. */
   acceptTerms: boolean;
@@ -76,6 +117,8 @@ export type BulkState =
   | 'RUNNING';
 
 export type CaCertificateKind =
+  /** The key of an external root, certified by another root elsewhere: for those who trust that one. Its `issuerGeneration` is 0. */
+  | 'CROSS'
   /** A root's new key, certified by the one before (RFC 4210 4.4): for those who trust the old root. */
   | 'NEW_WITH_OLD'
   /** A root's old key, certified by the new one: for those who trust only the new root. */
@@ -98,11 +141,6 @@ export type CaProfilesInput = {
   profileIds: Array<string>;
 };
 
-export type CaProposalKind =
-  | 'CREATE'
-  | 'MOVE_KEY'
-  | 'RENEW';
-
 export type CaStatus =
   | 'ACTIVE'
   /** Being created; see `creation`. */
@@ -116,8 +154,6 @@ export type CaStatus =
   | 'FAILED'
   /** Its key is made; an external root is to sign `certificateSigningRequest`. */
   | 'PENDING_CERTIFICATE'
-  /** A root that a second person must approve; see `proposal`. */
-  | 'PROPOSED'
   | 'REVOKED';
 
 export type CaType =
@@ -399,12 +435,6 @@ export type Region =
   | 'PQLAB'
   | 'US';
 
-export type RejectCaProposalInput = {
-  caId: string | number;
-  /** 1 to 500 characters, for the audit log and the proposer. */
-  reason: string;
-};
-
 export type RenewCertificationAuthorityInput = {
   caId: string | number;
   /** Default: as for a new CA. */
@@ -481,6 +511,12 @@ export type SecondFactorInput = {
   recoveryCode?: string | null | undefined;
   /** Six digits from the authenticator app. */
   totp?: string | null | undefined;
+};
+
+export type SetApprovalRulesInput = {
+  partitionId: string | number;
+  /** All of them; what is not named needs no approval. */
+  rules: Array<ApprovalRuleInput>;
 };
 
 export type SignInInput = {
@@ -737,6 +773,57 @@ export type RemovePasskeyMutationVariables = Exact<{
 
 export type RemovePasskeyMutation = { removePasskey: { viewer: { operator: boolean } } };
 
+export type ApprovalDetailQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ApprovalDetailQuery = { approval: { id: string, operation: ApprovalOperation, state: ApprovalState, summary: string, payload: string, requestedBy: string, requestedAt: string, expiresAt: string, decidedAt: string | null, needed: number, reason: string | null, objectKind: string, objectId: string | null, mayDecide: boolean, mayWithdraw: boolean, facts: Array<{ name: string, value: string }>, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }>, certificate: { id: string, commonName: string, serialNumber: string } | null, certificationAuthority: { identifier: string, friendlyName: string } | null } | null };
+
+export type ApproveMutationVariables = Exact<{
+  input: ApprovalDecisionInput;
+}>;
+
+
+export type ApproveMutation = { approve: { approval: { id: string, state: ApprovalState } } };
+
+export type RejectMutationVariables = Exact<{
+  input: ApprovalDecisionInput;
+}>;
+
+
+export type RejectMutation = { reject: { approval: { id: string, state: ApprovalState } } };
+
+export type WithdrawMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type WithdrawMutation = { withdrawApproval: { approval: { id: string, state: ApprovalState } } };
+
+export type ApprovalRulesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: Array<{ id: string, kind: ProfileKind }> } | null };
+
+export type SetApprovalRulesMutationVariables = Exact<{
+  input: SetApprovalRulesInput;
+}>;
+
+
+export type SetApprovalRulesMutation = { setApprovalRules: { rules: Array<{ operation: ApprovalOperation }> } };
+
+export type ApprovalsQueryVariables = Exact<{
+  partition: string | number;
+  state?: Array<ApprovalState> | ApprovalState | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type ApprovalsQuery = { partition: { approvals: { totalCount: number, nodes: Array<{ id: string, state: ApprovalState, summary: string, requestedBy: string, requestedAt: string, expiresAt: string, needed: number, mayDecide: boolean, votes: Array<{ name: string, approves: boolean }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
+
 export type InvitationQueryVariables = Exact<{
   token: string;
 }>;
@@ -817,21 +904,7 @@ export type MoveCaKeyMutationVariables = Exact<{
 }>;
 
 
-export type MoveCaKeyMutation = { moveCertificationAuthorityKey: { certificationAuthority: { id: string, proposal: { kind: CaProposalKind } | null } } };
-
-export type ApproveCaProposalMutationVariables = Exact<{
-  id: string | number;
-}>;
-
-
-export type ApproveCaProposalMutation = { approveCaProposal: { certificationAuthority: { id: string, status: CaStatus } } };
-
-export type RejectCaProposalMutationVariables = Exact<{
-  input: RejectCaProposalInput;
-}>;
-
-
-export type RejectCaProposalMutation = { rejectCaProposal: { certificationAuthority: { id: string, status: CaStatus } } };
+export type MoveCaKeyMutation = { moveCertificationAuthorityKey: { certificationAuthority: { id: string } } };
 
 export type CeremonyMinutesQueryVariables = Exact<{
   id: string | number;
@@ -859,7 +932,7 @@ export type RenewCaMutationVariables = Exact<{
 }>;
 
 
-export type RenewCaMutation = { renewCertificationAuthority: { certificationAuthority: { id: string, proposal: { kind: CaProposalKind } | null } } };
+export type RenewCaMutation = { renewCertificationAuthority: { certificationAuthority: { id: string } } };
 
 export type DisableCaMutationVariables = Exact<{
   id: string | number;
@@ -895,7 +968,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, proposal: { kind: CaProposalKind, keyStore: string, proposedBy: string, proposedAt: string, mayApprove: boolean } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { reason: string, since: string } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -1017,7 +1090,7 @@ export type CertificateStoryQueryVariables = Exact<{
 }>;
 
 
-export type CertificateStoryQuery = { certificate: { createdAt: string, profileId: string, profileVersion: number, profile: { name: string, version: number, retiredAt: string | null } | null, endEntity: { identifier: string } | null, story: { recorded: boolean, protocol: string, actorKind: string, actorName: string, ipAddress: string, requestId: string, crlUrls: Array<string>, ocspUrls: Array<string>, caIssuersUrls: Array<string>, asked: { subject: string, notAfter: string | null, serverSideKey: boolean, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extensions: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, changes: Array<{ what: string, asked: string, issued: string }>, events: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorName: string, ipAddress: string, summary: string }> } } | null };
+export type CertificateStoryQuery = { certificate: { createdAt: string, profileId: string, profileVersion: number, profile: { name: string, version: number, retiredAt: string | null } | null, endEntity: { identifier: string } | null, story: { recorded: boolean, protocol: string, actorKind: string, actorName: string, ipAddress: string, requestId: string, crlUrls: Array<string>, ocspUrls: Array<string>, caIssuersUrls: Array<string>, approval: { id: string, requestedBy: string, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }> } | null, asked: { subject: string, notAfter: string | null, serverSideKey: boolean, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extensions: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, changes: Array<{ what: string, asked: string, issued: string }>, events: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorName: string, ipAddress: string, summary: string }> } } | null };
 
 export type EndEntitiesQueryVariables = Exact<{
   partition: string | number;
@@ -1299,6 +1372,13 @@ export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type DeploymentQuery = { deployment: { version: string, regions: Array<Region>, keepsOutbox: boolean, demo: boolean, publicUrl: string, terms: string, passwordMinLength: number, twoPersonRoots: boolean, subjectAttributes: Array<{ name: string, aliases: Array<string>, oid: string, maxLength: number }> } };
+
+export type ApprovalsWaitingQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type ApprovalsWaitingQuery = { partition: { approvalsWaiting: number } | null };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -1644,6 +1724,128 @@ export const RemovePasskeyDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RemovePasskeyMutation, RemovePasskeyMutationVariables>;
+export const ApprovalDetailDocument = new TypedDocumentString(`
+    query ApprovalDetail($id: ID!) {
+  approval(id: $id) {
+    id
+    operation
+    state
+    summary
+    facts {
+      name
+      value
+    }
+    payload
+    requestedBy
+    requestedAt
+    expiresAt
+    decidedAt
+    needed
+    reason
+    objectKind
+    objectId
+    mayDecide
+    mayWithdraw
+    votes {
+      name
+      approves
+      comment
+      votedAt
+    }
+    certificate {
+      id
+      commonName
+      serialNumber
+    }
+    certificationAuthority {
+      identifier
+      friendlyName
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApprovalDetailQuery, ApprovalDetailQueryVariables>;
+export const ApproveDocument = new TypedDocumentString(`
+    mutation Approve($input: ApprovalDecisionInput!) {
+  approve(input: $input) {
+    approval {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApproveMutation, ApproveMutationVariables>;
+export const RejectDocument = new TypedDocumentString(`
+    mutation Reject($input: ApprovalDecisionInput!) {
+  reject(input: $input) {
+    approval {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RejectMutation, RejectMutationVariables>;
+export const WithdrawDocument = new TypedDocumentString(`
+    mutation Withdraw($id: ID!) {
+  withdrawApproval(id: $id) {
+    approval {
+      id
+      state
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<WithdrawMutation, WithdrawMutationVariables>;
+export const ApprovalRulesDocument = new TypedDocumentString(`
+    query ApprovalRules($partition: ID!) {
+  partition(id: $partition) {
+    approvalRules {
+      operation
+      profileIds
+      needed
+      hours
+    }
+    certificateProfiles {
+      id
+      kind
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApprovalRulesQuery, ApprovalRulesQueryVariables>;
+export const SetApprovalRulesDocument = new TypedDocumentString(`
+    mutation SetApprovalRules($input: SetApprovalRulesInput!) {
+  setApprovalRules(input: $input) {
+    rules {
+      operation
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<SetApprovalRulesMutation, SetApprovalRulesMutationVariables>;
+export const ApprovalsDocument = new TypedDocumentString(`
+    query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {
+  partition(id: $partition) {
+    approvals(state: $state, first: 30, after: $after) {
+      nodes {
+        id
+        state
+        summary
+        requestedBy
+        requestedAt
+        expiresAt
+        needed
+        mayDecide
+        votes {
+          name
+          approves
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      totalCount
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ApprovalsQuery, ApprovalsQueryVariables>;
 export const InvitationDocument = new TypedDocumentString(`
     query Invitation($token: String!) {
   invitation(token: $token) {
@@ -1815,33 +2017,10 @@ export const MoveCaKeyDocument = new TypedDocumentString(`
   moveCertificationAuthorityKey(input: $input) {
     certificationAuthority {
       id
-      proposal {
-        kind
-      }
     }
   }
 }
     `) as unknown as TypedDocumentString<MoveCaKeyMutation, MoveCaKeyMutationVariables>;
-export const ApproveCaProposalDocument = new TypedDocumentString(`
-    mutation ApproveCaProposal($id: ID!) {
-  approveCaProposal(caId: $id) {
-    certificationAuthority {
-      id
-      status
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<ApproveCaProposalMutation, ApproveCaProposalMutationVariables>;
-export const RejectCaProposalDocument = new TypedDocumentString(`
-    mutation RejectCaProposal($input: RejectCaProposalInput!) {
-  rejectCaProposal(input: $input) {
-    certificationAuthority {
-      id
-      status
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<RejectCaProposalMutation, RejectCaProposalMutationVariables>;
 export const CeremonyMinutesDocument = new TypedDocumentString(`
     query CeremonyMinutes($id: ID!) {
   certificationAuthority(id: $id) {
@@ -1875,9 +2054,6 @@ export const RenewCaDocument = new TypedDocumentString(`
   renewCertificationAuthority(input: $input) {
     certificationAuthority {
       id
-      proposal {
-        kind
-      }
     }
   }
 }
@@ -1974,13 +2150,7 @@ export const CaDetailDocument = new TypedDocumentString(`
         problem
       }
       keyCustody
-      proposal {
-        kind
-        keyStore
-        proposedBy
-        proposedAt
-        mayApprove
-      }
+      keyMovingTo
       parent {
         identifier
         friendlyName
@@ -2029,6 +2199,7 @@ export const CaDetailDocument = new TypedDocumentString(`
         alarm {
           reason
           since
+          acceptable
         }
       }
       crlSettings {
@@ -2329,6 +2500,16 @@ export const CertificateStoryDocument = new TypedDocumentString(`
       identifier
     }
     story {
+      approval {
+        id
+        requestedBy
+        votes {
+          name
+          approves
+          comment
+          votedAt
+        }
+      }
       recorded
       protocol
       actorKind
@@ -3000,3 +3181,10 @@ export const DeploymentDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeploymentQuery, DeploymentQueryVariables>;
+export const ApprovalsWaitingDocument = new TypedDocumentString(`
+    query ApprovalsWaiting($partition: ID!) {
+  partition(id: $partition) {
+    approvalsWaiting
+  }
+}
+    `) as unknown as TypedDocumentString<ApprovalsWaitingQuery, ApprovalsWaitingQueryVariables>;

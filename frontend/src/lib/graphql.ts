@@ -6,13 +6,16 @@ export class ApiError extends Error {
   field: string | undefined;
   action: string | undefined;
   requestId: string | undefined;
+  /** Of APPROVAL_NEEDED: the request that others must approve. */
+  approvalId: string | undefined;
 
-  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string } = {}) {
+  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string; approvalId?: string } = {}) {
     super(message);
     this.code = extensions.code ?? "INTERNAL";
     this.field = extensions.field;
     this.action = extensions.action;
     this.requestId = extensions.requestId;
+    this.approvalId = extensions.approvalId;
   }
 }
 
@@ -25,6 +28,16 @@ export function onSignedOut(callback: () => void) {
   signedOut.add(callback);
   return () => {
     signedOut.delete(callback);
+  };
+}
+
+const sentForApproval = new Set<() => void>();
+
+/** Calls back when what was asked for was sent to other people for approval. */
+export function onSentForApproval(callback: () => void) {
+  sentForApproval.add(callback);
+  return () => {
+    sentForApproval.delete(callback);
   };
 }
 
@@ -49,6 +62,7 @@ export async function request<Result, Variables>(
   if (error) {
     const e = new ApiError(error.message, error.extensions);
     if (e.code === "UNAUTHENTICATED" && !e.field) signedOut.forEach((callback) => callback());
+    if (e.code === "APPROVAL_NEEDED") sentForApproval.forEach((callback) => callback());
     throw e;
   }
   if (!answer.data) throw new ApiError(`The server answered ${response.status}.`, { code: "UNAVAILABLE", action: "Try again." });

@@ -52,3 +52,8 @@ export const roleNames: Record<Role, string> = {
   PROTOCOL_OPERATORS: "Protocol Operators",
   PROTOCOL_AUDITORS: "Protocol Auditors",
 };
+
+const Waiting = graphql(`query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }`);
+
+/** How many requests of the partition wait for the caller's decision. */
+export const waitingQuery = (partition: string) => queryOptions({ queryKey: ["approvals", partition, "waiting-for-me"], queryFn: () => request(Waiting, { partition }), refetchInterval: 30_000 });

@@ -53,9 +53,13 @@ type operation func(*connection, *pkcs11.Ctx, pkcs11.SessionHandle) (any, error)
 // job is an operation on its way to a session. Its result travels only through the channel: whoever asked may have given
 // up long before it is there.
 type job struct {
-	fn   operation
-	done chan outcome
+	fn    operation
+	done  chan outcome
+	taken atomic.Bool
 }
+
+// take tells whether the job is the caller's: a session's to do it, or that of whoever asked to withdraw it.
+func (j *job) take() bool { return j.taken.CompareAndSwap(false, true) }
 
 type outcome struct {
 	value any
@@ -69,7 +73,7 @@ func Open(cfg *Config) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Token{cfg: cfg, module: m, jobs: make(chan *job), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
+	t := &Token{cfg: cfg, module: m, jobs: make(chan *job, waiting), stop: make(chan struct{}), done: make(chan struct{}), changed: make(chan struct{})}
 	t.description.Store(cfg.Label)
 	_, _, tried := t.get()
 	go t.run()
@@ -136,6 +140,9 @@ func (t *Token) get() (*connection, error, chan struct{}) {
 	defer t.mu.Unlock()
 	return t.connection, t.problem, t.changed
 }
+
+// waiting is how many jobs lie ready for the sessions; further callers wait for room.
+const waiting = 64
 
 const (
 	firstRetry = 500 * time.Millisecond
@@ -222,6 +229,9 @@ func (t *Token) work(c *connection, session *pkcs11.SessionHandle) {
 		case <-c.lost:
 			return
 		case j := <-t.jobs:
+			if !j.take() {
+				continue
+			}
 			var o outcome
 			o.err = t.module.call(func(ctx *pkcs11.Ctx) error {
 				var err error
@@ -294,33 +304,47 @@ func (t *Token) do(ctx context.Context, limit time.Duration, fn operation) (any,
 				return nil, t.gaveUp(ctx, limit)
 			}
 		}
-		j := &job{fn, make(chan outcome, 1)}
+		j := &job{fn: fn, done: make(chan outcome, 1)}
 		select {
 		case t.jobs <- j:
 		case <-c.lost:
-			if attempt > 0 {
-				return nil, &UnavailableError{errLost.Error()}
-			}
-			t.await(ctx, c)
-			continue
+			j = nil
 		case <-ctx.Done():
 			return nil, t.gaveUp(ctx, limit)
 		}
+		if j != nil {
+			o, err := t.answer(ctx, c, j)
+			if err != nil {
+				return nil, t.gaveUp(ctx, limit)
+			}
+			if !errors.Is(o.err, errLost) {
+				return o.value, o.err
+			}
+		}
+		if attempt > 0 {
+			return nil, &UnavailableError{errLost.Error()}
+		}
+		t.await(ctx, c)
+	}
+}
+
+// answer waits for a job. The error is that of ctx; no session will begin the job then.
+func (t *Token) answer(ctx context.Context, c *connection, j *job) (outcome, error) {
+	lost := c.lost
+	for {
 		select {
 		case o := <-j.done:
-			if errors.Is(o.err, errLost) {
-				if attempt > 0 {
-					return nil, &UnavailableError{o.err.Error()}
-				}
-				t.await(ctx, c)
-				continue
+			return o, nil
+		case <-lost:
+			if j.take() {
+				return outcome{err: errLost}, nil
 			}
-			return o.value, o.err
+			lost = nil // a session is at it and will say how it ended
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			if !j.take() && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 				c.lose() // a session that does not answer in time is not to be trusted with the next job
 			}
-			return nil, t.gaveUp(ctx, limit)
+			return outcome{}, ctx.Err()
 		}
 	}
 }
@@ -460,13 +484,20 @@ func (t *Token) find(ctx *pkcs11.Ctx, c *connection) (pkcs11.TokenInfo, error) {
 	return pkcs11.TokenInfo{}, fmt.Errorf("%d tokens match: name one by its serial number", len(found))
 }
 
-// refused are the PINs that tokens refused in this process: SHA-256 of library, serial number and PIN.
+// refused are the PINs that tokens refused in this process: SHA-256 of library, serial number and PIN → whether the file
+// of refusals has it too.
 var (
 	loginMu sync.Mutex
 	refused = map[[sha256.Size]byte]bool{}
 )
 
-var errPIN = &pinError{"it refused the PIN, which is not tried again: correct the file or variable with the PIN"}
+func (t *Token) errPIN() *pinError {
+	const message = "it refused the PIN, which is not tried again: correct the file or variable with the PIN"
+	if t.cfg.Refused == "" {
+		return &pinError{message}
+	}
+	return &pinError{message + ". If the PIN of the token was set to this one since, remove " + t.cfg.Refused}
+}
 
 // login tries each PIN at most once, and none at all when a wrong one would be the token's last.
 func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) error {
@@ -486,12 +517,27 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 		return &pinError{"the PIN is empty"}
 	}
 	hash := sha256.Sum256([]byte(t.module.path + "\x00" + info.SerialNumber + "\x00" + pin))
-	if refused[hash] {
-		return errPIN
+	file, name := refusals(t.cfg.Refused), info.ManufacturerID+" "+info.SerialNumber
+	if noted, known := refused[hash]; known {
+		if !noted || !file.gone() {
+			return t.errPIN()
+		}
+		delete(refused, hash)
+	} else if known, err := file.has(name, pin); err != nil {
+		return &pinError{err.Error()} // better none than one too many
+	} else if known {
+		refused[hash] = true
+		return t.errPIN()
 	}
 	err = ctx.Login(c.session, pkcs11.CKU_USER, pin)
 	var code pkcs11.Error
-	if err == nil || !errors.As(err, &code) {
+	if err == nil {
+		if err := file.forget(); err != nil {
+			t.cfg.Log.Warn("what PINs the token refused before is still noted", "error", err)
+		}
+		return nil
+	}
+	if !errors.As(err, &code) {
 		return err
 	}
 	switch code {
@@ -501,10 +547,15 @@ func (t *Token) login(ctx *pkcs11.Ctx, c *connection, info pkcs11.TokenInfo) err
 		pkcs11.CKR_CRYPTOKI_NOT_INITIALIZED, pkcs11.CKR_GENERAL_ERROR, pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_DEVICE_MEMORY:
 		return err // the PIN was not looked at
 	}
-	refused[hash] = true
+	refused[hash] = false
 	switch code {
 	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE:
-		return errPIN
+		if err := file.add(name, pin); err != nil {
+			t.cfg.Log.Error("the next start will try the refused PIN again", "error", err)
+			return t.errPIN()
+		}
+		refused[hash] = file != ""
+		return t.errPIN()
 	}
 	return &pinError{fmt.Sprintf("it refused the login, which is not tried again with this PIN: %v", err)}
 }

@@ -126,6 +126,109 @@ func TestAWrongPINIsTriedOnce(t *testing.T) {
 	}
 }
 
+// TestARefusedPINIsNotTriedByTheNextStart: three starts with a wrong PIN would lock many a token. Each start is a program of
+// its own; the token itself says, by a flag, whether somebody tried.
+func TestARefusedPINIsNotTriedByTheNextStart(t *testing.T) {
+	uri := tokentest.New(t)
+	dir := t.TempDir()
+	pin, file := filepath.Join(dir, "pin"), filepath.Join(dir, "store", "refused-pins")
+	cfg, err := ParseURI(uri[:strings.Index(uri, "&pin-source")] + "&pin-source=file:" + pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Refused = file
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(pin, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// start is a new process as far as the PINs are concerned.
+	start := func() (state error, tried bool) {
+		t.Helper()
+		loginMu.Lock()
+		clear(refused)
+		loginMu.Unlock()
+		before, _ := os.ReadFile(file)
+		token, err := Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer token.Close()
+		state = token.State()
+		after, _ := os.ReadFile(file)
+		return state, !bytes.Equal(before, after)
+	}
+	write("000000")
+	state, tried := start()
+	if state == nil || !strings.Contains(state.Error(), "refused the PIN") || !tried {
+		t.Fatalf("%v %v", state, tried)
+	}
+	for range 3 {
+		if state, tried := start(); state == nil || tried || !strings.Contains(state.Error(), "not tried again") || !strings.Contains(state.Error(), "remove "+file) {
+			t.Errorf("a further start: tried %v, %v", tried, state)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if info, statErr := os.Stat(file); err != nil || statErr != nil || info.Mode().Perm() != 0o600 || bytes.Contains(text, []byte("000000")) {
+		t.Errorf("%v %s", err, text)
+	}
+	write("111111")
+	if state, tried := start(); state == nil || !tried {
+		t.Errorf("another PIN was not tried: %v", state)
+	}
+	for _, wrong := range []string{"000000", "111111"} {
+		write(wrong)
+		if _, tried := start(); tried {
+			t.Errorf("%s was tried again", wrong)
+		}
+	}
+	// A file that cannot be read is no leave to try.
+	list, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	write(tokentest.PIN)
+	if state, _ := start(); state == nil || !strings.Contains(state.Error(), "cannot be read") {
+		t.Errorf("an unreadable list: %v", state)
+	}
+	if err := os.WriteFile(file, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The right one ends the matter.
+	if state, _ := start(); state != nil {
+		t.Errorf("the right PIN: %v", state)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the list is still there: %v", err)
+	}
+	// Whoever set the token's PIN to the refused one takes the file away, and has it tried without a start. (SoftHSM does
+	// not notice a change of PIN by another program, so it refuses once more, and that is noted once more.)
+	write("222222")
+	token, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(token.Close)
+	if token.State() == nil {
+		t.Fatal("a wrong PIN was taken")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(file); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it was not tried again")
+		}
+	}
+}
+
 func TestWhatIsSealedOpensOnlyAsItIs(t *testing.T) {
 	token := open(t, tokentest.New(t))
 	sealed, err := token.Encrypt(t.Context(), []byte("secret"), []byte("here"))

@@ -21,6 +21,7 @@ type Config struct {
 	Label, Serial, Manufacturer, Model string // those that are empty match any token
 	Slot                               *uint
 	PIN                                func() (string, error) // asked at every login
+	Refused                            string                 // file that remembers over restarts what PINs were refused; "": none
 	Sessions                           int                    // used at the same time
 	Timeout                            time.Duration          // for one operation
 	Log                                *slog.Logger

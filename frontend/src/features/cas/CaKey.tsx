@@ -1,19 +1,17 @@
-import { Alert, Button, Card, Group, Modal, Stack, Text, Textarea } from "@mantine/core";
+import { Alert, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconAlertTriangle, IconDownload, IconExternalLink, IconUserCheck } from "@tabler/icons-react";
+import { IconAlertTriangle, IconDownload, IconExternalLink } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { capital, ErrorAlert, fieldError, Moment, Section } from "@/components/ui";
+import { capital, ErrorAlert, fieldError, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import { download, fromBase64 } from "@/lib/format";
 import { request } from "@/lib/graphql";
-import { useCan, useDeployment, useViewer } from "@/lib/session";
+import { useDeployment } from "@/lib/session";
 import type { Ca } from "./CaPage";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 
-const Move = graphql(`mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id proposal { kind } } } }`);
-const Approve = graphql(`mutation ApproveCaProposal($id: ID!) { approveCaProposal(caId: $id) { certificationAuthority { id status } } }`);
-const Reject = graphql(`mutation RejectCaProposal($input: RejectCaProposalInput!) { rejectCaProposal(input: $input) { certificationAuthority { id status } } }`);
+const Move = graphql(`mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }`);
 const Minutes = graphql(`query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }`);
 
 /** Says so when the key cannot be reached: what goes on, and what does not. */
@@ -28,87 +26,8 @@ export function KeyStoreProblem({ ca }: { ca: Ca }) {
   );
 }
 
-/** What one person asked for and another must approve. */
-export function ProposalCard({ ca, partitionId, onMove }: { ca: Ca; partitionId: string; onMove: (store: string) => void }) {
-  const queryClient = useQueryClient();
-  const [rejecting, setRejecting] = useState(false);
-  const [reason, setReason] = useState("");
-  const can = useCan(partitionId);
-  const mine = useViewer()?.user?.email === ca.proposal?.proposedBy;
-  const refusal = mine ? "Withdraw" : "Reject";
-  const done = (message: string) => async () => {
-    setRejecting(false);
-    notifications.show({ message });
-    await queryClient.invalidateQueries();
-  };
-  const approve = useMutation({
-    mutationFn: () => request(Approve, { id: ca.id }),
-    onSuccess: async () => {
-      if (ca.proposal?.kind === "MOVE_KEY") onMove(ca.proposal.keyStore);
-      await done("Approved. It is being carried out.")();
-    },
-  });
-  const reject = useMutation({ mutationFn: () => request(Reject, { input: { caId: ca.id, reason: reason.trim() } }), onSuccess: done(mine ? "The proposal is withdrawn." : "Rejected. The proposer can read why.") });
-  const p = ca.proposal;
-  if (!p) return null;
-  return (
-    <Card component="section" aria-label="Waiting for a second person" withBorder mb="md" style={{ borderColor: "var(--mantine-color-yellow-6)" }}>
-      <Group align="flex-start" justify="space-between">
-        <Group align="flex-start" wrap="nowrap" style={{ flex: "1 1 320px" }}>
-          <IconUserCheck style={{ flex: "none" }} color="var(--mantine-color-yellow-7)" aria-hidden="true" />
-          <Stack gap={4}>
-            <Text fw={650}>Waiting for a second person</Text>
-            <Text size="sm">
-              <b style={{ fontWeight: 600, overflowWrap: "anywhere" }}>{p.proposedBy}</b> proposed to {p.kind === "CREATE" ? "create this root with its key in" : p.kind === "RENEW" ? "renew this root with its key in" : "move the key of this root to"} the key store <b style={{ fontWeight: 600 }}>{p.keyStore}</b>.{p.kind === "MOVE_KEY" && " The copy where it is now is then destroyed."}
-            </Text>
-            <Text size="sm" c="dimmed" component="div">
-              <Moment at={p.proposedAt} />
-            </Text>
-            {!p.mayApprove && <Text size="sm">{mine ? "You proposed it: another Owner or CA Administrator of this partition must approve it." : "An Owner or CA Administrator of this partition who did not propose it can approve it."}</Text>}
-          </Stack>
-        </Group>
-        <Group gap="xs">
-          {(p.mayApprove || (mine && can("ca:create"))) && (
-            <Button variant="default" onClick={() => setRejecting(true)}>
-              {refusal}
-            </Button>
-          )}
-          {p.mayApprove && (
-            <Button loading={approve.isPending} onClick={() => approve.mutate()}>
-              Approve
-            </Button>
-          )}
-        </Group>
-      </Group>
-      <ErrorAlert error={approve.error} />
-      <Modal opened={rejecting} onClose={() => setRejecting(false)} title={<Text fw={650}>{refusal} the proposal</Text>}>
-        <form
-          onSubmit={(e) => {
-            e.preventDefault();
-            reject.mutate();
-          }}
-        >
-          <Stack>
-            <Text size="sm">{p.kind === "CREATE" ? "The root is not created; it stays in the list as failed until somebody deletes it." : p.kind === "RENEW" ? "The root stays as it is." : "The key stays where it is."}</Text>
-            <Textarea label="Reason" description={mine ? "For the audit log" : "For the audit log and the proposer"} required rows={3} maxLength={500} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={fieldError(reject.error, "reason")} data-autofocus />
-            <ErrorAlert error={reject.error} />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setRejecting(false)}>
-                Cancel
-              </Button>
-              <Button color="red" type="submit" disabled={!reason.trim()} loading={reject.isPending}>
-                {refusal}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
-    </Card>
-  );
-}
-
 /** Asks where the key is to go, and says what happens to the copy that is here. */
-export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitionId: string; onMove: (store: string) => void; onClose: () => void }) {
+export function MoveKey({ ca, partitionId, onClose }: { ca: Ca; partitionId: string; onClose: () => void }) {
   const queryClient = useQueryClient();
   const stores = useKeyStores(partitionId, ca.signingAlgorithm);
   const others = (stores.data ?? []).filter((s) => s.name !== ca.keyStore?.name && s.available);
@@ -117,11 +36,9 @@ export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitio
   const twoPersons = useDeployment()?.twoPersonRoots && ca.type === "ROOT";
   const move = useMutation({
     mutationFn: () => request(Move, { input: { caId: ca.id, keyStore: target! } }),
-    onSuccess: async (d) => {
-      const proposed = !!d.moveCertificationAuthorityKey.certificationAuthority.proposal;
-      if (!proposed) onMove(target!);
+    onSuccess: async () => {
       await queryClient.invalidateQueries();
-      notifications.show({ message: proposed ? "The move is proposed; a second person must approve it." : `The key is being moved to ${target}.` });
+      notifications.show({ message: `The key is being moved to ${target}.` });
       onClose();
     },
   });
@@ -145,7 +62,7 @@ export function MoveKey({ ca, partitionId, onMove, onClose }: { ca: Ca; partitio
               Cancel
             </Button>
             <Button type="submit" disabled={!target} loading={move.isPending}>
-              {twoPersons ? "Propose" : "Move key"}
+              {twoPersons ? "Ask for approval" : "Move key"}
             </Button>
           </Group>
         </Stack>

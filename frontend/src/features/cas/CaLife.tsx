@@ -13,7 +13,7 @@ import { CertificateInput } from "./CertificateInput";
 
 const Request = graphql(`query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }`);
 const Import = graphql(`mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }`);
-const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id proposal { kind } } } }`);
+const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }`);
 const Disable = graphql(`mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
 const Enable = graphql(`mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
 const Certificates = graphql(`
@@ -48,14 +48,14 @@ export function WaitingCard({ ca, downloadable, editable, onRenew }: { ca: Ca; d
       </Alert>
     );
   }
-  if (ca.renewal && !waits && !ca.proposal) {
+  if (ca.renewal && !waits) {
     return (
       <Card withBorder mb="md" role="status">
         <Group gap="sm"><Loader size="xs" aria-hidden="true" /><Text size="sm">Being renewed{ca.renewal.newKey && " with a new key"}. It issues as before until everything is made.</Text></Group>
       </Card>
     );
   }
-  if (!waits || ca.proposal) return null;
+  if (!waits) return null;
   return (
     <Card component="section" aria-label="Waiting for its certificate" withBorder mb="md" style={{ borderColor: "var(--mantine-color-yellow-6)" }}>
       <Group justify="space-between">
@@ -74,9 +74,11 @@ export function WaitingCard({ ca, downloadable, editable, onRenew }: { ca: Ca; d
   );
 }
 
-function ImportCertificate({ ca, onClose }: { ca: Ca; onClose: () => void }) {
+/** Takes the certificate that somebody else signed: of a CA that waits for it, or a newer one of an external root. */
+export function ImportCertificate({ ca, onClose }: { ca: Ca; onClose: () => void }) {
   const queryClient = useQueryClient();
   const [text, setText] = useState("");
+  const root = ca.type === "EXTERNAL_ROOT";
   const bring = useMutation({
     mutationFn: () => request(Import, { input: { caId: ca.id, certificate: text } }),
     onSuccess: async () => {
@@ -86,10 +88,11 @@ function ImportCertificate({ ca, onClose }: { ca: Ca; onClose: () => void }) {
     },
   });
   return (
-    <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>Import Issuing Certificate Authority</Text>}>
+    <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>{root ? "Import newer certificate" : "Import Issuing Certificate Authority"}</Text>}>
       <form onSubmit={(e) => { e.preventDefault(); bring.mutate(); }}>
         <Stack>
-          <CertificateInput label="Certificate" description="PEM, with or without the certificates above it, or a DER file" value={text} onChange={setText} error={fieldError(bring.error, "certificate")} />
+          {root && <Text size="sm">Of the same key and subject: one that the root renewed replaces the present one in every chain from now on; a cross-certificate, which another root made, is kept beside it. The present one stays in <i>Keys and certificates</i>.</Text>}
+          <CertificateInput label="Certificate" description={root ? "PEM or a DER file; a cross-certificate as PEM together with the certificate of its issuer" : "PEM, with or without the certificates above it, or a DER file"} value={text} onChange={setText} error={fieldError(bring.error, "certificate")} />
           <ErrorAlert error={bring.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>Cancel</Button>
@@ -109,9 +112,9 @@ export function RenewCa({ ca, onClose }: { ca: Ca; onClose: () => void }) {
   const twoPersons = useDeployment()?.twoPersonRoots && ca.type === "ROOT";
   const renew = useMutation({
     mutationFn: () => request(Renew, { input: { caId: ca.id, newKey: newKey === "true", expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null } }),
-    onSuccess: async (d) => {
+    onSuccess: async () => {
       await queryClient.invalidateQueries();
-      notifications.show({ message: d.renewCertificationAuthority.certificationAuthority.proposal ? "The renewal is proposed; a second person must approve it." : `${ca.friendlyName} is being renewed.` });
+      notifications.show({ message: `${ca.friendlyName} is being renewed.` });
       onClose();
     },
   });
@@ -131,7 +134,7 @@ export function RenewCa({ ca, onClose }: { ca: Ca; onClose: () => void }) {
           <ErrorAlert error={renew.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose} data-autofocus>Cancel</Button>
-            <Button type="submit" leftSection={<IconRefresh size={16} />} loading={renew.isPending}>{twoPersons ? "Propose" : "Renew"}</Button>
+            <Button type="submit" leftSection={<IconRefresh size={16} />} loading={renew.isPending}>{twoPersons ? "Ask for approval" : "Renew"}</Button>
           </Group>
         </Stack>
       </form>
@@ -165,7 +168,7 @@ export function TurnCa({ ca, onClose }: { ca: Ca; onClose: () => void }) {
   );
 }
 
-const kinds: Record<string, string> = { OWN: "Certificate", REPLACED: "Replaced", NEW_WITH_OLD: "New with old", OLD_WITH_NEW: "Old with new" };
+const kinds: Record<string, string> = { OWN: "Certificate", REPLACED: "Replaced", NEW_WITH_OLD: "New with old", OLD_WITH_NEW: "Old with new", CROSS: "Cross-certificate" };
 
 /** Every key and certificate that the authority has had. */
 export function KeysAndCertificates({ ca }: { ca: Ca }) {
@@ -195,6 +198,7 @@ export function KeysAndCertificates({ ca }: { ca: Ca }) {
         </Table>
       </Scroll>
       {all.some((c) => c.kind === "NEW_WITH_OLD") && <Text size="xs" c="dimmed" mt="xs">“New with old” is for those who trust only the old root, “Old with new” for those who trust only the new one.</Text>}
+      {all.some((c) => c.kind === "CROSS") && <Text size="xs" c="dimmed" mt="xs">A cross-certificate is for those who trust the root that made it: they need it beside the chain.</Text>}
     </Section>
   );
 }

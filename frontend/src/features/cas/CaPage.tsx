@@ -11,8 +11,8 @@ import type { CaDetailQuery } from "@/gql/graphql";
 import { colons, download, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { Ceremony, KeyStoreProblem, MoveKey, ProposalCard } from "./CaKey";
-import { DeletionPicture, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
+import { Ceremony, KeyStoreProblem, MoveKey } from "./CaKey";
+import { DeletionPicture, ImportCertificate, KeysAndCertificates, RenewCa, TurnCa, WaitingCard } from "./CaLife";
 import { Custody, useKeyStores } from "./KeyStores";
 import { HeldCrl, StatusServices } from "./StatusServices";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
@@ -23,12 +23,12 @@ const CaDetail = graphql(`
       certificationAuthority(identifier: $identifier) {
         id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
         crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
-        keyStore { name description available problem } keyCustody proposal { kind keyStore proposedBy proposedAt mayApprove }
+        keyStore { name description available problem } keyCustody keyMovingTo
         parent { identifier friendlyName type }
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
         creation { failure steps { step state at } }
-        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since } }
+        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }
         crlSettings { mode delta shards automaticShards complete }
         crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }
         profiles { id name description validityPeriod group { title } }
@@ -57,15 +57,14 @@ export function CaPage() {
   const [deleting, setDeleting] = useState(false);
   const [moving, setMoving] = useState(false);
   const [renewing, setRenewing] = useState(false);
+  const [importing, setImporting] = useState(false);
   const [turning, setTurning] = useState(false);
-  // The key store that the key is on its way to: a job of the server brings it there.
-  const [target, setTarget] = useState<string>();
   const detail = useQuery({
     queryKey: ["ca", partitionId, identifier],
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
     refetchInterval: (q) => {
       const c = q.state.data?.partition?.certificationAuthority;
-      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && !c.proposal && c.parent?.type !== "EXTERNAL_ROOT") || (target && target !== c?.keyStore?.name) ? 500 : 10_000;
+      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && c.parent?.type !== "EXTERNAL_ROOT") || c?.keyMovingTo ? 500 : 10_000;
     },
   });
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
@@ -79,9 +78,8 @@ export function CaPage() {
     },
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
-  const underway = !!target && target !== ca?.keyStore?.name;
-  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.proposal && !ca.renewal && !underway;
-  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && !ca.proposal && (!ca.renewal || !!ca.renewal.failure);
+  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.renewal && !ca.keyMovingTo;
+  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && (!ca.renewal || !!ca.renewal.failure);
   const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
   if (detail.isPending) return <Loading lines={8} />;
@@ -135,6 +133,7 @@ export function CaPage() {
                 )}
                 {movable && stores?.some((s) => s.name !== ca.keyStore?.name) && <Menu.Item onClick={() => setMoving(true)}>Move key to another key store</Menu.Item>}
                 {renewable && <Menu.Item onClick={() => setRenewing(true)}>Renew Certificate Authority</Menu.Item>}
+                {can("ca:create") && ca.type === "EXTERNAL_ROOT" && ca.status !== "DELETED" && <Menu.Item onClick={() => setImporting(true)}>Import newer certificate</Menu.Item>}
                 {can("ca:delete") && (ca.status === "ACTIVE" || ca.status === "DISABLED") && <Menu.Item onClick={() => setTurning(true)}>{ca.status === "ACTIVE" ? "Disable" : "Enable"} Certificate Authority</Menu.Item>}
                 {can("ca:delete") && ca.status !== "DELETED" && (
                   <Menu.Item c="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
@@ -161,7 +160,6 @@ export function CaPage() {
           <ErrorAlert error={restore.error} />
         </Card>
       )}
-      <ProposalCard ca={ca} partitionId={partitionId} onMove={setTarget} />
       <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />
@@ -174,7 +172,7 @@ export function CaPage() {
           <Tabs.Tab value="status">CRL and OCSP</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview">
-          <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} movingTo={underway ? target : undefined} />
+          <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} />
         </Tabs.Panel>
         <Tabs.Panel value="certificates">
           <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
@@ -188,8 +186,9 @@ export function CaPage() {
       </Tabs>
       {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
       {renewing && <RenewCa ca={ca} onClose={() => setRenewing(false)} />}
+      {importing && <ImportCertificate ca={ca} onClose={() => setImporting(false)} />}
       {turning && <TurnCa ca={ca} onClose={() => setTurning(false)} />}
-      {moving && <MoveKey ca={ca} partitionId={partitionId} onMove={setTarget} onClose={() => setMoving(false)} />}
+      {moving && <MoveKey ca={ca} partitionId={partitionId} onClose={() => setMoving(false)} />}
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
           <DeletionPicture ca={ca} />
@@ -217,7 +216,7 @@ function Progress({ ca }: { ca: Ca }) {
   );
 }
 
-function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partitionId: string; downloadable: boolean; movingTo: string | undefined }) {
+function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: string; downloadable: boolean }) {
   const c = ca.certificate;
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }}>
@@ -242,7 +241,7 @@ function Overview({ ca, partitionId, downloadable, movingTo }: { ca: Ca; partiti
             rows={[
               ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
               ["Custody", ca.keyCustody ? <Custody key="c" custody={ca.keyCustody} /> : "not known"],
-              ...(movingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${movingTo}`}</Group>]] as [string, ReactNode][]) : []),
+              ...(ca.keyMovingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${ca.keyMovingTo}`}</Group>]] as [string, ReactNode][]) : []),
             ]}
           />
         </Section>}

@@ -79,7 +79,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
       }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["cas"] });
-      notifications.show({ message: proposes ? `${friendlyName} is proposed; a second person must approve it.` : external ? `${friendlyName} is imported.` : `${friendlyName} is being created.` });
+      notifications.show({ message: external ? `${friendlyName} is imported.` : `${friendlyName} is being created.` });
       await navigate({ to: "/p/$partitionId/cas/$identifier", params: { partitionId, identifier } });
     },
   });
@@ -142,7 +142,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
           )}
           {proposes && (
             <Alert color="yellow" variant="light" icon={<IconUserCheck />} title="A root needs two people here" styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}>
-              You propose it. Its key is made when another Owner or CA Administrator of this partition approves it.
+              You ask for it. Its key is made when another Owner or CA Administrator of this partition approves it.
             </Alert>
           )}
           <ErrorAlert error={create.error} />
@@ -151,7 +151,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
               Cancel
             </Button>
             <Button type="submit" loading={create.isPending} disabled={!!identifierError || (external ? !certificate.trim() : !subject || !store)}>
-              {proposes ? "Propose" : external ? "Import" : "Create"}
+              {proposes ? "Ask for approval" : external ? "Import" : "Create"}
             </Button>
           </Group>
         </Stack>

@@ -29,15 +29,15 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
   const alarm = ca.crl?.alarm;
   if (!alarm) return null;
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title="The CRL is held back" mb="md">
+    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={alarm.acceptable ? "The CRL is held back" : "The CRL of an earlier key is held back"} mb="md">
       <Stack gap="xs" align="flex-start">
         <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-          {capital(alarm.reason)}. CRL {formatNumber(ca.crl!.number)} goes on being served; OCSP is not affected.
+          {capital(alarm.reason)}. {alarm.acceptable ? `CRL ${formatNumber(ca.crl!.number)} goes on being served; OCSP is not affected.` : "What it signed last goes on being served."}
         </Text>
         <Text size="sm" component="div">
           Since <Moment at={alarm.since} />. It is tried again every minute.
         </Text>
-        {mayAccept && (
+        {mayAccept && alarm.acceptable && (
           <Button size="xs" variant="default" onClick={() => setAccepting(true)}>
             Accept and publish
           </Button>

@@ -19,9 +19,8 @@ const software = { name: "software", description: "Directory /data/keys", isDefa
 const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
 const root = {
   id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
-  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", proposal: null as unknown, children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
 };
-const proposal = { kind: "CREATE", keyStore: "hsm", proposedBy: "ada@example.org", proposedAt: "2026-01-01T00:00:00Z", mayApprove: true };
 
 /** A server that answers each operation by its name, and remembers what it was asked to do. */
 function serve(answers: Record<string, unknown>) {
@@ -97,38 +96,16 @@ it("says in a line where the key will live when there is one store", async () =>
   expect(await screen.findByText(/software: Directory \/data\/keys\. The key is an encrypted file/)).toBeVisible();
 });
 
-it("proposes a root where two persons are needed", async () => {
+it("asks for approval of a root where two persons are needed", async () => {
   serve({ Deployment: { deployment: { twoPersonRoots: true, subjectAttributes: [] } } });
   await create();
-  expect(await screen.findByRole("button", { name: "Propose" })).toBeVisible();
+  expect(await screen.findByRole("button", { name: "Ask for approval" })).toBeVisible();
   expect(screen.getByText("A root needs two people here")).toBeVisible();
 });
 
-it("lets a second person approve, or reject with a reason", async () => {
-  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal } } }, RejectCaProposal: { rejectCaProposal: { certificationAuthority: { id: "ca1", status: "FAILED" } } } });
-  await page();
-  const waiting = within(await screen.findByRole("region", { name: "Waiting for a second person" }));
-  expect(waiting.getByText(/proposed to create this root/)).toHaveTextContent("ada@example.org proposed to create this root with its key in the key store hsm.");
-  expect(waiting.getByRole("button", { name: "Approve" })).toBeVisible();
-  await userEvent.click(waiting.getByRole("button", { name: "Reject" }));
-  const dialog = within(await screen.findByRole("dialog"));
-  expect(dialog.getByRole("button", { name: "Reject" })).toBeDisabled();
-  await userEvent.type(dialog.getByLabelText(/Reason/), "Wrong subject");
-  await userEvent.click(dialog.getByRole("button", { name: "Reject" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "RejectCaProposal", variables: { input: { caId: "ca1", reason: "Wrong subject" } } }));
-});
-
-it("tells the others who can approve", async () => {
-  serve({ CaDetail: { partition: { certificationAuthority: { ...root, status: "PROPOSED", proposal: { ...proposal, proposedBy: "bob@example.org", mayApprove: false } } } } });
-  await page();
-  expect(await screen.findByText(/^You proposed it: another Owner or CA Administrator/)).toBeVisible();
-  expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
-  expect(screen.getByRole("button", { name: "Withdraw" })).toBeVisible();
-});
-
 it("moves a key out of software after saying what happens to the old copy", async () => {
-  let at = root;
-  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, MoveCaKey: { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1", proposal: null } } } });
+  let at: object = root;
+  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, get MoveCaKey() { at = { ...root, keyMovingTo: "hsm" }; return { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1" } } }; } });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Move key to another key store"));
@@ -141,6 +118,15 @@ it("moves a key out of software after saying what happens to the old copy", asyn
   at = { ...root, keyStore: hsm, keyCustody: "WRAPPED_BY_TOKEN" };
   expect(await screen.findByText("Encrypted by the HSM.")).toBeVisible();
   expect(screen.queryByRole("status")).toBeNull();
+});
+
+it("knows after a reload that a key is being moved, and offers no second move", async () => {
+  serve({ CaDetail: { partition: { certificationAuthority: { ...root, keyMovingTo: "hsm" } } } });
+  await page();
+  expect(await screen.findByText("to hsm")).toBeVisible();
+  await userEvent.click(screen.getByRole("button", { name: "Actions" }));
+  expect(await screen.findByText("Renew Certificate Authority")).toBeVisible();
+  expect(screen.queryByText("Move key to another key store")).toBeNull();
 });
 
 it("says what goes on and what does not while the key store is away", async () => {
@@ -179,11 +165,24 @@ it("imports an external root by its certificate alone", async () => {
   await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportExternalRoot", variables: { input: { partitionId: "sub0", identifier: "outer", friendlyName: "Outer", certificate: "PEM" } } }));
 });
 
+it("takes a newer certificate of an external root", async () => {
+  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, type: "EXTERNAL_ROOT", keyStore: null, keyCustody: null } } }, ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "ACTIVE" } } } });
+  await page();
+  await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
+  expect(screen.queryByText("Renew Certificate Authority")).toBeNull();
+  await userEvent.click(await screen.findByText("Import newer certificate"));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByText(/together with the certificate of its issuer/)).toBeVisible();
+  await userEvent.type(dialog.getByLabelText(/^Certificate/), "PEM");
+  await userEvent.click(dialog.getByRole("button", { name: "Import" }));
+  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportCaCertificate", variables: { input: { caId: "ca1", certificate: "PEM" } } }));
+});
+
 it("renews with a new key or the same, and shows every certificate that there was", async () => {
   const own = { keyGeneration: 1, issuerGeneration: 1, serialNumber: "aa", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", pem: "PEM" };
   const certificate = { serialNumber: "bb", fingerprint: "00", issuer: "CN=R", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", publicKeyType: "ML-DSA-65", signatureAlgorithm: "ML-DSA-65", isCa: true, keyUsages: [], authorityInfoAccessOcsp: [], authorityInfoAccessCaIssuers: [], crlDistributionPoints: [] };
   const asked = serve({
-    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1", proposal: null } } },
+    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1" } } },
     CaCertificates: { certificationAuthority: { caCertificates: [{ ...own, kind: "OWN", serialNumber: "bb", keyGeneration: 2 }, { ...own, kind: "NEW_WITH_OLD", serialNumber: "cc", keyGeneration: 2 }, { ...own, kind: "OWN" }] } },
   });
   await page();
@@ -210,7 +209,7 @@ it("shows what breaks before an authority is deleted", async () => {
   expect(dialog.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
 
-const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
+const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { acceptable: true, reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
 const listed = { ...root, crl, crlUrl: "http://x/crl.crl", certificate: { serialNumber: "1" }, crlSettings: { mode: "FULL", delta: false, shards: 0, automaticShards: true, complete: true }, crlLists: [{ shard: 0, number: 42, baseNumber: null, entries: 470_000, bytes: 17_000_000, thisUpdate: crl.thisUpdate, nextUpdate: crl.nextUpdate, url: "http://x/crl.crl", open: true }] };
 const publisher = { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:publish-crl"] }] } };
 
@@ -223,6 +222,15 @@ it("raises the alarm of a CRL that is held back, and asks for a reason before it
   await userEvent.type(screen.getByRole("textbox", { name: /Reason/ }), "repaired by hand");
   await userEvent.click(screen.getByRole("button", { name: "Publish" }));
   await vi.waitFor(() => expect(asked.find((a) => a.name === "AcceptHeldCrl")?.variables).toEqual({ input: { caId: "ca1", reason: "repaired by hand" } }));
+});
+
+it("says whose key a CRL waits for, and asks nobody's word for it", async () => {
+  const reason = "key 1 of root-1, in the key store hsm, cannot be used at the moment: its lists wait, those of the other keys are published";
+  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { acceptable: false, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  await page();
+  const alert = within(await screen.findByRole("alert"));
+  expect(alert.getByText(/^Key 1 of root-1, in the key store hsm, cannot be used/)).toBeVisible();
+  expect(alert.queryByRole("button")).toBeNull();
 });
 
 it("shows how near a CRL is to its limit, and spreads new certificates over shards", async () => {

@@ -83,7 +83,7 @@ export function CertificatePage() {
                     </Button>
                   )
                 )}
-                <Button color="red" variant="outline" onClick={() => setDialog("revoke")}>
+                <Button color="red" variant="outline" c="var(--mantine-color-error)" onClick={() => setDialog("revoke")}>
                   Revoke Certificate
                 </Button>
               </>

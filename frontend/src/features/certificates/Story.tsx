@@ -1,5 +1,5 @@
 import { Anchor, Text, Timeline } from "@mantine/core";
-import { IconCertificate, IconHistory, IconListCheck, IconSend, IconWorld } from "@tabler/icons-react";
+import { IconCertificate, IconHistory, IconListCheck, IconSend, IconUserCheck, IconWorld } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Decisions } from "@/components/WhatIf";
@@ -13,6 +13,7 @@ const StoryQuery = graphql(`
       createdAt profileId profileVersion profile { name version retiredAt }
       endEntity { identifier }
       story {
+        approval { id requestedBy votes { name approves comment votedAt } }
         recorded protocol actorKind actorName ipAddress requestId
         asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }
         decisions { rule outcome detail }
@@ -56,6 +57,14 @@ export function Story({ partitionId, id }: { partitionId: string; id: string }) 
             ]}
           />
         </Timeline.Item>
+        {s.approval && (
+          <Timeline.Item title="Approved by others" bullet={<IconUserCheck size={14} />}>
+            {s.approval.votes.filter((v) => v.approves).map((v) => (
+              <Text key={v.name} size="sm" component="div" style={{ overflowWrap: "anywhere" }}>{v.name}, <Moment at={v.votedAt} />{v.comment && `: “${v.comment}”`}</Text>
+            ))}
+            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id: s.approval!.id }} {...p} />}>See what was asked for</Anchor>
+          </Timeline.Item>
+        )}
         <Timeline.Item title="Decided" bullet={<IconListCheck size={14} />}>
           <Text size="sm" mb="xs">
             By profile{" "}

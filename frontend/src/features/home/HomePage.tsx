@@ -1,5 +1,5 @@
-import { Anchor, Box, Card, Group, List, Progress, RingProgress, SimpleGrid, Skeleton, Stack, Text, ThemeIcon } from "@mantine/core";
-import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconUsers } from "@tabler/icons-react";
+import { Alert, Anchor, Box, Card, Group, List, Progress, RingProgress, SimpleGrid, Skeleton, Stack, Text, ThemeIcon } from "@mantine/core";
+import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconUserCheck, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
@@ -7,7 +7,7 @@ import { ErrorAlert, PageHeader, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import { formatNumber, formatRemaining } from "@/lib/format";
 import { request } from "@/lib/graphql";
-import { useCan, usePartition } from "@/lib/session";
+import { useCan, usePartition, waitingQuery } from "@/lib/session";
 import { Trend } from "@/components/Trend";
 
 const Home = graphql(`
@@ -26,6 +26,7 @@ export function HomePage() {
   const partition = usePartition(partitionId);
   const can = useCan(partitionId);
   const home = useQuery({ queryKey: ["home", partitionId, can("user:browse")], queryFn: () => request(Home, { partition: partitionId, people: can("user:browse") }), refetchInterval: 30_000 });
+  const waiting = useQuery({ ...waitingQuery(partitionId), enabled: can("approval:browse") }).data?.partition?.approvalsWaiting ?? 0;
   const p = home.data?.partition;
   const c = p?.counts;
   const steps = [
@@ -37,6 +38,11 @@ export function HomePage() {
     <>
       <PageHeader title="Home" description={partition && <>Partition {partition.name}, region {partition.region}</>} />
       <ErrorAlert error={home.error} retry={() => void home.refetch()} />
+      {waiting > 0 && (
+        <Alert color="yellow" variant="light" icon={<IconUserCheck />} mb="lg" title={waiting === 1 ? "1 request waits for your approval" : `${waiting} requests wait for your approval`} styles={{ title: { color: "var(--mantine-color-text)" } }}>
+          <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals" params={{ partitionId }} {...props} />}>Look at what is asked for</Anchor>
+        </Alert>
+      )}
       <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} mb="lg">
         <Tile label="Active CAs" icon={<IconBuildingBank size={20} />} value={c?.activeCas} of={c?.purchasedCas} note="purchased" to={`/p/${partitionId}/cas`} />
         <Tile label="Issued certificates" icon={<IconCertificate size={20} />} value={c?.issuedCertificates} of={c?.purchasedCertificates} note="purchased" to={`/p/${partitionId}/certificates`} />

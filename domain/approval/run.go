@@ -1,0 +1,192 @@
+package approval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// patience is how long what was approved is tried again while a part of the service is out of order.
+const patience = 24 * time.Hour
+
+// Run is the job that carries out what was approved, with the rights that who asked has now. The verb notes that it is
+// done in the transaction of its work, so that however often the job is begun it is done once.
+func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
+	r, err := s.find(ctx, claim.Key)
+	if err != nil {
+		return err
+	}
+	if r.State != Approved {
+		return nil
+	}
+	err = s.execute(ctx, r)
+	if err == nil {
+		return nil
+	}
+	f := fault.Of(err)
+	if again, err2 := s.find(ctx, r.ID); err2 != nil || again.State == Done {
+		return err2
+	}
+	passes := f.Kind == fault.Internal || f.Kind == fault.Unavailable || f.Kind == fault.TooManyRequests
+	if passes && s.Now().Before(r.DecidedAt.Add(patience)) {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		failed := s.Store.DB(ctx).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Updates(map[string]any{"state": Failed, "reason": f.Message})
+		if failed.Error != nil || failed.RowsAffected == 0 {
+			return failed.Error
+		}
+		s.record(ctx, r, "approval.fail", "could not carry out what was approved: "+f.Message, audit.Details{"reason": f.Message})
+		if err := s.answer(ctx, r, "It was approved, but could not be carried out: "+f.Message); err != nil {
+			return err
+		}
+		return claim.Done(ctx)
+	})
+}
+
+func (s *Service) execute(ctx context.Context, r *Request) error {
+	verb, ok := s.Verbs[r.Verb]
+	if !ok {
+		return fault.New(fault.Unavailable, "this server does not know %s", r.Verb)
+	}
+	if r.Digest != r.digest() {
+		return fault.New(fault.PolicyRefused, "what was asked for was altered after it was asked")
+	}
+	actor, err := s.People.Standing(ctx, r.ActorKind, r.RequestedByID, r.RequestedBy)
+	if err != nil {
+		return err
+	}
+	as := *actor
+	as.IPAddress, as.RequestID = r.IPAddress, r.RequestID
+	return verb(context.WithValue(rbac.WithActor(ctx, &as), executing{}, r), []byte(r.Payload))
+}
+
+// Expire is the job that ends what nobody decided in time.
+func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		var found []*Request
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "id = ? AND state = ?", claim.Key, Pending).Error; err != nil {
+			return err
+		}
+		for _, r := range found {
+			if err := s.expire(ctx, r); err != nil {
+				return err
+			}
+		}
+		return claim.Done(ctx)
+	})
+}
+
+func (s *Service) expire(ctx context.Context, r *Request) error {
+	now := s.Now()
+	r.State, r.DecidedAt, r.Reason = Expired, &now, "nobody decided in time"
+	s.Audit.RecordAs(ctx, rbac.SystemActor(), audit.Event{PartitionID: r.PartitionID, Action: "approval.expire", ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary,
+		Summary: "the request to " + r.Summary + " expired", Details: audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy}})
+	if err := s.answer(ctx, r, "It expired: not enough people decided in time. You can ask again."); err != nil {
+		return err
+	}
+	return s.Store.DB(ctx).Select("*").Updates(r).Error
+}
+
+// quiet is how long a partition's people are left alone after a mail: what is asked for meanwhile comes in one.
+const quiet = 5 * time.Minute
+
+func (s *Service) tellLater(ctx context.Context, partitionID string) error {
+	var last []time.Time
+	if err := s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND told_at IS NOT NULL", partitionID).Order("told_at DESC").Limit(1).Pluck("told_at", &last).Error; err != nil {
+		return err
+	}
+	at := s.Now()
+	if len(last) > 0 && last[0].Add(quiet).After(at) {
+		at = last[0].Add(quiet)
+	}
+	return s.Jobs.Enqueue(ctx, TellJob, partitionID, at, nil)
+}
+
+// listed is how many requests a mail names.
+const listed = 20
+
+// Tell is the job that writes to those who can decide: one mail each for all that is new.
+func (s *Service) Tell(ctx context.Context, claim *job.Claim) error {
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		now := s.Now()
+		var fresh []*Request
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Order("id").Find(&fresh, "partition_id = ? AND state = ? AND told_at IS NULL AND expires_at > ?", claim.Key, Pending, now).Error; err != nil {
+			return err
+		}
+		letters := map[string][]*Request{}
+		for _, r := range fresh {
+			voters, err := s.voters(ctx, r)
+			if err != nil {
+				return err
+			}
+			for _, p := range voters {
+				letters[p.Email] = append(letters[p.Email], r)
+			}
+			if err := s.Store.DB(ctx).Model(r).Update("told_at", now).Error; err != nil {
+				return err
+			}
+		}
+		recipients := make([]string, 0, len(letters))
+		for to := range letters {
+			recipients = append(recipients, to)
+		}
+		slices.Sort(recipients)
+		for _, to := range recipients {
+			subject, body := s.letter(claim.Key, letters[to])
+			if err := s.Mail.Send(ctx, claim.Key, to, subject, body); err != nil {
+				return err
+			}
+		}
+		return claim.Done(ctx)
+	})
+}
+
+func (s *Service) letter(partitionID string, list []*Request) (subject, body string) {
+	subject = fmt.Sprintf("pkiaas: %d requests wait for your approval", len(list))
+	if len(list) == 1 {
+		subject = "pkiaas: approval needed to " + plain(list[0].Summary)
+	}
+	var b strings.Builder
+	b.WriteString("Others ask for your approval in partition " + partitionID + ":\r\n")
+	for n, r := range list {
+		if n == listed {
+			fmt.Fprintf(&b, "\r\n... and %d more.\r\n", len(list)-n)
+			break
+		}
+		fmt.Fprintf(&b, "\r\n%s asks to %s.\r\nUntil %s UTC: %s\r\n", plain(r.RequestedBy), plain(r.Summary), r.ExpiresAt.UTC().Format("2006-01-02 15:04"), s.link(r))
+	}
+	b.WriteString("\r\nLook at what is asked for before you approve it.\r\n")
+	return subject, b.String()
+}
+
+func (s *Service) link(r *Request) string {
+	return s.BaseURL + "/p/" + r.PartitionID + "/approvals/" + r.ID
+}
+
+// answer writes to who asked.
+func (s *Service) answer(ctx context.Context, r *Request, what string) error {
+	to, err := s.People.Email(ctx, r.OwnerID)
+	if err != nil || to == "" {
+		return err
+	}
+	return s.Mail.Send(ctx, r.PartitionID, to, "pkiaas: your request to "+plain(r.Summary), "You asked to "+plain(r.Summary)+".\r\n\r\n"+plain(what)+"\r\n\r\n"+s.link(r)+"\r\n")
+}
+
+// plain is text of others on one line of a mail.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, text)
+}

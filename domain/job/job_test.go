@@ -1,0 +1,153 @@
+package job_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+// bubble runs a test by a clock that jumps ahead whenever all wait, with the queues of n servers over one database.
+func bubble(t *testing.T, n int, run func(t *testing.T, q []*job.Queue)) {
+	t.Helper()
+	// Opened by the clock on the wall: gorm leaves something running that never ends.
+	s, err := store.Open("sqlite:" + filepath.Join(t.TempDir(), "test.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if _, err := s.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		queues := make([]*job.Queue, n)
+		for i := range queues {
+			queues[i] = &job.Queue{Store: s, Now: store.Now, Log: slog.New(slog.DiscardHandler)}
+		}
+		run(t, queues)
+	})
+}
+
+func ask(t *testing.T, q *job.Queue) {
+	t.Helper()
+	if err := q.Store.Tx(t.Context(), func(ctx context.Context) error { return q.Enqueue(ctx, "long", "x", q.Now(), nil) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestALongJobKeepsItsLease: while a server works on a job for ten leases, another one never takes it.
+func TestALongJobKeepsItsLease(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, q []*job.Queue) {
+		var began, ended atomic.Int64
+		for _, one := range q {
+			one.HandleLong("long", func(ctx context.Context, c *job.Claim) error {
+				began.Add(1)
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(10 * job.Lease):
+				}
+				ended.Add(1)
+				return nil
+			})
+		}
+		ask(t, q[0])
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		for _, one := range q {
+			running.Go(func() { one.Run(ctx, 1) })
+		}
+		<-time.After(12 * job.Lease)
+		stop()
+		running.Wait()
+		if due, err := q[0].Due(t.Context()); err != nil || due != 0 || began.Load() != 1 || ended.Load() != 1 {
+			t.Errorf("begun %d times, ended %d times, %d due, %v", began.Load(), ended.Load(), due, err)
+		}
+	})
+}
+
+// TestAJobThatHangsIsGivenUp before its lease ends; a long one in its time.
+func TestAJobThatHangsIsGivenUp(t *testing.T) {
+	for name, want := range map[string]time.Duration{"short": job.Lease, "long": job.Longest} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+				q := servers[0]
+				var took time.Duration
+				hang := func(ctx context.Context, c *job.Claim) error {
+					begin := time.Now()
+					<-ctx.Done()
+					took = time.Since(begin)
+					return ctx.Err()
+				}
+				if name == "long" {
+					q.HandleLong("long", hang)
+				} else {
+					q.Handle("long", hang)
+				}
+				ask(t, q)
+				q.RunDue(t.Context())
+				if took > want || took < want-job.Lease/2 {
+					t.Errorf("given up after %s", took)
+				}
+			})
+		})
+	}
+}
+
+// TestALostLeaseEndsTheWork: a server that was away, and whose job another one has by now, stops, and records nothing.
+func TestALostLeaseEndsTheWork(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+		q := servers[0]
+		var failure error
+		q.HandleLong("long", func(ctx context.Context, c *job.Claim) error {
+			if err := q.Store.Tx(ctx, func(ctx context.Context) error {
+				return q.Store.DB(ctx).Exec("UPDATE jobs SET lease = 'another server', leased_until = ?", q.Now().Add(time.Hour)).Error
+			}); err != nil {
+				return err
+			}
+			begin := time.Now()
+			<-ctx.Done()
+			if time.Since(begin) > job.Lease/2 {
+				return errors.New("it was not told in time")
+			}
+			failure = q.Store.Tx(context.WithoutCancel(ctx), c.Done)
+			return failure
+		})
+		ask(t, q)
+		q.RunDue(t.Context())
+		var lease string
+		if err := q.Store.DB(t.Context()).Table("jobs").Select("lease").Scan(&lease).Error; err != nil || failure == nil || lease != "another server" {
+			t.Errorf("the lease is %q's, %v %v", lease, failure, err)
+		}
+	})
+}
+
+// TestStoppingGivesALongJobTheRestOfItsLease, and no more: a server that is asked to stop does not work on for half an hour.
+func TestStoppingGivesALongJobTheRestOfItsLease(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+		q := servers[0]
+		ctx, stop := context.WithCancel(t.Context())
+		var took time.Duration
+		q.HandleLong("long", func(work context.Context, c *job.Claim) error {
+			<-time.After(3 * job.Lease)
+			stop()
+			begin := time.Now()
+			<-work.Done()
+			took = time.Since(begin)
+			return work.Err()
+		})
+		ask(t, q)
+		q.RunDue(ctx)
+		if took < job.Lease/3 || took > job.Lease {
+			t.Errorf("it had %s", took)
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/pkiaas/pkiaas/domain/approval"
+	"github.com/pkiaas/pkiaas/domain/bulk"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/text"
+)
+
+// approved calls a verb with what was approved.
+func approved[In any](verb func(context.Context, In) error) approval.Execute {
+	return func(ctx context.Context, payload []byte) error {
+		var in In
+		if err := json.Unmarshal(payload, &in); err != nil {
+			return err
+		}
+		return verb(ctx, in)
+	}
+}
+
+// wireApprovals tells the approvals what lies above them: who people are, what profiles there are, and the verbs.
+func (a *App) wireApprovals() {
+	s := a.approvals
+	s.People, s.Changed = a.identity, a.cas.Unsettle
+	s.Profiles = func(ctx context.Context, partitionID string, ids []string) error {
+		found, err := a.profiles.Find(ctx, partitionID, ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if _, ok := found[id]; !ok {
+				return fault.New(fault.Invalid, "there is no profile %s", text.Quote(id)).Do("Choose one of partition.certificateProfiles.")
+			}
+		}
+		return nil
+	}
+	s.Verbs = map[string]approval.Execute{
+		approval.SetVerb: approved(func(ctx context.Context, in approval.Change) error { _, err := s.SetRules(ctx, in); return err }),
+		ca.VerbCreate:    approved(func(ctx context.Context, in ca.Request) error { _, err := a.cas.Create(ctx, in); return err }),
+		ca.VerbImportRoot: approved(func(ctx context.Context, in ca.Importing) error {
+			_, err := a.cas.ImportRoot(ctx, in.PartitionID, in.Identifier, in.FriendlyName, in.Certificate)
+			return err
+		}),
+		ca.VerbDelete: approved(func(ctx context.Context, in ca.Deleting) error {
+			_, err := a.cas.Delete(ctx, in.ID, in.Identifier)
+			return err
+		}),
+		ca.VerbMoveKey: approved(func(ctx context.Context, in ca.Moving) error {
+			_, err := a.cas.MoveKey(ctx, in.ID, in.Store)
+			return err
+		}),
+		ca.VerbRenew: approved(func(ctx context.Context, in ca.Renewing) error {
+			_, err := a.cas.Renew(ctx, in.ID, in.Renewal, in.ExpiresAt)
+			return err
+		}),
+		enrollment.VerbIssue: approved(func(ctx context.Context, in enrollment.CSRRequest) error {
+			_, err := a.enrollment.IssueFromCSR(ctx, in)
+			if enrollment.Stale(err) {
+				return fault.New(fault.Unavailable, "the certification authority keeps changing").Because(err) // tried again
+			}
+			return err
+		}),
+		bulk.VerbStart: approved(func(ctx context.Context, id string) error { _, err := a.bulk.Start(ctx, id); return err }),
+		identity.VerbInvite: approved(func(ctx context.Context, in identity.Inviting) error {
+			_, err := a.identity.Invite(ctx, in.PartitionID, in.Invitee)
+			return err
+		}),
+		identity.VerbGrantRole: approved(func(ctx context.Context, in identity.Role) error {
+			_, err := a.identity.GrantRole(ctx, in.PartitionID, in.UserID, in.Role)
+			return err
+		}),
+		identity.VerbRevokeRole: approved(func(ctx context.Context, in identity.Role) error {
+			_, err := a.identity.RevokeRole(ctx, in.PartitionID, in.UserID, in.Role)
+			return err
+		}),
+	}
+}
