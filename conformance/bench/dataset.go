@@ -12,8 +12,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pkiaas/pkiaas/domain/certificate"
 )
 
 // dataset is a database of generated certificates: names, dates, states and bytes vary as they do in an inventory of
@@ -166,7 +169,7 @@ func fill(ctx context.Context, url, partition string, rows int64, templates map[
 	for _, s := range []string{
 		"UPDATE partitions SET active_certificates = (SELECT count(*) FROM certificates WHERE partition_id = partitions.id AND counted)",
 		"UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 20000000",
-		"VACUUM (ANALYZE) certificates", "CHECKPOINT",
+		"VACUUM (ANALYZE) certificates", "VACUUM (ANALYZE) certificate_words", "CHECKPOINT",
 	} {
 		if _, err := conn.Exec(ctx, s); err != nil {
 			return nil, err
@@ -180,8 +183,8 @@ type definition struct{ drop, create string }
 // definitions are the indexes and constraints of the table, in an order in which they can be dropped and made.
 func definitions(ctx context.Context, pool *pgxpool.Pool) ([]definition, error) {
 	rows, err := pool.Query(ctx, `
-		SELECT 'ALTER TABLE certificates DROP CONSTRAINT ' || conname, 'ALTER TABLE certificates ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
-		FROM pg_constraint WHERE conrelid = 'certificates'::regclass AND contype IN ('p', 'u')
+		SELECT 'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname, 'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid)
+		FROM pg_constraint WHERE conrelid IN ('certificates'::regclass, 'certificate_words'::regclass) AND contype IN ('p', 'u')
 		UNION ALL SELECT 'DROP INDEX ' || indexrelid::regclass, pg_get_indexdef(indexrelid) FROM pg_index
 		WHERE indrelid = 'certificates'::regclass AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid) ORDER BY 1`)
 	if err != nil {
@@ -263,13 +266,23 @@ func (d *dataset) copyChunk(ctx context.Context, pool *pgxpool.Pool, people []*p
 		return err
 	}
 	r, done := rand.New(rand.NewPCG(7, uint64(first))), int64(0)
+	var words [][]any
 	_, err = conn.CopyFrom(ctx, pgx.Identifier{"certificates"}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if done == n {
 			return nil, nil
 		}
 		done++
-		return d.row(r, people, templates, now, float64(first+done)/float64(d.rows)), nil
+		row := d.row(r, people, templates, now, float64(first+done)/float64(d.rows))
+		// As the job certificate.words writes them.
+		for _, w := range certificate.Words(row[8].(string), row[3].(string)) {
+			words = append(words, []any{row[1], w, [16]byte(uuid.MustParse(row[0].(string)))})
+		}
+		return row, nil
 	}))
+	if err != nil {
+		return err
+	}
+	_, err = conn.CopyFrom(ctx, pgx.Identifier{"certificate_words"}, []string{"partition_id", "word", "certificate_id"}, pgx.CopyFromRows(words))
 	return err
 }
 

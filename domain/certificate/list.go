@@ -247,14 +247,10 @@ func (s *Service) filtered(ctx context.Context, partitionID string, f Filter) (*
 		query = query.Where(rest.sql, rest.args...)
 	}
 	if q != nil {
-		w := q.matches()
-		if s.Store.PostgreSQL() {
-			walk := s.walk(partitionID, q, f, order{sort: Newest}, rest, 0)
-			w = where{"id IN (SELECT id FROM (" + walk.sql + ") AS found)", walk.args}
+		if err := s.settle(ctx); err != nil {
+			return nil, err
 		}
-		if q.serial != "" {
-			w = where{"(" + w.sql + " OR serial_number >= ? AND serial_number < ?)", append(w.args, q.serial, q.serial+"g")}
-		}
+		w := s.worded(partitionID, q)
 		query = query.Where(w.sql, w.args...)
 	}
 	return query, nil

@@ -26,10 +26,20 @@ CREATE INDEX certificates_revocations ON certificates (partition_id, revoked_at,
 CREATE INDEX certificates_created ON certificates (partition_id, created_at, kind);
 -- 64 bits of the hash find it; the rest is compared in the row.
 CREATE INDEX certificates_key ON certificates (substr(public_key_sha256, 1, 16));
--- The words of a certificate that a search looks for, each behind the three days of its id and the end of its
--- partition: a search walks backwards in time and stops when a page is full. A word has at most 2046 bytes.
-{postgres} CREATE FUNCTION certificate_words(id text, partition_id text, ca_id text, profile_id text, serial_number text, search_text text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$SELECT array_to_tsvector(string_to_array(substr(id, 1, 5) || right(partition_id, 4) || ca_id || ' ' || substr(id, 1, 5) || right(partition_id, 4) || profile_id || replace(translate(' ' || replace(CASE WHEN octet_length(search_text) < 2000 THEN search_text ELSE regexp_replace(search_text, '([^ ]{250})', '\1 ', 'g') END, serial_number, ''), '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', '                                '), ' ', ' ' || substr(id, 1, 5) || right(partition_id, 4)), ' '))$$;
--- Written at once: entries that are kept aside for later are read by every search, and merged in somebody's commit.
-{postgres} CREATE INDEX certificates_words ON certificates USING gin (certificate_words(id, partition_id, ca_id, profile_id, serial_number, search_text)) WITH (fastupdate = off);
+-- The words of a certificate, which a search looks for: those of a word beside each other, oldest first. The job
+-- certificate.words writes them, so that no issuance does (domain/certificate/words.go).
+CREATE TABLE certificate_words (
+    partition_id   text NOT NULL,
+    word           {word} NOT NULL,
+    certificate_id {uuid} NOT NULL,
+    PRIMARY KEY (partition_id, word, certificate_id)
+){clustered};
+-- Certificates whose words are not written yet; few, and read by every search.
+CREATE TABLE certificates_unread (
+    certificate_id text PRIMARY KEY,
+    partition_id   text NOT NULL
+);
+INSERT INTO certificates_unread SELECT id, partition_id FROM certificates;
 -- Indexes answer alone only for pages that vacuum has seen.
 {postgres} ALTER TABLE certificates SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+{postgres} ALTER TABLE certificate_words SET (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
