@@ -55,6 +55,32 @@ func testBrowse(t *testing.T, database string) {
 		t.Fatal(err)
 	}
 	now := a.now().Truncate(time.Second)
+	sql := func(statement string, args ...any) {
+		if err := a.store.Tx(ctx, func(ctx context.Context) error { return a.store.DB(ctx).Exec(statement, args...).Error }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unread := func() (n int64) {
+		if err := a.store.DB(ctx).Table("certificates_unread").Count(&n).Error; err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	read := func() error {
+		if n := unread(); n > 0 {
+			return fmt.Errorf("%d certificates have no words", n)
+		}
+		return nil
+	}
+	writeWords := func() {
+		if err := a.store.Tx(ctx, func(ctx context.Context) error {
+			return a.jobs.Enqueue(ctx, certificate.WordsJob, "all", a.now(), nil)
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the words of the demo are written", read)
+	sql("DELETE FROM jobs WHERE kind = ?", certificate.WordsJob)
 	n := 0
 	add := func(subject string, days int, status certificate.Status, sans ...string) {
 		n++
@@ -62,7 +88,9 @@ func testBrowse(t *testing.T, database string) {
 		c.ID, c.SerialNumber, c.Subject, c.CommonName = uuid.Must(uuid.NewV7()).String(), fmt.Sprintf("5eed%04x%024d", n, n), subject, subject
 		c.Status, c.NotAfter, c.Counted = status, now.AddDate(0, 0, days), status != certificate.Revoked && days > 0
 		c.SearchText = strings.ToLower(strings.Join(append([]string{subject, c.SerialNumber}, sans...), " "))
-		if err := a.store.Tx(ctx, func(ctx context.Context) error { return a.store.DB(ctx).Create(&c).Error }); err != nil {
+		if err := a.store.Tx(ctx, func(ctx context.Context) error {
+			return certificate.Create(ctx, a.store, []*certificate.Certificate{&c})
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -83,7 +111,7 @@ func testBrowse(t *testing.T, database string) {
 		return found
 	}
 	days := func(n int) *int { return &n }
-	for _, c := range []struct {
+	cases := []struct {
 		filter certificate.Filter
 		sort   certificate.Sort
 		want   []int
@@ -111,24 +139,56 @@ func testBrowse(t *testing.T, database string) {
 		{certificate.Filter{Expired: new(true)}, certificate.Newest, []int{5, 4}},
 		{certificate.Filter{Expired: new(true), Status: []certificate.Status{certificate.Issued}}, certificate.Newest, []int{4}},
 		{certificate.Filter{Status: []certificate.Status{certificate.Revoked}, Search: "gate"}, certificate.Newest, []int{5}},
-	} {
-		// A page of one at a time: every cursor is tried.
-		var found []int
-		request := page.Request{First: 1}
-		for {
-			got, err := a.certificates.List(ctx, p, c.filter, c.sort, request)
-			if err != nil {
-				t.Fatalf("%+v: %v", c.filter, err)
+	}
+	pages := func(when string) {
+		t.Helper()
+		for _, c := range cases {
+			// A page of one at a time: every cursor is tried.
+			var found []int
+			request := page.Request{First: 1}
+			for {
+				got, err := a.certificates.List(ctx, p, c.filter, c.sort, request)
+				if err != nil {
+					t.Fatalf("%+v: %v", c.filter, err)
+				}
+				found = append(found, numbers(got.Nodes)...)
+				if !got.HasNext {
+					break
+				}
+				request.After = *got.EndCursor()
 			}
-			found = append(found, numbers(got.Nodes)...)
-			if !got.HasNext {
-				break
+			if !slices.Equal(found, c.want) {
+				t.Errorf("%s: %+v %s: %v, not %v", when, c.filter, c.sort, found, c.want)
 			}
-			request.After = *got.EndCursor()
 		}
-		if !slices.Equal(found, c.want) {
-			t.Errorf("%+v %s: %v, not %v", c.filter, c.sort, found, c.want)
+	}
+	if unread() != 6 {
+		t.Fatalf("%d certificates have no words", unread())
+	}
+	pages("at once")
+	// The job fails in the middle of its work.
+	sql("ALTER TABLE certificate_words RENAME TO certificate_words_away")
+	writeWords()
+	eventually(t, "the job has failed", func() error {
+		var failed int64
+		if err := a.store.DB(ctx).Table("jobs").Where("kind = ? AND attempts > 0 AND lease = ''", certificate.WordsJob).Count(&failed).Error; err != nil || failed == 0 {
+			return fmt.Errorf("%d, %v", failed, err)
 		}
+		return nil
+	})
+	sql("DELETE FROM jobs WHERE kind = ?", certificate.WordsJob)
+	sql("ALTER TABLE certificate_words_away RENAME TO certificate_words")
+	if unread() != 6 {
+		t.Fatalf("%d certificates have no words", unread())
+	}
+	pages("after a failure")
+	sql("DELETE FROM certificates_unread WHERE certificate_id NOT IN (SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT 3)")
+	writeWords()
+	eventually(t, "half of the words are written", read)
+	sql("DELETE FROM jobs WHERE kind = ?", certificate.WordsJob)
+	sql("INSERT INTO certificates_unread SELECT id, partition_id FROM certificates WHERE serial_number IN (?, ?, ?)", fmt.Sprintf("5eed%04x%024d", 4, 4), fmt.Sprintf("5eed%04x%024d", 5, 5), fmt.Sprintf("5eed%04x%024d", 6, 6))
+	pages("half of them with words")
+	for _, c := range cases {
 		var each []*certificate.Certificate
 		if err := a.certificates.Each(ctx, p, c.filter, func(x *certificate.Certificate) error { each = append(each, x); return nil }); err != nil {
 			t.Fatal(err)
@@ -139,30 +199,41 @@ func testBrowse(t *testing.T, database string) {
 			t.Errorf("all of %+v: %v, not %v", c.filter, got, want)
 		}
 	}
+	if unread() > 0 {
+		t.Error("what works on all that a search finds has not written their words")
+	}
+	pages("with words")
 	if _, err := a.certificates.List(ctx, p, certificate.Filter{Search: " -/ "}, certificate.Newest, page.Request{First: 1}); err == nil {
 		t.Error("a search without a word is taken")
 	}
+	if _, err := a.certificates.List(ctx, p, certificate.Filter{Search: "zo"}, certificate.Newest, page.Request{First: 1}); err == nil {
+		t.Error("two letters are looked for")
+	}
 
-	if err := a.store.Tx(ctx, func(ctx context.Context) error {
-		return a.store.DB(ctx).Exec(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+	sql(`WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
 			INSERT INTO certificates (id, serial_number, search_text, partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type)
 			SELECT '01900000-0000-7000-8000-' || (100000000000 + n), 'aaaa' || (100000000000 + n), 'cn=many', partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type FROM numbers, certificates WHERE id = ?`,
-			page.CountLimit+1, like.ID).Error
-	}); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		filter certificate.Filter
-		n      int64
-		more   bool
-	}{
-		{certificate.Filter{}, page.CountLimit, true},
-		{certificate.Filter{Search: "many"}, page.SearchLimit, true},
-		{certificate.Filter{Search: "zoe"}, 2, false},
-		{certificate.Filter{Status: []certificate.Status{certificate.Revoked}, Search: "quux"}, 2, false},
-	} {
-		if n, more, err := a.certificates.Count(ctx, p, c.filter); err != nil || n != c.n || more != c.more {
-			t.Errorf("%+v: %d, %t, %v", c.filter, n, more, err)
+		page.CountLimit+1, like.ID)
+	sql("INSERT INTO certificates_unread SELECT id, partition_id FROM certificates WHERE serial_number LIKE 'aaaa1%'")
+	counts := func(when string) {
+		t.Helper()
+		for _, c := range []struct {
+			filter certificate.Filter
+			n      int64
+			more   bool
+		}{
+			{certificate.Filter{}, page.CountLimit, true},
+			{certificate.Filter{Search: "many"}, page.SearchLimit, true},
+			{certificate.Filter{Search: "zoe"}, 2, false},
+			{certificate.Filter{Status: []certificate.Status{certificate.Revoked}, Search: "quux"}, 2, false},
+		} {
+			if n, more, err := a.certificates.Count(ctx, p, c.filter); err != nil || n != c.n || more != c.more {
+				t.Errorf("%s: %+v: %d, %t, %v", when, c.filter, n, more, err)
+			}
 		}
 	}
+	counts("at once")
+	writeWords()
+	eventually(t, "all words are written", read)
+	counts("with words")
 }

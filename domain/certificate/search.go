@@ -279,8 +279,8 @@ func (l *looker) words(ctx context.Context, f Filter, branches []branch, plain f
 		if some == nil || p.words != nil && (some.words == nil || len(p.words) < len(some.words)) {
 			some = p
 		}
-		if best != nil && len(best.ids) == 0 {
-			return nil
+		if best != nil && len(best.ids) <= step {
+			break
 		}
 	}
 	if best != nil && l.o.sort != Newest {

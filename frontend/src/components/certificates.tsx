@@ -68,13 +68,24 @@ export function CertificateTable({ partitionId, search, onSearch, caId, cas = []
   useEffect(() => {
     if (last >= rows.length - 30 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const typed = useDebouncedCallback((v: string) => onSearch({ search: v || undefined } as ListSearch), 250);
+  // The server looks for words of three bytes and more.
+  const [short, setShort] = useState(false);
+  const typed = useDebouncedCallback((v: string) => {
+    const little = v.trim() !== "" && !v.split(/[\s,=+]+/).some((w) => new TextEncoder().encode(w.replace(/^[\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+|[\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+$/g, "")).length >= 3);
+    setShort(little);
+    if (!little) onSearch({ search: v.trim() || undefined } as ListSearch);
+  }, 250);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // The filters were cleared elsewhere; who types keeps what is typed.
+    if (input.current && search.search === undefined && document.activeElement !== input.current) input.current.value = "";
+  }, [search.search]);
   const filtered = !!(search.search || search.status || search.ca || search.profile || search.expires);
   const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
   return (
     <>
       <Group mb="md" gap="sm" align="flex-end">
-        <TextInput label="Search" placeholder="Words of a name, or a serial number" defaultValue={search.search} key={search.search === undefined ? "empty" : "search"} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
+        <TextInput label="Search" placeholder="Words of a name, or a serial number" description={short ? "At least three letters or digits of a word" : undefined} inputWrapperOrder={["label", "input", "description", "error"]} defaultValue={search.search} ref={input} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
         {!caId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
         <Select label="Expiry" placeholder="Any" clearable data={[{ value: "7", label: "Expires in 7 days" }, { value: "30", label: "Expires in 30 days" }, { value: "expired", label: "Expired Certificates" }]} value={search.expires ?? null} onChange={(v) => onSearch({ expires: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />
