@@ -105,7 +105,13 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 	for n, c := range p.Nodes {
 		edges[n] = &model.CertificateEdge{Cursor: p.Cursors[n], Node: c}
 	}
-	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+	return &model.CertificateConnection{Edges: edges, Nodes: list(p.Nodes), PageInfo: pageInfo(p),
+		Number: &model.Number{Count: func(ctx context.Context) (int64, bool, error) {
+			if request.After == "" && !p.HasNext {
+				return int64(len(p.Nodes)), false, nil // this page is all
+			}
+			return r.Certificates.Count(ctx, partitionID, f)
+		}}}, nil
 }
 
 func (r *Resolver) endEntities(ctx context.Context, partitionID string, f endentity.Filter, first int, after *string) (*model.EndEntityConnection, error) {

@@ -1,7 +1,9 @@
 // Package migrations holds the schema of the database as numbered, forward-only steps.
 //
-// One file serves both databases: {bytes} and {time} stand for the type that each of them has for octet strings and
-// instants, {empty} for the empty octet string. Files are never changed once released; a new step is a new file.
+// One file serves both databases: {bytes}, {time}, {uuid} and {word} stand for the type that each of them has for octet
+// strings, instants, UUIDs and text in order of its bytes, {empty} for the empty octet string, {clustered} for a table
+// that is its key. A line that begins with {postgres} is for PostgreSQL alone. Files are
+// never changed once released; a new step is a new file.
 package migrations
 
 import (
@@ -28,8 +30,8 @@ const (
 )
 
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime"),
-	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz"),
+	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{uuid}", "text", "{word}", "text", "{clustered}", " WITHOUT ROWID", "{postgres}", "--"),
+	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{uuid}", "uuid", "{word}", `text COLLATE "C"`, "{clustered}", "", "{postgres} ", ""),
 }
 
 // Up brings the database to the newest version that this program knows and returns it. A database that is newer still

@@ -1,5 +1,5 @@
 # Sourced: a throwaway PostgreSQL on a free loopback port, stopped when the shell that sourced this ends.
-# Exports PKIAAS_TEST_POSTGRES. An existing value is used as it is.
+# Exports PKIAAS_TEST_POSTGRES. An existing value is used as it is. PG_OPTIONS: more options of the server.
 start_postgres() {
   [ -z "${PKIAAS_TEST_POSTGRES:-}" ] || return 0
   local bin
@@ -18,7 +18,7 @@ start_postgres() {
     PG_AS=(setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups)
   fi
   ( cd /; "${PG_AS[@]}" "$bin/initdb" -D "$PG_DIR/data" -U pkiaas -A trust --no-locale -E UTF8 >/dev/null
-    "${PG_AS[@]}" "$bin/pg_ctl" -D "$PG_DIR/data" -l "$PG_DIR/log" -w -o "-p $PG_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_DIR -c max_connections=200" start >/dev/null )
+    "${PG_AS[@]}" "$bin/pg_ctl" -D "$PG_DIR/data" -l "$PG_DIR/log" -w -o "-p $PG_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories=$PG_DIR -c max_connections=200 ${PG_OPTIONS:-}" start >/dev/null )
   export PKIAAS_TEST_POSTGRES="postgres://pkiaas@127.0.0.1:$PG_PORT/postgres?sslmode=disable"
 }
 stop_postgres() {

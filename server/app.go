@@ -186,6 +186,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
 	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
 	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
+	a.jobs.Handle(certificate.WordsJob, a.certificates.WriteWords)
 	a.jobs.Handle(bulk.RunJob, a.bulk.Run)
 	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
 	a.jobs.Handle(notify.ExpiryJob, a.notify.Expiry)
@@ -202,7 +203,7 @@ func (a *App) registerJobs() {
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.

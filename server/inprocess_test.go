@@ -33,8 +33,14 @@ func TestMain(m *testing.M) {
 // inProcess is the demo's estate without its listeners: for tests that call GraphQL as anyone.
 func inProcess(t testing.TB) (*App, *Manifest) {
 	t.Helper()
+	return inProcessOn(t, "")
+}
+
+// inProcessOn is inProcess with a database; "" is SQLite.
+func inProcessOn(t testing.TB, database string) (*App, *Manifest) {
+	t.Helper()
 	any := "127.0.0.1:0"
-	cfg := &Config{Data: t.TempDir(), Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
+	cfg := &Config{Data: t.TempDir(), Database: database, Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
 	if os.Getenv("PKIAAS_TEST_KEYSTORE") == "softhsm" {
 		if token == "" {
 			token = tokentest.New(t)

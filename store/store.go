@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/glebarez/sqlite"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -62,14 +64,21 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 }
 
 func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
-	db, err := gorm.Open(postgres.New(postgres.Config{DSN: url}), config)
+	// The driver's own message may hold the connection string.
+	refused := errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user")
+	settings, err := pgx.ParseConfig(url)
 	if err != nil {
-		// The driver's own message may hold the connection string.
-		return nil, errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user")
+		return nil, refused
 	}
-	pool, err := db.DB()
+	// Compiling a statement takes a second, and would be for statements of milliseconds whose cost is estimated too high.
+	pool := stdlib.OpenDB(*settings, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "SET jit = off")
+		return err
+	}))
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), config)
 	if err != nil {
-		return nil, err
+		_ = pool.Close()
+		return nil, refused
 	}
 	pool.SetMaxOpenConns(20)
 	pool.SetMaxIdleConns(20)

@@ -1,6 +1,7 @@
 // Command bench measures what the product does against the raw limit of the same machine in the same run. Its parts, all
 // of them unless some are named: product (issuance over GraphQL on SQLite and PostgreSQL, OCSP with and without
-// nonce), crl (lists of a million entries), algorithms (each signing algorithm), acme (complete orders), hsm (keys in a token). Timings live here and not in tests.
+// nonce), crl (lists of a million entries), browse (ten million certificates in PostgreSQL), algorithms (each signing algorithm),
+// acme (complete orders), hsm (keys in a token). Timings live here and not in tests.
 package main
 
 import (
@@ -38,13 +39,15 @@ const clients = 32
 
 func main() {
 	length := flag.Duration("for", 6*time.Second, "length of each measurement")
-	only := flag.String("only", "", "regular expression of the signing algorithms to be measured")
+	rows := flag.Int64("rows", 10_000_000, "certificates in the data set that is browsed")
+	keep := flag.String("keep", "", "directory: keep the data set there and in the database \"browse\", and use it again")
+	only := flag.String("only", "", "regular expression of the signing algorithms, or the ways to browse, to be measured")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [algorithms] [acme] [hsm]")
+		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [browse] [algorithms] [acme] [hsm]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if err := run(*length, regexp.MustCompile(*only), flag.Args()); err != nil {
+	if err := run(*length, regexp.MustCompile(*only), *rows, *keep, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -53,13 +56,14 @@ func main() {
 // hsm is set where there is cgo.
 var hsm = func(time.Duration, *regexp.Regexp) error { return errors.New("tokens need cgo") }
 
-func run(length time.Duration, only *regexp.Regexp, names []string) error {
+func run(length time.Duration, only *regexp.Regexp, rows int64, keep string, names []string) error {
 	parts := []struct {
 		name string
 		run  func() error
 	}{
 		{"product", func() error { return product(length) }},
 		{"crl", largeCRLs},
+		{"browse", func() error { return browse(rows, keep, only) }},
 		{"algorithms", func() error { return algorithms(length/6, only) }},
 		{"acme", func() error { return acme(length) }},
 		{"hsm", func() error { return hsm(length/6, only) }},
@@ -76,7 +80,7 @@ func run(length time.Duration, only *regexp.Regexp, names []string) error {
 		}
 	}
 	if known < len(names) {
-		return fmt.Errorf("%q: the parts are product, crl, algorithms, acme and hsm", names)
+		return fmt.Errorf("%q: the parts are product, crl, browse, algorithms, acme and hsm", names)
 	}
 	return nil
 }

@@ -367,7 +367,7 @@ func (e *Engine) mayRevoke(ctx context.Context, a *Account, made *certificate.Ce
 // issued finds a certificate of the configuration by serial number.
 func (e *Engine) issued(ctx context.Context, c *protocolconfig.Configuration, serial string, is func(*certificate.Certificate) bool) (*certificate.Certificate, error) {
 	var found []*certificate.Certificate
-	if err := e.Store.DB(ctx).Where("partition_id = ? AND serial_number = ? AND configuration_id = ?", c.PartitionID, serial, c.ID).Find(&found).Error; err != nil {
+	if err := e.Store.DB(ctx).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ? AND configuration_id = ?", c.PartitionID, serial, c.ID).Find(&found).Error; err != nil {
 		return nil, err
 	}
 	for _, one := range found {

@@ -180,7 +180,7 @@ func (s *Service) writeKeys(ctx context.Context, o *Operation, keys []string) er
 		}
 		seen[hash] = true
 		var found []*certificate.Certificate
-		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("partition_id = ? AND public_key_sha256 = ?", o.PartitionID, hash).Order("id").Find(&found).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("partition_id = ? AND substr(public_key_sha256, 1, 16) = ? AND public_key_sha256 = ?", o.PartitionID, hash[:16], hash).Order("id").Find(&found).Error; err != nil {
 			return err
 		}
 		if len(found) == 0 {
@@ -396,7 +396,7 @@ func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) erro
 		return nil
 	}
 	var found []*certificate.Certificate
-	if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("partition_id = ? AND serial_number IN ?", o.PartitionID, serials).Order("id").Find(&found).Error; err != nil {
+	if err := s.Store.DB(ctx).Select("id", "serial_number", "kind", "status").Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, serials).Order("id").Find(&found).Error; err != nil {
 		return err
 	}
 	bySerial := map[string][]*certificate.Certificate{}

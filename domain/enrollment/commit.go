@@ -76,7 +76,7 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	if len(rows) == 0 {
 		return refusals, nil
 	}
-	return refusals, store.CreateAll(ctx, s.Store, rows)
+	return refusals, certificate.Create(ctx, s.Store, rows)
 }
 
 // checkVersions refuses what was signed on the strength of a CA or a profile that has changed since. The rows stay locked, so that

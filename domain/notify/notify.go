@@ -181,7 +181,7 @@ type thing struct {
 // sources are the kinds of things that expire, and how to find them in a span of time. The last argument is a limit.
 var sources = []struct{ kind, plural, query, path string }{
 	{"certificate", "certificates", `SELECT id, subject AS name, serial_number AS detail, not_after AS expires_at, created_at FROM certificates
-		WHERE partition_id = @p AND kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after > @now AND not_after <= @until
+		WHERE partition_id = @p AND counted AND not_after > @now AND not_after <= @until
 		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'certificate' AND m.object_id = certificates.id AND m.expires_at = not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/certificates/"},
 	{"ca", "certification authorities", `SELECT id, friendly_name AS name, identifier AS detail, not_after AS expires_at, created_at FROM certification_authorities
 		WHERE partition_id = @p AND status = 'ACTIVE' AND deleted_at IS NULL AND purged_at IS NULL AND not_after > @now AND not_after <= @until

@@ -7,10 +7,11 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// MaxFirst bounds a page; CountLimit bounds the counting of all pages.
+// MaxFirst bounds a page; CountLimit bounds the counting of all pages, SearchLimit that of what a search finds.
 const (
-	MaxFirst   = 500
-	CountLimit = 1_000_000
+	MaxFirst    = 500
+	CountLimit  = 10_000
+	SearchLimit = 200
 )
 
 // Request asks for First nodes behind the cursor After ("" = from the start).

@@ -290,7 +290,7 @@ type usage struct {
 
 func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err error) {
 	var certificates []string
-	if err := s.Store.DB(ctx).Table("certificates").Where("partition_id = ? AND profile_id = ? AND profile_version > 0", partitionID, id).Limit(1).Pluck("id", &certificates).Error; err != nil {
+	if err := s.Store.DB(ctx).Table("certificates").Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND profile_id = ? AND profile_version > 0", partitionID, id).Limit(1).Pluck("id", &certificates).Error; err != nil {
 		return u, err
 	}
 	u.issued = len(certificates) > 0

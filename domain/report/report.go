@@ -15,7 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Service makes reports of a partition. All are aggregates over indexes made for them (migrations/0013_bulk.sql).
+// Service makes reports of a partition. All are aggregates over indexes made for them (migrations/0013_bulk.sql, 0015_browse.sql).
 type Service struct {
 	Store *store.Store
 	Guard *rbac.Guard
@@ -186,13 +186,45 @@ func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([
 		return nil, fault.New(fault.Invalid, "1 to 1100 days").At("days")
 	}
 	now := s.Now()
+	count := func(what string) (rows []struct {
+		Start string
+		N     int
+	}, err error) {
+		return rows, s.Store.DB(ctx).Table("certificates").Select(s.day("not_after", Day)+" AS start, count(*) AS n").
+			Where(what+" AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days)).Group(s.day("not_after", Day)).Scan(&rows).Error
+	}
+	subscribers, err := count("counted AND partition_id = ?")
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := count("kind <> 'SUBSCRIBER' AND kind = 'CA' AND status <> 'REVOKED' AND " + ofPartition)
+	if err != nil {
+		return nil, err
+	}
+	byDay := map[string]*Expiry{}
 	var list []*Expiry
-	err := s.Store.DB(ctx).Table("certificates").
-		Select(s.day("not_after", Day)+" AS start, sum(CASE WHEN kind = 'SUBSCRIBER' THEN 1 ELSE 0 END) AS certificates, sum(CASE WHEN kind = 'CA' THEN 1 ELSE 0 END) AS authorities").
-		Where("partition_id = ? AND kind <> 'OCSP_SIGNER' AND status <> 'REVOKED' AND not_after >= ? AND not_after < ?", partitionID, now, now.AddDate(0, 0, days)).
-		Group(s.day("not_after", Day)).Order("start").Scan(&list).Error
-	return list, err
+	on := func(start string) *Expiry {
+		if byDay[start] == nil {
+			byDay[start] = &Expiry{Start: start}
+			list = append(list, byDay[start])
+		}
+		return byDay[start]
+	}
+	for _, r := range subscribers {
+		on(r.Start).Certificates = r.N
+	}
+	for _, r := range authorities {
+		on(r.Start).Authorities = r.N
+	}
+	slices.SortFunc(list, func(a, b *Expiry) int { return strings.Compare(a.Start, b.Start) })
+	return list, nil
 }
+
+// ocspSigner is the profile of the certificates that CAs issue to their OCSP signers.
+const ocspSigner = "ocsp-signer"
+
+// ofPartition is the condition for indexes that begin with the CA.
+const ofPartition = "ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)"
 
 // Use is how many certificates in force have a kind of key and are signed with an algorithm.
 type Use struct {
@@ -287,12 +319,39 @@ func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Invent
 		Certificates, Authorities   int
 		Latest                      string
 	}
-	err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, sum(CASE WHEN kind = 'SUBSCRIBER' THEN 1 ELSE 0 END) AS certificates, sum(CASE WHEN kind = 'CA' THEN 1 ELSE 0 END) AS authorities, "+
-		"max("+s.day("not_after", Day)+") AS latest", end2035, end2030).
-		Where("partition_id = ? AND kind <> 'OCSP_SIGNER' AND status <> 'REVOKED' AND not_after >= ?", partitionID, now).
+	// All of them are in an index; whose they are is not, but few are not of subscribers.
+	latest := "max(not_after)"
+	if s.Store.PostgreSQL() {
+		latest = "to_char(max(not_after) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+	}
+	err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, count(*) AS certificates, "+latest+" AS latest", end2035, end2030).
+		Where(ofPartition+" AND profile_id <> ? AND status <> 'REVOKED' AND not_after >= ?", partitionID, ocspSigner, now).
 		Group("1, 2, 3").Order("1, 2, 3").Scan(&rows).Error
 	if err != nil {
 		return nil, err
+	}
+	type kind struct {
+		key, signature string
+		span           int
+	}
+	own := map[kind]int{}
+	var authorities []struct {
+		KeyType, SignatureAlgorithm string
+		Span, N                     int
+	}
+	if err := s.Store.DB(ctx).Table("certificates").Select("key_type, signature_algorithm, "+span+" AS span, count(*) AS n", end2035, end2030).
+		Where(ofPartition+" AND kind <> 'SUBSCRIBER' AND kind = 'CA' AND status <> 'REVOKED' AND not_after >= ?", partitionID, now).
+		Group("1, 2, 3").Scan(&authorities).Error; err != nil {
+		return nil, err
+	}
+	for _, r := range authorities {
+		own[kind{r.KeyType, r.SignatureAlgorithm, r.Span}] = r.N
+	}
+	for n := range rows {
+		r := &rows[n]
+		r.Authorities = own[kind{r.KeyType, r.SignatureAlgorithm, r.Span}]
+		r.Certificates -= r.Authorities
+		r.Latest = r.Latest[:min(10, len(r.Latest))]
 	}
 	inventory := &Inventory{}
 	concerns := map[string]*Concern{}

@@ -300,10 +300,10 @@ func (s *Service) Counts(ctx context.Context, p *Partition) (*Counts, error) {
 	now := s.Now()
 	c := &Counts{}
 	err := s.Store.DB(ctx).Raw(`SELECT s.purchased_cas, p.active_cas, s.purchased_certificates,
-		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after >= ?) AS issued_certificates,
+		p.active_certificates - (SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after < ?) AS issued_certificates,
 		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND status = 'SUSPENDED' AND not_after >= ?) AS suspended_certificates,
-		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status = 'REVOKED') AS revoked_certificates,
-		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status <> 'REVOKED' AND not_after >= ? AND not_after < ?) AS expiring_certificates
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND kind = 'SUBSCRIBER' AND status = 'REVOKED' AND revoked_at IS NOT NULL) AS revoked_certificates,
+		(SELECT count(*) FROM certificates WHERE partition_id = p.id AND counted AND not_after >= ? AND not_after < ?) AS expiring_certificates
 		FROM partitions p JOIN subscriptions s ON s.id = p.subscription_id WHERE p.id = ?`,
 		now, now, now, now.AddDate(0, 0, 30), p.ID).Scan(c).Error
 	return c, err

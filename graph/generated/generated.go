@@ -409,10 +409,11 @@ type ComplexityRoot struct {
 	}
 
 	CertificateConnection struct {
-		Edges      func(childComplexity int) int
-		Nodes      func(childComplexity int) int
-		PageInfo   func(childComplexity int) int
-		TotalCount func(childComplexity int) int
+		Edges          func(childComplexity int) int
+		Nodes          func(childComplexity int) int
+		PageInfo       func(childComplexity int) int
+		TotalCount     func(childComplexity int) int
+		TotalIsMinimum func(childComplexity int) int
 	}
 
 	CertificateDetails struct {
@@ -2934,6 +2935,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateConnection.TotalCount(childComplexity), true
+	case "CertificateConnection.totalIsMinimum":
+		if e.ComplexityRoot.CertificateConnection.TotalIsMinimum == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateConnection.TotalIsMinimum(childComplexity), true
 
 	case "CertificateDetails.authorityInfoAccessCaIssuers":
 		if e.ComplexityRoot.CertificateDetails.AuthorityInfoAccessCaIssuers == nil {
@@ -8097,7 +8104,7 @@ type SubjectAlternativeName { type: SanType!, value: String! }
 enum SanType { DNS_NAME IP_ADDRESS EMAIL URI UPN DIRECTORY_NAME REGISTERED_ID OTHER_NAME }
 
 input CertificateFilter {
-  "Part of the subject, a SAN, or a serial number; case-insensitive."
+  "Words of the subject or of a SAN, or their beginnings, all of which are there: ` + "`" + `smith ber` + "`" + `, ` + "`" + `www.example` + "`" + `; or the first 8 or more digits of a serial number. Case-insensitive."
   search: String
   status: [CertificateStatus!]
   caId: ID
@@ -8116,8 +8123,10 @@ type CertificateConnection {
   edges: [CertificateEdge!]!
   nodes: [Certificate!]!
   pageInfo: PageInfo!
-  "Of all pages, counted up to 1,000,000."
+  "Of all pages, counted up to 10,000, of what a search finds up to 200."
   totalCount: Int!
+  "True: there are more than ` + "`" + `totalCount` + "`" + `."
+  totalIsMinimum: Boolean!
 }
 type CertificateEdge { cursor: String!, node: Certificate! }
 
@@ -9954,6 +9963,8 @@ func (ec *executionContext) childFields_CertificateConnection(ctx context.Contex
 		return ec.fieldContext_CertificateConnection_pageInfo(ctx, field)
 	case "totalCount":
 		return ec.fieldContext_CertificateConnection_totalCount(ctx, field)
+	case "totalIsMinimum":
+		return ec.fieldContext_CertificateConnection_totalIsMinimum(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificateConnection", field.Name)
 }
@@ -18825,7 +18836,7 @@ func (ec *executionContext) _CertificateConnection_totalCount(ctx context.Contex
 			return ec.fieldContext_CertificateConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.TotalCount, nil
+			return obj.TotalCount(ctx)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
@@ -18836,7 +18847,30 @@ func (ec *executionContext) _CertificateConnection_totalCount(ctx context.Contex
 	)
 }
 func (ec *executionContext) fieldContext_CertificateConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CertificateConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("CertificateConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateConnection_totalIsMinimum(ctx context.Context, field graphql.CollectedField, obj *model.CertificateConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateConnection_totalIsMinimum(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalIsMinimum(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateConnection_totalIsMinimum(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateConnection", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateDetails_serialNumber(ctx context.Context, field graphql.CollectedField, obj *model.CertificateDetails) (ret graphql.Marshaler) {
@@ -42892,23 +42926,90 @@ func (ec *executionContext) _CertificateConnection(ctx context.Context, sel ast.
 		case "edges":
 			out.Values[i] = ec._CertificateConnection_edges(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "nodes":
 			out.Values[i] = ec._CertificateConnection_nodes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "pageInfo":
 			out.Values[i] = ec._CertificateConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "totalCount":
-			out.Values[i] = ec._CertificateConnection_totalCount(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateConnection_totalCount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "totalIsMinimum":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificateConnection_totalIsMinimum(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}

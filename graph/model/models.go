@@ -189,14 +189,6 @@ type CaRenewal struct {
 	Failure *string `json:"failure,omitempty"`
 }
 
-type CertificateConnection struct {
-	Edges    []*CertificateEdge         `json:"edges"`
-	Nodes    []*certificate.Certificate `json:"nodes"`
-	PageInfo *PageInfo                  `json:"pageInfo"`
-	// Of all pages, counted up to 1,000,000.
-	TotalCount int `json:"totalCount"`
-}
-
 // What stands in a certificate, decoded. An absent extension is null or an empty list.
 type CertificateDetails struct {
 	SerialNumber string `json:"serialNumber"`
@@ -230,7 +222,7 @@ type CertificateEdge struct {
 }
 
 type CertificateFilter struct {
-	// Part of the subject, a SAN, or a serial number; case-insensitive.
+	// Words of the subject or of a SAN, or their beginnings, all of which are there: `smith ber`, `www.example`; or the first 8 or more digits of a serial number. Case-insensitive.
 	Search    *string              `json:"search,omitempty"`
 	Status    []certificate.Status `json:"status,omitempty"`
 	CaID      *string              `json:"caId,omitempty"`

@@ -7,7 +7,7 @@ import { useState, type ReactNode } from "react";
 import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, Scroll, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { EndEntityStatus } from "@/gql/graphql";
-import { formatNumber } from "@/lib/format";
+import { formatCounted, formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
@@ -70,7 +70,7 @@ export function EndEntityTable({ partitionId, configurationId, search, onSearch,
       {rows.length > 0 && (
         <Card withBorder>
           <Text size="sm" c="dimmed" role="status">
-            {total === 1 ? "1 end entity" : `${formatNumber(total)} end entities`}
+            {total === 1 ? "1 end entity" : `${formatCounted(total)} end entities`}
           </Text>
           <Scroll label="End entities">
             <Table miw={620}>

@@ -6,7 +6,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { AuditFilter, EventsQuery } from "@/gql/graphql";
-import { formatNumber } from "@/lib/format";
+import { formatCounted } from "@/lib/format";
 import { request, subscribe } from "@/lib/graphql";
 
 const Events = graphql(`
@@ -46,7 +46,7 @@ export function EventList({ partitionId, filter, live, filtered, onClear, empty 
       {events.length > 0 && (
         <Card withBorder p={0}>
           <Text size="sm" c="dimmed" px="md" py="xs" role="status">
-            {formatNumber(total)} event{total === 1 ? "" : "s"}
+            {formatCounted(total)} event{total === 1 ? "" : "s"}
           </Text>
           {events.map((e) => (
             <EventRow key={e.sequence} event={e} />

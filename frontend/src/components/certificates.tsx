@@ -15,10 +15,11 @@ import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
 const CertificateList = graphql(`
-  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {
+  query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!, $count: Boolean!) {
     partition(id: $partition) {
       certificates(first: $first, after: $after, filter: $filter, sort: $sort) {
-        totalCount
+        totalCount @include(if: $count)
+        totalIsMinimum @include(if: $count)
         pageInfo { hasNextPage endCursor }
         nodes { id subject commonName serialNumber status expired profileId notBefore notAfter requestedBy issuer { identifier friendlyName } }
       }
@@ -51,13 +52,14 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
   const narrow = useMediaQuery("(max-width: 48em)");
   const list = useInfiniteQuery({
     queryKey: ["certificates", partitionId, filter, sort],
-    queryFn: ({ pageParam }) => request(CertificateList, { partition: partitionId, first: 100, after: pageParam, filter, sort }),
+    queryFn: ({ pageParam }) => request(CertificateList, { partition: partitionId, first: 100, after: pageParam, filter, sort, count: pageParam === null }),
     initialPageParam: null as string | null,
     getNextPageParam: (last) => (last.partition?.certificates.pageInfo.hasNextPage ? last.partition.certificates.pageInfo.endCursor : null),
     placeholderData: keepPreviousData,
   });
   const rows = list.data?.pages.flatMap((p) => p.partition?.certificates.nodes ?? []) ?? [];
-  const total = list.data?.pages[0]?.partition?.certificates.totalCount ?? 0;
+  const first = list.data?.pages[0]?.partition?.certificates;
+  const total = first?.totalCount ?? 0;
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => box.current, estimateSize: () => (narrow ? 112 : ROW), overscan: 10 });
   const items = virtual.getVirtualItems();
@@ -66,13 +68,24 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
   useEffect(() => {
     if (last >= rows.length - 30 && hasNextPage && !isFetchingNextPage) void fetchNextPage();
   }, [last, rows.length, hasNextPage, isFetchingNextPage, fetchNextPage]);
-  const typed = useDebouncedCallback((v: string) => onSearch({ search: v || undefined } as ListSearch), 250);
+  // The server looks for words of three bytes and more.
+  const [short, setShort] = useState(false);
+  const typed = useDebouncedCallback((v: string) => {
+    const little = v.trim() !== "" && !v.split(/[\s,=+]+/).some((w) => new TextEncoder().encode(w.replace(/^[\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+|[\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]+$/g, "")).length >= 3);
+    setShort(little);
+    if (!little) onSearch({ search: v.trim() || undefined } as ListSearch);
+  }, 250);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    // The filters were cleared elsewhere; who types keeps what is typed.
+    if (input.current && search.search === undefined && document.activeElement !== input.current) input.current.value = "";
+  }, [search.search]);
   const filtered = !!(search.search || search.status || search.ca || search.profile || search.expires);
   const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, configuration: configurationId, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
   return (
     <>
       <Group mb="md" gap="sm" align="flex-end">
-        <TextInput label="Search" placeholder="Subject, name or serial number" defaultValue={search.search} key={search.search === undefined ? "empty" : "search"} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
+        <TextInput label="Search" placeholder="Words of a name, or a serial number" description={short ? "At least three letters or digits of a word" : undefined} inputWrapperOrder={["label", "input", "description", "error"]} defaultValue={search.search} ref={input} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
         {!caId && !configurationId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
         <Select label="Expiry" placeholder="Any" clearable data={[{ value: "7", label: "Expires in 7 days" }, { value: "30", label: "Expires in 30 days" }, { value: "expired", label: "Expired Certificates" }]} value={search.expires ?? null} onChange={(v) => onSearch({ expires: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />
@@ -89,11 +102,11 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
         <Card withBorder p={0} radius="lg" aria-busy={list.isPlaceholderData} style={{ opacity: list.isPlaceholderData ? 0.6 : 1 }}>
           <Group justify="space-between" px="md" py="xs">
             <Text size="sm" c="dimmed" role="status">
-              {list.isPlaceholderData ? "Updating…" : `${formatNumber(total)} certificate${total === 1 ? "" : "s"}`}
+              {list.isPlaceholderData ? "Updating…" : `${formatNumber(total)}${first?.totalIsMinimum ? "+" : ""} certificate${total === 1 ? "" : "s"}`}
             </Text>
             <ExportButtons path={`/export/${partitionId}/certificates`} query={exported} size="compact-sm" label="certificates" />
           </Group>
-          <Box ref={box} h={Math.min(rows.length * (narrow ? 112 : ROW) + 4, 640)} style={{ overflowY: "auto" }} tabIndex={0} role="table" aria-label="Certificates" aria-rowcount={total}>
+          <Box ref={box} h={Math.min(rows.length * (narrow ? 112 : ROW) + 4, 640)} style={{ overflowY: "auto" }} tabIndex={0} role="table" aria-label="Certificates" aria-rowcount={first?.totalIsMinimum ? -1 : total}>
             <Box h={virtual.getTotalSize()} pos="relative" role="rowgroup">
               {items.map((i) => {
                 const r = rows[i.index];

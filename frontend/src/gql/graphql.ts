@@ -200,7 +200,7 @@ export type CertificateFilter = {
   profileId?: string | null | undefined;
   /** Issued through this configuration of an enrollment protocol. */
   protocolConfigurationId?: string | number | null | undefined;
-  /** Part of the subject, a SAN, or a serial number; case-insensitive. */
+  /** Words of the subject or of a SAN, or their beginnings, all of which are there: `smith ber`, `www.example`; or the first 8 or more digits of a serial number. Case-insensitive. */
   search?: string | null | undefined;
   status?: Array<CertificateStatus> | null | undefined;
 };
@@ -883,10 +883,11 @@ export type CertificateListQueryVariables = Exact<{
   after?: string | null | undefined;
   filter?: CertificateFilter | null | undefined;
   sort: CertificateSort;
+  count: boolean;
 }>;
 
 
-export type CertificateListQuery = { partition: { certificates: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, requestedBy: string, issuer: { identifier: string, friendlyName: string } }> } } | null };
+export type CertificateListQuery = { partition: { certificates: { totalCount?: number, totalIsMinimum?: boolean, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, requestedBy: string, issuer: { identifier: string, friendlyName: string } }> } } | null };
 
 export type RevokeMutationVariables = Exact<{
   input: RevokeCertificateInput;
@@ -2000,10 +2001,11 @@ export const WhatIfDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<WhatIfQuery, WhatIfQueryVariables>;
 export const CertificateListDocument = new TypedDocumentString(`
-    query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!) {
+    query CertificateList($partition: ID!, $first: Int!, $after: String, $filter: CertificateFilter, $sort: CertificateSort!, $count: Boolean!) {
   partition(id: $partition) {
     certificates(first: $first, after: $after, filter: $filter, sort: $sort) {
-      totalCount
+      totalCount @include(if: $count)
+      totalIsMinimum @include(if: $count)
       pageInfo {
         hasNextPage
         endCursor

@@ -6,6 +6,9 @@ export const formatDateTime = (iso: string) => dateTime.format(new Date(iso));
 export const formatDate = (iso: string) => dateOnly.format(new Date(iso));
 export const formatNumber = (n: number) => new Intl.NumberFormat().format(n);
 
+/** What the server counts of a long list before it gives up (domain/page). */
+export const formatCounted = (n: number) => formatNumber(n) + (n >= 10_000 ? "+" : "");
+
 const steps: [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 365.25 * 86_400],
   ["month", 30.44 * 86_400],

@@ -1,0 +1,368 @@
+package certificate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// part of a search begins a word of a certificate (see Words).
+type part struct {
+	text  string // as it stands in certificate_words
+	whole string // the word that text begins with: all of it, or what stands before its first separator; "": too short
+	// words that text begins, if few enough; else nil.
+	words []string
+	// ids of all that have one of them, newest first, if few enough.
+	ids    []string
+	narrow bool
+}
+
+// search is a parsed text to search for. Its parts are between spaces; a part of several words ("srv-1.example") stands
+// as it is. A serial number is found by its first digits.
+type search struct {
+	parts  []*part
+	serial string // digits that a serial number begins with; "": none
+}
+
+// serialDigits from which on text of hexadecimal digits may be a serial number.
+const serialDigits = 8
+
+func parseSearch(text string) (*search, error) {
+	if len(text) > 200 {
+		return nil, fault.New(fault.Invalid, "a search has at most 200 characters").At("filter.search")
+	}
+	text = strings.TrimSpace(strings.ReplaceAll(strings.ToValidUTF8(strings.ToLower(text), " "), "\x00", " "))
+	if text == "" {
+		return nil, nil
+	}
+	q := &search{}
+	hexadecimal := strings.NewReplacer(":", "", " ", "").Replace(strings.TrimPrefix(text, "0x"))
+	if len(hexadecimal) >= serialDigits && strings.Trim(hexadecimal, "0123456789abcdef") == "" {
+		q.serial = hexadecimal
+	}
+	known := false
+	for value := range strings.FieldsFuncSeq(text, edge) {
+		value = strings.TrimFunc(value, separator)
+		if value == "" {
+			continue
+		}
+		p := &part{text: shortened(value), whole: value}
+		if n := strings.IndexFunc(value, separator); n > 0 {
+			p.text, p.whole = "."+p.text, value[:n]
+		}
+		if p.whole = shortened(p.whole); len(p.whole) < leastWord {
+			p.whole = ""
+		}
+		known = known || len(value) >= leastWord
+		q.parts = append(q.parts, p)
+	}
+	if !known {
+		return nil, fault.New(fault.Invalid, "a search needs a word, or the beginning of one, of %d letters or digits", leastWord).At("filter.search")
+	}
+	return q, nil
+}
+
+// matches tells whether each part begins a word of the certificate.
+func (q *search) matches(c *Certificate) bool {
+	if q.serial != "" && strings.HasPrefix(c.SerialNumber, q.serial) {
+		return true
+	}
+	words := Words(c.SearchText, c.SerialNumber)
+	short := strings.FieldsFunc(c.SearchText, separator)
+	return !slices.ContainsFunc(q.parts, func(p *part) bool {
+		begins := func(w string) bool { return strings.HasPrefix(w, p.text) }
+		return !slices.ContainsFunc(words, begins) && (len(p.text) >= leastWord || !slices.ContainsFunc(short, begins))
+	})
+}
+
+const (
+	narrow    = 2_000  // certificates of which each can be looked at
+	sortable  = 20_000 // of which all are read and sorted
+	fewWords  = 64     // that are read beside each other
+	fewTested = 8      // that are tested for each certificate
+	first     = 2_000  // certificates that are looked at before another way is taken
+	step      = 500    // certificates that are looked at at once
+)
+
+// behindAll is above each byte of UTF-8.
+const behindAll = "\U0010ffff"
+
+// measure finds how many words and certificates a part stands for.
+func (s *Service) measure(ctx context.Context, partitionID string, p *part) error {
+	read := func(limit int) error {
+		p.ids = nil
+		return s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word, certificate_id LIMIT %d", limit+1),
+			partitionID, p.text, p.text+behindAll).Scan(&p.ids).Error
+	}
+	settle := func() {
+		slices.Sort(p.ids)
+		p.ids = slices.Compact(p.ids)
+		slices.Reverse(p.ids)
+		p.narrow = true
+	}
+	if err := read(narrow); err != nil {
+		return err
+	}
+	if len(p.ids) <= narrow {
+		settle()
+		return nil
+	}
+	if err := s.Store.DB(ctx).Raw(fmt.Sprintf(`WITH RECURSIVE w(word) AS (
+			SELECT * FROM (SELECT word FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word LIMIT 1) AS least
+			UNION ALL SELECT (SELECT c.word FROM certificate_words c WHERE c.partition_id = ? AND c.word > w.word AND c.word < ? ORDER BY c.word LIMIT 1) FROM w WHERE w.word IS NOT NULL)
+		SELECT word FROM w WHERE word IS NOT NULL LIMIT %d`, fewWords+1), partitionID, p.text, p.text+behindAll, partitionID, p.text+behindAll).Scan(&p.words).Error; err != nil {
+		return err
+	}
+	if len(p.words) <= fewWords {
+		return nil
+	}
+	p.words = nil
+	if err := read(sortable); err != nil {
+		return err
+	}
+	if len(p.ids) <= sortable {
+		settle()
+	}
+	return nil
+}
+
+// stream reads ids that a part may stand for, behind a place, newest (or oldest) first.
+func (s *Service) stream(ctx context.Context, partitionID string, p *part, o order, limit int) ([]string, error) {
+	direction, beyond := " DESC", "<"
+	if o.ascending {
+		direction, beyond = "", ">"
+	}
+	behind, after := "", []any{}
+	if o.after.ID != "" {
+		behind, after = " AND certificate_id "+beyond+" ?", []any{o.after.ID}
+	}
+	var ids []string
+	words := p.words
+	switch {
+	case words != nil:
+	case p.text[0] == '.' && p.whole != "":
+		words = []string{p.whole} // where the part is, its first word is
+	default:
+		return ids, s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT DISTINCT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?%s ORDER BY certificate_id%s LIMIT %d", behind, direction, limit),
+			append([]any{partitionID, p.text, p.text + behindAll}, after...)...).Scan(&ids).Error
+	}
+	var each []string
+	var args []any
+	for _, w := range words {
+		each = append(each, fmt.Sprintf("SELECT * FROM (SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word = ?%s ORDER BY certificate_id%s LIMIT %d) AS b", behind, direction, limit))
+		args = append(append(args, partitionID, w), after...)
+	}
+	// UNION: who has two of the words is there once.
+	err := s.Store.DB(ctx).Raw("SELECT certificate_id FROM ("+strings.Join(each, " UNION ")+fmt.Sprintf(") AS u ORDER BY certificate_id%s LIMIT %d", direction, limit), args...).Scan(&ids).Error
+	return ids, err
+}
+
+// looker reads a list with a search.
+type looker struct {
+	*Service
+	partitionID string
+	q           *search
+	rest        where // conditions but for the search
+	o           order
+	limit       int
+	found       []place
+}
+
+// take looks at certificates, and keeps those that are found.
+func (l *looker) take(ctx context.Context, ids []string) error {
+	for chunk := range slices.Chunk(ids, step) {
+		var rows []*Certificate
+		w := where{"id IN ? AND partition_id = ?", []any{chunk, l.partitionID}}
+		if l.rest.sql != "" {
+			w.and(l.rest.sql, l.rest.args...)
+		}
+		w = l.o.behind(w)
+		if err := l.Store.DB(ctx).Select("id", "not_after", "search_text", "serial_number").Where(w.sql, w.args...).Find(&rows).Error; err != nil {
+			return err
+		}
+		for _, c := range rows {
+			if l.q.matches(c) {
+				l.found = append(l.found, place{c.ID, c.NotAfter})
+			}
+		}
+	}
+	return nil
+}
+
+// walk looks at what next reads, a step at a time, until the page is full, nothing is left, or most are looked at (0: no
+// matter how many). It tells whether the page is done.
+func (l *looker) walk(ctx context.Context, most int, next func(o order, limit int) ([]place, error)) (bool, error) {
+	have := len(l.found)
+	for o, limit, looked := l.o, l.limit, 0; ; limit = step {
+		places, err := next(o, limit)
+		if err != nil {
+			return false, err
+		}
+		ids := make([]string, len(places))
+		for n, p := range places {
+			ids[n] = p.ID
+		}
+		if err := l.take(ctx, ids); err != nil {
+			return false, err
+		}
+		if len(places) < limit || len(l.found)-have >= l.limit {
+			return true, nil
+		}
+		o.after = places[len(places)-1]
+		if looked += len(places); most > 0 && looked >= most {
+			return false, nil
+		}
+	}
+}
+
+// look reads the first of a list with a search.
+func (s *Service) look(ctx context.Context, partitionID string, q *search, f Filter, groups []Group, o order, limit int) ([]place, error) {
+	l := &looker{s, partitionID, q, s.conditions(f), o, limit, nil}
+	// First what has no words: what gets them meanwhile is found by them.
+	var ids []string
+	if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? LIMIT %d", sortable+1), partitionID).Scan(&ids).Error; err != nil {
+		return nil, err
+	}
+	branches := s.branches(f, groups, o)
+	plain := func(o order, limit int) ([]place, error) { return s.merge(ctx, branches, o, limit) }
+	var err error
+	if len(ids) > sortable {
+		// After an upgrade, until the job has been through.
+		_, err = l.walk(ctx, 0, plain)
+	} else if err = l.take(ctx, ids); err == nil {
+		if err = l.serials(ctx, groups); err == nil {
+			err = l.words(ctx, f, branches, plain)
+		}
+	}
+	slices.SortFunc(l.found, o.compare)
+	l.found = slices.CompactFunc(l.found, func(a, b place) bool { return a.ID == b.ID })
+	return l.found[:min(limit, len(l.found))], err
+}
+
+// serials finds by the first digits of the serial number.
+func (l *looker) serials(ctx context.Context, groups []Group) error {
+	if l.q.serial == "" {
+		return nil
+	}
+	var cas []string
+	for _, g := range groups {
+		if !slices.Contains(cas, g.CAID) {
+			cas = append(cas, g.CAID)
+		}
+	}
+	w := where{"ca_id IN ? AND serial_number >= ? AND serial_number < ?", []any{cas, l.q.serial, l.q.serial + "g"}}
+	if l.rest.sql != "" {
+		w.and(l.rest.sql, l.rest.args...)
+	}
+	found, err := l.merge(ctx, []branch{{where: w}}, l.o, l.limit)
+	l.found = append(l.found, found...)
+	return err
+}
+
+// words finds by words: from the part that the fewest certificates have, if these can all be looked at; else from the
+// newest that have one; else, where a filter leaves few or none of those, along the list.
+func (l *looker) words(ctx context.Context, f Filter, branches []branch, plain func(order, int) ([]place, error)) error {
+	var best, some *part
+	for _, p := range l.q.parts {
+		if len(p.text) < leastWord {
+			continue
+		}
+		if err := l.measure(ctx, l.partitionID, p); err != nil {
+			return err
+		}
+		if p.narrow && (best == nil || len(p.ids) < len(best.ids)) {
+			best = p
+		}
+		if some == nil || p.words != nil && (some.words == nil || len(p.words) < len(some.words)) {
+			some = p
+		}
+		if best != nil && len(best.ids) <= step {
+			break
+		}
+	}
+	if best != nil && l.o.sort != Newest {
+		return l.take(ctx, best.ids)
+	}
+	if best != nil {
+		left := best.ids
+		if l.o.ascending {
+			slices.Reverse(left)
+		}
+		if l.o.after.ID != "" {
+			left = left[slices.IndexFunc(append(left, ""), func(id string) bool { return id == "" || l.o.compare(place{ID: id}, l.o.after) > 0 }):]
+		}
+		_, err := l.walk(ctx, 0, func(_ order, limit int) ([]place, error) {
+			n := min(limit, len(left))
+			list := make([]place, n)
+			for k, id := range left[:n] {
+				list[k].ID = id
+			}
+			left = left[n:]
+			return list, nil
+		})
+		return err
+	}
+	if l.o.sort == Newest {
+		enough := 0
+		if l.rest.sql != "" || len(l.q.parts) > 1 {
+			enough = first
+		}
+		if f.CAID != "" || f.ProfileID != "" || len(f.Status) > 0 {
+			n, err := l.count(ctx, branches, sortable)
+			if err != nil {
+				return err
+			}
+			if n < sortable {
+				enough = -1
+			}
+		}
+		if enough >= 0 {
+			done, err := l.walk(ctx, enough, func(o order, limit int) ([]place, error) {
+				ids, err := l.stream(ctx, l.partitionID, some, o, limit)
+				list := make([]place, len(ids))
+				for n, id := range ids {
+					list[n].ID = id
+				}
+				return list, err
+			})
+			if done || err != nil {
+				return err
+			}
+		}
+	}
+	for _, p := range l.q.parts {
+		if len(p.words) == 0 || len(p.words) > fewTested {
+			continue
+		}
+		for n := range branches {
+			branches[n].and("EXISTS (SELECT 1 FROM certificate_words w WHERE w.partition_id = ? AND w.word IN ? AND w.certificate_id = "+l.uuid("certificates.id")+")", l.partitionID, p.words)
+		}
+	}
+	_, err := l.walk(ctx, 0, plain)
+	return err
+}
+
+// uuid is a column of text as it is compared with one of UUIDs.
+func (s *Service) uuid(column string) string {
+	if s.Store.PostgreSQL() {
+		return column + "::uuid"
+	}
+	return column
+}
+
+// worded is the condition, of a query, that each part of a search begins a word.
+func (s *Service) worded(partitionID string, q *search) where {
+	var w where
+	for _, p := range q.parts {
+		if len(p.text) >= leastWord {
+			w.and("id IN (SELECT CAST(certificate_id AS text) FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?)", partitionID, p.text, p.text+behindAll)
+		}
+	}
+	if q.serial != "" {
+		w = where{"(" + w.sql + " OR serial_number >= ? AND serial_number < ?)", append(w.args, q.serial, q.serial+"g")}
+	}
+	return w
+}
