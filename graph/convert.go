@@ -110,6 +110,9 @@ func (r *Resolver) certificates(ctx context.Context, partitionID string, f certi
 			if request.After == "" && !p.HasNext {
 				return int64(len(p.Nodes)), false, nil // this page is all
 			}
+			if f.Search != "" && len(p.Nodes) >= page.SearchLimit {
+				return page.SearchLimit, true, nil
+			}
 			return r.Certificates.Count(ctx, partitionID, f)
 		}}}, nil
 }

@@ -113,9 +113,6 @@ type branch struct {
 	most int64 // rows of it; 0: all
 }
 
-// most rows that are gone through one by one.
-const few = 20_000
-
 // maxBranches of one statement (SQLite: 500).
 const maxBranches = 200
 

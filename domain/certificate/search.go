@@ -70,6 +70,9 @@ func (q *search) matches(c *Certificate) bool {
 	if q.serial != "" && strings.HasPrefix(c.SerialNumber, q.serial) {
 		return true
 	}
+	if slices.ContainsFunc(q.parts, func(p *part) bool { return !strings.Contains(c.SearchText, strings.TrimPrefix(p.text, ".")) }) {
+		return false
+	}
 	words := Words(c.SearchText, c.SerialNumber)
 	short := strings.FieldsFunc(c.SearchText, separator)
 	return !slices.ContainsFunc(q.parts, func(p *part) bool {
@@ -79,10 +82,11 @@ func (q *search) matches(c *Certificate) bool {
 }
 
 const (
-	narrow    = 2_000  // certificates of which each can be looked at
+	few       = 200    // certificates that are looked at at once
+	narrow    = 4_000  // certificates of which each can be looked at
 	sortable  = 20_000 // of which all are read and sorted
 	fewWords  = 64     // that are read beside each other
-	fewTested = 8      // that are tested for each certificate
+	fewTested = 60_000 // words times certificates that are looked up one by one
 	first     = 2_000  // certificates that are looked at before another way is taken
 	step      = 500    // certificates that are looked at at once
 )
@@ -90,8 +94,8 @@ const (
 // behindAll is above each byte of UTF-8.
 const behindAll = "\U0010ffff"
 
-// measure finds how many words and certificates a part stands for.
-func (s *Service) measure(ctx context.Context, partitionID string, p *part) error {
+// measure finds how many words and certificates a part stands for; more closely where it is one of several conditions.
+func (s *Service) measure(ctx context.Context, partitionID string, p *part, several bool) error {
 	read := func(limit int) error {
 		p.ids = nil
 		return s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ? ORDER BY word, certificate_id LIMIT %d", limit+1),
@@ -116,10 +120,11 @@ func (s *Service) measure(ctx context.Context, partitionID string, p *part) erro
 		SELECT word FROM w WHERE word IS NOT NULL LIMIT %d`, fewWords+1), partitionID, p.text, p.text+behindAll, partitionID, p.text+behindAll).Scan(&p.words).Error; err != nil {
 		return err
 	}
-	if len(p.words) <= fewWords {
+	if len(p.words) > fewWords {
+		p.words = nil
+	} else if !several {
 		return nil
 	}
-	p.words = nil
 	if err := read(sortable); err != nil {
 		return err
 	}
@@ -168,6 +173,7 @@ type looker struct {
 	rest        where // conditions but for the search
 	o           order
 	limit       int
+	all         bool // what is read is not in the order of the list
 	found       []place
 }
 
@@ -208,7 +214,7 @@ func (l *looker) walk(ctx context.Context, most int, next func(o order, limit in
 		if err := l.take(ctx, ids); err != nil {
 			return false, err
 		}
-		if len(places) < limit || len(l.found)-have >= l.limit {
+		if len(places) < limit || len(l.found)-have >= l.limit && !l.all {
 			return true, nil
 		}
 		o.after = places[len(places)-1]
@@ -220,7 +226,7 @@ func (l *looker) walk(ctx context.Context, most int, next func(o order, limit in
 
 // look reads the first of a list with a search.
 func (s *Service) look(ctx context.Context, partitionID string, q *search, f Filter, groups []Group, o order, limit int) ([]place, error) {
-	l := &looker{s, partitionID, q, s.conditions(f), o, limit, nil}
+	l := &looker{s, partitionID, q, s.conditions(f), o, limit, false, nil}
 	// First what has no words: what gets them meanwhile is found by them.
 	var ids []string
 	if err := s.Store.DB(ctx).Raw(fmt.Sprintf("SELECT certificate_id FROM certificates_unread WHERE partition_id = ? LIMIT %d", sortable+1), partitionID).Scan(&ids).Error; err != nil {
@@ -266,83 +272,153 @@ func (l *looker) serials(ctx context.Context, groups []Group) error {
 // newest that have one; else, where a filter leaves few or none of those, along the list.
 func (l *looker) words(ctx context.Context, f Filter, branches []branch, plain func(order, int) ([]place, error)) error {
 	var best, some *part
+	measured := 0
 	for _, p := range l.q.parts {
 		if len(p.text) < leastWord {
 			continue
 		}
-		if err := l.measure(ctx, l.partitionID, p); err != nil {
+		if err := l.measure(ctx, l.partitionID, p, len(l.q.parts) > 1 || l.rest.sql != ""); err != nil {
 			return err
 		}
+		measured++
 		if p.narrow && (best == nil || len(p.ids) < len(best.ids)) {
 			best = p
+		}
+		if best != nil && len(best.ids) <= few {
+			break
 		}
 		if some == nil || p.words != nil && (some.words == nil || len(p.words) < len(some.words)) {
 			some = p
 		}
-		if best != nil && len(best.ids) <= step {
-			break
-		}
 	}
-	if best != nil && l.o.sort != Newest {
-		return l.take(ctx, best.ids)
+	small := false // the list without the search
+	if (best == nil || len(best.ids) > narrow) && (f.CAID != "" || f.ProfileID != "" || len(f.Status) > 0) {
+		n, err := l.count(ctx, branches, sortable)
+		if err != nil {
+			return err
+		}
+		small = n < sortable
 	}
-	if best != nil {
-		left := best.ids
-		if l.o.ascending {
-			slices.Reverse(left)
-		}
-		if l.o.after.ID != "" {
-			left = left[slices.IndexFunc(append(left, ""), func(id string) bool { return id == "" || l.o.compare(place{ID: id}, l.o.after) > 0 }):]
-		}
-		_, err := l.walk(ctx, 0, func(_ order, limit int) ([]place, error) {
-			n := min(limit, len(left))
-			list := make([]place, n)
-			for k, id := range left[:n] {
-				list[k].ID = id
+	if best != nil && !small {
+		ids := best.ids
+		if len(l.q.parts) > 1 && len(ids) > few {
+			var err error
+			if ids, err = l.tested(ctx, best); err != nil {
+				return err
 			}
-			left = left[n:]
-			return list, nil
-		})
-		return err
+		}
+		return l.among(ctx, ids)
 	}
-	if l.o.sort == Newest {
+	stream := func(o order, limit int) ([]place, error) {
+		ids, err := l.stream(ctx, l.partitionID, some, o, limit)
+		return places(ids), err
+	}
+	if l.o.sort == Newest && !small {
 		enough := 0
-		if l.rest.sql != "" || len(l.q.parts) > 1 {
+		if measured > 1 || l.rest.sql != "" {
 			enough = first
 		}
-		if f.CAID != "" || f.ProfileID != "" || len(f.Status) > 0 {
-			n, err := l.count(ctx, branches, sortable)
-			if err != nil {
-				return err
-			}
-			if n < sortable {
-				enough = -1
-			}
-		}
-		if enough >= 0 {
-			done, err := l.walk(ctx, enough, func(o order, limit int) ([]place, error) {
-				ids, err := l.stream(ctx, l.partitionID, some, o, limit)
-				list := make([]place, len(ids))
-				for n, id := range ids {
-					list[n].ID = id
-				}
-				return list, err
-			})
-			if done || err != nil {
-				return err
-			}
+		if done, err := l.walk(ctx, enough, stream); done || err != nil {
+			return err
 		}
 	}
+	if measured > 1 && !small {
+		ids, err := l.both(ctx)
+		if err != nil {
+			return err
+		}
+		if len(ids) <= sortable {
+			return l.among(ctx, ids)
+		}
+	}
+	if l.o.sort == Newest && l.rest.sql == "" {
+		_, err := l.walk(ctx, 0, stream)
+		return err
+	}
 	for _, p := range l.q.parts {
-		if len(p.words) == 0 || len(p.words) > fewTested {
+		if len(p.words) == 0 || len(p.words) > 8 {
 			continue
 		}
+		t := l.has(p, l.uuid("certificates.id"))
 		for n := range branches {
-			branches[n].and("EXISTS (SELECT 1 FROM certificate_words w WHERE w.partition_id = ? AND w.word IN ? AND w.certificate_id = "+l.uuid("certificates.id")+")", l.partitionID, p.words)
+			branches[n].and(t.sql, t.args...)
 		}
 	}
 	_, err := l.walk(ctx, 0, plain)
 	return err
+}
+
+// among finds among these, newest first.
+func (l *looker) among(ctx context.Context, left []string) error {
+	l.all = l.o.sort != Newest
+	if l.o.ascending {
+		slices.Reverse(left)
+	}
+	if l.o.sort == Newest && l.o.after.ID != "" {
+		left = left[slices.IndexFunc(append(left, ""), func(id string) bool { return id == "" || l.o.compare(place{ID: id}, l.o.after) > 0 }):]
+	}
+	_, err := l.walk(ctx, 0, func(_ order, limit int) ([]place, error) {
+		list := places(left[:min(limit, len(left))])
+		left = left[len(list):]
+		return list, nil
+	})
+	return err
+}
+
+// tested leaves, of the certificates of a part, those that have the words of the others, as far as these are few.
+func (l *looker) tested(ctx context.Context, p *part) (ids []string, err error) {
+	w := where{"partition_id = ? AND word >= ? AND word < ?", []any{l.partitionID, p.text, p.text + behindAll}}
+	tests := 0
+	for _, other := range l.q.parts {
+		if other != p && len(other.words) > 0 && len(other.words)*len(p.ids) <= fewTested && l.q.serial == "" {
+			tests++
+			t := l.has(other, "b.certificate_id")
+			w.and(t.sql, t.args...)
+		}
+	}
+	if tests == 0 && (len(p.ids) <= narrow || l.q.serial != "") {
+		return p.ids, nil
+	}
+	if tests == 0 {
+		return l.both(ctx)
+	}
+	err = l.Store.DB(ctx).Raw("SELECT DISTINCT certificate_id FROM certificate_words b WHERE "+w.sql+" ORDER BY certificate_id DESC", w.args...).Scan(&ids).Error
+	return ids, err
+}
+
+// has is the condition that a certificate has a word of a part. They are looked up one by one: a planner that thinks of
+// joining reads all certificates of the word.
+func (l *looker) has(p *part, id string) where {
+	var each []string
+	var args []any
+	for _, word := range p.words {
+		each = append(each, "(SELECT 1 FROM certificate_words o WHERE o.partition_id = ? AND o.word = ? AND o.certificate_id = "+id+")")
+		args = append(args, l.partitionID, word)
+	}
+	return where{"COALESCE(" + strings.Join(append(each, "0"), ", ") + ") = 1", args}
+}
+
+// both are the newest that have words of all parts, at most a few more than can be sorted.
+func (l *looker) both(ctx context.Context) (ids []string, err error) {
+	var each []string
+	var args []any
+	for _, p := range l.q.parts {
+		if len(p.text) >= leastWord {
+			each = append(each, "SELECT certificate_id FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?")
+			args = append(args, l.partitionID, p.text, p.text+behindAll)
+		}
+	}
+	err = l.Store.DB(ctx).Raw(strings.Join(each, " INTERSECT ")+fmt.Sprintf(" ORDER BY certificate_id DESC LIMIT %d", sortable+1), args...).Scan(&ids).Error
+	return ids, err
+}
+
+// places of which only the id is known.
+func places(ids []string) []place {
+	list := make([]place, len(ids))
+	for n, id := range ids {
+		list[n].ID = id
+	}
+	return list
 }
 
 // uuid is a column of text as it is compared with one of UUIDs.

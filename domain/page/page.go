@@ -11,7 +11,7 @@ import (
 const (
 	MaxFirst    = 500
 	CountLimit  = 10_000
-	SearchLimit = 200
+	SearchLimit = 100
 )
 
 // Request asks for First nodes behind the cursor After ("" = from the start).

@@ -8123,7 +8123,7 @@ type CertificateConnection {
   edges: [CertificateEdge!]!
   nodes: [Certificate!]!
   pageInfo: PageInfo!
-  "Of all pages, counted up to 10,000, of what a search finds up to 200."
+  "Of all pages, counted up to 10,000, of what a search finds up to 100."
   totalCount: Int!
   "True: there are more than ` + "`" + `totalCount` + "`" + `."
   totalIsMinimum: Boolean!
