@@ -5,7 +5,7 @@ import { IconCertificate, IconDots } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState, type ReactNode } from "react";
+import { memo, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { ExportButtons } from "./ExportButtons";
 import { EmptyState, ErrorAlert, Loading, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
@@ -47,7 +47,9 @@ const ROW = 62;
 
 /** Certificates, page by page as one scrolls; a few dozen rows are in the page whatever the number. */
 export function CertificateTable({ partitionId, search, onSearch, caId, configurationId, cas = [], empty }: { partitionId: string; search: ListSearch; onSearch: (change: ListSearch) => void; caId?: string; configurationId?: string; cas?: readonly { id: string; identifier: string; friendlyName: string }[]; empty?: ReactNode }) {
-  const sort = (search.sort === "EXPIRES_FIRST" ? "EXPIRES_FIRST" : "NEWEST") as CertificateSort;
+  // What is about to expire is shown in that order, unless asked otherwise.
+  const usual = search.expires === "7" || search.expires === "30" ? "EXPIRES_FIRST" : "NEWEST";
+  const sort = (search.sort === "EXPIRES_FIRST" || search.sort === "NEWEST" ? search.sort : usual) as CertificateSort;
   const filter = filterOf(search, caId, configurationId);
   const narrow = useMediaQuery("(max-width: 48em)");
   const list = useInfiniteQuery({
@@ -57,7 +59,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
     getNextPageParam: (last) => (last.partition?.certificates.pageInfo.hasNextPage ? last.partition.certificates.pageInfo.endCursor : null),
     placeholderData: keepPreviousData,
   });
-  const rows = list.data?.pages.flatMap((p) => p.partition?.certificates.nodes ?? []) ?? [];
+  const rows = useMemo(() => list.data?.pages.flatMap((p) => p.partition?.certificates.nodes ?? []) ?? [], [list.data]);
   const first = list.data?.pages[0]?.partition?.certificates;
   const total = first?.totalCount ?? 0;
   const box = useRef<HTMLDivElement>(null);
@@ -89,7 +91,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
         {!caId && !configurationId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
         <Select label="Expiry" placeholder="Any" clearable data={[{ value: "7", label: "Expires in 7 days" }, { value: "30", label: "Expires in 30 days" }, { value: "expired", label: "Expired Certificates" }]} value={search.expires ?? null} onChange={(v) => onSearch({ expires: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />
-        <Select label="Order" allowDeselect={false} data={[{ value: "NEWEST", label: "Newest first" }, { value: "EXPIRES_FIRST", label: "First to expire" }]} value={sort} onChange={(v) => onSearch({ sort: v === "EXPIRES_FIRST" ? v : undefined } as ListSearch)} style={{ flex: "1 1 140px" }} />
+        <Select label="Order" allowDeselect={false} data={[{ value: "NEWEST", label: "Newest first" }, { value: "EXPIRES_FIRST", label: "First to expire" }]} value={sort} onChange={(v) => onSearch({ sort: v === usual ? undefined : v } as ListSearch)} style={{ flex: "1 1 140px" }} />
       </Group>
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading lines={8} />}
@@ -125,7 +127,8 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
   );
 }
 
-function ListRow({ partitionId, row, narrow }: { partitionId: string; row: Row; narrow: boolean }) {
+/** One row; scrolling leaves those that stay as they are. */
+const ListRow = memo(function ListRow({ partitionId, row, narrow }: { partitionId: string; row: Row; narrow: boolean }) {
   const name = (
     <Box role="cell" style={{ flex: "3 1 0", minWidth: 0 }}>
       <Anchor fw={600} size="sm" truncate display="block" renderRoot={(p) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: row.id }} {...p} />}>
@@ -181,7 +184,7 @@ function ListRow({ partitionId, row, narrow }: { partitionId: string; row: Row; 
       </Box>
     </Group>
   );
-}
+});
 
 function Actions({ row, partitionId }: { row: Row; partitionId: string }) {
   const can = useCan(partitionId);
