@@ -15,6 +15,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -451,7 +452,7 @@ func TestWhatIfIsIssuance(t *testing.T) {
 					refused.Add(1)
 					f := fault.Of(err)
 					if look.Refusal == nil || look.Refusal.Message != f.Message || look.Refusal.Field != f.Field || look.Refusal.Rule != f.Rule || look.Refusal.Kind != f.Kind {
-						t.Errorf("issuance refuses: %v; what-if: %+v", err, look.Refusal)
+						t.Errorf("issuance refuses: %v (%v); what-if: %+v", err, errors.Unwrap(f), look.Refusal)
 					}
 					continue
 				}

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// Patience is how long work that no caller can cancel waits for the database: longer than a disk that stalls.
+const Patience = 30 * time.Second
+
 // Batch groups calls that arrive while the one before is at the database into a single call: one query or one commit
 // serves them all. A call never joins a run that began before it, so what it reads is not older than the call.
 type Batch[In, Out any] struct {
@@ -13,7 +16,7 @@ type Batch[In, Out any] struct {
 	Run func(ctx context.Context, in []In) ([]Out, error)
 	// Most inputs in one run; 0 means 64.
 	Limit int
-	// Timeout of a run; 0 means 30 s. A run belongs to many callers, so none of them can cancel it.
+	// Timeout of a run; 0 means Patience. A run belongs to many callers, so none of them can cancel it.
 	Timeout time.Duration
 
 	mu      sync.Mutex
@@ -73,7 +76,7 @@ func (b *Batch[In, Out]) loop() {
 func (b *Batch[In, Out]) run(group []waiter[In, Out]) {
 	timeout := b.Timeout
 	if timeout == 0 {
-		timeout = 30 * time.Second
+		timeout = Patience
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

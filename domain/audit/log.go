@@ -74,8 +74,8 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	maps.Copy(details, e.Details) // what the caller knows of the request
 	e.Details = details
 	actor := rbac.ActorFrom(ctx)
-	// The caller may have gone away; what it tried is recorded all the same.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	// The caller may have gone away; what it tried is recorded all the same, however slow the disk is just now.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Patience)
 	defer cancel()
 	if failure := l.Store.Tx(ctx, func(ctx context.Context) error {
 		l.RecordAs(ctx, actor, *e)
