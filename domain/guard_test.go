@@ -109,6 +109,9 @@ func (q *Other) Free() {}`, 0)
 	}
 }
 
+// asking are the methods of rbac.Guard that refuse.
+var asking = map[string]bool{"Require": true, "RequireOn": true}
+
 // verbs are the exported methods of Service, and what each of its methods calls: Require on anything, and methods of
 // the service itself.
 func verbs(files []*ast.File) (exported []string, calls map[string][]string) {
@@ -127,7 +130,7 @@ func verbs(files []*ast.File) (exported []string, calls map[string][]string) {
 				if !ok {
 					return true
 				}
-				if s, ok := call.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "Require" || ofReceiver(fn, s)) {
+				if s, ok := call.Fun.(*ast.SelectorExpr); ok && (asking[s.Sel.Name] || ofReceiver(fn, s)) {
 					calls[fn.Name.Name] = append(calls[fn.Name.Name], s.Sel.Name)
 				}
 				return true
@@ -152,7 +155,7 @@ func receiver(fn *ast.FuncDecl) string {
 }
 
 func reaches(calls map[string][]string, name string, been map[string]bool) bool {
-	if name == "Require" {
+	if asking[name] {
 		return true
 	}
 	if been[name] {

@@ -14,6 +14,8 @@ const (
 	// ProtocolActor is a configuration of an enrollment protocol, which answers to clients that are no users of the
 	// partition: what it was sent was checked by the protocol's own means. See domain/protocolconfig.
 	ProtocolActor ActorKind = "protocol"
+	// CredentialActor is a client of the CA Gateway API, which has roles on single authorities. See domain/credential.
+	CredentialActor ActorKind = "cagw-credential"
 )
 
 // Actor is who is asking, as the server's middleware established it for this request.
@@ -25,9 +27,12 @@ type Actor struct {
 	SessionID string // "" for tokens
 	Protocol  string // of a ProtocolActor: "acme"
 	// Grants: roles by domain.
-	Grants    map[string][]Role
-	IPAddress string
-	RequestID string
+	Grants map[string][]Role
+	// Partition and Authorities of a CredentialActor: roles by the id of a CA. It has none in the partition itself.
+	Partition   string
+	Authorities map[string][]Role
+	IPAddress   string
+	RequestID   string
 }
 
 // RolesIn lists the roles held in a domain.

@@ -173,6 +173,19 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
 }
 
+// RequireOn is Require for what concerns one CA of the partition: roles on that CA count too. Verbs that only ask Require
+// are closed to whoever has no others.
+func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID string) error {
+	a := ActorFrom(ctx)
+	if a == nil || a.Kind != CredentialActor || a.Partition != partitionID || len(a.Authorities[caID]) == 0 {
+		return g.Require(ctx, p, partitionID)
+	}
+	if slices.ContainsFunc(a.Authorities[caID], func(r Role) bool { return g.Allows(r, partitionID, p) }) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "the credential's role on this CA does not permit %s", p).Do("Ask for the role cert-admins on it.")
+}
+
 // NotFound is the answer for what does not exist and for what does not exist for the caller: the same to the letter.
 func NotFound() error {
 	return fault.New(fault.NotFound, "no such object").Do("Check the identifier and the partition.")

@@ -116,3 +116,45 @@ func TestRequire(t *testing.T) {
 		}
 	}
 }
+
+// Roles on a CA are good for that CA of that partition, and for nothing that is asked of the partition.
+func TestRequireOn(t *testing.T) {
+	g, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := WithActor(context.Background(), &Actor{Kind: CredentialActor, Partition: "sub1", Authorities: map[string][]Role{"audited": {CAAuditors}, "run": {CertificateAdministrators}}})
+	for _, c := range []struct {
+		p             Permission
+		partition, ca string
+		want          fault.Kind // "" = permitted
+	}{
+		{CertificateBrowse, "sub1", "audited", ""}, {CertificateIssue, "sub1", "audited", fault.Forbidden}, {CertificateIssue, "sub1", "run", ""},
+		{CACreate, "sub1", "run", fault.Forbidden}, {CertificateBrowse, "sub1", "other", fault.NotFound}, {CertificateBrowse, "sub2", "run", fault.NotFound}, {CertificateBrowse, "sub1", "", fault.NotFound},
+	} {
+		err := g.RequireOn(ctx, c.p, c.partition, c.ca)
+		if got := kindOf(err); got != c.want {
+			t.Errorf("%s on %s of %s: %v", c.p, c.ca, c.partition, err)
+		}
+	}
+	if err := g.Require(ctx, CertificateBrowse, "sub1"); kindOf(err) != fault.NotFound {
+		t.Errorf("asked of the partition: %v", err)
+	}
+	// Whoever has a role in the partition has it on its CAs.
+	owner := WithActor(context.Background(), &Actor{Kind: UserActor, Grants: map[string][]Role{"sub1": {Owners}}})
+	if err := g.RequireOn(owner, CertificateIssue, "sub1", "run"); err != nil {
+		t.Error(err)
+	}
+	// Only a credential's roles on a CA count.
+	forged := WithActor(context.Background(), &Actor{Kind: UserActor, Partition: "sub1", Authorities: map[string][]Role{"run": {Owners}}})
+	if err := g.RequireOn(forged, CertificateIssue, "sub1", "run"); kindOf(err) != fault.NotFound {
+		t.Errorf("roles on a CA of a person: %v", err)
+	}
+}
+
+func kindOf(err error) fault.Kind {
+	if err == nil {
+		return ""
+	}
+	return fault.Of(err).Kind
+}
