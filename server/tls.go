@@ -39,7 +39,6 @@ type servingCertificates interface {
 	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// root is the PEM file to trust, "" when the operator brought a certificate.
 	root() string
-	pool() *x509.CertPool
 }
 
 func tlsConfig(certs servingCertificates) *tls.Config {
@@ -55,8 +54,7 @@ type fileCertificate struct {
 	modified, checked time.Time
 }
 
-func (f *fileCertificate) root() string         { return "" }
-func (f *fileCertificate) pool() *x509.CertPool { return x509.NewCertPool() }
+func (f *fileCertificate) root() string { return "" }
 
 func (f *fileCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
@@ -156,14 +154,6 @@ func (i *internalCA) SignDetached(ctx context.Context, content []byte) ([]byte, 
 }
 
 func (i *internalCA) root() string { return i.rootFile }
-
-func (i *internalCA) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	if c, err := x509.ParseCertificate(i.rootDER); err == nil {
-		p.AddCert(c)
-	}
-	return p
-}
 
 func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
 	idFile := filepath.Join(filepath.Dir(i.rootFile), tlsRootKeyFile)
