@@ -3,7 +3,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -325,8 +324,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 		case "tls":
 			s.TLSConfig = tlsConfig(a.certs)
 		case "mtls":
-			s.TLSConfig = tlsConfig(a.certs)
-			s.TLSConfig.ClientAuth = tls.RequestClientCert // who has none is told so by a 401; see mutual
+			s.TLSConfig = mutualTLSConfig(a.certs)
 		}
 		go func() {
 			var err error

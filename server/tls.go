@@ -45,6 +45,14 @@ func tlsConfig(certs servingCertificates) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
 }
 
+// mutualTLSConfig asks for a client certificate and takes any: whose it is, if anybody's, is found out for each request, and who
+// has none gets an answer that its program can show. See mutual.
+func mutualTLSConfig(certs servingCertificates) *tls.Config {
+	c := tlsConfig(certs)
+	c.ClientAuth = tls.RequestClientCert
+	return c
+}
+
 // fileCertificate is the operator's certificate, read again when the file changes.
 type fileCertificate struct {
 	certFile, keyFile string
