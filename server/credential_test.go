@@ -47,7 +47,12 @@ type gateway struct {
 
 func newGateway(t *testing.T) *gateway {
 	t.Helper()
-	a, m := inProcess(t)
+	return newGatewayOn(t, "")
+}
+
+func newGatewayOn(t *testing.T, database string) *gateway {
+	t.Helper()
+	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	g := &gateway{App: a, m: m, ctx: colleague(t, a, m, "olga", rbac.Owners)}
 	behind := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -278,8 +283,18 @@ func TestCredentialRules(t *testing.T) {
 	if !slices.Equal(names, []string{"demo-gateway", "existing", "watch"}) {
 		t.Errorf("%v", names)
 	}
+	// What it asked for with an approval is done with its rights of then, and counts as asked for by who made it.
+	standing := func() (*rbac.Actor, error) {
+		return g.approvals.People.Standing(t.Context(), rbac.CredentialActor, existing.Credential.ID, "cagw:existing")
+	}
+	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || g.guard.RequireOn(rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, g.m.Partition.ID, granted.CAID) != nil {
+		t.Errorf("%+v, %v", actor, err)
+	}
 	if _, err := g.credentials.Delete(g.ctx, existing.Credential.ID); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := standing(); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("work of a deleted one goes on: %v", err)
 	}
 	if again := g.create(t, "existing", granted); again.Credential.ID == existing.Credential.ID {
 		t.Error("the same credential")
@@ -291,7 +306,12 @@ func TestCredentialRules(t *testing.T) {
 
 // The certificate before goes on for seven days, not longer, or ends at once.
 func TestCredentialRenewal(t *testing.T) {
-	g := newGateway(t)
+	t.Run("sqlite", func(t *testing.T) { testCredentialRenewal(t, "") })
+	t.Run("postgres", func(t *testing.T) { testCredentialRenewal(t, postgres(t)) })
+}
+
+func testCredentialRenewal(t *testing.T, database string) {
+	g := newGatewayOn(t, database)
 	first := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	second, err := g.credentials.Renew(g.ctx, first.Credential.ID, false)
 	if err != nil {
@@ -329,7 +349,12 @@ func TestCredentialRenewal(t *testing.T) {
 
 // Whoever is not to get in gets a 401 or finds nothing, and it is recorded.
 func TestCredentialRefusals(t *testing.T) {
-	g := newGateway(t)
+	t.Run("sqlite", func(t *testing.T) { testCredentialRefusals(t, "") })
+	t.Run("postgres", func(t *testing.T) { testCredentialRefusals(t, postgres(t)) })
+}
+
+func testCredentialRefusals(t *testing.T, database string) {
+	g := newGatewayOn(t, database)
 	admins := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	auditors := g.with(t, g.create(t, "watch", g.grant(t, "issuing-1", credential.Auditors)))
 	deploy := g.with(t, admins)
@@ -390,13 +415,17 @@ func TestCredentialRefusals(t *testing.T) {
 	if _, err := g.credentials.Delete(g.ctx, admins.Credential.ID); err != nil {
 		t.Fatal(err)
 	}
-	for n := range 3 {
-		if got, message := g.status(t, deploy, "GET", "issuing-1"); got != 401 || !strings.Contains(message, "deleted") {
-			t.Errorf("deleted: %d %s", got, message)
-		}
-		if n == 1 {
-			deploy.CloseIdleConnections()
-		}
+	if got, message := g.status(t, deploy, "GET", "issuing-1"); got != 401 || !strings.Contains(message, "deleted") {
+		t.Errorf("deleted: %d %s", got, message)
+	}
+	deploy.CloseIdleConnections()
+	resumed, err := deploy.Get(g.url + g.m.Partition.ID + "~issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resumed.Body.Close()
+	if !resumed.TLS.DidResume || resumed.StatusCode != 401 {
+		t.Errorf("a resumed connection (%v): %d", resumed.TLS.DidResume, resumed.StatusCode)
 	}
 	if e := newest(); e.ObjectName != "deploy" || e.Details["code"] != "UNAUTHENTICATED" {
 		t.Errorf("%+v", e)
@@ -501,6 +530,38 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 	}
 }
 
+// A credential's requests count against the rate of its partition.
+func TestCredentialRate(t *testing.T) {
+	g := newGateway(t)
+	if err := g.store.DB(t.Context()).Exec("UPDATE subscriptions SET tier = 'STANDARD' WHERE id = ?", g.m.Subscription.ID).Error; err != nil {
+		t.Fatal(err)
+	}
+	ahead.Store(int64(time.Minute))
+	c := g.with(t, g.create(t, "deploy", g.grant(t, "issuing-1", credential.Auditors)))
+	for n := 0; ; n++ {
+		request, err := http.NewRequestWithContext(t.Context(), "GET", g.url+g.m.Partition.ID+"~issuing-1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := c.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		if r.StatusCode == 200 && n < 1000 {
+			continue
+		}
+		if r.StatusCode != 429 || r.Header.Get("Retry-After") == "" || !strings.Contains(string(text), `"type":"ErrorResponse"`) {
+			t.Errorf("%d %v %s", r.StatusCode, r.Header, text)
+		}
+		break
+	}
+}
+
 // The use of a credential is known to a minute, and its end is told of.
 func TestCredentialUse(t *testing.T) {
 	g := newGateway(t)
@@ -564,7 +625,12 @@ func TestCredentialUse(t *testing.T) {
 
 // Two that need the authority first make one between them; a new one takes over in time, and what the one before certified goes on.
 func TestCredentialAuthority(t *testing.T) {
-	g := newGateway(t)
+	t.Run("sqlite", func(t *testing.T) { testCredentialAuthority(t, "") })
+	t.Run("postgres", func(t *testing.T) { testCredentialAuthority(t, postgres(t)) })
+}
+
+func testCredentialAuthority(t *testing.T, database string) {
+	g := newGatewayOn(t, database)
 	for _, table := range []string{"credential_certificates", "credential_roles", "credentials", "credential_authorities"} {
 		if err := g.store.Tx(t.Context(), func(ctx context.Context) error { return g.store.DB(ctx).Exec("DELETE FROM " + table).Error }); err != nil {
 			t.Fatal(err)
