@@ -44,7 +44,9 @@ var unguarded = map[string]string{
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
 	"status.Lists": "of a CA that was asked for", "status.Export": "job", "status.Held": "metric", "status.Limit": "a constant", "status.Large": "of a constant", "status.Refresh": "bookkeeping of the server",
-	"status.CRL": "public", "status.OCSP": "public",
+	"credential.Init": "wiring", "credential.Authenticate": "establishes the actor", "credential.Standing": "establishes the actor of a job", "credential.NoteUse": "bookkeeping of the server",
+	"credential.Refused": "records what was refused",
+	"status.CRL":         "public", "status.OCSP": "public",
 }
 
 // TestEveryVerbAsks fails for an exported method of a service that never gets to Guard.Require, directly or through

@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
@@ -49,6 +50,7 @@ type Resolver struct {
 	Protocols        *protocolconfig.Service
 	ACME             *acme.Service
 	ApprovalService  *approval.Service
+	Credentials      *credential.Service
 	Keys             keystore.Set
 	Now              func() time.Time
 	Log              *slog.Logger

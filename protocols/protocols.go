@@ -10,7 +10,7 @@ type Listener string
 const (
 	TLS       Listener = "https"         // no client certificate is ever asked for
 	Public    Listener = "http"          // plain HTTP: what relying parties read
-	MutualTLS Listener = "https, client" // a client certificate is required
+	MutualTLS Listener = "https, client" // a client certificate is asked for; who has no credential is answered 401
 )
 
 // Endpoint is a pattern of http.ServeMux behind a door. Prefix endpoints get the path as it came, before ServeMux

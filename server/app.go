@@ -3,7 +3,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +23,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
@@ -77,10 +77,14 @@ type App struct {
 	bulk         *bulk.Service
 	report       *report.Service
 	notify       *notify.Service
+	credentials  *credential.Service
 	// Enrollment protocols; what speaks them is in protocols/.
 	configurations *protocolconfig.Service
 	acme           *acme.Engine
 	acmeAdmin      *acme.Service
+
+	// refuseMutual answers who is not let in behind the client-certificate listener; nil: refuseGateway.
+	refuseMutual func(w http.ResponseWriter, r *http.Request, err error)
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
@@ -151,6 +155,7 @@ func (a *App) wire() error {
 	}
 	a.enrollment = (&enrollment.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
 		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
+	a.credentials = (&credential.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Keys: a.keys, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
 	a.ceremony = &ceremony.Service{Approvals: a.approvals, Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
 	a.bulk = &bulk.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Actors: a.identity, Certificates: a.certificates, Enrollment: a.enrollment, Now: a.now}
@@ -234,7 +239,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		facts.TLSRootCertificate = string(text)
 	}
 	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
-		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
+		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
 const terms = "By assigning this subscription you agree that your organisation answers for the certificates issued in the partition: that subscribers are who their certificates say, " +
@@ -319,8 +324,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 		case "tls":
 			s.TLSConfig = tlsConfig(a.certs)
 		case "mtls":
-			s.TLSConfig = tlsConfig(a.certs)
-			s.TLSConfig.ClientAuth, s.TLSConfig.ClientCAs = tls.RequireAndVerifyClientCert, a.certs.pool()
+			s.TLSConfig = mutualTLSConfig(a.certs)
 		}
 		go func() {
 			var err error
@@ -360,7 +364,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	a.acme.Stop()
 	stop()
 	a.stopped.Wait()
-	err = errors.Join(err, a.identity.NoteUse(deadline), a.store.Close())
+	err = errors.Join(err, a.identity.NoteUse(deadline), a.credentials.NoteUse(deadline), a.store.Close())
 	a.keys.Close()
 	return err
 }
@@ -390,6 +394,9 @@ func (a *App) background(ctx context.Context) {
 			}
 			if err := a.identity.NoteUse(ctx); err != nil && ctx.Err() == nil {
 				a.log.Error("noting the use of API tokens", "error", err)
+			}
+			if err := a.credentials.NoteUse(ctx); err != nil && ctx.Err() == nil {
+				a.log.Error("noting the use of credentials", "error", err)
 			}
 		}
 	})

@@ -7,10 +7,12 @@ import (
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // approved calls a verb with what was approved.
@@ -24,10 +26,23 @@ func approved[In any](verb func(context.Context, In) error) approval.Execute {
 	}
 }
 
+// people knows those who ask: users and API tokens, and clients of the CA Gateway API.
+type people struct {
+	*identity.Service
+	credentials *credential.Service
+}
+
+func (p people) Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
+	if kind == rbac.CredentialActor {
+		return p.credentials.Standing(ctx, id, name)
+	}
+	return p.Service.Standing(ctx, kind, id, name)
+}
+
 // wireApprovals tells the approvals what lies above them: who people are, what profiles there are, and the verbs.
 func (a *App) wireApprovals() {
 	s := a.approvals
-	s.People, s.Changed = a.identity, a.cas.Unsettle
+	s.People, s.Changed = people{a.identity, a.credentials}, a.cas.Unsettle
 	s.Profiles = func(ctx context.Context, partitionID string, ids []string) error {
 		found, err := a.profiles.Find(ctx, partitionID, ids)
 		if err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
@@ -72,7 +73,7 @@ func (e *estate) ensure(ctx context.Context) error {
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.protocols, e.signOut} {
+	for _, step := range []func(context.Context) error{e.people, e.authorities, e.certificatesOfEveryKind, e.protocols, e.gateway, e.signOut} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -381,6 +382,29 @@ func (e *estate) protocols(ctx context.Context) error {
 	m.EABKid, m.EABHMACKey = key.ID, secret
 	e.ACME = []ManifestACME{m}
 	return nil
+}
+
+// gateway makes a credential of the CA Gateway API that may do all there is to do on the issuing CAs.
+func (e *estate) gateway(ctx context.Context) error {
+	ctx = e.system(ctx)
+	var grants []*credential.Grant
+	for _, c := range e.CAs {
+		if c.Type != string(ca.Issuing) {
+			continue
+		}
+		issuing, err := e.cas.ByIdentifier(ctx, e.Partition.ID, c.ID)
+		if err != nil {
+			return err
+		}
+		grants = append(grants, &credential.Grant{CAID: issuing.ID, Role: credential.CertAdmins})
+	}
+	issued, err := e.credentials.Create(ctx, credential.Request{PartitionID: e.Partition.ID, Identifier: "demo-gateway", FriendlyName: "Demo gateway client", Roles: grants})
+	if err != nil {
+		return err
+	}
+	e.CAGW = &ManifestCAGW{P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",
+		ProfileIDs: []string{"privatessl-tls-server", "privatessl-tls-client-server", "privatessl-tls-client"}}
+	return os.WriteFile(e.CAGW.P12File, issued.PKCS12, 0o600)
 }
 
 func demoCSR(host string) (string, error) {

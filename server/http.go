@@ -49,7 +49,7 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	return map[string]http.Handler{
 		"tls":    a.observe(protocols.TLS, secure(muxes[protocols.TLS])),
 		"public": a.observe(protocols.Public, muxes[protocols.Public]),
-		"mtls":   a.observe(protocols.MutualTLS, secure(muxes[protocols.MutualTLS])),
+		"mtls":   a.observe(protocols.MutualTLS, secure(a.mutual(muxes[protocols.MutualTLS]))),
 		"admin":  a.admin(),
 	}, nil
 }

@@ -25,6 +25,7 @@ type Manifest struct {
 	Partition    *ManifestPartition `json:"partition,omitempty"`
 	CAs          []ManifestCA       `json:"cas,omitempty"`
 	ACME         []ManifestACME     `json:"acme,omitempty"`
+	CAGW         *ManifestCAGW      `json:"cagw,omitempty"`
 }
 
 type ManifestGraphQL struct {
@@ -70,6 +71,15 @@ type ManifestACME struct {
 	ProfileID    string `json:"profileId"`
 }
 
+// ManifestCAGW is a credential of the CA Gateway API.
+type ManifestCAGW struct {
+	URL         string   `json:"url"`
+	P12File     string   `json:"p12File"`
+	P12Password string   `json:"p12Password"`
+	CAID        string   `json:"caId"` // partition~identifier
+	ProfileIDs  []string `json:"profileIds"`
+}
+
 // writeManifest fills in the addresses and writes the file whole, for its owner only.
 func (a *App) writeManifest(m *Manifest) error {
 	m.Version, m.BaseURL, m.PublicURL, m.MTLSURL, m.TLSCAFile = 1, a.cfg.BaseURL, a.cfg.PublicURL, a.cfg.MTLSURL, a.certs.root()
@@ -82,6 +92,9 @@ func (a *App) writeManifest(m *Manifest) error {
 	for n := range m.ACME {
 		c := &m.ACME[n]
 		c.DirectoryURL = acme.DirectoryURL(a.cfg.BaseURL, &protocolconfig.Configuration{PartitionID: m.Partition.ID, Identifier: c.ConfigID})
+	}
+	if m.CAGW != nil {
+		m.CAGW.URL = a.cas.URLs.GatewayAPI()
 	}
 	text, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

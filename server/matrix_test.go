@@ -31,6 +31,11 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { member { roles } } }`, "OW"},
 	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
 	{"Mutation.revokeApiToken", `mutation { revokeApiToken(id: "$TOKEN") { apiToken { id } } }`, "OW CA"},
+	{"Mutation.createCagwCredential", `mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`, "OW CA"},
+	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(id: "$ENDED") { password } }`, "OW CA"},
+	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(id: "$ENDED", roles: []) { id } }`, "OW CA"},
+	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(id: "$ENDED") { id } }`, "OW CA"},
+	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { id roles { ca { id } role } } } }`, "OW CA"},
 	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { certificationAuthority { id } } }`, "OW CA"},
@@ -138,7 +143,7 @@ var own = []string{
 	"Mutation.signIn", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
 	"Mutation.removePasskey", "Mutation.regenerateRecoveryCodes", "Mutation.changePassword",
-	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions",
+	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions", "Partition.cagwUrl",
 }
 
 var shortRoles = map[rbac.Role]string{rbac.Owners: "OW", rbac.CAAdministrators: "CA", rbac.CertificateAdministrators: "CE", rbac.CAAuditors: "AU", rbac.ProtocolOperators: "PO", rbac.ProtocolAuditors: "PA"}
@@ -252,7 +257,12 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			t.Fatal(got.Errors)
 		}
 	}
+	ended := first(`mutation { createCagwCredential(input: {partitionId: "`+p+`", identifier: "ended", friendlyName: "Ended", roles: [{caId: "`+issuing+`", role: AUDITORS}]}) { credential { id } } }`, "id")
+	if got := a.ask(t, system, `mutation { deleteCagwCredential(id: "`+ended+`") { id } }`, nil); got.code() != "" {
+		t.Fatal(got.Errors)
+	}
 	return strings.NewReplacer(
+		"$ENDED", ended,
 		"$CONFIGURATION", on, "$OFF", off, "$EAB", eab, "$CAMPAIGN", campaign,
 		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", issuing,

@@ -169,6 +169,9 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 
 // limitOther counts the requests of automation against its partition's rate. People at the console are not counted.
 func (a *App) limitOther(ctx context.Context, actor *rbac.Actor) error {
+	if actor.Kind == rbac.CredentialActor {
+		return a.limiter.AllowOther(ctx, actor.Partition)
+	}
 	for partitionID := range actor.Grants {
 		if err := a.limiter.AllowOther(ctx, partitionID); err != nil {
 			return err

@@ -39,11 +39,18 @@ type servingCertificates interface {
 	get(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// root is the PEM file to trust, "" when the operator brought a certificate.
 	root() string
-	pool() *x509.CertPool
 }
 
 func tlsConfig(certs servingCertificates) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: cipherSuites, GetCertificate: certs.get, NextProtos: []string{"h2", "http/1.1"}}
+}
+
+// mutualTLSConfig asks for a client certificate and takes any: whose it is, if anybody's, is found out for each request, and who
+// has none gets an answer that its program can show. See mutual.
+func mutualTLSConfig(certs servingCertificates) *tls.Config {
+	c := tlsConfig(certs)
+	c.ClientAuth = tls.RequestClientCert
+	return c
 }
 
 // fileCertificate is the operator's certificate, read again when the file changes.
@@ -55,8 +62,7 @@ type fileCertificate struct {
 	modified, checked time.Time
 }
 
-func (f *fileCertificate) root() string         { return "" }
-func (f *fileCertificate) pool() *x509.CertPool { return x509.NewCertPool() }
+func (f *fileCertificate) root() string { return "" }
 
 func (f *fileCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	f.mu.Lock()
@@ -156,14 +162,6 @@ func (i *internalCA) SignDetached(ctx context.Context, content []byte) ([]byte, 
 }
 
 func (i *internalCA) root() string { return i.rootFile }
-
-func (i *internalCA) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	if c, err := x509.ParseCertificate(i.rootDER); err == nil {
-		p.AddCert(c)
-	}
-	return p
-}
 
 func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
 	idFile := filepath.Join(filepath.Dir(i.rootFile), tlsRootKeyFile)

@@ -231,7 +231,7 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 	r := &Request{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: a.PartitionID, Operation: a.Operation, Verb: a.Verb, Payload: payload, Summary: a.Summary, Facts: a.Facts,
 		ObjectKind: a.ObjectKind, ObjectID: a.ObjectID, Permissions: permissions, Needed: rule.Needed, State: Pending, RequestedBy: actor.Name, RequestedByID: actor.ID, ActorKind: actor.Kind,
 		OwnerID: actor.ID, IPAddress: actor.IPAddress, RequestID: actor.RequestID, RequestedAt: now, ExpiresAt: now.Add(time.Duration(rule.Hours) * time.Hour)}
-	if actor.Kind == rbac.TokenActor {
+	if actor.Kind == rbac.TokenActor || actor.Kind == rbac.CredentialActor {
 		r.OwnerID = actor.OwnerID
 	}
 	r.Digest = r.digest()

@@ -210,8 +210,11 @@ func (u URLs) Certificate(c *CertificationAuthority) string {
 	return u.PublicURL + "/ca/" + c.PartitionID + "/" + c.PublicName() + "/ca.cer"
 }
 
+// GatewayAPI is the base of the CA Gateway API.
+func (u URLs) GatewayAPI() string { return u.MutualURL + "/cagw/v1" }
+
 func (u URLs) Gateway(c *CertificationAuthority) string {
-	return u.MutualURL + "/cagw/v1/certificate-authorities/" + c.PartitionID + "~" + c.Identifier
+	return u.GatewayAPI() + "/certificate-authorities/" + c.PartitionID + "~" + c.Identifier
 }
 
 // PEM writes certificates one after the other.

@@ -192,6 +192,10 @@ var sources = []struct{ kind, plural, query, path string }{
 	{"api-token", "API tokens", `SELECT id, name, prefix AS detail, expires_at, created_at FROM api_tokens
 		WHERE partition_id = @p AND revoked_at IS NULL AND expires_at > @now AND expires_at <= @until
 		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'api-token' AND m.object_id = api_tokens.id AND m.expires_at = api_tokens.expires_at AND m.days <= @days) ORDER BY expires_at, id LIMIT @limit`, "/users"},
+	{"cagw-credential", "CA Gateway credentials", `SELECT c.id, c.friendly_name AS name, c.identifier AS detail, x.not_after AS expires_at, x.created_at
+		FROM credentials c JOIN credential_certificates x ON x.credential_id = c.id AND x.ends_at IS NULL
+		WHERE c.partition_id = @p AND c.deleted_at IS NULL AND x.not_after > @now AND x.not_after <= @until
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'cagw-credential' AND m.object_id = c.id AND m.expires_at = x.not_after AND m.days <= @days) ORDER BY x.not_after, c.id LIMIT @limit`, "/users"},
 }
 
 // signerMark: OCSP signers live for 30 days and are renewed 10 days before their end, by themselves. Only a renewal

@@ -21,6 +21,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
@@ -62,12 +63,15 @@ type ResolverRoot interface {
 	BulkItem() BulkItemResolver
 	BulkOperation() BulkOperationResolver
 	CaCertificate() CaCertificateResolver
+	CagwCredential() CagwCredentialResolver
+	CagwCredentialRole() CagwCredentialRoleResolver
 	Certificate() CertificateResolver
 	CertificateProfile() CertificateProfileResolver
 	CertificationAuthority() CertificationAuthorityResolver
 	Deployment() DeploymentResolver
 	EndEntity() EndEntityResolver
 	EnrollmentProtocol() EnrollmentProtocolResolver
+	IssuedCagwCredential() IssuedCagwCredentialResolver
 	KeyStore() KeyStoreResolver
 	Mutation() MutationResolver
 	NotificationSettings() NotificationSettingsResolver
@@ -370,6 +374,27 @@ type ComplexityRoot struct {
 		ExpiresAt func(childComplexity int) int
 		Failure   func(childComplexity int) int
 		NewKey    func(childComplexity int) int
+	}
+
+	CagwCredential struct {
+		CreatedAt      func(childComplexity int) int
+		CreatedBy      func(childComplexity int) int
+		ExpiresAt      func(childComplexity int) int
+		FriendlyName   func(childComplexity int) int
+		ID             func(childComplexity int) int
+		Identifier     func(childComplexity int) int
+		LastUsedAt     func(childComplexity int) int
+		LastUsedFrom   func(childComplexity int) int
+		PreviousEndsAt func(childComplexity int) int
+		RenewedAt      func(childComplexity int) int
+		Roles          func(childComplexity int) int
+		SerialNumber   func(childComplexity int) int
+		Status         func(childComplexity int) int
+	}
+
+	CagwCredentialRole struct {
+		Ca   func(childComplexity int) int
+		Role func(childComplexity int) int
 	}
 
 	CeremonyMinutes struct {
@@ -730,6 +755,13 @@ type ComplexityRoot struct {
 		Pkcs12      func(childComplexity int) int
 	}
 
+	IssuedCagwCredential struct {
+		Credential func(childComplexity int) int
+		FileName   func(childComplexity int) int
+		Password   func(childComplexity int) int
+		Pkcs12     func(childComplexity int) int
+	}
+
 	KeyStore struct {
 		Available   func(childComplexity int) int
 		Custody     func(childComplexity int, signingAlgorithm string) int
@@ -770,6 +802,7 @@ type ComplexityRoot struct {
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
+		CreateCagwCredential          func(childComplexity int, input model.CreateCagwCredentialInput) int
 		CreateCertificationAuthority  func(childComplexity int, input model.CreateCertificationAuthorityInput) int
 		CreateProtocolConfiguration   func(childComplexity int, input model.CreateProtocolConfigurationInput) int
 		CreateRenewalCampaign         func(childComplexity int, input model.CreateRenewalCampaignInput) int
@@ -777,6 +810,7 @@ type ComplexityRoot struct {
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
 		DeactivateEndEntity           func(childComplexity int, id string) int
 		DecommissionEndEntity         func(childComplexity int, id string) int
+		DeleteCagwCredential          func(childComplexity int, id string) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
 		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
 		DeleteProtocolConfiguration   func(childComplexity int, input model.DeleteProtocolConfigurationInput) int
@@ -800,6 +834,7 @@ type ComplexityRoot struct {
 		RegenerateRecoveryCodes       func(childComplexity int) int
 		Reject                        func(childComplexity int, input model.ApprovalDecisionInput) int
 		RemovePasskey                 func(childComplexity int, id string) int
+		RenewCagwCredential           func(childComplexity int, id string, endPreviousNow bool) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
@@ -810,6 +845,7 @@ type ComplexityRoot struct {
 		RevokeRole                    func(childComplexity int, input model.RoleInput) int
 		SelectProfiles                func(childComplexity int, input model.CaProfilesInput) int
 		SetApprovalRules              func(childComplexity int, input model.SetApprovalRulesInput) int
+		SetCagwCredentialRoles        func(childComplexity int, id string, roles []*credential.Grant) int
 		SignIn                        func(childComplexity int, input model.SignInInput) int
 		SignOut                       func(childComplexity int) int
 		SignOutEverywhere             func(childComplexity int) int
@@ -871,6 +907,8 @@ type ComplexityRoot struct {
 		AuditEvents              func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		AuditVerification        func(childComplexity int) int
 		BulkOperations           func(childComplexity int, first int, after *string) int
+		CagwCredentials          func(childComplexity int) int
+		CagwURL                  func(childComplexity int) int
 		CertificateProfile       func(childComplexity int, id string) int
 		CertificateProfiles      func(childComplexity int, search *string, kind *model.ProfileKind, groupID *string) int
 		Certificates             func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
@@ -1329,6 +1367,14 @@ type BulkOperationResolver interface {
 type CaCertificateResolver interface {
 	Pem(ctx context.Context, obj *ca.OwnCertificate) (string, error)
 }
+type CagwCredentialResolver interface {
+	Status(ctx context.Context, obj *credential.Credential) (credential.Status, error)
+
+	LastUsedFrom(ctx context.Context, obj *credential.Credential) (*string, error)
+}
+type CagwCredentialRoleResolver interface {
+	Ca(ctx context.Context, obj *credential.Grant) (*ca.CertificationAuthority, error)
+}
 type CertificateResolver interface {
 	Partition(ctx context.Context, obj *certificate.Certificate) (*tenant.Partition, error)
 	Issuer(ctx context.Context, obj *certificate.Certificate) (*ca.CertificationAuthority, error)
@@ -1409,6 +1455,9 @@ type EndEntityResolver interface {
 type EnrollmentProtocolResolver interface {
 	Authorities(ctx context.Context, obj *protocolconfig.Offer) ([]*protocolconfig.Authority, error)
 }
+type IssuedCagwCredentialResolver interface {
+	Pkcs12(ctx context.Context, obj *credential.Issued) (string, error)
+}
 type KeyStoreResolver interface {
 	Description(ctx context.Context, obj *keystore.Named) (string, error)
 	IsDefault(ctx context.Context, obj *keystore.Named) (bool, error)
@@ -1450,6 +1499,10 @@ type MutationResolver interface {
 	RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error)
 	SuspendCertificate(ctx context.Context, input model.SuspendCertificateInput) (*model.CertificatePayload, error)
 	UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error)
+	CreateCagwCredential(ctx context.Context, input model.CreateCagwCredentialInput) (*credential.Issued, error)
+	RenewCagwCredential(ctx context.Context, id string, endPreviousNow bool) (*credential.Issued, error)
+	SetCagwCredentialRoles(ctx context.Context, id string, roles []*credential.Grant) (*credential.Credential, error)
+	DeleteCagwCredential(ctx context.Context, id string) (*credential.Credential, error)
 	ActivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
 	DeactivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
 	DecommissionEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
@@ -1510,6 +1563,8 @@ type PartitionResolver interface {
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
 	KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error)
 	Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
+	CagwCredentials(ctx context.Context, obj *tenant.Partition) ([]*credential.Credential, error)
+	CagwURL(ctx context.Context, obj *tenant.Partition) (string, error)
 	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error)
 	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
 	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
@@ -2728,6 +2783,98 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CaRenewal.NewKey(childComplexity), true
+
+	case "CagwCredential.createdAt":
+		if e.ComplexityRoot.CagwCredential.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.CreatedAt(childComplexity), true
+	case "CagwCredential.createdBy":
+		if e.ComplexityRoot.CagwCredential.CreatedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.CreatedBy(childComplexity), true
+	case "CagwCredential.expiresAt":
+		if e.ComplexityRoot.CagwCredential.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.ExpiresAt(childComplexity), true
+	case "CagwCredential.friendlyName":
+		if e.ComplexityRoot.CagwCredential.FriendlyName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.FriendlyName(childComplexity), true
+	case "CagwCredential.id":
+		if e.ComplexityRoot.CagwCredential.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.ID(childComplexity), true
+	case "CagwCredential.identifier":
+		if e.ComplexityRoot.CagwCredential.Identifier == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.Identifier(childComplexity), true
+	case "CagwCredential.lastUsedAt":
+		if e.ComplexityRoot.CagwCredential.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.LastUsedAt(childComplexity), true
+	case "CagwCredential.lastUsedFrom":
+		if e.ComplexityRoot.CagwCredential.LastUsedFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.LastUsedFrom(childComplexity), true
+	case "CagwCredential.previousEndsAt":
+		if e.ComplexityRoot.CagwCredential.PreviousEndsAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.PreviousEndsAt(childComplexity), true
+	case "CagwCredential.renewedAt":
+		if e.ComplexityRoot.CagwCredential.RenewedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.RenewedAt(childComplexity), true
+	case "CagwCredential.roles":
+		if e.ComplexityRoot.CagwCredential.Roles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.Roles(childComplexity), true
+	case "CagwCredential.serialNumber":
+		if e.ComplexityRoot.CagwCredential.SerialNumber == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.SerialNumber(childComplexity), true
+	case "CagwCredential.status":
+		if e.ComplexityRoot.CagwCredential.Status == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.Status(childComplexity), true
+
+	case "CagwCredentialRole.ca":
+		if e.ComplexityRoot.CagwCredentialRole.Ca == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialRole.Ca(childComplexity), true
+	case "CagwCredentialRole.role":
+		if e.ComplexityRoot.CagwCredentialRole.Role == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialRole.Role(childComplexity), true
 
 	case "CeremonyMinutes.fileName":
 		if e.ComplexityRoot.CeremonyMinutes.FileName == nil {
@@ -4290,6 +4437,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssuePkcs12Payload.Pkcs12(childComplexity), true
 
+	case "IssuedCagwCredential.credential":
+		if e.ComplexityRoot.IssuedCagwCredential.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuedCagwCredential.Credential(childComplexity), true
+	case "IssuedCagwCredential.fileName":
+		if e.ComplexityRoot.IssuedCagwCredential.FileName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuedCagwCredential.FileName(childComplexity), true
+	case "IssuedCagwCredential.password":
+		if e.ComplexityRoot.IssuedCagwCredential.Password == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuedCagwCredential.Password(childComplexity), true
+	case "IssuedCagwCredential.pkcs12":
+		if e.ComplexityRoot.IssuedCagwCredential.Pkcs12 == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuedCagwCredential.Pkcs12(childComplexity), true
+
 	case "KeyStore.available":
 		if e.ComplexityRoot.KeyStore.Available == nil {
 			break
@@ -4521,6 +4693,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateAcmeKey(childComplexity, args["input"].(model.CreateAcmeKeyInput)), true
+	case "Mutation.createCagwCredential":
+		if e.ComplexityRoot.Mutation.CreateCagwCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createCagwCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateCagwCredential(childComplexity, args["input"].(model.CreateCagwCredentialInput)), true
 	case "Mutation.createCertificationAuthority":
 		if e.ComplexityRoot.Mutation.CreateCertificationAuthority == nil {
 			break
@@ -4598,6 +4781,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["id"].(string)), true
+	case "Mutation.deleteCagwCredential":
+		if e.ComplexityRoot.Mutation.DeleteCagwCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteCagwCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteCagwCredential(childComplexity, args["id"].(string)), true
 	case "Mutation.deleteCertificationAuthority":
 		if e.ComplexityRoot.Mutation.DeleteCertificationAuthority == nil {
 			break
@@ -4846,6 +5040,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["id"].(string)), true
+	case "Mutation.renewCagwCredential":
+		if e.ComplexityRoot.Mutation.RenewCagwCredential == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_renewCagwCredential_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RenewCagwCredential(childComplexity, args["id"].(string), args["endPreviousNow"].(bool)), true
 	case "Mutation.renewCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RenewCertificationAuthority == nil {
 			break
@@ -4956,6 +5161,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.SetApprovalRules(childComplexity, args["input"].(model.SetApprovalRulesInput)), true
+	case "Mutation.setCagwCredentialRoles":
+		if e.ComplexityRoot.Mutation.SetCagwCredentialRoles == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_setCagwCredentialRoles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SetCagwCredentialRoles(childComplexity, args["id"].(string), args["roles"].([]*credential.Grant)), true
 	case "Mutation.signIn":
 		if e.ComplexityRoot.Mutation.SignIn == nil {
 			break
@@ -5293,6 +5509,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.BulkOperations(childComplexity, args["first"].(int), args["after"].(*string)), true
+	case "Partition.cagwCredentials":
+		if e.ComplexityRoot.Partition.CagwCredentials == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.CagwCredentials(childComplexity), true
+	case "Partition.cagwUrl":
+		if e.ComplexityRoot.Partition.CagwURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partition.CagwURL(childComplexity), true
 	case "Partition.certificateProfile":
 		if e.ComplexityRoot.Partition.CertificateProfile == nil {
 			break
@@ -7031,11 +7259,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputCaProfilesInput,
+		ec.unmarshalInputCagwCredentialRoleInput,
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
 		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
+		ec.unmarshalInputCreateCagwCredentialInput,
 		ec.unmarshalInputCreateCertificationAuthorityInput,
 		ec.unmarshalInputCreateProtocolConfigurationInput,
 		ec.unmarshalInputCreateRenewalCampaignInput,
@@ -8208,6 +8438,78 @@ extend type Mutation {
   "Certificate hold (RFC 5280 5.3.1): can be undone."
   suspendCertificate(input: SuspendCertificateInput!): CertificatePayload!
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
+}
+`, BuiltIn: false},
+	{Name: "../schema/credential.graphqls", Input: `"A client of the CA Gateway API: a certificate with roles on some of the partition's authorities."
+type CagwCredential {
+  id: ID!
+  identifier: String!
+  friendlyName: String!
+  status: CagwCredentialStatus!
+  roles: [CagwCredentialRole!]!
+  "Of its present certificate, hexadecimal."
+  serialNumber: String!
+  createdAt: Time!
+  createdBy: String!
+  "When its present certificate was made; null while that is its first."
+  renewedAt: Time
+  expiresAt: Time!
+  "Until when the certificate before this one is good, too; null when it has ended."
+  previousEndsAt: Time
+  "To about a minute."
+  lastUsedAt: Time
+  lastUsedFrom: String
+}
+enum CagwCredentialStatus { ACTIVE EXPIRED }
+"What a credential may do on an authority."
+enum CagwRole {
+  "Read, enroll, and change the status of certificates."
+  CERT_ADMINS
+  "Read."
+  AUDITORS
+}
+type CagwCredentialRole { ca: CertificationAuthority!, role: CagwRole! }
+input CagwCredentialRoleInput { caId: ID!, role: CagwRole! }
+
+input CreateCagwCredentialInput {
+  partitionId: ID!
+  "2 to 18 characters out of a-z, 0-9, hyphen and underscore; free again when the credential is deleted."
+  identifier: String!
+  "1 to 64 characters."
+  friendlyName: String!
+  "On authorities of the partition; at least one."
+  roles: [CagwCredentialRoleInput!]!
+}
+"The file and its password are shown this once and kept nowhere."
+type IssuedCagwCredential {
+  credential: CagwCredential!
+  "Key, certificate and chain (RFC 7292), base64."
+  pkcs12: String!
+  "40 hexadecimal digits."
+  password: String!
+  "What the file is to be called."
+  fileName: String!
+}
+
+extend type Partition {
+  "By identifier. Owners and CA Administrators."
+  cagwCredentials: [CagwCredential!]!
+  "Address of the CA Gateway API, without a slash at the end: clients add ` + "`" + `/certificate-authorities` + "`" + `."
+  cagwUrl: String!
+}
+
+extend type Mutation {
+  """
+  Makes a key and a certificate that is good for one year. Nobody can give a role whose rights they do not have themselves
+  in the partition.
+  """
+  createCagwCredential(input: CreateCagwCredentialInput!): IssuedCagwCredential!
+  "A new key and certificate. The one before goes on for seven days, at most until its own end, so that clients can be changed over."
+  renewCagwCredential(id: ID!, endPreviousNow: Boolean! = false): IssuedCagwCredential!
+  "All of its roles; what is not in the list is taken away at once."
+  setCagwCredentialRoles(id: ID!, roles: [CagwCredentialRoleInput!]!): CagwCredential!
+  "It is refused from then on, on open connections too."
+  deleteCagwCredential(id: ID!): CagwCredential!
 }
 `, BuiltIn: false},
 	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
@@ -9881,6 +10183,48 @@ func (ec *executionContext) childFields_CaRenewal(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type CaRenewal", field.Name)
 }
 
+func (ec *executionContext) childFields_CagwCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CagwCredential_id(ctx, field)
+	case "identifier":
+		return ec.fieldContext_CagwCredential_identifier(ctx, field)
+	case "friendlyName":
+		return ec.fieldContext_CagwCredential_friendlyName(ctx, field)
+	case "status":
+		return ec.fieldContext_CagwCredential_status(ctx, field)
+	case "roles":
+		return ec.fieldContext_CagwCredential_roles(ctx, field)
+	case "serialNumber":
+		return ec.fieldContext_CagwCredential_serialNumber(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CagwCredential_createdAt(ctx, field)
+	case "createdBy":
+		return ec.fieldContext_CagwCredential_createdBy(ctx, field)
+	case "renewedAt":
+		return ec.fieldContext_CagwCredential_renewedAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CagwCredential_expiresAt(ctx, field)
+	case "previousEndsAt":
+		return ec.fieldContext_CagwCredential_previousEndsAt(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_CagwCredential_lastUsedAt(ctx, field)
+	case "lastUsedFrom":
+		return ec.fieldContext_CagwCredential_lastUsedFrom(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
+}
+
+func (ec *executionContext) childFields_CagwCredentialRole(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ca":
+		return ec.fieldContext_CagwCredentialRole_ca(ctx, field)
+	case "role":
+		return ec.fieldContext_CagwCredentialRole_role(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredentialRole", field.Name)
+}
+
 func (ec *executionContext) childFields_CeremonyMinutes(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "fileName":
@@ -10597,6 +10941,20 @@ func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type IssuePkcs12Payload", field.Name)
 }
 
+func (ec *executionContext) childFields_IssuedCagwCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+	case "pkcs12":
+		return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+	case "password":
+		return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+	case "fileName":
+		return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredential", field.Name)
+}
+
 func (ec *executionContext) childFields_KeyStore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -10757,6 +11115,10 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_keyStores(ctx, field)
 	case "certificates":
 		return ec.fieldContext_Partition_certificates(ctx, field)
+	case "cagwCredentials":
+		return ec.fieldContext_Partition_cagwCredentials(ctx, field)
+	case "cagwUrl":
+		return ec.fieldContext_Partition_cagwUrl(ctx, field)
 	case "endEntities":
 		return ec.fieldContext_Partition_endEntities(ctx, field)
 	case "members":
@@ -11927,6 +12289,20 @@ func (ec *executionContext) field_Mutation_createApiToken_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_createCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CreateCagwCredentialInput, error) {
+			return ec.unmarshalNCreateCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateCagwCredentialInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_createCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12012,6 +12388,20 @@ func (ec *executionContext) field_Mutation_deactivateEndEntity_args(ctx context.
 }
 
 func (ec *executionContext) field_Mutation_decommissionEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -12349,6 +12739,28 @@ func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_renewCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "endPreviousNow",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["endPreviousNow"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12494,6 +12906,28 @@ func (ec *executionContext) field_Mutation_setApprovalRules_args(ctx context.Con
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_setCagwCredentialRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "roles",
+		func(ctx context.Context, v any) ([]*credential.Grant, error) {
+			return ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["roles"] = arg1
 	return args, nil
 }
 
@@ -17976,6 +18410,369 @@ func (ec *executionContext) _CaRenewal_failure(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_CaRenewal_failure(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CaRenewal", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_id(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_identifier(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_identifier(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Identifier, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_identifier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_friendlyName(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_friendlyName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FriendlyName, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_friendlyName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_status(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_status(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CagwCredential().Status(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v credential.Status) graphql.Marshaler {
+			return ec.marshalNCagwCredentialStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐStatus(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_status(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type CagwCredentialStatus does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_roles(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_roles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Roles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Grant) graphql.Marshaler {
+			return ec.marshalNCagwCredentialRole2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_roles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredential",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredentialRole(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredential_serialNumber(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_serialNumber(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SerialNumber, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_serialNumber(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_createdAt(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_createdAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_createdBy(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_createdBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CreatedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_createdBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_renewedAt(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_renewedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RenewedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_renewedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_expiresAt(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_expiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_previousEndsAt(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_previousEndsAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PreviousEndsAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_previousEndsAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_lastUsedAt(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_lastUsedAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastUsedAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_lastUsedFrom(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_lastUsedFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CagwCredential().LastUsedFrom(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_lastUsedFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredentialRole_ca(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialRole_ca(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CagwCredentialRole().Ca(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialRole_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialRole",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredentialRole_role(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialRole_role(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Role, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v credential.Role) graphql.Marshaler {
+			return ec.marshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐRole(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialRole_role(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredentialRole", field, false, false, errors.New("field of type CagwRole does not have child fields"))
 }
 
 func (ec *executionContext) _CeremonyMinutes_fileName(ctx context.Context, field graphql.CollectedField, obj *ceremony.Minutes) (ret graphql.Marshaler) {
@@ -24409,6 +25206,107 @@ func (ec *executionContext) fieldContext_IssuePkcs12Payload_decisions(_ context.
 	return fc, nil
 }
 
+func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credential, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IssuedCagwCredential_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "IssuedCagwCredential",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _IssuedCagwCredential_pkcs12(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.IssuedCagwCredential().Pkcs12(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IssuedCagwCredential_pkcs12(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _IssuedCagwCredential_password(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Password, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IssuedCagwCredential_password(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _IssuedCagwCredential_fileName(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FileName(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IssuedCagwCredential_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _KeyStore_name(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -26170,6 +27068,182 @@ func (ec *executionContext) fieldContext_Mutation_unsuspendCertificate(ctx conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_unsuspendCertificate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_createCagwCredential(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_createCagwCredential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CreateCagwCredential(ctx, fc.Args["input"].(model.CreateCagwCredentialInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
+			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_createCagwCredential(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_IssuedCagwCredential(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_createCagwCredential_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_renewCagwCredential(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_renewCagwCredential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RenewCagwCredential(ctx, fc.Args["id"].(string), fc.Args["endPreviousNow"].(bool))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
+			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_renewCagwCredential(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_IssuedCagwCredential(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_renewCagwCredential_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_setCagwCredentialRoles(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_setCagwCredentialRoles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().SetCagwCredentialRoles(ctx, fc.Args["id"].(string), fc.Args["roles"].([]*credential.Grant))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_setCagwCredentialRoles(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_setCagwCredentialRoles_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteCagwCredential(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteCagwCredential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteCagwCredential(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteCagwCredential(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteCagwCredential_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -28865,6 +29939,61 @@ func (ec *executionContext) fieldContext_Partition_certificates(ctx context.Cont
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Partition_cagwCredentials(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_cagwCredentials(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().CagwCredentials(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_cagwCredentials(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Partition",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Partition_cagwUrl(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Partition_cagwUrl(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Partition().CagwURL(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Partition_cagwUrl(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Partition", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Partition_endEntities(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
@@ -36966,6 +38095,43 @@ func (ec *executionContext) unmarshalInputCaProfilesInput(ctx context.Context, o
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Context, obj any) (credential.Grant, error) {
+	var it credential.Grant
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "role"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CAID = data
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := ec.unmarshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐRole(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCertificateFilter(ctx context.Context, obj any) (model.CertificateFilter, error) {
 	var it model.CertificateFilter
 	if obj == nil {
@@ -37272,6 +38438,57 @@ func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Contex
 				return it, err
 			}
 			it.ExpiresAt = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCreateCagwCredentialInput(ctx context.Context, obj any) (model.CreateCagwCredentialInput, error) {
+	var it model.CreateCagwCredentialInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "identifier", "friendlyName", "roles"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "identifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifier"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifier = data
+		case "friendlyName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("friendlyName"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FriendlyName = data
+		case "roles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("roles"))
+			data, err := ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Roles = data
 		}
 	}
 	return it, nil
@@ -42343,6 +43560,230 @@ func (ec *executionContext) _CaRenewal(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var cagwCredentialImplementors = []string{"CagwCredential"}
+
+func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.SelectionSet, obj *credential.Credential) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredential")
+		case "id":
+			out.Values[i] = ec._CagwCredential_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "identifier":
+			out.Values[i] = ec._CagwCredential_identifier(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "friendlyName":
+			out.Values[i] = ec._CagwCredential_friendlyName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "status":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CagwCredential_status(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "roles":
+			out.Values[i] = ec._CagwCredential_roles(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "serialNumber":
+			out.Values[i] = ec._CagwCredential_serialNumber(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdAt":
+			out.Values[i] = ec._CagwCredential_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "createdBy":
+			out.Values[i] = ec._CagwCredential_createdBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "renewedAt":
+			out.Values[i] = ec._CagwCredential_renewedAt(ctx, field, obj)
+		case "expiresAt":
+			out.Values[i] = ec._CagwCredential_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "previousEndsAt":
+			out.Values[i] = ec._CagwCredential_previousEndsAt(ctx, field, obj)
+		case "lastUsedAt":
+			out.Values[i] = ec._CagwCredential_lastUsedAt(ctx, field, obj)
+		case "lastUsedFrom":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CagwCredential_lastUsedFrom(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var cagwCredentialRoleImplementors = []string{"CagwCredentialRole"}
+
+func (ec *executionContext) _CagwCredentialRole(ctx context.Context, sel ast.SelectionSet, obj *credential.Grant) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialRoleImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredentialRole")
+		case "ca":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CagwCredentialRole_ca(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "role":
+			out.Values[i] = ec._CagwCredentialRole_role(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var ceremonyMinutesImplementors = []string{"CeremonyMinutes"}
 
 func (ec *executionContext) _CeremonyMinutes(ctx context.Context, sel ast.SelectionSet, obj *ceremony.Minutes) graphql.Marshaler {
@@ -46498,6 +47939,91 @@ func (ec *executionContext) _IssuePkcs12Payload(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var issuedCagwCredentialImplementors = []string{"IssuedCagwCredential"}
+
+func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.SelectionSet, obj *credential.Issued) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, issuedCagwCredentialImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("IssuedCagwCredential")
+		case "credential":
+			out.Values[i] = ec._IssuedCagwCredential_credential(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pkcs12":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._IssuedCagwCredential_pkcs12(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "password":
+			out.Values[i] = ec._IssuedCagwCredential_password(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fileName":
+			out.Values[i] = ec._IssuedCagwCredential_fileName(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var keyStoreImplementors = []string{"KeyStore"}
 
 func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet, obj *keystore.Named) graphql.Marshaler {
@@ -47089,6 +48615,34 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "unsuspendCertificate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_unsuspendCertificate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "createCagwCredential":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_createCagwCredential(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "renewCagwCredential":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_renewCagwCredential(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "setCagwCredentialRoles":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_setCagwCredentialRoles(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteCagwCredential":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteCagwCredential(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -48305,6 +49859,78 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._Partition_certificates(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "cagwCredentials":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_cagwCredentials(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "cagwUrl":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Partition_cagwUrl(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -54176,6 +55802,116 @@ func (ec *executionContext) marshalNCaType2githubᚗcomᚋpkiaasᚋpkiaasᚋdoma
 	return res
 }
 
+func (ec *executionContext) marshalNCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx context.Context, sel ast.SelectionSet, v credential.Credential) graphql.Marshaler {
+	return ec._CagwCredential(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx context.Context, sel ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredential(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialRole2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Grant) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNCagwCredentialRole2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrant(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNCagwCredentialRole2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrant(ctx context.Context, sel ast.SelectionSet, v *credential.Grant) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredentialRole(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx context.Context, v any) ([]*credential.Grant, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*credential.Grant, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNCagwCredentialRoleInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrant(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNCagwCredentialRoleInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrant(ctx context.Context, v any) (*credential.Grant, error) {
+	res, err := ec.unmarshalInputCagwCredentialRoleInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCagwCredentialStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐStatus(ctx context.Context, v any) (credential.Status, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := credential.Status(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCagwCredentialStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐStatus(ctx context.Context, sel ast.SelectionSet, v credential.Status) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐRole(ctx context.Context, v any) (credential.Role, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := credential.Role(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐRole(ctx context.Context, sel ast.SelectionSet, v credential.Role) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*certificate.Certificate) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -54465,6 +56201,11 @@ func (ec *executionContext) marshalNCreateApiTokenPayload2ᚖgithubᚗcomᚋpkia
 		return graphql.Null
 	}
 	return ec._CreateApiTokenPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCreateCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateCagwCredentialInput(ctx context.Context, v any) (model.CreateCagwCredentialInput, error) {
+	res, err := ec.unmarshalInputCreateCagwCredentialInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNCreateCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCreateCertificationAuthorityInput(ctx context.Context, v any) (model.CreateCertificationAuthorityInput, error) {
@@ -55117,6 +56858,20 @@ func (ec *executionContext) marshalNIssuePkcs12Payload2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._IssuePkcs12Payload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNIssuedCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v credential.Issued) graphql.Marshaler {
+	return ec._IssuedCagwCredential(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._IssuedCagwCredential(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNKeyStore2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamedᚄ(ctx context.Context, sel ast.SelectionSet, v []*keystore.Named) graphql.Marshaler {

@@ -15,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/notify"
@@ -327,6 +328,16 @@ type CreateAPITokenPayload struct {
 	APIToken *identity.APIToken `json:"apiToken"`
 	// Shown once.
 	Token string `json:"token"`
+}
+
+type CreateCagwCredentialInput struct {
+	PartitionID string `json:"partitionId"`
+	// 2 to 18 characters out of a-z, 0-9, hyphen and underscore; free again when the credential is deleted.
+	Identifier string `json:"identifier"`
+	// 1 to 64 characters.
+	FriendlyName string `json:"friendlyName"`
+	// On authorities of the partition; at least one.
+	Roles []*credential.Grant `json:"roles"`
 }
 
 type CreateCertificationAuthorityInput struct {

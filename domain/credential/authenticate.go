@@ -1,0 +1,292 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
+)
+
+const objectKind = "cagw-credential"
+
+// refusedAction is the event of a request that was not allowed in, or not to do what it asked for.
+const refusedAction = "cagw.refused"
+
+// holder is whose certificate one is, and what that allows now.
+type holder struct {
+	certificate *certificate
+	credential  *Credential
+	grants      []*Grant // on CAs that are not deleted
+}
+
+func (h *holder) actor(ip, requestID string) *rbac.Actor {
+	a := &rbac.Actor{Kind: rbac.CredentialActor, ID: h.credential.ID, Name: "cagw:" + h.credential.Identifier, OwnerID: h.credential.OwnerID,
+		Partition: h.credential.PartitionID, Authorities: map[string][]rbac.Role{}, IPAddress: ip, RequestID: requestID}
+	for _, g := range h.grants {
+		a.Authorities[g.CAID] = append(a.Authorities[g.CAID], g.Role.rbac())
+	}
+	return a
+}
+
+// Authenticate finds out whose client certificate it is; the client has shown that it has the key. Only the first of the chain
+// counts: the authority is known here, and no other is believed. Unauthenticated, with the reason, for whoever has no credential
+// that is good now. Like API tokens, credentials are looked up for each request and requests that arrive together share the
+// queries, so one that was deleted is refused at once, on an open connection and after a resumed handshake too.
+func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, ip, requestID string) (*rbac.Actor, error) {
+	if len(chain) == 0 {
+		return nil, fault.New(fault.Unauthenticated, "a client certificate is needed here, and none was sent").Do("Send the certificate of a CA Gateway credential.")
+	}
+	leaf := chain[0]
+	fingerprint := sha256.Sum256(leaf.Raw)
+	h, err := s.presented.Do(ctx, fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now()
+	if h == nil {
+		refusal := fault.New(fault.Unauthenticated, "the client certificate is not one of a CA Gateway credential of this service").Do("Send the certificate of a credential, as it was downloaded here.")
+		if !s.strangers.first(ip, now, 100) {
+			return nil, refusal
+		}
+		return nil, s.note(ctx, &rbac.Actor{IPAddress: ip, RequestID: requestID}, refusal, audit.Event{PartitionID: audit.PlatformChain, ObjectKind: objectKind,
+			Details: audit.Details{"subject": text.Quote(leaf.Subject.String()), "issuer": text.Quote(leaf.Issuer.String()), "fingerprint": hex.EncodeToString(fingerprint[:])}})
+	}
+	actor := h.actor(ip, requestID)
+	refusal, err := s.check(ctx, h, leaf, now)
+	if err != nil {
+		return nil, err
+	}
+	if refusal == nil {
+		s.used.note(h.credential, ip, now)
+		return actor, nil
+	}
+	if !s.refused.first(string(fingerprint[:]), now, 10_000) {
+		return nil, refusal
+	}
+	return nil, s.note(ctx, actor, refusal, audit.Event{PartitionID: h.credential.PartitionID, ObjectKind: objectKind, ObjectID: h.credential.ID, ObjectName: h.credential.Identifier,
+		Details: audit.Details{"serialNumber": h.certificate.SerialNumber}})
+}
+
+// check tells why a certificate that was issued here is not good now, nil when it is.
+func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, now time.Time) (refusal *fault.Error, err error) {
+	refuse := func(format string, args ...any) (*fault.Error, error) {
+		return fault.New(fault.Unauthenticated, format, args...).Do("Have a credential made or renewed."), nil
+	}
+	switch c := h.certificate; {
+	case h.credential.DeletedAt != nil:
+		return refuse("the credential %s was deleted", h.credential.Identifier)
+	case c.EndsAt != nil && c.EndsAt.Before(c.NotAfter) && !now.Before(*c.EndsAt):
+		return refuse("this certificate of the credential %s was replaced by a newer one on %s", h.credential.Identifier, c.EndsAt.Format(time.DateTime))
+	case !now.Before(c.NotAfter):
+		return refuse("the certificate of the credential %s expired on %s", h.credential.Identifier, c.NotAfter.Format(time.DateTime))
+	}
+	issuer, err := s.authority(ctx, h.certificate.AuthorityID)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(issuer)
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		return refuse("the certificate of the credential %s does not verify", h.credential.Identifier)
+	}
+	return nil, nil
+}
+
+// authority is the certificate of an authority; none ever changes.
+func (s *Service) authority(ctx context.Context, id string) (*x509.Certificate, error) {
+	if known, ok := s.authorities.Load(id); ok {
+		return known.(*x509.Certificate), nil
+	}
+	row := &authority{}
+	if err := s.Store.DB(ctx).Take(row, "id = ?", id).Error; err != nil {
+		return nil, err
+	}
+	parsed, err := x509.ParseCertificate(row.Certificate)
+	if err == nil {
+		s.authorities.Store(id, parsed)
+	}
+	return parsed, err
+}
+
+// Standing is the actor of work that outlives the request it was asked for in, with the roles of now: Unauthenticated once the
+// credential is deleted or has no certificate that is good.
+func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, error) {
+	var presents []*certificate
+	if err := s.Store.DB(ctx).Where("credential_id = ? AND ends_at IS NULL", id).Find(&presents).Error; err != nil {
+		return nil, err
+	}
+	if len(presents) > 0 {
+		found, err := s.findHolders(ctx, [][32]byte{[32]byte(presents[0].Fingerprint)})
+		if err != nil {
+			return nil, err
+		}
+		if h := found[0]; h != nil && h.credential.DeletedAt == nil && s.Now().Before(h.certificate.NotAfter) {
+			return h.actor("", ""), nil
+		}
+	}
+	return nil, fault.New(fault.Unauthenticated, "%s may no longer do this", name).Do("Have somebody who may go on with it.")
+}
+
+func (s *Service) findHolders(ctx context.Context, fingerprints [][32]byte) ([]*holder, error) {
+	var wanted [][]byte
+	for _, f := range fingerprints {
+		if !slices.ContainsFunc(wanted, func(w []byte) bool { return [32]byte(w) == f }) {
+			wanted = append(wanted, f[:])
+		}
+	}
+	var certificates []*certificate
+	if err := s.Store.DB(ctx).Where("fingerprint IN ?", wanted).Find(&certificates).Error; err != nil {
+		return nil, err
+	}
+	found := make([]*holder, len(fingerprints))
+	if len(certificates) == 0 {
+		return found, nil
+	}
+	var ids []string
+	for _, c := range certificates {
+		ids = append(ids, c.CredentialID)
+	}
+	var credentials []*Credential
+	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&credentials).Error; err != nil {
+		return nil, err
+	}
+	byID, grants := map[string]*Credential{}, map[string][]*Grant{}
+	for _, c := range credentials {
+		byID[c.ID] = c
+	}
+	var rows []*Grant
+	if err := s.Store.DB(ctx).Raw(`SELECT r.* FROM credential_roles r JOIN certification_authorities a ON a.id = r.ca_id
+		WHERE r.credential_id IN ? AND a.deleted_at IS NULL AND a.purged_at IS NULL`, ids).Scan(&rows).Error; err != nil {
+		return nil, err
+	}
+	for _, g := range rows {
+		grants[g.CredentialID] = append(grants[g.CredentialID], g)
+	}
+	for n, f := range fingerprints {
+		for _, c := range certificates {
+			if [32]byte(c.Fingerprint) == f {
+				found[n] = &holder{certificate: c, credential: byID[c.CredentialID], grants: grants[c.CredentialID]}
+			}
+		}
+	}
+	return found, nil
+}
+
+const authoritiesPath = "/certificate-authorities/"
+
+// Refused records that a credential was refused what it asked for: a permission that its role lacks, a CA or an object that
+// does not exist for it. Of other errors it records nothing. The error is that it could not be recorded.
+func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string) error {
+	if actor == nil || actor.Kind != rbac.CredentialActor || !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
+		return nil
+	}
+	details := audit.Details{"method": bounded(method), "path": bounded(path)}
+	if _, after, ok := strings.Cut(path, authoritiesPath); ok {
+		id, _, _ := strings.Cut(after, "/")
+		details["caId"] = bounded(id)
+	}
+	event := audit.Event{PartitionID: actor.Partition, ObjectKind: objectKind, ObjectID: actor.ID, ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details}
+	if f := fault.Of(err); fault.Of(s.note(ctx, actor, f, event)) != f {
+		return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded")
+	}
+	return nil
+}
+
+func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 300)], "?") }
+
+// note records a refusal in a transaction of its own, whether or not the caller is still there, and returns it; or that it
+// could not be recorded.
+func (s *Service) note(ctx context.Context, actor *rbac.Actor, refusal *fault.Error, e audit.Event) error {
+	e.Action, e.Result, e.Summary = refusedAction, audit.Refused, refusal.Message
+	e.Details["code"] = string(refusal.Kind)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Patience)
+	defer cancel()
+	if err := s.Store.Tx(ctx, func(ctx context.Context) error {
+		s.Audit.RecordAs(ctx, actor, e)
+		return nil
+	}); err != nil {
+		return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(err)
+	}
+	return refusal
+}
+
+// throttle lets the first of a kind pass in a minute, of at most so many kinds: nobody fills the audit log with refusals.
+type throttle struct {
+	mu    sync.Mutex
+	since time.Time
+	seen  map[string]bool
+}
+
+func (t *throttle) first(key string, now time.Time, most int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.seen == nil || now.Sub(t.since) >= time.Minute || now.Before(t.since) {
+		t.since, t.seen = now, map[string]bool{}
+	}
+	if t.seen[key] || len(t.seen) >= most {
+		return false
+	}
+	t.seen[key] = true
+	return true
+}
+
+// usedCredentials collects when credentials were used and from where, until it is written down.
+type usedCredentials struct {
+	mu sync.Mutex
+	at map[string]use
+}
+
+type use struct {
+	when time.Time
+	ip   string
+}
+
+// usedInterval is how exactly LastUsedAt is kept.
+const usedInterval = time.Minute
+
+func (u *usedCredentials) note(c *Credential, ip string, now time.Time) {
+	if c.LastUsedAt != nil && now.Sub(*c.LastUsedAt) < usedInterval {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.at == nil {
+		u.at = map[string]use{}
+	}
+	u.at[c.ID] = use{now, ip}
+}
+
+// NoteUse writes down when credentials were last used here; the server calls it every few seconds and when it stops.
+func (s *Service) NoteUse(ctx context.Context) error {
+	s.used.mu.Lock()
+	at := s.used.at
+	s.used.at = nil
+	s.used.mu.Unlock()
+	if len(at) == 0 {
+		return nil
+	}
+	var ids []string
+	for id := range at {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids) // always in the same order, so that two servers cannot wait for each other
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		for _, id := range ids {
+			if err := s.Store.DB(ctx).Model(&Credential{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, at[id].when).
+				Updates(map[string]any{"last_used_at": at[id].when, "last_used_ip": at[id].ip}).Error; err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

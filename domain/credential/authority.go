@@ -1,0 +1,163 @@
+package credential
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"time"
+
+	"github.com/google/uuid"
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/keystore"
+	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/pkcs12"
+)
+
+const (
+	keyAlgorithm     = "ECDSAP256+SHA256" // of authorities and of credentials
+	authorityYears   = 10
+	authorityAtLeast = 2 // years that an authority lasts when it issues
+	credentialYears  = 1
+)
+
+// authority certifies credentials, and nothing else. Its generations follow one another.
+type authority struct {
+	ID          string `gorm:"primaryKey"`
+	Generation  int64
+	Certificate []byte // DER
+	NotAfter    time.Time
+	KeyStore    string
+	KeyID       string
+	CreatedAt   time.Time
+}
+
+func (authority) TableName() string { return "credential_authorities" }
+
+// issuer is the authority that issues now; it is made when there is none, or the last one nears its end.
+func (s *Service) issuer(ctx context.Context) (*authority, error) {
+	newest, err := s.newest(ctx)
+	if err != nil || newest.NotAfter.After(s.Now().AddDate(authorityAtLeast, 0, 0)) {
+		return newest, err
+	}
+	return s.establish(ctx, newest.Generation+1)
+}
+
+// newest is the zero value while there is none.
+func (s *Service) newest(ctx context.Context) (*authority, error) {
+	found := &authority{}
+	return found, s.Store.DB(ctx).Order("generation DESC").Limit(1).Find(found).Error
+}
+
+// establish makes an authority of that generation. Of two servers that do so at once one wins, and both go on with its.
+func (s *Service) establish(ctx context.Context, generation int64) (*authority, error) {
+	keys := s.Keys.Default()
+	a, err := algorithm.ForLabel(keyAlgorithm)
+	if err != nil {
+		return nil, err
+	}
+	key, err := keys.Generate(ctx, a)
+	if err != nil {
+		return nil, noKeys(err)
+	}
+	subject, err := name.Parse("CN=CA Gateway credentials,O=pkiaas")
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now().Truncate(time.Second)
+	made := &authority{ID: uuid.Must(uuid.NewV7()).String(), Generation: generation, NotAfter: now.AddDate(authorityYears, 0, 0), KeyStore: keys.Name, KeyID: key.ID(), CreatedAt: s.Now()}
+	made.Certificate, err = sign(ctx, key, issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: subject.DER(), Subject: subject.DER(),
+		NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter, PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+			extension.BasicConstraints(true, new(int)), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
+	won := false
+	if err == nil {
+		err = s.Store.Tx(ctx, func(ctx context.Context) error {
+			created := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(made)
+			if won = created.RowsAffected > 0; won {
+				s.Audit.Record(ctx, audit.Event{Action: "cagw-authority.create", ObjectKind: "cagw-authority", ObjectID: made.ID, ObjectName: subject.CommonName(),
+					Summary: "made the authority of CA Gateway credentials", Details: audit.Details{"generation": generation, "keyStore": made.KeyStore, "expiresAt": made.NotAfter}})
+			}
+			return created.Error
+		})
+	}
+	if err == nil && won {
+		return made, nil
+	}
+	if ended := keys.Delete(context.WithoutCancel(ctx), key.ID()); ended != nil && err == nil {
+		err = noKeys(ended)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.newest(ctx)
+}
+
+func noKeys(err error) error {
+	return fault.New(fault.Unavailable, "the key store of the authority of CA Gateway credentials cannot be used at the moment").Do("Repeat the request when the operator has brought it back.").Because(err)
+}
+
+func sign(ctx context.Context, key keystore.Key, c issuance.Certificate) ([]byte, error) {
+	prepared, err := issuance.Prepare(c, key.Algorithm())
+	if err != nil {
+		return nil, err
+	}
+	der, err := prepared.Sign(ctx, key)
+	if err != nil {
+		return nil, noKeys(err)
+	}
+	return der, nil
+}
+
+// certify makes a key and a certificate for the credential. Nothing of it is recorded yet, and nobody has seen it.
+func (s *Service) certify(ctx context.Context, c *Credential) (*certificate, *Issued, error) {
+	above, err := s.issuer(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := x509.ParseCertificate(above.Certificate)
+	if err != nil {
+		return nil, nil, err
+	}
+	signer, err := s.Keys.Open(ctx, above.KeyStore, above.KeyID)
+	if err != nil {
+		return nil, nil, noKeys(err)
+	}
+	a, err := algorithm.ForLabel(keyAlgorithm)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := a.Generate()
+	if err != nil {
+		return nil, nil, err
+	}
+	subject, err := name.Parse("CN=" + c.Identifier + ",O=" + c.PartitionID)
+	if err != nil {
+		return nil, nil, err
+	}
+	now := s.Now().Truncate(time.Second)
+	serial := issuance.NewSerialNumber()
+	made := &certificate{CredentialID: c.ID, AuthorityID: above.ID, SerialNumber: hex.EncodeToString(serial), NotAfter: now.AddDate(credentialYears, 0, 0), CreatedAt: s.Now()}
+	der, err := sign(ctx, signer, issuance.Certificate{SerialNumber: serial, Issuer: issuer.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter,
+		PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature), extension.ExtendedKeyUsage(false, extension.ClientAuth),
+			extension.AuthorityKeyIdentifier(issuer.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
+	if err != nil {
+		return nil, nil, err
+	}
+	fingerprint := sha256.Sum256(der)
+	made.Fingerprint = fingerprint[:]
+	pkcs8, err := key.MarshalPKCS8()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer clear(pkcs8)
+	issued := &Issued{Credential: c, Password: newPassword()}
+	issued.PKCS12, err = pkcs12.Encode(pkcs8, der, [][]byte{above.Certificate}, issued.Password)
+	return made, issued, err
+}
