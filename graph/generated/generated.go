@@ -7786,9 +7786,9 @@ type AuditEvent {
   "E.g. ` + "`" + `certificate.issue` + "`" + `, ` + "`" + `certificate.revoke` + "`" + `, ` + "`" + `ca.create` + "`" + `, ` + "`" + `user.sign-in` + "`" + `."
   action: String!
   result: AuditResult!
-  "` + "`" + `user` + "`" + `, ` + "`" + `api-token` + "`" + `, ` + "`" + `operator` + "`" + `, ` + "`" + `system` + "`" + `, or ` + "`" + `protocol` + "`" + ` for a client of an enrollment protocol."
+  "` + "`" + `user` + "`" + `, ` + "`" + `api-token` + "`" + `, ` + "`" + `operator` + "`" + `, ` + "`" + `system` + "`" + `, ` + "`" + `protocol` + "`" + ` for a client of an enrollment protocol, or ` + "`" + `cagw-credential` + "`" + ` for one of the CA Gateway API."
   actorKind: String!
-  "E-mail of the person, name of the token, or protocol and identifier of the configuration: ` + "`" + `acme:servers` + "`" + `."
+  "E-mail of the person, name of the token, or protocol and identifier of the configuration (` + "`" + `acme:servers` + "`" + `) or of the credential (` + "`" + `cagw:deploy` + "`" + `)."
   actorName: String!
   "Empty for the system itself."
   ipAddress: String!
@@ -8755,7 +8755,7 @@ extend type Mutation {
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
-	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers and API tokens expire."
+	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire."
 type NotificationSettings {
   "Days before the expiry, largest first."
   days: [Int!]!
@@ -8781,7 +8781,7 @@ type Webhook {
 }
 type WebhookDelivery {
   id: ID!
-  "` + "`" + `expiry.certificate` + "`" + `, ` + "`" + `expiry.ca` + "`" + `, ` + "`" + `expiry.ocsp-signer` + "`" + `, ` + "`" + `expiry.api-token` + "`" + ` or ` + "`" + `test` + "`" + `."
+  "` + "`" + `expiry.certificate` + "`" + `, ` + "`" + `expiry.ca` + "`" + `, ` + "`" + `expiry.ocsp-signer` + "`" + `, ` + "`" + `expiry.api-token` + "`" + `, ` + "`" + `expiry.cagw-credential` + "`" + ` or ` + "`" + `test` + "`" + `."
   event: String!
   state: WebhookDeliveryState!
   attempts: Int!
