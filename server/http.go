@@ -17,6 +17,7 @@ func (a *App) protocols() []protocols.Protocol {
 	return []protocols.Protocol{
 		crl.Protocol{Lists: a.status, Authorities: a.cas, Limits: a.limiter, Now: a.now},
 		a.acmeProtocol(),
+		a.cagwProtocol(),
 		ocsp.Protocol{Responder: a.status, Limits: a.limiter, Now: a.now},
 	}
 }
