@@ -22,29 +22,35 @@ import (
 func TestBrowse(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testBrowse(t, "") })
 	t.Run("postgres", func(t *testing.T) {
-		base := os.Getenv("PKIAAS_TEST_POSTGRES")
-		if base == "" {
-			t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
-		}
-		db, err := sql.Open("pgx", base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := "browse_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-		if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
-			_ = db.Close()
-		})
-		u, err := url.Parse(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/" + name
-		testBrowse(t, u.String())
+		testBrowse(t, postgres(t))
 	})
+}
+
+// postgres is the URL of a database that ends with the test.
+func postgres(t *testing.T) string {
+	t.Helper()
+	base := os.Getenv("PKIAAS_TEST_POSTGRES")
+	if base == "" {
+		t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
+	}
+	db, err := sql.Open("pgx", base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+		_ = db.Close()
+	})
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
 func testBrowse(t *testing.T, database string) {

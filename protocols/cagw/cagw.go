@@ -37,9 +37,9 @@ type Limiter interface {
 	AllowOther(ctx context.Context, partitionID string) error
 }
 
-// Credentials is told what was refused to a credential.
+// Credentials records what was refused to a credential. The error is that it could not.
 type Credentials interface {
-	Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string)
+	Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string) error
 }
 
 // Protocol is the CA Gateway. The actor of a request is in its context, an rbac.CredentialActor.
@@ -47,8 +47,8 @@ type Protocol struct {
 	CAs          *ca.Service
 	Certificates *certificate.Service
 	Enrollment   *enrollment.Service
-	Limits       Limiter     // nil: no limits
-	Credentials  Credentials // nil: refusals are not noted
+	Limits       Limiter     // nil: none, or they were asked before
+	Credentials  Credentials // nil: refusals are not recorded
 	Log          *slog.Logger
 	// UI has the files of Swagger UI: swagger-ui.css and swagger-ui-bundle.js. nil: there is none.
 	UI fs.FS
@@ -127,10 +127,12 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		return
 	}
-	p.fail(w, r, err)
-	if status, _ := describe(err); p.Credentials != nil && q.actor != nil && (status == http.StatusUnauthorized || status == http.StatusForbidden || errors.Is(err, errNoCA)) {
-		p.Credentials.Refused(r.Context(), q.actor, err, r.Method, r.URL.Path)
+	if p.Credentials != nil && (fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden) || errors.Is(err, errNoCA)) {
+		if failed := p.Credentials.Refused(r.Context(), q.actor, err, printable(r.Method), printable(r.URL.Path)); failed != nil {
+			err = failed
+		}
 	}
+	p.fail(w, r, err)
 }
 
 func (p Protocol) route(ctx context.Context, q *request) error {
@@ -193,7 +195,8 @@ var errNoCA = errors.New("unknown CA")
 
 // find looks a CA up by partition~identifier. Whatever is wrong with the id, it is one that there is not.
 func (p Protocol) find(ctx context.Context, id string) (*ca.CertificationAuthority, error) {
-	unknown := &problem{status: http.StatusNotFound, detail: detail{Code: "cagw-4018", Message: "CA with specified name not found", Target: "caId", Value: printable(id)}, cause: errNoCA}
+	unknown := &problem{status: http.StatusNotFound, detail: detail{Code: "cagw-4018", Message: "CA with specified name not found", Target: "caId", Value: printable(id)},
+		cause: fault.New(fault.NotFound, "CA with specified name not found").Because(errNoCA)}
 	partition, identifier, ok := strings.Cut(id, "~")
 	if !ok || ca.CheckIdentifier("caId", identifier) != nil || ca.CheckIdentifier("caId", partition) != nil {
 		return nil, unknown
