@@ -413,6 +413,20 @@ func TestGatewayApproval(t *testing.T) {
 	if err := g.store.DB(g.system).Take(&waiting, "id = ?", id).Error; err != nil || waiting.State != approval.Pending || waiting.RequestedByID != g.actor.ID || str(t, got, "error.code") != "cagw-4091" || !strings.Contains(str(t, got, "error.message"), id) {
 		t.Errorf("%v %v %v", got, waiting, err)
 	}
+	// Repeated with its key it asks nobody again, also where the end counts from now; and it is the certificate once others approved it.
+	body := object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}, "optionalCertificateRequestDetails": object{"validityPeriod": "P30D"}}
+	got = g.call(409, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days")
+	if again := g.call(409, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days"); again["error"].(object)["value"] != got["error"].(object)["value"] {
+		t.Errorf("%v, then %v", got, again)
+	}
+	if err := g.store.DB(g.system).Exec("UPDATE approvals SET state = ?, object_id = (SELECT id FROM certificates WHERE ca_id = ? AND kind = 'SUBSCRIBER' LIMIT 1) WHERE id = ?", approval.Done, g.issuing.ID, str(t, got, "error.value")).Error; err != nil {
+		t.Fatal(err)
+	}
+	g.call(200, "POST", g.base+"/enrollments", body, "Idempotency-Key", "days")
+	if err := g.store.DB(g.system).Exec("UPDATE approvals SET state = ? WHERE id = ?", approval.Rejected, id).Error; err != nil {
+		t.Fatal(err)
+	}
+	g.call(409, "POST", g.base+"/enrollments", object{"profileId": guarded, "csr": csr, "requiredFormat": object{"format": "X509"}}, "Idempotency-Key", "k")
 	g.call(400, "POST", g.base+"/enrollments", object{"profileId": "multiuse-p12-client", "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough"}}, "subjectVariables": []object{{"type": "cn", "value": "waits.example"}}})
 	serial := str(t, g.issue("stays.example"), "serialNumber")
 	many := object{"action": object{"type": "RevokeAction"}, "serialNumbers": []string{serial}}

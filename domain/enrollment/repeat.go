@@ -8,9 +8,11 @@ import (
 
 	"gorm.io/gorm/clause"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -20,15 +22,19 @@ type Repeat struct {
 	SHA256 []byte // of everything that was asked for: another request under the same key is refused
 }
 
-// repeatable is how long a key is remembered.
-const repeatable = 48 * time.Hour
+// repeatable is how long a key is remembered, approvable where it may wait for others.
+const (
+	repeatable = 48 * time.Hour
+	approvable = 31 * 24 * time.Hour
+)
 
 // request that was carried out.
 type request struct {
 	ActorID       string `gorm:"primaryKey"`
 	RequestKey    string `gorm:"primaryKey"`
 	RequestSHA256 []byte `gorm:"column:request_sha256"`
-	CertificateID string
+	CertificateID string // "" while others are to approve it
+	ApprovalID    string // of what could not be carried out at once
 	CreatedAt     time.Time
 }
 
@@ -55,8 +61,46 @@ func (s *Service) repeated(ctx context.Context, r *Repeat) (*Issued, error) {
 	if !bytes.Equal(found[0].RequestSHA256, r.SHA256) {
 		return nil, fault.New(fault.Conflict, "another request was sent with this idempotency key").At("Idempotency-Key").Do("Make a new key for each request.").Because(ErrReused)
 	}
+	id := found[0].CertificateID
+	if id == "" {
+		var err error
+		if id, err = s.outcome(ctx, found[0].ApprovalID); err != nil {
+			return nil, err
+		}
+	}
 	c := &certificate.Certificate{}
-	return &Issued{Certificate: c, Repeated: true}, s.Store.DB(ctx).Take(c, "id = ?", found[0].CertificateID).Error
+	return &Issued{Certificate: c, Repeated: true}, s.Store.DB(ctx).Take(c, "id = ?", id).Error
+}
+
+// outcome is the certificate that came of an approval, or why there is none.
+func (s *Service) outcome(ctx context.Context, approvalID string) (string, error) {
+	a := &approval.Request{}
+	if err := s.Store.DB(ctx).Take(a, "id = ?", approvalID).Error; err != nil {
+		return "", err
+	}
+	switch state := a.StateAt(s.Now()); state {
+	case approval.Done:
+		return a.ObjectID, nil
+	case approval.Pending, approval.Approved:
+		f := fault.New(fault.ApprovalNeeded, "others must approve this first").Do("Repeat the request with the same key: the certificate is the answer once they have.")
+		f.ApprovalID = a.ID
+		return "", f
+	default:
+		return "", fault.New(fault.Conflict, "the request for approval is %s", text.Lower(state)).At("Idempotency-Key").Do("Make a new key to ask again.")
+	}
+}
+
+// awaits notes that the request waits for others, so that it does not ask them twice.
+func (s *Service) awaits(ctx context.Context, r *Repeat, err *error) {
+	if r == nil || !fault.Is(*err, fault.ApprovalNeeded) {
+		return
+	}
+	row := &request{ActorID: rbac.ActorFrom(ctx).ID, RequestKey: r.Key, RequestSHA256: r.SHA256, ApprovalID: fault.Of(*err).ApprovalID, CreatedAt: s.Now()}
+	if failure := s.Store.Tx(ctx, func(ctx context.Context) error {
+		return s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(row).Error
+	}); failure != nil {
+		*err = failure
+	}
 }
 
 func (r *Repeat) check() error {
@@ -77,7 +121,7 @@ func (s *Service) alsoRepeat(ctx context.Context, r *Repeat, also func(context.C
 	}
 	actor := rbac.ActorFrom(ctx).ID // of here: the transaction serves several
 	return func(ctx context.Context, c *certificate.Certificate) error {
-		made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&request{actor, r.Key, r.SHA256, c.ID, s.Now()})
+		made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&request{ActorID: actor, RequestKey: r.Key, RequestSHA256: r.SHA256, CertificateID: c.ID, CreatedAt: s.Now()})
 		if made.Error != nil {
 			return made.Error
 		}
@@ -96,7 +140,7 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	claim.Again(now.Add(time.Hour))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		if err := s.Store.DB(ctx).Delete(&request{}, "created_at < ?", now.Add(-repeatable)).Error; err != nil {
+		if err := s.Store.DB(ctx).Delete(&request{}, "created_at < ? AND (certificate_id <> '' OR created_at < ?)", now.Add(-repeatable), now.Add(-approvable)).Error; err != nil {
 			return err
 		}
 		return claim.Done(ctx)

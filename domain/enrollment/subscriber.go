@@ -75,6 +75,7 @@ type Issued struct {
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
 	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
+	defer s.awaits(ctx, r.Repeat, &err)
 	defer s.Approvals.Submit(ctx, &err)
 	if err != nil {
 		return nil, err

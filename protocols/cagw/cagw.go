@@ -117,7 +117,9 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 			if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
-			p.Log.Error("panic", "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+			if p.Log != nil {
+				p.Log.Error("panic", "path", r.URL.Path, "panic", cause, "stack", string(debug.Stack()))
+			}
 			p.fail(w, r, fmt.Errorf("panic: %v", cause))
 		}
 	}()
