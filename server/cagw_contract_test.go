@@ -17,7 +17,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/fstest"
 	"time"
 
 	"github.com/google/uuid"
@@ -198,21 +197,10 @@ func TestGatewayContract(t *testing.T) {
 	g.call(404, "GET", cagw.Base, nil)
 	g.actor = credential
 
-	for _, path := range []string{"/cagw/openapi.json", "/cagw/openapi.yaml", "/cagw/swagger-ui/", "/cagw/swagger-ui/swagger-initializer.js"} {
+	for _, path := range []string{"/cagw/openapi.json", "/cagw/openapi.yaml"} {
 		if w := g.send("GET", path, nil); w.Code != 200 || w.Body.Len() < 100 {
 			t.Errorf("%s: %d", path, w.Code)
 		}
-	}
-	if w := g.send("GET", "/cagw/swagger-ui", nil); w.Code != 302 || w.Header().Get("Location") != "/cagw/swagger-ui/" {
-		t.Errorf("%d %v", w.Code, w.Header())
-	}
-	g.call(404, "GET", "/cagw/swagger-ui/swagger-ui.css", nil)
-	g.p.UI = fstest.MapFS{"swagger-ui.css": {Data: []byte("body{}")}}
-	if w := g.send("GET", "/cagw/swagger-ui/swagger-ui.css", nil); w.Body.String() != "body{}" || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/css") {
-		t.Errorf("%v %s", w.Header(), w.Body)
-	}
-	for _, path := range []string{"/cagw/swagger-ui/../secret", "/cagw/swagger-ui/index.map"} {
-		g.call(404, "GET", path, nil)
 	}
 	g.call(405, "POST", "/cagw/openapi.json", nil)
 
@@ -508,6 +496,8 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 			began := time.Now()
 			plantEvents(t, g, planted)
 			t.Logf("planted %d events in %s", planted, time.Since(began).Round(time.Second))
+			ahead.Store(int64(time.Hour)) // the rest comes later
+			defer ahead.Store(0)
 		}
 		const workers, each, most = 8, 250, 5000
 		var csrs [workers]string
@@ -595,7 +585,7 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 		if planted > 0 {
 			// A start date near the end is found without reading what is before it.
 			began := time.Now()
-			g.call(200, "GET", g.base+"/certificate-events?startDate="+time.Now().UTC().Format(time.RFC3339), nil)
+			g.call(200, "GET", g.base+"/certificate-events?startDate="+g.now().UTC().Format(time.RFC3339), nil)
 			t.Logf("a page that begins now: %s", time.Since(began).Round(time.Millisecond))
 		}
 	})

@@ -72,11 +72,15 @@ func (r *router) add(e protocols.Endpoint) {
 }
 
 func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	for prefix, h := range r.prefixes {
-		if strings.HasPrefix(request.URL.Path, prefix) {
-			h.ServeHTTP(w, request)
-			return
+	longest := ""
+	for prefix := range r.prefixes {
+		if len(prefix) > len(longest) && strings.HasPrefix(request.URL.Path, prefix) {
+			longest = prefix
 		}
+	}
+	if longest != "" {
+		r.prefixes[longest].ServeHTTP(w, request)
+		return
 	}
 	r.mux.ServeHTTP(w, request)
 }

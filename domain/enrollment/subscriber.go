@@ -47,15 +47,15 @@ type CSRRequest struct {
 	Subject    *string           // nil: as in the CSR
 	SANs       []AlternativeName // with SANsGiven
 	SANsGiven  bool              // false: as in the CSR
-	NotBefore  *time.Time
+	NotBefore  *time.Time `json:",omitzero"`
 	NotAfter   *time.Time
 	Extensions []GivenExtension // beside those of the CSR
 	EndEntity  string
 	// Explicit: only what is asked for beside the CSR counts, and of the CSR its key; its subject where none is given, its
 	// names with SANsFromCSR. What is asked for is refused where the profile would leave it out, but an end after the CA's own
 	// becomes the CA's.
-	Explicit    bool
-	SANsFromCSR bool // with Explicit: added to SANs
+	Explicit    bool `json:",omitzero"`
+	SANsFromCSR bool `json:",omitzero"` // with Explicit: added to SANs
 	// Repeat, if given, has a request that was carried out answered with the same certificate.
 	Repeat *Repeat `json:"-"`
 	// Recorded, if given, is called in the transaction that records the certificate, under whose context it may change rows of its

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -50,8 +49,6 @@ type Protocol struct {
 	Limits       Limiter     // nil: none, or they were asked before
 	Credentials  Credentials // nil: refusals are not recorded
 	Log          *slog.Logger
-	// UI has the files of Swagger UI: swagger-ui.css and swagger-ui-bundle.js. nil: there is none.
-	UI fs.FS
 }
 
 func (Protocol) Name() string { return "cagw" }
