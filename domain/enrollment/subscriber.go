@@ -47,7 +47,7 @@ type CSRRequest struct {
 	Subject    *string           // nil: as in the CSR
 	SANs       []AlternativeName // with SANsGiven
 	SANsGiven  bool              // false: as in the CSR
-	NotBefore  *time.Time `json:",omitzero"`
+	NotBefore  *time.Time        `json:",omitzero"`
 	NotAfter   *time.Time
 	Extensions []GivenExtension // beside those of the CSR
 	EndEntity  string
