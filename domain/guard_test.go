@@ -39,7 +39,7 @@ var unguarded = map[string]string{
 	"endentity.Enlist": "part of issuance, which asks", "endentity.Link": "part of issuance, which asks", "endentity.Check": "of a protocol's own configuration, for issuance, which asks",
 	"acme.Run": "job", "acme.LoadKeys": "load asks for each", "acme.LoadAccounts": "load asks for each", "ca.Chains": "certificates are public; Download asks", "protocolconfig.ByID": "of jobs of a protocol",
 	"protocolconfig.Open": "establishes the actor of a protocol", "protocolconfig.Problem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
-	"enrollment.Init": "wiring", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",
+	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",

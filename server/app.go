@@ -83,9 +83,6 @@ type App struct {
 	acme           *acme.Engine
 	acmeAdmin      *acme.Service
 
-	// refuseMutual answers who is not let in behind the client-certificate listener; nil: refuseGateway.
-	refuseMutual func(w http.ResponseWriter, r *http.Request, err error)
-
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
 }
@@ -148,7 +145,7 @@ func (a *App) wire() error {
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
-	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Now: a.now}
+	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
 	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
@@ -186,6 +183,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
 	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
 	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
+	a.jobs.Handle(enrollment.CleanJob, a.enrollment.Clean)
 	a.jobs.HandleLong(certificate.PublishCRLJob, a.status.PublishJob)
 	a.jobs.HandleLong(status.ExportJob, a.status.Export)
 	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
@@ -208,7 +206,7 @@ func (a *App) registerJobs() {
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob, enrollment.CleanJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.

@@ -7,6 +7,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -79,6 +80,10 @@ func (a *App) wireApprovals() {
 			if enrollment.Stale(err) {
 				return fault.New(fault.Unavailable, "the certification authority keeps changing").Because(err) // tried again
 			}
+			return err
+		}),
+		certificate.VerbRevokeSerials: approved(func(ctx context.Context, in certificate.RevokingSerials) error {
+			_, err := a.certificates.RevokeSerials(ctx, in)
 			return err
 		}),
 		bulk.VerbStart: approved(func(ctx context.Context, id string) error { _, err := a.bulk.Start(ctx, id); return err }),

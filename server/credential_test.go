@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"math/big"
@@ -32,41 +33,34 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/page"
-	"github.com/pkiaas/pkiaas/protocols"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// gateway is a partition with CAs, and a door with a client certificate behind which GET needs the right to browse certificates
-// of the CA in the path, and POST the right to issue by it.
-type gateway struct {
+// credentialEstate is a partition with CAs, and the door to its CA Gateway: GET reads a CA, POST issues by it.
+type credentialEstate struct {
 	*App
 	m   *Manifest
 	ctx context.Context // of an Owner
 	url string
+	csr string
 }
 
-func newGateway(t *testing.T) *gateway {
+func newCredentialEstate(t *testing.T) *credentialEstate {
 	t.Helper()
-	return newGatewayOn(t, "")
+	return newCredentialEstateOn(t, "")
 }
 
-func newGatewayOn(t *testing.T, database string) *gateway {
+func newCredentialEstateOn(t *testing.T, database string) *credentialEstate {
 	t.Helper()
 	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
-	g := &gateway{App: a, m: m, ctx: colleague(t, a, m, "olga", rbac.Owners)}
-	behind := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		partition, identifier, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/cagw/v1/certificate-authorities/"), "~")
-		permission := map[string]rbac.Permission{"GET": rbac.CertificateBrowse, "POST": rbac.CertificateIssue}[r.Method]
-		err := a.guard.RequireOn(r.Context(), permission, partition, g.ca(t, identifier))
-		if err != nil {
-			if failed := a.credentials.Refused(r.Context(), rbac.ActorFrom(r.Context()), err, r.Method, r.URL.Path); failed != nil {
-				t.Error(failed)
-			}
-			protocols.PlainError(w, err)
-		}
-	})
-	server := httptest.NewUnstartedServer(a.observe(protocols.MutualTLS, a.mutual(behind)))
+	der, _ := pem.Decode([]byte(signedRequest(t, ecKey(t), x509.CertificateRequest{Subject: pkix.Name{CommonName: "host.example.com"}})))
+	g := &credentialEstate{App: a, m: m, ctx: colleague(t, a, m, "olga", rbac.Owners), csr: base64.StdEncoding.EncodeToString(der.Bytes)}
+	handlers, err := a.handlers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(handlers["mtls"])
 	server.TLS, server.EnableHTTP2 = mutualTLSConfig(a.certs), true
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -74,7 +68,7 @@ func newGatewayOn(t *testing.T, database string) *gateway {
 	return g
 }
 
-func (g *gateway) ca(t *testing.T, identifier string) string {
+func (g *credentialEstate) ca(t *testing.T, identifier string) string {
 	t.Helper()
 	c, err := g.cas.ByIdentifier(rbac.WithActor(context.Background(), rbac.SystemActor()), g.m.Partition.ID, identifier)
 	if err != nil {
@@ -84,12 +78,12 @@ func (g *gateway) ca(t *testing.T, identifier string) string {
 	return c.ID
 }
 
-func (g *gateway) grant(t *testing.T, identifier string, role credential.Role) *credential.Grant {
+func (g *credentialEstate) grant(t *testing.T, identifier string, role credential.Role) *credential.Grant {
 	t.Helper()
 	return &credential.Grant{CAID: g.ca(t, identifier), Role: role}
 }
 
-func (g *gateway) create(t *testing.T, identifier string, grants ...*credential.Grant) *credential.Issued {
+func (g *credentialEstate) create(t *testing.T, identifier string, grants ...*credential.Grant) *credential.Issued {
 	t.Helper()
 	issued, err := g.credentials.Create(g.ctx, credential.Request{PartitionID: g.m.Partition.ID, Identifier: identifier, FriendlyName: "Test " + identifier, Roles: grants})
 	if err != nil {
@@ -116,23 +110,29 @@ func holding(t *testing.T, certificates ...tls.Certificate) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-func (g *gateway) with(t *testing.T, issued *credential.Issued) *http.Client {
+func (g *credentialEstate) with(t *testing.T, issued *credential.Issued) *http.Client {
 	t.Helper()
 	return holding(t, pair(t, issued.PKCS12, issued.Password))
 }
 
 // status of a request for a CA, and of a 401 the message of its body.
-func (g *gateway) status(t *testing.T, c *http.Client, method, identifier string) (int, string) {
+func (g *credentialEstate) status(t *testing.T, c *http.Client, method, identifier string) (int, string) {
 	t.Helper()
 	return g.call(t, c, method, g.url+g.m.Partition.ID+"~"+identifier)
 }
 
-func (g *gateway) call(t *testing.T, c *http.Client, method, url string) (int, string) {
+func (g *credentialEstate) call(t *testing.T, c *http.Client, method, url string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	var body io.Reader
+	if method == "POST" {
+		url += "/enrollments"
+		body = strings.NewReader(`{"profileId": "privatessl-tls-server", "csr": "` + g.csr + `", "requiredFormat": {"format": "X509"}}`)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, url, body)
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	response, err := c.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -145,21 +145,21 @@ func (g *gateway) call(t *testing.T, c *http.Client, method, url string) (int, s
 	if response.StatusCode != http.StatusUnauthorized {
 		return response.StatusCode, ""
 	}
-	var body struct {
+	var refusal struct {
 		Type  string
 		Error struct {
 			Code, Message string
 			Details       []any
 		}
 	}
-	if err := json.Unmarshal(text, &body); err != nil || body.Type != "ErrorResponse" || body.Error.Code != "cagw-4010" || body.Error.Details == nil || response.Header.Get("Content-Type") != "application/json" {
+	if err := json.Unmarshal(text, &refusal); err != nil || refusal.Type != "ErrorResponse" || refusal.Error.Code != "cagw-4010" || refusal.Error.Details == nil || response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%s: %v", text, err)
 	}
-	return response.StatusCode, body.Error.Message
+	return response.StatusCode, refusal.Error.Message
 }
 
 // refusals are the newest of a chain.
-func (g *gateway) refusals(t *testing.T, partitionID string) []*audit.Event {
+func (g *credentialEstate) refusals(t *testing.T, partitionID string) []*audit.Event {
 	t.Helper()
 	found, err := g.audit.List(rbac.WithActor(context.Background(), rbac.SystemActor()), partitionID, audit.Filter{Action: "cagw.refused"}, page.Request{First: 50})
 	if err != nil {
@@ -231,7 +231,7 @@ func TestCredentialFile(t *testing.T) {
 
 // Who may give what, and what is refused without anything being made.
 func TestCredentialRules(t *testing.T) {
-	g := newGateway(t)
+	g := newCredentialEstate(t)
 	admin := colleague(t, g.App, g.m, "carl", rbac.CAAdministrators)
 	granted := g.grant(t, "issuing-1", credential.CertAdmins)
 	foreign := ""
@@ -311,7 +311,7 @@ func TestCredentialRenewal(t *testing.T) {
 }
 
 func testCredentialRenewal(t *testing.T, database string) {
-	g := newGatewayOn(t, database)
+	g := newCredentialEstateOn(t, database)
 	first := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	second, err := g.credentials.Renew(g.ctx, first.Credential.ID, false)
 	if err != nil {
@@ -354,7 +354,7 @@ func TestCredentialRefusals(t *testing.T) {
 }
 
 func testCredentialRefusals(t *testing.T, database string) {
-	g := newGatewayOn(t, database)
+	g := newCredentialEstateOn(t, database)
 	admins := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	auditors := g.with(t, g.create(t, "watch", g.grant(t, "issuing-1", credential.Auditors)))
 	deploy := g.with(t, admins)
@@ -447,7 +447,7 @@ func testCredentialRefusals(t *testing.T, database string) {
 // An authority of the same name, with certificates for the same subject and serial number, gets nobody in; nor does a
 // certificate of the server's own. The log has one line of it a minute.
 func TestForgedCredential(t *testing.T) {
-	g := newGateway(t)
+	g := newCredentialEstate(t)
 	issued := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	_, leaf, chain, err := pkcs12.DecodeChain(issued.PKCS12, issued.Password)
 	if err != nil {
@@ -493,7 +493,7 @@ func TestForgedCredential(t *testing.T) {
 
 // The console's port asks nobody for a certificate; the other one asks, and answers who has none.
 func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
-	g := newGateway(t)
+	g := newCredentialEstate(t)
 	for door, asked := range map[string]bool{g.cfg.BaseURL: false, g.cfg.MTLSURL: true} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			was := false
@@ -532,7 +532,7 @@ func TestWhereAClientCertificateIsAskedFor(t *testing.T) {
 
 // A credential's requests count against the rate of its partition.
 func TestCredentialRate(t *testing.T) {
-	g := newGateway(t)
+	g := newCredentialEstate(t)
 	if err := g.store.DB(t.Context()).Exec("UPDATE subscriptions SET tier = 'STANDARD' WHERE id = ?", g.m.Subscription.ID).Error; err != nil {
 		t.Fatal(err)
 	}
@@ -564,7 +564,7 @@ func TestCredentialRate(t *testing.T) {
 
 // The use of a credential is known to a minute, and its end is told of.
 func TestCredentialUse(t *testing.T) {
-	g := newGateway(t)
+	g := newCredentialEstate(t)
 	issued := g.create(t, "deploy", g.grant(t, "issuing-1", credential.CertAdmins))
 	c := g.with(t, issued)
 	used := func() *credential.Credential {
@@ -630,7 +630,7 @@ func TestCredentialAuthority(t *testing.T) {
 }
 
 func testCredentialAuthority(t *testing.T, database string) {
-	g := newGatewayOn(t, database)
+	g := newCredentialEstateOn(t, database)
 	for _, table := range []string{"credential_certificates", "credential_roles", "credentials", "credential_authorities"} {
 		if err := g.store.Tx(t.Context(), func(ctx context.Context) error { return g.store.DB(ctx).Exec("DELETE FROM " + table).Error }); err != nil {
 			t.Fatal(err)

@@ -17,6 +17,7 @@ func (a *App) protocols() []protocols.Protocol {
 	return []protocols.Protocol{
 		crl.Protocol{Lists: a.status, Authorities: a.cas, Limits: a.limiter, Now: a.now},
 		a.acmeProtocol(),
+		a.cagwProtocol(),
 		ocsp.Protocol{Responder: a.status, Limits: a.limiter, Now: a.now},
 	}
 }
@@ -49,7 +50,7 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	return map[string]http.Handler{
 		"tls":    a.observe(protocols.TLS, secure(muxes[protocols.TLS])),
 		"public": a.observe(protocols.Public, muxes[protocols.Public]),
-		"mtls":   a.observe(protocols.MutualTLS, secure(a.mutual(muxes[protocols.MutualTLS]))),
+		"mtls":   a.observe(protocols.MutualTLS, secure(a.mutual(muxes[protocols.MutualTLS], a.cagwProtocol().Refuse))),
 		"admin":  a.admin(),
 	}, nil
 }
@@ -71,11 +72,15 @@ func (r *router) add(e protocols.Endpoint) {
 }
 
 func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	for prefix, h := range r.prefixes {
-		if strings.HasPrefix(request.URL.Path, prefix) {
-			h.ServeHTTP(w, request)
-			return
+	longest := ""
+	for prefix := range r.prefixes {
+		if len(prefix) > len(longest) && strings.HasPrefix(request.URL.Path, prefix) {
+			longest = prefix
 		}
+	}
+	if longest != "" {
+		r.prefixes[longest].ServeHTTP(w, request)
+		return
 	}
 	r.mux.ServeHTTP(w, request)
 }

@@ -39,6 +39,9 @@ type Event struct {
 	Summary     string
 	Details     Details `gorm:"serializer:json"`
 	Hash        []byte
+	// CAID is the CA whose certificate the event is about, where it changed the inventory: what a feed of that CA is read
+	// by. It follows from the object, and is no part of the hash.
+	CAID string `gorm:"column:ca_id"`
 }
 
 // Details are the facts of an event that have no column: before and after, reasons, serial numbers.

@@ -2,11 +2,14 @@ package ca
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
 	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -16,15 +19,62 @@ func (s *Service) Get(ctx context.Context, id string) (*CertificationAuthority, 
 	if err != nil {
 		return nil, err
 	}
-	return c, s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID)
+	return c, s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID)
 }
 
 // ByIdentifier returns the CA that has the identifier in the partition.
 func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier string) (*CertificationAuthority, error) {
-	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
+	a := rbac.ActorFrom(ctx)
+	if a == nil || a.Kind != rbac.CredentialActor {
+		if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
+			return nil, err
+		}
+	}
+	c, err := s.find(ctx, s.Store.DB(ctx).Where("partition_id = ? AND identifier = ?", partitionID, identifier))
+	if err != nil {
 		return nil, err
 	}
-	return s.find(ctx, s.Store.DB(ctx).Where("partition_id = ? AND identifier = ?", partitionID, identifier))
+	return c, s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID)
+}
+
+// byPlace is the order of lists: roots first, by friendly name.
+const byPlace = "CASE type WHEN 'ROOT' THEN 0 WHEN 'EXTERNAL_ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id"
+
+// Granted lists the CAs on which the credential that asks has a role, in the order of List.
+func (s *Service) Granted(ctx context.Context) ([]*CertificationAuthority, error) {
+	a := rbac.ActorFrom(ctx)
+	if a == nil || a.Kind != rbac.CredentialActor {
+		return nil, rbac.NotFound()
+	}
+	var list []*CertificationAuthority
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND id IN ? AND deleted_at IS NULL AND purged_at IS NULL", a.Partition, slices.Sorted(maps.Keys(a.Authorities))).Order(byPlace).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(c *CertificationAuthority) bool {
+		return s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID) != nil
+	}), nil
+}
+
+// SelectedProfiles are those that a CA issues under, by their ids.
+func (s *Service) SelectedProfiles(ctx context.Context, c *CertificationAuthority) ([]*profile.Profile, error) {
+	if err := s.Guard.RequireOn(ctx, rbac.ProfileBrowse, c.PartitionID, c.ID); err != nil {
+		return nil, err
+	}
+	ids, err := s.ProfileIDs(ctx, []string{c.ID})
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Profiles.Find(ctx, c.PartitionID, ids[c.ID])
+	if err != nil {
+		return nil, err
+	}
+	var list []*profile.Profile
+	for _, id := range ids[c.ID] {
+		if p := found[id]; p != nil { // nil: retired
+			list = append(list, p)
+		}
+	}
+	return list, nil
 }
 
 func (s *Service) find(_ context.Context, query *gorm.DB) (*CertificationAuthority, error) {
@@ -52,7 +102,7 @@ func (s *Service) List(ctx context.Context, partitionID string, includeDeleted b
 		query = query.Where("lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\'", like, like, like, like)
 	}
 	var list []*CertificationAuthority
-	err := query.Order("CASE type WHEN 'ROOT' THEN 0 WHEN 'EXTERNAL_ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id").Find(&list).Error
+	err := query.Order(byPlace).Find(&list).Error
 	return list, err
 }
 

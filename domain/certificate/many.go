@@ -57,6 +57,10 @@ func (s *Service) RevokeMany(ctx context.Context, partitionID, operation string,
 	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, partitionID); err != nil {
 		return nil, nil, err
 	}
+	return s.revokeMany(ctx, partitionID, operation, list)
+}
+
+func (s *Service) revokeMany(ctx context.Context, partitionID, operation string, list []Revocation) (revoked map[string]bool, cas []string, err error) {
 	wanted := map[string]Revocation{}
 	for _, r := range list {
 		wanted[r.CertificateID] = r
@@ -103,7 +107,7 @@ func (s *Service) RevokeMany(ctx context.Context, partitionID, operation string,
 				return nil, nil, err
 			}
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
 			Summary: "revoked certificate " + c.SerialNumber + " of " + c.Subject,
 			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate, "bulkOperation": operation}})
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -36,6 +37,8 @@ type Service struct {
 	CAs   *ca.Service
 	Quota Quota
 	Now   func() time.Time
+	// Approvals are asked by RevokeSerials, nil for none.
+	Approvals *approval.Service
 }
 
 // Revoke ends a certificate for good. CRL and OCSP follow. Revoking the certificate of a CA needs the right to delete
@@ -71,7 +74,7 @@ func (s *Service) Revoke(ctx context.Context, id string, reason Reason, invalidi
 }
 
 func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) error {
-	if err := s.Guard.Require(ctx, rbac.CADelete, c.PartitionID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CADelete, c.PartitionID, c.CAID); err != nil {
 		return err
 	}
 	d, err := issuance.Inspect(c.DER)
@@ -152,7 +155,7 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 		return nil, err
 	}
 	event.PartitionID, event.ObjectName = found.PartitionID, found.SerialNumber
-	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, found.PartitionID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, found.PartitionID, found.CAID); err != nil {
 		return nil, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -168,6 +171,7 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 		if err := fn(ctx, c, &e); err != nil {
 			return err
 		}
+		e.CAID = c.CAID
 		s.Audit.Record(ctx, e)
 		return s.save(ctx, c)
 	})
@@ -194,7 +198,7 @@ func (s *Service) Release(ctx context.Context, claim *job.Claim) error {
 			return err
 		}
 		if c.Status == Suspended && c.SuspendedUntil != nil && !s.Now().Before(*c.SuspendedUntil) {
-			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.unsuspend", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
 				Summary: "the suspension of certificate " + c.SerialNumber + " of " + c.Subject + " ended as set", Details: audit.Details{"before": c.Status, "after": Issued}})
 			c.unsuspend(s.Now())
 			if err := s.CAs.BumpStatus(ctx, c.CAID); err != nil {

@@ -36,7 +36,7 @@ type order struct {
 }
 
 // sources are the ways of asking that are known by who asks.
-var sources = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system"}
+var sources = map[rbac.ActorKind]string{rbac.UserActor: "console", rbac.TokenActor: "api", rbac.OperatorActor: "console", rbac.System: "system", rbac.CredentialActor: "cagw"}
 
 // signed is an order carried out, not yet recorded.
 type signed struct {
@@ -82,7 +82,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	}
 	c.SearchText = strings.ToLower(strings.Join(append([]string{c.Subject, c.SerialNumber}, sans...), " "))
 	event := audit.Event{
-		PartitionID: i.ca.PartitionID, Action: issueAction(o.kind), ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber,
+		PartitionID: i.ca.PartitionID, Action: issueAction(o.kind), ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
 		Summary: "issued certificate " + c.SerialNumber + " to " + c.Subject,
 		Details: audit.Details{"ca": i.ca.Identifier, "profile": o.profile.ID, "notAfter": c.NotAfter.Format(time.RFC3339), "subjectAlternativeNames": sans},
 	}
@@ -184,7 +184,7 @@ func (s *Service) enroll(ctx context.Context, caID string, decide func(*issuer) 
 		// Another server may have changed the CA since it was read: what it signed was not recorded, and what it
 		// refused may be allowed by now.
 		s.issuers.forget(caID)
-		if fresh && !errors.Is(err, errStale) || attempt == 3 {
+		if fresh && !errors.Is(err, errStale) || attempt == 3 || errors.Is(err, errRepeated) {
 			return nil, nil, err
 		}
 	}

@@ -66,7 +66,10 @@ func (s *Service) Init() *Service {
 }
 
 // Jobs of this package.
-const SignerJob = "ocsp-signer.renew" // key: KeyName of the CA
+const (
+	SignerJob = "ocsp-signer.renew" // key: KeyName of the CA
+	CleanJob  = "requests.clean"    // key: "all"
+)
 
 // item is a signed certificate on its way into the database.
 type item struct {

@@ -3,6 +3,8 @@ package enrollment
 import (
 	"context"
 	"encoding/asn1"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,9 +47,17 @@ type CSRRequest struct {
 	Subject    *string           // nil: as in the CSR
 	SANs       []AlternativeName // with SANsGiven
 	SANsGiven  bool              // false: as in the CSR
+	NotBefore  *time.Time        `json:",omitzero"`
 	NotAfter   *time.Time
 	Extensions []GivenExtension // beside those of the CSR
 	EndEntity  string
+	// Explicit: only what is asked for beside the CSR counts, and of the CSR its key; its subject where none is given, its
+	// names with SANsFromCSR. What is asked for is refused where the profile would leave it out, but an end after the CA's own
+	// becomes the CA's.
+	Explicit    bool `json:",omitzero"`
+	SANsFromCSR bool `json:",omitzero"` // with Explicit: added to SANs
+	// Repeat, if given, has a request that was carried out answered with the same certificate.
+	Repeat *Repeat `json:"-"`
 	// Recorded, if given, is called in the transaction that records the certificate, under whose context it may change rows of its
 	// own. If it answers with a fault the certificate is not issued.
 	Recorded func(context.Context, *certificate.Certificate) error `json:"-"`
@@ -58,12 +68,14 @@ type Issued struct {
 	Certificate *certificate.Certificate
 	Decisions   []profile.Decision
 	PKCS12      []byte // IssuePKCS12 only
+	Repeated    bool   // it was issued when the request came before
 }
 
 // IssueFromCSR issues a certificate for a key whose possession the CSR proves.
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
 	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
+	defer s.awaits(ctx, r.Repeat, &err)
 	defer s.Approvals.Submit(ctx, &err)
 	if err != nil {
 		return nil, err
@@ -73,18 +85,40 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 		return nil, err
 	}
 	event.ObjectName = request.Subject.String()
+	if done, err := s.repeated(ctx, r.Repeat); done != nil || err != nil {
+		return done, err
+	}
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: r.Recorded}
+		if err == nil && r.Explicit {
+			err = explicit(i, p, request)
+		}
+		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
 		if r.Recorded == nil { // what else is to be recorded could not wait with the request
 			o.asked = &r
 		}
 		return o, err
 	})
+	if errors.Is(err, errRepeated) {
+		return s.repeated(ctx, r.Repeat)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Issued{Certificate: c, Decisions: decisions}, nil
+}
+
+// explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.
+func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
+	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
+		r.NotAfter = &i.ca.NotAfter
+	}
+	for _, e := range r.Extensions {
+		if !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
+			return fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).At("extensions").Do("Leave it out, or choose another profile.")
+		}
+	}
+	return nil
 }
 
 // permit asks for the permission and the rate of a request to issue under a CA. The event is for its refusal.
@@ -99,7 +133,7 @@ func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Per
 	}
 	event.PartitionID = i.ca.PartitionID
 	event.Details = audit.Details{"ca": i.ca.Identifier, "profile": strings.Trim(text.Quote(profileID), `"`)}
-	if err := s.Guard.Require(ctx, p, i.ca.PartitionID); err != nil {
+	if err := s.Guard.RequireOn(ctx, p, i.ca.PartitionID, i.ca.ID); err != nil {
 		return event, err
 	}
 	return event, s.Limits.AllowCertificate(ctx, i.ca.PartitionID)
@@ -111,29 +145,55 @@ func parse(r CSRRequest) (*profile.Request, error) {
 			return nil, err
 		}
 	}
-	parsed, err := csr.Parse([]byte(r.CSR))
+	read := csr.Parse
+	if r.Explicit && r.Subject != nil && !r.SANsFromCSR {
+		read = csr.ParseKey
+	}
+	parsed, err := read([]byte(r.CSR))
 	if err != nil {
 		return nil, err
 	}
-	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotAfter: r.NotAfter}
-	for n, given := range r.Extensions {
-		e, err := given.parse("extensions[" + strconv.Itoa(n) + "]")
-		if err != nil {
-			return nil, err
+	if r.Explicit {
+		parsed.Extensions = nil
+		if !r.SANsFromCSR {
+			parsed.SANs = nil
 		}
-		request.Extensions = append(request.Extensions, e)
+	}
+	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter}
+	if err := give(request, r.Extensions); err != nil {
+		return nil, err
 	}
 	if r.Subject != nil {
 		if request.Subject, err = name.Parse(*r.Subject); err != nil {
 			return nil, err
 		}
 	}
-	if r.SANsGiven {
-		if request.SANs, err = parseSANs(r.SANs); err != nil {
+	if r.Explicit && request.Subject.IsEmpty() {
+		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+	}
+	if r.SANsGiven || r.Explicit {
+		names, err := parseSANs(r.SANs)
+		if err != nil {
 			return nil, err
 		}
+		if r.Explicit {
+			names = append(names, parsed.SANs...)
+		}
+		request.SANs = names
 	}
 	return request, nil
+}
+
+// give adds the extensions that were asked for.
+func give(request *profile.Request, given []GivenExtension) error {
+	for n, g := range given {
+		e, err := g.parse("extensions[" + strconv.Itoa(n) + "]")
+		if err != nil {
+			return err
+		}
+		request.Extensions = append(request.Extensions, e)
+	}
+	return nil
 }
 
 func parseSANs(given []AlternativeName) ([]san.GeneralName, error) {
@@ -167,9 +227,16 @@ type PKCS12Request struct {
 	Password  string
 	Subject   string
 	SANs      []AlternativeName
+	NotBefore *time.Time
 	NotAfter  *time.Time
-	KeyType   string
+	KeyType   string // "" with Explicit: what the profile allows
 	EndEntity string
+	// Explicit, Extensions and Repeat as of a CSRRequest; a file is not kept, so that a repeated request is refused.
+	Explicit   bool
+	Extensions []GivenExtension
+	Repeat     *Repeat
+	// Legacy has the file written for readers that know nothing newer than Triple DES and SHA-1.
+	Legacy bool
 }
 
 // keyTypes are the subscriber keys that can be made here, and the registry row that makes them.
@@ -191,6 +258,14 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 		return nil, err
 	}
 	event.ObjectName = request.Subject.String()
+	if done, err := s.repeated(ctx, r.Repeat); done != nil || err != nil {
+		return done, err
+	}
+	if r.KeyType == "" && r.Explicit {
+		if r.KeyType, err = s.keyType(ctx, r.CAID, r.ProfileID); err != nil {
+			return nil, err
+		}
+	}
 	key, err := generate(r.KeyType)
 	if err != nil {
 		return nil, err
@@ -202,19 +277,47 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 	var file []byte
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, deliver: func(i *issuer, der []byte) error {
+		if err == nil && r.Explicit {
+			err = explicit(i, p, request)
+		}
+		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, nil), deliver: func(i *issuer, der []byte) error {
 			pkcs8, err := key.MarshalPKCS8()
 			if err != nil {
 				return err
 			}
-			file, err = pkcs12.Encode(pkcs8, der, i.chain, r.Password)
+			encode := pkcs12.Encode
+			if r.Legacy {
+				encode = pkcs12.EncodeLegacy
+			}
+			file, err = encode(pkcs8, der, i.chain, r.Password)
 			return err
 		}}, err
 	})
+	if errors.Is(err, errRepeated) {
+		return s.repeated(ctx, r.Repeat)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Issued{Certificate: c, Decisions: decisions, PKCS12: file}, nil
+}
+
+// keyType is the first that the profile allows of those that can be made here.
+func (s *Service) keyType(ctx context.Context, caID, profileID string) (string, error) {
+	i, _, err := s.issuer(ctx, caID)
+	if err != nil {
+		return "", err
+	}
+	p, err := s.profileOf(i, profileID)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range p.KeyAlgorithms {
+		if _, ok := keyTypes[a]; ok {
+			return a, nil
+		}
+	}
+	return "RSA-2048", nil
 }
 
 func generate(keyType string) (algorithm.PrivateKey, error) {
@@ -233,6 +336,9 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if n := utf8.RuneCountInString(r.Password); n < 8 || n > 128 || strings.ContainsRune(r.Password, 0) || !utf8.ValidString(r.Password) {
 		return nil, fault.New(fault.Invalid, "the password of the file has 8 to 128 characters").At("password")
 	}
+	if strings.ContainsFunc(r.Password, func(r rune) bool { return r > 0xffff }) {
+		return nil, fault.New(fault.Invalid, "a PKCS #12 file cannot have a password with characters beyond U+FFFF (RFC 7292 B.1)").At("password")
+	}
 	if r.EndEntity != "" {
 		if err := endentity.CheckIdentifier(r.EndEntity); err != nil {
 			return nil, err
@@ -246,7 +352,11 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &profile.Request{Subject: subject, SANs: names, NotAfter: r.NotAfter, ServerSideKey: true}, nil
+	request := &profile.Request{Subject: subject, SANs: names, NotBefore: r.NotBefore, NotAfter: r.NotAfter, ServerSideKey: true}
+	if r.Explicit && subject.IsEmpty() {
+		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+	}
+	return request, give(request, r.Extensions)
 }
 
 func (g GivenExtension) parse(field string) (extension.Extension, error) {

@@ -11,6 +11,16 @@ import (
 // Encode writes key (PKCS #8), certificate and chain (DER, issuer first) into a PKCS #12 file: PBES2 with AES-256 and
 // PBKDF2, HMAC-SHA-256. OpenSSL 1.1 and later, Java 8u301 and later, Windows 10 1709 and later, iOS 15 and later read it.
 func Encode(pkcs8, certificate []byte, chain [][]byte, password string) ([]byte, error) {
+	return encode(pkcs12.Modern, pkcs8, certificate, chain, password)
+}
+
+// EncodeLegacy is Encode for readers that know nothing newer: Triple DES and HMAC-SHA-1. Only the password protects such
+// a file, and by few iterations.
+func EncodeLegacy(pkcs8, certificate []byte, chain [][]byte, password string) ([]byte, error) {
+	return encode(pkcs12.LegacyDES, pkcs8, certificate, chain, password)
+}
+
+func encode(e *pkcs12.Encoder, pkcs8, certificate []byte, chain [][]byte, password string) ([]byte, error) {
 	key, err := x509.ParsePKCS8PrivateKey(pkcs8)
 	if err != nil {
 		return nil, fmt.Errorf("reading the key: %w", err)
@@ -27,5 +37,5 @@ func Encode(pkcs8, certificate []byte, chain [][]byte, password string) ([]byte,
 		}
 		above = append(above, c)
 	}
-	return pkcs12.Modern.Encode(key, leaf, above, password)
+	return e.Encode(key, leaf, above, password)
 }

@@ -1,0 +1,8 @@
+package server
+
+import "github.com/pkiaas/pkiaas/protocols/cagw"
+
+// cagwProtocol is the CA Gateway; mutual establishes its actor and counts its requests.
+func (a *App) cagwProtocol() cagw.Protocol {
+	return cagw.Protocol{CAs: a.cas, Certificates: a.certificates, Enrollment: a.enrollment, Credentials: a.credentials, Log: a.log}
+}
