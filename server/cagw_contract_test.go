@@ -46,7 +46,7 @@ func (n *noted) Refused(_ context.Context, a *rbac.Actor, err error, method, pat
 
 // Every operation of the document, accepted and refused, with every status that it can have.
 func TestGatewayContract(t *testing.T) {
-	g := newGateway(t, "")
+	g := newGatewayAPI(t, "")
 	refused := &noted{}
 	g.p.Credentials = refused
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "contract.example"})
@@ -221,7 +221,7 @@ func TestGatewayContract(t *testing.T) {
 
 // What is out of order is said in the protocol's own shape, without a word of why.
 func TestGatewayFailures(t *testing.T) {
-	g := newGateway(t, "")
+	g := newGatewayAPI(t, "")
 	panics := &panicCounter{}
 	g.p.Log = slog.New(panics)
 	p := g.p
@@ -258,14 +258,14 @@ type errReader struct{}
 func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 // onBoth runs a test on SQLite and on PostgreSQL.
-func onBoth(t *testing.T, run func(*testing.T, *gateway)) {
-	t.Run("sqlite", func(t *testing.T) { run(t, newGateway(t, "")) })
-	t.Run("postgres", func(t *testing.T) { run(t, newGateway(t, postgres(t))) })
+func onBoth(t *testing.T, run func(*testing.T, *gatewayAPI)) {
+	t.Run("sqlite", func(t *testing.T) { run(t, newGatewayAPI(t, "")) })
+	t.Run("postgres", func(t *testing.T) { run(t, newGatewayAPI(t, postgres(t))) })
 }
 
 // A request with a key is carried out once, however often it comes, also when all of them come together.
 func TestGatewayIdempotency(t *testing.T) {
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		csr, _ := gatewayCSR(t, pkix.Name{CommonName: "once.example"})
 		body := object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}}
 		var serials sync.Map
@@ -343,7 +343,7 @@ func TestGatewayIdempotency(t *testing.T) {
 
 // Many are revoked together, with one event each; what cannot be is said for each, and repeating it changes nothing.
 func TestGatewayBulk(t *testing.T) {
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		var serials []string
 		for n := range 20 {
 			serials = append(serials, str(t, g.issue(fmt.Sprintf("many%d.example", n)), "serialNumber"))
@@ -382,7 +382,7 @@ func TestGatewayBulk(t *testing.T) {
 
 // What others must approve is refused, with the request that waits, and nothing is issued.
 func TestGatewayApproval(t *testing.T) {
-	g := newGateway(t, "")
+	g := newGatewayAPI(t, "")
 	if _, err := g.approvals.SetRules(g.system, approval.Change{PartitionID: g.m.Partition.ID, Rules: []*approval.Rule{{Operation: approval.Issue, ProfileIDs: []string{guarded, "multiuse-p12-client"}, Needed: 1, Hours: 24}, {Operation: approval.BulkRevoke, Needed: 1, Hours: 24}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -422,7 +422,7 @@ func TestGatewayApproval(t *testing.T) {
 
 // The inventory feed has what came by other ways too, and the audit log is whole with it.
 func TestGatewayEvents(t *testing.T) {
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		read := func(path string) []object {
 			var all []object
 			for _, e := range at(t, g.call(200, "GET", path, nil), "events").([]any) {
@@ -481,7 +481,7 @@ func TestGatewayEvents(t *testing.T) {
 
 // The events of an older release are in the feeds after the upgrade, as if they had come under this one.
 func TestGatewayBackfill(t *testing.T) {
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		c, err := g.certificates.BySerial(g.system, g.issuing, str(t, g.issue("old.example"), "serialNumber"))
 		if err != nil {
 			t.Fatal(err)
@@ -521,7 +521,7 @@ func TestGatewayBackfill(t *testing.T) {
 // Two readers page through the events of a CA while certificates are issued and revoked: each sees each event once.
 // PKIAAS_EVENTS plants so many before.
 func TestGatewayEventsWhileIssuing(t *testing.T) {
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		planted, _ := strconv.Atoi(os.Getenv("PKIAAS_EVENTS"))
 		if planted > 0 {
 			began := time.Now()
@@ -623,7 +623,7 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 }
 
 // plantEvents writes certificates of the issuing CA and their events, as issuance would but without signatures.
-func plantEvents(t *testing.T, g *gateway, n int) {
+func plantEvents(t *testing.T, g *gatewayAPI, n int) {
 	t.Helper()
 	model := &certificate.Certificate{}
 	if err := g.store.DB(g.system).Take(model, "ca_id = ? AND kind = ?", g.issuing.ID, certificate.Subscriber).Error; err != nil {
@@ -659,7 +659,7 @@ func TestGatewayFuzz(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	onBoth(t, func(t *testing.T, g *gateway) {
+	onBoth(t, func(t *testing.T, g *gatewayAPI) {
 		seed := uint64(time.Now().UnixNano())
 		if text := os.Getenv("PKIAAS_FUZZ_SEED"); text != "" {
 			seed, _ = strconv.ParseUint(text, 10, 64)

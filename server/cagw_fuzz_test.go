@@ -36,7 +36,7 @@ func (p *panicCounter) Handle(_ context.Context, r slog.Record) error {
 // fuzzer makes requests after the schemas of the document, and spoils them.
 type fuzzer struct {
 	t       testing.TB
-	g       *gateway
+	g       *gatewayAPI
 	rand    *rand.Rand
 	mild    bool   // the request is meant to be accepted, mostly
 	body    []byte // of the last request
@@ -44,7 +44,7 @@ type fuzzer struct {
 	serials []string
 }
 
-func newFuzzer(t testing.TB, g *gateway, seed uint64) *fuzzer {
+func newFuzzer(t testing.TB, g *gatewayAPI, seed uint64) *fuzzer {
 	f := &fuzzer{t: t, g: g, rand: rand.New(rand.NewPCG(seed, 0))}
 	for _, name := range []pkix.Name{{CommonName: "fuzz.example"}, {}, {CommonName: "fuzz", Organization: []string{"a, b"}}} {
 		csr, _ := gatewayCSR(t, name, "san.example")

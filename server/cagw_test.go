@@ -162,8 +162,8 @@ func (c *contract) check(method, path string, status int, header http.Header, bo
 	return c.validate(ref, body)
 }
 
-// gateway is the demo's estate with its CA Gateway, reached as a credential.
-type gateway struct {
+// gatewayAPI is the demo's estate with its CA Gateway, reached as a credential.
+type gatewayAPI struct {
 	*App
 	t        testing.TB
 	m        *Manifest
@@ -176,10 +176,10 @@ type gateway struct {
 	seen     map[string]bool
 }
 
-func newGateway(t testing.TB, database string) *gateway {
+func newGatewayAPI(t testing.TB, database string) *gatewayAPI {
 	t.Helper()
 	a, m := inProcessOn(t, database)
-	g := &gateway{App: a, t: t, m: m, p: a.cagwProtocol(), contract: loadContract(t), system: rbac.WithActor(context.Background(), rbac.SystemActor()), seen: map[string]bool{}}
+	g := &gatewayAPI{App: a, t: t, m: m, p: a.cagwProtocol(), contract: loadContract(t), system: rbac.WithActor(context.Background(), rbac.SystemActor()), seen: map[string]bool{}}
 	if err := a.store.DB(g.system).Exec("UPDATE subscriptions SET tier = ?, purchased_certificates = 100000000", tenant.Unlimited).Error; err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func newGateway(t testing.TB, database string) *gateway {
 	return g
 }
 
-func (g *gateway) authority(identifier string) *ca.CertificationAuthority {
+func (g *gatewayAPI) authority(identifier string) *ca.CertificationAuthority {
 	g.t.Helper()
 	c, err := g.cas.ByIdentifier(g.system, g.m.Partition.ID, identifier)
 	if err != nil {
@@ -200,7 +200,7 @@ func (g *gateway) authority(identifier string) *ca.CertificationAuthority {
 }
 
 // send is a request without any judgement of its answer. body: nil, a string, or what becomes JSON.
-func (g *gateway) send(method, path string, body any, header ...string) *httptest.ResponseRecorder {
+func (g *gatewayAPI) send(method, path string, body any, header ...string) *httptest.ResponseRecorder {
 	g.t.Helper()
 	var text []byte
 	switch b := body.(type) {
@@ -229,7 +229,7 @@ func (g *gateway) send(method, path string, body any, header ...string) *httptes
 type object = map[string]any
 
 // call sends a request whose answer has the status and is as the document says; if it is accepted, so is the request.
-func (g *gateway) call(status int, method, path string, body any, header ...string) object {
+func (g *gatewayAPI) call(status int, method, path string, body any, header ...string) object {
 	g.t.Helper()
 	w := g.send(method, path, body, header...)
 	bare, _, _ := strings.Cut(path, "?")
@@ -322,7 +322,7 @@ func parseBody(t testing.TB, body string) *x509.Certificate {
 }
 
 // issue enrolls for a name and returns the enrollment.
-func (g *gateway) issue(name string) object {
+func (g *gatewayAPI) issue(name string) object {
 	g.t.Helper()
 	csr, _ := gatewayCSR(g.t, pkix.Name{CommonName: name})
 	return at(g.t, g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}}), "enrollment").(object)
@@ -330,7 +330,7 @@ func (g *gateway) issue(name string) object {
 
 // What each public client sends, in its order, and what it reads of the answers.
 func TestClients(t *testing.T) {
-	g := newGateway(t, "")
+	g := newGatewayAPI(t, "")
 	run := func(client string, as func(*testing.T)) {
 		t.Run(client, func(t *testing.T) {
 			g.t = t
@@ -348,7 +348,7 @@ func TestClients(t *testing.T) {
 
 // vault: reads the profiles of a role, enrolls with subject variables, nulls for nothing and minutes; any status but 200 is
 // an error, and a message that is not an object breaks it.
-func (g *gateway) vault(t *testing.T) {
+func (g *gatewayAPI) vault(t *testing.T) {
 	all := g.call(200, "GET", g.base+"/profiles", nil, "Content-Type", "")
 	if len(at(t, all, "profiles").([]any)) < 40 {
 		t.Errorf("profiles: %v", all)
@@ -406,7 +406,7 @@ func (g *gateway) vault(t *testing.T) {
 }
 
 // ansible: X509 by the slash form of a subject, reads serial number, validity and status, reissues by them, and tests the texts of its own suite.
-func (g *gateway) ansible(t *testing.T) {
+func (g *gatewayAPI) ansible(t *testing.T) {
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
 	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "includeCa": false, "properties": object{"tracking.requesterName": "Jo"},
 		"optionalCertificateRequestDetails": object{"subjectDn": "/C=CA/O=Acme/OU=a/b/CN=ansible.example", "validityPeriod": "P0Y1M3DT0H0M"}, "subjectAltNames": []object{{"type": "dNSName", "value": "ansible.example"}}}, "Connection", "keep-alive")
@@ -454,7 +454,7 @@ func (g *gateway) ansible(t *testing.T) {
 }
 
 // shell: selects a CA by its position, shows its certificate, enrolls as PEM, and walks all events; it looks at no HTTP status.
-func (g *gateway) shell(t *testing.T) {
+func (g *gatewayAPI) shell(t *testing.T) {
 	list := g.call(200, "GET", cagw.Base+"?%24fields=caList.certificate.certificateData", nil)
 	again := g.call(200, "GET", cagw.Base, nil)
 	cas := at(t, list, "caList").([]any)
@@ -507,7 +507,7 @@ func (g *gateway) shell(t *testing.T) {
 }
 
 // walk reads all events as the shell utility does: the same startDate with every index, until morePages is false.
-func (g *gateway) walk(t *testing.T, size int) (issued, revoked []string) {
+func (g *gatewayAPI) walk(t *testing.T, size int) (issued, revoked []string) {
 	for next := ""; ; {
 		path := fmt.Sprintf("%s/certificate-events?startDate=2000-01-01T00:00:00.00Z&preferredPageSize=%d", g.base, size)
 		if next != "" {
@@ -531,7 +531,7 @@ func (g *gateway) walk(t *testing.T, size int) (issued, revoked []string) {
 }
 
 // bulk: revokes from a file, one by one, the CRL with the last.
-func (g *gateway) bulkScript(t *testing.T) {
+func (g *gatewayAPI) bulkScript(t *testing.T) {
 	for n := range 3 {
 		issued := g.issue(fmt.Sprintf("bulk%d.example", n))
 		a := object{"type": "RevokeAction", "reason": "superseded", "comment": "bulk"}
@@ -553,7 +553,7 @@ func (g *gateway) bulkScript(t *testing.T) {
 
 // spire: reads the CA with chain and certificate, wants a self-signed root in it, and asks with names of the CSR, a header of its own
 // and PT...S. (It enrolls for a CA, which this service certifies by itself: see docs.)
-func (g *gateway) spire(t *testing.T) {
+func (g *gatewayAPI) spire(t *testing.T) {
 	got := g.call(200, "GET", g.base+"?%24fields=ca.certificate,ca.chain", nil, "ca-client-id", "spire")
 	own := parseBody(t, str(t, got, "ca.certificate.certificateData"))
 	root := parseBody(t, str(t, got, "ca.chain.0.certificateData"))
@@ -586,7 +586,7 @@ func (g *gateway) spire(t *testing.T) {
 
 // keyfactor: pings by the CA, reads a profile, enrolls, and synchronises by events, with the index alone and without certificates;
 // its dates cannot be null.
-func (g *gateway) keyfactor(t *testing.T) {
+func (g *gatewayAPI) keyfactor(t *testing.T) {
 	if got := g.call(200, "GET", g.base, nil); len(at(t, got, "ca.properties").(object)) == 0 {
 		t.Error(got)
 	}
@@ -627,7 +627,7 @@ func (g *gateway) keyfactor(t *testing.T) {
 }
 
 // tidepool: PEM by a subject in RFC 2253, reads the serial number.
-func (g *gateway) tidepool(t *testing.T) {
+func (g *gatewayAPI) tidepool(t *testing.T) {
 	csr, key := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
 	armoured := "-----BEGIN CERTIFICATE REQUEST-----\n" + csr[:64] + "\n" + csr[64:] + "\n-----END CERTIFICATE REQUEST-----\n"
 	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-client", "csr": armoured, "requiredFormat": object{"format": "PEM"}, "optionalCertificateRequestDetails": object{"subjectDn": "CN=pump+UID=7,OU=x,O=Tidepool"}, "includeCa": true})
