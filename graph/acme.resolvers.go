@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -94,11 +95,11 @@ func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.U
 
 func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error) {
 	k, secret, err := r.ACME.CreateKey(ctx, input.ConfigurationID, acme.NewKey{FriendlyName: input.FriendlyName, ExpiresAt: input.ExpiresAt, MaxAccounts: input.MaxAccounts,
-		Allowed: input.AllowedIdentifiers, Preauthorized: input.NeedsNoChallenge})
+		Allowed: input.AllowedIdentifiers, Preauthorized: input.NeedsNoChallenge, WithoutBinding: input.WithoutBinding})
 	if err != nil {
 		return nil, err
 	}
-	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: secret}, nil
+	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: when(secret != "", secret)}, nil
 }
 
 func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error) {
@@ -138,6 +139,10 @@ func (r *queryResolver) RenewalCampaign(ctx context.Context, id string) (*acme.C
 
 func (r *renewalCampaignResolver) RevocationReason(ctx context.Context, obj *acme.Campaign) (*model.RevocationReason, error) {
 	return when(obj.RevokeAt != nil, model.RevocationReason(certificate.ReasonNames[obj.RevocationReason])), nil
+}
+
+func (r *renewalCampaignResolver) RenewedBefore(ctx context.Context, obj *acme.Campaign) (int, error) {
+	panic(fmt.Errorf("not implemented: RenewedBefore - renewedBefore"))
 }
 
 func (r *renewalCampaignResolver) Progress(ctx context.Context, obj *acme.Campaign) (*acme.Progress, error) {

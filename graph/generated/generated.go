@@ -125,18 +125,19 @@ type ComplexityRoot struct {
 	}
 
 	AcmeKey struct {
-		Accounts      func(childComplexity int) int
-		Allowed       func(childComplexity int) int
-		CreatedAt     func(childComplexity int) int
-		CreatedBy     func(childComplexity int) int
-		ExpiresAt     func(childComplexity int) int
-		FriendlyName  func(childComplexity int) int
-		ID            func(childComplexity int) int
-		LastUsedAt    func(childComplexity int) int
-		MaxAccounts   func(childComplexity int) int
-		Preauthorized func(childComplexity int) int
-		RevokedAt     func(childComplexity int) int
-		State         func(childComplexity int) int
+		Accounts       func(childComplexity int) int
+		Allowed        func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		CreatedBy      func(childComplexity int) int
+		ExpiresAt      func(childComplexity int) int
+		FriendlyName   func(childComplexity int) int
+		ID             func(childComplexity int) int
+		LastUsedAt     func(childComplexity int) int
+		MaxAccounts    func(childComplexity int) int
+		Preauthorized  func(childComplexity int) int
+		RevokedAt      func(childComplexity int) int
+		State          func(childComplexity int) int
+		WithoutBinding func(childComplexity int) int
 	}
 
 	AcmeKeyPayload struct {
@@ -1038,6 +1039,7 @@ type ComplexityRoot struct {
 		ID               func(childComplexity int) int
 		Name             func(childComplexity int) int
 		Progress         func(childComplexity int) int
+		RenewedBefore    func(childComplexity int) int
 		RevocationReason func(childComplexity int) int
 		RevokeAt         func(childComplexity int) int
 		State            func(childComplexity int) int
@@ -1561,6 +1563,8 @@ type QueryResolver interface {
 type RenewalCampaignResolver interface {
 	RevocationReason(ctx context.Context, obj *acme.Campaign) (*model.RevocationReason, error)
 
+	RenewedBefore(ctx context.Context, obj *acme.Campaign) (int, error)
+
 	Progress(ctx context.Context, obj *acme.Campaign) (*acme.Progress, error)
 	Stragglers(ctx context.Context, obj *acme.Campaign, first int) (*model.RenewalStragglers, error)
 }
@@ -1823,6 +1827,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcmeKey.State(childComplexity), true
+	case "AcmeKey.withoutBinding":
+		if e.ComplexityRoot.AcmeKey.WithoutBinding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.WithoutBinding(childComplexity), true
 
 	case "AcmeKeyPayload.key":
 		if e.ComplexityRoot.AcmeKeyPayload.Key == nil {
@@ -6142,6 +6152,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RenewalCampaign.Progress(childComplexity), true
+	case "RenewalCampaign.renewedBefore":
+		if e.ComplexityRoot.RenewalCampaign.RenewedBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.RenewedBefore(childComplexity), true
 	case "RenewalCampaign.revocationReason":
 		if e.ComplexityRoot.RenewalCampaign.RevocationReason == nil {
 			break
@@ -7215,6 +7231,8 @@ type AcmeKey {
   allowedIdentifiers: [String!]!
   "What is allowed needs no challenge."
   needsNoChallenge: Boolean!
+  "Accounts are made without binding, and order only what a device attests. See ` + "`" + `createAcmeKey` + "`" + `."
+  withoutBinding: Boolean!
   "0: no limit."
   maxAccounts: Int!
   "Accounts that were made with it."
@@ -7286,6 +7304,8 @@ type RenewalCampaign {
   state: RenewalCampaignState!
   "Certificates; 0 while it is planned."
   total: Int!
+  "Certificates of the selection that had been renewed already when it was planned; they are left out."
+  renewedBefore: Int!
   createdAt: Time!
   createdBy: String!
   progress: RenewalProgress!
@@ -7299,7 +7319,7 @@ enum RenewalCampaignState {
   DONE
   CANCELLED
 }
-"Which certificates: those issued through ACME, in force, and as the fields say; null says nothing."
+"Which certificates: those issued through ACME, in force, not renewed yet, and as the fields say; null says nothing."
 type RenewalSelection {
   configuration: ProtocolConfiguration
   ca: CertificationAuthority
@@ -7348,7 +7368,7 @@ type RenewalStraggler {
 extend type Partition {
   "Newest first, at most 200."
   renewalCampaigns: [RenewalCampaign!]!
-  "How many certificates a campaign would renew."
+  "How many certificates a campaign would renew: those that were renewed already are left out."
   countRenewalSelection(selection: RenewalSelectionInput!): Int!
 }
 extend type Query { renewalCampaign(id: ID!): RenewalCampaign }
@@ -7382,14 +7402,21 @@ input CreateAcmeKeyInput {
   allowedIdentifiers: [String!]! = []
   "For closed networks: what is allowed, and something must be, is issued without a challenge."
   needsNoChallenge: Boolean! = false
+  """
+  For devices whose client cannot bind its account, such as Apple's: ` + "`" + `newAccount` + "`" + ` without ` + "`" + `externalAccountBinding` + "`" + ` makes an
+  account of this key. Such an account orders nothing but identifiers of devices that ` + "`" + `device-attest-01` + "`" + ` proves, among
+  ` + "`" + `allowedIdentifiers` + "`" + `, of which there must be some (` + "`" + `device:` + "`" + ` only, at most 1,000). The settings must accept a format of
+  attestation. A configuration has one usable key of this kind; it has no HMAC key.
+  """
+  withoutBinding: Boolean! = false
   "0: no limit."
   maxAccounts: Int! = 0
   expiresAt: Time
 }
 type CreateAcmeKeyPayload {
   key: AcmeKey!
-  "base64url without padding, as clients take it; given out only here."
-  hmacKey: String! @secret
+  "base64url without padding, as clients take it; given out only here. Null for a key without binding."
+  hmacKey: String @secret
 }
 type AcmeKeyPayload { key: AcmeKey! }
 input CreateRenewalCampaignInput {
@@ -9397,6 +9424,8 @@ func (ec *executionContext) childFields_AcmeKey(ctx context.Context, field graph
 		return ec.fieldContext_AcmeKey_allowedIdentifiers(ctx, field)
 	case "needsNoChallenge":
 		return ec.fieldContext_AcmeKey_needsNoChallenge(ctx, field)
+	case "withoutBinding":
+		return ec.fieldContext_AcmeKey_withoutBinding(ctx, field)
 	case "maxAccounts":
 		return ec.fieldContext_AcmeKey_maxAccounts(ctx, field)
 	case "accountCount":
@@ -11023,6 +11052,8 @@ func (ec *executionContext) childFields_RenewalCampaign(ctx context.Context, fie
 		return ec.fieldContext_RenewalCampaign_state(ctx, field)
 	case "total":
 		return ec.fieldContext_RenewalCampaign_total(ctx, field)
+	case "renewedBefore":
+		return ec.fieldContext_RenewalCampaign_renewedBefore(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_RenewalCampaign_createdAt(ctx, field)
 	case "createdBy":
@@ -14168,6 +14199,29 @@ func (ec *executionContext) _AcmeKey_needsNoChallenge(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_AcmeKey_needsNoChallenge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_withoutBinding(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_withoutBinding(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WithoutBinding, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_withoutBinding(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -21766,11 +21820,11 @@ func (ec *executionContext) _CreateAcmeKeyPayload_hmacKey(ctx context.Context, f
 			return obj.HmacKey, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_CreateAcmeKeyPayload_hmacKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -32052,6 +32106,29 @@ func (ec *executionContext) fieldContext_RenewalCampaign_total(_ context.Context
 	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _RenewalCampaign_renewedBefore(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_renewedBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.RenewalCampaign().RenewedBefore(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_renewedBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _RenewalCampaign_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -37168,11 +37245,14 @@ func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context
 	if _, present := asMap["needsNoChallenge"]; !present {
 		asMap["needsNoChallenge"] = false
 	}
+	if _, present := asMap["withoutBinding"]; !present {
+		asMap["withoutBinding"] = false
+	}
 	if _, present := asMap["maxAccounts"]; !present {
 		asMap["maxAccounts"] = 0
 	}
 
-	fieldsInOrder := [...]string{"configurationId", "friendlyName", "allowedIdentifiers", "needsNoChallenge", "maxAccounts", "expiresAt"}
+	fieldsInOrder := [...]string{"configurationId", "friendlyName", "allowedIdentifiers", "needsNoChallenge", "withoutBinding", "maxAccounts", "expiresAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -37207,6 +37287,13 @@ func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context
 				return it, err
 			}
 			it.NeedsNoChallenge = data
+		case "withoutBinding":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("withoutBinding"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WithoutBinding = data
 		case "maxAccounts":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxAccounts"))
 			data, err := ec.unmarshalNInt2int(ctx, v)
@@ -39900,6 +39987,11 @@ func (ec *executionContext) _AcmeKey(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "needsNoChallenge":
 			out.Values[i] = ec._AcmeKey_needsNoChallenge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "withoutBinding":
+			out.Values[i] = ec._AcmeKey_withoutBinding(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -45030,9 +45122,6 @@ func (ec *executionContext) _CreateAcmeKeyPayload(ctx context.Context, sel ast.S
 			}
 		case "hmacKey":
 			out.Values[i] = ec._CreateAcmeKeyPayload_hmacKey(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -50393,6 +50482,42 @@ func (ec *executionContext) _RenewalCampaign(ctx context.Context, sel ast.Select
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "renewedBefore":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._RenewalCampaign_renewedBefore(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._RenewalCampaign_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

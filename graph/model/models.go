@@ -302,6 +302,11 @@ type CreateAcmeKeyInput struct {
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
 	// For closed networks: what is allowed, and something must be, is issued without a challenge.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`
+	// For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
+	// account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
+	// `allowedIdentifiers`, of which there must be some (`device:` only, at most 1,000). The settings must accept a format of
+	// attestation. A configuration has one usable key of this kind; it has no HMAC key.
+	WithoutBinding bool `json:"withoutBinding"`
 	// 0: no limit.
 	MaxAccounts int        `json:"maxAccounts"`
 	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
@@ -309,8 +314,8 @@ type CreateAcmeKeyInput struct {
 
 type CreateAcmeKeyPayload struct {
 	Key *acme.ExternalKey `json:"key"`
-	// base64url without padding, as clients take it; given out only here.
-	HmacKey string `json:"hmacKey"`
+	// base64url without padding, as clients take it; given out only here. Null for a key without binding.
+	HmacKey *string `json:"hmacKey,omitempty"`
 }
 
 type CreateAPITokenInput struct {
