@@ -1563,8 +1563,6 @@ type QueryResolver interface {
 type RenewalCampaignResolver interface {
 	RevocationReason(ctx context.Context, obj *acme.Campaign) (*model.RevocationReason, error)
 
-	RenewedBefore(ctx context.Context, obj *acme.Campaign) (int, error)
-
 	Progress(ctx context.Context, obj *acme.Campaign) (*acme.Progress, error)
 	Stragglers(ctx context.Context, obj *acme.Campaign, first int) (*model.RenewalStragglers, error)
 }
@@ -7397,7 +7395,7 @@ input CreateAcmeKeyInput {
   friendlyName: String!
   """
   ` + "`" + `host.example.com` + "`" + `, ` + "`" + `*.example.com` + "`" + ` (everything below), ` + "`" + `10.1.2.3` + "`" + `, ` + "`" + `10.1.0.0/16` + "`" + `, ` + "`" + `device:` + "`" + ` and the start of a permanent
-  identifier; at most 100. Empty: all names.
+  identifier; at most 100. Empty: all names, but for a key without binding.
   """
   allowedIdentifiers: [String!]! = []
   "For closed networks: what is allowed, and something must be, is issued without a challenge."
@@ -32115,18 +32113,18 @@ func (ec *executionContext) _RenewalCampaign_renewedBefore(ctx context.Context, 
 			return ec.fieldContext_RenewalCampaign_renewedBefore(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.RenewalCampaign().RenewedBefore(ctx, obj)
+			return obj.RenewedBefore, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
-			return ec.marshalNInt2int(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_RenewalCampaign_renewedBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RenewalCampaign", field, true, true, errors.New("field of type Int does not have child fields"))
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _RenewalCampaign_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
@@ -50483,41 +50481,10 @@ func (ec *executionContext) _RenewalCampaign(ctx context.Context, sel ast.Select
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "renewedBefore":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._RenewalCampaign_renewedBefore(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
+			out.Values[i] = ec._RenewalCampaign_renewedBefore(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._RenewalCampaign_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

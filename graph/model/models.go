@@ -298,7 +298,7 @@ type CreateAcmeKeyInput struct {
 	// 2 to 18 of `a-z 0-9 - _`, unique in the configuration.
 	FriendlyName string `json:"friendlyName"`
 	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
-	// identifier; at most 100. Empty: all names.
+	// identifier; at most 100. Empty: all names, but for a key without binding.
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
 	// For closed networks: what is allowed, and something must be, is issued without a challenge.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`

@@ -241,7 +241,7 @@ export type ConcernSeverity =
 export type CreateAcmeKeyInput = {
   /**
    * `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
-   * identifier; at most 100. Empty: all names.
+   * identifier; at most 100. Empty: all names, but for a key without binding.
    */
   allowedIdentifiers?: Array<string>;
   configurationId: string | number;
