@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // fleet is many hosts with a certificate each.
@@ -437,6 +439,9 @@ func TestCampaignLeavesOutWhatWasRenewed(t *testing.T) {
 	c := f.campaign(t, acme.NewCampaign{Name: "new root", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded})
 	if c.Total != want || c.RenewedBefore != 2 {
 		t.Errorf("%d certificates, %d were renewed before", c.Total, c.RenewedBefore)
+	}
+	if text := f.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+c.ID+`") { total renewedBefore } partition(id: "`+f.m.Partition.ID+`") { countRenewalSelection(selection: {configurationId: "`+f.c.ID+`"}) } }`, nil); !strings.Contains(text, `"renewedBefore":2`) || !strings.Contains(text, `"countRenewalSelection":9`) {
+		t.Error(text)
 	}
 	for n, in := range []bool{false, false, true, true, true, true, true} {
 		w, err := name(n).client.RenewalInfo(t.Context(), name(n).ari)
