@@ -94,11 +94,11 @@ func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.U
 
 func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error) {
 	k, secret, err := r.ACME.CreateKey(ctx, input.ConfigurationID, acme.NewKey{FriendlyName: input.FriendlyName, ExpiresAt: input.ExpiresAt, MaxAccounts: input.MaxAccounts,
-		Allowed: input.AllowedIdentifiers, Preauthorized: input.NeedsNoChallenge})
+		Allowed: input.AllowedIdentifiers, Preauthorized: input.NeedsNoChallenge, WithoutBinding: input.WithoutBinding})
 	if err != nil {
 		return nil, err
 	}
-	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: secret}, nil
+	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: when(secret != "", secret)}, nil
 }
 
 func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error) {

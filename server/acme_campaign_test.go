@@ -9,14 +9,19 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"gorm.io/gorm"
 
 	"github.com/pkiaas/pkiaas/conformance/acmeclient"
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // fleet is many hosts with a certificate each.
@@ -378,5 +383,116 @@ func TestCampaignsShareNothing(t *testing.T) {
 	f.await(t, second, acme.Done)
 	if found := f.revoked(t); len(found) > 0 {
 		t.Errorf("revoked: %v", found)
+	}
+}
+
+// TestCampaignLeavesOutWhatWasRenewed: a certificate that its account has replaced by one that stands is not renewed again, nor
+// counted, nor revoked as one that nobody renewed.
+func TestCampaignLeavesOutWhatWasRenewed(t *testing.T) {
+	f := newFleet(t, 7)
+	name := func(n int) *host { return f.hosts[n] }
+	again := func(n int, replaces string, ids ...acmeclient.Identifier) (der []byte) {
+		t.Helper()
+		h := name(n)
+		csr, err := acmeclient.Request(append([]acmeclient.Identifier{h.id}, ids...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := h.client.NewOrder(t.Context(), replaces, append([]acmeclient.Identifier{h.id}, ids...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if der, err = h.client.Complete(t.Context(), o, csr); err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	other := acmeclient.Identifier{Type: "dns", Value: "other.fleet.test"}
+	again(0, "")                 // for the same names
+	again(1, name(1).ari, other) // named, for more names
+	again(2, "", other)          // for more names, and not named: both stand
+	// By one that was revoked since: the first is what is used.
+	der := again(3, "")
+	serial := fmt.Sprintf("%x", mustParse(t, der).SerialNumber.Bytes())
+	var gone certificate.Certificate
+	if err := f.store.DB(f.ctx).Take(&gone, "configuration_id = ? AND serial_number = ?", f.c.ID, serial).Error; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.certificates.Revoke(f.ctx, gone.ID, certificate.KeyCompromise, nil); err != nil {
+		t.Fatal(err)
+	}
+	// By another account, which may be another host.
+	name(4).client = name(5).client
+	again(4, "")
+	// Ordered only.
+	if _, err := name(6).client.NewOrder(t.Context(), name(6).ari, name(6).id); err != nil {
+		t.Fatal(err)
+	}
+
+	// Seven and the four that came later and stand, without the two that were replaced.
+	const want = 7 + 4 - 2
+	if n, err := f.acmeAdmin.CountSelected(f.ctx, f.m.Partition.ID, acme.Selection{ConfigurationID: f.c.ID}); err != nil || n != want {
+		t.Errorf("%d are counted, %v", n, err)
+	}
+	begin := f.now().Add(time.Hour)
+	deadline := begin.Add(2 * time.Hour)
+	c := f.campaign(t, acme.NewCampaign{Name: "new root", BeginsAt: begin, EndsAt: begin.Add(time.Hour), RevokeAt: &deadline, RevocationReason: certificate.Superseded})
+	if c.Total != want || c.RenewedBefore != 2 {
+		t.Errorf("%d certificates, %d were renewed before", c.Total, c.RenewedBefore)
+	}
+	if text := f.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+c.ID+`") { total renewedBefore } partition(id: "`+f.m.Partition.ID+`") { countRenewalSelection(selection: {configurationId: "`+f.c.ID+`"}) } }`, nil); !strings.Contains(text, `"renewedBefore":2`) || !strings.Contains(text, `"countRenewalSelection":9`) {
+		t.Error(text)
+	}
+	for n, in := range []bool{false, false, true, true, true, true, true} {
+		w, err := name(n).client.RenewalInfo(t.Context(), name(n).ari)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Start.Before(deadline); got != in {
+			t.Errorf("the first certificate of host %d: in the campaign %t", n, got)
+		}
+	}
+	ahead.Add(int64(3*time.Hour + 2*time.Minute))
+	f.await(t, c, acme.Done)
+	for n, in := range []bool{false, false, true, true, true, true, true} {
+		var one certificate.Certificate
+		if err := f.store.DB(f.ctx).Take(&one, "configuration_id = ? AND serial_number = ?", f.c.ID, fmt.Sprintf("%x", mustParse(t, name(n).der).SerialNumber.Bytes())).Error; err != nil || one.Status == certificate.Revoked != in {
+			t.Errorf("the first certificate of host %d is %s after the campaign, %v", n, one.Status, err)
+		}
+	}
+}
+
+// TestACampaignCancelledBeforeItWasPlanned: the job has read the campaign when it is cancelled, and gives no certificate its time.
+func TestACampaignCancelledBeforeItWasPlanned(t *testing.T) {
+	f := newFleet(t, 1)
+	cancelled := make(chan error, 1)
+	var read atomic.Bool
+	if err := f.store.DB(f.ctx).Callback().Query().After("gorm:query").Register("test:cancel", func(tx *gorm.DB) {
+		if list, ok := tx.Statement.Dest.(*[]*acme.Campaign); ok && len(*list) == 1 && read.CompareAndSwap(false, true) {
+			_, err := f.acmeAdmin.CancelCampaign(f.ctx, (*list)[0].ID)
+			cancelled <- err
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	begin := f.now().Add(time.Hour)
+	c, err := f.acmeAdmin.CreateCampaign(f.ctx, f.m.Partition.ID, acme.NewCampaign{Name: "too late", BeginsAt: begin, EndsAt: begin.Add(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.jobs.RunDue(f.ctx)
+	select {
+	case err := <-cancelled:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the job did not read the campaign")
+	}
+	f.jobs.RunDue(f.ctx)
+	f.await(t, c, acme.Cancelled)
+	var windows int64
+	if err := f.store.DB(f.ctx).Model(&acme.Window{}).Count(&windows).Error; err != nil || windows > 0 {
+		t.Errorf("%d windows, %v", windows, err)
 	}
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // CreateACMEKey makes an external account key of a configuration and prints its identifier, its HMAC key and the directory,
-// a line each. A server may run beside it.
-func CreateACMEKey(ctx context.Context, cfg *Config, partitionID, configuration, name string, allowed []string, preauthorized bool, maxAccounts int, expires time.Time, out io.Writer) error {
-	k := acme.NewKey{FriendlyName: name, Allowed: allowed, Preauthorized: preauthorized, MaxAccounts: maxAccounts}
+// a line each; of one without binding there is no HMAC key. A server may run beside it.
+func CreateACMEKey(ctx context.Context, cfg *Config, partitionID, configuration, name string, allowed []string, preauthorized, withoutBinding bool, maxAccounts int, expires time.Time, out io.Writer) error {
+	k := acme.NewKey{FriendlyName: name, Allowed: allowed, Preauthorized: preauthorized, WithoutBinding: withoutBinding, MaxAccounts: maxAccounts}
 	if !expires.IsZero() {
 		k.ExpiresAt = &expires
 	}
@@ -24,6 +24,10 @@ func CreateACMEKey(ctx context.Context, cfg *Config, partitionID, configuration,
 		made, secret, err := a.acmeAdmin.CreateKey(ctx, c.ID, k)
 		if err != nil {
 			return err
+		}
+		if withoutBinding {
+			fmt.Fprintf(out, "Key: %s\nDirectory: %s\n", made.ID, acme.DirectoryURL(a.cfg.BaseURL, c))
+			return nil
 		}
 		fmt.Fprintf(out, "EAB identifier: %s\nEAB HMAC key: %s\nDirectory: %s\n", made.ID, secret, acme.DirectoryURL(a.cfg.BaseURL, c))
 		return nil

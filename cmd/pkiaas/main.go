@@ -50,13 +50,14 @@ type commands struct {
 		Key struct {
 			Create struct {
 				server.Config
-				Partition     string    `arg:"" help:"Id of the partition."`
-				Configuration string    `arg:"" help:"Identifier of the protocol configuration."`
-				Name          string    `required:"" help:"Friendly name: 2 to 18 of a-z 0-9 - _."`
-				Allowed       []string  `help:"Names that the key is for: host.example.com, *.example.com, 10.1.0.0/16. Default: all."`
-				Preauthorized bool      `help:"Orders for the allowed names need no challenge."`
-				MaxAccounts   int       `help:"How many accounts the key can make; 0 is no limit."`
-				Expires       time.Time `help:"When the key ends (RFC 3339). Default: never."`
+				Partition      string    `arg:"" help:"Id of the partition."`
+				Configuration  string    `arg:"" help:"Identifier of the protocol configuration."`
+				Name           string    `required:"" help:"Friendly name: 2 to 18 of a-z 0-9 - _."`
+				Allowed        []string  `help:"Names that the key is for: host.example.com, *.example.com, 10.1.0.0/16. Default: all."`
+				Preauthorized  bool      `help:"Orders for the allowed names need no challenge."`
+				WithoutBinding bool      `help:"For devices whose client cannot bind its account, such as Apple's: they order only what they attest, and --allowed names them (device:SERIAL)."`
+				MaxAccounts    int       `help:"How many accounts the key can make; 0 is no limit."`
+				Expires        time.Time `help:"When the key ends (RFC 3339). Default: never."`
 			} `cmd:"" help:"Make a key for external account binding and print it. Servers may go on running; give their --base-url to have the right directory printed."`
 		} `cmd:"" help:"Keys for external account binding."`
 	} `cmd:"" name:"acme" help:"ACME."`
@@ -104,7 +105,7 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		return server.RestoreKeys(ctx, &c.Keys.Restore.Config, c.Keys.Restore.In, c.Keys.Restore.Share, os.Stdout)
 	case "acme key create <partition> <configuration>":
 		k := &c.Acme.Key.Create
-		return server.CreateACMEKey(ctx, &k.Config, k.Partition, k.Configuration, k.Name, k.Allowed, k.Preauthorized, k.MaxAccounts, k.Expires, os.Stdout)
+		return server.CreateACMEKey(ctx, &k.Config, k.Partition, k.Configuration, k.Name, k.Allowed, k.Preauthorized, k.WithoutBinding, k.MaxAccounts, k.Expires, os.Stdout)
 	case "settings":
 		printSettings(parsed.Model)
 	case "version":

@@ -120,6 +120,23 @@ test("a person offers ACME, gives a key to a client and takes it back", { timeou
   assert.equal(await page.getByLabel("Order expires after, hours").inputValue(), "24");
   assert.ok(await page.getByLabel("Apple devices", { exact: true }).isChecked());
 
+  // Now devices that cannot give an EAB key can have one without binding: nobody is shown a secret.
+  await page.getByRole("tab", { name: "EAB Keys" }).click();
+  await page.getByRole("button", { name: "Create EAB Key" }).click();
+  await dialog.getByLabel("Friendly name").fill("macs");
+  await dialog.getByLabel("For devices without binding").check();
+  await dialog.getByLabel("Serial numbers").fill("C02XK1ABJGH6");
+  await create.waitFor();
+  await create.hover();
+  await accessible(page, "the dialog for a key without binding");
+  await create.click();
+  await dialog.getByLabel("command", { exact: true }).filter({ hasText: "%SerialNumber%" }).filter({ hasText: directory }).waitFor();
+  assert.equal(await dialog.getByText("EAB HMAC Key").count(), 0);
+  await accessible(page, "the payload for devices");
+  await dialog.getByRole("button", { name: "Done" }).click();
+  await page.getByText("device:C02XK1ABJGH6").waitFor();
+  await page.getByText("devices without binding", { exact: true }).waitFor();
+
   await page.emulateMedia({ colorScheme: "dark" });
   await page.setViewportSize({ width: 390, height: 844 });
   await open("/protocols/shop?tab=eab-keys");
@@ -140,7 +157,7 @@ test("renewal campaigns: the next step while there is none, and what is counted"
   await accessible(page, "no campaign");
   await page.getByRole("button", { name: "Create Renewal Campaign" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByText("No certificate in force that was issued through ACME is like this.").waitFor();
+  await dialog.getByText("No certificate in force that was issued through ACME, and not renewed since, is like this.").waitFor();
   await dialog.getByLabel("Revoke those that were not renewed").check();
   await dialog.getByLabel("Revocation reason").waitFor();
   await accessible(page, "the dialog for a campaign");

@@ -6,8 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
@@ -88,7 +90,8 @@ func (e *Engine) account(ctx context.Context, where string, args ...any) (*Accou
 	return found[0], nil
 }
 
-// NewAccount makes an account, or returns the one that the key has (RFC 8555 7.3).
+// NewAccount makes an account, or returns the one that the key has (RFC 8555 7.3). Without binding it is one of the key for
+// devices without binding, where there is such a key.
 func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration, key Key, contact []string, onlyExisting bool, binding *Binding) (a *Account, created bool, err error) {
 	if a, err = e.FindAccount(ctx, c, key.Thumbprint); err != nil {
 		return nil, false, err
@@ -105,28 +108,18 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 	if contact, err = checkContact(contact); err != nil {
 		return nil, false, err
 	}
-	if binding == nil {
-		return nil, false, NewProblem("externalAccountRequired", "an account here needs an external account key: ask the administrator for an EAB key and give its identifier and HMAC key to the client")
-	}
 	err = e.Store.Tx(ctx, func(ctx context.Context) error {
-		var found []*ExternalKey
-		if err := e.Store.ForUpdate(e.Store.DB(ctx)).Where("id = ? AND configuration_id = ?", binding.KeyID, c.ID).Find(&found).Error; err != nil {
-			return err
+		now, raw := e.Now(), ""
+		var k *ExternalKey
+		if binding == nil {
+			k, err = e.unbound(ctx, c, now)
+		} else {
+			raw = string(binding.Raw)
+			k, err = e.bound(ctx, c, binding)
 		}
-		// The same answer whether the key is unknown or the MAC is wrong.
-		refusal := unauthorized("the external account binding is not right: check EAB identifier and HMAC key")
-		if len(found) == 0 {
-			return refusal
-		}
-		k := found[0]
-		secret, err := e.Sealer.Unseal(keyPurpose, k.Secret, []byte(k.ID))
 		if err != nil {
 			return err
 		}
-		if !binding.Verify(secret) {
-			return refusal
-		}
-		now := e.Now()
 		if !k.Usable(now) {
 			return unauthorized("the external account key %s is revoked or has expired", k.FriendlyName)
 		}
@@ -137,7 +130,7 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 			return err
 		}
 		a = &Account{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: c.PartitionID, ConfigurationID: c.ID, ExternalKeyID: k.ID, Thumbprint: key.Thumbprint, JWK: key.JWK,
-			Contact: contact, Binding: string(binding.Raw), Status: Valid, CreatedAt: now}
+			Contact: contact, Binding: raw, Status: Valid, CreatedAt: now}
 		e.record(ctx, c, "acme.account.create", "acme-account", a.ID, k.FriendlyName, "made an ACME account with the key "+k.FriendlyName, audit.Details{"contact": contact, "externalKey": k.ID})
 		return e.Store.DB(ctx).Create(a).Error
 	})
@@ -149,6 +142,50 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 		return nil, false, err
 	}
 	return a, true, nil
+}
+
+// bound is the key that a binding proves, under lock.
+func (e *Engine) bound(ctx context.Context, c *protocolconfig.Configuration, binding *Binding) (*ExternalKey, error) {
+	var found []*ExternalKey
+	if err := e.Store.ForUpdate(e.Store.DB(ctx)).Where("id = ? AND configuration_id = ?", binding.KeyID, c.ID).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	// The same answer whether the key is unknown, has no secret or the MAC is wrong.
+	refusal := unauthorized("the external account binding is not right: check EAB identifier and HMAC key")
+	if len(found) == 0 || found[0].WithoutBinding {
+		return nil, refusal
+	}
+	secret, err := e.Sealer.Unseal(keyPurpose, found[0].Secret, []byte(found[0].ID))
+	if err != nil {
+		return nil, err
+	}
+	if !binding.Verify(secret) {
+		return nil, refusal
+	}
+	return found[0], nil
+}
+
+// unbound is the key for devices without binding, under lock.
+func (e *Engine) unbound(ctx context.Context, c *protocolconfig.Configuration, now time.Time) (*ExternalKey, error) {
+	var found []*ExternalKey
+	if err := e.Store.ForUpdate(usableWithoutBinding(e.Store.DB(ctx), c.ID, now)).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, NewProblem("externalAccountRequired", "an account here needs an external account key: ask the administrator for an EAB key and give its identifier and HMAC key to the client")
+	}
+	return found[0], nil
+}
+
+func usableWithoutBinding(db *gorm.DB, configurationID string, now time.Time) *gorm.DB {
+	return db.Model(&ExternalKey{}).Where("configuration_id = ? AND without_binding AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", configurationID, now)
+}
+
+// BindingRequired tells whether every account of a configuration needs an external account binding, as its directory says.
+func (e *Engine) BindingRequired(ctx context.Context, c *protocolconfig.Configuration) (bool, error) {
+	var n int64
+	err := usableWithoutBinding(e.Store.DB(ctx), c.ID, e.Now()).Count(&n).Error
+	return n == 0, err
 }
 
 const maxContacts = 10

@@ -63,7 +63,7 @@ type ExternalKey struct {
 	PartitionID     string
 	ConfigurationID string
 	FriendlyName    string
-	Secret          []byte // sealed
+	Secret          []byte // sealed; empty WithoutBinding
 	CreatedBy       string
 	CreatedAt       time.Time
 	ExpiresAt       *time.Time
@@ -72,6 +72,7 @@ type ExternalKey struct {
 	Accounts        int64
 	Allowed         []string `gorm:"serializer:json"` // empty: all names
 	Preauthorized   bool
+	WithoutBinding  bool // accounts are made without proof of having the key, and order only what a device attests
 	LastUsedAt      *time.Time
 }
 
@@ -91,7 +92,7 @@ type Account struct {
 	Thumbprint      string
 	JWK             string   `gorm:"column:jwk"`
 	Contact         []string `gorm:"serializer:json"`
-	Binding         string   // JSON; PostgreSQL's driver scans text into no slice of bytes
+	Binding         string   // JSON; PostgreSQL's driver scans text into no slice of bytes; "" where the key asks for none
 	Status          Status
 	CreatedAt       time.Time
 

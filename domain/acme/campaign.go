@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ const (
 	Cancelled CampaignState = "CANCELLED"
 )
 
-// Selection is which certificates a campaign renews: those issued through ACME, standing, and as the fields say; "" and nil say nothing.
+// Selection is which certificates a campaign renews: those issued through ACME, standing, not renewed yet, and as the fields say; "" and nil say nothing.
 type Selection struct {
 	ConfigurationID    string     `json:"configurationId,omitempty"`
 	CAID               string     `json:"caId,omitempty"`
@@ -55,6 +56,7 @@ type Campaign struct {
 	ExplanationURL   string
 	State            CampaignState
 	Total            int64
+	RenewedBefore    int64 // of the selection, left out since they had been renewed when it was planned
 	CreatedBy        string
 	CreatedAt        time.Time
 }
@@ -107,13 +109,24 @@ func (s *Service) selected(ctx context.Context, partitionID string, f Selection)
 	return q
 }
 
+// renewed is the condition that a certificate was renewed, by one that stands: of an order that named it (RFC 9773 5), or of a later
+// one of its account for the same names. Another account with the same names may be another host, which renews its own.
+func (s *Service) renewed() (condition string, args []any) {
+	const stands = "n.status = 'valid' AND n.status <> 'invalid' AND m.status <> ? AND m.not_after > ?" // twice, for the indices' sake
+	now := s.Now()
+	return `(EXISTS (SELECT 1 FROM acme_orders AS n JOIN certificates AS m ON m.id = n.certificate_id WHERE n.replaces = certificates.id AND ` + stands + `)
+		OR EXISTS (SELECT 1 FROM acme_orders AS o JOIN acme_orders AS n ON n.configuration_id = o.configuration_id AND n.names = o.names AND n.account_id = o.account_id AND n.certificate_id > o.certificate_id
+		JOIN certificates AS m ON m.id = n.certificate_id WHERE o.certificate_id = certificates.id AND ` + stands + `))`, []any{certificate.Revoked, now, certificate.Revoked, now}
+}
+
 // CountSelected tells how many certificates a campaign would renew.
 func (s *Service) CountSelected(ctx context.Context, partitionID string, f Selection) (int64, error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return 0, err
 	}
 	var n int64
-	err := s.selected(ctx, partitionID, f).Count(&n).Error
+	renewed, args := s.renewed()
+	err := s.selected(ctx, partitionID, f).Where("NOT "+renewed, args...).Count(&n).Error
 	return n, err
 }
 
@@ -299,7 +312,7 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 	c := found[0]
 	switch c.State {
 	case Planning:
-		return s.plan(ctx, c, claim)
+		return s.plan(ctx, c.ID, claim)
 	case Running:
 		return s.end(ctx, c, claim)
 	}
@@ -307,17 +320,26 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 }
 
 // plan gives each certificate its window, evenly over the campaign.
-func (s *Service) plan(ctx context.Context, c *Campaign, claim *job.Claim) error {
+func (s *Service) plan(ctx context.Context, id string, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		db := s.Store.DB(ctx)
-		// One after the other, so that no certificate is planned twice.
-		var planning []string
-		if err := s.Store.ForUpdate(db.Model(&Campaign{})).Where("partition_id = ? AND state = ?", c.PartitionID, Planning).Order("id").Pluck("id", &planning).Error; err != nil {
+		// One after the other, so that no certificate is planned twice; and who has cancelled it is heeded.
+		var planning []*Campaign
+		if err := s.Store.ForUpdate(db).Where("partition_id = (SELECT partition_id FROM renewal_campaigns WHERE id = ?) AND state = ?", id, Planning).Order("id").Find(&planning).Error; err != nil {
 			return err
 		}
+		n := slices.IndexFunc(planning, func(c *Campaign) bool { return c.ID == id })
+		if n < 0 {
+			return nil
+		}
+		c := planning[n]
 		other := db.Session(&gormSession).Table("renewal_windows AS w").Joins("JOIN renewal_campaigns AS k ON k.id = w.campaign_id").Where("k.state = ?", Running).Select("w.certificate_id")
+		renewed, args := s.renewed()
+		if err := s.selected(ctx, c.PartitionID, c.Filter).Where(renewed, args...).Count(&c.RenewedBefore).Error; err != nil {
+			return err
+		}
 		var ids []string
-		if err := s.selected(ctx, c.PartitionID, c.Filter).Where("id NOT IN (?)", other).Order("public_key_sha256, id").Pluck("id", &ids).Error; err != nil {
+		if err := s.selected(ctx, c.PartitionID, c.Filter).Where("NOT "+renewed, args...).Where("id NOT IN (?)", other).Order("public_key_sha256, id").Pluck("id", &ids).Error; err != nil {
 			return err
 		}
 		length := c.EndsAt.Sub(c.BeginsAt)
@@ -341,7 +363,7 @@ func (s *Service) plan(ctx context.Context, c *Campaign, claim *job.Claim) error
 			return err
 		}
 		c.State, c.Total = Running, int64(len(ids))
-		if err := db.Model(c).Select("state", "total").Updates(c).Error; err != nil {
+		if err := db.Model(c).Select("state", "total", "renewed_before").Updates(c).Error; err != nil {
 			return err
 		}
 		claim.Again(c.over())

@@ -29,9 +29,15 @@ type NewKey struct {
 	MaxAccounts   int
 	Allowed       []string
 	Preauthorized bool
+	// WithoutBinding: for devices whose client cannot bind an account (Apple's). It gets no secret.
+	WithoutBinding bool
 }
 
-const maxPatterns = 100
+// How many patterns a key has. One without binding names devices one by one, and there is only one of it.
+const (
+	maxPatterns       = 100
+	maxDevicePatterns = 1000
+)
 
 // configuration finds one of type ACME for an administrator.
 func (s *Service) configuration(ctx context.Context, id string, p rbac.Permission) (*protocolconfig.Configuration, error) {
@@ -45,7 +51,7 @@ func (s *Service) configuration(ctx context.Context, id string, p rbac.Permissio
 	return c, s.Guard.Require(ctx, p, c.PartitionID)
 }
 
-// CreateKey makes an external account key and returns its secret, base64url without padding, once.
+// CreateKey makes an external account key and returns its secret, base64url without padding, once; "" for one without binding.
 func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKey) (k *ExternalKey, secret string, err error) {
 	event := audit.Event{Action: "acme.key.create", ObjectKind: "protocol-configuration", ObjectID: configurationID} // so that it is among the configuration's events
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -65,32 +71,42 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	if n.MaxAccounts < 0 || n.MaxAccounts > 1_000_000 {
 		return nil, "", fault.New(fault.Invalid, "the number of accounts is out of range").At("maxAccounts").Do("0 is no limit.")
 	}
-	if err := checkPatterns(n.Allowed); err != nil {
+	if err := checkPatterns(n.Allowed, n.WithoutBinding); err != nil {
 		return nil, "", err
+	}
+	if n.WithoutBinding && n.Preauthorized {
+		return nil, "", fault.New(fault.Invalid, "devices without binding prove who they are, always").At("needsNoChallenge").Do("Leave it out.")
 	}
 	if n.Preauthorized && len(n.Allowed) == 0 {
 		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do("List the names: host.example.com, *.example.com, 10.1.0.0/16.")
 	}
-	key := make([]byte, 32)
-	for {
-		rand.Read(key)
-		// Option parsers of clients take a leading '-' for an option.
-		if secret = base64.RawURLEncoding.EncodeToString(key); secret[0] != '-' {
-			break
-		}
-	}
 	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now(),
-		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized}
+		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
 	if k.Allowed == nil {
 		k.Allowed = []string{}
 	}
-	if k.Secret, err = s.Sealer.Seal(keyPurpose, key, []byte(k.ID)); err != nil {
-		return nil, "", err
+	if !k.WithoutBinding {
+		key := make([]byte, 32)
+		for {
+			rand.Read(key)
+			// Option parsers of clients take a leading '-' for an option.
+			if secret = base64.RawURLEncoding.EncodeToString(key); secret[0] != '-' {
+				break
+			}
+		}
+		if k.Secret, err = s.Sealer.Seal(keyPurpose, key, []byte(k.ID)); err != nil {
+			return nil, "", err
+		}
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if k.WithoutBinding {
+			if err := s.mayBeWithoutBinding(ctx, c.ID); err != nil {
+				return err
+			}
+		}
 		done := event
 		done.Summary = "made the external account key " + k.FriendlyName + " of " + c.Identifier
-		done.Details = audit.Details{"kid": k.ID, "friendlyName": k.FriendlyName, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
+		done.Details = audit.Details{"kid": k.ID, "friendlyName": k.FriendlyName, "allowed": k.Allowed, "preauthorized": k.Preauthorized, "withoutBinding": k.WithoutBinding, "maxAccounts": k.MaxAccounts, "expiresAt": k.ExpiresAt}
 		s.Audit.Record(ctx, done)
 		err := s.Store.DB(ctx).Create(k).Error
 		if store.IsDuplicate(err) {
@@ -102,6 +118,33 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 		return nil, "", err
 	}
 	return k, secret, nil
+}
+
+// mayBeWithoutBinding checks, in the transaction that makes a key without binding, that devices can prove themselves and that
+// there is no other such key: which one an account came under would be chance.
+func (s *Service) mayBeWithoutBinding(ctx context.Context, configurationID string) error {
+	c := &protocolconfig.Configuration{}
+	// One such key is made at a time, and the settings stay as they are meanwhile.
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(c, "id = ? AND deleted_at IS NULL", configurationID).Error; err != nil {
+		if store.IsNotFound(err) {
+			return rbac.NotFound()
+		}
+		return err
+	}
+	set, err := c.ACME()
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(set.Offered(), DeviceAttest01) || len(set.Attestation) == 0 {
+		return fault.New(fault.PolicyRefused, "a key for devices without binding needs a format of attestation that %s accepts, and there is none", c.Identifier).At("withoutBinding").
+			Do("Offer device-attest-01 in the settings and switch on a format, such as apple.")
+	}
+	var found []*ExternalKey
+	if err := usableWithoutBinding(s.Store.DB(ctx), c.ID, s.Now()).Find(&found).Error; err != nil || len(found) == 0 {
+		return err
+	}
+	return fault.New(fault.Conflict, "the key %s is for devices without binding already, and a configuration has one such key", text.Quote(found[0].FriendlyName)).At("withoutBinding").
+		Do("Revoke it first, or make another configuration.")
 }
 
 // RevokeKey ends a key: no account is made with it, and those it made can order nothing more.
@@ -218,14 +261,24 @@ func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuratio
 }
 
 // checkPatterns checks the names that a key allows: a host, "*.example.com" (everything below), an address or a network in CIDR
-// notation, or "device:" and the start of a permanent identifier.
-func checkPatterns(patterns []string) error {
-	if len(patterns) > maxPatterns {
-		return fault.New(fault.Invalid, "a key allows at most %d patterns", maxPatterns).At("allowedIdentifiers")
+// notation, or "device:" and the start of a permanent identifier. A key without binding has some, and of the last kind only.
+func checkPatterns(patterns []string, withoutBinding bool) error {
+	limit := maxPatterns
+	if withoutBinding {
+		limit = maxDevicePatterns
+		if len(patterns) == 0 {
+			return fault.New(fault.Invalid, "a key for devices without binding must say for which devices").At("allowedIdentifiers").Do("List their serial numbers, each with device: before it.")
+		}
+	}
+	if len(patterns) > limit {
+		return fault.New(fault.Invalid, "a key allows at most %d patterns", limit).At("allowedIdentifiers")
 	}
 	for n, p := range patterns {
 		if strings.HasPrefix(p, devicePattern) && len(p) > len(devicePattern) && len(p) < 255 {
 			continue
+		}
+		if withoutBinding {
+			return fault.New(fault.Invalid, "a key for devices without binding is for nothing but devices: %s is none", text.Quote(p)).At("allowedIdentifiers").Do("Write device: and the serial number.")
 		}
 		if _, err := netip.ParsePrefix(p); err == nil {
 			continue
@@ -245,9 +298,12 @@ func checkPatterns(patterns []string) error {
 const devicePattern = "device:"
 
 // allows tells whether the key is good for the name. "*.example.com" allows every name below example.com, wildcards
-// included; a wildcard is otherwise allowed by no host.
+// included; a wildcard is otherwise allowed by no host. A key without binding is good for devices only.
 func (k *ExternalKey) allows(id Identifier) bool {
-	return len(k.Allowed) == 0 || slices.ContainsFunc(k.Allowed, func(p string) bool { return matches(p, id) })
+	if k.WithoutBinding && id.Type != PermanentIdentifier && id.Type != HardwareModule {
+		return false
+	}
+	return len(k.Allowed) == 0 && !k.WithoutBinding || slices.ContainsFunc(k.Allowed, func(p string) bool { return matches(p, id) })
 }
 
 func matches(pattern string, id Identifier) bool {

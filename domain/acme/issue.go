@@ -50,7 +50,11 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	if err := e.checkNames(ctx, o, parsed); err != nil {
 		return nil, err
 	}
-	subject, names, err := subjectOf(o, parsed)
+	common, err := e.namesDevice(ctx, c, o)
+	if err != nil {
+		return nil, err
+	}
+	subject, names, err := subjectOf(o, parsed, common)
 	if err != nil {
 		return nil, err
 	}
@@ -183,8 +187,23 @@ func (o *Order) endEntity() string { return strings.TrimPrefix(o.Identifiers[0].
 
 const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 
-// subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one.
-func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName, error) {
+// namesDevice tells whether a device's identifier may be the common name: not where the profile makes a host name of that, which
+// nobody has proved.
+func (e *Engine) namesDevice(ctx context.Context, c *protocolconfig.Configuration, o *Order) (bool, error) {
+	if !o.forDevice() {
+		return true, nil
+	}
+	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{o.Profile})
+	if err != nil {
+		return false, err
+	}
+	p := found[o.Profile]
+	return p != nil && !p.CopiesCommonNameToSAN, nil
+}
+
+// subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one; of those of
+// devices only where they may.
+func subjectOf(o *Order, r *csr.Request, devices bool) (string, []enrollment.AlternativeName, error) {
 	cn := strings.ToLower(r.Subject.CommonName()) // checkNames has seen that the order is for it
 	if o.forDevice() {
 		cn = "" // of a device's request only the key is proved
@@ -203,7 +222,7 @@ func subjectOf(o *Order, r *csr.Request) (string, []enrollment.AlternativeName, 
 			name = enrollment.AlternativeName{Type: g.Type, Value: g.Value}
 		}
 		names = append(names, name)
-		if cn == "" && len(id.Value) <= maxCommonName {
+		if cn == "" && len(id.Value) <= maxCommonName && (devices || id.Type == DNS || id.Type == IP) {
 			cn = id.Value
 		}
 	}
@@ -349,6 +368,9 @@ func (e *Engine) mayRevoke(ctx context.Context, a *Account, made *certificate.Ce
 	}
 	if len(orders) == 0 {
 		return unauthorized("this certificate was not ordered by ACME")
+	}
+	if a.key != nil && a.key.WithoutBinding { // which anybody's account may be
+		return unauthorized("this account did not order the certificate")
 	}
 	for _, id := range orders[0].Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")

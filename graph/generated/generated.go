@@ -129,18 +129,19 @@ type ComplexityRoot struct {
 	}
 
 	AcmeKey struct {
-		Accounts      func(childComplexity int) int
-		Allowed       func(childComplexity int) int
-		CreatedAt     func(childComplexity int) int
-		CreatedBy     func(childComplexity int) int
-		ExpiresAt     func(childComplexity int) int
-		FriendlyName  func(childComplexity int) int
-		ID            func(childComplexity int) int
-		LastUsedAt    func(childComplexity int) int
-		MaxAccounts   func(childComplexity int) int
-		Preauthorized func(childComplexity int) int
-		RevokedAt     func(childComplexity int) int
-		State         func(childComplexity int) int
+		Accounts       func(childComplexity int) int
+		Allowed        func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		CreatedBy      func(childComplexity int) int
+		ExpiresAt      func(childComplexity int) int
+		FriendlyName   func(childComplexity int) int
+		ID             func(childComplexity int) int
+		LastUsedAt     func(childComplexity int) int
+		MaxAccounts    func(childComplexity int) int
+		Preauthorized  func(childComplexity int) int
+		RevokedAt      func(childComplexity int) int
+		State          func(childComplexity int) int
+		WithoutBinding func(childComplexity int) int
 	}
 
 	AcmeKeyPayload struct {
@@ -1076,6 +1077,7 @@ type ComplexityRoot struct {
 		ID               func(childComplexity int) int
 		Name             func(childComplexity int) int
 		Progress         func(childComplexity int) int
+		RenewedBefore    func(childComplexity int) int
 		RevocationReason func(childComplexity int) int
 		RevokeAt         func(childComplexity int) int
 		State            func(childComplexity int) int
@@ -1878,6 +1880,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcmeKey.State(childComplexity), true
+	case "AcmeKey.withoutBinding":
+		if e.ComplexityRoot.AcmeKey.WithoutBinding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKey.WithoutBinding(childComplexity), true
 
 	case "AcmeKeyPayload.key":
 		if e.ComplexityRoot.AcmeKeyPayload.Key == nil {
@@ -6370,6 +6378,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RenewalCampaign.Progress(childComplexity), true
+	case "RenewalCampaign.renewedBefore":
+		if e.ComplexityRoot.RenewalCampaign.RenewedBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaign.RenewedBefore(childComplexity), true
 	case "RenewalCampaign.revocationReason":
 		if e.ComplexityRoot.RenewalCampaign.RevocationReason == nil {
 			break
@@ -7445,6 +7459,8 @@ type AcmeKey {
   allowedIdentifiers: [String!]!
   "What is allowed needs no challenge."
   needsNoChallenge: Boolean!
+  "Accounts are made without binding, and order only what a device attests. See ` + "`" + `createAcmeKey` + "`" + `."
+  withoutBinding: Boolean!
   "0: no limit."
   maxAccounts: Int!
   "Accounts that were made with it."
@@ -7516,6 +7532,8 @@ type RenewalCampaign {
   state: RenewalCampaignState!
   "Certificates; 0 while it is planned."
   total: Int!
+  "Certificates of the selection that had been renewed already when it was planned; they are left out."
+  renewedBefore: Int!
   createdAt: Time!
   createdBy: String!
   progress: RenewalProgress!
@@ -7529,7 +7547,7 @@ enum RenewalCampaignState {
   DONE
   CANCELLED
 }
-"Which certificates: those issued through ACME, in force, and as the fields say; null says nothing."
+"Which certificates: those issued through ACME, in force, not renewed yet, and as the fields say; null says nothing."
 type RenewalSelection {
   configuration: ProtocolConfiguration
   ca: CertificationAuthority
@@ -7578,7 +7596,7 @@ type RenewalStraggler {
 extend type Partition {
   "Newest first, at most 200."
   renewalCampaigns: [RenewalCampaign!]!
-  "How many certificates a campaign would renew."
+  "How many certificates a campaign would renew: those that were renewed already are left out."
   countRenewalSelection(selection: RenewalSelectionInput!): Int!
 }
 extend type Query { renewalCampaign(id: ID!): RenewalCampaign }
@@ -7607,19 +7625,26 @@ input CreateAcmeKeyInput {
   friendlyName: String!
   """
   ` + "`" + `host.example.com` + "`" + `, ` + "`" + `*.example.com` + "`" + ` (everything below), ` + "`" + `10.1.2.3` + "`" + `, ` + "`" + `10.1.0.0/16` + "`" + `, ` + "`" + `device:` + "`" + ` and the start of a permanent
-  identifier; at most 100. Empty: all names.
+  identifier; at most 100. Empty: all names, but for a key without binding.
   """
   allowedIdentifiers: [String!]! = []
   "For closed networks: what is allowed, and something must be, is issued without a challenge."
   needsNoChallenge: Boolean! = false
+  """
+  For devices whose client cannot bind its account, such as Apple's: ` + "`" + `newAccount` + "`" + ` without ` + "`" + `externalAccountBinding` + "`" + ` makes an
+  account of this key. Such an account orders nothing but identifiers of devices that ` + "`" + `device-attest-01` + "`" + ` proves, among
+  ` + "`" + `allowedIdentifiers` + "`" + `, of which there must be some (` + "`" + `device:` + "`" + ` only, at most 1,000). The settings must accept a format of
+  attestation. A configuration has one usable key of this kind; it has no HMAC key.
+  """
+  withoutBinding: Boolean! = false
   "0: no limit."
   maxAccounts: Int! = 0
   expiresAt: Time
 }
 type CreateAcmeKeyPayload {
   key: AcmeKey!
-  "base64url without padding, as clients take it; given out only here."
-  hmacKey: String! @secret
+  "base64url without padding, as clients take it; given out only here. Null for a key without binding."
+  hmacKey: String @secret
 }
 type AcmeKeyPayload { key: AcmeKey! }
 input CreateRenewalCampaignInput {
@@ -9699,6 +9724,8 @@ func (ec *executionContext) childFields_AcmeKey(ctx context.Context, field graph
 		return ec.fieldContext_AcmeKey_allowedIdentifiers(ctx, field)
 	case "needsNoChallenge":
 		return ec.fieldContext_AcmeKey_needsNoChallenge(ctx, field)
+	case "withoutBinding":
+		return ec.fieldContext_AcmeKey_withoutBinding(ctx, field)
 	case "maxAccounts":
 		return ec.fieldContext_AcmeKey_maxAccounts(ctx, field)
 	case "accountCount":
@@ -11385,6 +11412,8 @@ func (ec *executionContext) childFields_RenewalCampaign(ctx context.Context, fie
 		return ec.fieldContext_RenewalCampaign_state(ctx, field)
 	case "total":
 		return ec.fieldContext_RenewalCampaign_total(ctx, field)
+	case "renewedBefore":
+		return ec.fieldContext_RenewalCampaign_renewedBefore(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_RenewalCampaign_createdAt(ctx, field)
 	case "createdBy":
@@ -14602,6 +14631,29 @@ func (ec *executionContext) _AcmeKey_needsNoChallenge(ctx context.Context, field
 	)
 }
 func (ec *executionContext) fieldContext_AcmeKey_needsNoChallenge(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKey_withoutBinding(ctx context.Context, field graphql.CollectedField, obj *acme.ExternalKey) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKey_withoutBinding(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WithoutBinding, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKey_withoutBinding(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -22563,11 +22615,11 @@ func (ec *executionContext) _CreateAcmeKeyPayload_hmacKey(ctx context.Context, f
 			return obj.HmacKey, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_CreateAcmeKeyPayload_hmacKey(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -33181,6 +33233,29 @@ func (ec *executionContext) fieldContext_RenewalCampaign_total(_ context.Context
 	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _RenewalCampaign_renewedBefore(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaign_renewedBefore(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RenewedBefore, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaign_renewedBefore(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaign", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _RenewalCampaign_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Campaign) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -38334,11 +38409,14 @@ func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context
 	if _, present := asMap["needsNoChallenge"]; !present {
 		asMap["needsNoChallenge"] = false
 	}
+	if _, present := asMap["withoutBinding"]; !present {
+		asMap["withoutBinding"] = false
+	}
 	if _, present := asMap["maxAccounts"]; !present {
 		asMap["maxAccounts"] = 0
 	}
 
-	fieldsInOrder := [...]string{"configurationId", "friendlyName", "allowedIdentifiers", "needsNoChallenge", "maxAccounts", "expiresAt"}
+	fieldsInOrder := [...]string{"configurationId", "friendlyName", "allowedIdentifiers", "needsNoChallenge", "withoutBinding", "maxAccounts", "expiresAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -38373,6 +38451,13 @@ func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context
 				return it, err
 			}
 			it.NeedsNoChallenge = data
+		case "withoutBinding":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("withoutBinding"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WithoutBinding = data
 		case "maxAccounts":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxAccounts"))
 			data, err := ec.unmarshalNInt2int(ctx, v)
@@ -41117,6 +41202,11 @@ func (ec *executionContext) _AcmeKey(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "needsNoChallenge":
 			out.Values[i] = ec._AcmeKey_needsNoChallenge(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "withoutBinding":
+			out.Values[i] = ec._AcmeKey_withoutBinding(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -46471,9 +46561,6 @@ func (ec *executionContext) _CreateAcmeKeyPayload(ctx context.Context, sel ast.S
 			}
 		case "hmacKey":
 			out.Values[i] = ec._CreateAcmeKeyPayload_hmacKey(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -52016,6 +52103,11 @@ func (ec *executionContext) _RenewalCampaign(ctx context.Context, sel ast.Select
 			}
 		case "total":
 			out.Values[i] = ec._RenewalCampaign_total(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "renewedBefore":
+			out.Values[i] = ec._RenewalCampaign_renewedBefore(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

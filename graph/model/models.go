@@ -299,10 +299,15 @@ type CreateAcmeKeyInput struct {
 	// 2 to 18 of `a-z 0-9 - _`, unique in the configuration.
 	FriendlyName string `json:"friendlyName"`
 	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
-	// identifier; at most 100. Empty: all names.
+	// identifier; at most 100. Empty: all names, but for a key without binding.
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
 	// For closed networks: what is allowed, and something must be, is issued without a challenge.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`
+	// For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
+	// account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
+	// `allowedIdentifiers`, of which there must be some (`device:` only, at most 1,000). The settings must accept a format of
+	// attestation. A configuration has one usable key of this kind; it has no HMAC key.
+	WithoutBinding bool `json:"withoutBinding"`
 	// 0: no limit.
 	MaxAccounts int        `json:"maxAccounts"`
 	ExpiresAt   *time.Time `json:"expiresAt,omitempty"`
@@ -310,8 +315,8 @@ type CreateAcmeKeyInput struct {
 
 type CreateAcmeKeyPayload struct {
 	Key *acme.ExternalKey `json:"key"`
-	// base64url without padding, as clients take it; given out only here.
-	HmacKey string `json:"hmacKey"`
+	// base64url without padding, as clients take it; given out only here. Null for a key without binding.
+	HmacKey *string `json:"hmacKey,omitempty"`
 }
 
 type CreateAPITokenInput struct {

@@ -273,9 +273,13 @@ func (p Protocol) directory(ctx context.Context, w http.ResponseWriter, base str
 	if err != nil {
 		return err
 	}
+	required, err := p.Engine.BindingRequired(ctx, c)
+	if err != nil {
+		return err
+	}
 	q := &request{w: w}
 	return q.answer(http.StatusOK, &directoryObject{NewNonce: base + "new-nonce", NewAccount: base + "new-account", NewOrder: base + "new-order", RevokeCert: base + "revoke-cert",
-		KeyChange: base + "key-change", RenewalInfo: base + "renewal-info", Meta: directoryMeta{ExternalAccountRequired: true, CAAIdentities: p.CAA, Profiles: profiles}})
+		KeyChange: base + "key-change", RenewalInfo: base + "renewal-info", Meta: directoryMeta{ExternalAccountRequired: required, CAAIdentities: p.CAA, Profiles: profiles}})
 }
 
 func (p Protocol) newNonce(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
@@ -327,7 +331,11 @@ func (p Protocol) newAccount(ctx context.Context, q *request) error {
 
 func (q *request) answerAccount(status int, a *acme.Account) error {
 	q.w.Header().Set("Location", q.base+"account/"+a.ID)
-	return q.answer(status, &accountObject{Status: a.Status, Contact: a.Contact, Orders: q.base + "orders/" + a.ID, Binding: jsontext.Value(a.Binding)})
+	v := &accountObject{Status: a.Status, Contact: a.Contact, Orders: q.base + "orders/" + a.ID}
+	if a.Binding != "" {
+		v.Binding = jsontext.Value(a.Binding)
+	}
+	return q.answer(status, v)
 }
 
 // own refuses the account in the path when it is not the one that signed.

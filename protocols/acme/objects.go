@@ -29,7 +29,7 @@ type accountObject struct {
 	Status  acme.Status    `json:"status"`
 	Contact []string       `json:"contact,omitempty"`
 	Orders  string         `json:"orders"`
-	Binding jsontext.Value `json:"externalAccountBinding,omitempty"`
+	Binding jsontext.Value `json:"externalAccountBinding,omitzero"`
 }
 
 type ordersObject struct {

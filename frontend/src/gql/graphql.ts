@@ -241,7 +241,7 @@ export type ConcernSeverity =
 export type CreateAcmeKeyInput = {
   /**
    * `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
-   * identifier; at most 100. Empty: all names.
+   * identifier; at most 100. Empty: all names, but for a key without binding.
    */
   allowedIdentifiers?: Array<string>;
   configurationId: string | number;
@@ -252,6 +252,13 @@ export type CreateAcmeKeyInput = {
   maxAccounts?: number;
   /** For closed networks: what is allowed, and something must be, is issued without a challenge. */
   needsNoChallenge?: boolean;
+  /**
+   * For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
+   * account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
+   * `allowedIdentifiers`, of which there must be some (`device:` only, at most 1,000). The settings must accept a format of
+   * attestation. A configuration has one usable key of this kind; it has no HMAC key.
+   */
+  withoutBinding?: boolean;
 };
 
 export type CreateApiTokenInput = {
@@ -1085,7 +1092,7 @@ export type RenewalCampaignQueryVariables = Exact<{
 }>;
 
 
-export type RenewalCampaignQuery = { renewalCampaign: { id: string, name: string, state: RenewalCampaignState, total: number, beginsAt: string, endsAt: string, revokeAt: string | null, revocationReason: RevocationReason | null, explanationUrl: string, createdAt: string, createdBy: string, selection: { profileId: string | null, keyType: string | null, signatureAlgorithm: string | null, issuedFrom: string | null, issuedUntil: string | null, expiresFrom: string | null, expiresUntil: string | null, configuration: { identifier: string } | null, ca: { identifier: string, friendlyName: string } | null }, progress: { replaced: number, ended: number, times: Array<string>, planned: Array<number>, actual: Array<number> }, stragglers: { totalCount: number, nodes: Array<{ beginsAt: string, endsAt: string, certificate: { id: string, subject: string, serialNumber: string, notAfter: string } | null }> } } | null };
+export type RenewalCampaignQuery = { renewalCampaign: { id: string, name: string, state: RenewalCampaignState, total: number, renewedBefore: number, beginsAt: string, endsAt: string, revokeAt: string | null, revocationReason: RevocationReason | null, explanationUrl: string, createdAt: string, createdBy: string, selection: { profileId: string | null, keyType: string | null, signatureAlgorithm: string | null, issuedFrom: string | null, issuedUntil: string | null, expiresFrom: string | null, expiresUntil: string | null, configuration: { identifier: string } | null, ca: { identifier: string, friendlyName: string } | null }, progress: { replaced: number, ended: number, times: Array<string>, planned: Array<number>, actual: Array<number> }, stragglers: { totalCount: number, nodes: Array<{ beginsAt: string, endsAt: string, certificate: { id: string, subject: string, serialNumber: string, notAfter: string } | null }> } } | null };
 
 export type CancelRenewalCampaignMutationVariables = Exact<{
   id: string | number;
@@ -1530,7 +1537,7 @@ export type AcmeQueryVariables = Exact<{
 }>;
 
 
-export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, profileIds: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
+export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, profileIds: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, withoutBinding: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
 
 export type AcmeActivityQueryVariables = Exact<{
   id: string | number;
@@ -1548,7 +1555,7 @@ export type CreateAcmeKeyMutationVariables = Exact<{
 }>;
 
 
-export type CreateAcmeKeyMutation = { createAcmeKey: { hmacKey: string, key: { id: string, friendlyName: string } } };
+export type CreateAcmeKeyMutation = { createAcmeKey: { hmacKey: string | null, key: { id: string, friendlyName: string } } };
 
 export type RevokeAcmeKeyMutationVariables = Exact<{
   id: string | number;
@@ -2412,6 +2419,7 @@ export const RenewalCampaignDocument = new TypedDocumentString(`
     name
     state
     total
+    renewedBefore
     beginsAt
     endsAt
     revokeAt
@@ -3588,6 +3596,7 @@ export const AcmeDocument = new TypedDocumentString(`
         state
         allowedIdentifiers
         needsNoChallenge
+        withoutBinding
         maxAccounts
         accountCount
         createdAt

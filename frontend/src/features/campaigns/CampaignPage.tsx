@@ -13,7 +13,7 @@ import { ProgressChart } from "./Progress";
 const Campaign = graphql(`
   query RenewalCampaign($id: ID!) {
     renewalCampaign(id: $id) {
-      id name state total beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy
+      id name state total renewedBefore beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy
       selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }
       progress { replaced ended times planned actual }
       stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }
@@ -66,7 +66,7 @@ export function CampaignPage() {
       />
       <Stack>
         <SimpleGrid cols={{ base: 1, xs: 2, md: 4 }}>
-          <Count label="Certificates" value={c.total} note={c.state === "PLANNING" ? "being given their times" : "in the campaign"} />
+          <Count label="Certificates" value={c.total} note={c.state === "PLANNING" ? "being given their times" : c.renewedBefore > 0 ? `in the campaign; ${formatNumber(c.renewedBefore)} left out, renewed before` : "in the campaign"} />
           <Count label="Renewed" value={p.replaced} note={`${formatNumber(planned)} planned by now`} />
           <Count label="Stragglers" value={c.stragglers.totalCount} note="their time has passed" />
           <Count label="Ended otherwise" value={p.ended} note="revoked or expired" />

@@ -92,7 +92,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
           </SimpleGrid>
           <ErrorAlert error={count.error} retry={() => void count.refetch()} />
           <Alert variant="light" color={n === 0 ? "yellow" : "blue"} role="status" styles={{ message: { color: "var(--mantine-color-text)" } }}>
-            {n === undefined ? "Counting…" : n === 0 ? "No certificate in force that was issued through ACME is like this." : `${formatNumber(n)} ${n === 1 ? "certificate" : "certificates"} in force, issued through ACME, ${n === 1 ? "is" : "are"} like this.`}
+            {n === undefined ? "Counting…" : n === 0 ? "No certificate in force that was issued through ACME, and not renewed since, is like this." : `${formatNumber(n)} ${n === 1 ? "certificate" : "certificates"} in force, issued through ACME and not renewed since, ${n === 1 ? "is" : "are"} like this.`}
           </Alert>
           <Text fw={600}>When</Text>
           <SimpleGrid cols={{ base: 1, sm: 2 }}>

@@ -72,7 +72,7 @@ it("makes no campaign of nothing, nor one that ends before it begins", async () 
 
 const hour = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();
 const campaign = {
-  id: "k1", name: "new root", state: "RUNNING", total: 10, beginsAt: hour(-1), endsAt: hour(1), revokeAt: null, revocationReason: null, explanationUrl: "", createdAt: hour(-1), createdBy: "ada@example.org",
+  id: "k1", name: "new root", state: "RUNNING", total: 10, renewedBefore: 4, beginsAt: hour(-1), endsAt: hour(1), revokeAt: null, revocationReason: null, explanationUrl: "", createdAt: hour(-1), createdBy: "ada@example.org",
   selection: { configuration: { identifier: "servers" }, ca: null, profileId: null, keyType: "RSA 2048", signatureAlgorithm: null, issuedFrom: null, issuedUntil: null, expiresFrom: null, expiresUntil: null },
   progress: { replaced: 3, ended: 1, times: [hour(-0.5), hour(0.5), hour(1)], planned: [5, 8, 10], actual: [3, 3, 3] },
   stragglers: { totalCount: 1, nodes: [{ beginsAt: hour(-1), endsAt: hour(-0.5), certificate: { id: "x", subject: "CN=late.example.com", serialNumber: "0a", notAfter: hour(900) } }] },
@@ -81,6 +81,7 @@ const campaign = {
 it("shows plan and truth, who is late, and cancels after asking", async () => {
   const asked = await open("/p/sub0/campaigns/k1", manage, { RenewalCampaign: { renewalCampaign: campaign }, CancelRenewalCampaign: { cancelRenewalCampaign: { campaign: { id: "k1", state: "CANCELLED" } } } });
   expect(await screen.findByRole("img", { name: "3 of 10 certificates renewed, 5 planned by now" })).toBeVisible();
+  expect(screen.getByText("in the campaign; 4 left out, renewed before")).toBeVisible();
   expect(screen.getByRole("link", { name: "CN=late.example.com" })).toBeVisible();
   fireEvent.click(screen.getByRole("button", { name: "Cancel Campaign" }));
   const dialog = await screen.findByRole("dialog");

@@ -2,11 +2,11 @@ import { Stack, Tabs, Text } from "@mantine/core";
 import { Command } from "@/components/ui";
 import { clientCommands, type Enrolment } from "./commands";
 
-/** The commands of every client, one tab each. */
-export function Commands({ enrolment }: { enrolment: Enrolment }) {
-  const commands = clientCommands(enrolment);
+/** The commands of every client, or of those chosen, one tab each. */
+export function Commands({ enrolment, only }: { enrolment: Enrolment; only?: string[] }) {
+  const commands = clientCommands(enrolment).filter((c) => !only || only.includes(c.value));
   return (
-    <Tabs defaultValue="certbot" variant="pills" keepMounted={false}>
+    <Tabs defaultValue={commands[0]?.value} variant="pills" keepMounted={false}>
       <Tabs.List mb="sm" aria-label="Client">
         {commands.map((c) => (
           <Tabs.Tab key={c.value} value={c.value}>

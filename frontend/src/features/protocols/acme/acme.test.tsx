@@ -1,7 +1,7 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
-import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { Suspense } from "react";
 import { afterEach, expect, it, vi } from "vitest";
 import { createTestRouter } from "@/lib/test-router";
@@ -16,8 +16,8 @@ afterEach(() => vi.unstubAllGlobals());
 
 const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
 const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], profileIds: [], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
-const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
-const acme = (externalKeys: unknown[]) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings, externalKeys } } } });
+const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
+const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys } } } });
 const configuration = { id: "c1", identifier: "servers", type: "ACME", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } } as unknown as Configuration;
 
 async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true) {
@@ -88,7 +88,59 @@ it("makes a key, shows its secret once and in the command, and lets nobody close
   expect(within(dialog).getByLabelText("command").textContent).toContain("--eab-kid KID9 --eab-hmac-key bGFi");
   fireEvent.keyDown(dialog, { key: "Escape" });
   expect(screen.getByRole("dialog")).toBeVisible();
-  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "lab", allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"], needsNoChallenge: true, maxAccounts: 0, expiresAt: null } });
+  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "lab", allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 0, expiresAt: null } });
+});
+
+const attested = { challenges: ["device-attest-01"], attestation: [{ format: "apple", roots: "" }] };
+const macs = { ...key, id: "KID2", friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6"], needsNoChallenge: false, withoutBinding: true };
+
+it("makes a key for devices without binding of serial numbers, and shows the payload and no secret", async () => {
+  const asked = await open(EabKeys, { ...acme([], attested), CreateAcmeKey: { createAcmeKey: { key: { id: "KID2", friendlyName: "macs" }, hmacKey: null } } });
+  fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
+  const dialog = await screen.findByRole("dialog");
+  fireEvent.change(within(dialog).getByLabelText(/Friendly name/), { target: { value: "macs" } });
+  fireEvent.click(within(dialog).getByLabelText("Needs no challenge"));
+  fireEvent.click(within(dialog).getByLabelText("For devices without binding"));
+  expect(within(dialog).queryByLabelText("Needs no challenge")).toBeNull();
+  expect(within(dialog).getByRole("button", { name: "Create" })).toBeDisabled(); // for which devices?
+  fireEvent.change(within(dialog).getByLabelText(/Serial numbers/), { target: { value: "C02XK1ABJGH6\ndevice:C02SPARE" } });
+  fireEvent.click(within(dialog).getByRole("button", { name: "Create" }));
+  const payload = await within(dialog).findByLabelText("command");
+  expect(payload.textContent).toContain("<string>com.apple.security.acme</string>");
+  expect(payload.textContent).toContain("<key>ClientIdentifier</key><string>%SerialNumber%</string>");
+  expect(payload.textContent).toContain(directoryUrl);
+  expect(within(dialog).queryByText(/HMAC Key/)).toBeNull();
+  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6", "device:C02SPARE"], needsNoChallenge: false, withoutBinding: true, maxAccounts: 0, expiresAt: null } });
+});
+
+it("says why there can be no key for devices without binding", async () => {
+  const dialog = async (answers: Record<string, unknown>) => {
+    await open(EabKeys, answers);
+    fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
+    return within(await screen.findByRole("dialog"));
+  };
+  let shown = await dialog(acme([]));
+  expect(shown.getByLabelText("For devices without binding")).toBeDisabled();
+  expect(shown.getByText(/see the tab Settings/)).toBeVisible();
+  cleanup();
+  shown = await dialog(acme([macs], attested));
+  expect(shown.getByLabelText("For devices without binding")).toBeDisabled();
+  expect(shown.getByText(/macs is for them already/)).toBeVisible();
+  cleanup();
+  shown = await dialog(acme([{ ...macs, state: "REVOKED" }], attested));
+  expect(shown.getByLabelText("For devices without binding")).toBeEnabled();
+});
+
+it("gives no client the key that is without binding", async () => {
+  await open(AcmeOverview, acme([macs], attested));
+  expect(await screen.findByText(/there is none but the one for devices without binding/)).toBeVisible();
+  expect(screen.getByLabelText("command").textContent).toContain("--eab-kid EAB_KID ");
+  expect(screen.queryByRole("link", { name: "Go to EAB Keys" })).toBeNull();
+  cleanup();
+  await open(EabKeys, acme([macs], attested));
+  expect(await screen.findByText("devices without binding")).toBeVisible();
+  expect(screen.getByText("none: devices give no key")).toBeVisible();
+  expect(screen.queryByText("KID2")).toBeNull();
 });
 
 it("shows what a key is good for, and no action to those who only read", async () => {

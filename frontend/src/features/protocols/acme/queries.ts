@@ -9,7 +9,7 @@ export const Acme = graphql(`
       acme {
         directoryUrl
         settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
-        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
+        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge withoutBinding maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
       }
     }
   }
@@ -41,7 +41,7 @@ export const CreateKey = graphql(`mutation CreateAcmeKey($input: CreateAcmeKeyIn
 export const RevokeKey = graphql(`mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }`);
 export const UpdateSettings = graphql(`mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }`);
 
-type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
+export type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
 export type Key = Details["externalKeys"][number];
 export type Settings = Details["settings"];
 export type Activity = NonNullable<NonNullable<AcmeActivityQuery["protocolConfiguration"]>["acme"]>;
