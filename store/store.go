@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -34,7 +33,6 @@ type Store struct {
 func Open(url string) (*Store, error) {
 	config := &gorm.Config{
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
 		Logger:                 logger.Discard,
 		NowFunc:                Now,
 	}
@@ -50,13 +48,14 @@ func Open(url string) (*Store, error) {
 func openSQLite(file string, config *gorm.Config) (*Store, error) {
 	// synchronous=FULL: a commit is on the disk before it is reported.
 	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_time_format=sqlite"
-	db, err := gorm.Open(sqlite.Open(dsn), config)
+	connector, err := newSQLiteConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", err)
 	}
-	pool, err := db.DB()
+	pool := sql.OpenDB(connector)
+	db, err := gorm.Open(sqliteDialect{pool}, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening the SQLite database: %w", errors.Join(err, pool.Close()))
 	}
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
