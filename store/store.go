@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -215,30 +216,62 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	return v
 }
 
-// CreateAll inserts rows in few statements of few lengths, so that each stays prepared. SQLite takes short ones best: a
-// long one is compiled anew each time, and copies every page it touches in case it must be undone.
+// CreateAll inserts rows: on PostgreSQL in few statements of few lengths, so that each stays prepared.
 func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(s, func() *gorm.DB { return s.DB(ctx) }, rows)
+	return createAll(ctx, s, rows, false)
 }
 
 // CreateMissing is CreateAll that passes over rows that are there already.
 func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(s, func() *gorm.DB { return s.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}) }, rows)
+	return createAll(ctx, s, rows, true)
 }
 
-func createAll[T any](s *Store, db func() *gorm.DB, rows []T) error {
-	length := 8
-	if s.PostgreSQL() {
-		length = 64
+func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+	if len(rows) > 0 && !s.PostgreSQL() {
+		return createEach(ctx, s, rows, missing)
 	}
+	length := 64
 	for len(rows) > 0 {
 		for length > len(rows) {
 			length /= 2
 		}
-		if err := db().Create(rows[:length]).Error; err != nil {
+		db := s.DB(ctx)
+		if missing {
+			db = db.Clauses(clause.OnConflict{DoNothing: true})
+		}
+		if err := db.Create(rows[:length]).Error; err != nil {
 			return err
 		}
 		rows = rows[length:]
+	}
+	return nil
+}
+
+// createEach inserts row by row. SQLite does that best: of a statement with several rows it copies every page it
+// touches, in case it must be undone.
+func createEach[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+	db := s.DB(ctx)
+	if err := db.Statement.Parse(rows[0]); err != nil {
+		return err
+	}
+	table := db.Statement.Schema
+	if len(table.FieldsWithDefaultDBValue) > 0 {
+		return fmt.Errorf("rows of %s get values from the database: they are created by gorm", table.Table)
+	}
+	text := "INSERT INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES (?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
+	if missing {
+		text += " ON CONFLICT DO NOTHING"
+	}
+	// What ends the transaction ends this; watching for it at each row would cost as much as the row.
+	ctx = context.WithoutCancel(ctx)
+	values := make([]any, len(table.DBNames))
+	for _, row := range rows {
+		for n, name := range table.DBNames {
+			values[n], _ = table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
+		}
+		if _, err := db.Statement.ConnPool.ExecContext(ctx, text, values...); err != nil {
+			return err
+		}
 	}
 	return nil
 }
