@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/glebarez/go-sqlite" // database/sql driver
+	_ "modernc.org/sqlite" // database/sql driver
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 )

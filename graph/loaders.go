@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/graph-gophers/dataloader/v7"
@@ -36,10 +37,15 @@ type loaders struct {
 
 type loadersKey struct{}
 
-func loadersFrom(ctx context.Context) *loaders { return ctx.Value(loadersKey{}).(*loaders) }
+func loadersFrom(ctx context.Context) *loaders { return ctx.Value(loadersKey{}).(func() *loaders)() }
 
+// withLoaders makes them when they are first asked for: most mutations never do.
 func (r *Resolver) withLoaders(ctx context.Context) context.Context {
-	return context.WithValue(ctx, loadersKey{}, &loaders{
+	return context.WithValue(ctx, loadersKey{}, sync.OnceValue(r.newLoaders))
+}
+
+func (r *Resolver) newLoaders() *loaders {
+	return &loaders{
 		ca: loader(func(ctx context.Context, ids []string) (map[string]*ca.CertificationAuthority, error) {
 			found, err := r.CAs.Load(ctx, ids)
 			byID := map[string]*ca.CertificationAuthority{}
@@ -82,7 +88,7 @@ func (r *Resolver) withLoaders(ctx context.Context) context.Context {
 			}
 			return byID, err
 		}),
-	})
+	}
 }
 
 // batched is a loader by id.

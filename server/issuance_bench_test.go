@@ -160,6 +160,12 @@ func BenchmarkOCSPNonce(b *testing.B) {
 
 // cost is the processor time of one call, measured over so many callers for so long.
 func cost(b *testing.B, callers int, length time.Duration, fn func() error) time.Duration {
+	each, _ := costs(b, callers, length, fn)
+	return each
+}
+
+// costs is cost, with the number of calls.
+func costs(b *testing.B, callers int, length time.Duration, fn func() error) (time.Duration, int) {
 	processor := func() time.Duration {
 		var u syscall.Rusage
 		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -188,5 +194,5 @@ func cost(b *testing.B, callers int, length time.Duration, fn func() error) time
 		})
 	}
 	wg.Wait()
-	return (processor() - before) / time.Duration(max(calls, 1))
+	return (processor() - before) / time.Duration(max(calls, 1)), calls
 }

@@ -6,11 +6,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -34,7 +34,6 @@ type Store struct {
 func Open(url string) (*Store, error) {
 	config := &gorm.Config{
 		SkipDefaultTransaction: true,
-		PrepareStmt:            true,
 		Logger:                 logger.Discard,
 		NowFunc:                Now,
 	}
@@ -50,13 +49,14 @@ func Open(url string) (*Store, error) {
 func openSQLite(file string, config *gorm.Config) (*Store, error) {
 	// synchronous=FULL: a commit is on the disk before it is reported.
 	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_time_format=sqlite"
-	db, err := gorm.Open(sqlite.Open(dsn), config)
+	connector, err := newSQLiteConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", err)
 	}
-	pool, err := db.DB()
+	pool := sql.OpenDB(connector)
+	db, err := gorm.Open(sqliteDialect{pool}, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening the SQLite database: %w", errors.Join(err, pool.Close()))
 	}
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
@@ -216,30 +216,62 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	return v
 }
 
-// CreateAll inserts rows in few statements of few lengths, so that each stays prepared. SQLite takes short ones best: a
-// long one is compiled anew each time, and copies every page it touches in case it must be undone.
+// CreateAll inserts rows: on PostgreSQL in few statements of few lengths, so that each stays prepared.
 func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(s, func() *gorm.DB { return s.DB(ctx) }, rows)
+	return createAll(ctx, s, rows, false)
 }
 
 // CreateMissing is CreateAll that passes over rows that are there already.
 func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(s, func() *gorm.DB { return s.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}) }, rows)
+	return createAll(ctx, s, rows, true)
 }
 
-func createAll[T any](s *Store, db func() *gorm.DB, rows []T) error {
-	length := 8
-	if s.PostgreSQL() {
-		length = 64
+func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+	if len(rows) > 0 && !s.PostgreSQL() {
+		return createEach(ctx, s, rows, missing)
 	}
+	length := 64
 	for len(rows) > 0 {
 		for length > len(rows) {
 			length /= 2
 		}
-		if err := db().Create(rows[:length]).Error; err != nil {
+		db := s.DB(ctx)
+		if missing {
+			db = db.Clauses(clause.OnConflict{DoNothing: true})
+		}
+		if err := db.Create(rows[:length]).Error; err != nil {
 			return err
 		}
 		rows = rows[length:]
+	}
+	return nil
+}
+
+// createEach inserts row by row. SQLite does that best: of a statement with several rows it copies every page it
+// touches, in case it must be undone.
+func createEach[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+	db := s.DB(ctx)
+	if err := db.Statement.Parse(rows[0]); err != nil {
+		return err
+	}
+	table := db.Statement.Schema
+	if len(table.FieldsWithDefaultDBValue) > 0 {
+		return fmt.Errorf("rows of %s get values from the database: they are created by gorm", table.Table)
+	}
+	text := "INSERT INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES (?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
+	if missing {
+		text += " ON CONFLICT DO NOTHING"
+	}
+	// What ends the transaction ends this; watching for it at each row would cost as much as the row.
+	ctx = context.WithoutCancel(ctx)
+	values := make([]any, len(table.DBNames))
+	for _, row := range rows {
+		for n, name := range table.DBNames {
+			values[n], _ = table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
+		}
+		if _, err := db.Statement.ConnPool.ExecContext(ctx, text, values...); err != nil {
+			return err
+		}
 	}
 	return nil
 }

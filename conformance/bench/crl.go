@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "github.com/glebarez/go-sqlite" // database/sql driver
+	_ "modernc.org/sqlite" // database/sql driver
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 )

@@ -222,11 +222,24 @@ func server(what, database, request string, raw, aim float64, length time.Durati
 	if _, _, err := parallel(clients, time.Second, issue); err != nil {
 		return err
 	}
+	before, err := s.ProcessorTime()
+	if err != nil {
+		return err
+	}
 	rate, times, err := parallel(clients, length, issue)
 	if err != nil {
 		return err
 	}
-	row("issuance, GraphQL, "+what+": durable, authorized, audited", rate, times, fmt.Sprintf("%.2f of the raw limit (aim %.2f)", rate/raw, aim))
+	after, err := s.ProcessorTime()
+	if err != nil {
+		return err
+	}
+	peak, err := s.PeakMemory()
+	if err != nil {
+		return err
+	}
+	row("issuance, GraphQL, "+what+": durable, authorized, audited", rate, times, fmt.Sprintf("%.2f of the raw limit (aim %.2f); %d µs of the server's processor time each, at most %d MB resident",
+		rate/raw, aim, (after-before).Microseconds()/int64(len(times)), peak>>20))
 	if !ocsp {
 		return nil
 	}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// BenchmarkGraphQL is what the server's part of issuing over GraphQL costs in processor time, allocations and bytes:
+// through the handlers of the TLS door, without the network and with it (then the client's part is in it).
+//
+//	go test ./server -run NONE -bench GraphQL -benchtime 1x
+func BenchmarkGraphQL(b *testing.B) {
+	a, m := inProcess(b)
+	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
+	if err := a.store.DB(ctx).Exec("UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000").Error; err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(2100 * time.Millisecond) // the tier may be known for two seconds
+	c, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "issuing-1")
+	if err != nil {
+		b.Fatal(err)
+	}
+	request, _ := newCSR(b, "bench.example.com", "bench.example.com")
+	handlers, err := a.handlers()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, what := range []struct {
+		name, query string
+		input       map[string]any
+	}{
+		{"nothing", `query Nothing { __typename }`, nil},
+		{"issue", `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id serialNumber pem } } }`,
+			map[string]any{"caId": c.ID, "profileId": "privatessl-tls-client-server", "csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}))}},
+	} {
+		variables := map[string]any{}
+		if what.input != nil {
+			variables["i"] = what.input
+		}
+		body, err := json.Marshal(map[string]any{"query": what.query, "variables": variables})
+		if err != nil {
+			b.Fatal(err)
+		}
+		post := func(url string) *http.Request {
+			r := httptest.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+			r.RequestURI = ""
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Authorization", "Bearer "+m.GraphQL.Token)
+			return r
+		}
+		check := func(b *testing.B, status int, text []byte) {
+			if status != 200 || bytes.Contains(text, []byte(`"errors"`)) {
+				b.Errorf("%d %s", status, text)
+			}
+		}
+		measure := func(b *testing.B, fn func() error) {
+			cost(b, 32, 300*time.Millisecond, fn)
+			var total time.Duration
+			if dir := os.Getenv("PKIAAS_BENCH_PROFILES"); dir != "" { // of what is measured, without making the estate
+				file, err := os.Create(filepath.Join(dir, strings.ReplaceAll(b.Name(), "/", "-")+".cpu"))
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer file.Close()
+				if err := pprof.StartCPUProfile(file); err != nil {
+					b.Fatal(err)
+				}
+				defer pprof.StopCPUProfile()
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			calls := 0
+			for range 3 {
+				each, n := costs(b, 32, time.Second, fn)
+				total += each
+				calls += n
+			}
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(total.Microseconds())/3, "cpu-µs")
+			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(calls), "allocs")
+			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(calls)/1024, "KiB")
+			b.ReportMetric(float64(after.NumGC-before.NumGC), "gcs")
+			b.ReportMetric(float64(calls)/3, "calls/s")
+			b.ReportMetric(0, "ns/op")
+		}
+		if what.input != nil {
+			b.Run(what.name+"/domain", func(b *testing.B) {
+				measure(b, func() error {
+					_, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)})
+					return err
+				})
+			})
+		}
+		b.Run(what.name+"/handler", func(b *testing.B) {
+			measure(b, func() error {
+				w := httptest.NewRecorder()
+				handlers["tls"].ServeHTTP(w, post("/graphql"))
+				check(b, w.Code, w.Body.Bytes())
+				return nil
+			})
+		})
+		b.Run(what.name+"/TLS", func(b *testing.B) {
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.certs.pool()}, MaxIdleConnsPerHost: 64}}
+			measure(b, func() error {
+				r, err := client.Do(post(a.cfg.BaseURL + "/graphql"))
+				if err != nil {
+					return err
+				}
+				defer r.Body.Close()
+				text, err := io.ReadAll(r.Body)
+				check(b, r.StatusCode, text)
+				return err
+			})
+		})
+	}
+}
