@@ -116,7 +116,7 @@ func BenchmarkGraphQL(b *testing.B) {
 			})
 		})
 		b.Run(what.name+"/TLS", func(b *testing.B) {
-			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.certs.pool()}, MaxIdleConnsPerHost: 64}}
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 64}} // the server is our own
 			measure(b, func() error {
 				r, err := client.Do(post(a.cfg.BaseURL + "/graphql"))
 				if err != nil {
