@@ -1,7 +1,7 @@
 // Command bench measures what the product does against the raw limit of the same machine in the same run. Its parts, all
 // of them unless some are named: product (issuance over GraphQL on SQLite and PostgreSQL, OCSP with and without
 // nonce), crl (lists of a million entries), browse (ten million certificates in PostgreSQL), algorithms (each signing algorithm),
-// acme (complete orders), hsm (keys in a token). Timings live here and not in tests.
+// acme (complete orders), cagw (the CA Gateway API beside GraphQL), hsm (keys in a token). Timings live here and not in tests.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 	keep := flag.String("keep", "", "directory: keep the data set there and in the database \"browse\", and use it again")
 	only := flag.String("only", "", "regular expression of the signing algorithms, or the ways to browse, to be measured")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [browse] [algorithms] [acme] [hsm]")
+		fmt.Fprintln(flag.CommandLine.Output(), "bench [flags] [product] [crl] [browse] [algorithms] [acme] [cagw] [hsm]")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -66,6 +66,7 @@ func run(length time.Duration, only *regexp.Regexp, rows int64, keep string, nam
 		{"browse", func() error { return browse(rows, keep, only) }},
 		{"algorithms", func() error { return algorithms(length/6, only) }},
 		{"acme", func() error { return acme(length) }},
+		{"cagw", func() error { return cagw(length) }},
 		{"hsm", func() error { return hsm(length/6, only) }},
 	}
 	known := 0
@@ -80,7 +81,7 @@ func run(length time.Duration, only *regexp.Regexp, rows int64, keep string, nam
 		}
 	}
 	if known < len(names) {
-		return fmt.Errorf("%q: the parts are product, crl, browse, algorithms, acme and hsm", names)
+		return fmt.Errorf("%q: the parts are product, crl, browse, algorithms, acme, cagw and hsm", names)
 	}
 	return nil
 }
