@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -69,46 +72,16 @@ func BenchmarkGraphQL(b *testing.B) {
 				b.Errorf("%d %s", status, text)
 			}
 		}
-		measure := func(b *testing.B, fn func() error) {
-			cost(b, 32, 300*time.Millisecond, fn)
-			var total time.Duration
-			if dir := os.Getenv("PKIAAS_BENCH_PROFILES"); dir != "" { // of what is measured, without making the estate
-				file, err := os.Create(filepath.Join(dir, strings.ReplaceAll(b.Name(), "/", "-")+".cpu"))
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer file.Close()
-				if err := pprof.StartCPUProfile(file); err != nil {
-					b.Fatal(err)
-				}
-				defer pprof.StopCPUProfile()
-			}
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			calls := 0
-			for range 3 {
-				each, n := costs(b, 32, time.Second, fn)
-				total += each
-				calls += n
-			}
-			runtime.ReadMemStats(&after)
-			b.ReportMetric(float64(total.Microseconds())/3, "cpu-µs")
-			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(calls), "allocs")
-			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(calls)/1024, "KiB")
-			b.ReportMetric(float64(after.NumGC-before.NumGC), "gcs")
-			b.ReportMetric(float64(calls)/3, "calls/s")
-			b.ReportMetric(0, "ns/op")
-		}
 		if what.input != nil {
 			b.Run(what.name+"/domain", func(b *testing.B) {
-				measure(b, func() error {
+				measured(b, func() error {
 					_, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)})
 					return err
 				})
 			})
 		}
 		b.Run(what.name+"/handler", func(b *testing.B) {
-			measure(b, func() error {
+			measured(b, func() error {
 				w := httptest.NewRecorder()
 				handlers["tls"].ServeHTTP(w, post("/graphql"))
 				check(b, w.Code, w.Body.Bytes())
@@ -117,7 +90,7 @@ func BenchmarkGraphQL(b *testing.B) {
 		})
 		b.Run(what.name+"/TLS", func(b *testing.B) {
 			client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 64}} // the server is our own
-			measure(b, func() error {
+			measured(b, func() error {
 				r, err := client.Do(post(a.cfg.BaseURL + "/graphql"))
 				if err != nil {
 					return err
@@ -129,4 +102,78 @@ func BenchmarkGraphQL(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkGateway is the same through the CA Gateway API.
+//
+//	go test ./server -run NONE -bench Gateway -benchtime 1x
+func BenchmarkGateway(b *testing.B) {
+	a, m := inProcess(b)
+	if err := a.store.DB(context.Background()).Exec("UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 100000000, purchased_cas = 1000").Error; err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(2100 * time.Millisecond) // the tier may be known for two seconds
+	file, err := os.ReadFile(m.CAGW.P12File)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, leaf, _, err := pkcs12.DecodeChain(file, m.CAGW.P12Password)
+	if err != nil {
+		b.Fatal(err)
+	}
+	handlers, err := a.handlers()
+	if err != nil {
+		b.Fatal(err)
+	}
+	request, _ := newCSR(b, "bench.example.com", "bench.example.com")
+	body, err := json.Marshal(map[string]any{"profileId": "privatessl-tls-client-server", "csr": request, "requiredFormat": map[string]any{"format": "X509"}, "subjectAltNames": []map[string]string{{"type": "dNSName", "value": "bench.example.com"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, what := range []struct{ name, method, path string }{{"status", "GET", "/status"}, {"issue", "POST", "/enrollments"}} {
+		b.Run(what.name, func(b *testing.B) {
+			measured(b, func() error {
+				r := httptest.NewRequest(what.method, "/cagw/v1/certificate-authorities/"+m.CAGW.CAID+what.path, bytes.NewReader(body))
+				r.TLS = &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}}
+				w := httptest.NewRecorder()
+				handlers["mtls"].ServeHTTP(w, r)
+				if w.Code != 200 {
+					b.Errorf("%d %s", w.Code, w.Body)
+				}
+				return nil
+			})
+		})
+	}
+}
+
+func measured(b *testing.B, fn func() error) {
+	b.Helper()
+	cost(b, 32, 300*time.Millisecond, fn)
+	var total time.Duration
+	if dir := os.Getenv("PKIAAS_BENCH_PROFILES"); dir != "" { // of what is measured, without making the estate
+		file, err := os.Create(filepath.Join(dir, strings.ReplaceAll(b.Name(), "/", "-")+".cpu"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer file.Close()
+		if err := pprof.StartCPUProfile(file); err != nil {
+			b.Fatal(err)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	calls := 0
+	for range 3 {
+		each, n := costs(b, 32, time.Second, fn)
+		total += each
+		calls += n
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(total.Microseconds())/3, "cpu-µs")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/float64(calls), "allocs")
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(calls)/1024, "KiB")
+	b.ReportMetric(float64(after.NumGC-before.NumGC), "gcs")
+	b.ReportMetric(float64(calls)/3, "calls/s")
+	b.ReportMetric(0, "ns/op")
 }
