@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -51,9 +52,10 @@ func freePort(t *testing.T) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
+// newACMEEstate validates http-01 at a free port; PKIAAS_ACME_HTTP_PORT=80 is what clients do outside of tests.
 func newACMEEstate(t *testing.T, args ...string) *acmeEstate {
 	t.Helper()
-	e := &acmeEstate{t: t, dns: vatest.NewDNS(t), httpPort: freePort(t), tlsPort: freePort(t)}
+	e := &acmeEstate{t: t, dns: vatest.NewDNS(t), httpPort: cmp.Or(os.Getenv("PKIAAS_ACME_HTTP_PORT"), freePort(t)), tlsPort: freePort(t)}
 	e.Server = start(t, "demo", t.TempDir(), "", append(e.validation(), args...)...)
 	for _, c := range e.Manifest.CAs {
 		if c.ID == "issuing-rsa" {

@@ -9,6 +9,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"sync"
@@ -82,6 +84,75 @@ func BenchmarkIssuance(b *testing.B) {
 			b.ReportMetric(cores*3/rawCost.Seconds(), "raw/s")
 			b.ReportMetric(cores*3/issueCost.Seconds(), "issued/s")
 			b.ReportMetric(float64(rawCost)/float64(issueCost), "of-raw")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkOCSPNonce compares the answer to a request with a nonce (request read, status looked up, answer built and signed
+// for this once) with the bare signature by the same kind of key, by processor time as BenchmarkIssuance. What HTTP costs
+// comes on top: `npm run bench` has it.
+//
+//	go test ./server -run NONE -bench OCSPNonce -benchtime 1x
+func BenchmarkOCSPNonce(b *testing.B) {
+	a, m := inProcess(b)
+	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
+	e := &estate{App: a}
+	for n, label := range []string{"ECDSAP256+SHA256", "ECDSAP384+SHA384", "RSA-3072+PKCS15-SHA256"} {
+		b.Run(label, func(b *testing.B) {
+			c, err := e.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: fmt.Sprintf("ocsp-%d-%d", n, b.N), FriendlyName: label, SigningAlgorithm: label, Subject: "CN=bench", OCSPEnabled: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if c, err = e.active(ctx, c.ID); err != nil {
+				b.Fatal(err)
+			}
+			signer, err := x509.ParseCertificate(c.OCSPCertificate)
+			if err != nil {
+				b.Fatal(err)
+			}
+			issuer, err := x509.ParseCertificate(c.Certificate)
+			if err != nil {
+				b.Fatal(err)
+			}
+			dir := b.TempDir()
+			for name, cert := range map[string]*x509.Certificate{"ca": issuer, "signer": signer} {
+				if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if out, err := exec.Command("openssl", "ocsp", "-issuer", dir+"/ca", "-cert", dir+"/signer", "-nonce", "-reqout", dir+"/request").CombinedOutput(); err != nil {
+				b.Fatalf("%v: %s", err, out)
+			}
+			request, err := os.ReadFile(dir + "/request")
+			if err != nil {
+				b.Fatal(err)
+			}
+			alg, err := algorithm.ForLabel(label)
+			if err != nil {
+				b.Fatal(err)
+			}
+			key, err := alg.Generate()
+			if err != nil {
+				b.Fatal(err)
+			}
+			message := make([]byte, 600)
+			raw := func() error { _, err := key.Sign(message); return err }
+			answer := func() error {
+				if a := a.status.OCSP(ctx, m.Partition.ID, c.Identifier, request); len(a.DER) < 100 {
+					return fmt.Errorf("an error status: %x", a.DER)
+				}
+				return nil
+			}
+			cores := runtime.GOMAXPROCS(0)
+			var rawCost, answerCost time.Duration
+			for range 3 {
+				rawCost += cost(b, cores, time.Second, raw)
+				answerCost += cost(b, cores, time.Second, answer)
+			}
+			b.ReportMetric(float64(cores)*3/rawCost.Seconds(), "raw/s")
+			b.ReportMetric(float64(cores)*3/answerCost.Seconds(), "answers/s")
+			b.ReportMetric(float64(rawCost)/float64(answerCost), "of-raw")
 			b.ReportMetric(0, "ns/op")
 		})
 	}

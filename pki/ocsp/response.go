@@ -72,7 +72,11 @@ func SignResponse(ctx context.Context, r Response, s issuance.Signer) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	var b cryptobyte.Builder
+	size := len(tbs) + len(signature) + 128
+	for _, c := range r.Certificates {
+		size += len(c)
+	}
+	b := cryptobyte.NewBuilder(make([]byte, 0, size)) // copied once
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1Enum(0)
 		b.AddASN1(explicit(0), func(b *cryptobyte.Builder) {
@@ -102,7 +106,7 @@ func SignResponse(ctx context.Context, r Response, s issuance.Signer) ([]byte, e
 
 // data is ResponseData (4.2.1).
 func (r Response) data() ([]byte, error) {
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, 256+256*len(r.Responses)))
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(explicit(2), func(b *cryptobyte.Builder) { b.AddASN1OctetString(r.ResponderKeyHash) })
 		b.AddASN1GeneralizedTime(r.ProducedAt.UTC())

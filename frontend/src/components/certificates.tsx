@@ -86,7 +86,7 @@ export function CertificateTable({ partitionId, search, onSearch, caId, configur
   const exported = { search: search.search, status: search.status, ca: caId ?? search.ca, configuration: configurationId, profile: search.profile, ...(search.expires === "expired" ? { expired: "true" } : { expires: search.expires }) };
   return (
     <>
-      <Group mb="md" gap="sm" align="flex-end">
+      <Group mb="md" gap="sm" align="flex-start">
         <TextInput label="Search" placeholder="Words of a name, or a serial number" description={short ? "At least three letters or digits of a word" : undefined} inputWrapperOrder={["label", "input", "description", "error"]} defaultValue={search.search} ref={input} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px" }} />
         <Select label="Status" placeholder="Any" clearable data={["ISSUED", "SUSPENDED", "REVOKED"].map((v) => ({ value: v, label: words(v) }))} value={search.status ?? null} onChange={(v) => onSearch({ status: v ?? undefined } as ListSearch)} style={{ flex: "1 1 120px" }} />
         {!caId && !configurationId && <Select label="Authority" placeholder="Any" clearable searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={search.ca ?? null} onChange={(v) => onSearch({ ca: v ?? undefined } as ListSearch)} style={{ flex: "1 1 150px" }} />}
