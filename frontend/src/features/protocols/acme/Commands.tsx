@@ -1,27 +1,4 @@
-import { Stack, Tabs, Text } from "@mantine/core";
-import { Command } from "@/components/ui";
+import { CommandTabs } from "@/components/CommandTabs";
 import { clientCommands, type Enrolment } from "./commands";
 
-/** The commands of every client, one tab each. */
-export function Commands({ enrolment }: { enrolment: Enrolment }) {
-  const commands = clientCommands(enrolment);
-  return (
-    <Tabs defaultValue="certbot" variant="pills" keepMounted={false}>
-      <Tabs.List mb="sm" aria-label="Client">
-        {commands.map((c) => (
-          <Tabs.Tab key={c.value} value={c.value}>
-            {c.label}
-          </Tabs.Tab>
-        ))}
-      </Tabs.List>
-      {commands.map((c) => (
-        <Tabs.Panel key={c.value} value={c.value}>
-          <Stack gap="xs">
-            <Text size="sm">{c.note}</Text>
-            <Command>{c.text}</Command>
-          </Stack>
-        </Tabs.Panel>
-      ))}
-    </Tabs>
-  );
-}
+export const Commands = ({ enrolment }: { enrolment: Enrolment }) => <CommandTabs commands={clientCommands(enrolment)} />;
