@@ -109,14 +109,14 @@ export function RenewCredential({ credential: c, onClose, onIssued }: { credenti
       <Stack>
         <Text size="sm">You get a new file with a new key and a new password, good for one year. Roles stay as they are.</Text>
         {c.status === "ACTIVE" && (
-          <Radio.Group label="The file before" value={end} onChange={setEnd}>
+          <Radio.Group label="The file that clients have now" value={end} onChange={setEnd}>
             <Stack gap="xs" mt="xs">
-              <Radio value="later" label="Ends in seven days" description="Time to give the new one to the clients" />
-              <Radio value="now" label="Ends now" description="It may have leaked: its clients are refused until they have the new one" />
+              <Radio value="later" label="Ends in seven days" description="Time to give them the new one" />
+              <Radio value="now" label="Ends now" description="If it may have leaked: clients are refused until they have the new one" />
             </Stack>
           </Radio.Group>
         )}
-        {c.previousEndsAt && <Alert color="yellow" variant="light">{end === "now" ? "The file before that one ends now, too." : "The file before that one goes on to its own end."}</Alert>}
+        {c.previousEndsAt && <Alert color="yellow" variant="light">{end === "now" ? "The one before it ends now, too." : "The one before it ends when it would have ended."}</Alert>}
         <ErrorAlert error={renew.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose} data-autofocus>

@@ -74,7 +74,7 @@ export default function CredentialsTab({ partitionId, creating }: { partitionId:
                       {c.status === "EXPIRED" && <StatusBadge status="EXPIRED" />} <Moment at={c.expiresAt} />
                       {c.previousEndsAt && (
                         <Text size="xs" c="dimmed" component="div">
-                          the file before: until <Moment at={c.previousEndsAt} />
+                          previous file: until <Moment at={c.previousEndsAt} />
                         </Text>
                       )}
                     </Table.Td>

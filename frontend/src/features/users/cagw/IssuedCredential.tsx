@@ -34,7 +34,7 @@ export function IssuedCredential({ partitionId, url, root, issued, renewed, onDo
           </Step>
           <Text size="sm">
             It expires <Moment at={c.expiresAt} />; renew it before.
-            {renewed && (c.previousEndsAt ? <> The file before is good until <Moment at={c.previousEndsAt} />.</> : " The file before has ended.")}
+            {renewed && (c.previousEndsAt ? <> The previous file is good until <Moment at={c.previousEndsAt} />.</> : " The previous file has ended.")}
           </Text>
           <Group>
             <Button variant={kept ? "filled" : "default"} onClick={() => (kept || window.confirm(question)) && onDone()}>
