@@ -93,7 +93,7 @@ export default function CredentialsTab({ partitionId, creating }: { partitionId:
                           <Menu.Dropdown>
                             <Menu.Item onClick={() => setDeed({ what: "roles", credential: c })}>Edit Roles</Menu.Item>
                             <Menu.Item onClick={() => setDeed({ what: "renew", credential: c })}>Renew CAGW Credential</Menu.Item>
-                            <Menu.Item color="red" onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
+                            <Menu.Item onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
                           </Menu.Dropdown>
                         </Menu>
                       </Table.Td>
