@@ -17,7 +17,7 @@ type Deed = "roles" | "renew" | "delete";
 export default function CredentialsTab({ partitionId, creating }: { partitionId: string; creating: boolean }) {
   const navigate = useNavigate({ from: "/p/$partitionId/users" });
   const editable = useCan(partitionId)("token:manage");
-  const query = useQuery({ queryKey: ["cagw", partitionId], queryFn: () => request(Credentials, { partition: partitionId }) });
+  const query = useQuery({ queryKey: ["cagw", partitionId], queryFn: () => request(Credentials, { partition: partitionId }), refetchInterval: 10_000 });
   const [shown, setShown] = useState<{ issued: Issued; renewed: boolean }>();
   const [deed, setDeed] = useState<{ what: Deed; credential: Credential }>();
   const open = (create?: string) => navigate({ search: { tab: "cagw", create }, replace: true });

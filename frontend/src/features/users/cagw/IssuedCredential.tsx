@@ -22,7 +22,7 @@ export function IssuedCredential({ partitionId, url, root, issued, renewed, onDo
             <Text size="sm">Keep both before you leave. The key in the file is kept nowhere else, and nothing of this can be shown again; a lost file is renewed.</Text>
           </Alert>
           <Step n={1} done={saved} title="Download the file">
-            <Button variant={saved ? "default" : "filled"} leftSection={<IconDownload size={16} />} onClick={() => { download(issued.fileName, fromBase64(issued.pkcs12), "application/x-pkcs12"); setSaved(true); }}>
+            <Button autoFocus variant={saved ? "default" : "filled"} leftSection={<IconDownload size={16} />} onClick={() => { download(issued.fileName, fromBase64(issued.pkcs12), "application/x-pkcs12"); setSaved(true); }}>
               Download Credential
             </Button>
             <Text size="xs" c="dimmed" mt={4}>
