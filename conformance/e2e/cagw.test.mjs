@@ -22,6 +22,8 @@ after(async () => {
 });
 
 async function accessible(page, what) {
+  // A colour on its way to another one is none that people read.
+  await page.evaluate("Promise.allSettled(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity).map((a) => a.finished))");
   const found = await page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
   assert.deepEqual(found, [], what);
   assert.ok(!(await page.evaluate("document.documentElement.scrollWidth > innerWidth")), `${what} scrolls sideways`);
@@ -164,7 +166,7 @@ test("the reference opens in a browser that has the file, and breaks no content 
     await page.getByRole("heading", { name: /CA Gateway API/ }).waitFor();
     await page.locator("#operations-tag-Enrollment, .opblock").first().waitFor();
   }
-  await page.locator(".opblock-summary-path", { hasText: /^\/​?certificate-authorities$/ }).first().click();
+  await page.locator(".opblock-summary-path", { hasText: /^\W*certificate-authorities$/ }).first().click();
   await page.getByRole("button", { name: "Try it out" }).click();
   await page.getByRole("button", { name: "Execute" }).click();
   await page.locator(".live-responses-table").getByText("200", { exact: true }).waitFor();
