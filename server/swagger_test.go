@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -47,9 +48,13 @@ func TestSwaggerUI(t *testing.T) {
 
 	// A binary without the console says how to get it; and the console's own door has no such files.
 	r = newRouter()
-	r.add(swaggerUI(fstest.MapFS{".keep": {}}))
-	if w := ask("GET", "/cagw/swagger-ui"); w.Code != http.StatusServiceUnavailable && w.Code != http.StatusNotFound {
-		t.Errorf("not built: %d", w.Code)
+	missing, err := fs.Sub(fstest.MapFS{".keep": {}}, "swagger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.add(swaggerUI(missing))
+	if w := ask("GET", "/cagw/swagger-ui"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "npm run build") {
+		t.Errorf("not built: %d %s", w.Code, w.Body)
 	}
 	console, err := newSPA(fstest.MapFS{"index.html": {Data: []byte("console")}, "swagger/index.html": {Data: []byte("reference")}, "swagger/start.js": {Data: []byte("start")}})
 	if err != nil {
