@@ -42,6 +42,11 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
 	muxes[protocols.TLS].mux.Handle("/", console)
 	a.health(muxes[protocols.TLS].mux)
+	swagger, err := frontend.Swagger()
+	if err != nil {
+		return nil, err
+	}
+	muxes[protocols.MutualTLS].add(swaggerUI(swagger))
 	for _, p := range a.protocols() {
 		for _, e := range p.Endpoints() {
 			muxes[e.Listener].add(e)
@@ -55,7 +60,8 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	}, nil
 }
 
-// router is a ServeMux before which some prefixes get their path untouched: ServeMux would redirect what has '//' in it.
+// router is a ServeMux before which some prefixes, the longest that fits, get their path untouched: ServeMux would redirect
+// what has '//' in it.
 type router struct {
 	mux      *http.ServeMux
 	prefixes map[string]http.Handler
@@ -72,15 +78,11 @@ func (r *router) add(e protocols.Endpoint) {
 }
 
 func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	longest := ""
-	for prefix := range r.prefixes {
-		if len(prefix) > len(longest) && strings.HasPrefix(request.URL.Path, prefix) {
-			longest = prefix
+	longest, handler := "", http.Handler(r.mux)
+	for prefix, h := range r.prefixes {
+		if strings.HasPrefix(request.URL.Path, prefix) && len(prefix) > len(longest) {
+			longest, handler = prefix, h
 		}
 	}
-	if longest != "" {
-		r.prefixes[longest].ServeHTTP(w, request)
-		return
-	}
-	r.mux.ServeHTTP(w, request)
+	handler.ServeHTTP(w, request)
 }

@@ -23,6 +23,9 @@ type spa struct{ assets map[string]asset }
 func newSPA(dist fs.FS) (*spa, error) {
 	s := &spa{assets: map[string]asset{}}
 	err := fs.WalkDir(dist, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && name == "swagger" {
+			return fs.SkipDir // see swaggerUI
+		}
 		if err != nil || d.IsDir() || path.Base(name) == ".keep" {
 			return err
 		}
@@ -55,9 +58,7 @@ func newSPA(dist fs.FS) (*spa, error) {
 }
 
 func (s *spa) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	if !getOnly(w, r) {
 		return
 	}
 	a, ok := s.assets[r.URL.Path]
@@ -75,9 +76,13 @@ func (s *spa) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
 	if !ok {
-		http.Error(w, "The console is not part of this binary: build it with `npm run build`.", http.StatusServiceUnavailable)
+		notBuilt(w)
 		return
 	}
+	a.serve(w, r)
+}
+
+func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", a.contentType)
 	w.Header().Set("Vary", "Accept-Encoding")
 	body := a.plain
@@ -86,4 +91,18 @@ func (s *spa) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body = a.gzip
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
+}
+
+// getOnly answers other methods.
+func getOnly(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+	return false
+}
+
+func notBuilt(w http.ResponseWriter) {
+	http.Error(w, "The console is not part of this binary: build it with `npm run build`.", http.StatusServiceUnavailable)
 }

@@ -134,7 +134,7 @@ test("root, issuing CA, certificate, revocation: openssl and a browser agree", {
 test("every screen is accessible, fits a phone and breaks no content rule", { timeout: 240_000 }, async () => {
   const problems = [];
   const p = demo.manifest.partition.id;
-  const screens = [`/p/${p}`, ...["/cas", "/cas?view=list", "/cas?create=true", "/cas/issuing-1", "/certificates", "/certificates?issue=true", "/profiles", "/users", "/users?tab=tokens", "/events", "/end-entities", "/bulk", "/bulk?make=revoke", "/bulk?make=issue", "/reports", "/approvals", "/approvals?view=rules", "/notifications"].map((s) => `/p/${p}${s}`), "/profile", "/supervisor/subscriptions", "/supervisor/partitions"];
+  const screens = [`/p/${p}`, ...["/cas", "/cas?view=list", "/cas?create=true", "/cas/issuing-1", "/certificates", "/certificates?issue=true", "/profiles", "/users", "/users?tab=tokens", "/users?tab=cagw", "/users?tab=cagw&create=true", "/events", "/end-entities", "/bulk", "/bulk?make=revoke", "/bulk?make=issue", "/reports", "/approvals", "/approvals?view=rules", "/notifications"].map((s) => `/p/${p}${s}`), "/profile", "/supervisor/subscriptions", "/supervisor/partitions"];
   const state = await page.context().storageState();
   for (const [width, height, colorScheme] of [[1440, 900, "dark"], [390, 844, "light"]]) {
     const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width, height }, colorScheme, storageState: state, reducedMotion: "reduce" });

@@ -47,6 +47,8 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ["Certificate Profiles", `${base}/profiles`],
           ["End Entities", `${base}/end-entities`],
           ...(can("user:browse") || can("token:browse") ? [["User Management", `${base}/users`]] : []),
+          ...(can("token:browse") ? [["CAGW Credentials", `${base}/users?tab=cagw`]] : []),
+          ...(can("token:manage") ? [["Create a CAGW credential", `${base}/users?tab=cagw&create=true`]] : []),
           ["Events", `${base}/events`],
         ]
       : []),

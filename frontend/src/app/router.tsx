@@ -91,7 +91,7 @@ const profiles = createRoute({
 const users = createRoute({
   getParentRoute: () => partition,
   path: "/users",
-  validateSearch: (s: Record<string, unknown>) => text(s, "tab"),
+  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "create"),
   component: lazyRouteComponent(() => import("@/features/users/UsersPage"), "UsersPage"),
 });
 const events = createRoute({

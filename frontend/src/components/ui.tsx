@@ -235,13 +235,15 @@ export function ConfirmTyping({ opened, onClose, title, word, children, action, 
   );
 }
 
+/** Asks before the page is left while something that is shown once was not kept. */
+export function useLeaveGuard(kept: boolean, question: string) {
+  useBlocker({ shouldBlockFn: () => !kept && !window.confirm(question), enableBeforeUnload: () => !kept });
+}
+
 /** A secret that is shown once. Leaving the page before it was copied or saved asks first. */
 export function SecretOnce({ label, value, file }: { label: string; value: string; file?: string }) {
   const [kept, setKept] = useState(false);
-  useBlocker({
-    shouldBlockFn: () => !kept && !window.confirm(`Are you sure you want to leave this page? The ${label} was neither copied nor downloaded and cannot be shown again.`),
-    enableBeforeUnload: () => !kept,
-  });
+  useLeaveGuard(kept, `Are you sure you want to leave this page? The ${label} was neither copied nor downloaded and cannot be shown again.`);
   return (
     <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`} styles={{ title: { color: "var(--mantine-color-text)" } }}>
       <Stack gap="xs" align="flex-start">

@@ -145,6 +145,13 @@ type Documents = {
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": typeof types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": typeof types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
+    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": typeof types.CagwCredentialsDocument,
+    "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": typeof types.CagwAuthoritiesDocument,
+    "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": typeof types.CagwProfilesDocument,
+    "\n  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {\n    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": typeof types.CreateCagwCredentialDocument,
+    "\n  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {\n    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": typeof types.RenewCagwCredentialDocument,
+    "mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }": typeof types.SetCagwCredentialRolesDocument,
+    "mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }": typeof types.DeleteCagwCredentialDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": typeof types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": typeof types.ApprovalsWaitingDocument,
@@ -280,6 +287,13 @@ const documents: Documents = {
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
+    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": types.CagwCredentialsDocument,
+    "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": types.CagwAuthoritiesDocument,
+    "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": types.CagwProfilesDocument,
+    "\n  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {\n    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": types.CreateCagwCredentialDocument,
+    "\n  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {\n    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": types.RenewCagwCredentialDocument,
+    "mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }": types.SetCagwCredentialRolesDocument,
+    "mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }": types.DeleteCagwCredentialDocument,
     "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": types.ApprovalsWaitingDocument,
@@ -805,6 +819,34 @@ export function graphql(source: "mutation RevokeToken($id: ID!) { revokeApiToken
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }"): typeof import('./graphql').OutboxDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n"): typeof import('./graphql').CagwCredentialsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }"): typeof import('./graphql').CagwAuthoritiesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }"): typeof import('./graphql').CagwProfilesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {\n    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n"): typeof import('./graphql').CreateCagwCredentialDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "\n  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {\n    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n"): typeof import('./graphql').RenewCagwCredentialDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }"): typeof import('./graphql').SetCagwCredentialRolesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }"): typeof import('./graphql').DeleteCagwCredentialDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

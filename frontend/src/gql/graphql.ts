@@ -188,6 +188,22 @@ export type CaType =
   | 'ISSUING'
   | 'ROOT';
 
+export type CagwCredentialRoleInput = {
+  caId: string | number;
+  role: CagwRole;
+};
+
+export type CagwCredentialStatus =
+  | 'ACTIVE'
+  | 'EXPIRED';
+
+/** What a credential may do on an authority. */
+export type CagwRole =
+  /** Read. */
+  | 'AUDITORS'
+  /** Read, enroll, and change the status of certificates. */
+  | 'CERT_ADMINS';
+
 export type CertificateFilter = {
   caId?: string | number | null | undefined;
   endEntityId?: string | number | null | undefined;
@@ -269,6 +285,16 @@ export type CreateApiTokenInput = {
   partitionId: string | number;
   /** Not more than the caller's own: only Owners may give another role than one they hold. */
   role: Role;
+};
+
+export type CreateCagwCredentialInput = {
+  /** 1 to 64 characters. */
+  friendlyName: string;
+  /** 2 to 18 characters out of a-z, 0-9, hyphen and underscore; free again when the credential is deleted. */
+  identifier: string;
+  partitionId: string | number;
+  /** On authorities of the partition; at least one. */
+  roles: Array<CagwCredentialRoleInput>;
 };
 
 export type CreateCertificationAuthorityInput = {
@@ -1678,6 +1704,57 @@ export type OutboxQueryVariables = Exact<{
 
 
 export type OutboxQuery = { partition: { outbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> } | null };
+
+export type CagwCredentialsQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }> } | null };
+
+export type CagwAuthoritiesQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type CagwAuthoritiesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType }> } | null };
+
+export type CagwProfilesQueryVariables = Exact<{
+  ca: string | number;
+}>;
+
+
+export type CagwProfilesQuery = { certificationAuthority: { profiles: Array<{ id: string }> } | null };
+
+export type CreateCagwCredentialMutationVariables = Exact<{
+  input: CreateCagwCredentialInput;
+}>;
+
+
+export type CreateCagwCredentialMutation = { createCagwCredential: { pkcs12: string, password: string, fileName: string, credential: { id: string, identifier: string, previousEndsAt: string | null, expiresAt: string, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> } } };
+
+export type RenewCagwCredentialMutationVariables = Exact<{
+  id: string | number;
+  endPreviousNow: boolean;
+}>;
+
+
+export type RenewCagwCredentialMutation = { renewCagwCredential: { pkcs12: string, password: string, fileName: string, credential: { id: string, identifier: string, previousEndsAt: string | null, expiresAt: string, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> } } };
+
+export type SetCagwCredentialRolesMutationVariables = Exact<{
+  id: string | number;
+  roles: Array<CagwCredentialRoleInput> | CagwCredentialRoleInput;
+}>;
+
+
+export type SetCagwCredentialRolesMutation = { setCagwCredentialRoles: { id: string } };
+
+export type DeleteCagwCredentialMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DeleteCagwCredentialMutation = { deleteCagwCredential: { id: string } };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -3965,6 +4042,122 @@ export const OutboxDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<OutboxQuery, OutboxQueryVariables>;
+export const CagwCredentialsDocument = new TypedDocumentString(`
+    query CagwCredentials($partition: ID!) {
+  deployment {
+    tlsRootCertificate
+  }
+  partition(id: $partition) {
+    cagwUrl
+    cagwCredentials {
+      id
+      identifier
+      friendlyName
+      status
+      serialNumber
+      createdAt
+      createdBy
+      renewedAt
+      expiresAt
+      previousEndsAt
+      lastUsedAt
+      lastUsedFrom
+      roles {
+        role
+        ca {
+          id
+          identifier
+          friendlyName
+          deletedAt
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CagwCredentialsQuery, CagwCredentialsQueryVariables>;
+export const CagwAuthoritiesDocument = new TypedDocumentString(`
+    query CagwAuthorities($partition: ID!) {
+  partition(id: $partition) {
+    certificationAuthorities {
+      id
+      identifier
+      friendlyName
+      type
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CagwAuthoritiesQuery, CagwAuthoritiesQueryVariables>;
+export const CagwProfilesDocument = new TypedDocumentString(`
+    query CagwProfiles($ca: ID!) {
+  certificationAuthority(id: $ca) {
+    profiles {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CagwProfilesQuery, CagwProfilesQueryVariables>;
+export const CreateCagwCredentialDocument = new TypedDocumentString(`
+    mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {
+  createCagwCredential(input: $input) {
+    pkcs12
+    password
+    fileName
+    credential {
+      id
+      identifier
+      previousEndsAt
+      expiresAt
+      roles {
+        role
+        ca {
+          id
+          identifier
+          friendlyName
+          deletedAt
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateCagwCredentialMutation, CreateCagwCredentialMutationVariables>;
+export const RenewCagwCredentialDocument = new TypedDocumentString(`
+    mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {
+  renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) {
+    pkcs12
+    password
+    fileName
+    credential {
+      id
+      identifier
+      previousEndsAt
+      expiresAt
+      roles {
+        role
+        ca {
+          id
+          identifier
+          friendlyName
+          deletedAt
+        }
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RenewCagwCredentialMutation, RenewCagwCredentialMutationVariables>;
+export const SetCagwCredentialRolesDocument = new TypedDocumentString(`
+    mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) {
+  setCagwCredentialRoles(id: $id, roles: $roles) {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<SetCagwCredentialRolesMutation, SetCagwCredentialRolesMutationVariables>;
+export const DeleteCagwCredentialDocument = new TypedDocumentString(`
+    mutation DeleteCagwCredential($id: ID!) {
+  deleteCagwCredential(id: $id) {
+    id
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteCagwCredentialMutation, DeleteCagwCredentialMutationVariables>;
 export const ViewerDocument = new TypedDocumentString(`
     query Viewer {
   viewer {

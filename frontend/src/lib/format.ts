@@ -41,6 +41,9 @@ export function formatRemaining(iso: string, now = Date.now()) {
   return parts.join(" and ");
 }
 
+/** Identifiers that people choose: of authorities, configurations, credentials. */
+export const identifierRule = /^[a-z0-9_-]{2,18}$/;
+
 /** Middle of a long identifier left out, so that its ends can still be told apart. */
 export const shorten = (s: string, keep = 8) => (s.length <= 2 * keep + 1 ? s : `${s.slice(0, keep)}…${s.slice(-keep)}`);
 

@@ -34,7 +34,7 @@ export function HomePage() {
     { done: !!c && c.activeCas > 0, label: "Create a Certificate Authority", hint: "A root, and an issuing CA below it.", to: "/p/$partitionId/cas" as const, search: can("ca:create") ? { create: "true" } : {} },
     { done: !!c && c.issuedCertificates + c.revokedCertificates > 0, label: "Issue a certificate", hint: "From a certificate signing request, or with its key as PKCS #12.", to: "/p/$partitionId/certificates" as const, search: can("certificate:issue") ? { issue: "true" } : {} },
     { done: (p?.protocolConfigurations.totalCount ?? 0) > 0, icon: <IconPlugConnected size={18} />, label: "Configure enrollment protocols", hint: "Servers and devices get and renew their certificates by themselves.", to: "/p/$partitionId/protocols" as const, search: can("protocol:manage") ? { create: "true" } : {} },
-    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access", hint: "Invite people, give them roles, create API tokens.", to: "/p/$partitionId/users" as const, search: {} }] : []),
+    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access", hint: "Invite people, give them roles, create API tokens and CAGW credentials.", to: "/p/$partitionId/users" as const, search: {} }] : []),
   ];
   return (
     <>

@@ -6,9 +6,10 @@ import { useState } from "react";
 import { EmptyState, ErrorAlert, Loading, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graphql";
+import { identifierRule } from "@/lib/format";
 import { ApiError, request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { identifierRule, type Configuration } from "./configuration";
+import type { Configuration } from "./configuration";
 import { protocols, protocolTypes } from "./types";
 
 const Choices = graphql(`

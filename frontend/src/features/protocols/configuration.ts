@@ -18,5 +18,3 @@ export const ConfigurationQuery = graphql(`
 `);
 
 export type Configuration = NonNullable<NonNullable<ProtocolConfigurationQuery["partition"]>["protocolConfiguration"]>;
-
-export const identifierRule = /^[a-z0-9_-]{2,18}$/;

@@ -41,13 +41,13 @@ it("gives an Owner people, roles, tokens, mail and the way to invite", async () 
   await open(["OWNERS"], ["user:browse", "user:invite", "role:manage", "token:browse", "token:manage", "outbox:browse"]);
   expect(await screen.findByText("ada@example.org")).toBeVisible();
   expect(screen.getByRole("button", { name: "Invite User" })).toBeVisible();
-  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "Outbox"]);
+  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "CAGW Credentials", "Outbox"]);
 });
 
-it("gives a CA Administrator the tokens only", async () => {
+it("gives a CA Administrator tokens and credentials only", async () => {
   const asked = await open(["CA_ADMINISTRATORS"], ["token:browse", "token:manage"]);
   expect(await screen.findByText("No API token yet")).toBeVisible();
-  expect(screen.getAllByRole("tab").map((t) => t.textContent)).toEqual(["API Tokens"]);
+  expect(screen.getAllByRole("tab").map((t) => t.textContent)).toEqual(["API Tokens", "CAGW Credentials"]);
   expect(screen.queryByRole("button", { name: "Invite User" })).toBeNull();
   expect(asked).not.toContain("Members");
 });

@@ -3,7 +3,7 @@ import { notifications } from "@mantine/notifications";
 import { IconKey, IconMail, IconPlus, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { MailBody } from "@/components/MailBody";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
@@ -21,11 +21,13 @@ const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) 
 const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }`);
 const Outbox = graphql(`query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }`);
 
+const CredentialsTab = lazy(() => import("./cagw/CredentialsTab"));
+
 const roles = Object.keys(roleNames) as Role[];
 
 export function UsersPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/users" });
-  const { tab } = useSearch({ from: "/signed-in/p/$partitionId/users" });
+  const { tab, create } = useSearch({ from: "/signed-in/p/$partitionId/users" });
   const navigate = useNavigate({ from: "/p/$partitionId/users" });
   const can = useCan(partitionId);
   const deployment = useDeployment();
@@ -37,7 +39,7 @@ export function UsersPage() {
     <>
       <PageHeader
         title="User Management"
-        description="People, the roles they hold in this partition, and tokens for automation."
+        description="People, the roles they hold in this partition, and tokens and certificates for automation."
         actions={
           can("user:invite") && (
             <Button leftSection={<IconPlus size={16} />} onClick={() => setInviting(true)}>
@@ -51,6 +53,7 @@ export function UsersPage() {
           {people && <Tabs.Tab value="users">Users</Tabs.Tab>}
           {people && <Tabs.Tab value="roles">Role</Tabs.Tab>}
           {can("token:browse") && <Tabs.Tab value="tokens">API Tokens</Tabs.Tab>}
+          {can("token:browse") && <Tabs.Tab value="cagw">CAGW Credentials</Tabs.Tab>}
           {can("outbox:browse") && deployment?.keepsOutbox && <Tabs.Tab value="outbox">Outbox</Tabs.Tab>}
         </Tabs.List>
         {people && (
@@ -66,6 +69,13 @@ export function UsersPage() {
         {can("token:browse") && (
           <Tabs.Panel value="tokens">
             <TokensTab partitionId={partitionId} />
+          </Tabs.Panel>
+        )}
+        {can("token:browse") && (
+          <Tabs.Panel value="cagw">
+            <Suspense fallback={<Loading />}>
+              <CredentialsTab partitionId={partitionId} creating={create === "true"} />
+            </Suspense>
           </Tabs.Panel>
         )}
         <Tabs.Panel value="outbox">

@@ -1,7 +1,7 @@
+import type { ClientCommand } from "@/components/CommandTabs";
+
 /** What a client must be told. */
 export type Enrolment = { directoryUrl: string; identifier: string; kid: string; hmacKey: string; domain: string; email: string; /** PEM of the root of this server's own HTTPS certificate, null where everybody trusts it. */ root: string | null };
-
-export type ClientCommand = { value: string; label: string; note: string; text: string };
 
 const bundle = "/tmp/root_ca.crt";
 /** A name that Kubernetes takes (RFC 1123). */

@@ -1,0 +1,37 @@
+import { graphql } from "@/gql";
+import type { CagwCredentialsQuery, CagwRole } from "@/gql/graphql";
+
+export const Credentials = graphql(`
+  query CagwCredentials($partition: ID!) {
+    deployment { tlsRootCertificate }
+    partition(id: $partition) {
+      cagwUrl
+      cagwCredentials {
+        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom
+        roles { role ca { id identifier friendlyName deletedAt } }
+      }
+    }
+  }
+`);
+export const Authorities = graphql(`query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }`);
+export const Profiles = graphql(`query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }`);
+
+export const Create = graphql(`
+  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {
+    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }
+  }
+`);
+export const Renew = graphql(`
+  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {
+    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }
+  }
+`);
+export const SetRoles = graphql(`mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }`);
+export const Delete = graphql(`mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }`);
+
+export type Credential = NonNullable<CagwCredentialsQuery["partition"]>["cagwCredentials"][number];
+/** What is shown once. */
+export type Issued = { pkcs12: string; password: string; fileName: string; credential: Pick<Credential, "id" | "identifier" | "roles" | "previousEndsAt" | "expiresAt"> };
+
+/** As the guide and the API write them. */
+export const roleLabel: Record<CagwRole, string> = { AUDITORS: "auditors", CERT_ADMINS: "cert-admins" };

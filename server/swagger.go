@@ -1,0 +1,39 @@
+package server
+
+import (
+	"io/fs"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/pkiaas/pkiaas/protocols"
+)
+
+const swaggerPath = "/cagw/swagger-ui"
+
+// swaggerUI serves the reference of the CA Gateway API to browsers that have a credential. Its page names its files by
+// whole paths, so that the address does with a slash at its end and without.
+func swaggerUI(files fs.FS) protocols.Endpoint {
+	load := sync.OnceValues(func() (*spa, error) { return newSPA(files) }) // few ask, and compressing takes its time
+	return protocols.Endpoint{Listener: protocols.MutualTLS, Prefix: swaggerPath, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, swaggerPath)
+		if name == "" || name == "/" {
+			name = "/index.html"
+		}
+		if !getOnly(w, r) {
+			return
+		}
+		s, err := load()
+		if err != nil {
+			notBuilt(w)
+			return
+		}
+		a, ok := s.assets[name]
+		if !ok {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "no-cache")
+		a.serve(w, r)
+	})}
+}
