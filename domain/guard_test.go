@@ -18,7 +18,7 @@ var unguarded = map[string]string{
 	"approval.Run": "job", "approval.Expire": "job", "approval.Tell": "job", "approval.MayWithdraw": "of a request that was asked for",
 	"identity.Holders": "part of approvals, which ask", "identity.Email": "part of approvals, which ask", "ca.Unsettle": "part of what asks",
 	// Of the caller's own account, or before there is one.
-	"identity.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor", "identity.Fresh": "establishes the actor",
+	"identity.Init": "wiring", "ca.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor", "identity.Fresh": "establishes the actor",
 	"identity.SignIn": "before anyone is signed in", "identity.VerifySecondFactor": "before anyone is signed in", "identity.BeginPasskeySignIn": "before anyone is signed in",
 	"identity.Invitation": "the token is the permission", "identity.AcceptInvitation": "the token is the permission",
 	"identity.BeginTOTP": "own account", "identity.ConfirmTOTP": "own account", "identity.BeginPasskeyRegistration": "own account", "identity.FinishPasskeyRegistration": "own account",

@@ -141,8 +141,8 @@ func (a *App) wire() error {
 	a.identity = (&identity.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
 	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
-	a.cas = &ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
-		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}
+	a.cas = (&ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
+		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}).Init()
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}

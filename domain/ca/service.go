@@ -57,6 +57,14 @@ type Service struct {
 	Approvals *approval.Service
 	// TwoPersonRoots: a root is created or renewed, or its key moved, only after a second person approved it.
 	TwoPersonRoots bool
+
+	addressed store.Batch[address, *CertificationAuthority]
+}
+
+// Init completes a Service whose fields are filled.
+func (s *Service) Init() *Service {
+	s.addressed.Run = s.findAddressed
+	return s
 }
 
 // Request is what a new CA is to be; see CreateCertificationAuthorityInput.

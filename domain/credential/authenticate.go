@@ -90,6 +90,9 @@ func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, 
 	case !now.Before(c.NotAfter):
 		return refuse("the certificate of the credential %s expired on %s", h.credential.Identifier, c.NotAfter.Format(time.DateTime))
 	}
+	if _, ok := s.verified.Load([32]byte(h.certificate.Fingerprint)); ok {
+		return nil, nil // and what was signed once stays signed
+	}
 	issuer, err := s.authority(ctx, h.certificate.AuthorityID)
 	if err != nil {
 		return nil, err
@@ -99,6 +102,7 @@ func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, 
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 		return refuse("the certificate of the credential %s does not verify", h.credential.Identifier)
 	}
+	s.verified.Store([32]byte(h.certificate.Fingerprint), true)
 	return nil, nil
 }
 

@@ -37,6 +37,7 @@ type Service struct {
 
 	presented   store.Batch[[32]byte, *holder]
 	authorities sync.Map // id → *x509.Certificate
+	verified    sync.Map // fingerprints of certificates whose signature was good
 	used        usedCredentials
 	// Refusals that were recorded of late, of credentials and of strangers.
 	refused, strangers throttle
