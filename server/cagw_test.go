@@ -183,6 +183,7 @@ func newGatewayAPI(t testing.TB, database string) *gatewayAPI {
 	if err := a.store.DB(g.system).Exec("UPDATE subscriptions SET tier = ?, purchased_certificates = 100000000", tenant.Unlimited).Error; err != nil {
 		t.Fatal(err)
 	}
+	a.enrollment.Limits = free{} // the tier of before may be known for two seconds
 	g.issuing = g.authority("issuing-1")
 	g.base = cagw.Base + "/" + m.Partition.ID + "~issuing-1"
 	g.actor = &rbac.Actor{Kind: rbac.CredentialActor, ID: "credential-1", Name: "gateway", Partition: m.Partition.ID, Authorities: map[string][]rbac.Role{
