@@ -157,6 +157,14 @@ func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
 	return slices.ContainsFunc(a.RolesIn(domain), func(r Role) bool { return g.Allows(r, domain, p) })
 }
 
+// Covers tells whether the actor holds every permission of a role in the domain, and so may hand the role on.
+func (g *Guard) Covers(a *Actor, r Role, domain string) bool {
+	if a != nil && a.Kind == System {
+		return true
+	}
+	return !slices.ContainsFunc(Permissions(), func(p Permission) bool { return g.Allows(r, domain, p) && !g.Has(a, p, domain) })
+}
+
 // Require is the first line of every service method. Nobody: Unauthenticated. No role in the domain: NotFound, since
 // what the caller may not see does not exist for it. A role without the permission: Forbidden.
 func (g *Guard) Require(ctx context.Context, p Permission, domain string) error {

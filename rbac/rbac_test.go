@@ -158,3 +158,23 @@ func kindOf(err error) fault.Kind {
 	}
 	return fault.Of(err).Kind
 }
+
+// Whoever hands a role on must have all that it permits.
+func TestCovers(t *testing.T) {
+	g, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		has, of Role
+		want    bool
+	}{{Owners, CertificateAdministrators, true}, {CAAdministrators, CAAuditors, true}, {CAAdministrators, CertificateAdministrators, false}, {CAAuditors, CAAuditors, true}, {CAAuditors, Owners, false}} {
+		a := &Actor{Kind: UserActor, Grants: map[string][]Role{"sub1": {c.has}}}
+		if g.Covers(a, c.of, "sub1") != c.want || g.Covers(a, c.of, "sub2") {
+			t.Errorf("%s over %s", c.has, c.of)
+		}
+	}
+	if !g.Covers(SystemActor(), Owners, "sub1") || g.Covers(nil, CAAuditors, "sub1") {
+		t.Error("the system, or nobody")
+	}
+}

@@ -31,6 +31,9 @@ func postgres(t *testing.T) string {
 	t.Helper()
 	base := os.Getenv("PKIAAS_TEST_POSTGRES")
 	if base == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("PKIAAS_TEST_POSTGRES is not set")
+		}
 		t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
 	}
 	db, err := sql.Open("pgx", base)

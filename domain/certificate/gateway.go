@@ -101,9 +101,7 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 		return nil, err
 	}
 	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "certificate.revoke", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier})
-	if s.Approvals != nil {
-		defer s.Approvals.Submit(ctx, &err)
-	}
+	defer s.Approvals.Submit(ctx, &err)
 	if n := len(r.Serials); n == 0 || n > MaxSerials {
 		return nil, fault.New(fault.Invalid, "1 to %d serial numbers", MaxSerials).At("serialNumbers")
 	}
@@ -154,18 +152,12 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 				return err
 			}
 		}
-		if s.Approvals == nil {
-			return nil
-		}
 		return s.Approvals.Settle(ctx, c.ID)
 	})
 	return answers, err
 }
 
 func (s *Service) ask(ctx context.Context, c *ca.CertificationAuthority, r RevokingSerials) error {
-	if s.Approvals == nil {
-		return nil
-	}
 	return s.Approvals.Ask(ctx, approval.Ask{PartitionID: c.PartitionID, Operation: approval.BulkRevoke, Verb: VerbRevokeSerials, Payload: r, ObjectKind: "ca", ObjectID: c.ID,
 		Summary: "revoke " + strconv.Itoa(len(r.Serials)) + " certificates of " + c.Identifier,
 		Facts:   []approval.Fact{{Name: "Issuer", Value: c.FriendlyName + " (" + c.Identifier + ")"}, {Name: "Certificates", Value: strconv.Itoa(len(r.Serials))}, {Name: "Reason", Value: ReasonNames[r.Reason]}}})

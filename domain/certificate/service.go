@@ -37,7 +37,7 @@ type Service struct {
 	CAs   *ca.Service
 	Quota Quota
 	Now   func() time.Time
-	// Approvals are asked by RevokeSerials, nil for none.
+	// Approvals are asked by RevokeSerials.
 	Approvals *approval.Service
 }
 

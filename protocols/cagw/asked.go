@@ -162,10 +162,9 @@ func slashed(text string) (name.Name, error) {
 var sanTypes = map[string]san.Type{"rfc822name": san.Email, "dnsname": san.DNSName, "directoryname": san.DirectoryName, "uniformresourceidentifier": san.URI, "ipaddress": san.IPAddress, "registeredid": san.RegisteredID,
 	"othername": san.OtherName}
 
-func nameOf(t san.Type) string {
-	return map[san.Type]string{san.Email: "rfc822Name", san.DNSName: "dNSName", san.DirectoryName: "directoryName", san.URI: "uniformResourceIdentifier", san.IPAddress: "iPAddress", san.RegisteredID: "registeredID",
-		san.OtherName: "otherName", san.UPN: "otherName"}[t]
-}
+// sanNames are the same, as answers have them.
+var sanNames = map[san.Type]string{san.Email: "rfc822Name", san.DNSName: "dNSName", san.DirectoryName: "directoryName", san.URI: "uniformResourceIdentifier", san.IPAddress: "iPAddress", san.RegisteredID: "registeredID",
+	san.OtherName: "otherName", san.UPN: "otherName"}
 
 func (in *enrollmentRequest) alternativeNames() ([]enrollment.AlternativeName, error) {
 	var names []enrollment.AlternativeName
@@ -187,7 +186,7 @@ func (in *enrollmentRequest) alternativeNames() ([]enrollment.AlternativeName, e
 		var b cryptobyte.Builder
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(der) })
 		list, err := san.FromDER(b.BytesOrPanic())
-		if err != nil || len(list) != 1 || nameOf(list[0].Type) != nameOf(typ) {
+		if err != nil || len(list) != 1 || sanNames[list[0].Type] != sanNames[typ] {
 			return nil, fault.New(fault.Invalid, "der is not a GeneralName of this type (RFC 5280 4.2.1.6)").At(field + ".der")
 		}
 		names = append(names, enrollment.AlternativeName{Type: list[0].Type, Value: list[0].Value})

@@ -1,11 +1,11 @@
 package cagw
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json/jsontext"
 	"encoding/pem"
 	"fmt"
@@ -140,7 +140,7 @@ func described(f *profile.Profile) profileObject {
 		}
 	}
 	for _, typ := range f.RequiredSANTypes {
-		if text := nameOf(typ); text != "" && len(f.RequiredSANTypes) == 1 {
+		if text := sanNames[typ]; text != "" && len(f.RequiredSANTypes) == 1 {
 			o.AlternativeNames = append(o.AlternativeNames, requirement{Type: text, Required: true})
 		}
 	}
@@ -464,7 +464,7 @@ func page(caID string, start time.Time, last int64) string {
 func readPage(text, caID string) (start time.Time, last int64, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	sum := sha256.Sum256([]byte(caID))
-	if err != nil || len(raw) != 22 || hex.EncodeToString(raw[:6]) != hex.EncodeToString(sum[:6]) {
+	if err != nil || len(raw) != 22 || !bytes.Equal(raw[:6], sum[:6]) {
 		return start, 0, false
 	}
 	if begin := int64(binary.BigEndian.Uint64(raw[6:])); begin != 0 {
