@@ -298,6 +298,7 @@ func (a *App) closeListeners() {
 
 // Serve answers requests and works on jobs until ctx ends, then finishes what it has in hand.
 func (a *App) Serve(ctx context.Context, ready func() error) error {
+	collectRarely()
 	handlers, err := a.handlers()
 	if err != nil {
 		return err

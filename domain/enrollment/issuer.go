@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -15,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 // issuer is a CA made ready to sign: its row and those above it, its key, its selected profiles. It is kept in memory;
@@ -68,20 +71,41 @@ func (i *issuer) profileVersions() map[string]int64 {
 }
 
 // issuers keeps what was loaded until it proves stale.
-type issuers struct{ loaded sync.Map }
+type issuers struct {
+	loaded  sync.Map
+	loading singleflight.Group
+}
 
 func (m *issuers) forget(caID string) { m.loaded.Delete(caID) }
 
-// issuer returns the CA ready to sign; fresh tells that it was read just now.
+// issuer returns the CA ready to sign; fresh tells that it was read just now, by this call.
 func (s *Service) issuer(ctx context.Context, caID string) (i *issuer, fresh bool, err error) {
 	if kept, ok := s.issuers.loaded.Load(caID); ok {
 		return kept.(*issuer), false, nil
 	}
-	i, err = s.loadIssuer(ctx, caID, 0)
+	if store.InTx(ctx) { // others may not wait for this transaction, nor this one for them
+		i, err = s.keepIssuer(ctx, caID)
+		return i, true, err
+	}
+	// After a change of a busy CA all its callers come at once: one reads it, and none of them can cancel that.
+	led := false
+	select {
+	case r := <-s.issuers.loading.DoChan(caID, func() (any, error) {
+		led = true
+		return s.keepIssuer(context.WithoutCancel(ctx), caID)
+	}):
+		return r.Val.(*issuer), led, r.Err
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+}
+
+func (s *Service) keepIssuer(ctx context.Context, caID string) (*issuer, error) {
+	i, err := s.loadIssuer(ctx, caID, 0)
 	if err == nil && i.ca.Status == ca.Active {
 		s.issuers.loaded.Store(caID, i)
 	}
-	return i, true, err
+	return i, err
 }
 
 // loadIssuer reads the CA with one of its keys, 0 for the one that it issues with.

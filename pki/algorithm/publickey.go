@@ -8,8 +8,10 @@ import (
 	"crypto/mldsa"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/binary"
 	"fmt"
 	"math/big"
+	"math/bits"
 
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
@@ -91,9 +93,12 @@ func checkRSA(key *rsa.PublicKey) error {
 	// NIST SP 800-89 5.3.3, CA/Browser Forum BR 6.1.6: smaller exponents invite attacks on careless software.
 	case key.E < 65537 || key.E%2 == 0:
 		return invalid.New("publicKey", "the RSA exponent is %d; use 65537", key.E)
-	case hasSmallFactor(key.N):
+	}
+	rest := newResidues(key.N)
+	switch {
+	case rest.smallFactor(key.N):
 		return invalid.New("publicKey", "the RSA modulus has a small prime factor: the key is broken; make a new one with good software")
-	case isROCA(key.N):
+	case rest.roca():
 		return invalid.New("publicKey", "the RSA key was made by a chip with the ROCA flaw (CVE-2017-15361) and can be broken; make a new one elsewhere")
 	case closePrimes(key.N):
 		return invalid.New("publicKey", "the primes of the RSA key lie too close together: it can be factored; make a new one with good software")
@@ -123,31 +128,40 @@ type primeProduct struct {
 	primes  []uint64
 }
 
-// hasSmallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
-func hasSmallFactor(n *big.Int) bool {
-	if n.Bit(0) == 0 {
-		return true
+// residues are those of a modulus by the products of smallPrimes, in their order.
+type residues []uint64
+
+func newResidues(n *big.Int) residues {
+	var digits [maxRSABits / 8]byte
+	number := n.FillBytes(digits[:])[maxRSABits/8-(n.BitLen()+63)/64*8:]
+	all := make(residues, len(smallPrimes))
+	for ; len(number) > 0; number = number[8:] {
+		digit := binary.BigEndian.Uint64(number)
+		for i, s := range smallPrimes {
+			_, all[i] = bits.Div64(all[i], digit, s.product)
+		}
 	}
-	product, rest := new(big.Int), new(big.Int)
-	for _, s := range smallPrimes {
-		r := rest.Mod(n, product.SetUint64(s.product)).Uint64()
+	return all
+}
+
+// smallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
+func (r residues) smallFactor(n *big.Int) bool {
+	for i, s := range smallPrimes {
 		for _, p := range s.primes {
-			if r%p == 0 {
+			if r[i]%p == 0 {
 				return true
 			}
 		}
 	}
-	return false
+	return n.Bit(0) == 0
 }
 
-// rocaPrimes: in a key of the flawed chips the modulus is a power of 65537 modulo each of these (Nemec et al., 2017).
-var rocaPrimes = []int64{3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157}
-
-var rocaPowers = func() map[int64]map[int64]bool {
-	all := map[int64]map[int64]bool{}
-	for _, p := range rocaPrimes {
-		powers := map[int64]bool{}
-		for x := int64(1); !powers[x]; x = x * 65537 % p {
+// rocaPowers: in a key of the flawed chips the modulus is a power of 65537 modulo each of these primes (Nemec et al., 2017).
+var rocaPowers = func() map[uint64][]bool {
+	all := map[uint64][]bool{}
+	for _, p := range []uint64{3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
+		powers := make([]bool, p)
+		for x := uint64(1); !powers[x]; x = x * 65537 % p {
 			powers[x] = true
 		}
 		all[p] = powers
@@ -155,10 +169,12 @@ var rocaPowers = func() map[int64]map[int64]bool {
 	return all
 }()
 
-func isROCA(n *big.Int) bool {
-	for _, p := range rocaPrimes {
-		if !rocaPowers[p][new(big.Int).Mod(n, big.NewInt(p)).Int64()] {
-			return false
+func (r residues) roca() bool {
+	for i, s := range smallPrimes {
+		for _, p := range s.primes {
+			if powers, ok := rocaPowers[p]; ok && !powers[r[i]%p] {
+				return false
+			}
 		}
 	}
 	return true

@@ -48,7 +48,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 		"exponent 3":    {spki(&rsa.PublicKey{N: good.N, E: 3}), "exponent"},
 		"1024 bits":     {spki(&rsa.PublicKey{N: small, E: 65537}), "1024 bits"},
 		"close primes":  {spki(&rsa.PublicKey{N: new(big.Int).Mul(p, q), E: 65537}), "close together"},
-		"small factor":  {spki(&rsa.PublicKey{N: new(big.Int).Mul(new(big.Int).Lsh(small, 1024), big.NewInt(3)), E: 65537}), "small prime"},
+		"small factor":  {spki(&rsa.PublicKey{N: new(big.Int).Mul(good.N, big.NewInt(751)), E: 65537}), "small prime"},
 		"P-224":         {spki(&p224.PublicKey), "P-224"},
 		"junk":          {[]byte("junk"), "damaged"},
 		"trailing data": {append(spki(&good.PublicKey), 0), ""},
@@ -91,6 +91,59 @@ func TestSquaresAreSeen(t *testing.T) {
 	}
 	if found[true] == 0 || found[false] == 0 {
 		t.Error("one side was not tried")
+	}
+}
+
+// Whatever its length, a modulus with a small factor or of a flawed chip must be known by its residues.
+func TestResidues(t *testing.T) {
+	odd := func(bits int) *big.Int {
+		n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n.SetBit(n.SetBit(n, bits-1, 1), 0, 1)
+	}
+	flawed := new(big.Int).SetInt64(1) // the product of the primes by which a flawed chip is known
+	for p := range rocaPowers {
+		flawed.Mul(flawed, new(big.Int).SetUint64(p))
+	}
+	for _, bits := range []int{2048, 2049, 2100, 3072, 4096, 8192} {
+		n := odd(bits)
+		for i, r := range newResidues(n) {
+			if want := new(big.Int).Mod(n, new(big.Int).SetUint64(smallPrimes[i].product)).Uint64(); r != want {
+				t.Fatalf("%d bits: residue by %d is %d, want %d", bits, smallPrimes[i].product, r, want)
+			}
+		}
+		for p := int64(2); p < 752; p++ {
+			if !big.NewInt(p).ProbablyPrime(0) {
+				continue
+			}
+			multiple := new(big.Int).Mul(odd(bits-10), big.NewInt(p))
+			if !newResidues(multiple).smallFactor(multiple) {
+				t.Errorf("%d bits: the factor %d is not found", bits, p)
+			}
+		}
+		if newResidues(n).roca() {
+			t.Errorf("%d bits: a random number is taken for that of a flawed chip", bits) // one of 2^30 is
+		}
+		n.Sub(n, new(big.Int).Mod(n, new(big.Int).Lsh(flawed, 1)))
+		n.Add(n, new(big.Int).Exp(big.NewInt(65537), odd(100), flawed))
+		if !newResidues(n).roca() {
+			t.Errorf("%d bits: a modulus of a flawed chip is not known", bits)
+		}
+	}
+}
+
+func BenchmarkCheckRSA(b *testing.B) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := checkRSA(&key.PublicKey); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
