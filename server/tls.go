@@ -137,7 +137,7 @@ func (i *internalCA) SignDetached(ctx context.Context, content []byte) ([]byte, 
 	}
 	now := time.Now()
 	der, err := certify(ctx, i.rootKey, issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: root.NotAfter,
+		SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: root.NotAfter,
 		PublicKey: spki, Extensions: []extension.Extension{
 			extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature, extension.NonRepudiation), extension.ExtendedKeyUsage(false, extension.EmailProtection),
 			extension.AuthorityKeyIdentifier(root.SubjectKeyId), extension.SubjectKeyIdentifier(extension.KeyIdentifier(spki))},
@@ -192,7 +192,7 @@ func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
 	now := time.Now()
 	id := extension.KeyIdentifier(i.rootKey.PublicKey())
 	i.rootDER, err = certify(ctx, i.rootKey, issuance.Certificate{
-		SerialNumber: issuance.NewSerialNumber(), Issuer: subject.DER(), Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
+		SerialNumber: issuance.NewSerialNumber(now), Issuer: subject.DER(), Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(10, 0, 0),
 		PublicKey: i.rootKey.PublicKey(), Extensions: []extension.Extension{
 			extension.BasicConstraints(true, new(int)), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign), extension.SubjectKeyIdentifier(id)},
 	})
@@ -247,7 +247,7 @@ func (i *internalCA) issue(ctx context.Context) error {
 		}
 		usages := []extension.KeyUsageBit{extension.DigitalSignature}
 		der, err := certify(ctx, i.rootKey, issuance.Certificate{
-			SerialNumber: issuance.NewSerialNumber(), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(servingLifetime),
+			SerialNumber: issuance.NewSerialNumber(now), Issuer: root.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-time.Hour), NotAfter: now.Add(servingLifetime),
 			PublicKey: key.PublicKey(), Extensions: []extension.Extension{
 				extension.BasicConstraints(false, nil), extension.KeyUsage(usages...), extension.ExtendedKeyUsage(false, extension.ServerAuth),
 				extension.SubjectAlternativeName(false, san.MarshalDER(names)),

@@ -92,6 +92,8 @@ func (word) TableName() string { return "certificate_words" }
 type unread struct {
 	CertificateID string
 	PartitionID   string
+	SearchText    string
+	SerialNumber  string
 }
 
 func (unread) TableName() string { return "certificates_unread" }
@@ -103,7 +105,7 @@ func Create(ctx context.Context, s *store.Store, rows []*Certificate) error {
 	}
 	notes := make([]*unread, len(rows))
 	for n, c := range rows {
-		notes[n] = &unread{c.ID, c.PartitionID}
+		notes[n] = &unread{c.ID, c.PartitionID, c.SearchText, c.SerialNumber}
 	}
 	return store.CreateAll(ctx, s, notes)
 }
@@ -126,19 +128,15 @@ func (s *Service) WriteWords(ctx context.Context, claim *job.Claim) error {
 
 // writeWords of the oldest certificates that have none, and returns of how many. Who takes a note away writes the words.
 func (s *Service) writeWords(ctx context.Context) (int, error) {
-	var ids []string
+	var notes []unread
 	if err := s.Store.DB(ctx).Raw(`DELETE FROM certificates_unread WHERE certificate_id IN
-		(SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT ?) RETURNING certificate_id`, unreadAtOnce).Scan(&ids).Error; err != nil || len(ids) == 0 {
-		return 0, err
-	}
-	var rows []*Certificate
-	if err := s.Store.DB(ctx).Select("id", "partition_id", "search_text", "serial_number").Where("id IN ?", ids).Find(&rows).Error; err != nil {
+		(SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT ?) RETURNING *`, unreadAtOnce).Scan(&notes).Error; err != nil || len(notes) == 0 {
 		return 0, err
 	}
 	var words []*word
-	for _, c := range rows {
-		for _, w := range Words(c.SearchText, c.SerialNumber) {
-			words = append(words, &word{c.PartitionID, w, c.ID})
+	for _, n := range notes {
+		for _, w := range Words(n.SearchText, n.SerialNumber) {
+			words = append(words, &word{n.PartitionID, w, n.CertificateID})
 		}
 	}
 	// In the order of the key: neighbours are written together.
@@ -151,7 +149,7 @@ func (s *Service) writeWords(ctx context.Context) (int, error) {
 		}
 		return strings.Compare(a.CertificateID, b.CertificateID)
 	})
-	return len(ids), store.CreateAll(ctx, s.Store, words)
+	return len(notes), store.CreateAll(ctx, s.Store, words)
 }
 
 // settle writes the words of all, for a query that nothing but words can answer.

@@ -72,7 +72,7 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 	}
 	now := s.Now().Truncate(time.Second)
 	made := &authority{ID: uuid.Must(uuid.NewV7()).String(), Generation: generation, NotAfter: now.AddDate(authorityYears, 0, 0), KeyStore: keys.Name, KeyID: key.ID(), CreatedAt: s.Now()}
-	made.Certificate, err = sign(ctx, key, issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: subject.DER(), Subject: subject.DER(),
+	made.Certificate, err = sign(ctx, key, issuance.Certificate{SerialNumber: issuance.NewSerialNumber(s.Now()), Issuer: subject.DER(), Subject: subject.DER(),
 		NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter, PublicKey: key.PublicKey(), Extensions: []extension.Extension{
 			extension.BasicConstraints(true, new(int)), extension.KeyUsage(extension.KeyCertSign, extension.CRLSign), extension.SubjectKeyIdentifier(extension.KeyIdentifier(key.PublicKey()))}})
 	won := false
@@ -141,7 +141,7 @@ func (s *Service) certify(ctx context.Context, c *Credential) (*certificate, *Is
 		return nil, nil, err
 	}
 	now := s.Now().Truncate(time.Second)
-	serial := issuance.NewSerialNumber()
+	serial := issuance.NewSerialNumber(s.Now())
 	made := &certificate{CredentialID: c.ID, AuthorityID: above.ID, SerialNumber: hex.EncodeToString(serial), NotAfter: now.AddDate(credentialYears, 0, 0), CreatedAt: s.Now()}
 	der, err := sign(ctx, signer, issuance.Certificate{SerialNumber: serial, Issuer: issuer.RawSubject, Subject: subject.DER(), NotBefore: now.Add(-s.ClockSkew), NotAfter: made.NotAfter,
 		PublicKey: key.PublicKey(), Extensions: []extension.Extension{

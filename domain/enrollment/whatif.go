@@ -152,7 +152,7 @@ type made struct {
 
 // prepare applies the profile and builds the exact bytes; where it refuses, decisions are those until then.
 func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error) {
-	serial := issuance.NewSerialNumber()
+	serial := issuance.NewSerialNumber(s.Now())
 	facts, shard := i.facts, int64(0)
 	if o.kind == certificate.Subscriber {
 		if shard = i.ca.ShardOf(serial); shard != 0 {

@@ -15,7 +15,7 @@ import (
 func template(key memoryKey) issuance.Certificate {
 	from := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
 	id := extension.KeyIdentifier(key.PublicKey())
-	return issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: issuerName, Subject: issuerName, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), PublicKey: key.PublicKey(), Extensions: []extension.Extension{
+	return issuance.Certificate{SerialNumber: issuance.NewSerialNumber(from), Issuer: issuerName, Subject: issuerName, NotBefore: from, NotAfter: from.AddDate(1, 0, 0), PublicKey: key.PublicKey(), Extensions: []extension.Extension{
 		extension.BasicConstraints(false, nil), extension.KeyUsage(extension.DigitalSignature), extension.ExtendedKeyUsage(false, extension.ServerAuth),
 		extension.SubjectKeyIdentifier(id), extension.AuthorityKeyIdentifier(id), extension.CRLDistributionPoints("http://crl.example/1.crl"),
 		extension.AuthorityInfoAccess([]string{"http://ocsp.example"}, []string{"http://aia.example/ca.cer"})}}
@@ -80,12 +80,18 @@ func TestTimesTurnIntoGeneralizedTimeWith2050(t *testing.T) {
 
 func TestSerialNumbers(t *testing.T) {
 	seen := map[string]bool{}
-	for range 1000 {
-		s := issuance.NewSerialNumber()
-		if len(s) != 16 || s[0] < 0x40 || s[0] > 0x7f || seen[string(s)] {
-			t.Fatalf("%x", s)
+	before := ""
+	for at := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2500; at = at.AddDate(0, 0, 100) {
+		for range 2 {
+			s := issuance.NewSerialNumber(at)
+			if len(s) != 16 || s[0] < 0x40 || s[0] > 0x7f || seen[string(s[6:])] {
+				t.Fatalf("%x", s)
+			}
+			if string(s[:6]) < before {
+				t.Fatalf("%x lies before %x, which is older", s, before)
+			}
+			seen[string(s[6:])], before = true, string(s[:6])
 		}
-		seen[string(s)] = true
 	}
 }
 

@@ -60,7 +60,7 @@ func subject(t *testing.T, text string) []byte {
 
 func certify(t *testing.T, issuer memoryKey, issuerName string, c issuance.Certificate) []byte {
 	t.Helper()
-	c.SerialNumber, c.Issuer = issuance.NewSerialNumber(), subject(t, issuerName)
+	c.SerialNumber, c.Issuer = issuance.NewSerialNumber(time.Now()), subject(t, issuerName)
 	c.NotBefore, c.NotAfter = time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
 	p, err := issuance.Prepare(c, issuer.a)
 	if err != nil {
@@ -191,7 +191,7 @@ func TestForeignVerification(t *testing.T) {
 func TestPrepareRefusesWhatMustNotBeSigned(t *testing.T) {
 	a := algorithm.All()[6]
 	key := newKey(t, a)
-	good := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: subject(t, "CN=I"), Subject: subject(t, "CN=S"), NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour), PublicKey: key.PublicKey()}
+	good := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: subject(t, "CN=I"), Subject: subject(t, "CN=S"), NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour), PublicKey: key.PublicKey()}
 	for what, change := range map[string]func(*issuance.Certificate){
 		"no serial number":      func(c *issuance.Certificate) { c.SerialNumber = []byte{0} },
 		"serial of 21 octets":   func(c *issuance.Certificate) { c.SerialNumber = append([]byte{0x80}, make([]byte, 20)...) },

@@ -75,7 +75,7 @@ func (a *authority) issue(t testing.TB, profileID string, r profile.Request) []b
 	if err != nil {
 		t.Fatalf("%s: %v", profileID, err)
 	}
-	prepared, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: a.issuer.Subject, Subject: result.Subject,
+	prepared, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: result.Subject,
 		NotBefore: result.NotBefore, NotAfter: result.NotAfter, PublicKey: result.PublicKey, Extensions: result.Extensions}, a.algorithm)
 	if err != nil {
 		t.Fatalf("%s: %v", profileID, err)
@@ -223,7 +223,7 @@ func TestFindings(t *testing.T) {
 	}
 	a := root(t, "ECDSAP256+SHA256")
 	_, key := generate(t, "ECDSAP256+SHA256")
-	bad := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: a.issuer.Subject, Subject: mustName(t, "CN=x").DER(), NotBefore: now, NotAfter: now.AddDate(1, 0, 0),
+	bad := issuance.Certificate{SerialNumber: issuance.NewSerialNumber(now), Issuer: a.issuer.Subject, Subject: mustName(t, "CN=x").DER(), NotBefore: now, NotAfter: now.AddDate(1, 0, 0),
 		PublicKey: key.PublicKey(), Extensions: []extension.Extension{{ID: extension.OIDSubjectAltName, Value: []byte{0x30, 5, 0x82, 3, '.', 'a', 'b'}}, {ID: extension.OIDKeyUsage, Critical: true, Value: []byte{3, 2, 5, 0xa0}}}}
 	prepared, err := issuance.Prepare(bad, a.algorithm)
 	if err != nil {

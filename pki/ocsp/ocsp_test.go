@@ -52,7 +52,7 @@ func commonName(letter byte) []byte {
 func certify(t testing.TB, issuer memoryKey, subject byte, key []byte, extensions ...extension.Extension) []byte {
 	t.Helper()
 	extensions = append(extensions, extension.SubjectKeyIdentifier(extension.KeyIdentifier(key)), extension.AuthorityKeyIdentifier(extension.KeyIdentifier(issuer.PublicKey())))
-	p, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(), Issuer: commonName('R'), Subject: commonName(subject),
+	p, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(time.Now()), Issuer: commonName('R'), Subject: commonName(subject),
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), PublicKey: key, Extensions: extensions}, issuer.a)
 	if err != nil {
 		t.Fatal(err)
