@@ -216,7 +216,8 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	return v
 }
 
-// CreateAll inserts rows: on PostgreSQL in few statements of few lengths, so that each stays prepared.
+// CreateAll inserts rows, in few statements of few lengths, so that each stays prepared. Where one cannot be inserted,
+// those before it may stay: the transaction is to end.
 func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
 	return createAll(ctx, s, rows, false)
 }
@@ -227,19 +228,16 @@ func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
 }
 
 func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	if len(rows) > 0 && !s.PostgreSQL() {
-		return createEach(ctx, s, rows, missing)
+	insert := insertRows[T]
+	if s.PostgreSQL() {
+		insert = createRows[T]
 	}
 	length := 64
 	for len(rows) > 0 {
 		for length > len(rows) {
 			length /= 2
 		}
-		db := s.DB(ctx)
-		if missing {
-			db = db.Clauses(clause.OnConflict{DoNothing: true})
-		}
-		if err := db.Create(rows[:length]).Error; err != nil {
+		if err := insert(ctx, s, rows[:length], missing); err != nil {
 			return err
 		}
 		rows = rows[length:]
@@ -247,9 +245,17 @@ func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) err
 	return nil
 }
 
-// createEach inserts row by row. SQLite does that best: of a statement with several rows it copies every page it
-// touches, in case it must be undone.
-func createEach[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+func createRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
+	db := s.DB(ctx)
+	if missing {
+		db = db.Clauses(clause.OnConflict{DoNothing: true})
+	}
+	return db.Create(rows).Error
+}
+
+// insertRows does it on SQLite. With OR FAIL it keeps no copies of the pages that it writes to, by which a statement with
+// several rows is undone otherwise, and which cost more than a statement for each.
+func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
 	db := s.DB(ctx)
 	if err := db.Statement.Parse(rows[0]); err != nil {
 		return err
@@ -258,22 +264,20 @@ func createEach[T any](ctx context.Context, s *Store, rows []T, missing bool) er
 	if len(table.FieldsWithDefaultDBValue) > 0 {
 		return fmt.Errorf("rows of %s get values from the database: they are created by gorm", table.Table)
 	}
-	text := "INSERT INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES (?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
+	row := "(?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
+	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row + strings.Repeat(","+row, len(rows)-1)
 	if missing {
 		text += " ON CONFLICT DO NOTHING"
 	}
-	// What ends the transaction ends this; watching for it at each row would cost as much as the row.
-	ctx = context.WithoutCancel(ctx)
-	values := make([]any, len(table.DBNames))
+	values := make([]any, 0, len(rows)*len(table.DBNames))
 	for _, row := range rows {
-		for n, name := range table.DBNames {
-			values[n], _ = table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
-		}
-		if _, err := db.Statement.ConnPool.ExecContext(ctx, text, values...); err != nil {
-			return err
+		for _, name := range table.DBNames {
+			value, _ := table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
+			values = append(values, value)
 		}
 	}
-	return nil
+	_, err := db.Statement.ConnPool.ExecContext(ctx, text, values...)
+	return err
 }
 
 // IsDuplicate tells whether err is a violated unique constraint.
