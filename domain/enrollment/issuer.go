@@ -87,17 +87,15 @@ func (s *Service) issuer(ctx context.Context, caID string) (i *issuer, fresh boo
 		i, err = s.keepIssuer(ctx, caID)
 		return i, true, err
 	}
-	// After a change of a busy CA all its callers come at once: one reads it, and none of them can cancel that.
+	// After a change of a busy CA all its callers come at once: one reads it for all, so that none can cancel that.
 	led := false
-	select {
-	case r := <-s.issuers.loading.DoChan(caID, func() (any, error) {
+	read, err, _ := s.issuers.loading.Do(caID, func() (any, error) {
 		led = true
-		return s.keepIssuer(context.WithoutCancel(ctx), caID)
-	}):
-		return r.Val.(*issuer), led, r.Err
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
-	}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Patience)
+		defer cancel()
+		return s.keepIssuer(ctx, caID)
+	})
+	return read.(*issuer), led, err
 }
 
 func (s *Service) keepIssuer(ctx context.Context, caID string) (*issuer, error) {
