@@ -114,7 +114,11 @@ func algorithms(cell time.Duration, only *regexp.Regexp) error {
 		if a.PostQuantum {
 			aim = verdict(issued/rates[0], max(inside.ofRaw, issuedByCPU/byCPU[0]), issuanceAim)
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %s | %.2f | %s | %.2f | %s | %.2f | %s |\n", a.Label, digits(loop), digits(rates[0]), digits(rates[1]), digits(rates[2]), digits(inside.issued), digits(inside.raw), inside.ofRaw,
+		service := "| | |"
+		if inside.ofRaw > 0 {
+			service = fmt.Sprintf("| %s | %s | %.2f |", digits(inside.issued), digits(inside.raw), inside.ofRaw)
+		}
+		fmt.Printf("| %s | %s | %s | %s | %s %s %s | %.2f | %s | %.2f | %s |\n", a.Label, digits(loop), digits(rates[0]), digits(rates[1]), digits(rates[2]), service,
 			digits(issued), issued/loop, digits(issuedByCPU), issuedByCPU/byCPU[0], aim)
 	}
 	return nil
