@@ -24,7 +24,7 @@ var collectRarely = sync.OnceFunc(func() {
 func afterCollection(before int) {
 	inUse := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	runtimemetrics.Read(inUse)
-	percent := max(100, smallHeap*100/int(max(inUse[0].Value.Uint64(), 1<<20))-100)
+	percent := max(100, int(smallHeap*100/max(inUse[0].Value.Uint64(), 1<<20))-100)
 	if percent != before {
 		debug.SetGCPercent(percent)
 	}

@@ -53,11 +53,13 @@ type Event struct {
 // JSON.
 type Details map[string]any
 
+// Value writes the column (driver.Valuer).
 func (d Details) Value() (driver.Value, error) {
 	text, err := d.json()
 	return string(text), err
 }
 
+// Scan reads the column (sql.Scanner).
 func (d *Details) Scan(column any) error {
 	switch text := column.(type) {
 	case string:

@@ -44,8 +44,8 @@ type Certificate struct {
 // milliseconds, so that the serial numbers of a CA are beside each other in an index of millions, and 80 bits are random,
 // so that none can be foreseen (CA/Browser Forum BR 7.1 asks for 64).
 func NewSerialNumber(at time.Time) []byte {
-	serial := binary.BigEndian.AppendUint64(make([]byte, 0, 16), 1<<62|uint64(at.UnixMilli())<<16)
-	serial = serial[:16]
+	serial := make([]byte, 16)
+	binary.BigEndian.PutUint64(serial, 1<<62|uint64(at.UnixMilli())<<18>>2)
 	_, _ = rand.Read(serial[6:]) // never fails (crypto/rand)
 	return serial
 }

@@ -81,6 +81,9 @@ func TestTimesTurnIntoGeneralizedTimeWith2050(t *testing.T) {
 func TestSerialNumbers(t *testing.T) {
 	seen := map[string]bool{}
 	before := ""
+	if s := issuance.NewSerialNumber(time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)); s[0] < 0x40 || s[0] > 0x7f {
+		t.Errorf("of a clock before 1970: %x", s)
+	}
 	for at := time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC); at.Year() < 2500; at = at.AddDate(0, 0, 100) {
 		for range 2 {
 			s := issuance.NewSerialNumber(at)
