@@ -80,15 +80,15 @@ func (e *statusEstate) tool(name string, args ...string) string {
 }
 
 // await asks until the answer is as wanted: a server may not have heard of a revocation for a second.
-func await(t *testing.T, within time.Duration, ask func() string, want string) {
+func await(t *testing.T, ask func() string, want string) {
 	t.Helper()
 	var got string
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(testbed.Patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if got = ask(); strings.Contains(got, want) {
 			return
 		}
 	}
-	t.Errorf("no %q within %s: %s", want, within, got)
+	t.Errorf("no %q within %s: %s", want, testbed.Patience, got)
 }
 
 func needTool(t *testing.T, name, debian string) {
@@ -118,7 +118,7 @@ func TestForeignClientsAgree(t *testing.T) {
 				ask := func(args ...string) string {
 					return e.tool("openssl", append([]string{"ocsp", "-issuer", e.issuer, "-CAfile", e.chain, "-url", e.ocsp}, args...)...)
 				}
-				await(t, 5*time.Second, func() string { return ask("-serial", "0x"+badSerial) }, ": revoked")
+				await(t, func() string { return ask("-serial", "0x"+badSerial) }, ": revoked")
 				all := ask("-serial", "0x"+goodSerial, "-serial", "0x"+badSerial, "-serial", "0x5000000000000000000000000000dead")
 				for _, want := range []string{"Response verify OK", "0x" + goodSerial + ": good", "0x" + badSerial + ": revoked", "dead: unknown", "Reason: superseded"} {
 					if !strings.Contains(all, want) {
@@ -134,7 +134,7 @@ func TestForeignClientsAgree(t *testing.T) {
 				ask := func(file string) string {
 					return e.tool("ocsptool", "--ask="+e.ocsp, "--nonce", "--load-cert", file, "--load-issuer", e.issuer, "--load-trust", e.chain)
 				}
-				await(t, 5*time.Second, func() string { return ask(bad) }, "Certificate Status: revoked")
+				await(t, func() string { return ask(bad) }, "Certificate Status: revoked")
 				for file, want := range map[string]string{good: "Certificate Status: good", bad: "Certificate Status: revoked", e.unknown(good): "Certificate Status: unknown"} {
 					if out := ask(file); !strings.Contains(out, want) || !strings.Contains(out, "Verifying OCSP Response: Success") {
 						t.Errorf("no %q: %s", want, out)
@@ -159,7 +159,7 @@ func TestForeignClientsAgree(t *testing.T) {
 					}
 				}
 				ask := func(nickname string) string { return e.tool("ocspclnt", "-S", nickname, "-d", db) }
-				await(t, 5*time.Second, func() string { return ask("second") }, "revoked")
+				await(t, func() string { return ask("second") }, "revoked")
 				for nickname, want := range map[string]string{"first": "succeeded", "second": "revoked", "third": "no status for the certificate"} {
 					if out := ask(nickname); !strings.Contains(out, want) {
 						t.Errorf("no %q about %s: %s", want, nickname, out)
@@ -209,8 +209,8 @@ func TestRevocationIsKnownEverywhere(t *testing.T) {
 		ask := func() string {
 			return e.tool("openssl", "ocsp", "-issuer", e.issuer, "-CAfile", e.chain, "-no_nonce", "-serial", "0x"+serial, "-url", there+e.ocsp[strings.Index(e.ocsp, "/ocsp/"):])
 		}
-		await(t, 5*time.Second, ask, ": good") // in the cache from here on
+		await(t, ask, ": good") // in the cache from here on
 		e.revoke(id)
-		await(t, 5*time.Second, ask, ": revoked")
+		await(t, ask, ": revoked")
 	}
 }

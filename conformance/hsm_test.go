@@ -58,7 +58,7 @@ func newRemoteToken(t *testing.T) *remoteToken {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	r := &remoteToken{dir: dir, socket: filepath.Join(dir, "s")}
 	pin := filepath.Join(dir, "pin")
-	r.uri = "pkcs11:token=remote?module-path=" + tokentest.Client + "&pin-source=file:" + pin + "&x-timeout-ms=3000"
+	r.uri = "pkcs11:token=remote?module-path=" + tokentest.Client + "&pin-source=file:" + pin
 	r.local = "pkcs11:token=remote?module-path=" + tokentest.SoftHSM + "&pin-source=file:" + pin
 	if err := errors.Join(tokentest.Init(dir, "remote"), os.WriteFile(pin, []byte(tokentest.PIN), 0o600)); err != nil {
 		t.Fatal(err)
@@ -94,9 +94,9 @@ func (r *remoteToken) stop() {
 
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(40 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testbed.Patience); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 40 s: %s", what)
+			t.Fatalf("this did not happen within %s: %s", testbed.Patience, what)
 		}
 	}
 }

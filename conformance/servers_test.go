@@ -87,21 +87,18 @@ func TestTwoServers(t *testing.T) {
 	})
 	t.Run("rate", func(t *testing.T) {
 		operate("tier: STANDARD, purchasedCertificates: 100000")
-		// From the beginning of a window, so that all requests fall into one. Automation's own requests are counted
-		// as OTHER too, with the same limit; the issuing mutation is what this asks about.
-		time.Sleep(time.Until(time.Now().Truncate(10 * time.Second).Add(10*time.Second + 50*time.Millisecond)))
-		begin := time.Now()
+		// A quick machine sends all requests within a window or two, a slow one needs more: each window has its hundred.
+		window := func() int64 { return time.Now().Unix() / 10 }
+		begin := window()
 		answers := issueMany(260)
-		if took := time.Since(begin); took > 9*time.Second {
-			t.Fatalf("260 requests took %s, longer than a window", took)
-		}
-		if answers["issued"] != 100 || answers["429 TOO_MANY_REQUESTS"] != 160 {
-			t.Errorf("with 100 in a window: %v", answers)
+		windows := int(window() - begin + 1)
+		issued, refused := answers["issued"], answers["429 TOO_MANY_REQUESTS"]
+		if issued+refused != 260 || issued > 100*windows || windows == 1 && issued != 100 {
+			t.Errorf("with 100 in a window, in %d windows: %v", windows, answers)
 		}
 	})
 	t.Run("one CRL a period", func(t *testing.T) {
 		operate("tier: UNLIMITED")
-		time.Sleep(8 * time.Second) // four periods
 		var out struct {
 			Partition struct {
 				AuditEvents struct {
@@ -118,13 +115,13 @@ func TestTwoServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := first.GraphQL(token, query, map[string]any{"p": partition, "ca": root}, &out); err != nil {
-			t.Fatal(err)
-		}
+		eventually(t, "five CRLs are published", func() bool {
+			if err := first.GraphQL(token, query, map[string]any{"p": partition, "ca": root}, &out); err != nil {
+				t.Fatal(err)
+			}
+			return len(out.Partition.AuditEvents.Nodes) >= 5
+		})
 		nodes := out.Partition.AuditEvents.Nodes
-		if len(nodes) < 4 {
-			t.Fatalf("only %d CRLs", len(nodes))
-		}
 		for n := 1; n < len(nodes); n++ {
 			newer, older := nodes[n-1], nodes[n]
 			if newer.Details.Number != older.Details.Number+1 {

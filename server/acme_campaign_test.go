@@ -187,10 +187,10 @@ func (f *fleet) campaign(t *testing.T, n acme.NewCampaign) *acme.Campaign {
 	return f.await(t, c, acme.Running)
 }
 
-// await works on what is due until a campaign is in a state.
+// await works on what is due until a campaign is in a state. The clock stands meanwhile.
 func (f *fleet) await(t *testing.T, c *acme.Campaign, state acme.CampaignState) *acme.Campaign {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		f.jobs.RunDue(f.ctx)
 		found, err := f.acmeAdmin.Campaign(f.ctx, c.ID)
 		if err != nil {
@@ -297,7 +297,7 @@ func TestCampaignOfAThousand(t *testing.T) {
 		t.Errorf("%d replaced, %d ended, %v", p.Replaced, p.Ended, err)
 	}
 	// The CRL names them.
-	for give := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for give := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
 		f.jobs.RunDue(f.ctx)
 		r, err := http.Get(f.cas.URLs.PublicURL + "/crl/" + f.m.Partition.ID + "/issuing-rsa/crl.crl")
 		if err != nil {
@@ -486,7 +486,7 @@ func TestACampaignCancelledBeforeItWasPlanned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the job did not read the campaign")
 	}
 	f.jobs.RunDue(f.ctx)

@@ -330,13 +330,15 @@ func (c *rawACME) challenge(o map[string]any, n int, typ string) (authz, url, to
 // settled polls until the status is none of those that pass.
 func (c *rawACME) settled(url string) map[string]any {
 	c.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
-		v := c.ok(c.post(url, nil), 200).object()
-		if s := v["status"]; s != "pending" && s != "processing" || time.Now().After(deadline) {
-			return v
+	var v map[string]any
+	eventually(c.t, url, func() error {
+		v = c.ok(c.post(url, nil), 200).object()
+		if s := v["status"]; s == "pending" || s == "processing" {
+			return fmt.Errorf("it is %s", s)
 		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return nil
+	})
+	return v
 }
 
 func header(name string, value any) change {

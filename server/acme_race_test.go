@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/pkiaas/pkiaas/conformance/acmeclient"
 	"github.com/pkiaas/pkiaas/domain/acme"
@@ -245,10 +244,11 @@ func TestValidationOutlivesItsServer(t *testing.T) {
 	<-r.v.begun
 	close(r.v.let) // for the job; this server's own attempt ends with it, one way or the other
 	r.acme.Stop()
-	for give := time.Now().Add(20 * time.Second); r.status(t, o) != acme.Ready || r.jobCount(t) != 0; time.Sleep(10 * time.Millisecond) {
+	eventually(t, "the job validates", func() error {
 		r.jobs.RunDue(r.ctx)
-		if time.Now().After(give) {
-			t.Fatalf("the order is %s, %d jobs are left", r.status(t, o), r.jobCount(t))
+		if r.status(t, o) != acme.Ready || r.jobCount(t) != 0 {
+			return fmt.Errorf("the order is %s, %d jobs are left", r.status(t, o), r.jobCount(t))
 		}
-	}
+		return nil
+	})
 }

@@ -98,7 +98,7 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	}
 	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, listeners: map[string]net.Listener{}}
 	var err error
-	if err := a.openKeys(); err != nil {
+	if err := a.openKeys(ctx); err != nil {
 		return nil, err
 	}
 	if a.store, err = store.Open(cfg.Database); err != nil {

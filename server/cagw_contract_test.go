@@ -330,7 +330,7 @@ func TestGatewayIdempotency(t *testing.T) {
 		}
 		g.jobs.RunDue(g.system)
 		left := int64(1)
-		for deadline := time.Now().Add(time.Minute); left > 0 && time.Now().Before(deadline); g.jobs.RunDue(g.system) {
+		for deadline := time.Now().Add(patience); left > 0 && time.Now().Before(deadline); g.jobs.RunDue(g.system) {
 			if err := g.store.DB(g.system).Table("gateway_requests").Count(&left).Error; err != nil {
 				t.Fatal(err)
 			}
@@ -434,7 +434,7 @@ func TestGatewayEvents(t *testing.T) {
 		if cas := read(root); len(cas) != 4 { // itself, its OCSP signer, two CAs below
 			t.Errorf("the root issued %d: %v", len(cas), cas)
 		}
-		before := time.Now().Add(-time.Second).UTC().Format(time.RFC3339)
+		before := g.now().Add(-time.Second).UTC().Format(time.RFC3339)
 		last := str(t, g.call(200, "GET", g.base+"/certificate-events?preferredPageSize=100", nil), "nextPageIndex")
 		// In the console: issued, held until a time that comes, revoked.
 		csr, _ := gatewayCSR(t, pkix.Name{CommonName: "console.example"})
@@ -448,7 +448,7 @@ func TestGatewayEvents(t *testing.T) {
 		}
 		ahead.Store(int64(2 * time.Hour))
 		defer ahead.Store(0)
-		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); g.jobs.RunDue(g.system) {
+		for deadline := time.Now().Add(patience); time.Now().Before(deadline); g.jobs.RunDue(g.system) {
 			if c, err := g.certificates.Get(g.system, done.Certificate.ID); err != nil || c.Status == certificate.Issued {
 				break
 			}
@@ -467,7 +467,7 @@ func TestGatewayEvents(t *testing.T) {
 				t.Errorf("%s: %v", path, said)
 			}
 		}
-		if later := read(g.base + "/certificate-events?startDate=" + time.Now().Add(3*time.Hour).UTC().Format(time.RFC3339)); len(later) != 0 {
+		if later := read(g.base + "/certificate-events?startDate=" + g.now().Add(3*time.Hour).Format(time.RFC3339)); len(later) != 0 {
 			t.Errorf("in the future: %v", later)
 		}
 		if v, err := g.audit.Verify(g.system, g.m.Partition.ID); err != nil || v.BrokenAt != 0 {

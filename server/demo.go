@@ -259,11 +259,15 @@ func (e *estate) authorities(ctx context.Context) error {
 			}
 			r.ParentID = &parent.ID
 		}
-		made, err := e.cas.Create(ctx, r)
-		if err != nil {
+		var made *ca.CertificationAuthority
+		if err := patiently(ctx, e.log, "creating a CA of the demo", func() (err error) {
+			made, err = e.cas.Create(ctx, r)
+			return err
+		}); err != nil {
 			return err
 		}
-		if made, err = e.active(ctx, made.ID); err != nil {
+		made, err := e.active(ctx, made.ID)
+		if err != nil {
 			return err
 		}
 		chain, err := e.cas.Chain(ctx, made)
@@ -332,23 +336,33 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 			return err
 		}
 		notAfter := time.Now().AddDate(0, 0, days[n])
-		made, err := e.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host})
-		if err != nil {
+		asked := enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host}
+		if err := patiently(ctx, e.log, "issuing a certificate of the demo", func() error {
+			made, err := e.enrollment.IssueFromCSR(ctx, asked)
+			if err == nil {
+				issued = append(issued, made.Certificate)
+			}
+			return err
+		}); err != nil {
 			return err
 		}
-		issued = append(issued, made.Certificate)
 	}
 	c, err := e.cas.ByIdentifier(ctx, e.Partition.ID, "issuing-rsa")
 	if err != nil {
 		return err
 	}
 	for _, person := range []string{"alice", "bob", "carol", "dave"} {
-		made, err := e.enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: c.ID, ProfileID: "smime-p12-key-encipherment", Password: newDemoPassword(), KeyType: "RSA-2048",
-			Subject: "CN=" + person + ",O=pkiaas demo", SANs: []enrollment.AlternativeName{{Type: san.Email, Value: person + "@" + demoHost}}, EndEntity: person})
-		if err != nil {
+		asked := enrollment.PKCS12Request{CAID: c.ID, ProfileID: "smime-p12-key-encipherment", Password: newDemoPassword(), KeyType: "RSA-2048",
+			Subject: "CN=" + person + ",O=pkiaas demo", SANs: []enrollment.AlternativeName{{Type: san.Email, Value: person + "@" + demoHost}}, EndEntity: person}
+		if err := patiently(ctx, e.log, "issuing a certificate of the demo", func() error {
+			made, err := e.enrollment.IssuePKCS12(ctx, asked)
+			if err == nil {
+				issued = append(issued, made.Certificate)
+			}
+			return err
+		}); err != nil {
 			return err
 		}
-		issued = append(issued, made.Certificate)
 	}
 	for n, reason := range []certificate.Reason{certificate.KeyCompromise, certificate.Superseded, certificate.CessationOfOperation, certificate.AffiliationChanged} {
 		if _, err := e.certificates.Revoke(ctx, issued[4*n+1].ID, reason, nil); err != nil {
@@ -398,8 +412,12 @@ func (e *estate) gateway(ctx context.Context) error {
 		}
 		grants = append(grants, &credential.Grant{CAID: issuing.ID, Role: credential.CertAdmins})
 	}
-	issued, err := e.credentials.Create(ctx, credential.Request{PartitionID: e.Partition.ID, Identifier: "demo-gateway", FriendlyName: "Demo gateway client", Roles: grants})
-	if err != nil {
+	asked := credential.Request{PartitionID: e.Partition.ID, Identifier: "demo-gateway", FriendlyName: "Demo gateway client", Roles: grants}
+	var issued *credential.Issued
+	if err := patiently(ctx, e.log, "making the credential of the demo", func() (err error) {
+		issued, err = e.credentials.Create(ctx, asked)
+		return err
+	}); err != nil {
 		return err
 	}
 	e.CAGW = &ManifestCAGW{P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",

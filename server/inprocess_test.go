@@ -16,8 +16,36 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// ahead is how far the servers of these tests are ahead of the clock on the wall, nanoseconds.
-var ahead atomic.Int64
+// patience is how long these tests wait for what must happen, however slow the machine is.
+const patience = 3 * time.Minute
+
+// testClock stands still until it is moved, so that no result depends on how fast something runs.
+type testClock struct{ start, ahead atomic.Int64 }
+
+// ahead is the clock of the servers of these tests. The name says how it is moved: to a time ahead of its start.
+var ahead testClock
+
+// begin has the clock show the time on the wall once more.
+func (c *testClock) begin() {
+	c.start.Store(store.Now().UnixNano())
+	c.ahead.Store(0)
+}
+
+// Store moves the clock to nanoseconds after its start.
+func (c *testClock) Store(ahead int64) { c.ahead.Store(ahead) }
+
+// Add moves the clock on by nanoseconds.
+func (c *testClock) Add(by int64) { c.ahead.Add(by) }
+
+// To moves the clock to a time, unless it is there or later.
+func (c *testClock) To(at time.Time) {
+	if by := at.Sub(c.Now()); by > 0 {
+		c.ahead.Add(int64(by))
+	}
+}
+
+// Now is what the clock shows.
+func (c *testClock) Now() time.Time { return time.Unix(0, c.start.Load()+c.ahead.Load()).UTC() }
 
 // token is the SoftHSM token in which the servers of these tests keep their keys when PKIAAS_TEST_KEYSTORE says so.
 var token string
@@ -52,9 +80,8 @@ func inProcessOn(t testing.TB, database string) (*App, *Manifest) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The clock can be put forward while everything runs.
-	a.now = func() time.Time { return store.Now().Add(time.Duration(ahead.Load())) }
-	ahead.Store(0)
+	ahead.begin()
+	a.now = ahead.Now
 	if err := a.Listen(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // openKeys opens the key-encryption key and the key stores. Tokens come first: one may protect the key-encryption key.
-func (a *App) openKeys() error {
+func (a *App) openKeys(ctx context.Context) error {
 	named := map[string]*keystore.Named{}
 	var sealer keystore.TokenSealer
 	open := func(tokens bool) error {
@@ -40,7 +40,10 @@ func (a *App) openKeys() error {
 		return err
 	}
 	var err error
-	if a.kek, err = keystore.OpenKEK(a.cfg.KEK, keystore.KEKHelp{Passphrase: askPassphrase, Token: sealer, MayCreate: a.noKeysYet}); err != nil {
+	if err = patiently(ctx, a.log, "opening the key-encryption key", func() (err error) {
+		a.kek, err = keystore.OpenKEK(a.cfg.KEK, keystore.KEKHelp{Passphrase: askPassphrase, Token: sealer, MayCreate: a.noKeysYet})
+		return err
+	}); err != nil {
 		return fmt.Errorf("the key-encryption key: %w", err)
 	}
 	if err := open(false); err != nil {

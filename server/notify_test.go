@@ -148,7 +148,7 @@ func TestNotifications(t *testing.T) {
 		})
 	}
 	for n, days := range []int{30, 7, 1} {
-		ahead.Store(int64(first.NotAfter.AddDate(0, 0, -days).Add(time.Minute).Sub(time.Now())))
+		ahead.To(first.NotAfter.AddDate(0, 0, -days).Add(time.Minute))
 		run()
 		run()
 		eventually(t, fmt.Sprintf("told %d days before", days), func() error {

@@ -50,6 +50,9 @@ var build = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
+// Patience is how long tests wait for what must happen, however slow the machine is.
+const Patience = 5 * time.Minute
+
 // Server is a running `pkiaas demo` or `pkiaas serve`.
 type Server struct {
 	Data     string
@@ -92,7 +95,7 @@ func Start(command, data string, args ...string) (*Server, error) {
 		s.err = s.cmd.Wait()
 		close(s.exited)
 	}()
-	for deadline := time.Now().Add(90 * time.Second); ; {
+	for deadline := time.Now().Add(Patience); ; {
 		text, err := os.ReadFile(manifest)
 		if err == nil {
 			if err := json.Unmarshal(text, &s.Manifest); err != nil {
@@ -107,7 +110,7 @@ func Start(command, data string, args ...string) (*Server, error) {
 		}
 		if time.Now().After(deadline) {
 			s.Kill()
-			return nil, errors.New("the server was not ready after 90 s\n" + stderr.String())
+			return nil, errors.New("the server was not ready in time\n" + stderr.String())
 		}
 	}
 	s.client, err = client(s.Manifest.TLSCAFile)
@@ -121,7 +124,7 @@ func client(caFile string) (*http.Client, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}, nil
+	return &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, MaxIdleConnsPerHost: 64}}, nil
 }
 
 // PID of the process.
@@ -141,9 +144,9 @@ func (s *Server) Stop() error {
 	select {
 	case <-s.exited:
 		return s.err
-	case <-time.After(10 * time.Second):
+	case <-time.After(Patience):
 		s.Kill()
-		return errors.New("the server did not stop within 10 s")
+		return errors.New("the server did not stop")
 	}
 }
 

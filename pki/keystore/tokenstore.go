@@ -23,6 +23,13 @@ type tokenStore struct {
 	opened  sync.Map // id → *tokenKey
 }
 
+// IsTemporary tells whether a token did not answer, or was away, so that the same call may succeed later. A token that
+// refuses its PIN is not temporary.
+func IsTemporary(err error) bool {
+	var away *token.UnavailableError
+	return errors.As(err, &away) && !away.PINRefused
+}
+
 func openTokenStore(uri string, o Options) (*tokenStore, error) {
 	cfg, err := token.ParseURI(uri)
 	if err != nil {

@@ -101,9 +101,9 @@ func (t *Token) State() error {
 		return nil
 	}
 	if t.problem == nil {
-		return &UnavailableError{"it is being connected"}
+		return &UnavailableError{Reason: "it is being connected"}
 	}
-	return &UnavailableError{t.problem.Error()}
+	return unavailable(t.problem)
 }
 
 // Check asks the token for something: one that is idle may have gone unnoticed.
@@ -313,16 +313,16 @@ func (t *Token) do(ctx context.Context, limit time.Duration, fn operation) (any,
 		if c == nil {
 			// At start and just after a loss the next connection is a moment away.
 			if problem != nil && attempt == 0 {
-				return nil, &UnavailableError{problem.Error()}
+				return nil, unavailable(problem)
 			}
 			select {
 			case <-changed:
 				if c, problem, _ := t.get(); c == nil {
-					return nil, &UnavailableError{problem.Error()}
+					return nil, unavailable(problem)
 				}
 				continue
 			case <-t.stop:
-				return nil, &UnavailableError{"it is no longer in use here"}
+				return nil, &UnavailableError{Reason: "it is no longer in use here"}
 			case <-ctx.Done():
 				return nil, t.gaveUp(ctx, limit)
 			}
@@ -345,7 +345,7 @@ func (t *Token) do(ctx context.Context, limit time.Duration, fn operation) (any,
 			}
 		}
 		if attempt > 0 {
-			return nil, &UnavailableError{errLost.Error()}
+			return nil, unavailable(errLost)
 		}
 		t.await(ctx, c)
 	}
@@ -391,7 +391,7 @@ func (t *Token) await(ctx context.Context, c *connection) {
 
 func (t *Token) gaveUp(ctx context.Context, limit time.Duration) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &UnavailableError{fmt.Sprintf("it did not answer within %s", limit)}
+		return &UnavailableError{Reason: fmt.Sprintf("it did not answer within %s", limit)}
 	}
 	return ctx.Err()
 }
@@ -435,6 +435,10 @@ func (t *Token) attempt(j *job, c *connection, ctx *pkcs11.Ctx, session *pkcs11.
 type pinError struct{ message string }
 
 func (e *pinError) Error() string { return e.message }
+
+func unavailable(problem error) *UnavailableError {
+	return &UnavailableError{Reason: problem.Error(), PINRefused: errors.As(problem, new(*pinError))}
+}
 
 // connect finds the token, logs in and opens the sessions.
 func (t *Token) connect(anew bool) (*connection, []pkcs11.SessionHandle, error) {

@@ -104,7 +104,10 @@ func readPIN(file string) (string, error) {
 var ErrNotFound = errors.New("no such key in the token")
 
 // UnavailableError says why the token cannot be used at the moment.
-type UnavailableError struct{ Reason string }
+type UnavailableError struct {
+	Reason     string
+	PINRefused bool // waiting does not help: the PIN must be corrected first
+}
 
 func (e *UnavailableError) Error() string {
 	return "the token cannot be used at the moment: " + e.Reason

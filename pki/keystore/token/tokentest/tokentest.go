@@ -19,6 +19,9 @@ const (
 // PIN of the tokens.
 const PIN = "271828"
 
+// Patient is the end of a token's URI for tests of what is done with keys, not of how long a token may take.
+const Patient = "&x-timeout-ms=120000"
+
 const tokens = 8
 
 var (
@@ -57,7 +60,7 @@ func New(t testing.TB) string {
 		t.Fatal("no tokens are left: make more in tokentest")
 	}
 	next++
-	return fmt.Sprintf("pkcs11:token=test-%d?module-path=%s&pin-source=file:%s", next-1, SoftHSM, filepath.Join(dir, "pin"))
+	return fmt.Sprintf("pkcs11:token=test-%d?module-path=%s&pin-source=file:%s"+Patient, next-1, SoftHSM, filepath.Join(dir, "pin"))
 }
 
 // Dir is where the tokens of New are; to be removed by TestMain.
