@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser;
@@ -25,14 +25,14 @@ async function accessible(page, what) {
 async function openAs(start) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(patience);
   const problems = [];
   page.on("console", (m) => m.type() === "error" && !/certificate|401/.test(m.text()) && problems.push(m.text()));
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(start)));
   return { page, problems, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }
 
-test("a person offers ACME, gives a key to a client and takes it back", { timeout: 200_000 }, async () => {
+test("a person offers ACME, gives a key to a client and takes it back", async () => {
   const { page, problems, open } = await openAs("protocol-operators");
   const dialog = page.getByRole("dialog");
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
@@ -150,7 +150,7 @@ test("a person offers ACME, gives a key to a client and takes it back", { timeou
   assert.deepEqual(problems, []);
 });
 
-test("renewal campaigns: the next step while there is none, and what is counted", { timeout: 100_000 }, async () => {
+test("renewal campaigns: the next step while there is none, and what is counted", async () => {
   const { page, problems, open } = await openAs("owner");
   await page.getByRole("link", { name: "Renewal Campaigns", exact: true }).click();
   await page.getByText("No renewal campaign yet").waitFor();
@@ -171,7 +171,7 @@ test("renewal campaigns: the next step while there is none, and what is counted"
   assert.deepEqual(problems, []);
 });
 
-test("who may only read sees keys and settings, and no way to change them", { timeout: 100_000 }, async () => {
+test("who may only read sees keys and settings, and no way to change them", async () => {
   const { page, problems, open } = await openAs("protocol-auditors");
   await open("/protocols/acme-1?tab=eab-keys");
   await page.getByText(demo.manifest.acme[0].eabKid).waitFor();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const profile = "privatessl-tls-client-server";
@@ -21,7 +21,7 @@ after(async () => {
 async function visit(role, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(patience);
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(role)));
   return { page, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }
@@ -33,7 +33,7 @@ async function accessible(page, name) {
   assert.ok(await page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), `${name} scrolls sideways`);
 }
 
-test("what needs approval waits for another person", { timeout: 200_000 }, async () => {
+test("what needs approval waits for another person", async () => {
   const owner = await visit("owner");
   await owner.open("/approvals");
   await owner.page.getByText("Nothing waits").waitFor();

@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, work;
@@ -28,7 +28,7 @@ async function accessible(page, what) {
   assert.ok(!(await page.evaluate("document.documentElement.scrollWidth > innerWidth")), `${what} scrolls sideways`);
 }
 
-test("a person leads a CA through its life", { timeout: 200_000 }, async () => {
+test("a person leads a CA through its life", async () => {
   writeFileSync(join(work, "root.cnf"), "[req]\ndistinguished_name=dn\nx509_extensions=ext\n[dn]\n[ext]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n");
   openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "root.key", "-out", "root.pem", "-subj", "/CN=Outer Root", "-days", "4000", "-config", "root.cnf");
   openssl("x509", "-in", "root.pem", "-outform", "DER", "-out", "root.der");
@@ -36,7 +36,7 @@ test("a person leads a CA through its life", { timeout: 200_000 }, async () => {
   writeFileSync(join(work, "leaf.ext"), "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(patience);
   const problems = [];
   page.on("console", (m) => m.type() === "error" && !/certificate|401/.test(m.text()) && problems.push(m.text()));
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith("owner")));

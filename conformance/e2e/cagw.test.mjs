@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, work;
@@ -32,7 +32,7 @@ async function accessible(page, what) {
 async function openAs(start) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(patience);
   const problems = [];
   page.on("console", (m) => m.type() === "error" && !/certificate|401/.test(m.text()) && problems.push(m.text()));
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(start)));
@@ -55,7 +55,7 @@ async function keep(page, file) {
   return page.evaluate("navigator.clipboard.readText()");
 }
 
-test("a person makes a credential, and it opens the CA Gateway", { timeout: 200_000 }, async () => {
+test("a person makes a credential, and it opens the CA Gateway", async () => {
   const { page, problems, open } = await openAs("owner");
   const dialog = page.getByRole("dialog");
   const act = async (name) => {
@@ -152,7 +152,7 @@ test("a person makes a credential, and it opens the CA Gateway", { timeout: 200_
   assert.deepEqual(problems, []);
 });
 
-test("the reference opens in a browser that has the file, and breaks no content rule", { timeout: 100_000 }, async () => {
+test("the reference opens in a browser that has the file, and breaks no content rule", async () => {
   const { cagw, mtlsUrl } = demo.manifest;
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, clientCertificates: [{ origin: mtlsUrl, pfxPath: cagw.p12File, passphrase: cagw.p12Password }] });
   const page = await context.newPage();
@@ -174,7 +174,7 @@ test("the reference opens in a browser that has the file, and breaks no content 
   await context.close();
 });
 
-test("an auditor sees no credentials, and no way to make one", { timeout: 100_000 }, async () => {
+test("an auditor sees no credentials, and no way to make one", async () => {
   const { page, open, problems } = await openAs("ca-auditors");
   await open("/users?tab=cagw&create=true");
   await page.getByText("Your role does not allow this").waitFor();

@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
+/** Milliseconds that these tests wait for what must happen, however slow the machine is. */
+export const patience = 180_000;
+
 /** With PKIAAS_TEST_KEYSTORE=softhsm keys are kept in a SoftHSM token of the data directory's own. */
 function keystore(data) {
   const kind = process.env.PKIAAS_TEST_KEYSTORE ?? "";
@@ -17,7 +20,7 @@ function keystore(data) {
   writeFileSync(env.SOFTHSM2_CONF, `directories.tokendir = ${join(dir, "tokens")}\nlog.level = ERROR\n`);
   writeFileSync(join(dir, "pin"), "271828", { mode: 0o600 });
   execFileSync("softhsm2-util", ["--init-token", "--free", "--label", "browser", "--pin", "271828", "--so-pin", "314159"], { env: { ...process.env, ...env }, stdio: "ignore" });
-  return { args: ["--keystore", `pkcs11:token=browser?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:${join(dir, "pin")}`], env };
+  return { args: ["--keystore", `pkcs11:token=browser?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=file:${join(dir, "pin")}&x-timeout-ms=120000`], env };
 }
 
 /** Starts `pkiaas demo` on free ports in an empty directory, or in one that an earlier start kept, and waits until it is ready. */
@@ -29,7 +32,7 @@ export async function startDemo(extra = [], data = mkdtempSync(join(tmpdir(), "p
   const server = spawn("dist/pkiaas", ["demo", "--data", data, "--listen", any, "--listen-public", any, "--listen-mtls", any, "--listen-admin", any, "--log-level", "warn", ...keys.args, ...extra], { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...keys.env } });
   const started = Date.now();
   while (!existsSync(file)) {
-    if (server.exitCode !== null || Date.now() - started > 90_000) throw new Error("the demo did not become ready");
+    if (server.exitCode !== null || Date.now() - started > patience) throw new Error("the demo did not become ready");
     await new Promise((r) => setTimeout(r, 100));
   }
   const manifest = JSON.parse(readFileSync(file, "utf8"));
