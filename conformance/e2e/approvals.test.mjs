@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 const profile = "privatessl-tls-client-server";
@@ -21,7 +21,6 @@ after(async () => {
 async function visit(role, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(patience);
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(role)));
   return { page, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }

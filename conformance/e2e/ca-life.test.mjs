@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, work;
@@ -36,7 +36,6 @@ test("a person leads a CA through its life", async () => {
   writeFileSync(join(work, "leaf.ext"), "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce" });
   const page = await context.newPage();
-  page.setDefaultTimeout(patience);
   const problems = [];
   page.on("console", (m) => m.type() === "error" && !/certificate|401/.test(m.text()) && problems.push(m.text()));
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith("owner")));

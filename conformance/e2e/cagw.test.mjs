@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, work;
@@ -32,7 +32,6 @@ async function accessible(page, what) {
 async function openAs(start) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
-  page.setDefaultTimeout(patience);
   const problems = [];
   page.on("console", (m) => m.type() === "error" && !/certificate|401/.test(m.text()) && problems.push(m.text()));
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(start)));

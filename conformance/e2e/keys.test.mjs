@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { patience, signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo } from "./demo.mjs";
 
 const library = "/usr/lib/softhsm/libsofthsm2.so";
 const skip = !existsSync(library) && "SoftHSM is not installed (Debian: apt-get install softhsm2)";
@@ -33,7 +33,6 @@ after(async () => {
 async function visit(demo, role, options = {}) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(patience);
   await signIn(page, demo.manifest, demo.manifest.users.find((u) => u.email.startsWith(role)));
   return { page, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }

@@ -18,7 +18,6 @@ before(async () => {
   work = mkdtempSync(join(tmpdir(), "pkiaas-main-"));
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 } });
   page = await context.newPage();
-  page.setDefaultTimeout(patience);
   await signIn(page, demo.manifest, demo.manifest.users[0]);
 });
 after(async () => {
@@ -187,7 +186,6 @@ test("an invitation is followed, a second factor enrolled, a passkey added and u
 
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const tab = await context.newPage();
-  tab.setDefaultTimeout(patience);
   const cdp = await context.newCDPSession(tab);
   await cdp.send("WebAuthn.enable");
   await cdp.send("WebAuthn.addVirtualAuthenticator", { options: { protocol: "ctap2", transport: "internal", hasResidentKey: true, hasUserVerification: true, isUserVerified: true } });
