@@ -17,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
@@ -36,6 +37,7 @@ type Resolver struct {
 	Tenants          *tenant.Service
 	Identity         *identity.Service
 	Mail             *mail.Service
+	JobService       *job.Service
 	Profiles         *profiles.Service
 	CAs              *ca.Service
 	Certificates     *certificate.Service

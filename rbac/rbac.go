@@ -63,6 +63,7 @@ const (
 	UserInvite              Permission = "user:invite"
 	RoleManage              Permission = "role:manage"
 	OutboxBrowse            Permission = "outbox:browse"
+	JobBrowse               Permission = "job:browse"
 	CABrowse                Permission = "ca:browse"
 	CACreate                Permission = "ca:create"
 	CASelectProfiles        Permission = "ca:select-profiles"
@@ -93,7 +94,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
-		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
+		RoleManage, OutboxBrowse, JobBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,

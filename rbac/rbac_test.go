@@ -27,13 +27,13 @@ var guide = map[Permission]string{
 	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
 	ProtocolBrowse: "OW CA CE AU PO PA", ProtocolManage: "OW CA PO",
 	ApprovalBrowse: "OW CA CE AU", ApprovalManage: "OW",
-	SubscriptionCreate: "", SubscriptionUpdate: "",
+	SubscriptionCreate: "", SubscriptionUpdate: "", JobBrowse: "",
 }
 
 // protocolMay is what comes through an enrollment protocol: it can issue and revoke, and nothing else.
 var protocolMay = map[Permission]bool{CertificateBrowse: true, CertificateIssue: true, CertificateChangeStatus: true}
 
-var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, AuditBrowse: true}
+var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, JobBrowse: true, AuditBrowse: true}
 
 var letters = map[Role]string{Owners: "OW", CAAdministrators: "CA", CertificateAdministrators: "CE", CAAuditors: "AU", ProtocolOperators: "PO", ProtocolAuditors: "PA"}
 

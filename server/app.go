@@ -177,32 +177,32 @@ func (a *App) wire() error {
 
 // registerJobs is the list of what is done later.
 func (a *App) registerJobs() {
-	a.jobs.HandleLong(ca.CreateJob, a.enrollment.CreateCA)
-	a.jobs.HandleLong(ca.RenewJob, a.enrollment.RenewCA)
-	a.jobs.Handle(ca.PurgeJob, a.cas.Purge)
-	a.jobs.Handle(ca.MoveKeyJob, a.enrollment.MoveKey)
-	a.jobs.Handle(ca.DestroyKeyJob, a.enrollment.DestroyKey)
-	a.jobs.Handle(enrollment.SignerJob, a.enrollment.RenewSigner)
-	a.jobs.Handle(enrollment.CleanJob, a.enrollment.Clean)
-	a.jobs.HandleLong(certificate.PublishCRLJob, a.status.PublishJob)
-	a.jobs.HandleLong(status.ExportJob, a.status.Export)
-	a.jobs.Handle(certificate.ReleaseJob, a.certificates.Release)
-	a.jobs.Handle(certificate.ExpireJob, a.certificates.Expire)
-	a.jobs.Handle(certificate.DescribeJob, a.certificates.Describe)
-	a.jobs.Handle(certificate.WordsJob, a.certificates.WriteWords)
-	a.jobs.Handle(bulk.RunJob, a.bulk.Run)
-	a.jobs.Handle(bulk.CleanJob, a.bulk.Clean)
-	a.jobs.Handle(notify.ExpiryJob, a.notify.Expiry)
-	a.jobs.Handle(notify.DeliverJob, a.notify.Deliver)
-	a.jobs.Handle(acme.ValidateJob, a.acme.Validate)
-	a.jobs.Handle(acme.CleanJob, a.acme.Clean)
-	a.jobs.HandleLong(acme.CampaignJob, a.acmeAdmin.Run)
-	a.jobs.Handle(approval.RunJob, a.approvals.Run)
-	a.jobs.Handle(approval.ExpireJob, a.approvals.Expire)
-	a.jobs.Handle(approval.TellJob, a.approvals.Tell)
-	a.jobs.Handle(mail.SendJob, a.mail.Deliver)
-	a.jobs.Handle(tenant.CleanJob, a.limiter.Clean)
-	a.jobs.Handle(identity.CleanJob, a.identity.Clean)
+	a.jobs.HandleLong(job.Work, ca.CreateJob, a.enrollment.CreateCA)
+	a.jobs.HandleLong(job.Work, ca.RenewJob, a.enrollment.RenewCA)
+	a.jobs.Handle(job.Work, ca.PurgeJob, a.cas.Purge)
+	a.jobs.Handle(job.Work, ca.MoveKeyJob, a.enrollment.MoveKey)
+	a.jobs.Handle(job.Work, ca.DestroyKeyJob, a.enrollment.DestroyKey)
+	a.jobs.Handle(job.Status, enrollment.SignerJob, a.enrollment.RenewSigner)
+	a.jobs.Handle(job.Work, enrollment.CleanJob, a.enrollment.Clean)
+	a.jobs.HandleLong(job.Status, certificate.PublishCRLJob, a.status.PublishJob)
+	a.jobs.HandleLong(job.Outward, status.ExportJob, a.status.Export)
+	a.jobs.Handle(job.Status, certificate.ReleaseJob, a.certificates.Release)
+	a.jobs.Handle(job.Work, certificate.ExpireJob, a.certificates.Expire)
+	a.jobs.Handle(job.Work, certificate.DescribeJob, a.certificates.Describe)
+	a.jobs.Handle(job.Work, certificate.WordsJob, a.certificates.WriteWords)
+	a.jobs.Handle(job.Work, bulk.RunJob, a.bulk.Run)
+	a.jobs.Handle(job.Work, bulk.CleanJob, a.bulk.Clean)
+	a.jobs.Handle(job.Work, notify.ExpiryJob, a.notify.Expiry)
+	a.jobs.Handle(job.Outward, notify.DeliverJob, a.notify.Deliver)
+	a.jobs.Handle(job.Outward, acme.ValidateJob, a.acme.Validate)
+	a.jobs.Handle(job.Work, acme.CleanJob, a.acme.Clean)
+	a.jobs.HandleLong(job.Work, acme.CampaignJob, a.acmeAdmin.Run)
+	a.jobs.Handle(job.Work, approval.RunJob, a.approvals.Run)
+	a.jobs.Handle(job.Work, approval.ExpireJob, a.approvals.Expire)
+	a.jobs.Handle(job.Work, approval.TellJob, a.approvals.Tell)
+	a.jobs.Handle(job.Outward, mail.SendJob, a.mail.Deliver)
+	a.jobs.Handle(job.Work, tenant.CleanJob, a.limiter.Clean)
+	a.jobs.Handle(job.Work, identity.CleanJob, a.identity.Clean)
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
@@ -236,7 +236,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		}
 		facts.TLSRootCertificate = string(text)
 	}
-	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
+	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates, JobService: &job.Service{Queue: a.jobs, Guard: a.guard},
 		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 
@@ -370,7 +370,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 
 // background starts what goes on beside requests.
 func (a *App) background(ctx context.Context) {
-	a.stopped.Go(func() { a.jobs.Run(ctx, 2) })
+	a.stopped.Go(func() { a.jobs.Run(ctx) })
 	a.stopped.Go(func() { a.status.Refresh(ctx) })
 	a.stopped.Go(func() {
 		ticker := time.NewTicker(10 * time.Second)

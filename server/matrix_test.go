@@ -138,7 +138,7 @@ var matrix = []struct{ operation, query, who string }{
 
 // own are the operations that act on the caller's own account, on nothing but the deployment, or on the platform.
 var own = []string{
-	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.profileSchema",
+	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.jobs", "Query.profileSchema",
 	"Mutation.createSubscription", "Mutation.updateSubscription",
 	"Mutation.signIn", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/protocols"
 )
 
@@ -34,6 +36,7 @@ func newMetrics(a *App) *metrics {
 			}
 			return float64(n)
 		}),
+		&laneMetrics{queue: a.jobs},
 	)
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_crl_held", Help: "Certification authorities whose CRL is held back because a check speaks against it."}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -56,6 +59,30 @@ func newMetrics(a *App) *metrics {
 		}))
 	}
 	return m
+}
+
+// laneMetrics tells of each lane of jobs how much is due and how much failed.
+type laneMetrics struct{ queue *job.Queue }
+
+var (
+	laneDue     = prometheus.NewDesc("pkiaas_lane_jobs_due", "Jobs of a lane that are due and not done.", []string{"lane"}, nil)
+	laneFailing = prometheus.NewDesc("pkiaas_lane_jobs_failing", "Jobs of a lane whose last attempt failed.", []string{"lane"}, nil)
+)
+
+func (m *laneMetrics) Describe(to chan<- *prometheus.Desc) { to <- laneDue; to <- laneFailing }
+
+func (m *laneMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	lanes, err := m.queue.Lanes(ctx)
+	if err != nil {
+		return // the database is away, which its own metric tells
+	}
+	for lane, state := range lanes {
+		label := strings.ToLower(string(lane))
+		to <- prometheus.MustNewConstMetric(laneDue, prometheus.GaugeValue, float64(state.Due), label)
+		to <- prometheus.MustNewConstMetric(laneFailing, prometheus.GaugeValue, float64(state.Failing), label)
+	}
 }
 
 func (m *metrics) observe(door protocols.Listener, method string, status int, took time.Duration) {

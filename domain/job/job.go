@@ -1,6 +1,6 @@
 // Package job does later what a transaction decided: one row for each kind and key says what is due and when. The row
 // is written in the transaction that asks for it, and locked by the server that works on it, so several servers share
-// the work and a server that dies gives it back.
+// the work and a server that dies gives it back. Jobs run in lanes, so that one kind of work never waits for another.
 package job
 
 import (
@@ -10,6 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,6 +32,24 @@ const (
 	// margin is how long before the end of its lease a job is given up, so that two servers never work on it.
 	margin = 5 * time.Second
 )
+
+// Lane is a line of jobs with workers of its own. Work in one lane never waits for work in another.
+type Lane string
+
+const (
+	// Status is for what relying parties depend on: CRLs and the certificates of OCSP signers.
+	Status Lane = "STATUS"
+	// Outward is for what waits for others: mail, webhooks, copies of CRLs, ACME validation.
+	Outward Lane = "OUTWARD"
+	// Work is for everything else.
+	Work Lane = "WORK"
+)
+
+// limit says how many jobs of a lane one server runs at a time, and how many of them may be of one kind.
+type limit struct{ jobs, ofAKind int }
+
+// limits: outsiders that do not answer hold at most half of Outward, so mail goes on while webhooks hang.
+var limits = map[Lane]limit{Status: {4, 4}, Outward: {12, 4}, Work: {2, 2}}
 
 type row struct {
 	Kind        string `gorm:"primaryKey"`
@@ -54,26 +75,37 @@ type Queue struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 
-	handlers map[string]Handler
-	long     map[string]bool
-	wake     chan struct{}
-	once     sync.Once
+	kinds map[string]kind
+	wake  map[Lane]chan struct{}
+	once  sync.Once
+}
+
+// kind is what a server knows of the jobs of a kind.
+type kind struct {
+	lane    Lane
+	handler Handler
+	long    bool
 }
 
 func (q *Queue) init() {
-	q.once.Do(func() { q.wake, q.handlers, q.long = make(chan struct{}, 1), map[string]Handler{}, map[string]bool{} })
+	q.once.Do(func() {
+		q.kinds, q.wake = map[string]kind{}, map[Lane]chan struct{}{}
+		for lane := range limits {
+			q.wake[lane] = make(chan struct{}, 1)
+		}
+	})
 }
 
 // HandleLong is Handle for a kind whose jobs may take longer than a lease, which is renewed while they work.
-func (q *Queue) HandleLong(kind string, h Handler) {
-	q.Handle(kind, h)
-	q.long[kind] = true
+func (q *Queue) HandleLong(lane Lane, name string, h Handler) {
+	q.init()
+	q.kinds[name] = kind{lane, h, true}
 }
 
-// Handle registers the handler of a kind; before Run. A job ends, or is given up, before its lease does.
-func (q *Queue) Handle(kind string, h Handler) {
+// Handle registers the lane and the handler of a kind; before Run. A job ends, or is given up, before its lease does.
+func (q *Queue) Handle(lane Lane, name string, h Handler) {
 	q.init()
-	q.handlers[kind] = h
+	q.kinds[name] = kind{lane, h, false}
 }
 
 // Enqueue asks, in the transaction of ctx, for a job at the given time. A job of the same kind and key that is due
@@ -103,8 +135,14 @@ func (q *Queue) Enqueue(ctx context.Context, kind, key string, at time.Time, arg
 // Wake has this server look for due jobs now.
 func (q *Queue) Wake() {
 	q.init()
+	for lane := range limits {
+		q.wakeLane(lane)
+	}
+}
+
+func (q *Queue) wakeLane(lane Lane) {
 	select {
-	case q.wake <- struct{}{}:
+	case q.wake[lane] <- struct{}{}:
 	default:
 	}
 }
@@ -169,64 +207,101 @@ func (c *Claim) Done(ctx context.Context) error {
 	return nil
 }
 
-// Run works until ctx ends; jobs in hand are finished first. Workers bounds how many run at a time.
-func (q *Queue) Run(ctx context.Context, workers int) {
+// idle is how long a lane without due jobs waits before it looks again; a job of this server's own wakes it.
+const idle = 500 * time.Millisecond
+
+// Run works in all lanes until ctx ends; jobs in hand are finished first.
+func (q *Queue) Run(ctx context.Context) {
 	q.init()
 	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				if q.runOne(ctx) {
-					continue
-				}
-				select {
-				case <-ctx.Done():
-				case <-q.wake:
-				case <-time.After(500 * time.Millisecond):
-				}
-			}
-		})
+	for lane, most := range limits {
+		wg.Go(func() { q.runLane(ctx, lane, most) })
 	}
 	wg.Wait()
 }
 
-// RunDue runs everything that is due now and returns: for tests and for the demo's estate.
-func (q *Queue) RunDue(ctx context.Context) {
-	q.init()
-	for q.runOne(ctx) {
+func (q *Queue) runLane(ctx context.Context, lane Lane, most limit) {
+	var working sync.WaitGroup
+	defer working.Wait()
+	var mu sync.Mutex
+	running, total := map[string]int{}, 0
+	// free are the kinds of which one more job may begin.
+	free := func() (names []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for name, k := range q.kinds {
+			if k.lane == lane && total < most.jobs && running[name] < most.ofAKind {
+				names = append(names, name)
+			}
+		}
+		return names
+	}
+	count := func(name string, n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		running[name] += n
+		total += n
+	}
+	for ctx.Err() == nil {
+		c := q.next(ctx, free())
+		if c == nil {
+			select {
+			case <-ctx.Done():
+			case <-q.wake[lane]:
+			case <-time.After(idle):
+			}
+			continue
+		}
+		count(c.row.Kind, 1)
+		working.Go(func() {
+			q.work(ctx, c)
+			count(c.row.Kind, -1)
+			q.wakeLane(lane)
+		})
 	}
 }
 
-func (q *Queue) runOne(ctx context.Context) bool {
-	c, err := q.claim(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			q.Log.Error("looking for due jobs", "error", err)
-		}
-		return false
+// RunDue runs everything that is due now, one job after another, and returns: for tests and for the demo's estate.
+func (q *Queue) RunDue(ctx context.Context) {
+	q.init()
+	all := slices.Collect(maps.Keys(q.kinds))
+	for c := q.next(ctx, all); c != nil; c = q.next(ctx, all) {
+		q.work(ctx, c)
 	}
-	if c == nil {
-		return false
+}
+
+// next claims a due job of one of the kinds, nil when there is none.
+func (q *Queue) next(ctx context.Context, kinds []string) *Claim {
+	if len(kinds) == 0 {
+		return nil
 	}
+	c, err := q.claim(ctx, kinds)
+	if err != nil && ctx.Err() == nil {
+		q.Log.Error("looking for due jobs", "error", err)
+	}
+	return c
+}
+
+func (q *Queue) work(ctx context.Context, c *Claim) {
+	k := q.kinds[c.row.Kind]
 	// A job that has begun is finished even when the server is asked to stop.
 	most := Lease - margin
-	if q.long[c.row.Kind] {
+	if k.long {
 		most = Longest
 	}
 	work, cancel := context.WithTimeout(rbac.WithActor(context.WithoutCancel(ctx), rbac.SystemActor()), most)
 	defer cancel()
-	if q.long[c.row.Kind] {
+	if k.long {
 		ended := q.hold(ctx, work, cancel, c)
 		defer func() { cancel(); <-ended }()
 	}
-	err = q.handlers[c.row.Kind](work, c)
+	err := handle(work, k.handler, c)
 	if err == nil && !c.settled.Load() {
 		err = q.Store.Tx(work, c.Done)
 	}
 	if err != nil {
 		q.fail(context.WithoutCancel(ctx), c, err)
 	}
-	return true
 }
 
 // hold renews the lease of a job while it works, and gives the job up when it is lost or cannot be renewed. Once the
@@ -274,11 +349,17 @@ func (q *Queue) renew(ctx context.Context, c *Claim) (mine bool, err error) {
 	return mine, err
 }
 
-func (q *Queue) claim(ctx context.Context) (*Claim, error) {
-	kinds := make([]string, 0, len(q.handlers))
-	for k := range q.handlers {
-		kinds = append(kinds, k)
-	}
+// handle turns a panic into an error: one job that cannot be done must not end the server, again and again.
+func handle(ctx context.Context, h Handler, c *Claim) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return h(ctx, c)
+}
+
+func (q *Queue) claim(ctx context.Context, kinds []string) (*Claim, error) {
 	now := q.Now()
 	due := func(db *gorm.DB) *gorm.DB {
 		return db.Where("run_at <= ? AND (leased_until IS NULL OR leased_until < ?) AND kind IN ?", now, now, kinds).Order("run_at").Limit(1)

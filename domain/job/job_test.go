@@ -3,7 +3,9 @@ package job_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -11,7 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
 
@@ -48,7 +52,7 @@ func TestALongJobKeepsItsLease(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, q []*job.Queue) {
 		var began, ended atomic.Int64
 		for _, one := range q {
-			one.HandleLong("long", func(ctx context.Context, c *job.Claim) error {
+			one.HandleLong(job.Work, "long", func(ctx context.Context, c *job.Claim) error {
 				began.Add(1)
 				select {
 				case <-ctx.Done():
@@ -63,7 +67,7 @@ func TestALongJobKeepsItsLease(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		for _, one := range q {
-			running.Go(func() { one.Run(ctx, 1) })
+			running.Go(func() { one.Run(ctx) })
 		}
 		<-time.After(12 * job.Lease)
 		stop()
@@ -88,9 +92,9 @@ func TestAJobThatHangsIsGivenUp(t *testing.T) {
 					return ctx.Err()
 				}
 				if name == "long" {
-					q.HandleLong("long", hang)
+					q.HandleLong(job.Work, "long", hang)
 				} else {
-					q.Handle("long", hang)
+					q.Handle(job.Work, "long", hang)
 				}
 				ask(t, q)
 				q.RunDue(t.Context())
@@ -107,7 +111,7 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]
 		var failure error
-		q.HandleLong("long", func(ctx context.Context, c *job.Claim) error {
+		q.HandleLong(job.Work, "long", func(ctx context.Context, c *job.Claim) error {
 			if err := q.Store.Tx(ctx, func(ctx context.Context) error {
 				return q.Store.DB(ctx).Exec("UPDATE jobs SET lease = 'another server', leased_until = ?", q.Now().Add(time.Hour)).Error
 			}); err != nil {
@@ -136,7 +140,7 @@ func TestStoppingGivesALongJobTheRestOfItsLease(t *testing.T) {
 		q := servers[0]
 		ctx, stop := context.WithCancel(t.Context())
 		var took time.Duration
-		q.HandleLong("long", func(work context.Context, c *job.Claim) error {
+		q.HandleLong(job.Work, "long", func(work context.Context, c *job.Claim) error {
 			<-time.After(3 * job.Lease)
 			stop()
 			begin := time.Now()
@@ -148,6 +152,77 @@ func TestStoppingGivesALongJobTheRestOfItsLease(t *testing.T) {
 		q.RunDue(ctx)
 		if took < job.Lease/3 || took > job.Lease {
 			t.Errorf("it had %s", took)
+		}
+	})
+}
+
+// TestOutsidersHoldNothingUp: while others never answer, status goes on at once, and so does every other kind of outward work.
+func TestOutsidersHoldNothingUp(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+		q := servers[0]
+		hang := func(ctx context.Context, _ *job.Claim) error { <-ctx.Done(); return ctx.Err() }
+		var mu sync.Mutex
+		took := map[string]time.Duration{}
+		begin := time.Now()
+		note := func(_ context.Context, c *job.Claim) error {
+			mu.Lock()
+			defer mu.Unlock()
+			took[c.Key] = time.Since(begin)
+			return nil
+		}
+		q.HandleLong(job.Outward, "copy", hang)
+		q.Handle(job.Work, "slow", hang)
+		q.Handle(job.Outward, "mail", note)
+		q.Handle(job.Status, "publish", note)
+		if err := q.Store.Tx(t.Context(), func(ctx context.Context) error {
+			for n := range 20 {
+				for _, kind := range []string{"copy", "slow"} {
+					if err := q.Enqueue(ctx, kind, fmt.Sprint(n), q.Now(), nil); err != nil {
+						return err
+					}
+				}
+			}
+			return errors.Join(q.Enqueue(ctx, "mail", "mail", q.Now().Add(time.Second), nil), q.Enqueue(ctx, "publish", "publish", q.Now().Add(time.Second), nil))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { q.Run(ctx) })
+		<-time.After(3 * time.Second)
+		mu.Lock()
+		done := maps.Clone(took)
+		mu.Unlock()
+		if len(done) != 2 || done["mail"] > 2*time.Second || done["publish"] > 2*time.Second {
+			t.Errorf("done within three seconds: %v", done)
+		}
+		stop()
+		running.Wait()
+	})
+}
+
+// TestAJobThatPanics is one that failed: the server goes on, and the operator sees why.
+func TestAJobThatPanics(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+		q := servers[0]
+		q.Handle(job.Work, "long", func(context.Context, *job.Claim) error { panic("what nobody thought of") })
+		ask(t, q)
+		q.RunDue(t.Context())
+		guard, err := rbac.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := &job.Service{Queue: q, Guard: guard}
+		if _, err := list.Jobs(t.Context()); !fault.Is(err, fault.Unauthenticated) {
+			t.Errorf("a stranger sees jobs: %v", err)
+		}
+		jobs, err := list.Jobs(rbac.WithActor(t.Context(), rbac.SystemActor()))
+		if err != nil || len(jobs) != 1 || jobs[0].LastError != "panic: what nobody thought of" || jobs[0].Attempts != 1 || jobs[0].Lane != job.Work {
+			t.Errorf("%+v %v", jobs, err)
+		}
+		lanes, err := q.Lanes(t.Context())
+		if err != nil || lanes[job.Work] != (job.LaneState{Due: 0, Failing: 1}) || len(lanes) != 3 {
+			t.Errorf("%v %v", lanes, err)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/job"
@@ -34,22 +35,39 @@ func (s *Service) Export(ctx context.Context, claim *job.Claim) error {
 	if err != nil {
 		return err
 	}
-	var failures []error
+	var lists []copied
 	for _, seen := range keys {
-		lists, err := s.Lists(ctx, seen)
+		found, err := s.Lists(ctx, seen)
 		if err != nil {
 			return err
 		}
-		for _, d := range s.Destinations {
-			for _, l := range lists {
-				name := c.PartitionID + "/" + seen.PublicName() + "/" + ca.CRLFile(l.Shard, l.Delta())
-				if err := d.Put(ctx, name, l, s.open(ctx, l)); err != nil {
-					failures = append(failures, fmt.Errorf("copying %s: %w", name, err))
-				}
-			}
+		for _, l := range found {
+			lists = append(lists, copied{c.PartitionID + "/" + seen.PublicName() + "/" + ca.CRLFile(l.Shard, l.Delta()), l})
 		}
 	}
+	// At the same time, so that a destination that does not answer keeps nothing from the others.
+	failures := make([]error, len(s.Destinations))
+	var copying sync.WaitGroup
+	for n, d := range s.Destinations {
+		copying.Go(func() { failures[n] = s.copyTo(ctx, d, lists) })
+	}
+	copying.Wait()
 	return errors.Join(failures...)
+}
+
+// copied is a list and the name that destinations have it under.
+type copied struct {
+	name string
+	list *CRL
+}
+
+func (s *Service) copyTo(ctx context.Context, d Destination, lists []copied) error {
+	for _, l := range lists {
+		if err := d.Put(ctx, l.name, l.list, s.open(ctx, l.list)); err != nil {
+			return fmt.Errorf("copying %s: %w", l.name, err)
+		}
+	}
+	return nil
 }
 
 // Directory is a folder that a web server or a mirror serves.

@@ -36,7 +36,12 @@ func OpenBucket(address, accessKey, secretKey string) (*Bucket, error) {
 
 const numberMetadata = "Crl-Number"
 
+// patience is how long one copy may take, of a list of any size: a store that does not answer is tried again later.
+const patience = 2 * time.Minute
+
 func (b *Bucket) Put(ctx context.Context, name string, l *CRL, content io.Reader) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	name = path.Join(b.prefix, name)
 	if there, err := b.client.StatObject(ctx, b.bucket, name, minio.StatObjectOptions{}); err == nil {
 		if number, err := strconv.ParseInt(there.UserMetadata[numberMetadata], 10, 64); err == nil && number >= l.Number {

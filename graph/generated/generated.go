@@ -24,6 +24,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
@@ -763,6 +764,16 @@ type ComplexityRoot struct {
 		Pkcs12     func(childComplexity int) int
 	}
 
+	Job struct {
+		Attempts     func(childComplexity int) int
+		Key          func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Lane         func(childComplexity int) int
+		LastError    func(childComplexity int) int
+		RunAt        func(childComplexity int) int
+		RunningUntil func(childComplexity int) int
+	}
+
 	KeyStore struct {
 		Available   func(childComplexity int) int
 		Custody     func(childComplexity int, signingAlgorithm string) int
@@ -1044,6 +1055,7 @@ type ComplexityRoot struct {
 		Deployment             func(childComplexity int) int
 		EndEntity              func(childComplexity int, id string) int
 		Invitation             func(childComplexity int, token string) int
+		Jobs                   func(childComplexity int) int
 		Partition              func(childComplexity int, id string) int
 		Partitions             func(childComplexity int, search *string) int
 		PlatformOutbox         func(childComplexity int) int
@@ -1605,6 +1617,7 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
 	PlatformOutbox(ctx context.Context) ([]*mail.Mail, error)
+	Jobs(ctx context.Context) ([]*job.Job, error)
 	ProfileSchema(ctx context.Context) (string, error)
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
@@ -4470,6 +4483,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssuedCagwCredential.Pkcs12(childComplexity), true
 
+	case "Job.attempts":
+		if e.ComplexityRoot.Job.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.Attempts(childComplexity), true
+	case "Job.key":
+		if e.ComplexityRoot.Job.Key == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.Key(childComplexity), true
+	case "Job.kind":
+		if e.ComplexityRoot.Job.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.Kind(childComplexity), true
+	case "Job.lane":
+		if e.ComplexityRoot.Job.Lane == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.Lane(childComplexity), true
+	case "Job.lastError":
+		if e.ComplexityRoot.Job.LastError == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.LastError(childComplexity), true
+	case "Job.runAt":
+		if e.ComplexityRoot.Job.RunAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.RunAt(childComplexity), true
+	case "Job.runningUntil":
+		if e.ComplexityRoot.Job.RunningUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Job.RunningUntil(childComplexity), true
+
 	case "KeyStore.available":
 		if e.ComplexityRoot.KeyStore.Available == nil {
 			break
@@ -6186,6 +6242,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Invitation(childComplexity, args["token"].(string)), true
+	case "Query.jobs":
+		if e.ComplexityRoot.Query.Jobs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Jobs(childComplexity), true
 	case "Query.partition":
 		if e.ComplexityRoot.Query.Partition == nil {
 			break
@@ -8780,6 +8842,38 @@ extend type Mutation {
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
+	{Name: "../schema/job.graphqls", Input: `"Work that a server does later: publish a CRL, send a mail, call a webhook, copy a CRL to S3."
+type Job {
+  "For example ` + "`" + `crl.publish` + "`" + `."
+  kind: String!
+  "What it is about: mostly the id of an object."
+  key: String!
+  lane: JobLane!
+  "When it is due; in the past while it waits for a free place in its lane."
+  runAt: Time!
+  "Until when the server that works on it has it; null while nobody works on it."
+  runningUntil: Time
+  "Attempts since it last succeeded."
+  attempts: Int!
+  "Error of the newest attempt; empty when that did not fail."
+  lastError: String!
+}
+
+"Jobs of one lane never wait for those of another."
+enum JobLane {
+  "What relying parties depend on: CRLs and OCSP signers."
+  STATUS
+  "What waits for others: mail, webhooks, copies of CRLs, ACME validation."
+  OUTWARD
+  "Everything else."
+  WORK
+}
+
+extend type Query {
+  "Jobs of all servers, at most 200: those that failed first, then those due longest. For the platform operator."
+  jobs: [Job!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire."
 type NotificationSettings {
   "Days before the expiry, largest first."
@@ -10980,6 +11074,26 @@ func (ec *executionContext) childFields_IssuedCagwCredential(ctx context.Context
 		return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredential", field.Name)
+}
+
+func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_Job_kind(ctx, field)
+	case "key":
+		return ec.fieldContext_Job_key(ctx, field)
+	case "lane":
+		return ec.fieldContext_Job_lane(ctx, field)
+	case "runAt":
+		return ec.fieldContext_Job_runAt(ctx, field)
+	case "runningUntil":
+		return ec.fieldContext_Job_runningUntil(ctx, field)
+	case "attempts":
+		return ec.fieldContext_Job_attempts(ctx, field)
+	case "lastError":
+		return ec.fieldContext_Job_lastError(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Job", field.Name)
 }
 
 func (ec *executionContext) childFields_KeyStore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -25359,6 +25473,167 @@ func (ec *executionContext) fieldContext_IssuedCagwCredential_fileName(_ context
 	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Job_kind(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Job_key(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_key(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Key, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_key(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Job_lane(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_lane(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Lane, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v job.Lane) graphql.Marshaler {
+			return ec.marshalNJobLane2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐLane(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_lane(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type JobLane does not have child fields"))
+}
+
+func (ec *executionContext) _Job_runAt(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_runAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RunAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_runAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Job_runningUntil(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_runningUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RunningUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Job_runningUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Job_attempts(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_attempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Attempts, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_attempts(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _Job_lastError(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Job_lastError(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastError, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Job_lastError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _KeyStore_name(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -32469,6 +32744,38 @@ func (ec *executionContext) fieldContext_Query_platformOutbox(_ context.Context,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OutboxMail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_jobs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_jobs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Jobs(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*job.Job) graphql.Marshaler {
+			return ec.marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_jobs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Job(ctx, field)
 		},
 	}
 	return fc, nil
@@ -48111,6 +48418,72 @@ func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.S
 	return out
 }
 
+var jobImplementors = []string{"Job"}
+
+func (ec *executionContext) _Job(ctx context.Context, sel ast.SelectionSet, obj *job.Job) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, jobImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Job")
+		case "kind":
+			out.Values[i] = ec._Job_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "key":
+			out.Values[i] = ec._Job_key(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lane":
+			out.Values[i] = ec._Job_lane(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "runAt":
+			out.Values[i] = ec._Job_runAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "runningUntil":
+			out.Values[i] = ec._Job_runningUntil(ctx, field, obj)
+		case "attempts":
+			out.Values[i] = ec._Job_attempts(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "lastError":
+			out.Values[i] = ec._Job_lastError(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var keyStoreImplementors = []string{"KeyStore"}
 
 func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet, obj *keystore.Named) graphql.Marshaler {
@@ -51705,6 +52078,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_platformOutbox(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "jobs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_jobs(ctx, field)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -56964,6 +57359,49 @@ func (ec *executionContext) marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaa
 		return graphql.Null
 	}
 	return ec._IssuedCagwCredential(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx context.Context, sel ast.SelectionSet, v []*job.Job) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNJob2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJob(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNJob2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJob(ctx context.Context, sel ast.SelectionSet, v *job.Job) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Job(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNJobLane2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐLane(ctx context.Context, v any) (job.Lane, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := job.Lane(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNJobLane2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐLane(ctx context.Context, sel ast.SelectionSet, v job.Lane) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNKeyStore2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋkeystoreᚐNamedᚄ(ctx context.Context, sel ast.SelectionSet, v []*keystore.Named) graphql.Marshaler {

@@ -6,7 +6,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useEffect, useRef, useState } from "react";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
-import { useCan } from "@/lib/session";
+import { useCan, useViewer } from "@/lib/session";
 
 const PaletteQuery = graphql(`
   query Palette($partition: ID!, $search: String!) {
@@ -22,6 +22,7 @@ const PaletteQuery = graphql(`
 export function Palette({ partitionId, onClose }: { partitionId: string | undefined; onClose: () => void }) {
   const navigate = useNavigate();
   const can = useCan(partitionId ?? "");
+  const viewer = useViewer();
   const [typed, setTyped] = useState("");
   const [search] = useDebouncedValue(typed.trim(), 150);
   const [selected, setSelected] = useState(0);
@@ -52,7 +53,7 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ["Events", `${base}/events`],
         ]
       : []),
-    ["Subscriptions", "/supervisor/subscriptions"], ["Partitions", "/supervisor/partitions"], ["Profile and security", "/profile"],
+    ["Subscriptions", "/supervisor/subscriptions"], ["Partitions", "/supervisor/partitions"], ...(viewer?.operator ? [["Jobs", "/supervisor/jobs"]] : []), ["Profile and security", "/profile"],
   ] as [string, string][];
   const found = [
     ...(data?.partition?.certificationAuthorities ?? []).map((c) => ({ label: c.friendlyName, description: c.identifier, to: `${base}/cas/${c.identifier}`, icon: <IconBuildingBank size={18} /> })),

@@ -1,6 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
+import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChecklist, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -58,6 +58,7 @@ export function Shell() {
   const supervisor = [
     { to: "/supervisor/subscriptions", label: "Subscriptions", icon: IconSettings },
     { to: "/supervisor/partitions", label: "Partitions", icon: IconLayoutGrid },
+    ...(viewer?.operator ? [{ to: "/supervisor/jobs", label: "Jobs", icon: IconChecklist }] : []),
   ];
   return (
     <AppShell header={{ height: 60 }} navbar={{ width: 250, breakpoint: "sm", collapsed: { mobile: !menu } }} padding={{ base: "md", md: "xl" }}>

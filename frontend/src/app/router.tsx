@@ -48,6 +48,7 @@ const partitions = createRoute({
   validateSearch: (s: Record<string, unknown>): { search?: string } => text(s, "search"),
   component: lazyRouteComponent(() => import("@/features/supervisor/PartitionsPage"), "PartitionsPage"),
 });
+const jobs = createRoute({ getParentRoute: () => signedIn, path: "/supervisor/jobs", component: lazyRouteComponent(() => import("@/features/supervisor/JobsPage"), "JobsPage") });
 const account = createRoute({ getParentRoute: () => signedIn, path: "/profile", component: lazyRouteComponent(() => import("@/features/account/AccountPage"), "AccountPage") });
 
 const partition = createRoute({ getParentRoute: () => signedIn, path: "/p/$partitionId", component: Outlet });
@@ -150,7 +151,7 @@ const notificationSettings = createRoute({ getParentRoute: () => partition, path
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
+  signedIn.addChildren([start, subscriptions, partitions, jobs, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

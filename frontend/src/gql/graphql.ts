@@ -461,6 +461,15 @@ export type IssuePkcs12Input = {
   subjectAlternativeNames?: Array<SubjectAlternativeNameInput>;
 };
 
+/** Jobs of one lane never wait for those of another. */
+export type JobLane =
+  /** What waits for others: mail, webhooks, copies of CRLs, ACME validation. */
+  | 'OUTWARD'
+  /** What relying parties depend on: CRLs and OCSP signers. */
+  | 'STATUS'
+  /** Everything else. */
+  | 'WORK';
+
 export type KeyCustody =
   /** In the HSM, which signs with it and never gives it out; but it was made in software and moved there: old backups may hold a copy. */
   | 'IMPORTED'
@@ -1614,6 +1623,11 @@ export type ReportsQueryVariables = Exact<{
 
 
 export type ReportsQuery = { partition: { reports: { activity: Array<{ start: string, issued: number, revoked: number }>, breakdown: Array<{ key: string, label: string, issued: number, revoked: number, active: number }>, cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number, authorities: number, latestExpiry: string, postQuantum: boolean }>, concerns: Array<{ id: string, severity: ConcernSeverity, title: string, advice: string, certificates: number, authorities: number }> }, expiries: Array<{ start: string, certificates: number, authorities: number }> } } | null };
+
+export type JobsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type JobsQuery = { jobs: Array<{ kind: string, key: string, lane: JobLane, runAt: string, runningUntil: string | null, attempts: number, lastError: string }> };
 
 export type SubscriptionsQueryVariables = Exact<{
   search?: string | null | undefined;
@@ -3875,6 +3889,19 @@ export const ReportsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ReportsQuery, ReportsQueryVariables>;
+export const JobsDocument = new TypedDocumentString(`
+    query Jobs {
+  jobs {
+    kind
+    key
+    lane
+    runAt
+    runningUntil
+    attempts
+    lastError
+  }
+}
+    `) as unknown as TypedDocumentString<JobsQuery, JobsQueryVariables>;
 export const SubscriptionsDocument = new TypedDocumentString(`
     query Subscriptions($search: String) {
   subscriptions(search: $search) {
