@@ -47,9 +47,14 @@ func Open(url string) (*Store, error) {
 }
 
 func openSQLite(file string, config *gorm.Config) (*Store, error) {
-	// synchronous=FULL: a commit is on the disk before it is reported.
-	dsn := "file:" + file + "?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=cache_size(-16384)&_time_format=sqlite"
-	connector, err := newSQLiteConnector(dsn)
+	address, err := sqliteAddress(file)
+	if err == nil {
+		err = keepPrivate(file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the SQLite database: %w", err)
+	}
+	connector, err := newSQLiteConnector(address)
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", err)
 	}
@@ -65,9 +70,16 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 
 func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 	// The driver's own message may hold the connection string.
-	refused := errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user")
+	refused := errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user; " +
+		"without sslmode in the URL, a server on another machine must offer TLS with a certificate that verifies (sslmode=verify-full)")
 	settings, err := pgx.ParseConfig(url)
 	if err != nil {
+		return nil, refused
+	}
+	if url, err = postgresAddress(url, settings); err != nil {
+		return nil, fmt.Errorf("the database URL: %w", err)
+	}
+	if settings, err = pgx.ParseConfig(url); err != nil {
 		return nil, refused
 	}
 	// Compiling a statement takes a second, and would be for statements of milliseconds whose cost is estimated too high.
