@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/pquerna/otp/totp"
@@ -25,7 +27,7 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Person{s, &http.Client{Timeout: 30 * time.Second, Transport: s.client.Transport, Jar: jar}}
+	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}}
 	if err := p.GraphQL(`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil); err != nil {
 		return nil, err
 	}
@@ -60,11 +62,107 @@ func (p *Person) GraphQL(query string, variables map[string]any, out any) error 
 	return p.server.do(p.client, r, out)
 }
 
+// Operator is the platform operator, signed in once: each code of an authenticator app is good once.
+func (s *Server) Operator() (*Person, error) {
+	s.signingIn.Lock()
+	defer s.signingIn.Unlock()
+	if s.operator != nil {
+		return s.operator, nil
+	}
+	var err error
+	s.operator, err = s.SignIn(*s.Manifest.Operator)
+	return s.operator, err
+}
+
 // Operate runs an operation as the platform operator.
 func (s *Server) Operate(query string) error {
-	p, err := s.SignIn(*s.Manifest.Operator)
+	p, err := s.Operator()
 	if err != nil {
 		return err
 	}
 	return p.GraphQL(query, nil, nil)
+}
+
+// SignInAgain signs the same browser in once more: with its cookies, as a device that is known.
+func (p *Person) SignInAgain(u server.ManifestUser) error {
+	return p.GraphQL(`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil)
+}
+
+// Cookie is the header with the person's cookies.
+func (p *Person) Cookie() string {
+	u, err := url.Parse(p.server.Manifest.BaseURL)
+	if err != nil {
+		panic(err) // cannot be: the server wrote it
+	}
+	var pairs []string
+	for _, c := range p.client.Jar.Cookies(u) {
+		pairs = append(pairs, c.Name+"="+c.Value)
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// Invitations are the tokens of the links that were sent to an address, newest first, as the operator sees them without SMTP.
+func (s *Server) Invitations(email string) ([]string, error) {
+	operator, err := s.Operator()
+	if err != nil {
+		return nil, err
+	}
+	var out struct{ PlatformOutbox []struct{ To, Body string } }
+	if err := operator.GraphQL(`{ platformOutbox { to body } }`, nil, &out); err != nil {
+		return nil, err
+	}
+	var tokens []string
+	for _, m := range out.PlatformOutbox {
+		if _, token, found := strings.Cut(m.Body, "/invitation#"); found && m.To == email {
+			token, _, _ = strings.Cut(token, "\n")
+			tokens = append(tokens, token)
+		}
+	}
+	return tokens, nil
+}
+
+// Accept makes an account by the token of an invitation, with a second factor, and returns its person, signed in.
+func (s *Server) Accept(token string) (*Person, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}}
+	if err := p.GraphQL(`mutation($i: AcceptInvitationInput!) { acceptInvitation(input: $i) { factors } }`,
+		map[string]any{"i": map[string]any{"token": token, "password": "correct horse battery staple", "firstName": "Some", "lastName": "Body"}}, nil); err != nil {
+		return nil, err
+	}
+	var enrolment struct{ BeginTotpEnrolment struct{ Secret string } }
+	if err := p.GraphQL(`mutation { beginTotpEnrolment { secret } }`, nil, &enrolment); err != nil {
+		return nil, err
+	}
+	code, err := totp.GenerateCode(enrolment.BeginTotpEnrolment.Secret, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(totp: $c) { viewer { operator } } }`, map[string]any{"c": code}, nil)
+}
+
+// NewTenant makes a subscription with an Owner of its own, and its partition.
+func (s *Server) NewTenant(email string) (*Person, string, error) {
+	if err := s.Operate(fmt.Sprintf(`mutation { createSubscription(input: {name: "another tenant", purchasedCertificates: 100, purchasedCas: 10, tier: STANDARD, ownerEmail: %q}) { subscription { id } } }`, email)); err != nil {
+		return nil, "", err
+	}
+	tokens, err := s.Invitations(email)
+	if err != nil || len(tokens) == 0 {
+		return nil, "", fmt.Errorf("no invitation for %s: %w", email, err)
+	}
+	owner, err := s.Accept(tokens[0])
+	if err != nil {
+		return nil, "", err
+	}
+	var list struct{ Subscriptions []struct{ ID string } }
+	if err := owner.GraphQL(`{ subscriptions { id } }`, nil, &list); err != nil || len(list.Subscriptions) != 1 {
+		return nil, "", fmt.Errorf("%d subscriptions: %w", len(list.Subscriptions), err)
+	}
+	var assigned struct {
+		AssignSubscription struct{ Partition struct{ ID string } }
+	}
+	err = owner.GraphQL(fmt.Sprintf(`mutation { assignSubscription(input: {subscriptionId: %q, region: US, acceptTerms: true}) { partition { id } } }`, list.Subscriptions[0].ID), nil, &assigned)
+	return owner, assigned.AssignSubscription.Partition.ID, err
 }

@@ -61,6 +61,9 @@ type Server struct {
 	cmd      *exec.Cmd
 	exited   chan struct{} // closed when it has ended, with err
 	err      error
+
+	signingIn sync.Mutex
+	operator  *Person
 }
 
 // Start runs a command of the binary ("demo", "serve") on free ports with the given data directory and waits until it
