@@ -3,6 +3,7 @@ package testbed
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/cookiejar"
@@ -17,8 +18,9 @@ import (
 
 // Person is a signed-in browser without the browser.
 type Person struct {
-	server *Server
-	client *http.Client
+	server   *Server
+	client   *http.Client
+	password string
 }
 
 // SignIn signs a user of the manifest in. The code of the next step is used, since the demo used the present one.
@@ -27,7 +29,7 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}}
+	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}, u.Password}
 	if err := p.GraphQL(`mutation($i: SignInInput!) { signIn(input: $i) { factors } }`, map[string]any{"i": map[string]any{"email": u.Email, "password": u.Password}}, nil); err != nil {
 		return nil, err
 	}
@@ -47,8 +49,20 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 	return nil, fmt.Errorf("signing in %s", u.Email)
 }
 
-// GraphQL runs an operation as the person.
+// GraphQL runs an operation as the person, who confirms their identity when they are asked to.
 func (p *Person) GraphQL(query string, variables map[string]any, out any) error {
+	err := p.operation(query, variables, out)
+	var e *Error
+	if !errors.As(err, &e) || e.Code != "PROOF_REQUIRED" {
+		return err
+	}
+	if err := p.operation(`mutation($p: String!) { confirmIdentity(input: {password: $p}) { confirmedUntil } }`, map[string]any{"p": p.password}, nil); err != nil {
+		return err
+	}
+	return p.operation(query, variables, out)
+}
+
+func (p *Person) operation(query string, variables map[string]any, out any) error {
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		return err
@@ -127,9 +141,9 @@ func (s *Server) Accept(token string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}}
+	p := &Person{s, &http.Client{Timeout: 2 * time.Minute, Transport: s.client.Transport, Jar: jar}, "correct horse battery staple"}
 	if err := p.GraphQL(`mutation($i: AcceptInvitationInput!) { acceptInvitation(input: $i) { factors } }`,
-		map[string]any{"i": map[string]any{"token": token, "password": "correct horse battery staple", "firstName": "Some", "lastName": "Body"}}, nil); err != nil {
+		map[string]any{"i": map[string]any{"token": token, "password": p.password, "firstName": "Some", "lastName": "Body"}}, nil); err != nil {
 		return nil, err
 	}
 	var enrolment struct{ BeginTotpEnrolment struct{ Secret string } }
