@@ -44,6 +44,14 @@ func (r *mutationResolver) EndSession(ctx context.Context, id string) (*model.Si
 	return signOutPayload(ctx, false)(r.Identity.SignOut(ctx, id, false))
 }
 
+func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error) {
+	until, err := r.Identity.Confirm(ctx, identity.Reproof{Password: input.Password, TOTP: input.Totp})
+	if err != nil {
+		return nil, err
+	}
+	return &model.ConfirmIdentityPayload{ConfirmedUntil: until}, nil
+}
+
 func (r *mutationResolver) AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error) {
 	return signInPayload(ctx)(r.Identity.AcceptInvitation(ctx, input.Token, input.Password, input.FirstName, input.LastName))
 }
@@ -108,7 +116,7 @@ func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RoleInput
 }
 
 func (r *mutationResolver) CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error) {
-	made, secret, err := r.Identity.CreateToken(ctx, input.PartitionID, input.Name, input.Role, input.ExpiresAt)
+	made, secret, err := r.Identity.CreateToken(ctx, identity.NewToken{PartitionID: input.PartitionID, Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, Service: input.Service})
 	if err != nil {
 		return nil, err
 	}

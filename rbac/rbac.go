@@ -154,7 +154,8 @@ func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
 	if a == nil {
 		return false
 	}
-	return slices.ContainsFunc(a.RolesIn(domain), func(r Role) bool { return g.Allows(r, domain, p) })
+	allows := func(r Role) bool { return g.Allows(r, domain, p) }
+	return slices.ContainsFunc(a.RolesIn(domain), allows) && (a.Within == nil || slices.ContainsFunc(a.Within[domain], allows))
 }
 
 // Covers tells whether the actor holds every permission of a role in the domain, and so may hand the role on.
@@ -192,6 +193,26 @@ func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID s
 		return nil
 	}
 	return fault.New(fault.Forbidden, "the credential's role on this CA does not permit %s", p).Do("Ask for the role cert-admins on it.")
+}
+
+// RequireHandOn is for what lets others do something without asking again, such as a key or a credential: whoever makes it
+// must be allowed to do that itself. what says what it is, for the error.
+func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what string) error {
+	if err := g.Require(ctx, p, domain); fault.Is(err, fault.Forbidden) {
+		return fault.New(fault.Forbidden, "%s needs the permission %s, which your role does not have.", what, p).Do("Ask somebody whose role permits it to do this.")
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// RequireProof asks a person for a password or second factor of the last minutes: for what a session left open, or
+// stolen, must not be enough for.
+func (g *Guard) RequireProof(ctx context.Context) error {
+	if a := ActorFrom(ctx); a != nil && a.SessionID != "" && !a.Proven {
+		return fault.New(fault.ProofRequired, "Confirm that it is you.").Do("Call confirmIdentity with your password or a code, then repeat the operation.")
+	}
+	return nil
 }
 
 // NotFound is the answer for what does not exist and for what does not exist for the caller: the same to the letter.

@@ -62,6 +62,16 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	if err != nil {
 		return nil, "", err
 	}
+	if n.Preauthorized {
+		if err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "A key that needs no challenge"); err != nil {
+			return nil, "", fault.Of(err).At("needsNoChallenge")
+		}
+	}
+	if !n.WithoutBinding {
+		if err := s.Guard.RequireProof(ctx); err != nil {
+			return nil, "", err
+		}
+	}
 	if err := ca.CheckIdentifier("friendlyName", n.FriendlyName); err != nil {
 		return nil, "", err
 	}
@@ -176,6 +186,13 @@ func (s *Service) RevokeKey(ctx context.Context, id string) (k *ExternalKey, err
 		return s.Store.DB(ctx).Model(k).Update("revoked_at", now).Error
 	})
 	return k, err
+}
+
+// Unproved tells whether a configuration has a usable key that needs no challenge.
+func (s *Service) Unproved(ctx context.Context, c *protocolconfig.Configuration) (bool, error) {
+	var n int64
+	err := s.Store.DB(ctx).Model(&ExternalKey{}).Where("configuration_id = ? AND preauthorized AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", c.ID, s.Now()).Count(&n).Error
+	return n > 0, err
 }
 
 // Key returns an external account key, without its secret.

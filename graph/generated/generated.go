@@ -204,6 +204,8 @@ type ComplexityRoot struct {
 		Prefix     func(childComplexity int) int
 		RevokedAt  func(childComplexity int) int
 		Role       func(childComplexity int) int
+		Service    func(childComplexity int) int
+		Stopped    func(childComplexity int) int
 	}
 
 	ApiTokenPayload struct {
@@ -570,6 +572,10 @@ type ComplexityRoot struct {
 		CertificationAuthority func(childComplexity int) int
 	}
 
+	ConfirmIdentityPayload struct {
+		ConfirmedUntil func(childComplexity int) int
+	}
+
 	ConfirmTotpPayload struct {
 		RecoveryCodes func(childComplexity int) int
 		Viewer        func(childComplexity int) int
@@ -800,6 +806,7 @@ type ComplexityRoot struct {
 		CancelRenewalCampaign         func(childComplexity int, id string) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
+		ConfirmIdentity               func(childComplexity int, input model.ConfirmIdentityInput) int
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
@@ -1514,6 +1521,7 @@ type MutationResolver interface {
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
 	SignOutEverywhere(ctx context.Context) (*model.SignOutPayload, error)
 	EndSession(ctx context.Context, id string) (*model.SignOutPayload, error)
+	ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error)
 	AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error)
 	BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error)
 	ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error)
@@ -2122,6 +2130,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.Role(childComplexity), true
+	case "ApiToken.service":
+		if e.ComplexityRoot.ApiToken.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Service(childComplexity), true
+	case "ApiToken.stopped":
+		if e.ComplexityRoot.ApiToken.Stopped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Stopped(childComplexity), true
 
 	case "ApiTokenPayload.apiToken":
 		if e.ComplexityRoot.ApiTokenPayload.APIToken == nil {
@@ -3761,6 +3781,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CertificationAuthorityPayload.CertificationAuthority(childComplexity), true
 
+	case "ConfirmIdentityPayload.confirmedUntil":
+		if e.ComplexityRoot.ConfirmIdentityPayload.ConfirmedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmIdentityPayload.ConfirmedUntil(childComplexity), true
+
 	case "ConfirmTotpPayload.recoveryCodes":
 		if e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes == nil {
 			break
@@ -4668,6 +4695,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CloneProfile(childComplexity, args["input"].(model.CloneProfileInput)), true
+	case "Mutation.confirmIdentity":
+		if e.ComplexityRoot.Mutation.ConfirmIdentity == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmIdentity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmIdentity(childComplexity, args["input"].(model.ConfirmIdentityInput)), true
 	case "Mutation.confirmTotpEnrolment":
 		if e.ComplexityRoot.Mutation.ConfirmTotpEnrolment == nil {
 			break
@@ -7277,6 +7315,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
+		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCagwCredentialInput,
@@ -8642,6 +8681,13 @@ type ApiToken {
   id: ID!
   name: String!
   role: Role!
+  """
+  True for the token of a service: it is tied to nobody, and lives until it expires or is revoked. A personal token may do what
+  its role and the present roles of its owner both permit; it stops when the owner has none left.
+  """
+  service: Boolean!
+  "True for a personal token whose owner has no role in the partition any more, or is not known: it is refused."
+  stopped: Boolean!
   "The first characters, to tell tokens apart."
   prefix: String!
   createdAt: Time!
@@ -8712,6 +8758,17 @@ type ConfirmTotpPayload {
 type RecoveryCodesPayload { recoveryCodes: [String!]! }
 type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]!, viewer: Viewer! }
 
+"Exactly one of them."
+input ConfirmIdentityInput {
+  password: String @secret
+  "Six digits from the authenticator app."
+  totp: String @secret
+}
+type ConfirmIdentityPayload {
+  "Until then the session may do what asks for it."
+  confirmedUntil: Time!
+}
+
 input AcceptInvitationInput { token: String! @secret, password: String! @secret, firstName: String!, lastName: String! }
 input ChangePasswordInput { currentPassword: String! @secret, newPassword: String! @secret }
 input InviteUserInput {
@@ -8728,8 +8785,10 @@ input CreateApiTokenInput {
   partitionId: ID!
   "2 to 64 characters."
   name: String!
-  "Not more than the caller's own: only Owners may give another role than one they hold."
+  "With no permission that the caller does not have."
   role: Role!
+  "The token of a service. Only a person who is signed in can make one."
+  service: Boolean! = false
   "At most 366 days ahead."
   expiresAt: Time!
 }
@@ -8754,6 +8813,12 @@ extend type Mutation {
   "Ends one other session of the caller."
   endSession(id: ID!): SignOutPayload!
 
+  """
+  Proves again who sits at the session. Operations that make or change credentials answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless the person
+  signed in or called this within the last five minutes.
+  """
+  confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload!
+
   "Sets the password and starts a session that must enrol a second factor next."
   acceptInvitation(input: AcceptInvitationInput!): SignInPayload!
   "Starts (or starts over) the enrolment of an authenticator app."
@@ -8777,6 +8842,7 @@ extend type Mutation {
   "Owners. The last Owner cannot be removed."
   revokeRole(input: RoleInput!): MemberPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
+  "One's own, or one with no permission that the caller does not have."
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
@@ -9327,6 +9393,8 @@ enum ErrorCode {
   UNAUTHENTICATED
   "Signed in, but none of the caller's roles in this partition permits it."
   FORBIDDEN
+  "The person must prove again who sits at the session: call ` + "`" + `confirmIdentity` + "`" + `, then repeat the operation."
+  PROOF_REQUIRED
   "The purchased number is used up: revoke, or buy."
   QUOTA_EXCEEDED
   "More requests in this 10 second window than the tier allows (HTTP 429, ` + "`" + `TooManyRequests` + "`" + `): wait for ` + "`" + `retryAfter` + "`" + ` seconds."
@@ -9852,6 +9920,10 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 		return ec.fieldContext_ApiToken_name(ctx, field)
 	case "role":
 		return ec.fieldContext_ApiToken_role(ctx, field)
+	case "service":
+		return ec.fieldContext_ApiToken_service(ctx, field)
+	case "stopped":
+		return ec.fieldContext_ApiToken_stopped(ctx, field)
 	case "prefix":
 		return ec.fieldContext_ApiToken_prefix(ctx, field)
 	case "createdAt":
@@ -10594,6 +10666,14 @@ func (ec *executionContext) childFields_CertificationAuthorityPayload(ctx contex
 		return ec.fieldContext_CertificationAuthorityPayload_certificationAuthority(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthorityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "confirmedUntil":
+		return ec.fieldContext_ConfirmIdentityPayload_confirmedUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmIdentityPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12268,6 +12348,20 @@ func (ec *executionContext) field_Mutation_cloneProfile_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CloneProfileInput, error) {
 			return ec.unmarshalNCloneProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCloneProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmIdentity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ConfirmIdentityInput, error) {
+			return ec.unmarshalNConfirmIdentityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -15642,6 +15736,52 @@ func (ec *executionContext) _ApiToken_role(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_ApiToken_role(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Role does not have child fields"))
+}
+
+func (ec *executionContext) _ApiToken_service(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_service(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Service, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ApiToken_stopped(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_stopped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stopped(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_stopped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ApiToken_prefix(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
@@ -22516,6 +22656,29 @@ func (ec *executionContext) fieldContext_CertificationAuthorityPayload_certifica
 	return fc, nil
 }
 
+func (ec *executionContext) _ConfirmIdentityPayload_confirmedUntil(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmIdentityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmIdentityPayload_confirmedUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConfirmedUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmIdentityPayload_confirmedUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmIdentityPayload", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _ConfirmTotpPayload_recoveryCodes(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmTotpPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27647,6 +27810,50 @@ func (ec *executionContext) fieldContext_Mutation_endSession(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_endSession_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmIdentity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmIdentity(ctx, fc.Args["input"].(model.ConfirmIdentityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ConfirmIdentityPayload) graphql.Marshaler {
+			return ec.marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfirmIdentityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmIdentity_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -38392,6 +38599,43 @@ func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Context, obj any) (model.ConfirmIdentityInput, error) {
+	var it model.ConfirmIdentityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"password", "totp"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context, obj any) (model.CreateAcmeKeyInput, error) {
 	var it model.CreateAcmeKeyInput
 	if obj == nil {
@@ -38488,7 +38732,11 @@ func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "name", "role", "expiresAt"}
+	if _, present := asMap["service"]; !present {
+		asMap["service"] = false
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "name", "role", "service", "expiresAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -38516,6 +38764,13 @@ func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Contex
 				return it, err
 			}
 			it.Role = data
+		case "service":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("service"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Service = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
 			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
@@ -41746,6 +42001,16 @@ func (ec *executionContext) _ApiToken(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "role":
 			out.Values[i] = ec._ApiToken_role(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "service":
+			out.Values[i] = ec._ApiToken_service(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "stopped":
+			out.Values[i] = ec._ApiToken_stopped(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -46499,6 +46764,45 @@ func (ec *executionContext) _CertificationAuthorityPayload(ctx context.Context, 
 	return out
 }
 
+var confirmIdentityPayloadImplementors = []string{"ConfirmIdentityPayload"}
+
+func (ec *executionContext) _ConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ConfirmIdentityPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmIdentityPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmIdentityPayload")
+		case "confirmedUntil":
+			out.Values[i] = ec._ConfirmIdentityPayload_confirmedUntil(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var confirmTotpPayloadImplementors = []string{"ConfirmTotpPayload"}
 
 func (ec *executionContext) _ConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ConfirmTotpPayload) graphql.Marshaler {
@@ -48793,6 +49097,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "endSession":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_endSession(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "confirmIdentity":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmIdentity(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -56241,6 +56552,25 @@ func (ec *executionContext) marshalNConcernSeverity2githubᚗcomᚋpkiaasᚋpkia
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNConfirmIdentityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityInput(ctx context.Context, v any) (model.ConfirmIdentityInput, error) {
+	res, err := ec.unmarshalInputConfirmIdentityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNConfirmIdentityPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmIdentityPayload) graphql.Marshaler {
+	return ec._ConfirmIdentityPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *model.ConfirmIdentityPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ConfirmIdentityPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNConfirmTotpPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmTotpPayload) graphql.Marshaler {

@@ -288,6 +288,18 @@ type CloneProfileInput struct {
 	JSON *string `json:"json,omitempty"`
 }
 
+// Exactly one of them.
+type ConfirmIdentityInput struct {
+	Password *string `json:"password,omitempty"`
+	// Six digits from the authenticator app.
+	Totp *string `json:"totp,omitempty"`
+}
+
+type ConfirmIdentityPayload struct {
+	// Until then the session may do what asks for it.
+	ConfirmedUntil time.Time `json:"confirmedUntil"`
+}
+
 type ConfirmTotpPayload struct {
 	// New one-time recovery codes, shown once; empty when the person already has some.
 	RecoveryCodes []string `json:"recoveryCodes"`
@@ -323,8 +335,10 @@ type CreateAPITokenInput struct {
 	PartitionID string `json:"partitionId"`
 	// 2 to 64 characters.
 	Name string `json:"name"`
-	// Not more than the caller's own: only Owners may give another role than one they hold.
+	// With no permission that the caller does not have.
 	Role rbac.Role `json:"role"`
+	// The token of a service. Only a person who is signed in can make one.
+	Service bool `json:"service"`
 	// At most 366 days ahead.
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -1204,6 +1218,8 @@ const (
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
 	// Signed in, but none of the caller's roles in this partition permits it.
 	ErrorCodeForbidden ErrorCode = "FORBIDDEN"
+	// The person must prove again who sits at the session: call `confirmIdentity`, then repeat the operation.
+	ErrorCodeProofRequired ErrorCode = "PROOF_REQUIRED"
 	// The purchased number is used up: revoke, or buy.
 	ErrorCodeQuotaExceeded ErrorCode = "QUOTA_EXCEEDED"
 	// More requests in this 10 second window than the tier allows (HTTP 429, `TooManyRequests`): wait for `retryAfter` seconds.
@@ -1225,6 +1241,7 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodeConflict,
 	ErrorCodeUnauthenticated,
 	ErrorCodeForbidden,
+	ErrorCodeProofRequired,
 	ErrorCodeQuotaExceeded,
 	ErrorCodeTooManyRequests,
 	ErrorCodePolicyRefused,
@@ -1235,7 +1252,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
+	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeProofRequired, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
 		return true
 	}
 	return false

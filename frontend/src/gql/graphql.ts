@@ -283,8 +283,10 @@ export type CreateApiTokenInput = {
   /** 2 to 64 characters. */
   name: string;
   partitionId: string | number;
-  /** Not more than the caller's own: only Owners may give another role than one they hold. */
+  /** With no permission that the caller does not have. */
   role: Role;
+  /** The token of a service. Only a person who is signed in can make one. */
+  service?: boolean;
 };
 
 export type CreateCagwCredentialInput = {
