@@ -39,7 +39,7 @@ var (
 	ofStrangers = bounds{bytes: 8 << 10, tokens: 1_000, definitions: 10, variables: 20, selections: 400, depth: 10, nesting: 20,
 		pairs: 2_000, mutations: 1, introspection: 0, complexity: 1_000}
 	ofActors = bounds{bytes: 128 << 10, tokens: 8_000, definitions: 50, variables: 100, selections: 5_000, depth: 15, nesting: 40,
-		pairs: 50_000, mutations: 10, introspection: 8_000_000, complexity: 60_000}
+		pairs: 50_000, mutations: 10, introspection: 800_000, complexity: 60_000}
 )
 
 func boundsFor(ctx context.Context) bounds {
@@ -76,6 +76,7 @@ type measurer struct {
 	open      map[string]bool
 	steps     int // nodes visited: what measuring costs
 	cyclic    bool
+	schema    bool // it asks for the schema
 }
 
 func newMeasurer(document *ast.QueryDocument) *measurer {
@@ -97,6 +98,7 @@ func (m *measurer) set(set ast.SelectionSet) (total size) {
 			one = m.set(s.SelectionSet)
 			one = one.and(m.arguments(s.Arguments)).and(m.directives(s.Directives))
 			one.depth++
+			m.schema = m.schema || introspective(s)
 		case *ast.InlineFragment:
 			one = m.set(s.SelectionSet).and(m.directives(s.Directives))
 		case *ast.FragmentSpread:
@@ -184,6 +186,8 @@ func (b bounds) refuseMeasured(m *measurer, schema *ast.Schema) *fault.Error {
 		total = total.and(m.fragment(f.Name))
 	}
 	switch {
+	case m.schema && b.introspection == 0:
+		return fault.New(fault.Unauthenticated, "The schema is shown to those who have signed in.").Do("Sign in, or send a valid API token.")
 	case m.cyclic:
 		return fault.New(fault.Invalid, "A fragment contains itself.").Do("Remove the cycle.")
 	case total.selections > b.selections:
@@ -208,8 +212,6 @@ func (b bounds) refuseMeasured(m *measurer, schema *ast.Schema) *fault.Error {
 	switch {
 	case pairs > b.pairs:
 		return tooLarge("The document selects the same field too often in one place.")
-	case introspection > b.introspection && b.introspection == 0:
-		return fault.New(fault.Unauthenticated, "The schema is shown to those who have signed in.").Do("Sign in, or send a valid API token.")
 	case introspection > b.introspection:
 		return tooLarge("The introspection asks for too much at once.")
 	}
@@ -284,12 +286,14 @@ func (p *place) pairs() int {
 // listed is how many items the lists of an introspection are reckoned to have, but for `types`.
 var listed = map[string]int{"fields": 12, "args": 3, "inputFields": 8, "enumValues": 8, "possibleTypes": 4, "interfaces": 2, "directives": 10}
 
+func introspective(f *ast.Field) bool { return f.Name == "__schema" || f.Name == "__type" }
+
 // introspection reckons how much an introspection answers; gqlgen's complexity leaves it out.
 func (m *measurer) introspection(set ast.SelectionSet, schema *ast.Schema, inside bool) (n int) {
 	for _, selection := range set {
 		switch s := selection.(type) {
 		case *ast.Field:
-			here := inside || s.Name == "__schema" || s.Name == "__type"
+			here := inside || introspective(s)
 			below := m.introspection(s.SelectionSet, schema, here)
 			if !here {
 				n = add(n, below)

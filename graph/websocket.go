@@ -254,10 +254,10 @@ func (s *socket) begin(ctx context.Context, id string) (_ context.Context, taken
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running[id] != nil {
-		return nil, true, false
+		return ctx, true, false
 	}
 	if len(s.running) >= maxSubscriptions {
-		return nil, false, true
+		return ctx, false, true
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	s.running[id] = cancel

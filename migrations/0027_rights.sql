@@ -1,8 +1,7 @@
 -- +goose Up
--- A token of a service is tied to nobody. A personal one may do what its role and the roles of its owner both permit; one whose
--- owner is not known may do nothing. Those that the service made itself, for the demo, were made knowingly.
+-- A token of a service is tied to nobody. Those there are become personal ones, which may do what their role and the roles of
+-- their owner both permit; one whose owner is not known is refused.
 ALTER TABLE api_tokens ADD COLUMN service boolean NOT NULL DEFAULT false;
-UPDATE api_tokens SET service = true WHERE owner_id = '' AND created_by = 'system';
 
 -- When the person last showed a password or second factor in the session.
 ALTER TABLE sessions ADD COLUMN proved_at {time};
