@@ -37,7 +37,7 @@ type bounds struct {
 var (
 	// ofStrangers is for whoever has not signed in: enough to sign in.
 	ofStrangers = bounds{bytes: 8 << 10, tokens: 1_000, definitions: 10, variables: 20, selections: 400, depth: 10, nesting: 20,
-		pairs: 2_000, mutations: 1, introspection: 0, complexity: 1_000}
+		pairs: 2_000, mutations: 1, introspection: 0, complexity: 10_000}
 	ofActors = bounds{bytes: 128 << 10, tokens: 8_000, definitions: 50, variables: 100, selections: 5_000, depth: 15, nesting: 40,
 		pairs: 50_000, mutations: 10, introspection: 800_000, complexity: 60_000}
 )

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +15,14 @@ import (
 	"github.com/gorilla/websocket"
 	"github.com/pquerna/otp/totp"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -427,5 +434,413 @@ func exportEndsWithTheRights(t *testing.T, a *App, m *Manifest) {
 		if response.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: Cache-Control: %q", path, response.Header.Get("Cache-Control"))
 		}
+	}
+}
+
+// TestTokens is about what tokens may do, and about what must be asked again before they are made.
+func TestTokens(t *testing.T) {
+	a, m := inProcess(t)
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *App, *Manifest)
+	}{
+		{"a token ends with its owner's rights", tokenEndsWithItsOwner},
+		{"a token makes no token beyond itself", tokenMakesNoMore},
+		{"nobody ends what they could not have made", nobodyEndsMore},
+		{"nobody hands on what they may not do", nobodyHandsOnMore},
+		{"a session is asked again", sessionIsAskedAgain},
+		{"work that outlives its request asks again", laterWorkAsksAgain},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, a, m) })
+	}
+}
+
+func expectFault(t *testing.T, what string, err error, kind fault.Kind) {
+	t.Helper()
+	if !fault.Is(err, kind) {
+		t.Errorf("%s: %v, want %s", what, err, kind)
+	}
+}
+
+// A leaver was an Owner, and has kept a token.
+func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	_, leaver := asRole(a, m, t, rbac.CertificateAdministrators)
+	leaverID := rbac.ActorFrom(leaver).ID
+	if _, err := a.identity.GrantRole(owner, m.Partition.ID, leaverID, rbac.Owners); err != nil {
+		t.Fatal(err)
+	}
+	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
+	made, personal := a.token(t, leaver, m, rbac.Owners, false)
+	service, ofService := a.token(t, leaver, m, rbac.CAAuditors, true)
+	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { member { roles } } }`
+	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { certificate { id } } }`
+	who := `{ viewer { apiToken { service stopped } partitions { permissions } } }`
+	code := func(secret, query string) string {
+		t.Helper()
+		_, got := post(t, browser(t), a, bearer(secret), query, nil)
+		return got.code()
+	}
+	if got := code(personal, again); got != "CONFLICT" { // has it already
+		t.Fatalf("while the leaver is an Owner: %s", got)
+	}
+	if _, err := a.identity.RevokeRole(owner, m.Partition.ID, leaverID, rbac.Owners); err != nil {
+		t.Fatal(err)
+	}
+	if got := code(personal, again); got != "FORBIDDEN" {
+		t.Errorf("the token gave its owner the role back: %s", got)
+	}
+	if got := code(personal, issue); got != "NOT_FOUND" {
+		t.Errorf("what its owner still may: %s", got)
+	}
+	actor, err := a.identity.Standing(t.Context(), rbac.TokenActor, made.ID, made.Name)
+	if err != nil || a.guard.Has(actor, rbac.RoleManage, m.Partition.ID) || !a.guard.Has(actor, rbac.CertificateIssue, m.Partition.ID) {
+		t.Errorf("standing: %v %v", actor, err)
+	}
+	if _, err := a.identity.RevokeRole(owner, m.Partition.ID, leaverID, rbac.CertificateAdministrators); err != nil {
+		t.Fatal(err)
+	}
+	if got := code(personal, who); got != "UNAUTHENTICATED" {
+		t.Errorf("a token whose owner has no role: %q", got)
+	}
+	if got := code(ofService, who); got != "" {
+		t.Errorf("the token of a service: %s", got)
+	}
+	tokens, err := a.identity.Tokens(owner, m.Partition.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, listed := range tokens {
+		if listed.ID == made.ID && (!listed.Stopped() || listed.Service) || listed.ID == service.ID && (listed.Stopped() || !listed.Service) {
+			t.Errorf("listed: %s %v %v", listed.Name, listed.Service, listed.Stopped())
+		}
+	}
+	if _, err := a.identity.Standing(t.Context(), rbac.TokenActor, made.ID, made.Name); err == nil {
+		t.Error("work of the token goes on")
+	}
+	// Nobody's token does nothing.
+	if err := a.store.DB(t.Context()).Exec("UPDATE api_tokens SET owner_id = '' WHERE id = ?", made.ID).Error; err != nil {
+		t.Fatal(err)
+	}
+	if got := code(personal, who); got != "UNAUTHENTICATED" {
+		t.Errorf("a token without an owner: %q", got)
+	}
+	if _, err := a.identity.GrantRole(owner, m.Partition.ID, leaverID, rbac.CertificateAdministrators); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.store.DB(t.Context()).Exec("UPDATE api_tokens SET owner_id = ? WHERE id = ?", leaverID, made.ID).Error; err != nil {
+		t.Fatal(err)
+	}
+	if got := code(personal, who); got != "" {
+		t.Errorf("a token whose owner is back: %s", got)
+	}
+	for _, status := range []string{"DISABLED", "REMOVED"} {
+		if err := a.store.DB(t.Context()).Exec("UPDATE users SET status = ? WHERE id = ?", status, leaverID).Error; err != nil {
+			t.Fatal(err)
+		}
+		if got := code(personal, who); got != "UNAUTHENTICATED" {
+			t.Errorf("a token whose owner is %s: %q", status, got)
+		}
+	}
+	if err := a.store.DB(t.Context()).Exec("UPDATE users SET status = 'ACTIVE' WHERE id = ?", leaverID).Error; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *App) asToken(t *testing.T, secret string) context.Context {
+	t.Helper()
+	actor, err := a.identity.AuthenticateToken(t.Context(), secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rbac.WithActor(t.Context(), actor)
+}
+
+func tokenMakesNoMore(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	_, admin := asRole(a, m, t, rbac.CAAdministrators)
+	want := func(role rbac.Role, service bool) identity.NewToken {
+		return identity.NewToken{PartitionID: m.Partition.ID, Name: "made by one", Role: role, ExpiresAt: a.now().Add(time.Hour), Service: service}
+	}
+	_, secret := a.token(t, owner, m, rbac.CAAdministrators, false)
+	limited := a.asToken(t, secret)
+	for _, role := range rbac.Roles() {
+		made, _, err := a.identity.CreateToken(limited, want(role, false))
+		switch covered := role == rbac.CAAdministrators || role == rbac.ProtocolOperators || role == rbac.ProtocolAuditors || role == rbac.CAAuditors; {
+		case covered && (err != nil || made.OwnerID != rbac.ActorFrom(owner).ID || made.Service):
+			t.Errorf("%s by a token that covers it: %v %v", role, made, err)
+		case !covered:
+			expectFault(t, "a token for "+string(role), err, fault.Forbidden)
+		}
+	}
+	_, _, err := a.identity.CreateToken(limited, want(rbac.CAAuditors, true))
+	expectFault(t, "a service's token by a token", err, fault.Forbidden)
+	_, secret = a.token(t, owner, m, rbac.Owners, true)
+	_, _, err = a.identity.CreateToken(a.asToken(t, secret), want(rbac.CAAuditors, false))
+	expectFault(t, "a token by a service's", err, fault.Forbidden)
+	_, _, err = a.identity.CreateToken(admin, want(rbac.CertificateAdministrators, true))
+	expectFault(t, "a service's token beyond its maker", err, fault.Forbidden)
+	if made, _, err := a.identity.CreateToken(admin, want(rbac.ProtocolOperators, true)); err != nil || !made.Service || made.CreatedBy == "" {
+		t.Errorf("a service's token within its maker's rights: %v %v", made, err)
+	}
+}
+
+func nobodyEndsMore(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	_, admin := asRole(a, m, t, rbac.CAAdministrators)
+	made, _ := a.token(t, owner, m, rbac.Owners, true)
+	_, err := a.identity.RevokeToken(admin, made.ID)
+	expectFault(t, "an Owners' token by a CA Administrator", err, fault.Forbidden)
+	less, _ := a.token(t, owner, m, rbac.CAAuditors, true)
+	if _, err := a.identity.RevokeToken(admin, less.ID); err != nil {
+		t.Errorf("a token within one's rights: %v", err)
+	}
+	if _, err := a.identity.RevokeToken(owner, made.ID); err != nil {
+		t.Error(err)
+	}
+	authority, err := a.cas.ByIdentifier(owner, m.Partition.ID, "issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roles := func(r credential.Role) []*credential.Grant { return []*credential.Grant{{CAID: authority.ID, Role: r}} }
+	issued, err := a.credentials.Create(owner, credential.Request{PartitionID: m.Partition.ID, Identifier: "strong", FriendlyName: "Strong", Roles: roles(credential.CertAdmins)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.credentials.Delete(admin, issued.Credential.ID)
+	expectFault(t, "ending a credential", err, fault.Forbidden)
+	_, err = a.credentials.SetRoles(admin, issued.Credential.ID, roles(credential.Auditors))
+	expectFault(t, "taking roles from a credential", err, fault.Forbidden)
+	_, err = a.credentials.Renew(admin, issued.Credential.ID, false)
+	expectFault(t, "renewing a credential", err, fault.Forbidden)
+	weak, err := a.credentials.Create(admin, credential.Request{PartitionID: m.Partition.ID, Identifier: "weak", FriendlyName: "Weak", Roles: roles(credential.Auditors)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.credentials.SetRoles(admin, weak.Credential.ID, roles(credential.CertAdmins))
+	expectFault(t, "giving roles to a credential", err, fault.Forbidden)
+	if _, err = a.credentials.Delete(admin, weak.Credential.ID); err != nil {
+		t.Errorf("ending a credential of one's own kind: %v", err)
+	}
+}
+
+func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	authority, err := a.cas.ByIdentifier(owner, m.Partition.ID, "issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := a.cas.ByIdentifier(owner, m.Partition.ID, "issuing-rsa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := `{"attestation":{"step":"` + strings.ReplaceAll(string(rootPEM(t, m)), "\n", `\n`) + `"},"challenges":["device-attest-01"]}`
+	settings := func(text string) protocolconfig.Change { return protocolconfig.Change{Settings: &text} }
+	for _, role := range []rbac.Role{rbac.ProtocolOperators, rbac.CAAdministrators, rbac.Owners} {
+		_, ctx := asRole(a, m, t, role)
+		identifier := strings.ToLower(string(role[:2])) + "-handed-on"
+		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile})
+		if err != nil {
+			t.Fatalf("%s may not configure ACME: %v", role, err)
+		}
+		if _, _, err := a.acmeAdmin.CreateKey(ctx, c.ID, acme.NewKey{FriendlyName: "with-challenge", Allowed: []string{"*.bank.com"}}); err != nil {
+			t.Errorf("%s: a key with challenges: %v", role, err)
+		}
+		mayIssue := role == rbac.Owners
+		check := func(what string, err error) {
+			t.Helper()
+			if mayIssue && err != nil {
+				t.Errorf("%s: %s: %v", role, what, err)
+			} else if !mayIssue {
+				expectFault(t, string(role)+": "+what, err, fault.Forbidden)
+			}
+		}
+		_, _, err = a.acmeAdmin.CreateKey(ctx, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true})
+		check("a key without challenge", err)
+		if !mayIssue {
+			if _, _, err := a.acmeAdmin.CreateKey(owner, c.ID, acme.NewKey{FriendlyName: "without", Allowed: []string{"*.bank.com"}, Preauthorized: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err = a.configurations.Update(ctx, c.ID, protocolconfig.Change{CAID: &other.ID})
+		check("another CA for clients that need no challenge", err)
+		_, err = a.configurations.UpdateACME(ctx, c.ID, func(s *protocolconfig.ACMESettings) { s.Profiles = []string{"privatessl-tls-client-server"} })
+		check("another profile for clients that need no challenge", err)
+		_, err = a.configurations.Update(ctx, c.ID, settings(`{"profiles":["privatessl-tls-client"]}`))
+		check("another profile by the settings", err)
+		if _, err := a.configurations.Disable(ctx, c.ID); err != nil {
+			t.Fatalf("%s: %v", role, err)
+		}
+		_, err = a.configurations.Enable(ctx, c.ID)
+		check("enabling", err)
+		text := "described"
+		if _, err := a.configurations.Update(ctx, c.ID, protocolconfig.Change{Description: &text}); err != nil {
+			t.Errorf("%s: a description: %v", role, err)
+		}
+		// Whom attestations are believed from.
+		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile, Settings: roots})
+		check("own attestation roots from the start", err)
+		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = a.configurations.UpdateACME(ctx, plain.ID, func(s *protocolconfig.ACMESettings) {
+			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{attestation.Step: string(rootPEM(t, m))}
+		})
+		check("own attestation roots", err)
+		if _, err := a.configurations.UpdateACME(ctx, plain.ID, func(s *protocolconfig.ACMESettings) {
+			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{attestation.Apple: ""}
+		}); err != nil {
+			t.Errorf("%s: the roots that are built in: %v", role, err)
+		}
+	}
+}
+
+func rootPEM(t *testing.T, m *Manifest) []byte {
+	t.Helper()
+	for _, c := range m.CAs {
+		if c.ID == "root-1" {
+			text, err := os.ReadFile(c.CertificateFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		}
+	}
+	t.Fatal("no root")
+	return nil
+}
+
+// A session that was left open, or stolen, makes nothing that outlives it.
+func sessionIsAskedAgain(t *testing.T, a *App, m *Manifest) {
+	u, owner := asRole(a, m, t, rbac.Owners)
+	c := signIn(t, a, u)
+	p := m.Partition.ID
+	configuration, err := a.configurations.ByIdentifier(owner, p, m.ACME[0].ConfigID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := a.cas.ByIdentifier(owner, p, "issuing-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	existing, err := a.credentials.Create(owner, credential.Request{PartitionID: p, Identifier: "renewed", FriendlyName: "Renewed", Roles: []*credential.Grant{{CAID: authority.ID, Role: credential.Auditors}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operations := map[string]string{
+		"recovery codes":       `mutation { regenerateRecoveryCodes { recoveryCodes } }`,
+		"a passkey":            `mutation { beginPasskeyRegistration }`,
+		"a passkey, finished":  `mutation { finishPasskeyRegistration(name: "x", credential: "{}") { passkey { id } } }`,
+		"a passkey, removed":   `mutation { removePasskey(id: "x") { viewer { operator } } }`,
+		"an app":               `mutation { beginTotpEnrolment { secret } }`,
+		"an app, confirmed":    `mutation { confirmTotpEnrolment(totp: "123456") { recoveryCodes } }`,
+		"a token":              `mutation { createApiToken(input: {partitionId: "` + p + `", name: "stolen", role: OWNERS, expiresAt: "` + a.now().Add(2*time.Hour).Format(time.RFC3339) + `"}) { token } }`,
+		"a credential":         `mutation { createCagwCredential(input: {partitionId: "` + p + `", identifier: "stolen", friendlyName: "x", roles: [{caId: "` + authority.ID + `", role: AUDITORS}]}) { password } }`,
+		"a renewed credential": `mutation { renewCagwCredential(id: "` + existing.Credential.ID + `") { password } }`,
+		"an ACME key":          `mutation { createAcmeKey(input: {configurationId: "` + configuration.ID + `", friendlyName: "stolen"}) { hmacKey } }`,
+		"a webhook":            `mutation { createWebhook(input: {partitionId: "` + p + `", name: "stolen", url: "https://192.0.2.1/x"}) { secret } }`,
+	}
+	asked := func(what string) string {
+		t.Helper()
+		_, got := post(t, c, a, ours, operations[what], nil)
+		return got.code()
+	}
+	for what := range operations {
+		if what == "recovery codes" {
+			continue // they end those before
+		}
+		if got := asked(what); got == "PROOF_REQUIRED" || got == "UNAUTHENTICATED" {
+			t.Errorf("%s, just signed in: %s", what, got)
+		}
+	}
+	ahead.Add(int64(6 * time.Minute))
+	defer ahead.Add(-int64(6 * time.Minute))
+	for what := range operations {
+		if got := asked(what); got != "PROOF_REQUIRED" {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	confirm := func(field, value string) string {
+		t.Helper()
+		_, got := post(t, c, a, ours, `mutation($v: String!) { confirmIdentity(input: {`+field+`: $v}) { confirmedUntil } }`, map[string]any{"v": value})
+		return got.code()
+	}
+	if got := confirm("password", "wrong"); got != "INVALID" {
+		t.Errorf("a wrong password: %s", got)
+	}
+	if got := confirm("totp", "000000"); got != "INVALID" {
+		t.Errorf("a wrong code: %s", got)
+	}
+	if got := asked("a token"); got != "PROOF_REQUIRED" {
+		t.Errorf("after wrong answers: %s", got)
+	}
+	if got := confirm("password", u.Password); got != "" {
+		t.Fatalf("the right password: %s", got)
+	}
+	for what := range operations {
+		if got := asked(what); got == "PROOF_REQUIRED" {
+			t.Errorf("%s, confirmed: %s", what, got)
+		}
+	}
+	ahead.Add(int64(6 * time.Minute))
+	defer ahead.Add(-int64(6 * time.Minute))
+	if got := asked("recovery codes"); got != "PROOF_REQUIRED" {
+		t.Errorf("minutes later: %s", got)
+	}
+	code, err := totp.GenerateCode(u.TOTPSecret, a.now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := confirm("totp", code); got != "" {
+		t.Errorf("the right code: %s", got)
+	}
+	if got := confirm("totp", code); got == "" {
+		t.Error("a code is good twice")
+	}
+	// Guesses are counted as those of a sign-in are.
+	limited := false
+	for range 20 {
+		limited = limited || confirm("password", "wrong") == "TOO_MANY_REQUESTS"
+	}
+	if !limited {
+		t.Error("guessing is not slowed down")
+	}
+}
+
+// A campaign that was to revoke certificates does not, once who asked for it may not any more.
+func laterWorkAsksAgain(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	_, leaver := asRole(a, m, t, rbac.CertificateAdministrators)
+	leaverID := rbac.ActorFrom(leaver).ID
+	if _, err := a.identity.GrantRole(owner, m.Partition.ID, leaverID, rbac.Owners); err != nil {
+		t.Fatal(err)
+	}
+	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
+	begins := a.now().Add(time.Minute)
+	revokes := begins.Add(2 * time.Hour)
+	made, err := a.acmeAdmin.CreateCampaign(leaver, m.Partition.ID, acme.NewCampaign{Name: "of a leaver", BeginsAt: begins, EndsAt: begins.Add(time.Hour), RevokeAt: &revokes, RevocationReason: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, role := range []rbac.Role{rbac.Owners, rbac.CertificateAdministrators} {
+		if _, err := a.identity.RevokeRole(owner, m.Partition.ID, leaverID, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ahead.Add(int64(4 * time.Hour))
+	defer ahead.Add(-int64(4 * time.Hour))
+	for deadline := time.Now().Add(time.Minute); ; {
+		c, err := a.acmeAdmin.Campaign(owner, made.ID)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("%v %v", c, err)
+		}
+		if c.State == acme.Done {
+			break
+		}
+	}
+	events, err := a.audit.List(owner, m.Partition.ID, audit.Filter{Action: "campaign.end"}, page.Request{First: 10})
+	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].Result != audit.Failed || !strings.Contains(events.Nodes[0].Summary, "without revoking anything") {
+		t.Errorf("%v %v", events, err)
 	}
 }

@@ -62,11 +62,6 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	if err != nil {
 		return nil, "", err
 	}
-	if n.Preauthorized {
-		if err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "A key that needs no challenge"); err != nil {
-			return nil, "", fault.Of(err).At("needsNoChallenge")
-		}
-	}
 	if !n.WithoutBinding {
 		if err := s.Guard.RequireProof(ctx); err != nil {
 			return nil, "", err
@@ -89,6 +84,11 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	}
 	if n.Preauthorized && len(n.Allowed) == 0 {
 		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do("List the names: host.example.com, *.example.com, 10.1.0.0/16.")
+	}
+	if n.Preauthorized {
+		if err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "A key that needs no challenge"); err != nil {
+			return nil, "", fault.Of(err).At("needsNoChallenge")
+		}
 	}
 	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now(),
 		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
