@@ -16,6 +16,10 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
+func (r *apiTokenResolver) MayRevoke(ctx context.Context, obj *identity.APIToken) (bool, error) {
+	return r.Identity.MayRevoke(ctx, obj), nil
+}
+
 func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error) {
 	return signInPayload(ctx)(r.Identity.SignIn(ctx, input.Email, input.Password))
 }
@@ -190,9 +194,12 @@ func (r *viewerResolver) Security(ctx context.Context, obj *model.Viewer) (*mode
 	return r.security(ctx)
 }
 
+func (r *Resolver) ApiToken() generated.ApiTokenResolver { return &apiTokenResolver{r} }
+
 func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
 
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
+type apiTokenResolver struct{ *Resolver }
 type sessionResolver struct{ *Resolver }
 type viewerResolver struct{ *Resolver }

@@ -131,6 +131,11 @@ func (s *Service) mayGrant(ctx context.Context, partitionID string, grants []*Gr
 	return nil
 }
 
+// MayChange tells whether the caller may renew, change or delete a credential.
+func (s *Service) MayChange(ctx context.Context, c *Credential) bool {
+	return s.Guard.Require(ctx, rbac.TokenManage, c.PartitionID) == nil && s.mayGrant(ctx, c.PartitionID, c.Roles) == nil
+}
+
 // setRoles makes the roles those of the list and returns them for people. CAs of new ones are held until the end, so that none
 // is deleted unseen.
 func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) ([]string, error) {

@@ -100,6 +100,12 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	return t, secret, err
 }
 
+// MayRevoke tells whether the caller may end a token.
+func (s *Service) MayRevoke(ctx context.Context, t *APIToken) bool {
+	actor := rbac.ActorFrom(ctx)
+	return s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID) == nil && (actor.ID == t.OwnerID || s.Guard.Covers(actor, t.Role, t.PartitionID))
+}
+
 // RevokeToken ends an API token at once.
 func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err error) {
 	event := audit.Event{Action: "token.revoke", ObjectKind: "token", ObjectID: id}
@@ -117,7 +123,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 		return nil, err
 	}
 	// One's own can always be ended; of others' only what one could have made.
-	if actor := rbac.ActorFrom(ctx); actor.ID != t.OwnerID && !s.Guard.Covers(actor, t.Role, t.PartitionID) {
+	if !s.MayRevoke(ctx, t) {
 		return nil, fault.New(fault.Forbidden, "This token has rights that you do not have.").Do("Ask an Owner to revoke it.")
 	}
 	now := s.Now()

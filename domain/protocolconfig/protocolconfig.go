@@ -84,6 +84,18 @@ func (s *Service) mayWiden(ctx context.Context, c *Configuration) error {
 	return s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "Some clients of "+c.Identifier+" need no challenge: this change")
 }
 
+// MayWiden tells whether the caller may let the clients of a configuration have more.
+func (s *Service) MayWiden(ctx context.Context, c *Configuration) (bool, error) {
+	if s.Guard.Require(ctx, rbac.ProtocolManage, c.PartitionID) != nil {
+		return false, nil
+	}
+	err := s.mayWiden(ctx, c)
+	if fault.Is(err, fault.Forbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Request is what a new configuration is to be.
 type Request struct {
 	PartitionID string

@@ -58,6 +58,7 @@ type ResolverRoot interface {
 	AcmeConfiguration() AcmeConfigurationResolver
 	AcmeKey() AcmeKeyResolver
 	AcmeOrder() AcmeOrderResolver
+	ApiToken() ApiTokenResolver
 	Approval() ApprovalResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
@@ -200,6 +201,7 @@ type ComplexityRoot struct {
 		ExpiresAt  func(childComplexity int) int
 		ID         func(childComplexity int) int
 		LastUsedAt func(childComplexity int) int
+		MayRevoke  func(childComplexity int) int
 		Name       func(childComplexity int) int
 		Prefix     func(childComplexity int) int
 		RevokedAt  func(childComplexity int) int
@@ -388,6 +390,7 @@ type ComplexityRoot struct {
 		Identifier     func(childComplexity int) int
 		LastUsedAt     func(childComplexity int) int
 		LastUsedFrom   func(childComplexity int) int
+		MayChange      func(childComplexity int) int
 		PreviousEndsAt func(childComplexity int) int
 		RenewedAt      func(childComplexity int) int
 		Roles          func(childComplexity int) int
@@ -1021,6 +1024,7 @@ type ComplexityRoot struct {
 		Events       func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		ID           func(childComplexity int) int
 		Identifier   func(childComplexity int) int
+		MayWiden     func(childComplexity int) int
 		Partition    func(childComplexity int) int
 		Problem      func(childComplexity int) int
 		Profile      func(childComplexity int) int
@@ -1338,6 +1342,9 @@ type AcmeOrderResolver interface {
 	Account(ctx context.Context, obj *acme.Order) (*acme.Account, error)
 	Certificate(ctx context.Context, obj *acme.Order) (*certificate.Certificate, error)
 }
+type ApiTokenResolver interface {
+	MayRevoke(ctx context.Context, obj *identity.APIToken) (bool, error)
+}
 type ApprovalResolver interface {
 	Partition(ctx context.Context, obj *approval.Request) (*tenant.Partition, error)
 
@@ -1380,6 +1387,7 @@ type CagwCredentialResolver interface {
 	Status(ctx context.Context, obj *credential.Credential) (credential.Status, error)
 
 	LastUsedFrom(ctx context.Context, obj *credential.Credential) (*string, error)
+	MayChange(ctx context.Context, obj *credential.Credential) (bool, error)
 }
 type CagwCredentialRoleResolver interface {
 	Ca(ctx context.Context, obj *credential.Grant) (*ca.CertificationAuthority, error)
@@ -1593,6 +1601,7 @@ type ProtocolConfigurationResolver interface {
 	Partition(ctx context.Context, obj *protocolconfig.Configuration) (*tenant.Partition, error)
 
 	Problem(ctx context.Context, obj *protocolconfig.Configuration) (*string, error)
+	MayWiden(ctx context.Context, obj *protocolconfig.Configuration) (bool, error)
 	Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error)
 
 	Profile(ctx context.Context, obj *protocolconfig.Configuration) (*profile.Profile, error)
@@ -2106,6 +2115,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.LastUsedAt(childComplexity), true
+	case "ApiToken.mayRevoke":
+		if e.ComplexityRoot.ApiToken.MayRevoke == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.MayRevoke(childComplexity), true
 	case "ApiToken.name":
 		if e.ComplexityRoot.ApiToken.Name == nil {
 			break
@@ -2860,6 +2875,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CagwCredential.LastUsedFrom(childComplexity), true
+	case "CagwCredential.mayChange":
+		if e.ComplexityRoot.CagwCredential.MayChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.MayChange(childComplexity), true
 	case "CagwCredential.previousEndsAt":
 		if e.ComplexityRoot.CagwCredential.PreviousEndsAt == nil {
 			break
@@ -6081,6 +6102,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfiguration.Identifier(childComplexity), true
+	case "ProtocolConfiguration.mayWiden":
+		if e.ComplexityRoot.ProtocolConfiguration.MayWiden == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.MayWiden(childComplexity), true
 	case "ProtocolConfiguration.partition":
 		if e.ComplexityRoot.ProtocolConfiguration.Partition == nil {
 			break
@@ -7655,7 +7682,7 @@ input UpdateAcmeSettingsInput {
 }
 input AcmeAttestationInput {
   format: String!
-  "PEM; empty for those built in."
+  "PEM; empty for those built in. To change them needs ` + "`" + `certificate:issue` + "`" + `: whoever is believed can attest anything."
   roots: String! = ""
 }
 input CreateAcmeKeyInput {
@@ -7667,7 +7694,7 @@ input CreateAcmeKeyInput {
   identifier; at most 100. Empty: all names, but for a key without binding.
   """
   allowedIdentifiers: [String!]! = []
-  "For closed networks: what is allowed, and something must be, is issued without a challenge."
+  "For closed networks: what is allowed, and something must be, is issued without a challenge. Needs ` + "`" + `certificate:issue` + "`" + `."
   needsNoChallenge: Boolean! = false
   """
   For devices whose client cannot bind its account, such as Apple's: ` + "`" + `newAccount` + "`" + ` without ` + "`" + `externalAccountBinding` + "`" + ` makes an
@@ -8504,7 +8531,10 @@ extend type Mutation {
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
 }
 `, BuiltIn: false},
-	{Name: "../schema/credential.graphqls", Input: `"A client of the CA Gateway API: a certificate with roles on some of the partition's authorities."
+	{Name: "../schema/credential.graphqls", Input: `"""
+A client of the CA Gateway API: a certificate with roles on some of the partition's authorities. It is the credential of a
+service, tied to nobody: it lives until it expires or is deleted, whatever becomes of who made it.
+"""
 type CagwCredential {
   id: ID!
   identifier: String!
@@ -8523,6 +8553,8 @@ type CagwCredential {
   "To about a minute."
   lastUsedAt: Time
   lastUsedFrom: String
+  "Whether the caller may renew, change or delete it: it has no rights that they do not have themselves."
+  mayChange: Boolean!
 }
 enum CagwCredentialStatus { ACTIVE EXPIRED }
 "What a credential may do on an authority."
@@ -8688,6 +8720,8 @@ type ApiToken {
   service: Boolean!
   "True for a personal token whose owner has no role in the partition any more, or is not known: it is refused."
   stopped: Boolean!
+  "Whether the caller may revoke it: their own, or one with no permission that they do not have."
+  mayRevoke: Boolean!
   "The first characters, to tell tokens apart."
   prefix: String!
   createdAt: Time!
@@ -9170,6 +9204,11 @@ type ProtocolConfiguration {
   status: ProtocolConfigurationStatus!
   "Why nothing can be issued through it although it is active; null while something can."
   problem: String
+  """
+  False for a caller without ` + "`" + `certificate:issue` + "`" + ` while some clients of it need no challenge: enabling it, and changing its
+  authority, its profiles or its settings, would let those have certificates that the caller may not issue.
+  """
+  mayWiden: Boolean!
   ca: CertificationAuthority!
   profileId: String!
   "Null once the profile is deleted."
@@ -9924,6 +9963,8 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 		return ec.fieldContext_ApiToken_service(ctx, field)
 	case "stopped":
 		return ec.fieldContext_ApiToken_stopped(ctx, field)
+	case "mayRevoke":
+		return ec.fieldContext_ApiToken_mayRevoke(ctx, field)
 	case "prefix":
 		return ec.fieldContext_ApiToken_prefix(ctx, field)
 	case "createdAt":
@@ -10310,6 +10351,8 @@ func (ec *executionContext) childFields_CagwCredential(ctx context.Context, fiel
 		return ec.fieldContext_CagwCredential_lastUsedAt(ctx, field)
 	case "lastUsedFrom":
 		return ec.fieldContext_CagwCredential_lastUsedFrom(ctx, field)
+	case "mayChange":
+		return ec.fieldContext_CagwCredential_mayChange(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
 }
@@ -11400,6 +11443,8 @@ func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Contex
 		return ec.fieldContext_ProtocolConfiguration_status(ctx, field)
 	case "problem":
 		return ec.fieldContext_ProtocolConfiguration_problem(ctx, field)
+	case "mayWiden":
+		return ec.fieldContext_ProtocolConfiguration_mayWiden(ctx, field)
 	case "ca":
 		return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
 	case "profileId":
@@ -15784,6 +15829,29 @@ func (ec *executionContext) fieldContext_ApiToken_stopped(_ context.Context, fie
 	return graphql.NewScalarFieldContext("ApiToken", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _ApiToken_mayRevoke(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_mayRevoke(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApiToken().MayRevoke(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_mayRevoke(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ApiToken_prefix(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18910,6 +18978,29 @@ func (ec *executionContext) _CagwCredential_lastUsedFrom(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_CagwCredential_lastUsedFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_mayChange(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_mayChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CagwCredential().MayChange(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_mayChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CagwCredentialRole_ca(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
@@ -31806,6 +31897,29 @@ func (ec *executionContext) fieldContext_ProtocolConfiguration_problem(_ context
 	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ProtocolConfiguration_mayWiden(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_mayWiden(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().MayWiden(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_mayWiden(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ProtocolConfiguration_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -41992,47 +42106,83 @@ func (ec *executionContext) _ApiToken(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._ApiToken_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._ApiToken_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "role":
 			out.Values[i] = ec._ApiToken_role(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "service":
 			out.Values[i] = ec._ApiToken_service(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "stopped":
 			out.Values[i] = ec._ApiToken_stopped(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "mayRevoke":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ApiToken_mayRevoke(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "prefix":
 			out.Values[i] = ec._ApiToken_prefix(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._ApiToken_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdBy":
 			out.Values[i] = ec._ApiToken_createdBy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresAt":
 			out.Values[i] = ec._ApiToken_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lastUsedAt":
 			out.Values[i] = ec._ApiToken_lastUsedAt(ctx, field, obj)
@@ -44018,6 +44168,42 @@ func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.Selecti
 					}
 				}()
 				res = ec._CagwCredential_lastUsedFrom(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CagwCredential_mayChange(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 
@@ -51410,6 +51596,42 @@ func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.
 					}
 				}()
 				res = ec._ProtocolConfiguration_problem(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayWiden":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_mayWiden(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 

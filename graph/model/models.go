@@ -58,7 +58,7 @@ type AcmeAttestation struct {
 
 type AcmeAttestationInput struct {
 	Format string `json:"format"`
-	// PEM; empty for those built in.
+	// PEM; empty for those built in. To change them needs `certificate:issue`: whoever is believed can attest anything.
 	Roots string `json:"roots"`
 }
 
@@ -313,7 +313,7 @@ type CreateAcmeKeyInput struct {
 	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
 	// identifier; at most 100. Empty: all names, but for a key without binding.
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
-	// For closed networks: what is allowed, and something must be, is issued without a challenge.
+	// For closed networks: what is allowed, and something must be, is issued without a challenge. Needs `certificate:issue`.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`
 	// For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
 	// account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
