@@ -33,6 +33,8 @@ import (
 
 // Resolver holds the services that the schema speaks to.
 type Resolver struct {
+	// SocketPatience is how long a WebSocket may take to begin; 0: ten seconds.
+	SocketPatience time.Duration
 	// Authenticate establishes anew who sent a request, for each operation on a connection that it opened.
 	Authenticate func(context.Context, *http.Request) (context.Context, error)
 

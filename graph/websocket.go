@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -148,7 +149,7 @@ func (s *socket) serve(ctx context.Context) {
 	ended := make(chan struct{})
 	defer close(ended)
 	go s.attend(ctx, ended)
-	s.patience(initPatience)
+	s.patience(cmp.Or(s.transport.resolver.SocketPatience, initPatience))
 	s.conn.SetPongHandler(func(string) error { s.patience(2 * pingInterval); return nil })
 	for begun := false; ; {
 		kind, text, err := s.conn.ReadMessage()

@@ -30,6 +30,8 @@ type Actor struct {
 	Protocol string // of a ProtocolActor: "acme"
 	// Grants: roles by domain.
 	Grants map[string][]Role
+	// Service: a token tied to nobody. It decides nothing about people; see ofPeople.
+	Service bool
 	// Within, unless nil, are the roles by domain of the person whose token this is: it may do nothing that the person may not.
 	Within map[string][]Role
 	// Partition and Authorities of a CredentialActor: roles by the id of a CA. It has none in the partition itself.

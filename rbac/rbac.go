@@ -101,6 +101,9 @@ func Permissions() []Permission {
 	}
 }
 
+// ofPeople is what only a person, or the token of one, may do: or who has left would come back by the token of a service.
+func ofPeople(p Permission) bool { return p == RoleManage || p == UserInvite || p == ApprovalManage }
+
 // Guard answers whether an actor holds a permission in a domain. Safe for concurrent use.
 type Guard struct {
 	enforcer *casbin.Enforcer
@@ -151,7 +154,7 @@ func (g *Guard) Allows(role Role, domain string, p Permission) bool {
 
 // Has tells whether the actor holds the permission in the domain (a partition, a subscription or Platform).
 func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
-	if a == nil {
+	if a == nil || a.Service && ofPeople(p) {
 		return false
 	}
 	allows := func(r Role) bool { return g.Allows(r, domain, p) }
@@ -178,6 +181,9 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	}
 	if len(a.RolesIn(domain)) == 0 {
 		return NotFound()
+	}
+	if a.Service && ofPeople(p) {
+		return fault.New(fault.Forbidden, "The token of a service decides nothing about people: it has no %s.", p).Do("Sign in, or use a token of your own.")
 	}
 	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"net/url"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -102,13 +102,9 @@ func dial(t *testing.T, a *App, c *http.Client, header http.Header) (*websocket.
 		h = http.Header{}
 	}
 	if c != nil {
-		u, err := url.Parse(a.cfg.BaseURL)
-		if err != nil {
-			t.Fatal(err)
-		}
 		d.Jar = c.Jar
-		h.Set("Origin", u.String())
 	}
+	h.Set("Origin", a.cfg.BaseURL)
 	conn, response, err := d.DialContext(t.Context(), strings.Replace(a.cfg.BaseURL, "https://", "wss://", 1)+"/graphql", h)
 	if err != nil {
 		if response == nil {
@@ -297,6 +293,27 @@ func socketsAreBounded(t *testing.T, a *App, m *Manifest) {
 		if code := ended(t, conn); code != c.code {
 			t.Errorf("%s: closed with %d", what, code)
 		}
+	}
+
+	// One that never begins.
+	resolver, err := a.resolver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resolver.SocketPatience = time.Millisecond
+	actor := rbac.ActorFrom(a.asToken(t, secret))
+	handler := resolver.Handler()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handler.ServeHTTP(w, r.WithContext(rbac.WithActor(r.Context(), actor)))
+	}))
+	defer server.Close()
+	idle, _, err := (&websocket.Dialer{Subprotocols: []string{"graphql-transport-ws"}}).DialContext(t.Context(), strings.Replace(server.URL, "http", "ws", 1), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	if code := ended(t, idle); code != 4408 {
+		t.Errorf("a socket without connection_init: closed with %d", code)
 	}
 
 	conn := open()
@@ -517,6 +534,21 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	}
 	if _, err := a.identity.Standing(t.Context(), rbac.TokenActor, made.ID, made.Name); err == nil {
 		t.Error("work of the token goes on")
+	}
+	// A leaver does not come back by the token of a service either.
+	strong, ofStrong := a.token(t, owner, m, rbac.Owners, true)
+	for what, query := range map[string]string{
+		"a role":        again,
+		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { member { user { id } } } }`,
+		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { rules { needed } } }`,
+		"a token":       `mutation { createApiToken(input: {partitionId: "` + m.Partition.ID + `", name: "again", role: OWNERS, expiresAt: "` + a.now().Add(time.Hour).Format(time.RFC3339) + `"}) { token } }`,
+	} {
+		if got := code(ofStrong, query); got != "FORBIDDEN" {
+			t.Errorf("%s by the token of a service: %q", what, got)
+		}
+	}
+	if _, err := a.identity.RevokeToken(owner, strong.ID); err != nil {
+		t.Fatal(err)
 	}
 	// Nobody's token does nothing.
 	if err := a.store.DB(t.Context()).Exec("UPDATE api_tokens SET owner_id = '' WHERE id = ?", made.ID).Error; err != nil {

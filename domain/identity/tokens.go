@@ -194,7 +194,7 @@ func (t *APIToken) actor() *rbac.Actor {
 	if !t.Service && !slices.ContainsFunc(t.within[t.PartitionID], rbac.Role.Valid) {
 		return nil
 	}
-	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within}
+	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Service: t.Service, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within}
 }
 
 // Stopped tells of a personal token whose owner has no role in the partition any more, or is not known.
