@@ -187,7 +187,7 @@ func (b bounds) refuseMeasured(m *measurer, schema *ast.Schema) *fault.Error {
 	}
 	switch {
 	case m.schema && b.introspection == 0:
-		return fault.New(fault.Unauthenticated, "The schema is shown to those who have signed in.").Do("Sign in, or send a valid API token.")
+		return fault.New(fault.Unauthenticated, "Introspection requires sign-in.").Do("Sign in, or send a valid API token.")
 	case m.cyclic:
 		return fault.New(fault.Invalid, "A fragment contains itself.").Do("Remove the cycle.")
 	case total.selections > b.selections:
@@ -427,7 +427,7 @@ type documents struct {
 }
 
 // keptBytes of text: parsed, that is about a hundred times as much.
-const keptBytes = 512 << 10
+const keptBytes = 256 << 10
 
 func newDocuments() *documents {
 	d := &documents{}

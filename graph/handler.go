@@ -163,7 +163,7 @@ func decode(body []byte, params *graphql.RawParams) error {
 		return fault.New(fault.Invalid, "The body is not a GraphQL request in JSON.").Do("Send an object with query and variables.")
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return fault.New(fault.Invalid, "Something follows the JSON of the request.").Do("Send one object with query and variables.")
+		return fault.New(fault.Invalid, "The body has data after its JSON object.").Do("Send one object with query and variables.")
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	refuse := func(status int, f *fault.Error) { post{t.resolver}.refuse(w, r, status, f) }
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
-		refuse(http.StatusUnauthorized, fault.New(fault.Unauthenticated, "A WebSocket is for those who have signed in.").Do("Sign in, or send a valid API token."))
+		refuse(http.StatusUnauthorized, fault.New(fault.Unauthenticated, "Opening a WebSocket requires sign-in.").Do("Sign in, or send a valid API token."))
 		return
 	}
 	if !slices.Contains(websocket.Subprotocols(r), subprotocol) {

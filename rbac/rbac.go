@@ -183,7 +183,7 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 		return NotFound()
 	}
 	if a.Service && ofPeople(p) {
-		return fault.New(fault.Forbidden, "The token of a service decides nothing about people: it has no %s.", p).Do("Sign in, or use a token of your own.")
+		return fault.New(fault.Forbidden, "A service token cannot manage people: it never has the permission %s.", p).Do("Sign in, or use a personal token.")
 	}
 	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
 }

@@ -429,7 +429,7 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 			e := audit.Event{PartitionID: c.PartitionID, Action: "campaign.end", ObjectKind: "campaign", ObjectID: c.ID, ObjectName: c.Name, Summary: "ended the renewal campaign " + c.Name}
 			if lost != nil {
 				e.Result = audit.Failed
-				e.Summary += " without revoking anything: " + c.CreatedBy + ", who asked for it, may not revoke certificates any more"
+				e.Summary += " without revoking anything: " + c.CreatedBy + ", who requested it, no longer has the permission to revoke certificates"
 			}
 			s.Audit.Record(ctx, e)
 			if err := db.Model(c).Update("state", c.State).Error; err != nil {

@@ -68,7 +68,7 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	}
 	actor := rbac.ActorFrom(ctx)
 	if !s.Guard.Covers(actor, role, partitionID) {
-		return nil, "", fault.New(fault.Forbidden, "A token cannot have rights that you do not have, and this role has some.").At("role").Do("Choose one of your own roles, or ask an Owner.")
+		return nil, "", fault.New(fault.Forbidden, "You cannot create a token with this role: it has permissions that you do not have.").At("role").Do("Choose one of your own roles, or ask an Owner.")
 	}
 	owner := ""
 	switch actor.Kind {
@@ -77,7 +77,7 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	case rbac.TokenActor:
 		// What outlives a person is made by one. A token that makes others for good could not be stopped by revoking it.
 		if owner = actor.OwnerID; n.Service || actor.Within == nil {
-			return nil, "", fault.New(fault.Forbidden, "A token cannot make a token of a service, and a service's token makes none.").At("service").Do("Sign in and create it yourself.")
+			return nil, "", fault.New(fault.Forbidden, "Only a signed-in person can create a service token, and a service token cannot create tokens.").At("service").Do("Sign in and create it yourself.")
 		}
 	}
 	now := s.Now()
@@ -124,7 +124,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 	}
 	// One's own can always be ended; of others' only what one could have made.
 	if !s.MayRevoke(ctx, t) {
-		return nil, fault.New(fault.Forbidden, "This token has rights that you do not have.").Do("Ask an Owner to revoke it.")
+		return nil, fault.New(fault.Forbidden, "This token has permissions you do not have.").Do("Ask an Owner to revoke it.")
 	}
 	now := s.Now()
 	return t, s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -183,7 +183,7 @@ func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.A
 	}
 	actor := t.actor()
 	if actor == nil {
-		return nil, fault.New(fault.Unauthenticated, "the owner of this API token has no role in the partition any more").Do("Use a token of somebody who has, or of a service.")
+		return nil, fault.New(fault.Unauthenticated, "the owner of this API token no longer has a role in the partition").Do("Use another token, or a service token.")
 	}
 	s.used.note(t.ID, s.Now())
 	return actor, nil

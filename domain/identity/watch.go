@@ -14,6 +14,9 @@ import (
 // watchInterval is how old the rights of a watched actor can be.
 const watchInterval = time.Second
 
+// watchPatience is how long a database may take to say so; then all are taken to have ended.
+const watchPatience = 5 * time.Second
+
 // Watched is an actor of something that outlives a request, with the rights of the moment. It is an rbac.Live.
 type Watched struct {
 	actor atomic.Pointer[rbac.Actor]
@@ -89,7 +92,7 @@ func (s *Service) lookAgain() bool {
 		}
 	}
 	s.watch.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), watchInterval)
+	ctx, cancel := context.WithTimeout(context.Background(), watchPatience)
 	defer cancel()
 	now, err := s.fresh(ctx, actors)
 	for key, w := range seen {
@@ -205,14 +208,14 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	if err := errors.Join(s.addressAllowed(ctx), s.accountAllowed(u)); err != nil {
 		return time.Time{}, fault.Of(err)
 	}
-	what, field := "password", "input.password"
+	what, field, wrong := "password", "input.password", "The password is wrong."
 	right := false
 	if p.Password != nil {
 		if right, err = s.matches(ctx, *p.Password, u.PasswordHash); err != nil {
 			return time.Time{}, err
 		}
 	} else {
-		what, field = "totp", "input.totp"
+		what, field, wrong = "totp", "input.totp", "The code is wrong."
 	}
 	now := s.Now()
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -246,7 +249,7 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 		return time.Time{}, err
 	}
 	if !right {
-		return time.Time{}, s.failed(ctx, u, what, fault.New(fault.Invalid, "This is not right.").At(field).Do("Check it and try again; after several failures you must wait a little."))
+		return time.Time{}, s.failed(ctx, u, what, fault.New(fault.Invalid, "%s", wrong).At(field).Do("Check it and try again; after several failures you must wait a little."))
 	}
 	return now.Add(provenFor), nil
 }

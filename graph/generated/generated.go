@@ -7682,7 +7682,7 @@ input UpdateAcmeSettingsInput {
 }
 input AcmeAttestationInput {
   format: String!
-  "PEM; empty for those built in. To change them needs ` + "`" + `certificate:issue` + "`" + `: whoever is believed can attest anything."
+  "PEM; empty for those built in. Changing them requires ` + "`" + `certificate:issue` + "`" + `: whoever is trusted here can attest anything."
   roots: String! = ""
 }
 input CreateAcmeKeyInput {
@@ -7694,7 +7694,7 @@ input CreateAcmeKeyInput {
   identifier; at most 100. Empty: all names, but for a key without binding.
   """
   allowedIdentifiers: [String!]! = []
-  "For closed networks: what is allowed, and something must be, is issued without a challenge. Needs ` + "`" + `certificate:issue` + "`" + `."
+  "For closed networks: what is allowed, and something must be, is issued without a challenge. Requires ` + "`" + `certificate:issue` + "`" + `."
   needsNoChallenge: Boolean! = false
   """
   For devices whose client cannot bind its account, such as Apple's: ` + "`" + `newAccount` + "`" + ` without ` + "`" + `externalAccountBinding` + "`" + ` makes an
@@ -8532,8 +8532,8 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/credential.graphqls", Input: `"""
-A client of the CA Gateway API: a certificate with roles on some of the partition's authorities. It is the credential of a
-service, tied to nobody: it lives until it expires or is deleted, whatever becomes of who made it.
+A client of the CA Gateway API: a certificate with roles on some of the partition's authorities. It is a service
+identity, not tied to a person: it works until it expires or is deleted, even after its creator leaves.
 """
 type CagwCredential {
   id: ID!
@@ -8553,7 +8553,7 @@ type CagwCredential {
   "To about a minute."
   lastUsedAt: Time
   lastUsedFrom: String
-  "Whether the caller may renew, change or delete it: it has no rights that they do not have themselves."
+  "Whether the caller may renew, change or delete it: it has no permissions that the caller lacks."
   mayChange: Boolean!
 }
 enum CagwCredentialStatus { ACTIVE EXPIRED }
@@ -8714,13 +8714,14 @@ type ApiToken {
   name: String!
   role: Role!
   """
-  True for the token of a service: it is tied to nobody, and lives until it expires or is revoked. A personal token may do what
-  its role and the present roles of its owner both permit; it stops when the owner has none left.
+  True for a service token: it is not tied to a person and works until it expires or is revoked, but it cannot manage people
+  (roles, invitations, approval rules), whatever its role. A personal token can do only what both its role and the current
+  roles of its owner permit; it stops when the owner has no role left.
   """
   service: Boolean!
-  "True for a personal token whose owner has no role in the partition any more, or is not known: it is refused."
+  "True for a personal token whose owner no longer has a role in the partition, or is unknown: it is refused."
   stopped: Boolean!
-  "Whether the caller may revoke it: their own, or one with no permission that they do not have."
+  "Whether the caller may revoke it: their own token, or one without permissions that the caller lacks."
   mayRevoke: Boolean!
   "The first characters, to tell tokens apart."
   prefix: String!
@@ -8799,7 +8800,7 @@ input ConfirmIdentityInput {
   totp: String @secret
 }
 type ConfirmIdentityPayload {
-  "Until then the session may do what asks for it."
+  "Until then the session can use operations that require it."
   confirmedUntil: Time!
 }
 
@@ -8819,9 +8820,9 @@ input CreateApiTokenInput {
   partitionId: ID!
   "2 to 64 characters."
   name: String!
-  "With no permission that the caller does not have."
+  "Without permissions that the caller lacks."
   role: Role!
-  "The token of a service. Only a person who is signed in can make one."
+  "A service token. Only a signed-in person can create one."
   service: Boolean! = false
   "At most 366 days ahead."
   expiresAt: Time!
@@ -8848,8 +8849,8 @@ extend type Mutation {
   endSession(id: ID!): SignOutPayload!
 
   """
-  Proves again who sits at the session. Operations that make or change credentials answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless the person
-  signed in or called this within the last five minutes.
+  Confirms the identity of the signed-in person. Operations that create or change credentials answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
+  the person signed in or called this within the last five minutes.
   """
   confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload!
 
@@ -8876,7 +8877,7 @@ extend type Mutation {
   "Owners. The last Owner cannot be removed."
   revokeRole(input: RoleInput!): MemberPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
-  "One's own, or one with no permission that the caller does not have."
+  "The caller's own token, or one without permissions that the caller lacks."
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
@@ -9205,8 +9206,8 @@ type ProtocolConfiguration {
   "Why nothing can be issued through it although it is active; null while something can."
   problem: String
   """
-  False for a caller without ` + "`" + `certificate:issue` + "`" + ` while some clients of it need no challenge: enabling it, and changing its
-  authority, its profiles or its settings, would let those have certificates that the caller may not issue.
+  False for a caller without ` + "`" + `certificate:issue` + "`" + ` while some clients of it need no challenge: enabling it, or changing its
+  authority, profiles or settings, would give those clients certificates that the caller may not issue.
   """
   mayWiden: Boolean!
   ca: CertificationAuthority!
@@ -9432,7 +9433,7 @@ enum ErrorCode {
   UNAUTHENTICATED
   "Signed in, but none of the caller's roles in this partition permits it."
   FORBIDDEN
-  "The person must prove again who sits at the session: call ` + "`" + `confirmIdentity` + "`" + `, then repeat the operation."
+  "The person must confirm their identity: call ` + "`" + `confirmIdentity` + "`" + `, then repeat the operation."
   PROOF_REQUIRED
   "The purchased number is used up: revoke, or buy."
   QUOTA_EXCEEDED

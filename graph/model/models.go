@@ -58,7 +58,7 @@ type AcmeAttestation struct {
 
 type AcmeAttestationInput struct {
 	Format string `json:"format"`
-	// PEM; empty for those built in. To change them needs `certificate:issue`: whoever is believed can attest anything.
+	// PEM; empty for those built in. Changing them requires `certificate:issue`: whoever is trusted here can attest anything.
 	Roots string `json:"roots"`
 }
 
@@ -296,7 +296,7 @@ type ConfirmIdentityInput struct {
 }
 
 type ConfirmIdentityPayload struct {
-	// Until then the session may do what asks for it.
+	// Until then the session can use operations that require it.
 	ConfirmedUntil time.Time `json:"confirmedUntil"`
 }
 
@@ -313,7 +313,7 @@ type CreateAcmeKeyInput struct {
 	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
 	// identifier; at most 100. Empty: all names, but for a key without binding.
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
-	// For closed networks: what is allowed, and something must be, is issued without a challenge. Needs `certificate:issue`.
+	// For closed networks: what is allowed, and something must be, is issued without a challenge. Requires `certificate:issue`.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`
 	// For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
 	// account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
@@ -335,9 +335,9 @@ type CreateAPITokenInput struct {
 	PartitionID string `json:"partitionId"`
 	// 2 to 64 characters.
 	Name string `json:"name"`
-	// With no permission that the caller does not have.
+	// Without permissions that the caller lacks.
 	Role rbac.Role `json:"role"`
-	// The token of a service. Only a person who is signed in can make one.
+	// A service token. Only a signed-in person can create one.
 	Service bool `json:"service"`
 	// At most 366 days ahead.
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -1218,7 +1218,7 @@ const (
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
 	// Signed in, but none of the caller's roles in this partition permits it.
 	ErrorCodeForbidden ErrorCode = "FORBIDDEN"
-	// The person must prove again who sits at the session: call `confirmIdentity`, then repeat the operation.
+	// The person must confirm their identity: call `confirmIdentity`, then repeat the operation.
 	ErrorCodeProofRequired ErrorCode = "PROOF_REQUIRED"
 	// The purchased number is used up: revoke, or buy.
 	ErrorCodeQuotaExceeded ErrorCode = "QUOTA_EXCEEDED"

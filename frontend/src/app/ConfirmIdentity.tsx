@@ -33,7 +33,7 @@ export function ConfirmIdentity({ onDone }: { onDone: (confirmed: boolean) => vo
         }}
       >
         <Stack>
-          <Text size="sm">You signed in some time ago, and what you are about to change gives access. You are not asked again for five minutes.</Text>
+          <Text size="sm">This change gives access to your account or partition, and you signed in more than five minutes ago.</Text>
           {code ? (
             <TextInput key="code" label="Code" description="Six digits from your authenticator app" required data-autofocus autoFocus inputMode="numeric" autoComplete="one-time-code" maxLength={6} value={value} onChange={(e) => setValue(e.currentTarget.value)} error={wrong} />
           ) : (

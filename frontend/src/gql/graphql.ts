@@ -19,7 +19,7 @@ export type AcceptInvitationInput = {
 
 export type AcmeAttestationInput = {
   format: string;
-  /** PEM; empty for those built in. To change them needs `certificate:issue`: whoever is believed can attest anything. */
+  /** PEM; empty for those built in. Changing them requires `certificate:issue`: whoever is trusted here can attest anything. */
   roots?: string;
 };
 
@@ -273,7 +273,7 @@ export type CreateAcmeKeyInput = {
   friendlyName: string;
   /** 0: no limit. */
   maxAccounts?: number;
-  /** For closed networks: what is allowed, and something must be, is issued without a challenge. Needs `certificate:issue`. */
+  /** For closed networks: what is allowed, and something must be, is issued without a challenge. Requires `certificate:issue`. */
   needsNoChallenge?: boolean;
   /**
    * For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
@@ -290,9 +290,9 @@ export type CreateApiTokenInput = {
   /** 2 to 64 characters. */
   name: string;
   partitionId: string | number;
-  /** With no permission that the caller does not have. */
+  /** Without permissions that the caller lacks. */
   role: Role;
-  /** The token of a service. Only a person who is signed in can make one. */
+  /** A service token. Only a signed-in person can create one. */
   service?: boolean;
 };
 

@@ -18,6 +18,6 @@ export const ConfigurationQuery = graphql(`
 `);
 
 /** Why `mayWiden` is false. */
-export const noWidening = "Some of its clients need no challenge. Only those who may issue certificates enable it or change what these clients get.";
+export const noWidening = "Some of its clients need no challenge, so only people who may issue certificates can enable it or change what those clients get.";
 
 export type Configuration = NonNullable<NonNullable<ProtocolConfigurationQuery["partition"]>["protocolConfiguration"]>;

@@ -299,7 +299,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
       <ErrorAlert error={tokens.error ?? revoke.error} />
       {list.length === 0 ? (
         <EmptyState icon={<IconKey />} title="No API token yet" action={add}>
-          Automation signs in with a token: a role in this partition, for a time. Your own may do no more than you may at that moment; the token of a service is tied to nobody.
+          Automation signs in with a token: a role in this partition, for a time. A personal token can never do more than its owner; a service token is not tied to a person.
         </EmptyState>
       ) : (
         <Card withBorder>
@@ -343,7 +343,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
                           Revoke
                         </Button>
                       ) : (
-                        <Text size="xs" c="dimmed">has rights that you do not have</Text>
+                        <Text size="xs" c="dimmed">has permissions you do not have</Text>
                       )}
                     </Table.Td>
                   </Table.Tr>
@@ -384,8 +384,8 @@ function TokensTab({ partitionId }: { partitionId: string }) {
               <Select label="Role" required data={allowed.map((r) => ({ value: r, label: roleNames[r] }))} value={role} onChange={setRole} error={fieldError(create.error, "role")} />
               <Radio.Group label="For" value={service} onChange={setService} error={fieldError(create.error, "service")}>
                 <Stack gap="xs" mt="xs">
-                  <Radio value="personal" label="Me" description="It may do what its role and your own roles of the moment both permit, and stops when you have none left" />
-                  <Radio value="service" label="A service" description="It is tied to nobody: it works until it expires or is revoked, also after you have left" />
+                  <Radio value="personal" label="Me" description="It can do only what both its role and your current roles permit. It stops working when you have no role here" />
+                  <Radio value="service" label="A service" description="Not tied to a person: it works until it expires or is revoked, even after you leave. It cannot manage people" />
                 </Stack>
               </Radio.Group>
               <Select label="Expires in" data={[["30", "30 days"], ["90", "90 days"], ["180", "180 days"], ["365", "1 year"]].map(([value, label]) => ({ value: value!, label: label! }))} value={days} onChange={(d) => setDays(d ?? "90")} allowDeselect={false} error={fieldError(create.error, "expiresAt")} />

@@ -79,7 +79,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
                   return (
                     <div key={format}>
                       <Checkbox label={label} checked={!!found} onChange={(e) => set({ attestation: e.currentTarget.checked ? [...others, { format, roots: "" }] : others })} />
-                      {found && <Textarea mt="xs" ml="xl" label={`Trusted roots for ${label}, PEM`} description={mayIssue ? hint : `${hint}. Only those who may issue certificates change them: whoever is believed can attest anything`} readOnly={!mayIssue} ff="monospace" autosize minRows={2} maxRows={8} value={found.roots} onChange={(e) => set({ attestation: [...others, { format, roots: e.currentTarget.value }] })} />}
+                      {found && <Textarea mt="xs" ml="xl" label={`Trusted roots for ${label}, PEM`} description={mayIssue ? hint : `${hint}. Only people who may issue certificates can change them: whoever is trusted here can attest anything`} readOnly={!mayIssue} ff="monospace" autosize minRows={2} maxRows={8} value={found.roots} onChange={(e) => set({ attestation: [...others, { format, roots: e.currentTarget.value }] })} />}
                     </div>
                   );
                 })}

@@ -167,7 +167,7 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
             ) : (
               <>
                 <Textarea label="Allowed identifiers" description="One a line: host.example.com, *.example.com (everything below), 10.1.2.3, 10.1.0.0/16, device:SERIAL. Empty: all names" autosize minRows={2} maxRows={6} ff="monospace" value={allowed} onChange={(e) => setAllowed(e.currentTarget.value)} error={fieldError(create.error, "allowedIdentifiers")} />
-                <Checkbox label="Needs no challenge" description={mayIssue ? "For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" : "Only those who may issue certificates make such a key: it lets its client have them without a proof"} disabled={!mayIssue} checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
+                <Checkbox label="Needs no challenge" description={mayIssue ? "For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" : "Only people who may issue certificates can create such a key: its client gets them without proving anything"} disabled={!mayIssue} checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
               </>
             )}
             {needsNoChallenge && !withoutBinding && allowedIdentifiers.length === 0 && <Text size="sm" c="var(--mantine-color-error)">List the names that it is good for.</Text>}
