@@ -456,7 +456,12 @@ func exportEndsWithTheRights(t *testing.T, a *App, m *Manifest) {
 
 // TestTokens is about what tokens may do, and about what must be asked again before they are made.
 func TestTokens(t *testing.T) {
-	a, m := inProcess(t)
+	t.Run("SQLite", func(t *testing.T) { tokens(t, "") })
+	t.Run("PostgreSQL", func(t *testing.T) { tokens(t, postgres(t)) })
+}
+
+func tokens(t *testing.T, database string) {
+	a, m := inProcessOn(t, database)
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *App, *Manifest)

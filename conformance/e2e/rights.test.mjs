@@ -61,7 +61,7 @@ test("a person is asked again before a token is made", { timeout: 200_000 }, asy
   });
   await dialog.getByRole("button", { name: "Create", exact: true }).click();
   const confirm = page.getByRole("dialog", { name: "Confirm that it is you" });
-  await confirm.getByLabel("Password", { exact: true }).waitFor();
+  await confirm.getByRole("textbox", { name: "Password" }).waitFor();
   await accessible(page, "the question for a password");
   await confirm.locator("input[type=password]").fill("wrong password");
   await confirm.getByRole("button", { name: "Confirm" }).click();
