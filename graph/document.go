@@ -333,6 +333,9 @@ func (g *gate) MutateOperationParameters(ctx context.Context, params *graphql.Ra
 	}
 	document, ok := g.known.Get(ctx, params.Query)
 	if !ok {
+		if ctx.Err() != nil {
+			return refused(fault.Of(ctx.Err())) // the client has left
+		}
 		var err error
 		if document, err = parser.ParseQueryWithTokenLimit(&ast.Source{Input: params.Query}, b.tokens); err != nil {
 			return badDocument(err, errcode.ParseFailed)

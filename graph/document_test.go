@@ -243,3 +243,17 @@ func TestBoundsAreThoseOfWhoAsks(t *testing.T) {
 		t.Error("a stranger may send a known document that is too large for strangers")
 	}
 }
+
+func TestNothingIsDoneForWhoHasLeft(t *testing.T) {
+	g := newGate()
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	query := "{ deployment { version } }"
+	if err := g.MutateOperationParameters(ctx, &graphql.RawParams{Query: query}); err == nil || g.known.kept.Contains(query) {
+		t.Errorf("a document is parsed: %v", err)
+	}
+	done := false
+	if _, err := whileAsked(ctx, func(context.Context) (any, error) { done = true; return nil, nil }); err == nil || done {
+		t.Error("a field is resolved")
+	}
+}

@@ -39,7 +39,7 @@ export function ConfirmIdentity({ onDone }: { onDone: (confirmed: boolean) => vo
           ) : (
             <PasswordInput key="password" label="Password" required data-autofocus autoComplete="current-password" value={value} onChange={(e) => setValue(e.currentTarget.value)} error={wrong} />
           )}
-          <Anchor component="button" type="button" size="sm" onClick={turn} style={{ alignSelf: "flex-start" }}>
+          <Anchor component="button" type="button" size="sm" onClick={turn} ta="left" style={{ alignSelf: "flex-start" }}>
             {code ? "Use your password instead" : "Use a code from your authenticator app instead"}
           </Anchor>
           {!wrong && <ErrorAlert error={confirm.error} />}
