@@ -24,6 +24,10 @@ func (r *cagwCredentialResolver) LastUsedFrom(ctx context.Context, obj *credenti
 	return when(obj.LastUsedIP != "", obj.LastUsedIP), nil
 }
 
+func (r *cagwCredentialResolver) MayChange(ctx context.Context, obj *credential.Credential) (bool, error) {
+	return r.Credentials.MayChange(ctx, obj), nil
+}
+
 func (r *cagwCredentialRoleResolver) Ca(ctx context.Context, obj *credential.Grant) (*ca.CertificationAuthority, error) {
 	return loadersFrom(ctx).ca.Load(ctx, obj.CAID)
 }

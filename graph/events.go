@@ -5,15 +5,10 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
-	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// eventInterval is how often a live stream looks for new events; with every freshEvery-th look it asks anew who it is
-// talking to.
-const (
-	eventInterval = 500 * time.Millisecond
-	freshEvery    = 10
-)
+// eventInterval is how often a live stream looks for new events. Each look asks whether the actor may still see them.
+const eventInterval = 500 * time.Millisecond
 
 // followEvents sends the events behind `after` and then each new one, until the client leaves or loses the permission.
 func (r *Resolver) followEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error) {
@@ -29,17 +24,11 @@ func (r *Resolver) followEvents(ctx context.Context, partitionID string, after *
 		defer close(events)
 		ticker := time.NewTicker(eventInterval)
 		defer ticker.Stop()
-		for look := 1; ; look++ {
-			if look%freshEvery == 0 {
-				actor, err := r.Identity.Fresh(ctx, rbac.ActorFrom(ctx))
-				if err != nil {
-					return // signed out, or revoked
-				}
-				ctx = rbac.WithActor(ctx, actor)
-			}
+		for {
 			found, err := r.Audit.After(ctx, partitionID, last)
 			if err != nil {
-				return // the client reconnects and learns why
+				endSubscription(ctx, err)
+				return
 			}
 			for _, e := range found {
 				select {

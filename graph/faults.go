@@ -13,6 +13,9 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
+// maxMessageSaid bounds messages of gqlgen, which repeat what the caller wrote.
+const maxMessageSaid = 500
+
 // present turns an error into what the caller may know, in extensions: code, field, action, requestId.
 func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	presented := graphql.DefaultErrorPresenter(ctx, err)
@@ -24,6 +27,7 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 	var f *fault.Error
 	if errors.As(err, &own) && own.Unwrap() == nil && !errors.As(err, &f) {
 		// gqlgen's own: the query does not fit the schema, or exceeds a limit.
+		presented.Message = presented.Message[:min(len(presented.Message), maxMessageSaid)]
 		presented.Extensions = map[string]any{"code": string(fault.Invalid), "requestId": id, "action": "Compare the query with the schema."}
 		return presented
 	}

@@ -16,6 +16,10 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
+func (r *apiTokenResolver) MayRevoke(ctx context.Context, obj *identity.APIToken) (bool, error) {
+	return r.Identity.MayRevoke(ctx, obj), nil
+}
+
 func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error) {
 	return signInPayload(ctx)(r.Identity.SignIn(ctx, input.Email, input.Password))
 }
@@ -42,6 +46,14 @@ func (r *mutationResolver) SignOutEverywhere(ctx context.Context) (*model.SignOu
 
 func (r *mutationResolver) EndSession(ctx context.Context, id string) (*model.SignOutPayload, error) {
 	return signOutPayload(ctx, false)(r.Identity.SignOut(ctx, id, false))
+}
+
+func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error) {
+	until, err := r.Identity.Confirm(ctx, identity.Reproof{Password: input.Password, TOTP: input.Totp})
+	if err != nil {
+		return nil, err
+	}
+	return &model.ConfirmIdentityPayload{ConfirmedUntil: until}, nil
 }
 
 func (r *mutationResolver) AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error) {
@@ -108,7 +120,7 @@ func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RoleInput
 }
 
 func (r *mutationResolver) CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error) {
-	made, secret, err := r.Identity.CreateToken(ctx, input.PartitionID, input.Name, input.Role, input.ExpiresAt)
+	made, secret, err := r.Identity.CreateToken(ctx, identity.NewToken{PartitionID: input.PartitionID, Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, Service: input.Service})
 	if err != nil {
 		return nil, err
 	}
@@ -182,9 +194,12 @@ func (r *viewerResolver) Security(ctx context.Context, obj *model.Viewer) (*mode
 	return r.security(ctx)
 }
 
+func (r *Resolver) ApiToken() generated.ApiTokenResolver { return &apiTokenResolver{r} }
+
 func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
 
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
+type apiTokenResolver struct{ *Resolver }
 type sessionResolver struct{ *Resolver }
 type viewerResolver struct{ *Resolver }

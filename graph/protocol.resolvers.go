@@ -90,6 +90,10 @@ func (r *protocolConfigurationResolver) Problem(ctx context.Context, obj *protoc
 	return when(problem != "", problem), err
 }
 
+func (r *protocolConfigurationResolver) MayWiden(ctx context.Context, obj *protocolconfig.Configuration) (bool, error) {
+	return r.Protocols.MayWiden(ctx, obj)
+}
+
 func (r *protocolConfigurationResolver) Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error) {
 	return loadersFrom(ctx).ca.Load(ctx, obj.CAID)
 }

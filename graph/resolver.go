@@ -3,7 +3,9 @@
 package graph
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/acme"
@@ -32,6 +34,11 @@ import (
 
 // Resolver holds the services that the schema speaks to.
 type Resolver struct {
+	// SocketPatience is how long a WebSocket may take to begin; 0: ten seconds.
+	SocketPatience time.Duration
+	// Authenticate establishes anew who sent a request, for each operation on a connection that it opened.
+	Authenticate func(context.Context, *http.Request) (context.Context, error)
+
 	Guard            *rbac.Guard
 	Audit            *audit.Log
 	Tenants          *tenant.Service

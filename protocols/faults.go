@@ -21,7 +21,7 @@ func HTTPStatus(kind fault.Kind) int {
 		return http.StatusConflict
 	case fault.Unauthenticated:
 		return http.StatusUnauthorized
-	case fault.Forbidden, fault.QuotaExceeded:
+	case fault.Forbidden, fault.QuotaExceeded, fault.ProofRequired:
 		return http.StatusForbidden
 	case fault.TooManyRequests:
 		return http.StatusTooManyRequests

@@ -25,9 +25,15 @@ type Actor struct {
 	Name      string // e-mail of the user, name of the token, "acme:" and identifier of the configuration
 	OwnerID   string // of a token: the user behind it, "" where none is known
 	SessionID string // "" for tokens
-	Protocol  string // of a ProtocolActor: "acme"
+	// Proven: the person of the session has shown a password or second factor within the last minutes. See Guard.RequireProof.
+	Proven   bool
+	Protocol string // of a ProtocolActor: "acme"
 	// Grants: roles by domain.
 	Grants map[string][]Role
+	// Service: a token tied to nobody. It decides nothing about people; see ofPeople.
+	Service bool
+	// Within, unless nil, are the roles by domain of the person whose token this is: it may do nothing that the person may not.
+	Within map[string][]Role
 	// Partition and Authorities of a CredentialActor: roles by the id of a CA. It has none in the partition itself.
 	Partition   string
 	Authorities map[string][]Role
@@ -48,8 +54,21 @@ func WithActor(ctx context.Context, a *Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, a)
 }
 
+// Live is an actor whose rights are those of the moment: nil once they have ended.
+type Live interface{ Actor() *Actor }
+
+// WithLive puts an actor into the context of what goes on for long, such as a subscription.
+func WithLive(ctx context.Context, live Live) context.Context {
+	return context.WithValue(ctx, actorKey{}, live)
+}
+
 // ActorFrom returns the actor of the request, nil when nobody is signed in.
 func ActorFrom(ctx context.Context) *Actor {
-	a, _ := ctx.Value(actorKey{}).(*Actor)
-	return a
+	switch a := ctx.Value(actorKey{}).(type) {
+	case *Actor:
+		return a
+	case Live:
+		return a.Actor()
+	}
+	return nil
 }

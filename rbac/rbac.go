@@ -102,6 +102,9 @@ func Permissions() []Permission {
 	}
 }
 
+// ofPeople is what only a person, or the token of one, may do: or who has left would come back by the token of a service.
+func ofPeople(p Permission) bool { return p == RoleManage || p == UserInvite || p == ApprovalManage }
+
 // Guard answers whether an actor holds a permission in a domain. Safe for concurrent use.
 type Guard struct {
 	enforcer *casbin.Enforcer
@@ -152,10 +155,11 @@ func (g *Guard) Allows(role Role, domain string, p Permission) bool {
 
 // Has tells whether the actor holds the permission in the domain (a partition, a subscription or Platform).
 func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
-	if a == nil {
+	if a == nil || a.Service && ofPeople(p) {
 		return false
 	}
-	return slices.ContainsFunc(a.RolesIn(domain), func(r Role) bool { return g.Allows(r, domain, p) })
+	allows := func(r Role) bool { return g.Allows(r, domain, p) }
+	return slices.ContainsFunc(a.RolesIn(domain), allows) && (a.Within == nil || slices.ContainsFunc(a.Within[domain], allows))
 }
 
 // Covers tells whether the actor holds every permission of a role in the domain, and so may hand the role on.
@@ -179,6 +183,9 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	if len(a.RolesIn(domain)) == 0 {
 		return NotFound()
 	}
+	if a.Service && ofPeople(p) {
+		return fault.New(fault.Forbidden, "A service token cannot manage people: it never has the permission %s.", p).Do("Sign in, or use a personal token.")
+	}
 	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
 }
 
@@ -193,6 +200,26 @@ func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID s
 		return nil
 	}
 	return fault.New(fault.Forbidden, "the credential's role on this CA does not permit %s", p).Do("Ask for the role cert-admins on it.")
+}
+
+// RequireHandOn is for what lets others do something without asking again, such as a key or a credential: whoever makes it
+// must be allowed to do that itself. what says what it is, for the error.
+func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what string) error {
+	if err := g.Require(ctx, p, domain); fault.Is(err, fault.Forbidden) {
+		return fault.New(fault.Forbidden, "%s needs the permission %s, which your role does not have.", what, p).Do("Ask somebody whose role permits it to do this.")
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// RequireProof asks a person for a password or second factor of the last minutes: for what a session left open, or
+// stolen, must not be enough for.
+func (g *Guard) RequireProof(ctx context.Context) error {
+	if a := ActorFrom(ctx); a != nil && a.SessionID != "" && !a.Proven {
+		return fault.New(fault.ProofRequired, "Confirm that it is you.").Do("Call confirmIdentity with your password or a code, then repeat the operation.")
+	}
+	return nil
 }
 
 // NotFound is the answer for what does not exist and for what does not exist for the caller: the same to the letter.

@@ -168,7 +168,8 @@ func (a *App) wire() error {
 	}
 	a.acme = (&acme.Engine{Store: a.store, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Enrollment: a.enrollment, Certificates: a.certificates, CAs: a.cas, Sealer: a.kek,
 		Validator: validation{authority}, Now: a.now, BaseURL: cfg.BaseURL}).Init()
-	a.acmeAdmin = &acme.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates, Sealer: a.kek, Now: a.now}
+	a.acmeAdmin = &acme.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates, Sealer: a.kek, Now: a.now, Actors: a.identity}
+	a.configurations.Unproved = a.acmeAdmin.Unproved
 	a.wireApprovals()
 	a.metrics = newMetrics(a)
 	a.registerJobs()
@@ -236,7 +237,8 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		}
 		facts.TLSRootCertificate = string(text)
 	}
-	return &graph.Resolver{Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates, JobService: &job.Service{Queue: a.jobs, Guard: a.guard},
+	return &graph.Resolver{Authenticate: a.establish, Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
+		JobService: &job.Service{Queue: a.jobs, Guard: a.guard},
 		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
 

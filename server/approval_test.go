@@ -283,7 +283,7 @@ func withoutRefusals(s *approvals, id string) (actions []string) {
 func TestTokensAndApprovals(t *testing.T) {
 	s := newApprovals(t, rule(approval.Issue, 1, guarded))
 	asToken := func(maker context.Context) context.Context {
-		_, secret, err := s.identity.CreateToken(maker, s.m.Partition.ID, "script", rbac.Owners, s.now().Add(time.Hour))
+		_, secret, err := s.identity.CreateToken(maker, identity.NewToken{PartitionID: s.m.Partition.ID, Name: "script", Role: rbac.Owners, ExpiresAt: s.now().Add(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}

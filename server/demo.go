@@ -201,7 +201,7 @@ func (e *estate) people(ctx context.Context) error {
 	if _, err := e.identity.Invite(asOwner, partition.ID, identity.Invitee{Email: "ivy@" + demoHost, FirstName: "Ivy", LastName: "Invited"}); err != nil {
 		return err
 	}
-	_, token, err := e.identity.CreateToken(asOwner, partition.ID, "demo automation", rbac.Owners, time.Now().AddDate(0, 11, 0))
+	_, token, err := e.identity.CreateToken(asOwner, identity.NewToken{PartitionID: partition.ID, Name: "demo automation", Role: rbac.Owners, ExpiresAt: time.Now().AddDate(0, 11, 0)})
 	if err != nil {
 		return err
 	}

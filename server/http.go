@@ -37,8 +37,8 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 		return nil, fmt.Errorf("the console: %w", err)
 	}
 	muxes := map[protocols.Listener]*router{protocols.TLS: newRouter(), protocols.Public: newRouter(), protocols.MutualTLS: newRouter()}
-	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler(a.sameOrigin)))
-	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
+	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler()))
+	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Live: a.live, Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
 	muxes[protocols.TLS].mux.Handle("/", console)
 	a.health(muxes[protocols.TLS].mux)

@@ -151,7 +151,7 @@ func (a *App) ask(t *testing.T, actor *rbac.Actor, query string, variables map[s
 	if actor != nil {
 		ctx = rbac.WithActor(ctx, actor)
 	}
-	resolver.Handler(a.sameOrigin).ServeHTTP(w, r.WithContext(ctx))
+	resolver.Handler().ServeHTTP(w, r.WithContext(ctx))
 	var out answer
 	if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 		t.Fatalf("%s: %v", w.Body, err)

@@ -140,7 +140,7 @@ var matrix = []struct{ operation, query, who string }{
 var own = []string{
 	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.jobs", "Query.profileSchema",
 	"Mutation.createSubscription", "Mutation.updateSubscription",
-	"Mutation.signIn", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
+	"Mutation.signIn", "Mutation.confirmIdentity", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
 	"Mutation.removePasskey", "Mutation.regenerateRecoveryCodes", "Mutation.changePassword",
 	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions", "Partition.cagwUrl",

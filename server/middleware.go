@@ -124,47 +124,52 @@ func secure(next http.Handler) http.Handler {
 
 const sessionCookie = "__Host-pkiaas"
 
-// authenticate establishes who is asking, from the session cookie or an API token. With a cookie, a request must show
-// that it was made by our own page; the cookie alone proves nothing of the sort (CSRF).
+// authenticate establishes who is asking. What it answers, and what stands behind it, is for that caller alone.
 func (a *App) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
 		info := infoFrom(r.Context())
 		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
-		ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
-		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-			actor, err := a.identity.AuthenticateToken(ctx, bearer)
-			if err != nil {
-				a.refuse(w, info, err)
-				return
-			}
-			actor.IPAddress, actor.RequestID = info.ip, info.id
-			info.actor = actor
-			if err := a.limitOther(ctx, actor); err != nil {
-				a.refuse(w, info, err)
-				return
-			}
-			next.ServeHTTP(w, r.WithContext(rbac.WithActor(ctx, actor)))
+		ctx, err := a.establish(ctx, r)
+		if err != nil {
+			a.refuse(w, info, err)
 			return
 		}
-		if cookie, err := r.Cookie(sessionCookie); err == nil {
-			if !a.sameOrigin(r) {
-				a.refuse(w, info, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token."))
-				return
-			}
-			actor, session, err := a.identity.AuthenticateSession(ctx, cookie.Value)
-			if err != nil && !fault.Is(err, fault.Unauthenticated) {
-				a.refuse(w, info, err)
-				return
-			}
-			ctx = identity.WithSession(ctx, session)
-			if actor != nil {
-				actor.IPAddress, actor.RequestID = info.ip, info.id
-				info.actor = actor
-				ctx = rbac.WithActor(ctx, actor)
-			}
-		}
+		info.actor = rbac.ActorFrom(ctx)
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// establish finds out who sent a request, from the session cookie or an API token, as of now, and counts it: for each request,
+// and for each operation on a WebSocket that a request opened. With a cookie, a request must show that it was made by our
+// own page; the cookie alone proves nothing of the sort (CSRF).
+func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, error) {
+	info := infoFrom(ctx)
+	ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
+	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		actor, err := a.identity.AuthenticateToken(ctx, bearer)
+		if err != nil {
+			return nil, err
+		}
+		actor.IPAddress, actor.RequestID = info.ip, info.id
+		return rbac.WithActor(ctx, actor), a.limitOther(ctx, actor)
+	}
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ctx, nil
+	}
+	if !a.sameOrigin(r) {
+		return nil, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token.")
+	}
+	actor, session, err := a.identity.AuthenticateSession(ctx, cookie.Value)
+	if err != nil && !fault.Is(err, fault.Unauthenticated) {
+		return nil, err
+	}
+	ctx = identity.WithSession(ctx, session)
+	if actor != nil {
+		ctx = rbac.WithActor(ctx, actor)
+	}
+	return ctx, nil
 }
 
 // limitOther counts the requests of automation against its partition's rate. People at the console are not counted.
@@ -218,4 +223,14 @@ func (s *responseStatus) TooManyRequests(f *fault.Error) {
 	protocols.SetRetryAfter(s.w.Header(), f)
 	s.w.Header().Set("Content-Type", "application/json")
 	s.w.WriteHeader(http.StatusTooManyRequests)
+}
+
+// live has the actor of a request follow its rights, for answers that take long.
+func (a *App) live(ctx context.Context) (_ context.Context, stop func()) {
+	actor := rbac.ActorFrom(ctx)
+	if actor == nil {
+		return ctx, func() {}
+	}
+	watched, stop := a.identity.Watch(actor)
+	return rbac.WithLive(ctx, watched), stop
 }

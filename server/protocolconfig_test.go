@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -224,7 +225,7 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 		{"change its own settings", func() error { _, err := b.configurations.Disable(ctx, servers.ID); return err }},
 		{"read the events", func() error { _, err := b.audit.List(ctx, b.partition, audit.Filter{}, all); return err }},
 		{"be granted", func() error {
-			_, _, err := b.identity.CreateToken(b.ctx, b.partition, "x", rbac.Protocol, b.now().AddDate(0, 0, 1))
+			_, _, err := b.identity.CreateToken(b.ctx, identity.NewToken{PartitionID: b.partition, Name: "x", Role: rbac.Protocol, ExpiresAt: b.now().AddDate(0, 0, 1)})
 			return err
 		}},
 	} {

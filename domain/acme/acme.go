@@ -254,6 +254,12 @@ type Service struct {
 	Certificates   *certificate.Service
 	Sealer         seal.Sealer
 	Now            func() time.Time
+	Actors         Actors
+}
+
+// Actors tells what rights somebody has now.
+type Actors interface {
+	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
 }
 
 const (

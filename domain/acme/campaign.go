@@ -59,6 +59,9 @@ type Campaign struct {
 	RenewedBefore    int64 // of the selection, left out since they had been renewed when it was planned
 	CreatedBy        string
 	CreatedAt        time.Time
+	// Whose rights it revokes with.
+	ActorKind rbac.ActorKind
+	ActorID   string
 }
 
 func (Campaign) TableName() string { return "renewal_campaigns" }
@@ -161,6 +164,7 @@ func (s *Service) CreateCampaign(ctx context.Context, partitionID string, n NewC
 	}
 	c = &Campaign{ID: newID(), PartitionID: partitionID, Name: n.Name, Filter: n.Filter, BeginsAt: n.BeginsAt.UTC().Truncate(time.Microsecond), EndsAt: n.EndsAt.UTC().Truncate(time.Microsecond),
 		RevocationReason: n.RevocationReason, ExplanationURL: n.ExplanationURL, State: Planning, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: now}
+	c.ActorKind, c.ActorID = rbac.ActorFrom(ctx).Kind, rbac.ActorFrom(ctx).ID
 	if n.RevokeAt != nil {
 		at := n.RevokeAt.UTC().Truncate(time.Microsecond)
 		c.RevokeAt = &at
@@ -389,6 +393,19 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 		claim.Again(at)
 		return nil
 	}
+	// Who asked for the revocation must still be allowed to revoke.
+	var lost error
+	if c.RevokeAt != nil {
+		as, err := s.Actors.Standing(ctx, c.ActorKind, c.ActorID, c.CreatedBy)
+		if err == nil {
+			err = s.Guard.Require(rbac.WithActor(ctx, as), rbac.CertificateChangeStatus, c.PartitionID)
+		}
+		if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Forbidden) || fault.Is(err, fault.NotFound) {
+			lost = err
+		} else if err != nil {
+			return err
+		}
+	}
 	for {
 		left := 0
 		err := s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -398,7 +415,7 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 			if err := s.Store.ForUpdate(db).Take(c, "id = ?", c.ID).Error; err != nil || c.State != Running {
 				return err
 			}
-			if c.RevokeAt != nil {
+			if c.RevokeAt != nil && lost == nil {
 				var ids []string
 				if err := db.Table("renewal_windows AS w").Joins("JOIN certificates AS c ON c.id = w.certificate_id").
 					Where("w.campaign_id = ? AND w.replaced_at IS NULL AND c.status <> ?", c.ID, certificate.Revoked).Order("w.certificate_id").Limit(stragglers).Pluck("w.certificate_id", &ids).Error; err != nil {
@@ -409,7 +426,12 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 				}
 			}
 			c.State = Done
-			s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "campaign.end", ObjectKind: "campaign", ObjectID: c.ID, ObjectName: c.Name, Summary: "ended the renewal campaign " + c.Name})
+			e := audit.Event{PartitionID: c.PartitionID, Action: "campaign.end", ObjectKind: "campaign", ObjectID: c.ID, ObjectName: c.Name, Summary: "ended the renewal campaign " + c.Name}
+			if lost != nil {
+				e.Result = audit.Failed
+				e.Summary += " without revoking anything: " + c.CreatedBy + ", who requested it, no longer has the permission to revoke certificates"
+			}
+			s.Audit.Record(ctx, e)
 			if err := db.Model(c).Update("state", c.State).Error; err != nil {
 				return err
 			}

@@ -62,6 +62,11 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	if err != nil {
 		return nil, "", err
 	}
+	if !n.WithoutBinding {
+		if err := s.Guard.RequireProof(ctx); err != nil {
+			return nil, "", err
+		}
+	}
 	if err := ca.CheckIdentifier("friendlyName", n.FriendlyName); err != nil {
 		return nil, "", err
 	}
@@ -79,6 +84,11 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 	}
 	if n.Preauthorized && len(n.Allowed) == 0 {
 		return nil, "", fault.New(fault.Invalid, "a key that needs no challenge must say for which names").At("allowedIdentifiers").Do("List the names: host.example.com, *.example.com, 10.1.0.0/16.")
+	}
+	if n.Preauthorized {
+		if err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "A key that needs no challenge"); err != nil {
+			return nil, "", fault.Of(err).At("needsNoChallenge")
+		}
 	}
 	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now(),
 		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
@@ -176,6 +186,13 @@ func (s *Service) RevokeKey(ctx context.Context, id string) (k *ExternalKey, err
 		return s.Store.DB(ctx).Model(k).Update("revoked_at", now).Error
 	})
 	return k, err
+}
+
+// Unproved tells whether a configuration has a usable key that needs no challenge.
+func (s *Service) Unproved(ctx context.Context, c *protocolconfig.Configuration) (bool, error) {
+	var n int64
+	err := s.Store.DB(ctx).Model(&ExternalKey{}).Where("configuration_id = ? AND preauthorized AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", c.ID, s.Now()).Count(&n).Error
+	return n > 0, err
 }
 
 // Key returns an external account key, without its secret.

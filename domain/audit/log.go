@@ -56,7 +56,7 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 		return
 	}
 	f := fault.Of(*err)
-	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || e.PartitionID == "" {
+	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || f.Kind == fault.ProofRequired || e.PartitionID == "" {
 		return
 	}
 	e.Result = Refused

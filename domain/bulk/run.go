@@ -38,18 +38,10 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 	if o.State != Running {
 		return nil
 	}
-	actor, err := s.Actors.Standing(ctx, o.ActorKind, o.ActorID, o.ActorName)
-	if err == nil {
-		ctx = rbac.WithActor(ctx, actor)
-		err = s.Guard.Require(ctx, permissions[o.Kind], o.PartitionID)
-	}
-	done := step{stop: err}
+	var done step
+	var err error
 	for err == nil && !done.over && done.wait == 0 && done.stop == nil && time.Since(begin) < turn {
-		if o.Kind == Revoke {
-			done, err = s.revokeSome(ctx, o.ID)
-		} else {
-			done, err = s.issueSome(ctx, o.ID)
-		}
+		done, err = s.some(ctx, o)
 	}
 	if done.stop == nil && err != nil {
 		return err
@@ -67,6 +59,22 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 		}
 		return claim.Done(ctx)
 	})
+}
+
+// some does the next items, with the rights that who started the operation has at this moment.
+func (s *Service) some(ctx context.Context, o *Operation) (step, error) {
+	actor, err := s.Actors.Standing(ctx, o.ActorKind, o.ActorID, o.ActorName)
+	if err == nil {
+		ctx = rbac.WithActor(ctx, actor)
+		err = s.Guard.Require(ctx, permissions[o.Kind], o.PartitionID)
+	}
+	switch {
+	case err != nil:
+		return step{stop: err}, nil
+	case o.Kind == Revoke:
+		return s.revokeSome(ctx, o.ID)
+	}
+	return s.issueSome(ctx, o.ID)
 }
 
 // settle ends the operation as DONE, or as FAILED with the reason, and has CRLs published.

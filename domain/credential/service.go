@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,9 @@ type Request struct {
 // Create makes a credential, its key and a certificate for one year.
 func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) {
 	if err := s.Guard.Require(ctx, rbac.TokenManage, r.PartitionID); err != nil {
+		return nil, err
+	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
 		return nil, err
 	}
 	event := audit.Event{PartitionID: r.PartitionID, Action: "cagw-credential.create", ObjectKind: objectKind, ObjectName: text.Quote(r.Identifier)}
@@ -127,6 +131,11 @@ func (s *Service) mayGrant(ctx context.Context, partitionID string, grants []*Gr
 	return nil
 }
 
+// MayChange tells whether the caller may renew, change or delete a credential.
+func (s *Service) MayChange(ctx context.Context, c *Credential) bool {
+	return s.Guard.Require(ctx, rbac.TokenManage, c.PartitionID) == nil && s.mayGrant(ctx, c.PartitionID, c.Roles) == nil
+}
+
 // setRoles makes the roles those of the list and returns them for people. CAs of new ones are held until the end, so that none
 // is deleted unseen.
 func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) ([]string, error) {
@@ -167,6 +176,9 @@ func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*I
 	var made *certificate
 	var issued *Issued
 	prepare := func(ctx context.Context, c *Credential) (err error) {
+		if err = s.Guard.RequireProof(ctx); err != nil {
+			return err
+		}
 		// Whoever renews has a file that is good for all of the roles.
 		if err = s.mayGrant(ctx, c.PartitionID, c.Roles); err == nil {
 			made, issued, err = s.certify(ctx, c)
@@ -199,14 +211,11 @@ func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*I
 	return issued, nil
 }
 
-// SetRoles makes the roles those of the list, from the next request on.
+// SetRoles makes the roles those of the list, from the next request on. Who changes a credential could have made it.
 func (s *Service) SetRoles(ctx context.Context, id string, grants []*Grant) (*Credential, error) {
 	return s.change(ctx, id, "cagw-credential.set-roles", nil, func(ctx context.Context, c *Credential, e *audit.Event) error {
-		added := slices.DeleteFunc(slices.Clone(grants), func(g *Grant) bool {
-			return slices.ContainsFunc(c.Roles, func(old *Grant) bool { return old.CAID == g.CAID && old.Role == g.Role })
-		})
-		if err := s.mayGrant(ctx, c.PartitionID, added); err != nil {
-			return err
+		if err := errors.Join(s.mayGrant(ctx, c.PartitionID, c.Roles), s.mayGrant(ctx, c.PartitionID, grants)); err != nil {
+			return fault.Of(err)
 		}
 		before, err := s.facts(ctx, c)
 		if err != nil {
@@ -236,9 +245,12 @@ func (s *Service) facts(ctx context.Context, c *Credential) ([]string, error) {
 	return facts, err
 }
 
-// Delete ends a credential for good: its next request is refused.
+// Delete ends a credential for good: its next request is refused. Who ends a credential could have made it.
 func (s *Service) Delete(ctx context.Context, id string) (*Credential, error) {
-	return s.change(ctx, id, "cagw-credential.delete", nil, func(_ context.Context, c *Credential, e *audit.Event) error {
+	return s.change(ctx, id, "cagw-credential.delete", nil, func(ctx context.Context, c *Credential, e *audit.Event) error {
+		if err := s.mayGrant(ctx, c.PartitionID, c.Roles); err != nil {
+			return err
+		}
 		now := s.Now()
 		c.DeletedAt = &now
 		e.Summary = "deleted the CA Gateway credential " + c.Identifier

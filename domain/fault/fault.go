@@ -24,13 +24,14 @@ const (
 	TooManyRequests Kind = "TOO_MANY_REQUESTS" // the window is full; see RetryAfter
 	PolicyRefused   Kind = "POLICY_REFUSED"    // a profile or CA rule refuses
 	ApprovalNeeded  Kind = "APPROVAL_NEEDED"   // kept until others approve it; see ApprovalID
+	ProofRequired   Kind = "PROOF_REQUIRED"    // the person must show a password or second factor again
 	Unavailable     Kind = "UNAVAILABLE"       // a part of the service is out of order
 	Internal        Kind = "INTERNAL"          // our fault
 )
 
 // Kinds lists every kind, for tests that every way in maps each of them.
 func Kinds() []Kind {
-	return []Kind{Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, ApprovalNeeded, Unavailable, Internal}
+	return []Kind{Invalid, NotFound, Conflict, Unauthenticated, Forbidden, QuotaExceeded, TooManyRequests, PolicyRefused, ApprovalNeeded, ProofRequired, Unavailable, Internal}
 }
 
 // Error is a sentence for the caller: what, why, and in Action what to do about it.

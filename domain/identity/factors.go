@@ -30,6 +30,9 @@ func (recoveryCode) TableName() string { return "recovery_codes" }
 // enrolling is the person who may set up factors: signed in, or about to enrol the first one.
 func (s *Service) enrolling(ctx context.Context) (*User, error) {
 	if rbac.ActorFrom(ctx) != nil {
+		if err := s.Guard.RequireProof(ctx); err != nil {
+			return nil, err
+		}
 		return s.self(ctx)
 	}
 	u, _, err := s.halfway(ctx, EnrolmentRequired)
@@ -179,6 +182,9 @@ func (s *Service) newRecoveryCodes(ctx context.Context, u *User) ([]string, erro
 func (s *Service) RegenerateRecoveryCodes(ctx context.Context) (codes []string, err error) {
 	u, err := s.self(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
 		return nil, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {

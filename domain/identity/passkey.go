@@ -212,6 +212,9 @@ func (s *Service) RemovePasskey(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
+		return err
+	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if u, err = s.locked(ctx, u.ID); err != nil {
 			return err

@@ -2,8 +2,6 @@ package identity
 
 import (
 	"context"
-	"crypto/sha256"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +25,7 @@ const (
 	fullLifetime  = 12 * time.Hour
 	idleLifetime  = time.Hour
 	seenInterval  = time.Minute // how exactly LastSeenAt is kept
+	provenFor     = 5 * time.Minute
 )
 
 // Session is a signed-in browser. The cookie holds a secret of which only the hash is kept.
@@ -41,6 +40,7 @@ type Session struct {
 	CreatedAt  time.Time
 	LastSeenAt time.Time
 	ExpiresAt  time.Time
+	ProvedAt   *time.Time // when the person last showed a password or second factor in it
 }
 
 func (Session) TableName() string { return "sessions" }
@@ -65,8 +65,8 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 		return nil, nil, err
 	}
 	now := s.Now()
-	if len(found) == 0 || !now.Before(found[0].ExpiresAt) || found[0].Stage == Full && now.Sub(found[0].LastSeenAt) > idleLifetime {
-		return nil, nil, fault.New(fault.Unauthenticated, "the session has ended").Do("Sign in again.")
+	if len(found) == 0 || found[0].over(now) {
+		return nil, nil, sessionEnded()
 	}
 	session := found[0]
 	if session.Stage != Full {
@@ -84,50 +84,51 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 			return nil, nil, err
 		}
 	}
-	actor := s.actorOf(ctx, u)
-	actor.SessionID = session.ID
-	actor.Grants, err = s.grants(ctx, u)
-	return actor, session, err
-}
-
-// Fresh is the actor as of now, for streams that outlive a request: Unauthenticated once its session or token has ended.
-func (s *Service) Fresh(ctx context.Context, a *rbac.Actor) (*rbac.Actor, error) {
-	now := s.Now()
-	ended := fault.New(fault.Unauthenticated, "the session has ended").Do("Sign in again.")
-	fresh := *a
-	switch a.Kind {
-	case rbac.TokenActor:
-		var found []*APIToken
-		if err := s.Store.DB(ctx).Where("id = ? AND revoked_at IS NULL AND expires_at > ?", a.ID, now).Find(&found).Error; err != nil {
-			return nil, err
-		}
-		if len(found) == 0 {
-			return nil, ended
-		}
-		return &fresh, nil
-	case rbac.UserActor, rbac.OperatorActor:
-		var sessions int64
-		if err := s.Store.DB(ctx).Model(&Session{}).Where("id = ? AND stage = ? AND expires_at > ?", a.SessionID, Full, now).Count(&sessions).Error; err != nil {
-			return nil, err
-		}
-		if sessions == 0 {
-			return nil, ended
-		}
-		u, err := s.user(ctx, a.ID)
-		if err != nil {
-			return nil, err
-		}
-		fresh.Grants, err = s.grants(ctx, u)
-		return &fresh, err
+	grants, err := s.grants(ctx, u)
+	if err != nil {
+		return nil, nil, err
 	}
-	return &fresh, nil
+	actor := session.actor(u, grants, now)
+	if o := OriginFrom(ctx); o != nil {
+		actor.IPAddress, actor.RequestID = o.IPAddress, o.RequestID
+	}
+	return actor, session, nil
 }
 
+func sessionEnded() error {
+	return fault.New(fault.Unauthenticated, "the session has ended").Do("Sign in again.")
+}
+
+func (session *Session) over(now time.Time) bool {
+	return !now.Before(session.ExpiresAt) || session.Stage == Full && now.Sub(session.LastSeenAt) > idleLifetime
+}
+
+func (session *Session) proven(now time.Time) bool {
+	return session.ProvedAt != nil && now.Sub(*session.ProvedAt) < provenFor
+}
+
+// actor is the person of a full session.
+func (session *Session) actor(u *User, grants map[string][]rbac.Role, now time.Time) *rbac.Actor {
+	a := &rbac.Actor{Kind: rbac.UserActor, ID: u.ID, Name: u.Email, SessionID: session.ID, Proven: session.proven(now), Grants: grants}
+	if u.Operator {
+		a.Kind = rbac.OperatorActor
+	}
+	return a
+}
+
+// grants are the roles of a person by domain: Unauthenticated unless the account is active.
 func (s *Service) grants(ctx context.Context, u *User) (map[string][]rbac.Role, error) {
+	if u.Status != Active {
+		return nil, sessionEnded()
+	}
 	var rows []grant
 	if err := s.Store.DB(ctx).Where("user_id = ?", u.ID).Find(&rows).Error; err != nil {
 		return nil, err
 	}
+	return byDomain(u, rows), nil
+}
+
+func byDomain(u *User, rows []grant) map[string][]rbac.Role {
 	grants := map[string][]rbac.Role{}
 	for _, g := range rows {
 		grants[g.Domain] = append(grants[g.Domain], g.Role)
@@ -135,7 +136,7 @@ func (s *Service) grants(ctx context.Context, u *User) (map[string][]rbac.Role, 
 	if u.Operator {
 		grants[rbac.Platform] = []rbac.Role{rbac.Operator}
 	}
-	return grants, nil
+	return grants
 }
 
 // open makes a session of the given stage in place of the one of the request: a new secret at each stage, so that one
@@ -153,6 +154,9 @@ func (s *Service) open(ctx context.Context, u *User, stage Stage) (token string,
 	}
 	token = newSecret()
 	session := &Session{ID: newID(), TokenHash: hashSecret(token), UserID: u.ID, Stage: stage, CreatedAt: now, LastSeenAt: now, ExpiresAt: expires}
+	if stage == Full {
+		session.ProvedAt = &now
+	}
 	if o := OriginFrom(ctx); o != nil {
 		session.IPAddress, session.UserAgent = o.IPAddress, o.UserAgent[:min(len(o.UserAgent), 300)]
 	}
@@ -213,69 +217,6 @@ func (s *Service) self(ctx context.Context) (*User, error) {
 		return nil, fault.New(fault.Unauthenticated, "you are not signed in").Do("Sign in as a person: an API token has no account of its own.")
 	}
 	return s.user(ctx, a.ID)
-}
-
-// APIToken is a credential of automation: a role in one partition, for a time.
-type APIToken struct {
-	ID          string `gorm:"primaryKey"`
-	PartitionID string
-	Name        string
-	Role        rbac.Role
-	Prefix      string
-	TokenHash   []byte
-	CreatedBy   string
-	OwnerID     string // the user behind it, also where a token made it; "" where none is known
-	CreatedAt   time.Time
-	ExpiresAt   time.Time
-	LastUsedAt  *time.Time
-	RevokedAt   *time.Time
-}
-
-func (APIToken) TableName() string { return "api_tokens" }
-
-// tokenPrefix makes a token recognizable to secret scanners.
-const tokenPrefix = "pka_"
-
-// AuthenticateToken finds out whose bearer token it is. Requests that arrive together share one query; none is answered
-// from memory, so a revoked token is refused at once.
-func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.Actor, error) {
-	refusal := fault.New(fault.Unauthenticated, "the API token is not valid").Do("Create a new one; it may have expired or been revoked.")
-	if !strings.HasPrefix(bearer, tokenPrefix) || len(bearer) > 200 {
-		return nil, refusal
-	}
-	t, err := s.tokens.Do(ctx, sha256.Sum256([]byte(bearer)))
-	if err != nil {
-		return nil, err
-	}
-	if t == nil || t.RevokedAt != nil || !s.Now().Before(t.ExpiresAt) {
-		return nil, refusal
-	}
-	s.used.note(t.ID, s.Now())
-	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}}, nil
-}
-
-func (s *Service) findTokens(ctx context.Context, hashes [][32]byte) ([]*APIToken, error) {
-	distinct := map[[32]byte]bool{}
-	var wanted [][]byte
-	for _, h := range hashes {
-		if !distinct[h] {
-			distinct[h] = true
-			wanted = append(wanted, h[:])
-		}
-	}
-	var rows []*APIToken
-	if err := s.Store.DB(ctx).Where("token_hash IN ?", wanted).Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	byHash := map[[32]byte]*APIToken{}
-	for _, t := range rows {
-		byHash[[32]byte(t.TokenHash)] = t
-	}
-	found := make([]*APIToken, len(hashes))
-	for n, h := range hashes {
-		found[n] = byHash[h]
-	}
-	return found, nil
 }
 
 // usedTokens collects when tokens were used, until the job writes it down.

@@ -22,11 +22,13 @@ func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name st
 		if err := s.Store.DB(ctx).Where("id = ? AND revoked_at IS NULL AND expires_at > ?", id, s.Now()).Find(&found).Error; err != nil {
 			return nil, err
 		}
-		if len(found) == 0 {
+		if err := s.readOwners(ctx, found); err != nil {
+			return nil, err
+		}
+		if len(found) == 0 || found[0].actor() == nil {
 			return nil, ended
 		}
-		a.OwnerID, a.Grants[found[0].PartitionID] = found[0].OwnerID, []rbac.Role{found[0].Role}
-		return a, nil
+		return found[0].actor(), nil
 	}
 	var found []*User
 	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {

@@ -2,7 +2,9 @@ package identity
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
@@ -22,19 +24,34 @@ func (s *Service) Tokens(ctx context.Context, partitionID string) ([]*APIToken, 
 		return nil, err
 	}
 	var list []*APIToken
-	err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("created_at DESC").Find(&list).Error
-	return list, err
+	if err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("created_at DESC").Find(&list).Error; err != nil {
+		return nil, err
+	}
+	return list, s.readOwners(ctx, list)
 }
 
 // CallerToken is the token that asks.
 func (s *Service) CallerToken(ctx context.Context) (*APIToken, error) {
 	t := &APIToken{}
-	err := s.Store.DB(ctx).Take(t, "id = ?", rbac.ActorFrom(ctx).ID).Error
-	return t, err
+	if err := s.Store.DB(ctx).Take(t, "id = ?", rbac.ActorFrom(ctx).ID).Error; err != nil {
+		return nil, err
+	}
+	return t, s.readOwners(ctx, []*APIToken{t})
 }
 
-// CreateToken makes an API token and returns its secret, once.
-func (s *Service) CreateToken(ctx context.Context, partitionID, name string, role rbac.Role, expiresAt time.Time) (t *APIToken, secret string, err error) {
+// NewToken is what an API token is to be.
+type NewToken struct {
+	PartitionID string
+	Name        string
+	Role        rbac.Role
+	ExpiresAt   time.Time
+	// Service: tied to nobody. Only a person makes one.
+	Service bool
+}
+
+// CreateToken makes an API token and returns its secret, once. Nobody hands on what they may not do themselves.
+func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, secret string, err error) {
+	partitionID, name, role, expiresAt := n.PartitionID, n.Name, n.Role, n.ExpiresAt
 	event := audit.Event{PartitionID: partitionID, Action: "token.create", ObjectKind: "token", ObjectName: name}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if err := s.Guard.Require(ctx, rbac.TokenManage, partitionID); err != nil {
@@ -43,19 +60,25 @@ func (s *Service) CreateToken(ctx context.Context, partitionID, name string, rol
 	if err := text.Label("name", name, 2, 64); err != nil {
 		return nil, "", err
 	}
-	own := rbac.ActorFrom(ctx).RolesIn(partitionID)
+	if err := s.Guard.RequireProof(ctx); err != nil {
+		return nil, "", err
+	}
 	if !role.Valid() {
 		return nil, "", fault.New(fault.Invalid, "unknown role").At("role")
 	}
-	if !slices.Contains(own, role) && !slices.Contains(own, rbac.Owners) && rbac.ActorFrom(ctx).Kind != rbac.System {
-		return nil, "", fault.New(fault.Forbidden, "a token cannot have a role that you do not have").At("role").Do("Ask an Owner.")
+	actor := rbac.ActorFrom(ctx)
+	if !s.Guard.Covers(actor, role, partitionID) {
+		return nil, "", fault.New(fault.Forbidden, "You cannot create a token with this role: it has permissions that you do not have.").At("role").Do("Choose one of your own roles, or ask an Owner.")
 	}
 	owner := ""
-	switch actor := rbac.ActorFrom(ctx); actor.Kind {
+	switch actor.Kind {
 	case rbac.UserActor:
 		owner = actor.ID
 	case rbac.TokenActor:
-		owner = actor.OwnerID
+		// What outlives a person is made by one. A token that makes others for good could not be stopped by revoking it.
+		if owner = actor.OwnerID; n.Service || actor.Within == nil {
+			return nil, "", fault.New(fault.Forbidden, "Only a signed-in person can create a service token, and a service token cannot create tokens.").At("service").Do("Sign in and create it yourself.")
+		}
 	}
 	now := s.Now()
 	if !expiresAt.After(now) || expiresAt.After(now.Add(maxTokenLifetime)) {
@@ -63,15 +86,24 @@ func (s *Service) CreateToken(ctx context.Context, partitionID, name string, rol
 	}
 	secret = tokenPrefix + newSecret()
 	t = &APIToken{ID: newID(), PartitionID: partitionID, Name: name, Role: role, Prefix: secret[:len(tokenPrefix)+6], TokenHash: hashSecret(secret),
-		CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner, CreatedAt: now, ExpiresAt: expiresAt.UTC().Truncate(time.Microsecond)}
+		CreatedBy: actor.Name, OwnerID: owner, Service: n.Service, CreatedAt: now, ExpiresAt: expiresAt.UTC().Truncate(time.Microsecond)}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		done := event
 		done.ObjectID, done.Summary = t.ID, "created the API token "+name
-		done.Details = audit.Details{"role": role, "expiresAt": t.ExpiresAt.Format(time.RFC3339)}
+		done.Details = audit.Details{"role": role, "service": n.Service, "expiresAt": t.ExpiresAt.Format(time.RFC3339)}
 		s.Audit.Record(ctx, done)
-		return s.Store.DB(ctx).Create(t).Error
+		if err := s.Store.DB(ctx).Create(t).Error; err != nil {
+			return err
+		}
+		return s.readOwners(ctx, []*APIToken{t})
 	})
 	return t, secret, err
+}
+
+// MayRevoke tells whether the caller may end a token.
+func (s *Service) MayRevoke(ctx context.Context, t *APIToken) bool {
+	actor := rbac.ActorFrom(ctx)
+	return s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID) == nil && (actor.ID == t.OwnerID || s.Guard.Covers(actor, t.Role, t.PartitionID))
 }
 
 // RevokeToken ends an API token at once.
@@ -90,6 +122,10 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 	if err := s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID); err != nil {
 		return nil, err
 	}
+	// One's own can always be ended; of others' only what one could have made.
+	if !s.MayRevoke(ctx, t) {
+		return nil, fault.New(fault.Forbidden, "This token has permissions you do not have.").Do("Ask an Owner to revoke it.")
+	}
 	now := s.Now()
 	return t, s.Store.Tx(ctx, func(ctx context.Context) error {
 		ended := s.Store.DB(ctx).Model(t).Where("revoked_at IS NULL").Update("revoked_at", now)
@@ -99,6 +135,119 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 		done := event
 		done.Summary = "revoked the API token " + t.Name
 		s.Audit.Record(ctx, done)
-		return ended.Error
+		if ended.Error != nil {
+			return ended.Error
+		}
+		return s.readOwners(ctx, []*APIToken{t})
 	})
+}
+
+// APIToken is a credential of automation: a role in one partition, for a time. A personal one may do what its role and its
+// owner's roles of the moment both permit. One of a service is tied to nobody: it lives until it ends or is revoked.
+type APIToken struct {
+	ID          string `gorm:"primaryKey"`
+	PartitionID string
+	Name        string
+	Role        rbac.Role
+	Prefix      string
+	TokenHash   []byte
+	CreatedBy   string
+	OwnerID     string // the user behind it, also where a token made it; of a service's token who made it; "" where none is known
+	Service     bool
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	LastUsedAt  *time.Time
+	RevokedAt   *time.Time
+
+	within map[string][]rbac.Role // of a personal one: the roles of its owner
+}
+
+func (APIToken) TableName() string { return "api_tokens" }
+
+// tokenPrefix makes a token recognizable to secret scanners.
+const tokenPrefix = "pka_"
+
+// AuthenticateToken finds out whose bearer token it is. Requests that arrive together share one query; none is answered
+// from memory, so a revoked token is refused at once.
+func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.Actor, error) {
+	refusal := fault.New(fault.Unauthenticated, "the API token is not valid").Do("Create a new one; it may have expired or been revoked.")
+	if !strings.HasPrefix(bearer, tokenPrefix) || len(bearer) > 200 {
+		return nil, refusal
+	}
+	t, err := s.tokens.Do(ctx, sha256.Sum256([]byte(bearer)))
+	if err != nil {
+		return nil, err
+	}
+	if t == nil || t.RevokedAt != nil || !s.Now().Before(t.ExpiresAt) {
+		return nil, refusal
+	}
+	actor := t.actor()
+	if actor == nil {
+		return nil, fault.New(fault.Unauthenticated, "the owner of this API token no longer has a role in the partition").Do("Use another token, or a service token.")
+	}
+	s.used.note(t.ID, s.Now())
+	return actor, nil
+}
+
+// actor is nil when the owner of a personal token has no role in the partition.
+func (t *APIToken) actor() *rbac.Actor {
+	if !t.Service && !slices.ContainsFunc(t.within[t.PartitionID], rbac.Role.Valid) {
+		return nil
+	}
+	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Service: t.Service, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within}
+}
+
+// Stopped tells of a personal token whose owner has no role in the partition any more, or is not known.
+func (t *APIToken) Stopped() bool { return t.actor() == nil }
+
+// readOwners fills in what the owners of personal tokens may do now: nothing unless they are active.
+func (s *Service) readOwners(ctx context.Context, list []*APIToken) error {
+	var owners []string
+	for _, t := range list {
+		if !t.Service {
+			t.within, owners = map[string][]rbac.Role{}, append(owners, t.OwnerID)
+		}
+	}
+	if len(owners) == 0 {
+		return nil
+	}
+	var rows []grant
+	if err := s.Store.DB(ctx).Table("role_grants g").Select("g.*").Joins("JOIN users u ON u.id = g.user_id").Where("u.status = ? AND g.user_id IN ?", Active, owners).Scan(&rows).Error; err != nil {
+		return err
+	}
+	for _, t := range list {
+		for _, g := range rows {
+			if !t.Service && g.UserID == t.OwnerID && g.Domain == t.PartitionID {
+				t.within[g.Domain] = append(t.within[g.Domain], g.Role)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) findTokens(ctx context.Context, hashes [][32]byte) ([]*APIToken, error) {
+	distinct := map[[32]byte]bool{}
+	var wanted [][]byte
+	for _, h := range hashes {
+		if !distinct[h] {
+			distinct[h] = true
+			wanted = append(wanted, h[:])
+		}
+	}
+	var rows []*APIToken
+	if err := s.Store.DB(ctx).Where("token_hash IN ?", wanted).Find(&rows).Error; err != nil {
+		return nil, err
+	}
+	if err := s.readOwners(ctx, rows); err != nil {
+		return nil, err
+	}
+	byHash := map[[32]byte]*APIToken{}
+	for _, t := range rows {
+		byHash[[32]byte(t.TokenHash)] = t
+	}
+	found := make([]*APIToken, len(hashes))
+	for n, h := range hashes {
+		found[n] = byHash[h]
+	}
+	return found, nil
 }

@@ -87,6 +87,7 @@ type Service struct {
 	tokens store.Batch[[32]byte, *APIToken]
 	used   usedTokens
 	hashes chan struct{}
+	watch  watch
 }
 
 // Init completes a Service whose fields are filled.

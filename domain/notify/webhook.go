@@ -50,6 +50,9 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 	if err := s.Guard.Require(ctx, rbac.NotificationManage, partitionID); err != nil {
 		return nil, "", err
 	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
+		return nil, "", err
+	}
 	if err := text.Label("name", name, 2, 64); err != nil {
 		return nil, "", err
 	}

@@ -84,6 +84,17 @@ func (s *ACMESettings) Anchors() (attestation.Anchors, error) {
 	return anchors, nil
 }
 
+// ownRoots are the roots that are not built in, by format.
+func (s *ACMESettings) ownRoots() map[attestation.Format]string {
+	own := map[attestation.Format]string{}
+	for format, roots := range s.Attestation {
+		if roots != "" {
+			own[format] = roots
+		}
+	}
+	return own
+}
+
 // ACME are the settings of a configuration of that type.
 func (c *Configuration) ACME() (*ACMESettings, error) { return ReadACME(c.Settings) }
 
@@ -98,7 +109,13 @@ func (s *Service) UpdateACME(ctx context.Context, id string, alter func(*ACMESet
 			return err
 		}
 		before := c.facts()
+		old, had := *c, slices.Clone(set.Profiles)
 		alter(set)
+		if slices.ContainsFunc(set.Profiles, func(id string) bool { return !slices.Contains(had, id) }) {
+			if err := s.mayWiden(ctx, c); err != nil {
+				return err
+			}
+		}
 		settings, err := json.Marshal(set)
 		if err != nil {
 			return err
@@ -107,6 +124,9 @@ func (s *Service) UpdateACME(ctx context.Context, id string, alter func(*ACMESet
 			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the settings as they are.")
 		}
 		c.Settings = string(settings)
+		if err := s.mayTrust(ctx, c, &old); err != nil {
+			return err
+		}
 		known, err := s.Profiles.Find(ctx, c.PartitionID, set.Profiles)
 		if err != nil {
 			return err
@@ -121,6 +141,32 @@ func (s *Service) UpdateACME(ctx context.Context, id string, alter func(*ACMESet
 		e.Details = audit.Details{"before": before, "after": c.facts()}
 		return err
 	})
+}
+
+// mayTrust refuses new attestation roots to those who may not issue: whoever chooses whom attestations are believed from can
+// attest whatever they like. old is nil for a new configuration.
+func (s *Service) mayTrust(ctx context.Context, c, old *Configuration) error {
+	set, err := c.ACME()
+	if err != nil {
+		return err
+	}
+	before := map[attestation.Format]string{}
+	if old != nil {
+		set, err := old.ACME()
+		if err != nil {
+			return err
+		}
+		before = set.ownRoots()
+	}
+	for format, roots := range set.ownRoots() {
+		if before[format] != roots {
+			err := s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "Trusting attestation roots of your own")
+			if err != nil {
+				return fault.Of(err).At("settings.attestation")
+			}
+		}
+	}
+	return nil
 }
 
 func checkACME(settings json.RawMessage) error {

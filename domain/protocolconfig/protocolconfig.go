@@ -66,7 +66,34 @@ type Service struct {
 	Profiles *profiles.Service
 	Now      func() time.Time
 
+	// Unproved tells whether clients of a configuration get certificates for names that they prove in no way. nil: none do.
+	Unproved func(ctx context.Context, c *Configuration) (bool, error)
+
 	open sync.Map // address → opened
+}
+
+// mayWiden refuses what gives clients that prove nothing more than they had: it takes the right to issue.
+func (s *Service) mayWiden(ctx context.Context, c *Configuration) error {
+	if s.Unproved == nil {
+		return nil
+	}
+	unproved, err := s.Unproved(ctx, c)
+	if err != nil || !unproved {
+		return err
+	}
+	return s.Guard.RequireHandOn(ctx, rbac.CertificateIssue, c.PartitionID, "Some clients of "+c.Identifier+" need no challenge: this change")
+}
+
+// MayWiden tells whether the caller may let the clients of a configuration have more.
+func (s *Service) MayWiden(ctx context.Context, c *Configuration) (bool, error) {
+	if s.Guard.Require(ctx, rbac.ProtocolManage, c.PartitionID) != nil {
+		return false, nil
+	}
+	err := s.mayWiden(ctx, c)
+	if fault.Is(err, fault.Forbidden) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Request is what a new configuration is to be.
@@ -101,6 +128,11 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 		authority, err := s.check(ctx, c, true)
 		if err != nil {
 			return err
+		}
+		if c.Type == ACME {
+			if err := s.mayTrust(ctx, c, nil); err != nil {
+				return err
+			}
 		}
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
 			if store.IsDuplicate(err) {
@@ -206,6 +238,16 @@ func (s *Service) Update(ctx context.Context, id string, change Change) (*Config
 		if *c == old {
 			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the configuration as it is.")
 		}
+		if c.CAID != old.CAID || c.ProfileID != old.ProfileID || c.Settings != old.Settings {
+			if err := s.mayWiden(ctx, &old); err != nil {
+				return err
+			}
+		}
+		if c.Type == ACME && c.Settings != old.Settings {
+			if err := s.mayTrust(ctx, c, &old); err != nil {
+				return err
+			}
+		}
 		_, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID)
 		e.Summary = "changed " + TypeByID(c.Type).Label + " configuration " + c.Identifier
 		e.Details = audit.Details{"before": old.facts(), "after": c.facts()}
@@ -228,7 +270,12 @@ func (s *Service) Enable(ctx context.Context, id string) (*Configuration, error)
 }
 
 func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (*Configuration, error) {
-	return s.change(ctx, id, action, func(_ context.Context, c *Configuration, e *audit.Event) error {
+	return s.change(ctx, id, action, func(ctx context.Context, c *Configuration, e *audit.Event) error {
+		if to == Active && c.Status != to {
+			if err := s.mayWiden(ctx, c); err != nil {
+				return err
+			}
+		}
 		if c.Status == to {
 			return fault.New(fault.Conflict, "%s is already %s", c.Identifier, text.Lower(to))
 		}

@@ -59,6 +59,7 @@ type ResolverRoot interface {
 	AcmeConfiguration() AcmeConfigurationResolver
 	AcmeKey() AcmeKeyResolver
 	AcmeOrder() AcmeOrderResolver
+	ApiToken() ApiTokenResolver
 	Approval() ApprovalResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
@@ -201,10 +202,13 @@ type ComplexityRoot struct {
 		ExpiresAt  func(childComplexity int) int
 		ID         func(childComplexity int) int
 		LastUsedAt func(childComplexity int) int
+		MayRevoke  func(childComplexity int) int
 		Name       func(childComplexity int) int
 		Prefix     func(childComplexity int) int
 		RevokedAt  func(childComplexity int) int
 		Role       func(childComplexity int) int
+		Service    func(childComplexity int) int
+		Stopped    func(childComplexity int) int
 	}
 
 	ApiTokenPayload struct {
@@ -387,6 +391,7 @@ type ComplexityRoot struct {
 		Identifier     func(childComplexity int) int
 		LastUsedAt     func(childComplexity int) int
 		LastUsedFrom   func(childComplexity int) int
+		MayChange      func(childComplexity int) int
 		PreviousEndsAt func(childComplexity int) int
 		RenewedAt      func(childComplexity int) int
 		Roles          func(childComplexity int) int
@@ -569,6 +574,10 @@ type ComplexityRoot struct {
 
 	CertificationAuthorityPayload struct {
 		CertificationAuthority func(childComplexity int) int
+	}
+
+	ConfirmIdentityPayload struct {
+		ConfirmedUntil func(childComplexity int) int
 	}
 
 	ConfirmTotpPayload struct {
@@ -811,6 +820,7 @@ type ComplexityRoot struct {
 		CancelRenewalCampaign         func(childComplexity int, id string) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
+		ConfirmIdentity               func(childComplexity int, input model.ConfirmIdentityInput) int
 		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
@@ -1025,6 +1035,7 @@ type ComplexityRoot struct {
 		Events       func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		ID           func(childComplexity int) int
 		Identifier   func(childComplexity int) int
+		MayWiden     func(childComplexity int) int
 		Partition    func(childComplexity int) int
 		Problem      func(childComplexity int) int
 		Profile      func(childComplexity int) int
@@ -1343,6 +1354,9 @@ type AcmeOrderResolver interface {
 	Account(ctx context.Context, obj *acme.Order) (*acme.Account, error)
 	Certificate(ctx context.Context, obj *acme.Order) (*certificate.Certificate, error)
 }
+type ApiTokenResolver interface {
+	MayRevoke(ctx context.Context, obj *identity.APIToken) (bool, error)
+}
 type ApprovalResolver interface {
 	Partition(ctx context.Context, obj *approval.Request) (*tenant.Partition, error)
 
@@ -1385,6 +1399,7 @@ type CagwCredentialResolver interface {
 	Status(ctx context.Context, obj *credential.Credential) (credential.Status, error)
 
 	LastUsedFrom(ctx context.Context, obj *credential.Credential) (*string, error)
+	MayChange(ctx context.Context, obj *credential.Credential) (bool, error)
 }
 type CagwCredentialRoleResolver interface {
 	Ca(ctx context.Context, obj *credential.Grant) (*ca.CertificationAuthority, error)
@@ -1526,6 +1541,7 @@ type MutationResolver interface {
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
 	SignOutEverywhere(ctx context.Context) (*model.SignOutPayload, error)
 	EndSession(ctx context.Context, id string) (*model.SignOutPayload, error)
+	ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error)
 	AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error)
 	BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error)
 	ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error)
@@ -1597,6 +1613,7 @@ type ProtocolConfigurationResolver interface {
 	Partition(ctx context.Context, obj *protocolconfig.Configuration) (*tenant.Partition, error)
 
 	Problem(ctx context.Context, obj *protocolconfig.Configuration) (*string, error)
+	MayWiden(ctx context.Context, obj *protocolconfig.Configuration) (bool, error)
 	Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error)
 
 	Profile(ctx context.Context, obj *protocolconfig.Configuration) (*profile.Profile, error)
@@ -2111,6 +2128,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.LastUsedAt(childComplexity), true
+	case "ApiToken.mayRevoke":
+		if e.ComplexityRoot.ApiToken.MayRevoke == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.MayRevoke(childComplexity), true
 	case "ApiToken.name":
 		if e.ComplexityRoot.ApiToken.Name == nil {
 			break
@@ -2135,6 +2158,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.Role(childComplexity), true
+	case "ApiToken.service":
+		if e.ComplexityRoot.ApiToken.Service == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Service(childComplexity), true
+	case "ApiToken.stopped":
+		if e.ComplexityRoot.ApiToken.Stopped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiToken.Stopped(childComplexity), true
 
 	case "ApiTokenPayload.apiToken":
 		if e.ComplexityRoot.ApiTokenPayload.APIToken == nil {
@@ -2853,6 +2888,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CagwCredential.LastUsedFrom(childComplexity), true
+	case "CagwCredential.mayChange":
+		if e.ComplexityRoot.CagwCredential.MayChange == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredential.MayChange(childComplexity), true
 	case "CagwCredential.previousEndsAt":
 		if e.ComplexityRoot.CagwCredential.PreviousEndsAt == nil {
 			break
@@ -3773,6 +3814,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthorityPayload.CertificationAuthority(childComplexity), true
+
+	case "ConfirmIdentityPayload.confirmedUntil":
+		if e.ComplexityRoot.ConfirmIdentityPayload.ConfirmedUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfirmIdentityPayload.ConfirmedUntil(childComplexity), true
 
 	case "ConfirmTotpPayload.recoveryCodes":
 		if e.ComplexityRoot.ConfirmTotpPayload.RecoveryCodes == nil {
@@ -4724,6 +4772,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CloneProfile(childComplexity, args["input"].(model.CloneProfileInput)), true
+	case "Mutation.confirmIdentity":
+		if e.ComplexityRoot.Mutation.ConfirmIdentity == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_confirmIdentity_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ConfirmIdentity(childComplexity, args["input"].(model.ConfirmIdentityInput)), true
 	case "Mutation.confirmTotpEnrolment":
 		if e.ComplexityRoot.Mutation.ConfirmTotpEnrolment == nil {
 			break
@@ -6099,6 +6158,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfiguration.Identifier(childComplexity), true
+	case "ProtocolConfiguration.mayWiden":
+		if e.ComplexityRoot.ProtocolConfiguration.MayWiden == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.MayWiden(childComplexity), true
 	case "ProtocolConfiguration.partition":
 		if e.ComplexityRoot.ProtocolConfiguration.Partition == nil {
 			break
@@ -7339,6 +7404,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
+		ec.unmarshalInputConfirmIdentityInput,
 		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCagwCredentialInput,
@@ -7678,7 +7744,7 @@ input UpdateAcmeSettingsInput {
 }
 input AcmeAttestationInput {
   format: String!
-  "PEM; empty for those built in."
+  "PEM; empty for those built in. Changing them requires ` + "`" + `certificate:issue` + "`" + `: whoever is trusted here can attest anything."
   roots: String! = ""
 }
 input CreateAcmeKeyInput {
@@ -7690,7 +7756,7 @@ input CreateAcmeKeyInput {
   identifier; at most 100. Empty: all names, but for a key without binding.
   """
   allowedIdentifiers: [String!]! = []
-  "For closed networks: what is allowed, and something must be, is issued without a challenge."
+  "For closed networks: what is allowed, and something must be, is issued without a challenge. Requires ` + "`" + `certificate:issue` + "`" + `."
   needsNoChallenge: Boolean! = false
   """
   For devices whose client cannot bind its account, such as Apple's: ` + "`" + `newAccount` + "`" + ` without ` + "`" + `externalAccountBinding` + "`" + ` makes an
@@ -8527,7 +8593,10 @@ extend type Mutation {
   unsuspendCertificate(certificateId: ID!): CertificatePayload!
 }
 `, BuiltIn: false},
-	{Name: "../schema/credential.graphqls", Input: `"A client of the CA Gateway API: a certificate with roles on some of the partition's authorities."
+	{Name: "../schema/credential.graphqls", Input: `"""
+A client of the CA Gateway API: a certificate with roles on some of the partition's authorities. It is a service
+identity, not tied to a person: it works until it expires or is deleted, even after its creator leaves.
+"""
 type CagwCredential {
   id: ID!
   identifier: String!
@@ -8546,6 +8615,8 @@ type CagwCredential {
   "To about a minute."
   lastUsedAt: Time
   lastUsedFrom: String
+  "Whether the caller may renew, change or delete it: it has no permissions that the caller lacks."
+  mayChange: Boolean!
 }
 enum CagwCredentialStatus { ACTIVE EXPIRED }
 "What a credential may do on an authority."
@@ -8704,6 +8775,16 @@ type ApiToken {
   id: ID!
   name: String!
   role: Role!
+  """
+  True for a service token: it is not tied to a person and works until it expires or is revoked, but it cannot manage people
+  (roles, invitations, approval rules), whatever its role. A personal token can do only what both its role and the current
+  roles of its owner permit; it stops when the owner has no role left.
+  """
+  service: Boolean!
+  "True for a personal token whose owner no longer has a role in the partition, or is unknown: it is refused."
+  stopped: Boolean!
+  "Whether the caller may revoke it: their own token, or one without permissions that the caller lacks."
+  mayRevoke: Boolean!
   "The first characters, to tell tokens apart."
   prefix: String!
   createdAt: Time!
@@ -8774,6 +8855,17 @@ type ConfirmTotpPayload {
 type RecoveryCodesPayload { recoveryCodes: [String!]! }
 type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]!, viewer: Viewer! }
 
+"Exactly one of them."
+input ConfirmIdentityInput {
+  password: String @secret
+  "Six digits from the authenticator app."
+  totp: String @secret
+}
+type ConfirmIdentityPayload {
+  "Until then the session can use operations that require it."
+  confirmedUntil: Time!
+}
+
 input AcceptInvitationInput { token: String! @secret, password: String! @secret, firstName: String!, lastName: String! }
 input ChangePasswordInput { currentPassword: String! @secret, newPassword: String! @secret }
 input InviteUserInput {
@@ -8790,8 +8882,10 @@ input CreateApiTokenInput {
   partitionId: ID!
   "2 to 64 characters."
   name: String!
-  "Not more than the caller's own: only Owners may give another role than one they hold."
+  "Without permissions that the caller lacks."
   role: Role!
+  "A service token. Only a signed-in person can create one."
+  service: Boolean! = false
   "At most 366 days ahead."
   expiresAt: Time!
 }
@@ -8816,6 +8910,12 @@ extend type Mutation {
   "Ends one other session of the caller."
   endSession(id: ID!): SignOutPayload!
 
+  """
+  Confirms the identity of the signed-in person. Operations that create or change credentials answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
+  the person signed in or called this within the last five minutes.
+  """
+  confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload!
+
   "Sets the password and starts a session that must enrol a second factor next."
   acceptInvitation(input: AcceptInvitationInput!): SignInPayload!
   "Starts (or starts over) the enrolment of an authenticator app."
@@ -8839,6 +8939,7 @@ extend type Mutation {
   "Owners. The last Owner cannot be removed."
   revokeRole(input: RoleInput!): MemberPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
+  "The caller's own token, or one without permissions that the caller lacks."
   revokeApiToken(id: ID!): ApiTokenPayload!
 }
 `, BuiltIn: false},
@@ -9198,6 +9299,11 @@ type ProtocolConfiguration {
   status: ProtocolConfigurationStatus!
   "Why nothing can be issued through it although it is active; null while something can."
   problem: String
+  """
+  False for a caller without ` + "`" + `certificate:issue` + "`" + ` while some clients of it need no challenge: enabling it, or changing its
+  authority, profiles or settings, would give those clients certificates that the caller may not issue.
+  """
+  mayWiden: Boolean!
   ca: CertificationAuthority!
   profileId: String!
   "Null once the profile is deleted."
@@ -9421,6 +9527,8 @@ enum ErrorCode {
   UNAUTHENTICATED
   "Signed in, but none of the caller's roles in this partition permits it."
   FORBIDDEN
+  "The person must confirm their identity: call ` + "`" + `confirmIdentity` + "`" + `, then repeat the operation."
+  PROOF_REQUIRED
   "The purchased number is used up: revoke, or buy."
   QUOTA_EXCEEDED
   "More requests in this 10 second window than the tier allows (HTTP 429, ` + "`" + `TooManyRequests` + "`" + `): wait for ` + "`" + `retryAfter` + "`" + ` seconds."
@@ -9946,6 +10054,12 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 		return ec.fieldContext_ApiToken_name(ctx, field)
 	case "role":
 		return ec.fieldContext_ApiToken_role(ctx, field)
+	case "service":
+		return ec.fieldContext_ApiToken_service(ctx, field)
+	case "stopped":
+		return ec.fieldContext_ApiToken_stopped(ctx, field)
+	case "mayRevoke":
+		return ec.fieldContext_ApiToken_mayRevoke(ctx, field)
 	case "prefix":
 		return ec.fieldContext_ApiToken_prefix(ctx, field)
 	case "createdAt":
@@ -10332,6 +10446,8 @@ func (ec *executionContext) childFields_CagwCredential(ctx context.Context, fiel
 		return ec.fieldContext_CagwCredential_lastUsedAt(ctx, field)
 	case "lastUsedFrom":
 		return ec.fieldContext_CagwCredential_lastUsedFrom(ctx, field)
+	case "mayChange":
+		return ec.fieldContext_CagwCredential_mayChange(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
 }
@@ -10688,6 +10804,14 @@ func (ec *executionContext) childFields_CertificationAuthorityPayload(ctx contex
 		return ec.fieldContext_CertificationAuthorityPayload_certificationAuthority(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthorityPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ConfirmIdentityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "confirmedUntil":
+		return ec.fieldContext_ConfirmIdentityPayload_confirmedUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfirmIdentityPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ConfirmTotpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11434,6 +11558,8 @@ func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Contex
 		return ec.fieldContext_ProtocolConfiguration_status(ctx, field)
 	case "problem":
 		return ec.fieldContext_ProtocolConfiguration_problem(ctx, field)
+	case "mayWiden":
+		return ec.fieldContext_ProtocolConfiguration_mayWiden(ctx, field)
 	case "ca":
 		return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
 	case "profileId":
@@ -12382,6 +12508,20 @@ func (ec *executionContext) field_Mutation_cloneProfile_args(ctx context.Context
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CloneProfileInput, error) {
 			return ec.unmarshalNCloneProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCloneProfileInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_confirmIdentity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ConfirmIdentityInput, error) {
+			return ec.unmarshalNConfirmIdentityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -15758,6 +15898,75 @@ func (ec *executionContext) fieldContext_ApiToken_role(_ context.Context, field 
 	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Role does not have child fields"))
 }
 
+func (ec *executionContext) _ApiToken_service(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_service(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Service, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_service(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ApiToken_stopped(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_stopped(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Stopped(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_stopped(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _ApiToken_mayRevoke(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiToken_mayRevoke(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApiToken().MayRevoke(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiToken_mayRevoke(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiToken", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ApiToken_prefix(ctx context.Context, field graphql.CollectedField, obj *identity.APIToken) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18884,6 +19093,29 @@ func (ec *executionContext) _CagwCredential_lastUsedFrom(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_CagwCredential_lastUsedFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredential_mayChange(ctx context.Context, field graphql.CollectedField, obj *credential.Credential) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredential_mayChange(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CagwCredential().MayChange(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredential_mayChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CagwCredentialRole_ca(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
@@ -22628,6 +22860,29 @@ func (ec *executionContext) fieldContext_CertificationAuthorityPayload_certifica
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ConfirmIdentityPayload_confirmedUntil(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmIdentityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfirmIdentityPayload_confirmedUntil(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConfirmedUntil, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfirmIdentityPayload_confirmedUntil(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfirmIdentityPayload", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
 func (ec *executionContext) _ConfirmTotpPayload_recoveryCodes(ctx context.Context, field graphql.CollectedField, obj *model.ConfirmTotpPayload) (ret graphql.Marshaler) {
@@ -27928,6 +28183,50 @@ func (ec *executionContext) fieldContext_Mutation_endSession(ctx context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_confirmIdentity(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ConfirmIdentity(ctx, fc.Args["input"].(model.ConfirmIdentityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ConfirmIdentityPayload) graphql.Marshaler {
+			return ec.marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_confirmIdentity(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfirmIdentityPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_confirmIdentity_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_acceptInvitation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -31872,6 +32171,29 @@ func (ec *executionContext) _ProtocolConfiguration_problem(ctx context.Context, 
 }
 func (ec *executionContext) fieldContext_ProtocolConfiguration_problem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolConfiguration_mayWiden(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolConfiguration_mayWiden(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolConfiguration().MayWiden(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolConfiguration_mayWiden(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ProtocolConfiguration_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
@@ -38699,6 +39021,43 @@ func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Context, obj any) (model.ConfirmIdentityInput, error) {
+	var it model.ConfirmIdentityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"password", "totp"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCreateAcmeKeyInput(ctx context.Context, obj any) (model.CreateAcmeKeyInput, error) {
 	var it model.CreateAcmeKeyInput
 	if obj == nil {
@@ -38795,7 +39154,11 @@ func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "name", "role", "expiresAt"}
+	if _, present := asMap["service"]; !present {
+		asMap["service"] = false
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "name", "role", "service", "expiresAt"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -38823,6 +39186,13 @@ func (ec *executionContext) unmarshalInputCreateApiTokenInput(ctx context.Contex
 				return it, err
 			}
 			it.Role = data
+		case "service":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("service"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Service = data
 		case "expiresAt":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("expiresAt"))
 			data, err := ec.unmarshalNTime2timeᚐTime(ctx, v)
@@ -42044,37 +42414,83 @@ func (ec *executionContext) _ApiToken(ctx context.Context, sel ast.SelectionSet,
 		case "id":
 			out.Values[i] = ec._ApiToken_id(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "name":
 			out.Values[i] = ec._ApiToken_name(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "role":
 			out.Values[i] = ec._ApiToken_role(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "service":
+			out.Values[i] = ec._ApiToken_service(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "stopped":
+			out.Values[i] = ec._ApiToken_stopped(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "mayRevoke":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ApiToken_mayRevoke(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "prefix":
 			out.Values[i] = ec._ApiToken_prefix(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdAt":
 			out.Values[i] = ec._ApiToken_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "createdBy":
 			out.Values[i] = ec._ApiToken_createdBy(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "expiresAt":
 			out.Values[i] = ec._ApiToken_expiresAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "lastUsedAt":
 			out.Values[i] = ec._ApiToken_lastUsedAt(ctx, field, obj)
@@ -44060,6 +44476,42 @@ func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.Selecti
 					}
 				}()
 				res = ec._CagwCredential_lastUsedFrom(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayChange":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CagwCredential_mayChange(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 
@@ -46806,6 +47258,45 @@ func (ec *executionContext) _CertificationAuthorityPayload(ctx context.Context, 
 	return out
 }
 
+var confirmIdentityPayloadImplementors = []string{"ConfirmIdentityPayload"}
+
+func (ec *executionContext) _ConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ConfirmIdentityPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, confirmIdentityPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfirmIdentityPayload")
+		case "confirmedUntil":
+			out.Values[i] = ec._ConfirmIdentityPayload_confirmedUntil(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var confirmTotpPayloadImplementors = []string{"ConfirmTotpPayload"}
 
 func (ec *executionContext) _ConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ConfirmTotpPayload) graphql.Marshaler {
@@ -49170,6 +49661,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "confirmIdentity":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_confirmIdentity(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "acceptInvitation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_acceptInvitation(ctx, field)
@@ -51472,6 +51970,42 @@ func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.
 					}
 				}()
 				res = ec._ProtocolConfiguration_problem(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "mayWiden":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolConfiguration_mayWiden(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 
@@ -56636,6 +57170,25 @@ func (ec *executionContext) marshalNConcernSeverity2githubᚗcomᚋpkiaasᚋpkia
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNConfirmIdentityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityInput(ctx context.Context, v any) (model.ConfirmIdentityInput, error) {
+	res, err := ec.unmarshalInputConfirmIdentityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNConfirmIdentityPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmIdentityPayload) graphql.Marshaler {
+	return ec._ConfirmIdentityPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmIdentityPayload(ctx context.Context, sel ast.SelectionSet, v *model.ConfirmIdentityPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ConfirmIdentityPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNConfirmTotpPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmTotpPayload) graphql.Marshaler {

@@ -58,7 +58,7 @@ type AcmeAttestation struct {
 
 type AcmeAttestationInput struct {
 	Format string `json:"format"`
-	// PEM; empty for those built in.
+	// PEM; empty for those built in. Changing them requires `certificate:issue`: whoever is trusted here can attest anything.
 	Roots string `json:"roots"`
 }
 
@@ -288,6 +288,18 @@ type CloneProfileInput struct {
 	JSON *string `json:"json,omitempty"`
 }
 
+// Exactly one of them.
+type ConfirmIdentityInput struct {
+	Password *string `json:"password,omitempty"`
+	// Six digits from the authenticator app.
+	Totp *string `json:"totp,omitempty"`
+}
+
+type ConfirmIdentityPayload struct {
+	// Until then the session can use operations that require it.
+	ConfirmedUntil time.Time `json:"confirmedUntil"`
+}
+
 type ConfirmTotpPayload struct {
 	// New one-time recovery codes, shown once; empty when the person already has some.
 	RecoveryCodes []string `json:"recoveryCodes"`
@@ -301,7 +313,7 @@ type CreateAcmeKeyInput struct {
 	// `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
 	// identifier; at most 100. Empty: all names, but for a key without binding.
 	AllowedIdentifiers []string `json:"allowedIdentifiers"`
-	// For closed networks: what is allowed, and something must be, is issued without a challenge.
+	// For closed networks: what is allowed, and something must be, is issued without a challenge. Requires `certificate:issue`.
 	NeedsNoChallenge bool `json:"needsNoChallenge"`
 	// For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
 	// account of this key. Such an account orders nothing but identifiers of devices that `device-attest-01` proves, among
@@ -323,8 +335,10 @@ type CreateAPITokenInput struct {
 	PartitionID string `json:"partitionId"`
 	// 2 to 64 characters.
 	Name string `json:"name"`
-	// Not more than the caller's own: only Owners may give another role than one they hold.
+	// Without permissions that the caller lacks.
 	Role rbac.Role `json:"role"`
+	// A service token. Only a signed-in person can create one.
+	Service bool `json:"service"`
 	// At most 366 days ahead.
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -1204,6 +1218,8 @@ const (
 	ErrorCodeUnauthenticated ErrorCode = "UNAUTHENTICATED"
 	// Signed in, but none of the caller's roles in this partition permits it.
 	ErrorCodeForbidden ErrorCode = "FORBIDDEN"
+	// The person must confirm their identity: call `confirmIdentity`, then repeat the operation.
+	ErrorCodeProofRequired ErrorCode = "PROOF_REQUIRED"
 	// The purchased number is used up: revoke, or buy.
 	ErrorCodeQuotaExceeded ErrorCode = "QUOTA_EXCEEDED"
 	// More requests in this 10 second window than the tier allows (HTTP 429, `TooManyRequests`): wait for `retryAfter` seconds.
@@ -1225,6 +1241,7 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodeConflict,
 	ErrorCodeUnauthenticated,
 	ErrorCodeForbidden,
+	ErrorCodeProofRequired,
 	ErrorCodeQuotaExceeded,
 	ErrorCodeTooManyRequests,
 	ErrorCodePolicyRefused,
@@ -1235,7 +1252,7 @@ var AllErrorCode = []ErrorCode{
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
+	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeProofRequired, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
 		return true
 	}
 	return false

@@ -38,7 +38,7 @@ func problemOf(err error) *acme.Problem {
 		typ, status = "malformed", 404
 	case fault.Conflict:
 		typ, status = "unauthorized", 403
-	case fault.Unauthenticated, fault.Forbidden, fault.QuotaExceeded, fault.PolicyRefused:
+	case fault.Unauthenticated, fault.Forbidden, fault.QuotaExceeded, fault.PolicyRefused, fault.ProofRequired:
 		typ, status = "unauthorized", 403
 	case fault.TooManyRequests:
 		typ, status = "rateLimited", 429

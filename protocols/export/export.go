@@ -4,6 +4,7 @@ package export
 
 import (
 	"bufio"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/pem"
@@ -34,11 +35,16 @@ type Handler struct {
 	Bulk         *bulk.Service
 	Reports      *report.Service
 	Now          func() time.Time
+	// Live has the rights of the caller be those of the moment while a list is written: each page of it asks for them again.
+	Live func(context.Context) (_ context.Context, stop func())
 	// Refuse answers with an error before anything was sent.
 	Refuse func(http.ResponseWriter, *http.Request, error)
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, stop := h.Live(r.Context())
+	defer stop()
+	r = r.WithContext(ctx)
 	parts := strings.Split(strings.TrimPrefix(r.URL.Path, "/export/"), "/")
 	out := &writer{w: w, r: r, now: h.Now()}
 	err := h.write(out, r, parts)

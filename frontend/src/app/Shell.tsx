@@ -7,12 +7,14 @@ import { lazy, Suspense, useEffect, useState } from "react";
 import { Logo } from "@/components/Logo";
 import { EmptyState } from "@/components/ui";
 import { graphql } from "@/gql";
-import { onSentForApproval, onSignedOut, request } from "@/lib/graphql";
+import { onProofRequired, onSentForApproval, onSignedOut, request } from "@/lib/graphql";
 import { roleNames, useCan, useViewer, waitingQuery } from "@/lib/session";
 
 const Palette = lazy(() => import("./Palette").then((m) => ({ default: m.Palette })));
 const Shortcuts = lazy(() => import("./Shortcuts").then((m) => ({ default: m.Shortcuts })));
 const SignInAgain = lazy(() => import("./SignInAgain").then((m) => ({ default: m.SignInAgain })));
+
+const ConfirmIdentity = lazy(() => import("./ConfirmIdentity").then((m) => ({ default: m.ConfirmIdentity })));
 
 const SignOut = graphql(`mutation SignOut { signOut { sessionsEnded } }`);
 
@@ -31,6 +33,8 @@ export function Shell() {
   const waiting = useQuery({ ...waitingQuery(partitionId ?? ""), enabled: !!partition && can("approval:browse") }).data?.partition?.approvalsWaiting ?? 0;
   useEffect(() => onSentForApproval(() => void queryClient.invalidateQueries({ queryKey: ["approvals"] })), [queryClient]);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
+  const [confirming, setConfirming] = useState<(confirmed: boolean) => void>();
+  useEffect(() => onProofRequired(() => new Promise((resolve) => setConfirming(() => resolve))), []);
   useHotkeys([
     ["mod+K", () => setPalette(true)],
     ["/", () => setPalette(true)],
@@ -138,6 +142,16 @@ export function Shell() {
       {shortcuts && (
         <Suspense>
           <Shortcuts onClose={() => setShortcuts(false)} />
+        </Suspense>
+      )}
+      {confirming && (
+        <Suspense>
+          <ConfirmIdentity
+            onDone={(confirmed) => {
+              setConfirming(undefined);
+              confirming(confirmed);
+            }}
+          />
         </Suspense>
       )}
       {ended && (

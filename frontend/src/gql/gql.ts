@@ -15,6 +15,7 @@ import * as types from './graphql';
  * Learn more about it here: https://the-guild.dev/graphql/codegen/plugins/presets/preset-client#reducing-bundle-size
  */
 type Documents = {
+    "mutation ConfirmIdentity($input: ConfirmIdentityInput!) { confirmIdentity(input: $input) { confirmedUntil } }": typeof types.ConfirmIdentityDocument,
     "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": typeof types.PaletteDocument,
     "mutation SignOut { signOut { sessionsEnded } }": typeof types.SignOutDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status, protocolConfigurationId: $configuration) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": typeof types.EndEntitiesDocument,
@@ -130,7 +131,7 @@ type Documents = {
     "mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }": typeof types.CreateAcmeKeyDocument,
     "mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }": typeof types.RevokeAcmeKeyDocument,
     "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": typeof types.UpdateAcmeSettingsDocument,
-    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationDocument,
+    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem mayWiden createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": typeof types.ReportsDocument,
     "query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }": typeof types.JobsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
@@ -142,11 +143,11 @@ type Documents = {
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": typeof types.ResendDocument,
     "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": typeof types.GrantRoleDocument,
     "mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }": typeof types.RevokeRoleDocument,
-    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": typeof types.TokensDocument,
+    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": typeof types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": typeof types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": typeof types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
-    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": typeof types.CagwCredentialsDocument,
+    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": typeof types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": typeof types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": typeof types.CagwProfilesDocument,
     "\n  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {\n    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": typeof types.CreateCagwCredentialDocument,
@@ -158,6 +159,7 @@ type Documents = {
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": typeof types.ApprovalsWaitingDocument,
 };
 const documents: Documents = {
+    "mutation ConfirmIdentity($input: ConfirmIdentityInput!) { confirmIdentity(input: $input) { confirmedUntil } }": types.ConfirmIdentityDocument,
     "\n  query Palette($partition: ID!, $search: String!) {\n    partition(id: $partition) {\n      certificationAuthorities(search: $search) { id identifier friendlyName }\n      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }\n      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }\n    }\n  }\n": types.PaletteDocument,
     "mutation SignOut { signOut { sessionsEnded } }": types.SignOutDocument,
     "\n  query EndEntities($partition: ID!, $after: String, $search: String, $status: EndEntityStatus, $configuration: ID) {\n    partition(id: $partition) {\n      endEntities(first: 50, after: $after, search: $search, status: $status, protocolConfigurationId: $configuration) { totalCount pageInfo { hasNextPage endCursor } nodes { id identifier status createdAt expiresAt } }\n    }\n  }\n": types.EndEntitiesDocument,
@@ -273,7 +275,7 @@ const documents: Documents = {
     "mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }": types.CreateAcmeKeyDocument,
     "mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }": types.RevokeAcmeKeyDocument,
     "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": types.UpdateAcmeSettingsDocument,
-    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": types.ProtocolConfigurationDocument,
+    "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem mayWiden createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": types.ReportsDocument,
     "query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }": types.JobsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
@@ -285,11 +287,11 @@ const documents: Documents = {
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": types.ResendDocument,
     "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": types.GrantRoleDocument,
     "mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }": types.RevokeRoleDocument,
-    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": types.TokensDocument,
+    "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": types.RevokeTokenDocument,
     "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
-    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": types.CagwCredentialsDocument,
+    "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": types.CagwProfilesDocument,
     "\n  mutation CreateCagwCredential($input: CreateCagwCredentialInput!) {\n    createCagwCredential(input: $input) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": types.CreateCagwCredentialDocument,
@@ -301,6 +303,10 @@ const documents: Documents = {
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": types.ApprovalsWaitingDocument,
 };
 
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ConfirmIdentity($input: ConfirmIdentityInput!) { confirmIdentity(input: $input) { confirmedUntil } }"): typeof import('./graphql').ConfirmIdentityDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -764,7 +770,7 @@ export function graphql(source: "mutation UpdateAcmeSettings($input: UpdateAcmeS
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n"): typeof import('./graphql').ProtocolConfigurationDocument;
+export function graphql(source: "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem mayWiden createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n"): typeof import('./graphql').ProtocolConfigurationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -812,7 +818,7 @@ export function graphql(source: "mutation RevokeRole($input: RoleInput!) { revok
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }"): typeof import('./graphql').TokensDocument;
+export function graphql(source: "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }"): typeof import('./graphql').TokensDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -828,7 +834,7 @@ export function graphql(source: "query Outbox($partition: ID!) { partition(id: $
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n"): typeof import('./graphql').CagwCredentialsDocument;
+export function graphql(source: "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n"): typeof import('./graphql').CagwCredentialsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -19,7 +19,7 @@ export type AcceptInvitationInput = {
 
 export type AcmeAttestationInput = {
   format: string;
-  /** PEM; empty for those built in. */
+  /** PEM; empty for those built in. Changing them requires `certificate:issue`: whoever is trusted here can attest anything. */
   roots?: string;
 };
 
@@ -254,6 +254,13 @@ export type ConcernSeverity =
   /** Will not last as long as the certificates. */
   | 'WARNING';
 
+/** Exactly one of them. */
+export type ConfirmIdentityInput = {
+  password?: string | null | undefined;
+  /** Six digits from the authenticator app. */
+  totp?: string | null | undefined;
+};
+
 export type CreateAcmeKeyInput = {
   /**
    * `host.example.com`, `*.example.com` (everything below), `10.1.2.3`, `10.1.0.0/16`, `device:` and the start of a permanent
@@ -266,7 +273,7 @@ export type CreateAcmeKeyInput = {
   friendlyName: string;
   /** 0: no limit. */
   maxAccounts?: number;
-  /** For closed networks: what is allowed, and something must be, is issued without a challenge. */
+  /** For closed networks: what is allowed, and something must be, is issued without a challenge. Requires `certificate:issue`. */
   needsNoChallenge?: boolean;
   /**
    * For devices whose client cannot bind its account, such as Apple's: `newAccount` without `externalAccountBinding` makes an
@@ -283,8 +290,10 @@ export type CreateApiTokenInput = {
   /** 2 to 64 characters. */
   name: string;
   partitionId: string | number;
-  /** Not more than the caller's own: only Owners may give another role than one they hold. */
+  /** Without permissions that the caller lacks. */
   role: Role;
+  /** A service token. Only a signed-in person can create one. */
+  service?: boolean;
 };
 
 export type CreateCagwCredentialInput = {
@@ -777,6 +786,13 @@ export type WhatIfInput = {
   subject?: string | null | undefined;
   subjectAlternativeNames?: Array<SubjectAlternativeNameInput> | null | undefined;
 };
+
+export type ConfirmIdentityMutationVariables = Exact<{
+  input: ConfirmIdentityInput;
+}>;
+
+
+export type ConfirmIdentityMutation = { confirmIdentity: { confirmedUntil: string } };
 
 export type PaletteQueryVariables = Exact<{
   partition: string | number;
@@ -1612,7 +1628,7 @@ export type ProtocolConfigurationQueryVariables = Exact<{
 }>;
 
 
-export type ProtocolConfigurationQuery = { partition: { protocolConfiguration: { id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, createdBy: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string, status: CaStatus, expiresAt: string }, profile: { id: string, name: string, validityPeriod: string, retiredAt: string | null } | null, all: { totalCount: number }, active: { totalCount: number }, entities: { totalCount: number }, refused: { totalCount: number, nodes: Array<{ time: string, summary: string }> } } | null } | null };
+export type ProtocolConfigurationQuery = { partition: { protocolConfiguration: { id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, mayWiden: boolean, createdAt: string, createdBy: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string, status: CaStatus, expiresAt: string }, profile: { id: string, name: string, validityPeriod: string, retiredAt: string | null } | null, all: { totalCount: number }, active: { totalCount: number }, entities: { totalCount: number }, refused: { totalCount: number, nodes: Array<{ time: string, summary: string }> } } | null } | null };
 
 export type ReportsQueryVariables = Exact<{
   partition: string | number;
@@ -1696,7 +1712,7 @@ export type TokensQueryVariables = Exact<{
 }>;
 
 
-export type TokensQuery = { partition: { apiTokens: Array<{ id: string, name: string, role: Role, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }> } | null };
+export type TokensQuery = { partition: { apiTokens: Array<{ id: string, name: string, role: Role, service: boolean, stopped: boolean, mayRevoke: boolean, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }> } | null };
 
 export type CreateTokenMutationVariables = Exact<{
   input: CreateApiTokenInput;
@@ -1724,7 +1740,7 @@ export type CagwCredentialsQueryVariables = Exact<{
 }>;
 
 
-export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }> } | null };
+export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, mayChange: boolean, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }> } | null };
 
 export type CagwAuthoritiesQueryVariables = Exact<{
   partition: string | number;
@@ -1806,6 +1822,13 @@ export class TypedDocumentString<TResult, TVariables>
   }
 }
 
+export const ConfirmIdentityDocument = new TypedDocumentString(`
+    mutation ConfirmIdentity($input: ConfirmIdentityInput!) {
+  confirmIdentity(input: $input) {
+    confirmedUntil
+  }
+}
+    `) as unknown as TypedDocumentString<ConfirmIdentityMutation, ConfirmIdentityMutationVariables>;
 export const PaletteDocument = new TypedDocumentString(`
     query Palette($partition: ID!, $search: String!) {
   partition(id: $partition) {
@@ -3807,6 +3830,7 @@ export const ProtocolConfigurationDocument = new TypedDocumentString(`
       description
       status
       problem
+      mayWiden
       createdAt
       createdBy
       profileId
@@ -4026,6 +4050,9 @@ export const TokensDocument = new TypedDocumentString(`
       id
       name
       role
+      service
+      stopped
+      mayRevoke
       prefix
       createdAt
       createdBy
@@ -4089,6 +4116,7 @@ export const CagwCredentialsDocument = new TypedDocumentString(`
       previousEndsAt
       lastUsedAt
       lastUsedFrom
+      mayChange
       roles {
         role
         ca {

@@ -41,8 +41,34 @@ export function onSentForApproval(callback: () => void) {
   };
 }
 
-/** One GraphQL operation. Throws ApiError. */
+let askAgain: (() => Promise<boolean>) | undefined;
+let asking: Promise<boolean> | undefined;
+
+/** Sets what asks the person again who they are; its promise tells whether they have said so. */
+export function onProofRequired(ask: () => Promise<boolean>) {
+  askAgain = ask;
+  return () => {
+    askAgain = undefined;
+  };
+}
+
+/** One GraphQL operation. Throws ApiError. Where the server wants to know again who is there, it asks and repeats the operation. */
 export async function request<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  ...variables: Variables extends Record<string, never> ? [] : [Variables]
+): Promise<Result> {
+  try {
+    return await send(document, ...variables);
+  } catch (e) {
+    if (!(e instanceof ApiError) || e.code !== "PROOF_REQUIRED" || !askAgain) throw e;
+    // Several operations that need it ask once.
+    asking ??= askAgain().finally(() => (asking = undefined));
+    if (!(await asking)) throw e;
+    return send(document, ...variables);
+  }
+}
+
+async function send<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   ...[variables]: Variables extends Record<string, never> ? [] : [Variables]
 ): Promise<Result> {

@@ -9,7 +9,7 @@ import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graph
 import { identifierRule } from "@/lib/format";
 import { ApiError, request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import type { Configuration } from "./configuration";
+import { noWidening, type Configuration } from "./configuration";
 import { protocols, protocolTypes } from "./types";
 
 const Choices = graphql(`
@@ -158,9 +158,9 @@ export function EditProtocol({ partitionId, configuration: c, onClose }: { parti
       >
         <Stack>
           <Textarea label="Description" description="Optional: whom it is for" data-autofocus maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(update.error, "description")} />
-          <IssuedBy partitionId={partitionId} type={c.type} chosen={chosen} onChange={setChosen} error={update.error} />
+          {c.mayWiden && <IssuedBy partitionId={partitionId} type={c.type} chosen={chosen} onChange={setChosen} error={update.error} />}
           <Text size="sm" c="dimmed">
-            {chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
+            {!c.mayWiden ? noWidening : chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
           </Text>
           <ErrorAlert error={unshown(update.error)} />
           <Group justify="flex-end">

@@ -13,7 +13,7 @@ import type { AuditResult } from "@/gql/graphql";
 import { formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { ConfigurationQuery, type Configuration } from "./configuration";
+import { ConfigurationQuery, type Configuration, noWidening } from "./configuration";
 import { protocols } from "./types";
 
 const EditProtocol = lazy(() => import("./ProtocolForms").then((m) => ({ default: m.EditProtocol })));
@@ -96,7 +96,7 @@ export function ProtocolPage() {
               </Menu.Target>
               <Menu.Dropdown>
                 <Menu.Item onClick={() => setOpen("edit")}>Edit</Menu.Item>
-                <Menu.Item onClick={() => (c.status === "ACTIVE" ? setOpen("turn") : turn.mutate())}>{c.status === "ACTIVE" ? "Disable" : "Enable"}</Menu.Item>
+                <Menu.Item disabled={c.status !== "ACTIVE" && !c.mayWiden} onClick={() => (c.status === "ACTIVE" ? setOpen("turn") : turn.mutate())}>{c.status === "ACTIVE" ? "Disable" : "Enable"}</Menu.Item>
                 <Menu.Item c="var(--mantine-color-error)" onClick={() => setOpen("delete")}>
                   Delete
                 </Menu.Item>
@@ -109,7 +109,7 @@ export function ProtocolPage() {
         <Alert color="gray" variant="light" icon={<IconPlayerPause />} title="Disabled" mb="md">
           <Group gap="sm">
             <Text size="sm">Whoever comes is refused until it is enabled again. Its certificates stay valid.</Text>
-            {editable && enable}
+            {editable && (c.mayWiden ? enable : <Text size="sm">{noWidening}</Text>)}
           </Group>
         </Alert>
       )}

@@ -5,7 +5,7 @@ export const ConfigurationQuery = graphql(`
   query ProtocolConfiguration($partition: ID!, $identifier: String!) {
     partition(id: $partition) {
       protocolConfiguration(identifier: $identifier) {
-        id identifier type description status problem createdAt createdBy profileId
+        id identifier type description status problem mayWiden createdAt createdBy profileId
         ca { id identifier friendlyName status expiresAt }
         profile { id name validityPeriod retiredAt }
         all: certificates(first: 1) { totalCount }
@@ -16,5 +16,8 @@ export const ConfigurationQuery = graphql(`
     }
   }
 `);
+
+/** Why `mayWiden` is false. */
+export const noWidening = "Some of its clients need no challenge, so only people who may issue certificates can enable it or change what those clients get.";
 
 export type Configuration = NonNullable<NonNullable<ProtocolConfigurationQuery["partition"]>["protocolConfiguration"]>;

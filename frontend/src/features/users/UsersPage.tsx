@@ -1,4 +1,4 @@
-import { Accordion, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
+import { Accordion, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Radio, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconKey, IconMail, IconPlus, IconUsers } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -16,7 +16,7 @@ const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUs
 const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }`);
 const Grant = graphql(`mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }`);
 const RevokeRole = graphql(`mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }`);
-const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
+const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
 const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
 const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }`);
 const Outbox = graphql(`query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }`);
@@ -276,13 +276,15 @@ function TokensTab({ partitionId }: { partitionId: string }) {
   const [name, setName] = useState("");
   const [role, setRole] = useState<string | null>(null);
   const [days, setDays] = useState("90");
+  const [service, setService] = useState("personal");
   const [ending, setEnding] = useState<{ id: string; name: string }>();
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["tokens"] });
-  const create = useMutation({ mutationFn: () => request(CreateToken, { input: { partitionId, name: name.trim(), role: role as Role, expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } }), onSuccess: refresh });
+  const create = useMutation({ mutationFn: () => request(CreateToken, { input: { partitionId, name: name.trim(), role: role as Role, service: service === "service", expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } }), onSuccess: refresh });
   const revoke = useMutation({ mutationFn: (id: string) => request(RevokeToken, { id }), onSuccess: refresh });
   const close = () => {
     setCreating(false);
     setName("");
+    setService("personal");
     create.reset();
   };
   const add = (
@@ -297,7 +299,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
       <ErrorAlert error={tokens.error ?? revoke.error} />
       {list.length === 0 ? (
         <EmptyState icon={<IconKey />} title="No API token yet" action={add}>
-          Automation signs in with a token: a role in this partition, for a time.
+          Automation signs in with a token: a role in this partition, for a time. A personal token can never do more than its owner; a service token is not tied to a person.
         </EmptyState>
       ) : (
         <Card withBorder>
@@ -308,7 +310,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
             <Table miw={720}>
               <Table.Thead>
                 <Table.Tr>
-                  {["Name", "Role", "Expires", "Last use", ""].map((h) => (
+                  {["Name", "Role", "Kind", "Expires", "Last use", ""].map((h) => (
                     <Table.Th key={h} aria-label={h || "Actions"}>{h}</Table.Th>
                   ))}
                 </Table.Tr>
@@ -326,16 +328,22 @@ function TokensTab({ partitionId }: { partitionId: string }) {
                     </Table.Td>
                     <Table.Td>{roleNames[t.role]}</Table.Td>
                     <Table.Td>
+                      {t.service ? "Service" : "Personal"}
+                      {t.stopped && !t.revokedAt && <Text size="xs" c="dimmed">stopped: its owner has no role here</Text>}
+                    </Table.Td>
+                    <Table.Td>
                       <Moment at={t.expiresAt} />
                     </Table.Td>
                     <Table.Td>{t.lastUsedAt ? <Moment at={t.lastUsedAt} /> : "never"}</Table.Td>
                     <Table.Td>
                       {t.revokedAt ? (
                         <StatusBadge status="REVOKED" />
-                      ) : (
+                      ) : t.mayRevoke ? (
                         <Button size="compact-xs" variant="subtle" color="red" onClick={() => setEnding(t)} aria-label={`Revoke ${t.name}`}>
                           Revoke
                         </Button>
+                      ) : (
+                        <Text size="xs" c="dimmed">has permissions you do not have</Text>
                       )}
                     </Table.Td>
                   </Table.Tr>
@@ -374,6 +382,12 @@ function TokensTab({ partitionId }: { partitionId: string }) {
             <Stack>
               <TextInput label="Name" description="What uses it; 2 to 64 characters" required minLength={2} maxLength={64} value={name} onChange={(e) => setName(e.currentTarget.value)} error={fieldError(create.error, "name")} data-autofocus />
               <Select label="Role" required data={allowed.map((r) => ({ value: r, label: roleNames[r] }))} value={role} onChange={setRole} error={fieldError(create.error, "role")} />
+              <Radio.Group label="For" value={service} onChange={setService} error={fieldError(create.error, "service")}>
+                <Stack gap="xs" mt="xs">
+                  <Radio value="personal" label="Me" description="It can do only what both its role and your current roles permit. It stops working when you have no role here" />
+                  <Radio value="service" label="A service" description="Not tied to a person: it works until it expires or is revoked, even after you leave. It cannot manage people" />
+                </Stack>
+              </Radio.Group>
               <Select label="Expires in" data={[["30", "30 days"], ["90", "90 days"], ["180", "180 days"], ["365", "1 year"]].map(([value, label]) => ({ value: value!, label: label! }))} value={days} onChange={(d) => setDays(d ?? "90")} allowDeselect={false} error={fieldError(create.error, "expiresAt")} />
               <ErrorAlert error={create.error} />
               <Group justify="flex-end">

@@ -4,6 +4,8 @@ import { useState } from "react";
 import { ErrorAlert, Section, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
+import { useCan } from "@/lib/session";
+import { noWidening } from "../configuration";
 import type { PanelProps } from "../types";
 import { UpdateSettings, type Settings } from "./queries";
 import { useAcme } from "./useAcme";
@@ -38,6 +40,7 @@ export default function AcmeSettings(props: PanelProps) {
 
 function Form({ settings, configuration: c, partitionId, editable }: PanelProps & { settings: Settings }) {
   const queryClient = useQueryClient();
+  const mayIssue = useCan(partitionId)("certificate:issue");
   const [value, setValue] = useState(settings);
   const set = (change: Partial<Settings>) => setValue({ ...value, ...change });
   const offered = useQuery({ queryKey: ["enrollment-protocols", partitionId, "acme"], queryFn: () => request(Offered, { partition: partitionId }) });
@@ -76,7 +79,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
                   return (
                     <div key={format}>
                       <Checkbox label={label} checked={!!found} onChange={(e) => set({ attestation: e.currentTarget.checked ? [...others, { format, roots: "" }] : others })} />
-                      {found && <Textarea mt="xs" ml="xl" label={`Trusted roots for ${label}, PEM`} description={hint} ff="monospace" autosize minRows={2} maxRows={8} value={found.roots} onChange={(e) => set({ attestation: [...others, { format, roots: e.currentTarget.value }] })} />}
+                      {found && <Textarea mt="xs" ml="xl" label={`Trusted roots for ${label}, PEM`} description={mayIssue ? hint : `${hint}. Only people who may issue certificates can change them: whoever is trusted here can attest anything`} readOnly={!mayIssue} ff="monospace" autosize minRows={2} maxRows={8} value={found.roots} onChange={(e) => set({ attestation: [...others, { format, roots: e.currentTarget.value }] })} />}
                     </div>
                   );
                 })}
@@ -92,7 +95,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
           </SimpleGrid>
         </Section>
         <Section title="Profiles">
-          <MultiSelect label="Profiles that an order may name" description={`Beside ${c.profileId}, which it gets when it names none; those selected for ${c.ca.identifier}`} data={[...known].map(([value, label]) => ({ value, label }))} value={[...value.profileIds]} onChange={(profileIds) => set({ profileIds })} searchable clearable disabled={!editable} error={error("profiles")} placeholder={value.profileIds.length === 0 ? "None" : ""} />
+          <MultiSelect label="Profiles that an order may name" description={c.mayWiden ? `Beside ${c.profileId}, which it gets when it names none; those selected for ${c.ca.identifier}` : noWidening} data={[...known].map(([value, label]) => ({ value, label }))} value={[...value.profileIds]} onChange={(profileIds) => set({ profileIds })} searchable clearable disabled={!editable || !c.mayWiden} error={error("profiles")} placeholder={value.profileIds.length === 0 ? "None" : ""} />
         </Section>
         {!shown && <ErrorAlert error={save.error} />}
         {editable && (

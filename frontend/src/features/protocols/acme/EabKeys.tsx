@@ -5,12 +5,14 @@ import { useState } from "react";
 import { CopyText, EmptyState, ErrorAlert, Moment, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
 import { formatNumber, identifierRule } from "@/lib/format";
 import { ApiError, request } from "@/lib/graphql";
+import { useCan } from "@/lib/session";
 import type { PanelProps } from "../types";
 import { Commands } from "./Commands";
 import { CreateKey, RevokeKey, type Details, type Key } from "./queries";
 import { useAcme } from "./useAcme";
 
-export default function EabKeys({ configuration: c, editable }: PanelProps) {
+export default function EabKeys({ configuration: c, partitionId, editable }: PanelProps) {
+  const mayIssue = useCan(partitionId)("certificate:issue");
   const { acme, root, waiting } = useAcme(c.id);
   const queryClient = useQueryClient();
   const [creating, setCreating] = useState(false);
@@ -100,7 +102,7 @@ export default function EabKeys({ configuration: c, editable }: PanelProps) {
           </Group>
         </Stack>
       </Modal>
-      {creating && <CreateEabKey configurationId={c.id} identifier={c.identifier} acme={acme} root={root} onClose={() => setCreating(false)} />}
+      {creating && <CreateEabKey mayIssue={mayIssue} configurationId={c.id} identifier={c.identifier} acme={acme} root={root} onClose={() => setCreating(false)} />}
     </>
   );
 }
@@ -109,7 +111,7 @@ const fields = ["friendlyName", "allowedIdentifiers", "withoutBinding", "maxAcco
 /** A serial number as a pattern of identifiers. */
 const device = (s: string) => (s.startsWith("device:") ? s : `device:${s}`);
 
-function CreateEabKey({ configurationId, identifier, acme, root, onClose }: { configurationId: string; identifier: string; acme: Details; root: string | null; onClose: () => void }) {
+function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClose }: { mayIssue: boolean; configurationId: string; identifier: string; acme: Details; root: string | null; onClose: () => void }) {
   const { directoryUrl, settings } = acme;
   const queryClient = useQueryClient();
   const [friendlyName, setFriendlyName] = useState("");
@@ -165,7 +167,7 @@ function CreateEabKey({ configurationId, identifier, acme, root, onClose }: { co
             ) : (
               <>
                 <Textarea label="Allowed identifiers" description="One a line: host.example.com, *.example.com (everything below), 10.1.2.3, 10.1.0.0/16, device:SERIAL. Empty: all names" autosize minRows={2} maxRows={6} ff="monospace" value={allowed} onChange={(e) => setAllowed(e.currentTarget.value)} error={fieldError(create.error, "allowedIdentifiers")} />
-                <Checkbox label="Needs no challenge" description="For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
+                <Checkbox label="Needs no challenge" description={mayIssue ? "For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" : "Only people who may issue certificates can create such a key: its client gets them without proving anything"} disabled={!mayIssue} checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
               </>
             )}
             {needsNoChallenge && !withoutBinding && allowedIdentifiers.length === 0 && <Text size="sm" c="var(--mantine-color-error)">List the names that it is good for.</Text>}

@@ -91,9 +91,10 @@ export default function CredentialsTab({ partitionId, creating }: { partitionId:
                             </ActionIcon>
                           </Menu.Target>
                           <Menu.Dropdown>
-                            <Menu.Item onClick={() => setDeed({ what: "roles", credential: c })}>Edit Roles</Menu.Item>
-                            <Menu.Item onClick={() => setDeed({ what: "renew", credential: c })}>Renew CAGW Credential</Menu.Item>
-                            <Menu.Item onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
+                            {!c.mayChange && <Menu.Label>It has permissions you do not have</Menu.Label>}
+                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "roles", credential: c })}>Edit Roles</Menu.Item>
+                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "renew", credential: c })}>Renew CAGW Credential</Menu.Item>
+                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
                           </Menu.Dropdown>
                         </Menu>
                       </Table.Td>

@@ -7,7 +7,7 @@ export const Credentials = graphql(`
     partition(id: $partition) {
       cagwUrl
       cagwCredentials {
-        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom
+        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange
         roles { role ca { id identifier friendlyName deletedAt } }
       }
     }

@@ -1,0 +1,255 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// watchInterval is how old the rights of a watched actor can be.
+const watchInterval = time.Second
+
+// watchPatience is how long a database may take to say so; then all are taken to have ended.
+const watchPatience = 5 * time.Second
+
+// Watched is an actor of something that outlives a request, with the rights of the moment. It is an rbac.Live.
+type Watched struct {
+	actor atomic.Pointer[rbac.Actor]
+	ended chan struct{}
+	users int
+}
+
+// Actor is who it is now, nil once session or token have ended, or it is not to be known.
+func (w *Watched) Actor() *rbac.Actor { return w.actor.Load() }
+
+// Ended is closed when session or token end.
+func (w *Watched) Ended() <-chan struct{} { return w.ended }
+
+// watch is who is watched on this server. However many sockets and streams an actor has, it is looked up once a second.
+type watch struct {
+	mu      sync.Mutex
+	of      map[string]*Watched
+	running bool
+}
+
+// Watch follows the rights of an actor until stop is called.
+func (s *Service) Watch(a *rbac.Actor) (w *Watched, stop func()) {
+	key := string(a.Kind) + " " + a.ID + " " + a.SessionID
+	s.watch.mu.Lock()
+	defer s.watch.mu.Unlock()
+	if s.watch.of == nil {
+		s.watch.of = map[string]*Watched{}
+	}
+	if w = s.watch.of[key]; w == nil {
+		w = &Watched{ended: make(chan struct{})}
+		w.actor.Store(a)
+		s.watch.of[key] = w
+	}
+	w.users++
+	if !s.watch.running {
+		s.watch.running = true
+		go s.watching()
+	}
+	return w, sync.OnceFunc(func() {
+		s.watch.mu.Lock()
+		defer s.watch.mu.Unlock()
+		if w.users--; w.users == 0 && s.watch.of[key] == w {
+			delete(s.watch.of, key)
+		}
+	})
+}
+
+// watching runs while anybody is watched.
+func (s *Service) watching() {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for range ticker.C {
+		if !s.lookAgain() {
+			return
+		}
+	}
+}
+
+// lookAgain brings all who are watched up to date; false when there are none left.
+func (s *Service) lookAgain() bool {
+	s.watch.mu.Lock()
+	if len(s.watch.of) == 0 {
+		s.watch.running = false
+		s.watch.mu.Unlock()
+		return false
+	}
+	seen := make(map[string]*Watched, len(s.watch.of))
+	var actors []*rbac.Actor
+	for key, w := range s.watch.of {
+		if a := w.Actor(); a != nil {
+			seen[key] = w
+			actors = append(actors, a)
+		}
+	}
+	s.watch.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), watchPatience)
+	defer cancel()
+	now, err := s.fresh(ctx, actors)
+	for key, w := range seen {
+		a := w.Actor()
+		// Who cannot be asked about has no rights either: the client comes again, and is asked who it is.
+		if fresh := now[a]; err == nil && fresh != nil {
+			w.actor.Store(fresh)
+			continue
+		}
+		w.actor.Store(nil)
+		close(w.ended)
+		s.watch.mu.Lock()
+		if s.watch.of[key] == w {
+			delete(s.watch.of, key) // the next one begins anew
+		}
+		s.watch.mu.Unlock()
+	}
+	return true
+}
+
+// fresh is each actor as of now; those whose session or token has ended are left out.
+func (s *Service) fresh(ctx context.Context, actors []*rbac.Actor) (map[*rbac.Actor]*rbac.Actor, error) {
+	var tokenIDs, sessionIDs []string
+	for _, a := range actors {
+		switch a.Kind {
+		case rbac.TokenActor:
+			tokenIDs = append(tokenIDs, a.ID)
+		case rbac.UserActor, rbac.OperatorActor:
+			sessionIDs = append(sessionIDs, a.SessionID)
+		}
+	}
+	now := s.Now()
+	tokens, sessions := map[string]*rbac.Actor{}, map[string]*rbac.Actor{}
+	if len(tokenIDs) > 0 {
+		var found []*APIToken
+		if err := s.Store.DB(ctx).Where("id IN ? AND revoked_at IS NULL AND expires_at > ?", tokenIDs, now).Find(&found).Error; err != nil {
+			return nil, err
+		}
+		if err := s.readOwners(ctx, found); err != nil {
+			return nil, err
+		}
+		for _, t := range found {
+			tokens[t.ID] = t.actor()
+		}
+	}
+	if len(sessionIDs) > 0 {
+		if err := s.freshSessions(ctx, sessionIDs, sessions, now); err != nil {
+			return nil, err
+		}
+	}
+	fresh := map[*rbac.Actor]*rbac.Actor{}
+	for _, a := range actors {
+		found := tokens[a.ID]
+		if a.SessionID != "" {
+			found = sessions[a.SessionID]
+		}
+		if found != nil {
+			own := *found
+			own.IPAddress, own.RequestID = a.IPAddress, a.RequestID
+			fresh[a] = &own
+		}
+	}
+	return fresh, nil
+}
+
+func (s *Service) freshSessions(ctx context.Context, ids []string, into map[string]*rbac.Actor, now time.Time) error {
+	var sessions []*Session
+	if err := s.Store.DB(ctx).Where("id IN ? AND stage = ?", ids, Full).Find(&sessions).Error; err != nil {
+		return err
+	}
+	var userIDs []string
+	for _, session := range sessions {
+		userIDs = append(userIDs, session.UserID)
+	}
+	var users []*User
+	if err := s.Store.DB(ctx).Where("id IN ? AND status = ?", userIDs, Active).Find(&users).Error; err != nil {
+		return err
+	}
+	var rows []grant
+	if err := s.Store.DB(ctx).Where("user_id IN ?", userIDs).Find(&rows).Error; err != nil {
+		return err
+	}
+	for _, session := range sessions {
+		for _, u := range users {
+			if u.ID != session.UserID || session.over(now) {
+				continue
+			}
+			var own []grant
+			for _, g := range rows {
+				if g.UserID == u.ID {
+					own = append(own, g)
+				}
+			}
+			into[session.ID] = session.actor(u, byDomain(u, own), now)
+		}
+	}
+	return nil
+}
+
+// Proof of a person who is signed in: exactly one of them.
+type Reproof struct{ Password, TOTP *string }
+
+// Confirm takes a password or a code again, so that the session may do for some minutes what asks for it.
+func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err error) {
+	u, err := s.self(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	actor := rbac.ActorFrom(ctx)
+	if (p.Password == nil) == (p.TOTP == nil) {
+		return time.Time{}, fault.New(fault.Invalid, "Give either a password or a code.").At("input")
+	}
+	if err := errors.Join(s.addressAllowed(ctx), s.accountAllowed(u)); err != nil {
+		return time.Time{}, fault.Of(err)
+	}
+	what, field, wrong := "password", "input.password", "The password is wrong."
+	right := false
+	if p.Password != nil {
+		if right, err = s.matches(ctx, *p.Password, u.PasswordHash); err != nil {
+			return time.Time{}, err
+		}
+	} else {
+		what, field, wrong = "totp", "input.totp", "The code is wrong."
+	}
+	now := s.Now()
+	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		locked, err := s.locked(ctx, u.ID)
+		if err != nil {
+			return err
+		}
+		// Asked again under the lock: attempts made side by side must not slip through together.
+		if err := s.accountAllowed(locked); err != nil {
+			return err
+		}
+		if p.TOTP != nil {
+			if locked.TOTPConfirmedAt == nil {
+				return fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
+			}
+			if right, err = s.spendTOTP(ctx, locked, *p.TOTP); err != nil {
+				return err
+			}
+		}
+		if !right {
+			return nil
+		}
+		s.record(ctx, u, "user.confirm-identity", u.Email+" confirmed their identity", map[string]any{"by": what})
+		done := s.Store.DB(ctx).Model(&Session{}).Where("id = ?", actor.SessionID).Update("proved_at", now)
+		if done.Error == nil && done.RowsAffected == 0 {
+			return sessionEnded()
+		}
+		return done.Error
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !right {
+		return time.Time{}, s.failed(ctx, u, what, fault.New(fault.Invalid, "%s", wrong).At(field).Do("Check it and try again; after several failures you must wait a little."))
+	}
+	return now.Add(provenFor), nil
+}
