@@ -63,6 +63,8 @@ const (
 	UserInvite              Permission = "user:invite"
 	RoleManage              Permission = "role:manage"
 	OutboxBrowse            Permission = "outbox:browse"
+	AccountBrowse           Permission = "account:browse"
+	AccountManage           Permission = "account:manage"
 	CABrowse                Permission = "ca:browse"
 	CACreate                Permission = "ca:create"
 	CASelectProfiles        Permission = "ca:select-profiles"
@@ -93,7 +95,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
-		RoleManage, OutboxBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
+		RoleManage, OutboxBrowse, AccountBrowse, AccountManage, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,

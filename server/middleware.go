@@ -122,7 +122,10 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-const sessionCookie = "__Host-pkiaas"
+const (
+	sessionCookie = "__Host-pkiaas"
+	deviceCookie  = "__Host-pkiaas-device"
+)
 
 // authenticate establishes who is asking, from the session cookie or an API token. With a cookie, a request must show
 // that it was made by our own page; the cookie alone proves nothing of the sort (CSRF).
@@ -130,7 +133,11 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info := infoFrom(r.Context())
 		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
-		ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
+		origin := &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id}
+		if device, err := r.Cookie(deviceCookie); err == nil {
+			origin.Device = device.Value
+		}
+		ctx = identity.WithOrigin(ctx, origin)
 		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 			actor, err := a.identity.AuthenticateToken(ctx, bearer)
 			if err != nil {
@@ -205,6 +212,10 @@ type cookies struct{ w http.ResponseWriter }
 
 func (c *cookies) SetSession(token string, expires time.Time) {
 	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+func (c *cookies) SetDevice(device string) {
+	http.SetCookie(c.w, &http.Cookie{Name: deviceCookie, Value: device, Path: "/", MaxAge: int(identity.DeviceLifetime.Seconds()), Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 }
 
 func (c *cookies) ClearSession() {
