@@ -110,8 +110,11 @@ func (s *Service) accountSubject(ctx context.Context, email string, u *User) str
 // network is the part of an address that one customer has: all of an IPv4 address, 64 bits of an IPv6 address.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
-	if err != nil || ip.Unmap().Is4() {
+	if err != nil {
 		return address
+	}
+	if ip = ip.Unmap(); ip.Is4() {
+		return ip.String()
 	}
 	prefix, err := ip.WithZone("").Prefix(64)
 	if err != nil {
