@@ -29,7 +29,7 @@ func (s *Service) Accounts(ctx context.Context, search string, p page.Request) (
 	query := s.Store.DB(ctx).Model(&User{})
 	if search = strings.ToLower(strings.TrimSpace(search)); search != "" {
 		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(search) + "%"
-		query = query.Where(`email LIKE ? ESCAPE '\' OR lower(first_name || ' ' || last_name) LIKE ? ESCAPE '\'`, like, like)
+		query = query.Where(`(email LIKE ? ESCAPE '\' OR lower(first_name || ' ' || last_name) LIKE ? ESCAPE '\')`, like, like)
 	}
 	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
 	if err != nil {

@@ -83,6 +83,11 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if err := s.lockDomain(ctx, partitionID); err != nil {
 			return err
 		}
+		if members, err := s.holds(ctx, partitionID, i.Email); err != nil {
+			return err
+		} else if len(members) > 0 {
+			return fault.New(fault.Conflict, "%s is already a member", strings.ToLower(i.Email)).At("email").Do("Give roles to members under Role.")
+		}
 		made, err := s.invite(ctx, partitionID, i)
 		if err != nil {
 			return err
@@ -119,13 +124,7 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 			return nil, err
 		}
 	}
-	var members, pending int64
-	if err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND user_id IN (SELECT id FROM users WHERE email = ?)", domain, email).Count(&members).Error; err != nil {
-		return nil, err
-	}
-	if members > 0 {
-		return nil, fault.New(fault.Conflict, "%s is already a member", email).At("email").Do("Give roles to members under Role.")
-	}
+	var pending int64
 	if err := s.Store.DB(ctx).Model(&invitation{}).Where("domain = ?", domain).Count(&pending).Error; err != nil {
 		return nil, err
 	}
@@ -143,6 +142,13 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 		return nil, fault.New(fault.Conflict, "%s is already invited", email).At("email").Do("Send the invitation again, or withdraw it first.")
 	}
 	return made, s.sendInvitation(ctx, made)
+}
+
+// holds are the roles, none among them, that whoever has the address holds in the domain.
+func (s *Service) holds(ctx context.Context, domain, email string) ([]rbac.Role, error) {
+	var roles []rbac.Role
+	err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND user_id IN (SELECT id FROM users WHERE email = ?)", domain, strings.ToLower(email)).Pluck("role", &roles).Error
+	return roles, err
 }
 
 // partitionOf is the partition that a domain is, "" when it is a subscription.
@@ -201,6 +207,11 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 	address, err := CheckEmail(email)
 	if err != nil {
 		return fault.Of(err).At("ownerEmail")
+	}
+	if roles, err := s.holds(ctx, domain, address); err != nil {
+		return err
+	} else if slices.Contains(roles, rbac.Owners) {
+		return fault.New(fault.Conflict, "%s is already an Owner", address).At("ownerEmail")
 	}
 	var before []*invitation
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&before, "domain = ? AND email = ?", domain, address).Error; err != nil {

@@ -258,6 +258,9 @@ func (s *Service) RemoveMember(ctx context.Context, partitionID, userID string) 
 		if err := s.revoke(ctx, partitionID, userID); err != nil {
 			return err
 		}
+		if err := s.Store.DB(ctx).Delete(&invitation{}, "domain = ? AND email = ?", partitionID, m.User.Email).Error; err != nil {
+			return err
+		}
 		if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: VerbRemoveMember,
 			Payload: Removing{partitionID, userID}, ObjectKind: "user", ObjectID: userID, Summary: "remove " + m.User.Email + " from the partition",
 			Facts: []approval.Fact{{Name: "Person", Value: person(m.User.FirstName, m.User.LastName, m.User.Email)}, {Name: "Roles now", Value: rolesText(m.Roles)}}}); err != nil {
