@@ -123,7 +123,7 @@ export function Shell() {
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: "none" }}>
         <Box maw={1240} mx="auto">
           {invited > 0 && path !== "/profile" && (
-            <Alert mb="md" variant="light" icon={<IconMail size={18} />} title={invited === 1 ? "You have an invitation" : `You have ${invited} invitations`}>
+            <Alert mb="md" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} icon={<IconMail size={18} />} title={invited === 1 ? "You have an invitation" : `You have ${invited} invitations`}>
               <Anchor size="sm" renderRoot={(props) => <Link to="/profile" {...props} />}>
                 Accept or decline on your profile page
               </Anchor>

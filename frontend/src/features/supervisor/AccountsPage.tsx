@@ -145,7 +145,7 @@ function AccountDialog({ id, onClose }: { id: string; onClose: () => void }) {
                   Disable
                 </Button>
               )}
-              <Button color="red" variant="outline" onClick={() => setAct("delete")}>
+              <Button color="red" onClick={() => setAct("delete")}>
                 Delete
               </Button>
             </Group>
@@ -201,7 +201,7 @@ function Confirm({ account, act, onBack, onDone }: { account: Details; act: Act;
         <Text size="sm">{acts[act].text}</Text>
         {act === "reset" && keepsOutbox && <Text size="sm">No mail server is configured: pass on the code from the outbox under Subscriptions.</Text>}
         {warn && (
-          <Alert color="yellow" variant="light" icon={<IconAlertTriangle size={18} />} title={`The only Owner of ${account.soleOwnerOf.join(", ")}`}>
+          <Alert color="yellow" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} icon={<IconAlertTriangle size={18} />} title={`The only Owner of ${account.soleOwnerOf.join(", ")}`}>
             <Stack gap="xs">
               <Text size="sm">Nobody will be able to manage people there. You can invite another Owner under Subscriptions.</Text>
               <Checkbox label="Leave without an Owner" checked={leave} onChange={(e) => setLeave(e.currentTarget.checked)} />

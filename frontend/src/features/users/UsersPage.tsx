@@ -91,7 +91,7 @@ type Member = NonNullable<MembersQuery["partition"]>["members"][number];
 function NoMailServer() {
   if (!useDeployment()?.keepsOutbox) return null;
   return (
-    <Alert icon={<IconMail size={18} />} color="yellow" variant="light" title="No mail server is configured" mb="md">
+    <Alert icon={<IconMail size={18} />} color="yellow" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} title="No mail server is configured" mb="md">
       Invitations are not sent. Ask the platform operator to pass on the link, or to configure SMTP. People who already have an account can sign in and accept without the link.
     </Alert>
   );
