@@ -29,9 +29,9 @@ type society struct {
 	operator *rbac.Actor
 }
 
-func newSociety(t *testing.T) *society {
+func newSociety(t *testing.T, database string) *society {
 	t.Helper()
-	a, m := inProcess(t)
+	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	system := rbac.WithActor(t.Context(), rbac.SystemActor())
 	sub, err := a.tenants.Create(system, tenant.NewSubscription{Name: "rival", PurchasedCertificates: 10, PurchasedCAs: 1, Tier: tenant.Standard, OwnerEmail: "nobody@rival.example"})
@@ -217,16 +217,17 @@ func (p *society) demoUser(role rbac.Role) *somebody {
 	panic(role)
 }
 
-// TestInvitations, TestAccounts and TestGuesses each run what follows in one estate.
+// TestInvitations, TestAccounts and TestGuesses each run what follows in one estate; where locks count, on both databases.
 func TestInvitations(t *testing.T) {
-	p := newSociety(t)
-	p.run("one partition", p.invitationIsOfOnePartition)
-	p.run("own recovery", p.ownRecovery)
-	p.run("accepted signed in", p.acceptSignedIn)
+	inSociety(t, func(p *society) {
+		p.run("one partition", p.invitationIsOfOnePartition)
+		p.run("own recovery", p.ownRecovery)
+		p.run("accepted signed in", p.acceptSignedIn)
+	})
 }
 
 func TestAccounts(t *testing.T) {
-	p := newSociety(t)
+	p := newSociety(t, "")
 	p.run("operators alone", p.accountsAreTheOperators)
 	p.run("disabled", p.disabledAccount)
 	p.run("second factor reset", p.resetSecondFactor)
@@ -234,11 +235,17 @@ func TestAccounts(t *testing.T) {
 }
 
 func TestGuesses(t *testing.T) {
-	p := newSociety(t)
-	p.run("side by side", p.guessesSideBySide)
-	p.run("tell nothing", p.guessesTellNothing)
-	p.run("known device", p.knownDevicePasses)
-	p.run("links", p.guessedLinks)
+	inSociety(t, func(p *society) {
+		p.run("side by side", p.guessesSideBySide)
+		p.run("tell nothing", p.guessesTellNothing)
+		p.run("known device", p.knownDevicePasses)
+		p.run("links", p.guessedLinks)
+	})
+}
+
+func inSociety(t *testing.T, test func(*society)) {
+	t.Run("sqlite", func(t *testing.T) { test(newSociety(t, "")) })
+	t.Run("postgres", func(t *testing.T) { test(newSociety(t, postgres(t))) })
 }
 
 // run is a test whose failures are reported under its own name.
@@ -361,7 +368,7 @@ func (p *society) acceptSignedIn(t *testing.T) {
 // TestRemoveMember: roles end at once in the partition and its subscription, and nowhere else; the last Owner stays; where
 // roles need approval, so does this.
 func TestRemoveMember(t *testing.T) {
-	p := newSociety(t)
+	p := newSociety(t, "")
 	a := p.m.Partition.ID
 	owner, other := p.owner(a, "alice"), p.owner(a, "olga")
 	colleague := p.demoUser(rbac.CertificateAdministrators)
@@ -505,6 +512,23 @@ func (p *society) lastOwnerByTheOperator(t *testing.T) {
 	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: "bob@example.com") { subscription { id } } }`, subscription))
 	if got := p.accept(p.link("bob@example.com", "/invitation#"), "several plain words 42"); got.code() != "" {
 		t.Fatal(got.Errors)
+	}
+	// A member who is no Owner can be made one; an Owner is one already.
+	auditor := p.demoUser(rbac.ProtocolAuditors)
+	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: %q) { subscription { id } } }`, p.m.Subscription.ID, auditor.Email))
+	if got := p.ask(t, p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: %q) { subscription { id } } }`, p.m.Subscription.ID, p.m.Users[0].Email), nil); got.code() != "CONFLICT" {
+		t.Errorf("an Owner invited as an Owner: %v", got)
+	}
+	ctx := auditor.signIn()
+	invitations, err := p.identity.Invitations(ctx)
+	if err != nil || len(invitations) != 1 {
+		t.Fatal(invitations, err)
+	}
+	if err := p.identity.AcceptRoles(ctx, invitations[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if fresh, err := p.identity.Fresh(ctx, rbac.ActorFrom(ctx)); err != nil || len(fresh.RolesIn(p.m.Partition.ID)) != 2 {
+		t.Errorf("%+v %v", fresh, err)
 	}
 	actor := rbac.ActorFrom(p.newcomer("bob@example.com").signIn())
 	if actor.ID == "bob" || !reflect.DeepEqual(actor.Grants, map[string][]rbac.Role{p.rival: {rbac.Owners}}) {

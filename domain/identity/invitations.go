@@ -298,7 +298,7 @@ func (s *Service) describe(ctx context.Context, i *invitation) (*Invitation, err
 
 func (s *Service) findInvitation(ctx context.Context, token string) (*invitation, error) {
 	var found []*invitation
-	err := s.guess(ctx, guess{what: "invitation", refusal: invitationOver}, func(ctx context.Context) (bool, error) {
+	err := s.guess(ctx, guess{what: "invitation link", refusal: invitationOver}, func(ctx context.Context) (bool, error) {
 		err := s.Store.DB(ctx).Where("token_hash = ? AND expires_at > ?", hashSecret(token), s.Now()).Find(&found).Error
 		return len(found) > 0, err
 	})
