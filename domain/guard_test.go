@@ -21,6 +21,8 @@ var unguarded = map[string]string{
 	"identity.Init": "wiring", "ca.Init": "wiring", "identity.AuthenticateSession": "establishes the actor", "identity.AuthenticateToken": "establishes the actor", "identity.Watch": "establishes the actor",
 	"identity.SignIn": "before anyone is signed in", "identity.VerifySecondFactor": "before anyone is signed in", "identity.BeginPasskeySignIn": "before anyone is signed in",
 	"identity.Invitation": "the token is the permission", "identity.AcceptInvitation": "the token is the permission",
+	"identity.VerifyAddressCode": "before anyone is signed in", "identity.RequestPasswordReset": "before anyone is signed in", "identity.ResetPassword": "the token is the permission",
+	"identity.Invitations": "own account", "identity.AcceptRoles": "own account", "identity.DeclineInvitation": "own account",
 	"identity.BeginTOTP": "own account", "identity.ConfirmTOTP": "own account", "identity.BeginPasskeyRegistration": "own account", "identity.FinishPasskeyRegistration": "own account",
 	"identity.RemovePasskey": "own account", "identity.RegenerateRecoveryCodes": "own account", "identity.RecoveryCodesLeft": "own account", "identity.ChangePassword": "own account", "identity.Confirm": "own account",
 	"identity.Passkeys": "own account", "identity.Sessions": "own account", "identity.SignOut": "own account", "identity.Self": "own account", "identity.CallerToken": "own account",

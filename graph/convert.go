@@ -169,6 +169,13 @@ func endEntityPayload(e *endentity.EndEntity, err error) (*model.EndEntityPayloa
 	return &model.EndEntityPayload{EndEntity: e}, nil
 }
 
+func accountPayload(u *identity.User, err error) (*model.AccountPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.AccountPayload{User: u}, nil
+}
+
 func memberPayload(m *identity.Member, err error) (*model.MemberPayload, error) {
 	if err != nil {
 		return nil, err

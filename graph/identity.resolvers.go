@@ -10,6 +10,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -36,6 +37,25 @@ func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (string, erro
 	return r.Identity.BeginPasskeySignIn(ctx)
 }
 
+func (r *mutationResolver) VerifyAddressCode(ctx context.Context, code string) (*model.SignInPayload, error) {
+	return signInPayload(ctx)(r.Identity.VerifyAddressCode(ctx, code))
+}
+
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, email string) (*model.PasswordResetPayload, error) {
+	if err := r.Identity.RequestPasswordReset(ctx, email); err != nil {
+		return nil, err
+	}
+	return &model.PasswordResetPayload{Accepted: true}, nil
+}
+
+func (r *mutationResolver) ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error) {
+	u, err := r.Identity.ResetPassword(ctx, input.Token, input.Password)
+	if err != nil {
+		return nil, err
+	}
+	return &model.ResetPasswordPayload{Email: u.Email}, nil
+}
+
 func (r *mutationResolver) SignOut(ctx context.Context) (*model.SignOutPayload, error) {
 	return signOutPayload(ctx, true)(r.Identity.SignOut(ctx, "", false))
 }
@@ -58,6 +78,20 @@ func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input model.Conf
 
 func (r *mutationResolver) AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error) {
 	return signInPayload(ctx)(r.Identity.AcceptInvitation(ctx, input.Token, input.Password, input.FirstName, input.LastName))
+}
+
+func (r *mutationResolver) AcceptRoles(ctx context.Context, invitationID string) (*model.ViewerPayload, error) {
+	if err := r.Identity.AcceptRoles(ctx, invitationID); err != nil {
+		return nil, err
+	}
+	return &model.ViewerPayload{Viewer: &model.Viewer{}}, nil
+}
+
+func (r *mutationResolver) DeclineInvitation(ctx context.Context, invitationID string) (*model.ViewerPayload, error) {
+	if err := r.Identity.DeclineInvitation(ctx, invitationID); err != nil {
+		return nil, err
+	}
+	return &model.ViewerPayload{Viewer: &model.Viewer{}}, nil
 }
 
 func (r *mutationResolver) BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error) {
@@ -119,6 +153,28 @@ func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RoleInput
 	return memberPayload(r.Identity.RevokeRole(ctx, input.PartitionID, input.UserID, input.Role))
 }
 
+func (r *mutationResolver) RemoveMember(ctx context.Context, input model.MemberInput) (*model.MemberPayload, error) {
+	return memberPayload(r.Identity.RemoveMember(ctx, input.PartitionID, input.UserID))
+}
+
+func (r *mutationResolver) DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error) {
+	return accountPayload(r.Identity.DisableAccount(ctx, input.ID, input.LeaveWithoutOwner))
+}
+
+func (r *mutationResolver) EnableAccount(ctx context.Context, id string) (*model.AccountPayload, error) {
+	return accountPayload(r.Identity.EnableAccount(ctx, id))
+}
+
+func (r *mutationResolver) ResetSecondFactor(ctx context.Context, id string) (*model.AccountPayload, error) {
+	// The code goes to the person's address alone.
+	u, _, err := r.Identity.ResetSecondFactor(ctx, id)
+	return accountPayload(u, err)
+}
+
+func (r *mutationResolver) DeleteAccount(ctx context.Context, input model.DeleteAccountInput) (*model.AccountPayload, error) {
+	return accountPayload(r.Identity.DeleteAccount(ctx, input.ID, input.ConfirmEmail, input.LeaveWithoutOwner))
+}
+
 func (r *mutationResolver) CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error) {
 	made, secret, err := r.Identity.CreateToken(ctx, identity.NewToken{PartitionID: input.PartitionID, Name: input.Name, Role: input.Role, ExpiresAt: input.ExpiresAt, Service: input.Service})
 	if err != nil {
@@ -143,10 +199,6 @@ func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition
 	return r.Identity.Tokens(ctx, obj.ID)
 }
 
-func (r *partitionResolver) Outbox(ctx context.Context, obj *tenant.Partition) ([]*mail.Mail, error) {
-	return r.Mail.Outbox(ctx, obj.ID)
-}
-
 func (r *queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
 	if rbac.ActorFrom(ctx) == nil {
 		return nil, nil
@@ -159,7 +211,23 @@ func (r *queryResolver) Invitation(ctx context.Context, token string) (*identity
 }
 
 func (r *queryResolver) PlatformOutbox(ctx context.Context) ([]*mail.Mail, error) {
-	return r.Mail.Outbox(ctx, "")
+	return r.Mail.Outbox(ctx)
+}
+
+func (r *queryResolver) Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.Identity.Accounts(ctx, value(search), request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.AccountConnection{Nodes: p.Nodes, PageInfo: pageInfo(p), TotalCount: p.Total}, nil
+}
+
+func (r *queryResolver) Account(ctx context.Context, id string) (*identity.Account, error) {
+	return missing(r.Identity.Account(ctx, id))
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *identity.Session) (bool, error) {
@@ -192,6 +260,13 @@ func (r *viewerResolver) Partitions(ctx context.Context, obj *model.Viewer) ([]*
 
 func (r *viewerResolver) Security(ctx context.Context, obj *model.Viewer) (*model.Security, error) {
 	return r.security(ctx)
+}
+
+func (r *viewerResolver) Invitations(ctx context.Context, obj *model.Viewer) ([]*identity.Invitation, error) {
+	if a := rbac.ActorFrom(ctx); a == nil || a.Kind == rbac.TokenActor {
+		return []*identity.Invitation{}, nil
+	}
+	return r.Identity.Invitations(ctx)
 }
 
 func (r *Resolver) ApiToken() generated.ApiTokenResolver { return &apiTokenResolver{r} }

@@ -15,8 +15,9 @@ type Request struct {
 	Status  ResponseStatus
 }
 
-// Cookies sets and clears the session cookie of the answer.
+// Cookies sets and clears the cookies of the answer: the session's, and that of a device that somebody has signed in on.
 type Cookies interface {
+	SetDevice(device string)
 	SetSession(token string, expires time.Time)
 	ClearSession()
 }

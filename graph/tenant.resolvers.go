@@ -26,6 +26,10 @@ func (r *mutationResolver) UpdateSubscription(ctx context.Context, input model.U
 	return subscriptionPayload(r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier))
 }
 
+func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error) {
+	return subscriptionPayload(r.Tenants.InviteOwner(ctx, subscriptionID, email))
+}
+
 func (r *mutationResolver) AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error) {
 	subscription, partition, err := r.Tenants.Assign(ctx, input.SubscriptionID, input.Region, input.AcceptTerms)
 	if err != nil {

@@ -15,7 +15,7 @@ func signInPayload(ctx context.Context) func(*identity.SignedIn, error) (*model.
 			return nil, err
 		}
 		requestFrom(ctx).Cookies.SetSession(done.Token, done.Expires)
-		return &model.SignInPayload{Factors: list(done.Factors), EnrolmentRequired: done.EnrolmentRequired}, nil
+		return &model.SignInPayload{Factors: list(done.Factors), EnrolmentRequired: done.EnrolmentRequired, CodeRequired: done.CodeRequired}, nil
 	}
 }
 
@@ -25,7 +25,11 @@ func signedIn(ctx context.Context, done *identity.SignedIn) *model.Viewer {
 	if done == nil {
 		return &model.Viewer{}
 	}
-	requestFrom(ctx).Cookies.SetSession(done.Token, done.Expires)
+	cookies := requestFrom(ctx).Cookies
+	cookies.SetSession(done.Token, done.Expires)
+	if done.Device != "" {
+		cookies.SetDevice(done.Device)
+	}
 	return &model.Viewer{SignedIn: done.User}
 }
 

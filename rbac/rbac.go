@@ -64,6 +64,8 @@ const (
 	RoleManage              Permission = "role:manage"
 	OutboxBrowse            Permission = "outbox:browse"
 	JobBrowse               Permission = "job:browse"
+	AccountBrowse           Permission = "account:browse"
+	AccountManage           Permission = "account:manage"
 	CABrowse                Permission = "ca:browse"
 	CACreate                Permission = "ca:create"
 	CASelectProfiles        Permission = "ca:select-profiles"
@@ -94,7 +96,7 @@ const (
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
-		RoleManage, OutboxBrowse, JobBrowse, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
+		RoleManage, OutboxBrowse, JobBrowse, AccountBrowse, AccountManage, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
 		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,

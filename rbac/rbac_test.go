@@ -12,7 +12,7 @@ import (
 // guide is the role table of the product's guide, with the rows it leaves out as docs/users-and-roles.md defines them.
 // OW Owners, CA CA Administrators, CE Certificate Administrators, AU CA Auditors, PO Protocol Operators, PA Protocol Auditors.
 var guide = map[Permission]string{
-	SubscriptionBrowse: "OW", SubscriptionAssign: "OW", UserBrowse: "OW", UserInvite: "OW", RoleManage: "OW", OutboxBrowse: "OW",
+	SubscriptionBrowse: "OW", SubscriptionAssign: "OW", UserBrowse: "OW", UserInvite: "OW", RoleManage: "OW",
 	PartitionBrowse: "OW CA CE AU PO PA",
 	CABrowse:        "OW CA CE AU PO PA",
 	CACreate:        "OW CA", CASelectProfiles: "OW CA", CADelete: "OW CA", CAPublishCRL: "OW CA",
@@ -27,13 +27,13 @@ var guide = map[Permission]string{
 	NotificationBrowse: "OW CA CE AU", NotificationManage: "OW CA",
 	ProtocolBrowse: "OW CA CE AU PO PA", ProtocolManage: "OW CA PO",
 	ApprovalBrowse: "OW CA CE AU", ApprovalManage: "OW",
-	SubscriptionCreate: "", SubscriptionUpdate: "", JobBrowse: "",
+	SubscriptionCreate: "", SubscriptionUpdate: "", OutboxBrowse: "", JobBrowse: "", AccountBrowse: "", AccountManage: "",
 }
 
 // protocolMay is what comes through an enrollment protocol: it can issue and revoke, and nothing else.
 var protocolMay = map[Permission]bool{CertificateBrowse: true, CertificateIssue: true, CertificateChangeStatus: true}
 
-var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, JobBrowse: true, AuditBrowse: true}
+var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, JobBrowse: true, AccountBrowse: true, AccountManage: true, AuditBrowse: true}
 
 var letters = map[Role]string{Owners: "OW", CAAdministrators: "CA", CertificateAdministrators: "CE", CAAuditors: "AU", ProtocolOperators: "PO", ProtocolAuditors: "PA"}
 

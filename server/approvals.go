@@ -99,5 +99,9 @@ func (a *App) wireApprovals() {
 			_, err := a.identity.RevokeRole(ctx, in.PartitionID, in.UserID, in.Role)
 			return err
 		}),
+		identity.VerbRemoveMember: approved(func(ctx context.Context, in identity.Removing) error {
+			_, err := a.identity.RemoveMember(ctx, in.PartitionID, in.UserID)
+			return err
+		}),
 	}
 }

@@ -33,7 +33,7 @@ type Config struct {
 	TLSKey         string        `name:"tls-key" help:"PEM file of its key."`
 	TLSNames       []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
 	Regions        []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
-	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that the console shows."`
+	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that platform operators see."`
 	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
 	WebhookAllow   []string      `name:"webhook-allow" help:"Address ranges (CIDR) that webhooks of tenants may call although they are private: 10.1.0.0/16. Plain http is allowed within them too."`
 	ACMEResolvers  []string      `name:"acme-resolver" help:"DNS resolver that ACME validation asks, as IP or IP:PORT. Repeat it: all must then give the same answer, or as many as --acme-resolver-quorum says. Default: the resolver of the machine."`

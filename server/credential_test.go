@@ -600,7 +600,7 @@ func TestCredentialUse(t *testing.T) {
 	}
 	told := func() (n int) {
 		t.Helper()
-		mails, err := g.mail.Outbox(g.ctx, g.m.Partition.ID)
+		mails, err := g.mail.Outbox(rbac.WithActor(g.ctx, rbac.SystemActor()))
 		if err != nil {
 			t.Fatal(err)
 		}

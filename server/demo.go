@@ -211,7 +211,7 @@ func (e *estate) people(ctx context.Context) error {
 
 // confirm follows the invitation in the outbox, as the person would follow the link in the mail.
 func (e *estate) confirm(ctx context.Context, u *ManifestUser, first, last string) (context.Context, error) {
-	mails, err := e.mail.Outbox(e.system(ctx), "")
+	mails, err := e.mail.Outbox(e.system(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +222,33 @@ func (e *estate) confirm(ctx context.Context, u *ManifestUser, first, last strin
 		}
 		token, _, _ = strings.Cut(token, "\n")
 		if _, err := e.identity.AcceptInvitation(ctx, token, u.Password, first, last); err != nil {
-			continue // an older link
+			return nil, err
 		}
-		return e.as(ctx, u)
+		if ctx, err = e.as(ctx, u); err != nil {
+			return nil, err
+		}
+		return ctx, e.acceptAll(ctx)
 	}
 	return nil, fmt.Errorf("no invitation for %s", u.Email)
+}
+
+// acceptAll accepts, signed in, what else the person is invited to.
+func (e *estate) acceptAll(ctx context.Context) error {
+	invitations, err := e.identity.Invitations(ctx)
+	if err != nil {
+		return err
+	}
+	for _, i := range invitations {
+		if err := e.identity.AcceptRoles(ctx, i.ID); err != nil {
+			return err
+		}
+	}
+	actor := rbac.ActorFrom(ctx)
+	now, err := e.identity.Standing(ctx, actor.Kind, actor.ID, actor.Name)
+	if err == nil {
+		actor.Grants = now.Grants
+	}
+	return err
 }
 
 func newDemoPassword() string {

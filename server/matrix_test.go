@@ -29,6 +29,7 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.resendInvitation", `mutation { resendInvitation(partitionId: "$P", userId: "$MEMBER") { member { user { id } } } }`, "OW"},
 	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { member { roles } } }`, "OW"},
 	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { member { roles } } }`, "OW"},
+	{"Mutation.removeMember", `mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { member { roles } } }`, "OW"},
 	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
 	{"Mutation.revokeApiToken", `mutation { revokeApiToken(id: "$TOKEN") { apiToken { id } } }`, "OW CA"},
 	{"Mutation.createCagwCredential", `mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`, "OW CA"},
@@ -131,7 +132,6 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.endEntity", `{ endEntity(id: "$ENTITY") { id } }`, everyone},
 	{"Partition.members", `{ partition(id: "$P") { members { user { id } } } }`, "OW"},
 	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { id } } }`, "OW CA"},
-	{"Partition.outbox", `{ partition(id: "$P") { outbox { id } } }`, "OW"},
 	{"Partition.auditEvents", `{ partition(id: "$P") { auditEvents(first: 1) { nodes { sequence } } } }`, everyone},
 	{"Partition.auditVerification", `{ partition(id: "$P") { auditVerification { intact } } }`, everyone},
 }
@@ -142,6 +142,8 @@ var own = []string{
 	"Mutation.createSubscription", "Mutation.updateSubscription",
 	"Mutation.signIn", "Mutation.confirmIdentity", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
+	"Mutation.verifyAddressCode", "Mutation.requestPasswordReset", "Mutation.resetPassword", "Mutation.acceptRoles", "Mutation.declineInvitation",
+	"Query.accounts", "Query.account", "Mutation.disableAccount", "Mutation.enableAccount", "Mutation.resetSecondFactor", "Mutation.deleteAccount", "Mutation.inviteSubscriptionOwner",
 	"Mutation.removePasskey", "Mutation.regenerateRecoveryCodes", "Mutation.changePassword",
 	"Partition.id", "Partition.name", "Partition.region", "Partition.createdAt", "Partition.roles", "Partition.permissions", "Partition.cagwUrl",
 }

@@ -122,7 +122,10 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
-const sessionCookie = "__Host-pkiaas"
+const (
+	sessionCookie = "__Host-pkiaas"
+	deviceCookie  = "__Host-pkiaas-device"
+)
 
 // authenticate establishes who is asking. What it answers, and what stands behind it, is for that caller alone.
 func (a *App) authenticate(next http.Handler) http.Handler {
@@ -145,7 +148,11 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 // own page; the cookie alone proves nothing of the sort (CSRF).
 func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, error) {
 	info := infoFrom(ctx)
-	ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
+	origin := &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id}
+	if device, err := r.Cookie(deviceCookie); err == nil {
+		origin.Device = device.Value
+	}
+	ctx = identity.WithOrigin(ctx, origin)
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		actor, err := a.identity.AuthenticateToken(ctx, bearer)
 		if err != nil {
@@ -210,6 +217,10 @@ type cookies struct{ w http.ResponseWriter }
 
 func (c *cookies) SetSession(token string, expires time.Time) {
 	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: token, Path: "/", Expires: expires, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+}
+
+func (c *cookies) SetDevice(device string) {
+	http.SetCookie(c.w, &http.Cookie{Name: deviceCookie, Value: device, Path: "/", MaxAge: int(identity.DeviceLifetime.Seconds()), Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 }
 
 func (c *cookies) ClearSession() {

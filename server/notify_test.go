@@ -158,7 +158,7 @@ func TestNotifications(t *testing.T) {
 			return nil
 		})
 	}
-	mails, err := a.mail.Outbox(ctx, m.Partition.ID)
+	mails, err := a.mail.Outbox(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}

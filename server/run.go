@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -40,6 +41,30 @@ func Migrate(ctx context.Context, cfg *Config) (int64, error) {
 
 // CreateOperator makes a platform operator.
 func CreateOperator(ctx context.Context, cfg *Config, email, password string) error {
+	return onDatabase(ctx, cfg, func(ctx context.Context, a *App) error {
+		_, err := a.identity.CreateOperator(ctx, email, password)
+		return err
+	})
+}
+
+// ResetSecondFactor removes the second factors of an account and prints the code for enrolling a new one.
+func ResetSecondFactor(ctx context.Context, cfg *Config, email string, out io.Writer) error {
+	return onDatabase(ctx, cfg, func(ctx context.Context, a *App) error {
+		id, err := a.identity.FindAccount(ctx, email)
+		if err != nil {
+			return err
+		}
+		_, code, err := a.identity.ResetSecondFactor(ctx, id)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, "The second factors of %s are removed. At the next sign-in it takes the password and, within 7 days, this code:\n\n  %s\n", email, code)
+		return err
+	})
+}
+
+// onDatabase runs a command on the database, as the system, without listening.
+func onDatabase(ctx context.Context, cfg *Config, command func(context.Context, *App) error) error {
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err
@@ -50,6 +75,5 @@ func CreateOperator(ctx context.Context, cfg *Config, email, password string) er
 	if err := a.wire(); err != nil {
 		return err
 	}
-	_, err = a.identity.CreateOperator(rbac.WithActor(ctx, rbac.SystemActor()), email, password)
-	return err
+	return command(rbac.WithActor(ctx, rbac.SystemActor()), a)
 }

@@ -28,6 +28,10 @@ type commands struct {
 			server.Config
 			Email string `arg:"" help:"E-mail of the platform operator; the password is read from standard input."`
 		} `cmd:"" help:"Create a platform operator, who creates subscriptions."`
+		ResetSecondFactor struct {
+			server.Config
+			Email string `arg:"" help:"E-mail of the account."`
+		} `cmd:"" help:"Remove the second factors of an account and print the code with which its owner enrols a new one. For an operator whom no other can help."`
 	} `cmd:"" help:"Platform operators."`
 	Kek struct {
 		Rotate struct{ server.Config } `cmd:"" help:"Replace the key-encryption key and seal everything anew. Servers may go on running; repeat it if it was interrupted."`
@@ -96,6 +100,8 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 			return fmt.Errorf("the password is read from standard input: %w", err)
 		}
 		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"))
+	case "operator reset-second-factor <email>":
+		return server.ResetSecondFactor(ctx, &c.Operator.ResetSecondFactor.Config, c.Operator.ResetSecondFactor.Email, os.Stdout)
 	case "kek rotate":
 		return server.RotateKEK(ctx, &c.Kek.Rotate.Config, os.Stdout)
 	case "keys backup":

@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 const (
@@ -36,7 +37,45 @@ func (s *Service) enrolling(ctx context.Context) (*User, error) {
 		return s.self(ctx)
 	}
 	u, _, err := s.halfway(ctx, EnrolmentRequired)
-	return u, err
+	if err != nil {
+		return nil, err
+	}
+	return u, s.firstFactor(ctx, u)
+}
+
+// firstFactor refuses to go on enrolling with a password alone once there is a second factor.
+func (s *Service) firstFactor(ctx context.Context, u *User) error {
+	factors, err := s.factors(ctx, u)
+	if err == nil && len(factors) > 0 {
+		return notDue()
+	}
+	return err
+}
+
+// due is the person of the request, locked, unless its session or account was ended since the request began.
+func (s *Service) due(ctx context.Context, id string) (*User, error) {
+	u, err := s.locked(ctx, id)
+	if store.IsNotFound(err) {
+		return nil, notDue()
+	}
+	if err != nil {
+		return nil, err
+	}
+	session := SessionFrom(ctx)
+	if session == nil || u.Status != Active {
+		return nil, notDue()
+	}
+	var live int64
+	if err := s.Store.DB(ctx).Model(&Session{}).Where("id = ? AND user_id = ?", session.ID, u.ID).Count(&live).Error; err != nil {
+		return nil, err
+	}
+	if live == 0 {
+		return nil, notDue()
+	}
+	if session.Stage == EnrolmentRequired {
+		return u, s.firstFactor(ctx, u)
+	}
+	return u, nil
 }
 
 // Enrolment is what an authenticator app needs; shown once.
@@ -48,9 +87,6 @@ func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.TOTPConfirmedAt != nil {
-		return nil, fault.New(fault.Conflict, "an authenticator app is already enrolled").Do("Use it, or a recovery code; an Owner can invite you anew if both are lost.")
-	}
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: "pkiaas", AccountName: u.Email, Period: totpPeriod, SecretSize: 20})
 	if err != nil {
 		return nil, err
@@ -61,8 +97,7 @@ func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
 	}
 	return &Enrolment{key.Secret(), key.URL()}, s.Store.Tx(ctx, func(ctx context.Context) error {
 		s.record(ctx, u, "user.begin-totp", u.Email+" started to enrol an authenticator app", nil)
-		return s.Store.DB(ctx).Model(u).Select("totp_secret", "totp_last_step").
-			Updates(&User{TOTPSecret: sealed}).Error
+		return s.Store.DB(ctx).Model(u).Update("totp_pending", sealed).Error
 	})
 }
 
@@ -78,31 +113,35 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 	if err != nil {
 		return nil, err
 	}
-	if u.TOTPConfirmedAt != nil || u.TOTPSecret == nil {
+	if u.TOTPPending == nil {
 		return nil, fault.New(fault.Conflict, "no enrolment of an authenticator app is under way").Do("Begin one.")
 	}
-	if err := s.accountAllowed(u); err != nil {
-		return nil, err
-	}
 	result := &Enrolled{}
-	right := false
-	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
-		if u, err = s.locked(ctx, u.ID); err != nil {
-			return err
-		}
-		if right, err = s.spendTOTP(ctx, u, code); err != nil || !right {
-			return err
-		}
-		now := s.Now()
-		if err := s.Store.DB(ctx).Model(u).Update("totp_confirmed_at", now).Error; err != nil {
-			return err
-		}
-		s.record(ctx, u, "user.enrol-totp", u.Email+" enrolled an authenticator app", nil)
-		return s.enrolled(ctx, u, result)
+	refusal := fault.New(fault.Invalid, "the code is wrong").At("totp").Do("Check the clock of your device and enter the present code.")
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: "totp", refusal: refusal}, func(ctx context.Context) (right bool, err error) {
+		err = s.Store.Tx(ctx, func(ctx context.Context) error {
+			if u, err = s.due(ctx, u.ID); err != nil {
+				return err
+			}
+			step, err := s.checkTOTP(u, u.TOTPPending, code, 0)
+			if right = step != 0; err != nil || !right {
+				return err
+			}
+			now := s.Now()
+			replaced := u.TOTPConfirmedAt != nil
+			u.TOTPSecret, u.TOTPPending, u.TOTPConfirmedAt, u.TOTPLastStep = u.TOTPPending, nil, &now, step
+			if err := s.Store.DB(ctx).Model(u).Select("totp_secret", "totp_pending", "totp_confirmed_at", "totp_last_step").Updates(u).Error; err != nil {
+				return err
+			}
+			if replaced {
+				s.record(ctx, u, "user.replace-totp", u.Email+" replaced the authenticator app", nil)
+			} else {
+				s.record(ctx, u, "user.enrol-totp", u.Email+" enrolled an authenticator app", nil)
+			}
+			return s.enrolled(ctx, u, result)
+		})
+		return right, err
 	})
-	if err == nil && !right {
-		err = s.failed(ctx, u, "totp", fault.New(fault.Invalid, "the code is wrong").At("totp").Do("Check the clock of your device and enter the present code."))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +150,14 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 
 // enrolled gives recovery codes with the first factor and finishes a sign-in that waited for it.
 func (s *Service) enrolled(ctx context.Context, u *User, result *Enrolled) (err error) {
+	if u.SecondFactorResetAt != nil {
+		if err := s.Store.DB(ctx).Model(u).Update("second_factor_reset_at", nil).Error; err != nil {
+			return err
+		}
+		if err := s.endProof(ctx, u, secondFactorProof); err != nil {
+			return err
+		}
+	}
 	var left int64
 	if err := s.Store.DB(ctx).Model(&recoveryCode{}).Where("user_id = ?", u.ID).Count(&left).Error; err != nil {
 		return err
@@ -126,32 +173,41 @@ func (s *Service) enrolled(ctx context.Context, u *User, result *Enrolled) (err 
 	return err
 }
 
-// spendTOTP checks a code, one step of clock error either way; a code is good once.
+// spendTOTP checks a code; it is good once.
 func (s *Service) spendTOTP(ctx context.Context, u *User, code string) (bool, error) {
-	if u.TOTPSecret == nil {
+	if u.TOTPSecret == nil || u.TOTPConfirmedAt == nil {
 		return false, nil
 	}
-	secret, err := s.Sealer.Unseal(totpPurpose, u.TOTPSecret, []byte(u.ID))
-	if err != nil {
+	step, err := s.checkTOTP(u, u.TOTPSecret, code, u.TOTPLastStep)
+	if err != nil || step == 0 {
 		return false, err
+	}
+	u.TOTPLastStep = step
+	return true, s.Store.DB(ctx).Model(u).Update("totp_last_step", step).Error
+}
+
+// checkTOTP returns the time step of a code, one step of clock error either way; 0 for a wrong one, or one used before.
+func (s *Service) checkTOTP(u *User, sealed []byte, code string, after int64) (int64, error) {
+	secret, err := s.Sealer.Unseal(totpPurpose, sealed, []byte(u.ID))
+	if err != nil {
+		return 0, err
 	}
 	now := s.Now()
 	for _, step := range []int64{0, -1, 1} {
 		at := now.Add(time.Duration(step) * totpPeriod * time.Second)
 		number := at.Unix() / totpPeriod
-		if number <= u.TOTPLastStep {
+		if number <= after {
 			continue
 		}
 		right, err := totp.ValidateCustom(strings.TrimSpace(code), string(secret), at, totp.ValidateOpts{Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
-			return false, nil // not six digits
+			return 0, nil // not six digits
 		}
 		if right {
-			u.TOTPLastStep = number
-			return true, s.Store.DB(ctx).Model(u).Update("totp_last_step", number).Error
+			return number, nil
 		}
 	}
-	return false, nil
+	return 0, nil
 }
 
 func normalCode(code string) string {
@@ -212,15 +268,15 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 	if err != nil {
 		return 0, err
 	}
-	if err := s.accountAllowed(u); err != nil {
-		return 0, err
-	}
-	right, err := s.matches(ctx, current, u.PasswordHash)
+	end, err := s.turns.take(ctx, true)
 	if err != nil {
 		return 0, err
 	}
-	if !right {
-		return 0, s.failed(ctx, u, "password", fault.New(fault.Invalid, "this is not your present password").At("currentPassword"))
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "this is not your present password").At("currentPassword")},
+		func(context.Context) (bool, error) { return matches(current, u.PasswordHash) })
+	end()
+	if err != nil {
+		return 0, err
 	}
 	if err := checkPassword(next, u); err != nil {
 		fault.Of(err).Field = "newPassword"
@@ -231,7 +287,13 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 		return 0, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if u, err = s.due(ctx, u.ID); err != nil {
+			return err
+		}
 		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {
+			return err
+		}
+		if err := s.endProof(ctx, u, passwordProof); err != nil {
 			return err
 		}
 		others := s.Store.DB(ctx).Delete(&Session{}, "user_id = ? AND id <> ?", u.ID, rbac.ActorFrom(ctx).SessionID)

@@ -139,6 +139,9 @@ func (s *Service) FinishPasskeyRegistration(ctx context.Context, name, credentia
 	result := &Enrolled{}
 	made := &Passkey{}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
+		if u, err = s.due(ctx, u.ID); err != nil {
+			return err
+		}
 		a, err := s.account(ctx, u)
 		if err != nil {
 			return err

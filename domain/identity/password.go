@@ -46,30 +46,25 @@ func checkPassword(password string, u *User) error {
 	return nil
 }
 
-// hashPassword makes a PHC string; at most two at a time, for each takes 64 MiB.
+// hashPassword makes a PHC string, when it is the caller's turn: callers are known by a link or a session.
 func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
-	salt := make([]byte, 16)
-	_, _ = rand.Read(salt) // never fails (crypto/rand)
-	key, err := s.argon2(ctx, password, salt)
+	end, err := s.turns.take(ctx, true)
 	if err != nil {
 		return "", err
 	}
+	defer end()
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails (crypto/rand)
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(key)), nil
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(argon(password, salt))), nil
 }
 
-func (s *Service) argon2(ctx context.Context, password string, salt []byte) ([]byte, error) {
-	select {
-	case s.hashes <- struct{}{}:
-		defer func() { <-s.hashes }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey), nil
+func argon(password string, salt []byte) []byte {
+	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
 }
 
-// matches compares a password with its hash. Without a hash it takes the same time and fails.
-func (s *Service) matches(ctx context.Context, password, hash string) (bool, error) {
+// matches compares a password with its hash. Without a hash it takes the same time and fails. Callers wait for their turn.
+func matches(password, hash string) (bool, error) {
 	salt, want := make([]byte, 16), make([]byte, argonKey)
 	parts := strings.Split(hash, "$")
 	known := len(parts) == 6
@@ -82,6 +77,5 @@ func (s *Service) matches(ctx context.Context, password, hash string) (bool, err
 			return false, err
 		}
 	}
-	key, err := s.argon2(ctx, password, salt)
-	return known && subtle.ConstantTimeCompare(key, want) == 1, err
+	return subtle.ConstantTimeCompare(argon(password, salt), want) == 1 && known, nil
 }

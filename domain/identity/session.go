@@ -17,6 +17,7 @@ type Stage string
 const (
 	FactorRequired    Stage = "FACTOR_REQUIRED"    // the password was right
 	EnrolmentRequired Stage = "ENROLMENT_REQUIRED" // and there is no second factor yet
+	CodeRequired      Stage = "CODE_REQUIRED"      // the second factor was reset, and the address is to be proved
 	Full              Stage = "FULL"
 )
 
@@ -75,6 +76,9 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 	u, err := s.user(ctx, session.UserID)
 	if err != nil {
 		return nil, nil, err
+	}
+	if u.Status != Active {
+		return nil, nil, fault.New(fault.Unauthenticated, "this account is disabled").Do("Ask the platform operator.")
 	}
 	if now.Sub(session.LastSeenAt) > seenInterval {
 		session.LastSeenAt = now
@@ -253,7 +257,7 @@ func (s *Service) NoteUse(ctx context.Context) error {
 	})
 }
 
-// CleanJob removes sessions, invitations and failures that are over.
+// CleanJob removes sessions, proofs, invitations and failures that are over.
 const CleanJob = "identity.clean"
 
 // Clean is that job.
@@ -261,10 +265,14 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	claim.Again(now.Add(time.Hour))
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		for _, statement := range []string{"DELETE FROM sessions WHERE expires_at < ?", "DELETE FROM invitations WHERE expires_at < ?", "DELETE FROM sign_in_failures WHERE until < ?"} {
-			if err := s.Store.DB(ctx).Exec(statement, now).Error; err != nil {
+		for statement, before := range map[string]time.Time{"DELETE FROM sessions WHERE expires_at < ?": now, "DELETE FROM address_proofs WHERE expires_at < ?": now,
+			"DELETE FROM invitations WHERE expires_at < ?": now.Add(-invitationKept)} {
+			if err := s.Store.DB(ctx).Exec(statement, before).Error; err != nil {
 				return err
 			}
+		}
+		if err := s.forget(ctx); err != nil {
+			return err
 		}
 		return claim.Done(ctx)
 	})

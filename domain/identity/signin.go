@@ -2,13 +2,11 @@ package identity
 
 import (
 	"context"
+	"strings"
 	"time"
-
-	"gorm.io/gorm/clause"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/store"
 )
 
 // Factor is a kind of second factor.
@@ -26,66 +24,55 @@ type SignedIn struct {
 	Expires           time.Time
 	Factors           []Factor
 	EnrolmentRequired bool
-	User              *User
+	// CodeRequired: an operator has reset the second factor; the code that went to the person's address comes next.
+	CodeRequired bool
+	User         *User
+	// Device belongs into a cookie that outlives the session; "" where the sign-in is not complete.
+	Device string
 }
-
-// After freeFailures an account waits ever longer, up to maxDelay; an address has more attempts, since many people may
-// share one.
-const (
-	freeFailures        = 5
-	freeAddressFailures = 20
-	maxDelay            = 15 * time.Minute
-)
-
-// failure counts failed attempts of an address.
-type failure struct {
-	Subject  string `gorm:"primaryKey"`
-	Failures int64
-	Until    time.Time
-}
-
-func (failure) TableName() string { return "sign_in_failures" }
 
 var wrongPassword = fault.New(fault.Unauthenticated, "e-mail or password is wrong").At("password").Do("Check both; after several failures you must wait a little.")
 
 // SignIn checks the password: the first step. E-mail and password are refused alike.
 func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn, error) {
-	if err := s.addressAllowed(ctx); err != nil {
+	address, err := CheckEmail(email)
+	if err != nil {
+		address = strings.ToLower(email)
+	}
+	var found []*User
+	if err := s.Store.DB(ctx).Find(&found, "email = ?", address).Error; err != nil {
 		return nil, err
 	}
-	var u *User
-	if address, err := CheckEmail(email); err == nil {
-		found := &User{}
-		err := s.Store.DB(ctx).Take(found, "email = ? AND status = ?", address, Active).Error
-		if err != nil && !store.IsNotFound(err) {
-			return nil, err
-		}
-		if err == nil {
-			u = found
-		}
+	u := &User{}
+	g := guess{email: address, what: "password", refusal: wrongPassword}
+	if len(found) > 0 {
+		u = found[0]
+		g.user = u
 	}
-	if u == nil {
-		if _, err := s.matches(ctx, password, ""); err != nil {
-			return nil, err
-		}
-		return nil, s.failed(ctx, nil, "password", wrongPassword)
-	}
-	if err := s.accountAllowed(u); err != nil {
+	if err := s.allowed(ctx, s.subjects(ctx, g)); err != nil {
 		return nil, err
 	}
-	right, err := s.matches(ctx, password, u.PasswordHash)
+	end, err := s.turns.take(ctx, s.knownDevice(ctx, g.user) != "")
 	if err != nil {
 		return nil, err
 	}
-	if !right {
-		return nil, s.failed(ctx, u, "password", wrongPassword)
+	err = s.guess(ctx, g, func(context.Context) (bool, error) { return matches(password, u.PasswordHash) })
+	end()
+	if err != nil {
+		return nil, err
+	}
+	if u.Status != Active {
+		return nil, fault.New(fault.Forbidden, "this account is disabled").Do("Ask the platform operator.")
 	}
 	result := &SignedIn{User: u}
 	if result.Factors, err = s.factors(ctx, u); err != nil {
 		return nil, err
 	}
 	stage := FactorRequired
-	if len(result.Factors) == 0 {
+	switch {
+	case u.SecondFactorResetAt != nil:
+		stage, result.CodeRequired, result.Factors = CodeRequired, true, nil
+	case len(result.Factors) == 0:
 		stage, result.EnrolmentRequired = EnrolmentRequired, true
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
@@ -127,12 +114,6 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 	if err != nil {
 		return nil, err
 	}
-	if err := s.addressAllowed(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.accountAllowed(u); err != nil {
-		return nil, err
-	}
 	var check func(context.Context, *User) (bool, error)
 	kind := ""
 	switch {
@@ -146,27 +127,24 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 		return nil, fault.New(fault.Invalid, "give exactly one of totp, recoveryCode and passkey").At("input")
 	}
 	result := &SignedIn{}
-	right := false
-	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
-		if u, err = s.locked(ctx, u.ID); err != nil {
+	refusal := fault.New(fault.Unauthenticated, "the second factor is wrong").
+		At("input." + map[string]string{"totp": "totp", "recovery code": "recoveryCode", "passkey": "passkey"}[kind]).
+		Do("Check the clock of your device, or use another factor; after several failures you must wait a little.")
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: kind, refusal: refusal}, func(ctx context.Context) (right bool, err error) {
+		err = s.Store.Tx(ctx, func(ctx context.Context) error {
+			if u, err = s.due(ctx, u.ID); err != nil {
+				return err
+			}
+			if right, err = check(ctx, u); err != nil || !right {
+				return err
+			}
+			result, err = s.signedIn(ctx, u, kind)
 			return err
-		}
-		// Asked again under the lock: attempts made side by side must not slip through together.
-		if err := s.accountAllowed(u); err != nil {
-			return err
-		}
-		if right, err = check(ctx, u); err != nil || !right {
-			return err
-		}
-		result, err = s.signedIn(ctx, u, kind)
-		return err
+		})
+		return right, err
 	})
 	if err != nil {
 		return nil, err
-	}
-	if !right {
-		return nil, s.failed(ctx, u, kind, fault.New(fault.Unauthenticated, "the second factor is wrong").At("input."+map[string]string{"totp": "totp", "recovery code": "recoveryCode", "passkey": "passkey"}[kind]).
-			Do("Check the clock of your device, or use another factor; after several failures you must wait a little."))
 	}
 	return result, nil
 }
@@ -174,11 +152,17 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 // signedIn opens the full session, in the transaction of ctx.
 func (s *Service) signedIn(ctx context.Context, u *User, kind string) (*SignedIn, error) {
 	now := s.Now()
-	err := s.Store.DB(ctx).Model(u).Select("failed_attempts", "locked_until", "last_sign_in_at").Updates(&User{LastSignInAt: &now}).Error
-	if err != nil {
+	if err := s.Store.DB(ctx).Model(u).Update("last_sign_in_at", now).Error; err != nil {
+		return nil, err
+	}
+	if err := s.forgive(ctx, u); err != nil {
 		return nil, err
 	}
 	result := &SignedIn{User: u}
+	var err error
+	if result.Device, err = s.rememberDevice(ctx, u); err != nil {
+		return nil, err
+	}
 	if result.Token, result.Expires, err = s.open(ctx, u, Full); err != nil {
 		return nil, err
 	}
@@ -190,82 +174,12 @@ func (s *Service) signedIn(ctx context.Context, u *User, kind string) (*SignedIn
 func (s *Service) halfway(ctx context.Context, stage Stage) (*User, *Session, error) {
 	session := SessionFrom(ctx)
 	if session == nil || session.Stage != stage {
-		return nil, nil, fault.New(fault.Unauthenticated, "this step of signing in is not due, or took too long").Do("Start with e-mail and password.")
+		return nil, nil, notDue()
 	}
 	u, err := s.user(ctx, session.UserID)
 	return u, session, err
 }
 
-func (s *Service) accountAllowed(u *User) error {
-	if u.LockedUntil != nil && s.Now().Before(*u.LockedUntil) {
-		return tooMany(u.LockedUntil.Sub(s.Now()))
-	}
-	return nil
-}
-
-func tooMany(wait time.Duration) error {
-	return fault.New(fault.TooManyRequests, "too many failed attempts").After(wait).Do("Wait " + wait.Round(time.Second).String() + " and try again.")
-}
-
-func (s *Service) addressAllowed(ctx context.Context) error {
-	o := OriginFrom(ctx)
-	if o == nil {
-		return nil
-	}
-	var rows []failure
-	if err := s.Store.DB(ctx).Where("subject = ?", "ip "+o.IPAddress).Find(&rows).Error; err != nil {
-		return err
-	}
-	now := s.Now()
-	if len(rows) == 1 && rows[0].Failures > freeAddressFailures && now.Before(rows[0].Until) {
-		return tooMany(rows[0].Until.Sub(now))
-	}
-	return nil
-}
-
-// failed counts and records a failed attempt and returns the refusal.
-func (s *Service) failed(ctx context.Context, u *User, what string, refusal error) error {
-	err := s.Store.Tx(ctx, func(ctx context.Context) error {
-		now := s.Now()
-		if o := OriginFrom(ctx); o != nil {
-			row := failure{Subject: "ip " + o.IPAddress}
-			if err := s.Store.ForUpdate(s.Store.DB(ctx)).Where("subject = ?", row.Subject).Limit(1).Find(&row).Error; err != nil {
-				return err
-			}
-			if now.After(row.Until.Add(maxDelay)) {
-				row.Failures = 0
-			}
-			row.Failures++
-			row.Until = now.Add(delay(row.Failures, freeAddressFailures))
-			if err := s.Store.DB(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&row).Error; err != nil {
-				return err
-			}
-		}
-		if u == nil {
-			s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.sign-in", Result: audit.Refused, ObjectKind: "user", Summary: "a sign-in was refused: no such user, or the wrong password"})
-			return nil
-		}
-		u, err := s.locked(ctx, u.ID)
-		if err != nil {
-			return err
-		}
-		u.FailedAttempts++
-		until := now.Add(delay(u.FailedAttempts, freeFailures))
-		u.LockedUntil = &until
-		s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{Action: "user.sign-in", Result: audit.Refused, ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email,
-			Summary: "a sign-in of " + u.Email + " was refused: wrong " + what, Details: audit.Details{"attempt": u.FailedAttempts}})
-		return s.Store.DB(ctx).Model(u).Select("failed_attempts", "locked_until").Updates(u).Error
-	})
-	if err != nil {
-		return err
-	}
-	return refusal
-}
-
-// delay doubles with each failure beyond the free ones.
-func delay(failures int64, free int64) time.Duration {
-	if failures < free {
-		return 0
-	}
-	return min(maxDelay, 2*time.Second<<min(failures-free, 10))
+func notDue() error {
+	return fault.New(fault.Unauthenticated, "this sign-in step has expired").Do("Start again with e-mail and password.")
 }

@@ -23,12 +23,13 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// UserStatus tells whether a person has confirmed.
+// UserStatus tells whether a person can sign in.
 type UserStatus string
 
 const (
-	Invited UserStatus = "INVITED"
-	Active  UserStatus = "ACTIVE"
+	Invited  UserStatus = "INVITED" // of an invitation as Members shows it: no account has it
+	Active   UserStatus = "ACTIVE"
+	Disabled UserStatus = "DISABLED" // keeps its roles; none of them is in effect
 )
 
 // User is a person.
@@ -40,13 +41,14 @@ type User struct {
 	Status          UserStatus
 	Operator        bool
 	PasswordHash    string     // PHC string, argon2id
-	TOTPSecret      []byte     `gorm:"column:totp_secret"` // sealed
+	TOTPSecret      []byte     `gorm:"column:totp_secret"`  // sealed
+	TOTPPending     []byte     `gorm:"column:totp_pending"` // sealed; being enrolled
 	TOTPConfirmedAt *time.Time `gorm:"column:totp_confirmed_at"`
 	TOTPLastStep    int64      `gorm:"column:totp_last_step"`
-	FailedAttempts  int64
-	LockedUntil     *time.Time
-	LastSignInAt    *time.Time
-	CreatedAt       time.Time
+	// SecondFactorResetAt: before enrolling a second factor anew, the person must prove the address.
+	SecondFactorResetAt *time.Time
+	LastSignInAt        *time.Time
+	CreatedAt           time.Time
 }
 
 func (User) TableName() string { return "users" }
@@ -63,7 +65,8 @@ func (grant) TableName() string { return "role_grants" }
 
 // Sealed lists the columns with secrets.
 func Sealed() []seal.Column {
-	return []seal.Column{{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "sessions", Name: "ceremony", Purpose: ceremonyPurpose}}
+	return []seal.Column{{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "users", Name: "totp_pending", Purpose: totpPurpose},
+		{Table: "sessions", Name: "ceremony", Purpose: ceremonyPurpose}}
 }
 
 // Mailer sends mail, in the transaction that asks for it.
@@ -86,14 +89,14 @@ type Service struct {
 
 	tokens store.Batch[[32]byte, *APIToken]
 	used   usedTokens
-	hashes chan struct{}
+	turns  *turns
 	watch  watch
 }
 
 // Init completes a Service whose fields are filled.
 func (s *Service) Init() *Service {
 	s.tokens.Run = s.findTokens
-	s.hashes = make(chan struct{}, 2) // each hash takes 64 MiB
+	s.turns = newTurns()
 	return s
 }
 
@@ -155,8 +158,8 @@ func (s *Service) actorOf(ctx context.Context, u *User) *rbac.Actor {
 	return a
 }
 
-// Origin is where a request came from; the server puts it into the context.
-type Origin struct{ IPAddress, UserAgent, RequestID string }
+// Origin is where a request came from; the server puts it into the context. Device is the cookie of SignedIn.Device.
+type Origin struct{ IPAddress, UserAgent, RequestID, Device string }
 
 type originKey struct{}
 

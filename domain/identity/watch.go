@@ -2,11 +2,11 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -205,51 +205,42 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	if (p.Password == nil) == (p.TOTP == nil) {
 		return time.Time{}, fault.New(fault.Invalid, "Give either a password or a code.").At("input")
 	}
-	if err := errors.Join(s.addressAllowed(ctx), s.accountAllowed(u)); err != nil {
-		return time.Time{}, fault.Of(err)
-	}
-	what, field, wrong := "password", "input.password", "The password is wrong."
-	right := false
-	if p.Password != nil {
-		if right, err = s.matches(ctx, *p.Password, u.PasswordHash); err != nil {
+	g := guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "This is not right.").At("input.password").
+		Do("Check it and try again; after several failures you must wait a little.")}
+	judge := func(ctx context.Context, u *User) (bool, error) { return matches(*p.Password, u.PasswordHash) }
+	if p.TOTP != nil {
+		if u.TOTPConfirmedAt == nil {
+			return time.Time{}, fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
+		}
+		g.what, g.refusal = "totp", fault.Of(g.refusal).At("input.totp")
+		judge = func(ctx context.Context, u *User) (bool, error) { return s.spendTOTP(ctx, u, *p.TOTP) }
+	} else {
+		end, err := s.turns.take(ctx, true)
+		if err != nil {
 			return time.Time{}, err
 		}
-	} else {
-		what, field, wrong = "totp", "input.totp", "The code is wrong."
+		defer end()
 	}
 	now := s.Now()
-	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		locked, err := s.locked(ctx, u.ID)
-		if err != nil {
-			return err
-		}
-		// Asked again under the lock: attempts made side by side must not slip through together.
-		if err := s.accountAllowed(locked); err != nil {
-			return err
-		}
-		if p.TOTP != nil {
-			if locked.TOTPConfirmedAt == nil {
-				return fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
-			}
-			if right, err = s.spendTOTP(ctx, locked, *p.TOTP); err != nil {
+	err = s.guess(ctx, g, func(ctx context.Context) (right bool, err error) {
+		err = s.Store.Tx(ctx, func(ctx context.Context) error {
+			if u, err = s.due(ctx, u.ID); err != nil {
 				return err
 			}
-		}
-		if !right {
-			return nil
-		}
-		s.record(ctx, u, "user.confirm-identity", u.Email+" confirmed their identity", map[string]any{"by": what})
-		done := s.Store.DB(ctx).Model(&Session{}).Where("id = ?", actor.SessionID).Update("proved_at", now)
-		if done.Error == nil && done.RowsAffected == 0 {
-			return sessionEnded()
-		}
-		return done.Error
+			if right, err = judge(ctx, u); err != nil || !right {
+				return err
+			}
+			s.record(ctx, u, "user.confirm-identity", u.Email+" confirmed their identity", audit.Details{"by": g.what})
+			done := s.Store.DB(ctx).Model(&Session{}).Where("id = ?", actor.SessionID).Update("proved_at", now)
+			if done.Error == nil && done.RowsAffected == 0 {
+				return sessionEnded()
+			}
+			return done.Error
+		})
+		return right, err
 	})
 	if err != nil {
 		return time.Time{}, err
-	}
-	if !right {
-		return time.Time{}, s.failed(ctx, u, what, fault.New(fault.Invalid, "%s", wrong).At(field).Do("Check it and try again; after several failures you must wait a little."))
 	}
 	return now.Add(provenFor), nil
 }

@@ -149,6 +149,36 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 	})
 }
 
+// InviteOwner invites an Owner of a subscription, or of its partition, when the first one never came or the last one is
+// gone; somebody invited already gets a new link. Operators.
+func (s *Service) InviteOwner(ctx context.Context, id, email string) (*Subscription, error) {
+	if err := s.Guard.Require(ctx, rbac.SubscriptionUpdate, rbac.Platform); err != nil {
+		return nil, err
+	}
+	sub := &Subscription{}
+	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
+		err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(sub, "id = ?", id).Error
+		if store.IsNotFound(err) {
+			return rbac.NotFound()
+		}
+		if err != nil {
+			return err
+		}
+		partitions, err := s.PartitionsOf(ctx, []string{id})
+		if err != nil {
+			return err
+		}
+		e := audit.Event{Action: "subscription.invite-owner", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "invited " + email + " as an Owner of " + sub.Name}
+		s.Audit.Record(ctx, e)
+		// The partition's people see it too.
+		if p := partitions[id]; p != nil {
+			e.PartitionID = p.ID
+			s.Audit.Record(ctx, e)
+		}
+		return s.Owners.InviteOwner(ctx, sub.ID, email, "", "")
+	})
+}
+
 // Assign gives a subscription a region and so a partition, whose owners are those of the subscription. For good.
 func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTerms bool) (*Subscription, *Partition, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionAssign, id); err != nil {

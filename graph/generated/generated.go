@@ -97,6 +97,24 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	Account struct {
+		Factors             func(childComplexity int) int
+		Operator            func(childComplexity int) int
+		SecondFactorResetAt func(childComplexity int) int
+		SoleOwnerOf         func(childComplexity int) int
+		User                func(childComplexity int) int
+	}
+
+	AccountConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	AccountPayload struct {
+		User func(childComplexity int) int
+	}
+
 	AcmeAccount struct {
 		Contact    func(childComplexity int) int
 		CreatedAt  func(childComplexity int) int
@@ -743,10 +761,15 @@ type ComplexityRoot struct {
 	}
 
 	Invitation struct {
-		Email     func(childComplexity int) int
-		ExpiresAt func(childComplexity int) int
-		FirstName func(childComplexity int) int
-		LastName  func(childComplexity int) int
+		Email      func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		FirstName  func(childComplexity int) int
+		HasAccount func(childComplexity int) int
+		ID         func(childComplexity int) int
+		InvitedBy  func(childComplexity int) int
+		LastName   func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Roles      func(childComplexity int) int
 	}
 
 	IssuanceDecision struct {
@@ -799,8 +822,10 @@ type ComplexityRoot struct {
 	}
 
 	Member struct {
-		Roles func(childComplexity int) int
-		User  func(childComplexity int) int
+		InvitationExpiresAt func(childComplexity int) int
+		InvitedBy           func(childComplexity int) int
+		Roles               func(childComplexity int) int
+		User                func(childComplexity int) int
 	}
 
 	MemberPayload struct {
@@ -810,6 +835,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptHeldCrl                 func(childComplexity int, input model.AcceptHeldCrlInput) int
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
+		AcceptRoles                   func(childComplexity int, invitationID string) int
 		ActivateEndEntity             func(childComplexity int, id string) int
 		Approve                       func(childComplexity int, input model.ApprovalDecisionInput) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
@@ -831,14 +857,18 @@ type ComplexityRoot struct {
 		CreateSubscription            func(childComplexity int, input model.CreateSubscriptionInput) int
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
 		DeactivateEndEntity           func(childComplexity int, id string) int
+		DeclineInvitation             func(childComplexity int, invitationID string) int
 		DecommissionEndEntity         func(childComplexity int, id string) int
+		DeleteAccount                 func(childComplexity int, input model.DeleteAccountInput) int
 		DeleteCagwCredential          func(childComplexity int, id string) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
 		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
 		DeleteProtocolConfiguration   func(childComplexity int, input model.DeleteProtocolConfigurationInput) int
 		DeleteWebhook                 func(childComplexity int, id string, confirmName string) int
+		DisableAccount                func(childComplexity int, input model.DisableAccountInput) int
 		DisableCertificationAuthority func(childComplexity int, caID string) int
 		DisableProtocolConfiguration  func(childComplexity int, id string) int
+		EnableAccount                 func(childComplexity int, id string) int
 		EnableCertificationAuthority  func(childComplexity int, caID string) int
 		EnableProtocolConfiguration   func(childComplexity int, id string) int
 		EndSession                    func(childComplexity int, id string) int
@@ -846,6 +876,7 @@ type ComplexityRoot struct {
 		GrantRole                     func(childComplexity int, input model.RoleInput) int
 		ImportCaCertificate           func(childComplexity int, input model.ImportCaCertificateInput) int
 		ImportExternalRoot            func(childComplexity int, input model.ImportExternalRootInput) int
+		InviteSubscriptionOwner       func(childComplexity int, subscriptionID string, email string) int
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
@@ -855,10 +886,14 @@ type ComplexityRoot struct {
 		PublishCrl                    func(childComplexity int, caID string) int
 		RegenerateRecoveryCodes       func(childComplexity int) int
 		Reject                        func(childComplexity int, input model.ApprovalDecisionInput) int
+		RemoveMember                  func(childComplexity int, input model.MemberInput) int
 		RemovePasskey                 func(childComplexity int, id string) int
 		RenewCagwCredential           func(childComplexity int, id string, endPreviousNow bool) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
+		RequestPasswordReset          func(childComplexity int, email string) int
 		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
+		ResetPassword                 func(childComplexity int, input model.ResetPasswordInput) int
+		ResetSecondFactor             func(childComplexity int, id string) int
 		RestoreCertificationAuthority func(childComplexity int, caID string) int
 		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
 		RevokeAPIToken                func(childComplexity int, id string) int
@@ -882,6 +917,7 @@ type ComplexityRoot struct {
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateProtocolConfiguration   func(childComplexity int, input model.UpdateProtocolConfigurationInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
+		VerifyAddressCode             func(childComplexity int, code string) int
 		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
 		WithdrawApproval              func(childComplexity int, id string) int
 	}
@@ -946,7 +982,6 @@ type ComplexityRoot struct {
 		Members                  func(childComplexity int) int
 		Name                     func(childComplexity int) int
 		NotificationSettings     func(childComplexity int) int
-		Outbox                   func(childComplexity int) int
 		Permissions              func(childComplexity int) int
 		ProfileGroups            func(childComplexity int) int
 		ProtocolConfiguration    func(childComplexity int, identifier string) int
@@ -980,6 +1015,10 @@ type ComplexityRoot struct {
 		Passkey       func(childComplexity int) int
 		RecoveryCodes func(childComplexity int) int
 		Viewer        func(childComplexity int) int
+	}
+
+	PasswordResetPayload struct {
+		Accepted func(childComplexity int) int
 	}
 
 	ProfileChange struct {
@@ -1059,6 +1098,8 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
+		Account                func(childComplexity int, id string) int
+		Accounts               func(childComplexity int, first int, after *string, search *string) int
 		Approval               func(childComplexity int, id string) int
 		BulkOperation          func(childComplexity int, id string) int
 		Certificate            func(childComplexity int, id string) int
@@ -1170,6 +1211,10 @@ type ComplexityRoot struct {
 		Expiries     func(childComplexity int, days int) int
 	}
 
+	ResetPasswordPayload struct {
+		Email func(childComplexity int) int
+	}
+
 	Security struct {
 		Passkeys          func(childComplexity int) int
 		RecoveryCodesLeft func(childComplexity int) int
@@ -1201,6 +1246,7 @@ type ComplexityRoot struct {
 	}
 
 	SignInPayload struct {
+		CodeRequired      func(childComplexity int) int
 		EnrolmentRequired func(childComplexity int) int
 		Factors           func(childComplexity int) int
 	}
@@ -1278,11 +1324,12 @@ type ComplexityRoot struct {
 	}
 
 	Viewer struct {
-		APIToken   func(childComplexity int) int
-		Operator   func(childComplexity int) int
-		Partitions func(childComplexity int) int
-		Security   func(childComplexity int) int
-		User       func(childComplexity int) int
+		APIToken    func(childComplexity int) int
+		Invitations func(childComplexity int) int
+		Operator    func(childComplexity int) int
+		Partitions  func(childComplexity int) int
+		Security    func(childComplexity int) int
+		User        func(childComplexity int) int
 	}
 
 	ViewerPayload struct {
@@ -1497,6 +1544,7 @@ type KeyStoreResolver interface {
 type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
+	InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
 	UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error)
 	CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error)
@@ -1538,11 +1586,16 @@ type MutationResolver interface {
 	SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error)
 	VerifySecondFactor(ctx context.Context, input model.SecondFactorInput) (*model.ViewerPayload, error)
 	BeginPasskeySignIn(ctx context.Context) (string, error)
+	VerifyAddressCode(ctx context.Context, code string) (*model.SignInPayload, error)
+	RequestPasswordReset(ctx context.Context, email string) (*model.PasswordResetPayload, error)
+	ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error)
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
 	SignOutEverywhere(ctx context.Context) (*model.SignOutPayload, error)
 	EndSession(ctx context.Context, id string) (*model.SignOutPayload, error)
 	ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error)
 	AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error)
+	AcceptRoles(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
+	DeclineInvitation(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
 	BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error)
 	ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error)
 	BeginPasskeyRegistration(ctx context.Context) (string, error)
@@ -1554,6 +1607,11 @@ type MutationResolver interface {
 	ResendInvitation(ctx context.Context, partitionID string, userID string) (*model.MemberPayload, error)
 	GrantRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
 	RevokeRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
+	RemoveMember(ctx context.Context, input model.MemberInput) (*model.MemberPayload, error)
+	DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error)
+	EnableAccount(ctx context.Context, id string) (*model.AccountPayload, error)
+	ResetSecondFactor(ctx context.Context, id string) (*model.AccountPayload, error)
+	DeleteAccount(ctx context.Context, input model.DeleteAccountInput) (*model.AccountPayload, error)
 	CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error)
 	RevokeAPIToken(ctx context.Context, id string) (*model.APITokenPayload, error)
 	UpdateNotificationSettings(ctx context.Context, input model.UpdateNotificationSettingsInput) (*model.NotificationSettingsPayload, error)
@@ -1598,7 +1656,6 @@ type PartitionResolver interface {
 	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error)
 	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
 	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
-	Outbox(ctx context.Context, obj *tenant.Partition) ([]*mail.Mail, error)
 	NotificationSettings(ctx context.Context, obj *tenant.Partition) (*notify.Settings, error)
 	RetiredProfiles(ctx context.Context, obj *tenant.Partition) ([]*profile.Profile, error)
 	CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error)
@@ -1634,6 +1691,8 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
 	PlatformOutbox(ctx context.Context) ([]*mail.Mail, error)
+	Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error)
+	Account(ctx context.Context, id string) (*identity.Account, error)
 	Jobs(ctx context.Context) ([]*job.Job, error)
 	ProfileSchema(ctx context.Context) (string, error)
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*profile1.Problem, error)
@@ -1692,6 +1751,7 @@ type ViewerResolver interface {
 	Operator(ctx context.Context, obj *model.Viewer) (bool, error)
 	Partitions(ctx context.Context, obj *model.Viewer) ([]*tenant.Partition, error)
 	Security(ctx context.Context, obj *model.Viewer) (*model.Security, error)
+	Invitations(ctx context.Context, obj *model.Viewer) ([]*identity.Invitation, error)
 }
 type WebhookResolver interface {
 	LastError(ctx context.Context, obj *notify.Webhook) (*string, error)
@@ -1714,6 +1774,63 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "Account.factors":
+		if e.ComplexityRoot.Account.Factors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.Factors(childComplexity), true
+	case "Account.operator":
+		if e.ComplexityRoot.Account.Operator == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.Operator(childComplexity), true
+	case "Account.secondFactorResetAt":
+		if e.ComplexityRoot.Account.SecondFactorResetAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.SecondFactorResetAt(childComplexity), true
+	case "Account.soleOwnerOf":
+		if e.ComplexityRoot.Account.SoleOwnerOf == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.SoleOwnerOf(childComplexity), true
+	case "Account.user":
+		if e.ComplexityRoot.Account.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.User(childComplexity), true
+
+	case "AccountConnection.nodes":
+		if e.ComplexityRoot.AccountConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountConnection.Nodes(childComplexity), true
+	case "AccountConnection.pageInfo":
+		if e.ComplexityRoot.AccountConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountConnection.PageInfo(childComplexity), true
+	case "AccountConnection.totalCount":
+		if e.ComplexityRoot.AccountConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountConnection.TotalCount(childComplexity), true
+
+	case "AccountPayload.user":
+		if e.ComplexityRoot.AccountPayload.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AccountPayload.User(childComplexity), true
 
 	case "AcmeAccount.contact":
 		if e.ComplexityRoot.AcmeAccount.Contact == nil {
@@ -4448,12 +4565,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Invitation.FirstName(childComplexity), true
+	case "Invitation.hasAccount":
+		if e.ComplexityRoot.Invitation.HasAccount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.HasAccount(childComplexity), true
+	case "Invitation.id":
+		if e.ComplexityRoot.Invitation.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.ID(childComplexity), true
+	case "Invitation.invitedBy":
+		if e.ComplexityRoot.Invitation.InvitedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.InvitedBy(childComplexity), true
 	case "Invitation.lastName":
 		if e.ComplexityRoot.Invitation.LastName == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Invitation.LastName(childComplexity), true
+	case "Invitation.name":
+		if e.ComplexityRoot.Invitation.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Name(childComplexity), true
+	case "Invitation.roles":
+		if e.ComplexityRoot.Invitation.Roles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Invitation.Roles(childComplexity), true
 
 	case "IssuanceDecision.detail":
 		if e.ComplexityRoot.IssuanceDecision.Detail == nil {
@@ -4635,6 +4782,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LintFinding.Severity(childComplexity), true
 
+	case "Member.invitationExpiresAt":
+		if e.ComplexityRoot.Member.InvitationExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.InvitationExpiresAt(childComplexity), true
+	case "Member.invitedBy":
+		if e.ComplexityRoot.Member.InvitedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Member.InvitedBy(childComplexity), true
 	case "Member.roles":
 		if e.ComplexityRoot.Member.Roles == nil {
 			break
@@ -4677,6 +4836,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.AcceptInvitation(childComplexity, args["input"].(model.AcceptInvitationInput)), true
+	case "Mutation.acceptRoles":
+		if e.ComplexityRoot.Mutation.AcceptRoles == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_acceptRoles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AcceptRoles(childComplexity, args["invitationId"].(string)), true
 	case "Mutation.activateEndEntity":
 		if e.ComplexityRoot.Mutation.ActivateEndEntity == nil {
 			break
@@ -4893,6 +5063,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeactivateEndEntity(childComplexity, args["id"].(string)), true
+	case "Mutation.declineInvitation":
+		if e.ComplexityRoot.Mutation.DeclineInvitation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_declineInvitation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeclineInvitation(childComplexity, args["invitationId"].(string)), true
 	case "Mutation.decommissionEndEntity":
 		if e.ComplexityRoot.Mutation.DecommissionEndEntity == nil {
 			break
@@ -4904,6 +5085,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["id"].(string)), true
+	case "Mutation.deleteAccount":
+		if e.ComplexityRoot.Mutation.DeleteAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_deleteAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DeleteAccount(childComplexity, args["input"].(model.DeleteAccountInput)), true
 	case "Mutation.deleteCagwCredential":
 		if e.ComplexityRoot.Mutation.DeleteCagwCredential == nil {
 			break
@@ -4959,6 +5151,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DeleteWebhook(childComplexity, args["id"].(string), args["confirmName"].(string)), true
+	case "Mutation.disableAccount":
+		if e.ComplexityRoot.Mutation.DisableAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_disableAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.DisableAccount(childComplexity, args["input"].(model.DisableAccountInput)), true
 	case "Mutation.disableCertificationAuthority":
 		if e.ComplexityRoot.Mutation.DisableCertificationAuthority == nil {
 			break
@@ -4981,6 +5184,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.DisableProtocolConfiguration(childComplexity, args["id"].(string)), true
+	case "Mutation.enableAccount":
+		if e.ComplexityRoot.Mutation.EnableAccount == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_enableAccount_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EnableAccount(childComplexity, args["id"].(string)), true
 	case "Mutation.enableCertificationAuthority":
 		if e.ComplexityRoot.Mutation.EnableCertificationAuthority == nil {
 			break
@@ -5058,6 +5272,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ImportExternalRoot(childComplexity, args["input"].(model.ImportExternalRootInput)), true
+	case "Mutation.inviteSubscriptionOwner":
+		if e.ComplexityRoot.Mutation.InviteSubscriptionOwner == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_inviteSubscriptionOwner_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.InviteSubscriptionOwner(childComplexity, args["subscriptionId"].(string), args["email"].(string)), true
 	case "Mutation.inviteUser":
 		if e.ComplexityRoot.Mutation.InviteUser == nil {
 			break
@@ -5152,6 +5377,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
+	case "Mutation.removeMember":
+		if e.ComplexityRoot.Mutation.RemoveMember == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeMember_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.MemberInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -5185,6 +5421,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenewCertificationAuthority(childComplexity, args["input"].(model.RenewCertificationAuthorityInput)), true
+	case "Mutation.requestPasswordReset":
+		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_requestPasswordReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["email"].(string)), true
 	case "Mutation.resendInvitation":
 		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
 			break
@@ -5196,6 +5443,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["partitionId"].(string), args["userId"].(string)), true
+	case "Mutation.resetPassword":
+		if e.ComplexityRoot.Mutation.ResetPassword == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetPassword_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetPassword(childComplexity, args["input"].(model.ResetPasswordInput)), true
+	case "Mutation.resetSecondFactor":
+		if e.ComplexityRoot.Mutation.ResetSecondFactor == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_resetSecondFactor_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ResetSecondFactor(childComplexity, args["id"].(string)), true
 	case "Mutation.restoreCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RestoreCertificationAuthority == nil {
 			break
@@ -5439,6 +5708,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateSubscription(childComplexity, args["input"].(model.UpdateSubscriptionInput)), true
+	case "Mutation.verifyAddressCode":
+		if e.ComplexityRoot.Mutation.VerifyAddressCode == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyAddressCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["code"].(string)), true
 	case "Mutation.verifySecondFactor":
 		if e.ComplexityRoot.Mutation.VerifySecondFactor == nil {
 			break
@@ -5769,12 +6049,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.NotificationSettings(childComplexity), true
-	case "Partition.outbox":
-		if e.ComplexityRoot.Partition.Outbox == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Partition.Outbox(childComplexity), true
 	case "Partition.permissions":
 		if e.ComplexityRoot.Partition.Permissions == nil {
 			break
@@ -5932,6 +6206,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PasskeyPayload.Viewer(childComplexity), true
+
+	case "PasswordResetPayload.accepted":
+		if e.ComplexityRoot.PasswordResetPayload.Accepted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PasswordResetPayload.Accepted(childComplexity), true
 
 	case "ProfileChange.after":
 		if e.ComplexityRoot.ProfileChange.After == nil {
@@ -6234,6 +6515,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PublishCrlPayload.CertificationAuthority(childComplexity), true
 
+	case "Query.account":
+		if e.ComplexityRoot.Query.Account == nil {
+			break
+		}
+
+		args, err := ec.field_Query_account_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Account(childComplexity, args["id"].(string)), true
+	case "Query.accounts":
+		if e.ComplexityRoot.Query.Accounts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_accounts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Accounts(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string)), true
 	case "Query.approval":
 		if e.ComplexityRoot.Query.Approval == nil {
 			break
@@ -6781,6 +7084,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Reports.Expiries(childComplexity, args["days"].(int)), true
 
+	case "ResetPasswordPayload.email":
+		if e.ComplexityRoot.ResetPasswordPayload.Email == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ResetPasswordPayload.Email(childComplexity), true
+
 	case "Security.passkeys":
 		if e.ComplexityRoot.Security.Passkeys == nil {
 			break
@@ -6910,6 +7220,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
 
+	case "SignInPayload.codeRequired":
+		if e.ComplexityRoot.SignInPayload.CodeRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SignInPayload.CodeRequired(childComplexity), true
 	case "SignInPayload.enrolmentRequired":
 		if e.ComplexityRoot.SignInPayload.EnrolmentRequired == nil {
 			break
@@ -7179,6 +7495,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Viewer.APIToken(childComplexity), true
+	case "Viewer.invitations":
+		if e.ComplexityRoot.Viewer.Invitations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Viewer.Invitations(childComplexity), true
 	case "Viewer.operator":
 		if e.ComplexityRoot.Viewer.Operator == nil {
 			break
@@ -7414,14 +7736,17 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
 		ec.unmarshalInputCrlSettingsInput,
+		ec.unmarshalInputDeleteAccountInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
 		ec.unmarshalInputDeleteProtocolConfigurationInput,
+		ec.unmarshalInputDisableAccountInput,
 		ec.unmarshalInputExtensionInput,
 		ec.unmarshalInputImportCaCertificateInput,
 		ec.unmarshalInputImportExternalRootInput,
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
+		ec.unmarshalInputMemberInput,
 		ec.unmarshalInputMoveCaKeyInput,
 		ec.unmarshalInputNameConstraintsInput,
 		ec.unmarshalInputNameSubtreeInput,
@@ -7431,6 +7756,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputProtocolConfigurationFilter,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRenewalSelectionInput,
+		ec.unmarshalInputResetPasswordInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRoleInput,
 		ec.unmarshalInputSecondFactorInput,
@@ -8728,6 +9054,8 @@ type Viewer {
   partitions: [Partition!]!
   "The person's own second factors, sessions; null for an API token."
   security: Security
+  "What the person is invited to and can accept or decline; empty for an API token."
+  invitations: [Invitation!]!
 }
 
 type Security {
@@ -8762,13 +9090,37 @@ type User {
 }
 
 enum UserStatus {
-  "Invited, has not confirmed."
+  "Invited, has not accepted."
   INVITED
   ACTIVE
+  "Barred from signing in by a platform operator. Its roles are not in effect."
+  DISABLED
 }
 
-"A person and the roles it holds in one partition."
-type Member { user: User!, roles: [Role!]! }
+"""
+A person and the roles it holds in one partition; or, with the status ` + "`" + `INVITED` + "`" + `, an invitation that is not accepted yet: ` + "`" + `user` + "`" + ` is then what
+the inviter typed, and ` + "`" + `user.id` + "`" + ` the id of the invitation. Whether the address has an account is not told.
+"""
+type Member {
+  user: User!
+  roles: [Role!]!
+  "Who invited; empty for members."
+  invitedBy: String!
+  "When the invitation ends; null for members."
+  invitationExpiresAt: Time
+}
+
+"An account as platform operators see it."
+type Account {
+  user: User!
+  operator: Boolean!
+  factors: [SecondFactor!]!
+  "The second factor was reset, and the person has not enrolled a new one yet."
+  secondFactorResetAt: Time
+  "Names of the partitions of which this is the only Owner who can sign in."
+  soleOwnerOf: [String!]!
+}
+type AccountConnection { nodes: [User!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 "A credential of automation. The token itself is shown once, when it is created."
 type ApiToken {
@@ -8802,8 +9154,6 @@ extend type Partition {
   members: [Member!]!
   "Owners and CA Administrators."
   apiTokens: [ApiToken!]!
-  "Mail of this partition, newest first; empty where SMTP is configured. Owners."
-  outbox: [OutboxMail!]!
 }
 
 extend type Query {
@@ -8813,9 +9163,27 @@ extend type Query {
   invitation(token: String! @secret): Invitation!
   "Mail of the whole deployment, newest first; empty where SMTP is configured. Platform operators."
   platformOutbox: [OutboxMail!]!
+  "The accounts of the deployment, by age; ` + "`" + `search` + "`" + ` looks in e-mail and name. Platform operators."
+  accounts(first: Int! = 50, after: String, search: String): AccountConnection!
+  "One account in full. Platform operators."
+  account(id: ID!): Account
 }
 
-type Invitation { email: String!, firstName: String!, lastName: String!, expiresAt: Time! }
+"An offer of roles in one partition or subscription to whoever reads the mail of an address."
+type Invitation {
+  id: ID!
+  email: String!
+  firstName: String!
+  lastName: String!
+  "Of the partition or subscription."
+  name: String!
+  roles: [Role!]!
+  "Empty where it is not known."
+  invitedBy: String!
+  expiresAt: Time!
+  "True if the address has an account: then the person signs in and accepts there."
+  hasAccount: Boolean!
+}
 
 input SignInInput { email: String!, password: String! @secret }
 
@@ -8826,6 +9194,8 @@ The session exists as a cookie from here on, but is good for nothing except fini
 type SignInPayload {
   factors: [SecondFactor!]!
   enrolmentRequired: Boolean!
+  "A platform operator has reset the second factor: ` + "`" + `verifyAddressCode` + "`" + ` with the code from the mail comes next."
+  codeRequired: Boolean!
 }
 enum SecondFactor { TOTP PASSKEY RECOVERY_CODE }
 
@@ -8867,6 +9237,23 @@ type ConfirmIdentityPayload {
 }
 
 input AcceptInvitationInput { token: String! @secret, password: String! @secret, firstName: String!, lastName: String! }
+input ResetPasswordInput { token: String! @secret, password: String! @secret }
+type PasswordResetPayload { "Always true: whether the address has an account is not told." accepted: Boolean! }
+type ResetPasswordPayload { email: String! }
+input MemberInput { partitionId: ID!, userId: ID! }
+input DisableAccountInput {
+  id: ID!
+  "Accept that partitions are left without an Owner who can sign in."
+  leaveWithoutOwner: Boolean! = false
+}
+input DeleteAccountInput {
+  id: ID!
+  "The e-mail address of the account, to be typed."
+  confirmEmail: String!
+  "Accept that partitions are left without an Owner who can sign in."
+  leaveWithoutOwner: Boolean! = false
+}
+type AccountPayload { user: User! }
 input ChangePasswordInput { currentPassword: String! @secret, newPassword: String! @secret }
 input InviteUserInput {
   partitionId: ID!
@@ -8904,6 +9291,12 @@ extend type Mutation {
   verifySecondFactor(input: SecondFactorInput!): ViewerPayload!
   "Options for ` + "`" + `navigator.credentials.get` + "`" + ` (PublicKeyCredentialRequestOptionsJSON), after the first step."
   beginPasskeySignIn: String!
+  "After the password, where ` + "`" + `codeRequired` + "`" + `: the code that was sent to the person's address. Enrolling a second factor comes next."
+  verifyAddressCode(code: String! @secret): SignInPayload!
+  "Sends a link to set a new password, if the address has an account."
+  requestPasswordReset(email: String!): PasswordResetPayload!
+  "Sets a new password by the link and ends every session. Signing in still takes the second factor."
+  resetPassword(input: ResetPasswordInput!): ResetPasswordPayload!
   signOut: SignOutPayload!
   "Ends every session of the caller, this one included."
   signOutEverywhere: SignOutPayload!
@@ -8916,9 +9309,12 @@ extend type Mutation {
   """
   confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload!
 
-  "Sets the password and starts a session that must enrol a second factor next."
+  "For an address without an account: makes it, with the roles of this invitation, and starts a session that must enrol a second factor next."
   acceptInvitation(input: AcceptInvitationInput!): SignInPayload!
-  "Starts (or starts over) the enrolment of an authenticator app."
+  "Accepts an invitation of ` + "`" + `viewer.invitations` + "`" + `."
+  acceptRoles(invitationId: ID!): ViewerPayload!
+  declineInvitation(invitationId: ID!): ViewerPayload!
+  "Starts (or starts over) the enrolment of an authenticator app. One that is enrolled stays in force until the new one is confirmed."
   beginTotpEnrolment: TotpEnrolment!
   confirmTotpEnrolment(totp: String! @secret): ConfirmTotpPayload!
   "Options for ` + "`" + `navigator.credentials.create` + "`" + ` (PublicKeyCredentialCreationOptionsJSON)."
@@ -8930,7 +9326,7 @@ extend type Mutation {
   "Ends every other session."
   changePassword(input: ChangePasswordInput!): SignOutPayload!
 
-  "Owners. Sends a confirmation link that creates the credentials."
+  "Owners. Offers roles to whoever reads the mail of the address. The answer is the same whether or not the address has an account."
   inviteUser(input: InviteUserInput!): MemberPayload!
   "Owners. A new link; the old one ends."
   resendInvitation(partitionId: ID!, userId: ID!): MemberPayload!
@@ -8938,6 +9334,17 @@ extend type Mutation {
   grantRole(input: RoleInput!): MemberPayload!
   "Owners. The last Owner cannot be removed."
   revokeRole(input: RoleInput!): MemberPayload!
+  "Owners. Ends a membership with all its roles, or withdraws an invitation. The last Owner cannot be removed."
+  removeMember(input: MemberInput!): MemberPayload!
+
+  "Platform operators. Ends every session and bars the account from signing in."
+  disableAccount(input: DisableAccountInput!): AccountPayload!
+  "Platform operators."
+  enableAccount(id: ID!): AccountPayload!
+  "Platform operators. Removes every second factor, ends every session, and sends a code with which the person can enrol a new one after the password."
+  resetSecondFactor(id: ID!): AccountPayload!
+  "Platform operators. For good; the address can be invited anew."
+  deleteAccount(input: DeleteAccountInput!): AccountPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
   "The caller's own token, or one without permissions that the caller lacks."
   revokeApiToken(id: ID!): ApiTokenPayload!
@@ -9837,6 +10244,8 @@ type Mutation {
   createSubscription(input: CreateSubscriptionInput!): SubscriptionPayload!
   "Platform operators only: change what was purchased, or the tier."
   updateSubscription(input: UpdateSubscriptionInput!): SubscriptionPayload!
+  "Platform operators. Invites an Owner of the subscription, or of its partition: when the first one never came, or the last one is gone."
+  inviteSubscriptionOwner(subscriptionId: ID!, email: String!): SubscriptionPayload!
   "Gives the subscription a region and makes its partition. Cannot be undone."
   assignSubscription(input: AssignSubscriptionInput!): AssignSubscriptionPayload!
 }
@@ -9847,6 +10256,42 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // childFields_* functions provide shared child field context lookups.
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
+
+func (ec *executionContext) childFields_Account(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_Account_user(ctx, field)
+	case "operator":
+		return ec.fieldContext_Account_operator(ctx, field)
+	case "factors":
+		return ec.fieldContext_Account_factors(ctx, field)
+	case "secondFactorResetAt":
+		return ec.fieldContext_Account_secondFactorResetAt(ctx, field)
+	case "soleOwnerOf":
+		return ec.fieldContext_Account_soleOwnerOf(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Account", field.Name)
+}
+
+func (ec *executionContext) childFields_AccountConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AccountConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AccountConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AccountConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AccountPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "user":
+		return ec.fieldContext_AccountPayload_user(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AccountPayload", field.Name)
+}
 
 func (ec *executionContext) childFields_AcmeAccount(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
@@ -11140,14 +11585,24 @@ func (ec *executionContext) childFields_InventoryItem(ctx context.Context, field
 
 func (ec *executionContext) childFields_Invitation(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "id":
+		return ec.fieldContext_Invitation_id(ctx, field)
 	case "email":
 		return ec.fieldContext_Invitation_email(ctx, field)
 	case "firstName":
 		return ec.fieldContext_Invitation_firstName(ctx, field)
 	case "lastName":
 		return ec.fieldContext_Invitation_lastName(ctx, field)
+	case "name":
+		return ec.fieldContext_Invitation_name(ctx, field)
+	case "roles":
+		return ec.fieldContext_Invitation_roles(ctx, field)
+	case "invitedBy":
+		return ec.fieldContext_Invitation_invitedBy(ctx, field)
 	case "expiresAt":
 		return ec.fieldContext_Invitation_expiresAt(ctx, field)
+	case "hasAccount":
+		return ec.fieldContext_Invitation_hasAccount(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Invitation", field.Name)
 }
@@ -11256,6 +11711,10 @@ func (ec *executionContext) childFields_Member(ctx context.Context, field graphq
 		return ec.fieldContext_Member_user(ctx, field)
 	case "roles":
 		return ec.fieldContext_Member_roles(ctx, field)
+	case "invitedBy":
+		return ec.fieldContext_Member_invitedBy(ctx, field)
+	case "invitationExpiresAt":
+		return ec.fieldContext_Member_invitationExpiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
 }
@@ -11390,8 +11849,6 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_members(ctx, field)
 	case "apiTokens":
 		return ec.fieldContext_Partition_apiTokens(ctx, field)
-	case "outbox":
-		return ec.fieldContext_Partition_outbox(ctx, field)
 	case "notificationSettings":
 		return ec.fieldContext_Partition_notificationSettings(ctx, field)
 	case "retiredProfiles":
@@ -11458,6 +11915,14 @@ func (ec *executionContext) childFields_PasskeyPayload(ctx context.Context, fiel
 		return ec.fieldContext_PasskeyPayload_viewer(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PasskeyPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_PasswordResetPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "accepted":
+		return ec.fieldContext_PasswordResetPayload_accepted(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PasswordResetPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ProfileChange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11790,6 +12255,14 @@ func (ec *executionContext) childFields_Reports(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Reports", field.Name)
 }
 
+func (ec *executionContext) childFields_ResetPasswordPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "email":
+		return ec.fieldContext_ResetPasswordPayload_email(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ResetPasswordPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Security(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "totpEnrolled":
@@ -11856,6 +12329,8 @@ func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field
 		return ec.fieldContext_SignInPayload_factors(ctx, field)
 	case "enrolmentRequired":
 		return ec.fieldContext_SignInPayload_enrolmentRequired(ctx, field)
+	case "codeRequired":
+		return ec.fieldContext_SignInPayload_codeRequired(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SignInPayload", field.Name)
 }
@@ -12008,6 +12483,8 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_partitions(ctx, field)
 	case "security":
 		return ec.fieldContext_Viewer_security(ctx, field)
+	case "invitations":
+		return ec.fieldContext_Viewer_invitations(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
 }
@@ -12418,6 +12895,20 @@ func (ec *executionContext) field_Mutation_acceptInvitation_args(ctx context.Con
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_acceptRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["invitationId"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12670,6 +13161,20 @@ func (ec *executionContext) field_Mutation_deactivateEndEntity_args(ctx context.
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_declineInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["invitationId"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_decommissionEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12681,6 +13186,20 @@ func (ec *executionContext) field_Mutation_decommissionEndEntity_args(ctx contex
 		return nil, err
 	}
 	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_deleteAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteAccountInput, error) {
+			return ec.unmarshalNDeleteAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -12762,6 +13281,20 @@ func (ec *executionContext) field_Mutation_deleteWebhook_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_disableAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DisableAccountInput, error) {
+			return ec.unmarshalNDisableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableAccountInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -12777,6 +13310,20 @@ func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ct
 }
 
 func (ec *executionContext) field_Mutation_disableProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_enableAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
@@ -12896,6 +13443,28 @@ func (ec *executionContext) field_Mutation_importExternalRoot_args(ctx context.C
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_inviteSubscriptionOwner_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "subscriptionId",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["subscriptionId"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "email",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["email"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_inviteUser_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13008,6 +13577,20 @@ func (ec *executionContext) field_Mutation_reject_args(ctx context.Context, rawA
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MemberInput, error) {
+			return ec.unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13058,6 +13641,20 @@ func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx 
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_requestPasswordReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["email"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_resendInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13077,6 +13674,34 @@ func (ec *executionContext) field_Mutation_resendInvitation_args(ctx context.Con
 		return nil, err
 	}
 	args["userId"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResetPasswordInput, error) {
+			return ec.unmarshalNResetPasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_resetSecondFactor_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -13379,6 +14004,20 @@ func (ec *executionContext) field_Mutation_updateSubscription_args(ctx context.C
 		return nil, err
 	}
 	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_verifyAddressCode_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
 	return args, nil
 }
 
@@ -13848,6 +14487,50 @@ func (ec *executionContext) field_Query___type_args(ctx context.Context, rawArgs
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_account_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_accounts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_approval_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14271,6 +14954,249 @@ func (ec *executionContext) field___Type_fields_args(ctx context.Context, rawArg
 // endregion ************************** directives.gotpl **************************
 
 // region    **************************** field.gotpl *****************************
+
+func (ec *executionContext) _Account_user(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *identity.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Account",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Account_operator(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_operator(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Operator, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_operator(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _Account_factors(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_factors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Factors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []identity.Factor) graphql.Marshaler {
+			return ec.marshalNSecondFactor2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐFactorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_factors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type SecondFactor does not have child fields"))
+}
+
+func (ec *executionContext) _Account_secondFactorResetAt(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_secondFactorResetAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SecondFactorResetAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Account_secondFactorResetAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Account_soleOwnerOf(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_soleOwnerOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SoleOwnerOf, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Account_soleOwnerOf(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AccountConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUserᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccountConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AccountConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccountConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AccountConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AccountConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AccountConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AccountPayload_user(ctx context.Context, field graphql.CollectedField, obj *model.AccountPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AccountPayload_user(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.User, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *identity.User) graphql.Marshaler {
+			return ec.marshalNUser2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUser(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AccountPayload_user(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AccountPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_User(ctx, field)
+		},
+	}
+	return fc, nil
+}
 
 func (ec *executionContext) _AcmeAccount_id(ctx context.Context, field graphql.CollectedField, obj *acme.Account) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
@@ -25315,6 +26241,29 @@ func (ec *executionContext) fieldContext_InventoryItem_purchased(_ context.Conte
 	return graphql.NewScalarFieldContext("InventoryItem", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
+func (ec *executionContext) _Invitation_id(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invitation_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invitation_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
 func (ec *executionContext) _Invitation_email(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25384,6 +26333,75 @@ func (ec *executionContext) fieldContext_Invitation_lastName(_ context.Context, 
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Invitation_name(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invitation_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invitation_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Invitation_roles(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invitation_roles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Roles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []rbac.Role) graphql.Marshaler {
+			return ec.marshalNRole2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋrbacᚐRoleᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invitation_roles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Role does not have child fields"))
+}
+
+func (ec *executionContext) _Invitation_invitedBy(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invitation_invitedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvitedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invitation_invitedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -25405,6 +26423,29 @@ func (ec *executionContext) _Invitation_expiresAt(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_Invitation_expiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Invitation_hasAccount(ctx context.Context, field graphql.CollectedField, obj *identity.Invitation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Invitation_hasAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.HasAccount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Invitation_hasAccount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Invitation", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _IssuanceDecision_rule(ctx context.Context, field graphql.CollectedField, obj *profile1.Decision) (ret graphql.Marshaler) {
@@ -26172,6 +27213,52 @@ func (ec *executionContext) fieldContext_Member_roles(_ context.Context, field g
 	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Role does not have child fields"))
 }
 
+func (ec *executionContext) _Member_invitedBy(ctx context.Context, field graphql.CollectedField, obj *identity.Member) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Member_invitedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvitedBy, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Member_invitedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Member_invitationExpiresAt(ctx context.Context, field graphql.CollectedField, obj *identity.Member) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Member_invitationExpiresAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InvitationExpiresAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Member_invitationExpiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
 func (ec *executionContext) _MemberPayload_member(ctx context.Context, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -26286,6 +27373,50 @@ func (ec *executionContext) fieldContext_Mutation_updateSubscription(ctx context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_updateSubscription_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_inviteSubscriptionOwner(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_inviteSubscriptionOwner(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().InviteSubscriptionOwner(ctx, fc.Args["subscriptionId"].(string), fc.Args["email"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SubscriptionPayload) graphql.Marshaler {
+			return ec.marshalNSubscriptionPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSubscriptionPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_inviteSubscriptionOwner(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SubscriptionPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_inviteSubscriptionOwner_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -28075,6 +29206,138 @@ func (ec *executionContext) fieldContext_Mutation_beginPasskeySignIn(_ context.C
 	return graphql.NewScalarFieldContext("Mutation", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _Mutation_verifyAddressCode(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_verifyAddressCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().VerifyAddressCode(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
+			return ec.marshalNSignInPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSignInPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_verifyAddressCode(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_SignInPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_verifyAddressCode_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_requestPasswordReset(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["email"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PasswordResetPayload) graphql.Marshaler {
+			return ec.marshalNPasswordResetPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPasswordResetPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_requestPasswordReset(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PasswordResetPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_requestPasswordReset_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resetPassword(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResetPassword(ctx, fc.Args["input"].(model.ResetPasswordInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ResetPasswordPayload) graphql.Marshaler {
+			return ec.marshalNResetPasswordPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resetPassword(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ResetPasswordPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resetPassword_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_signOut(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28265,6 +29528,94 @@ func (ec *executionContext) fieldContext_Mutation_acceptInvitation(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_acceptInvitation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_acceptRoles(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_acceptRoles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AcceptRoles(ctx, fc.Args["invitationId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
+			return ec.marshalNViewerPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐViewerPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_acceptRoles(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ViewerPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_acceptRoles_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_declineInvitation(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_declineInvitation(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeclineInvitation(ctx, fc.Args["invitationId"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
+			return ec.marshalNViewerPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐViewerPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_declineInvitation(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ViewerPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_declineInvitation_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -28704,6 +30055,226 @@ func (ec *executionContext) fieldContext_Mutation_revokeRole(ctx context.Context
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_revokeRole_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_removeMember(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_removeMember(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.MemberInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
+			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_removeMember(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MemberPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_removeMember_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_disableAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_disableAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DisableAccount(ctx, fc.Args["input"].(model.DisableAccountInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
+			return ec.marshalNAccountPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_disableAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_disableAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_enableAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_enableAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().EnableAccount(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
+			return ec.marshalNAccountPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_enableAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_enableAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_resetSecondFactor(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_resetSecondFactor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ResetSecondFactor(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
+			return ec.marshalNAccountPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_resetSecondFactor(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_resetSecondFactor_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_deleteAccount(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_deleteAccount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().DeleteAccount(ctx, fc.Args["input"].(model.DeleteAccountInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
+			return ec.marshalNAccountPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_deleteAccount(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_deleteAccount_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -30730,38 +32301,6 @@ func (ec *executionContext) fieldContext_Partition_apiTokens(_ context.Context, 
 	return fc, nil
 }
 
-func (ec *executionContext) _Partition_outbox(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Partition_outbox(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().Outbox(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
-			return ec.marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Partition_outbox(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Partition",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OutboxMail(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _Partition_notificationSettings(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -31436,6 +32975,29 @@ func (ec *executionContext) fieldContext_PasskeyPayload_viewer(_ context.Context
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _PasswordResetPayload_accepted(ctx context.Context, field graphql.CollectedField, obj *model.PasswordResetPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PasswordResetPayload_accepted(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Accepted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PasswordResetPayload_accepted(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PasswordResetPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ProfileChange_path(ctx context.Context, field graphql.CollectedField, obj *profile1.Change) (ret graphql.Marshaler) {
@@ -33067,6 +34629,94 @@ func (ec *executionContext) fieldContext_Query_platformOutbox(_ context.Context,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_OutboxMail(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_accounts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_accounts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Accounts(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountConnection) graphql.Marshaler {
+			return ec.marshalNAccountConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_accounts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AccountConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_accounts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_account(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_account(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Account(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *identity.Account) graphql.Marshaler {
+			return ec.marshalOAccount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAccount(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_account(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Account(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_account_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -34947,6 +36597,29 @@ func (ec *executionContext) fieldContext_Reports_expiries(ctx context.Context, f
 	return fc, nil
 }
 
+func (ec *executionContext) _ResetPasswordPayload_email(ctx context.Context, field graphql.CollectedField, obj *model.ResetPasswordPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ResetPasswordPayload_email(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Email, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ResetPasswordPayload_email(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ResetPasswordPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Security_totpEnrolled(ctx context.Context, field graphql.CollectedField, obj *model.Security) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -35509,6 +37182,29 @@ func (ec *executionContext) _SignInPayload_enrolmentRequired(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_SignInPayload_enrolmentRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SignInPayload_codeRequired(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SignInPayload_codeRequired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CodeRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SignInPayload_codeRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("SignInPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
@@ -36621,6 +38317,38 @@ func (ec *executionContext) fieldContext_Viewer_security(_ context.Context, fiel
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Security(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Viewer_invitations(ctx context.Context, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Viewer_invitations(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Viewer().Invitations(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Invitation) graphql.Marshaler {
+			return ec.marshalNInvitation2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐInvitationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Viewer_invitations(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Viewer",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Invitation(ctx, field)
 		},
 	}
 	return fc, nil
@@ -39733,6 +41461,54 @@ func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDeleteAccountInput(ctx context.Context, obj any) (model.DeleteAccountInput, error) {
+	var it model.DeleteAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["leaveWithoutOwner"]; !present {
+		asMap["leaveWithoutOwner"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "confirmEmail", "leaveWithoutOwner"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "confirmEmail":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirmEmail"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfirmEmail = data
+		case "leaveWithoutOwner":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("leaveWithoutOwner"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LeaveWithoutOwner = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx context.Context, obj any) (model.DeleteCertificationAuthorityInput, error) {
 	var it model.DeleteCertificationAuthorityInput
 	if obj == nil {
@@ -39802,6 +41578,47 @@ func (ec *executionContext) unmarshalInputDeleteProtocolConfigurationInput(ctx c
 				return it, err
 			}
 			it.ConfirmIdentifier = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDisableAccountInput(ctx context.Context, obj any) (model.DisableAccountInput, error) {
+	var it model.DisableAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["leaveWithoutOwner"]; !present {
+		asMap["leaveWithoutOwner"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "leaveWithoutOwner"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "leaveWithoutOwner":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("leaveWithoutOwner"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LeaveWithoutOwner = data
 		}
 	}
 	return it, nil
@@ -40169,6 +41986,43 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 				return it, err
 			}
 			it.EndEntity = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputMemberInput(ctx context.Context, obj any) (model.MemberInput, error) {
+	var it model.MemberInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
 		}
 	}
 	return it, nil
@@ -40657,6 +42511,43 @@ func (ec *executionContext) unmarshalInputRenewalSelectionInput(ctx context.Cont
 				return it, err
 			}
 			it.ExpiresUntil = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context, obj any) (model.ResetPasswordInput, error) {
+	var it model.ResetPasswordInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"token", "password"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "token":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("token"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Token = data
+		case "password":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("password"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Password = data
 		}
 	}
 	return it, nil
@@ -41337,6 +43228,150 @@ func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj a
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var accountImplementors = []string{"Account"}
+
+func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, obj *identity.Account) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accountImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Account")
+		case "user":
+			out.Values[i] = ec._Account_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "operator":
+			out.Values[i] = ec._Account_operator(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "factors":
+			out.Values[i] = ec._Account_factors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "secondFactorResetAt":
+			out.Values[i] = ec._Account_secondFactorResetAt(ctx, field, obj)
+		case "soleOwnerOf":
+			out.Values[i] = ec._Account_soleOwnerOf(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var accountConnectionImplementors = []string{"AccountConnection"}
+
+func (ec *executionContext) _AccountConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AccountConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accountConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccountConnection")
+		case "nodes":
+			out.Values[i] = ec._AccountConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AccountConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._AccountConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var accountPayloadImplementors = []string{"AccountPayload"}
+
+func (ec *executionContext) _AccountPayload(ctx context.Context, sel ast.SelectionSet, obj *model.AccountPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, accountPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AccountPayload")
+		case "user":
+			out.Values[i] = ec._AccountPayload_user(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
 
 var acmeAccountImplementors = []string{"AcmeAccount"}
 
@@ -48639,6 +50674,11 @@ func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSe
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Invitation")
+		case "id":
+			out.Values[i] = ec._Invitation_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "email":
 			out.Values[i] = ec._Invitation_email(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -48654,8 +50694,28 @@ func (ec *executionContext) _Invitation(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "name":
+			out.Values[i] = ec._Invitation_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "roles":
+			out.Values[i] = ec._Invitation_roles(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invitedBy":
+			out.Values[i] = ec._Invitation_invitedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "expiresAt":
 			out.Values[i] = ec._Invitation_expiresAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "hasAccount":
+			out.Values[i] = ec._Invitation_hasAccount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -49258,6 +51318,13 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "invitedBy":
+			out.Values[i] = ec._Member_invitedBy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "invitationExpiresAt":
+			out.Values[i] = ec._Member_invitationExpiresAt(ctx, field, obj)
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -49349,6 +51416,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "updateSubscription":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateSubscription(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "inviteSubscriptionOwner":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_inviteSubscriptionOwner(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -49640,6 +51714,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "verifyAddressCode":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_verifyAddressCode(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "requestPasswordReset":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_requestPasswordReset(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resetPassword":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resetPassword(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "signOut":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_signOut(ctx, field)
@@ -49671,6 +51766,20 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "acceptInvitation":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_acceptInvitation(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "acceptRoles":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_acceptRoles(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "declineInvitation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_declineInvitation(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -49748,6 +51857,41 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "revokeRole":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_revokeRole(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removeMember":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_removeMember(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "disableAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_disableAccount(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "enableAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_enableAccount(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "resetSecondFactor":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_resetSecondFactor(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "deleteAccount":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_deleteAccount(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -51023,42 +53167,6 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "outbox":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._Partition_outbox(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "notificationSettings":
 			field := field
 
@@ -51543,6 +53651,45 @@ func (ec *executionContext) _PasskeyPayload(ctx context.Context, sel ast.Selecti
 			}
 		case "viewer":
 			out.Values[i] = ec._PasskeyPayload_viewer(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var passwordResetPayloadImplementors = []string{"PasswordResetPayload"}
+
+func (ec *executionContext) _PasswordResetPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PasswordResetPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, passwordResetPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PasswordResetPayload")
+		case "accepted":
+			out.Values[i] = ec._PasswordResetPayload_accepted(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -52615,6 +54762,47 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "accounts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_accounts(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "account":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_account(ctx, field)
 				return res
 			}
 
@@ -53903,6 +56091,45 @@ func (ec *executionContext) _Reports(ctx context.Context, sel ast.SelectionSet, 
 	return out
 }
 
+var resetPasswordPayloadImplementors = []string{"ResetPasswordPayload"}
+
+func (ec *executionContext) _ResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ResetPasswordPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, resetPasswordPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ResetPasswordPayload")
+		case "email":
+			out.Values[i] = ec._ResetPasswordPayload_email(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var securityImplementors = []string{"Security"}
 
 func (ec *executionContext) _Security(ctx context.Context, sel ast.SelectionSet, obj *model.Security) graphql.Marshaler {
@@ -54336,6 +56563,11 @@ func (ec *executionContext) _SignInPayload(ctx context.Context, sel ast.Selectio
 			}
 		case "enrolmentRequired":
 			out.Values[i] = ec._SignInPayload_enrolmentRequired(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "codeRequired":
+			out.Values[i] = ec._SignInPayload_codeRequired(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -55090,6 +57322,42 @@ func (ec *executionContext) _Viewer(ctx context.Context, sel ast.SelectionSet, o
 					}
 				}()
 				res = ec._Viewer_security(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "invitations":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Viewer_invitations(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
 				return res
 			}
 
@@ -55900,6 +58168,34 @@ func (ec *executionContext) unmarshalNAcceptHeldCrlInput2githubᚗcomᚋpkiaas�
 func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptInvitationInput(ctx context.Context, v any) (model.AcceptInvitationInput, error) {
 	res, err := ec.unmarshalInputAcceptInvitationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNAccountConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountConnection(ctx context.Context, sel ast.SelectionSet, v model.AccountConnection) graphql.Marshaler {
+	return ec._AccountConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAccountConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountConnection(ctx context.Context, sel ast.SelectionSet, v *model.AccountConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AccountConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAccountPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx context.Context, sel ast.SelectionSet, v model.AccountPayload) graphql.Marshaler {
+	return ec._AccountPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAccountPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountPayload(ctx context.Context, sel ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AccountPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNAcmeAccount2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐAccount(ctx context.Context, sel ast.SelectionSet, v acme.Account) graphql.Marshaler {
@@ -57420,6 +59716,11 @@ func (ec *executionContext) marshalNDayActivity2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 	return ec._DayActivity(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeleteAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteAccountInput(ctx context.Context, v any) (model.DeleteAccountInput, error) {
+	res, err := ec.unmarshalInputDeleteAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNDeleteCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCertificationAuthorityInput(ctx context.Context, v any) (model.DeleteCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputDeleteCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -57470,6 +59771,11 @@ func (ec *executionContext) marshalNDeployment2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 		return graphql.Null
 	}
 	return ec._Deployment(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNDisableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableAccountInput(ctx context.Context, v any) (model.DisableAccountInput, error) {
+	res, err := ec.unmarshalInputDisableAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNEndEntity2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋendentityᚐEndEntityᚄ(ctx context.Context, sel ast.SelectionSet, v []*endentity.EndEntity) graphql.Marshaler {
@@ -57821,6 +60127,22 @@ func (ec *executionContext) marshalNInvitation2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return ec._Invitation(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNInvitation2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐInvitationᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.Invitation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNInvitation2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐInvitation(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNInvitation2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐInvitation(ctx context.Context, sel ast.SelectionSet, v *identity.Invitation) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -58074,6 +60396,11 @@ func (ec *executionContext) marshalNMember2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	return ec._Member(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx context.Context, v any) (model.MemberInput, error) {
+	res, err := ec.unmarshalInputMemberInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNMemberPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v model.MemberPayload) graphql.Marshaler {
 	return ec._MemberPayload(ctx, sel, &v)
 }
@@ -58279,6 +60606,20 @@ func (ec *executionContext) marshalNPasskeyPayload2ᚖgithubᚗcomᚋpkiaasᚋpk
 		return graphql.Null
 	}
 	return ec._PasskeyPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPasswordResetPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, v model.PasswordResetPayload) graphql.Marshaler {
+	return ec._PasswordResetPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPasswordResetPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPasswordResetPayload(ctx context.Context, sel ast.SelectionSet, v *model.PasswordResetPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PasswordResetPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNPrepareBulkIssuanceInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPrepareBulkIssuanceInput(ctx context.Context, v any) (model.PrepareBulkIssuanceInput, error) {
@@ -58888,6 +61229,25 @@ func (ec *executionContext) marshalNReports2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return ec._Reports(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNResetPasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordInput(ctx context.Context, v any) (model.ResetPasswordInput, error) {
+	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNResetPasswordPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, v model.ResetPasswordPayload) graphql.Marshaler {
+	return ec._ResetPasswordPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNResetPasswordPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordPayload(ctx context.Context, sel ast.SelectionSet, v *model.ResetPasswordPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ResetPasswordPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (model.RevocationReason, error) {
 	var res model.RevocationReason
 	err := res.UnmarshalGQL(v)
@@ -59479,6 +61839,22 @@ func (ec *executionContext) marshalNUsageName2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 	return ec._UsageName(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNUser2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUserᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.User) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNUser2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUser(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNUser2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐUser(ctx context.Context, sel ast.SelectionSet, v *identity.User) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -59771,6 +62147,13 @@ func (ec *executionContext) marshalN__TypeKind2string(ctx context.Context, sel a
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) marshalOAccount2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAccount(ctx context.Context, sel ast.SelectionSet, v *identity.Account) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._Account(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalOAcmeAttestationInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeAttestationInputᚄ(ctx context.Context, v any) ([]*model.AcmeAttestationInput, error) {

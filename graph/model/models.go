@@ -43,6 +43,16 @@ type AcceptInvitationInput struct {
 	LastName  string `json:"lastName"`
 }
 
+type AccountConnection struct {
+	Nodes      []*identity.User `json:"nodes"`
+	PageInfo   *PageInfo        `json:"pageInfo"`
+	TotalCount int              `json:"totalCount"`
+}
+
+type AccountPayload struct {
+	User *identity.User `json:"user"`
+}
+
 type AcmeAccountConnection struct {
 	Nodes      []*acme.Account `json:"nodes"`
 	PageInfo   *PageInfo       `json:"pageInfo"`
@@ -500,6 +510,14 @@ type CrlSettingsInput struct {
 	Complete        bool `json:"complete"`
 }
 
+type DeleteAccountInput struct {
+	ID string `json:"id"`
+	// The e-mail address of the account, to be typed.
+	ConfirmEmail string `json:"confirmEmail"`
+	// Accept that partitions are left without an Owner who can sign in.
+	LeaveWithoutOwner bool `json:"leaveWithoutOwner"`
+}
+
 type DeleteCertificationAuthorityInput struct {
 	CaID string `json:"caId"`
 	// The identifier, typed again.
@@ -559,6 +577,12 @@ type Deployment struct {
 	TwoPersonRoots bool `json:"twoPersonRoots"`
 	// The attribute types of a distinguished name: names, aliases, OIDs and limits.
 	SubjectAttributes []*SubjectAttribute `json:"subjectAttributes"`
+}
+
+type DisableAccountInput struct {
+	ID string `json:"id"`
+	// Accept that partitions are left without an Owner who can sign in.
+	LeaveWithoutOwner bool `json:"leaveWithoutOwner"`
 }
 
 type EndEntityConnection struct {
@@ -654,6 +678,11 @@ type IssuePkcs12Payload struct {
 	Decisions []*profile.Decision `json:"decisions"`
 }
 
+type MemberInput struct {
+	PartitionID string `json:"partitionId"`
+	UserID      string `json:"userId"`
+}
+
 type MemberPayload struct {
 	Member *identity.Member `json:"member"`
 }
@@ -683,6 +712,11 @@ type PasskeyPayload struct {
 	// As in ConfirmTotpPayload.
 	RecoveryCodes []string `json:"recoveryCodes"`
 	Viewer        *Viewer  `json:"viewer"`
+}
+
+type PasswordResetPayload struct {
+	// Always true: whether the address has an account is not told.
+	Accepted bool `json:"accepted"`
 }
 
 type PrepareBulkIssuanceInput struct {
@@ -818,6 +852,15 @@ type ReplayExample struct {
 	Changes []string       `json:"changes"`
 }
 
+type ResetPasswordInput struct {
+	Token    string `json:"token"`
+	Password string `json:"password"`
+}
+
+type ResetPasswordPayload struct {
+	Email string `json:"email"`
+}
+
 type RevokeCertificateInput struct {
 	CertificateID string           `json:"certificateId"`
 	Reason        RevocationReason `json:"reason"`
@@ -864,6 +907,8 @@ type SignInInput struct {
 type SignInPayload struct {
 	Factors           []identity.Factor `json:"factors"`
 	EnrolmentRequired bool              `json:"enrolmentRequired"`
+	// A platform operator has reset the second factor: `verifyAddressCode` with the code from the mail comes next.
+	CodeRequired bool `json:"codeRequired"`
 }
 
 type SignOutPayload struct {

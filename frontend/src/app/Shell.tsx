@@ -1,6 +1,6 @@
-import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Alert, Anchor, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChecklist, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
+import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChecklist, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMail, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -62,8 +62,10 @@ export function Shell() {
   const supervisor = [
     { to: "/supervisor/subscriptions", label: "Subscriptions", icon: IconSettings },
     { to: "/supervisor/partitions", label: "Partitions", icon: IconLayoutGrid },
+    ...(viewer?.operator ? [{ to: "/supervisor/accounts", label: "Accounts", icon: IconUsers }] : []),
     ...(viewer?.operator ? [{ to: "/supervisor/jobs", label: "Jobs", icon: IconChecklist }] : []),
   ];
+  const invited = viewer?.invitations.length ?? 0;
   return (
     <AppShell header={{ height: 60 }} navbar={{ width: 250, breakpoint: "sm", collapsed: { mobile: !menu } }} padding={{ base: "md", md: "xl" }}>
       <a className="skip-link" href="#content">
@@ -125,6 +127,13 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: "none" }}>
         <Box maw={1240} mx="auto">
+          {invited > 0 && path !== "/profile" && (
+            <Alert mb="md" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} icon={<IconMail size={18} />} title={invited === 1 ? "You have an invitation" : `You have ${invited} invitations`}>
+              <Anchor size="sm" renderRoot={(props) => <Link to="/profile" {...props} />}>
+                Accept or decline on your profile page
+              </Anchor>
+            </Alert>
+          )}
           {partitionId && !partition ? (
             <EmptyState icon={<IconLayoutGrid />} title="No such partition">
               It does not exist, or you have no role in it. Choose one of yours under Partitions.

@@ -16,6 +16,8 @@ const login = createRoute({
 });
 const invitation = createRoute({ getParentRoute: () => root, path: "/invitation", component: lazyRouteComponent(() => import("@/features/auth/InvitationPage"), "InvitationPage") });
 
+const password = createRoute({ getParentRoute: () => root, path: "/password", component: lazyRouteComponent(() => import("@/features/auth/PasswordPage"), "PasswordPage") });
+
 // Everything below needs somebody signed in.
 const signedIn = createRoute({
   getParentRoute: () => root,
@@ -47,6 +49,12 @@ const partitions = createRoute({
   path: "/supervisor/partitions",
   validateSearch: (s: Record<string, unknown>): { search?: string } => text(s, "search"),
   component: lazyRouteComponent(() => import("@/features/supervisor/PartitionsPage"), "PartitionsPage"),
+});
+const accounts = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/supervisor/accounts",
+  validateSearch: (s: Record<string, unknown>): { search?: string } => text(s, "search"),
+  component: lazyRouteComponent(() => import("@/features/supervisor/AccountsPage"), "AccountsPage"),
 });
 const jobs = createRoute({ getParentRoute: () => signedIn, path: "/supervisor/jobs", component: lazyRouteComponent(() => import("@/features/supervisor/JobsPage"), "JobsPage") });
 const account = createRoute({ getParentRoute: () => signedIn, path: "/profile", component: lazyRouteComponent(() => import("@/features/account/AccountPage"), "AccountPage") });
@@ -151,7 +159,8 @@ const notificationSettings = createRoute({ getParentRoute: () => partition, path
 const tree = root.addChildren([
   login,
   invitation,
-  signedIn.addChildren([start, subscriptions, partitions, jobs, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
+  password,
+  signedIn.addChildren([start, subscriptions, partitions, accounts, jobs, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

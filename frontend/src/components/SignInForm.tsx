@@ -6,24 +6,27 @@ import { RecoveryCodes } from "@/components/RecoveryCodes";
 import { TotpEnrolment } from "@/components/TotpEnrolment";
 import { ErrorAlert } from "@/components/ui";
 import { graphql } from "@/gql";
-import type { SecondFactor, SecondFactorInput } from "@/gql/graphql";
+import type { SecondFactor, SecondFactorInput, SignInMutation } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
 import { createPasskey, passkeysWork, answerWithPasskey } from "@/lib/passkey";
 
-const SignIn = graphql(`mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }`);
+const SignIn = graphql(`mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }`);
 const Verify = graphql(`mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }`);
+const VerifyCode = graphql(`mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }`);
 const BeginPasskey = graphql(`mutation BeginPasskeySignIn { beginPasskeySignIn }`);
 const BeginRegistration = graphql(`mutation BeginRegistration { beginPasskeyRegistration }`);
 const FinishRegistration = graphql(`mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
 
-type Step = { at: "password" } | { at: "factor"; factors: readonly SecondFactor[] } | { at: "enrol" } | { at: "codes"; codes: readonly string[] };
+type Step = { at: "password" } | { at: "factor"; factors: readonly SecondFactor[] } | { at: "mail" } | { at: "enrol" } | { at: "codes"; codes: readonly string[] };
 
 /** E-mail and password, then a second factor; without one, its enrolment. */
 export function SignInForm({ onSignedIn, first = { at: "password" } }: { onSignedIn: () => void; first?: Step }) {
   const [step, setStep] = useState<Step>(first);
   switch (step.at) {
     case "password":
-      return <PasswordStep onDone={(factors, enrol) => setStep(enrol ? { at: "enrol" } : { at: "factor", factors })} />;
+      return <PasswordStep onDone={(d) => setStep(d.codeRequired ? { at: "mail" } : d.enrolmentRequired ? { at: "enrol" } : { at: "factor", factors: d.factors })} />;
+    case "mail":
+      return <MailStep onDone={() => setStep({ at: "enrol" })} onBack={() => setStep({ at: "password" })} />;
     case "factor":
       return <FactorStep factors={step.factors} onDone={onSignedIn} onBack={() => setStep({ at: "password" })} />;
     case "enrol":
@@ -33,10 +36,10 @@ export function SignInForm({ onSignedIn, first = { at: "password" } }: { onSigne
   }
 }
 
-function PasswordStep({ onDone }: { onDone: (factors: readonly SecondFactor[], enrol: boolean) => void }) {
+function PasswordStep({ onDone }: { onDone: (next: SignInMutation["signIn"]) => void }) {
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
-  const signIn = useMutation({ mutationFn: () => request(SignIn, { input: { email: email.trim(), password } }), onSuccess: (d) => onDone(d.signIn.factors, d.signIn.enrolmentRequired) });
+  const signIn = useMutation({ mutationFn: () => request(SignIn, { input: { email: email.trim(), password } }), onSuccess: (d) => onDone(d.signIn) });
   return (
     <form
       onSubmit={(e) => {
@@ -50,6 +53,32 @@ function PasswordStep({ onDone }: { onDone: (factors: readonly SecondFactor[], e
         <ErrorAlert error={signIn.error} />
         <Button type="submit" loading={signIn.isPending} fullWidth>
           Continue
+        </Button>
+      </Stack>
+    </form>
+  );
+}
+
+/** After an operator has reset the second factor: the code that went to the person's address. */
+function MailStep({ onDone, onBack }: { onDone: () => void; onBack: () => void }) {
+  const [code, setCode] = useState("");
+  const verify = useMutation({ mutationFn: () => request(VerifyCode, { code: code.trim() }), onSuccess: onDone });
+  return (
+    <form
+      onSubmit={(e) => {
+        e.preventDefault();
+        verify.mutate();
+      }}
+    >
+      <Stack>
+        <Text size="sm">Your second factor was reset. Enter the code that was sent to your e-mail address, then enrol a new second factor.</Text>
+        <TextInput label="Code from the mail" value={code} onChange={(e) => setCode(e.currentTarget.value)} autoFocus required ff="monospace" autoComplete="one-time-code" />
+        <ErrorAlert error={verify.error} />
+        <Button type="submit" loading={verify.isPending} fullWidth>
+          Continue
+        </Button>
+        <Button variant="subtle" size="compact-sm" color="gray" onClick={onBack}>
+          Start over
         </Button>
       </Stack>
     </form>
@@ -103,6 +132,10 @@ function FactorStep({ factors, onDone, onBack }: { factors: readonly SecondFacto
             Start over
           </Button>
         </Group>
+        <Text size="xs" c="dimmed" ta="center">
+          {factors.includes("RECOVERY_CODE") ? "Lost your device? Sign in with a recovery code and replace it on your profile page. " : "Lost your device? "}
+          Without a recovery code, ask the platform operator to reset your second factor.
+        </Text>
       </Stack>
     </form>
   );

@@ -28,8 +28,9 @@ type Documents = {
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": typeof types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": typeof types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
-    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }": typeof types.SignInDocument,
+    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": typeof types.SignInDocument,
     "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": typeof types.VerifyDocument,
+    "mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }": typeof types.VerifyAddressCodeDocument,
     "mutation BeginPasskeySignIn { beginPasskeySignIn }": typeof types.BeginPasskeySignInDocument,
     "mutation BeginRegistration { beginPasskeyRegistration }": typeof types.BeginRegistrationDocument,
     "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishRegistrationDocument,
@@ -41,7 +42,7 @@ type Documents = {
     "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": typeof types.SuspendDocument,
     "mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }": typeof types.UnsuspendDocument,
     "query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }": typeof types.CertificatePemDocument,
-    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": typeof types.AccountDocument,
+    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      invitations { id name roles invitedBy expiresAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": typeof types.AccountDocument,
     "mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }": typeof types.ChangePasswordDocument,
     "mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }": typeof types.RegenerateDocument,
     "mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }": typeof types.EndSessionDocument,
@@ -49,6 +50,8 @@ type Documents = {
     "mutation BeginPasskey { beginPasskeyRegistration }": typeof types.BeginPasskeyDocument,
     "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": typeof types.FinishPasskeyDocument,
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": typeof types.RemovePasskeyDocument,
+    "mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }": typeof types.AcceptRolesDocument,
+    "mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }": typeof types.DeclineInvitationDocument,
     "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n": typeof types.ApprovalDetailDocument,
     "mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }": typeof types.ApproveDocument,
     "mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }": typeof types.RejectDocument,
@@ -56,8 +59,10 @@ type Documents = {
     "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }\n  }\n": typeof types.ApprovalRulesDocument,
     "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": typeof types.SetApprovalRulesDocument,
     "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": typeof types.ApprovalsDocument,
-    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": typeof types.InvitationDocument,
+    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }": typeof types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
+    "mutation RequestPasswordReset($email: String!) { requestPasswordReset(email: $email) { accepted } }": typeof types.RequestPasswordResetDocument,
+    "mutation ResetPassword($input: ResetPasswordInput!) { resetPassword(input: $input) { email } }": typeof types.ResetPasswordDocument,
     "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": typeof types.BulkOperationsDocument,
     "\n  query BulkOperation($id: ID!) {\n    bulkOperation(id: $id) {\n      id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath\n      issuer { identifier friendlyName }\n      findings { result count examples { position what note certificateId } }\n    }\n  }\n": typeof types.BulkOperationDocument,
     "query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }": typeof types.BulkChoicesDocument,
@@ -133,12 +138,19 @@ type Documents = {
     "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": typeof types.UpdateAcmeSettingsDocument,
     "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem mayWiden createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": typeof types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": typeof types.ReportsDocument,
+    "\n  query Accounts($search: String, $after: String) {\n    accounts(first: 50, after: $after, search: $search) { nodes { id email firstName lastName status createdAt lastSignInAt } pageInfo { hasNextPage endCursor } totalCount }\n  }\n": typeof types.AccountsDocument,
+    "query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt soleOwnerOf } }": typeof types.AccountDetailsDocument,
+    "mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }": typeof types.DisableAccountDocument,
+    "mutation EnableAccount($id: ID!) { enableAccount(id: $id) { user { id } } }": typeof types.EnableAccountDocument,
+    "mutation ResetSecondFactor($id: ID!) { resetSecondFactor(id: $id) { user { id } } }": typeof types.ResetSecondFactorDocument,
+    "mutation DeleteAccount($input: DeleteAccountInput!) { deleteAccount(input: $input) { user { id } } }": typeof types.DeleteAccountDocument,
     "query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }": typeof types.JobsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": typeof types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": typeof types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": typeof types.CreateSubscriptionDocument,
+    "mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }": typeof types.InviteSubscriptionOwnerDocument,
     "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": typeof types.PlatformOutboxDocument,
-    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }": typeof types.MembersDocument,
+    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }": typeof types.MembersDocument,
     "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": typeof types.InviteUserDocument,
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": typeof types.ResendDocument,
     "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": typeof types.GrantRoleDocument,
@@ -146,7 +158,7 @@ type Documents = {
     "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": typeof types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": typeof types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": typeof types.RevokeTokenDocument,
-    "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": typeof types.OutboxDocument,
+    "mutation RemoveMember($input: MemberInput!) { removeMember(input: $input) { member { user { id } } } }": typeof types.RemoveMemberDocument,
     "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": typeof types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": typeof types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": typeof types.CagwProfilesDocument,
@@ -154,7 +166,7 @@ type Documents = {
     "\n  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {\n    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": typeof types.RenewCagwCredentialDocument,
     "mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }": typeof types.SetCagwCredentialRolesDocument,
     "mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }": typeof types.DeleteCagwCredentialDocument,
-    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": typeof types.ViewerDocument,
+    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n      invitations { id }\n    }\n  }\n": typeof types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": typeof types.DeploymentDocument,
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": typeof types.ApprovalsWaitingDocument,
 };
@@ -172,8 +184,9 @@ const documents: Documents = {
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
-    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }": types.SignInDocument,
+    "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": types.SignInDocument,
     "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": types.VerifyDocument,
+    "mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }": types.VerifyAddressCodeDocument,
     "mutation BeginPasskeySignIn { beginPasskeySignIn }": types.BeginPasskeySignInDocument,
     "mutation BeginRegistration { beginPasskeyRegistration }": types.BeginRegistrationDocument,
     "mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishRegistrationDocument,
@@ -185,7 +198,7 @@ const documents: Documents = {
     "mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }": types.SuspendDocument,
     "mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }": types.UnsuspendDocument,
     "query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }": types.CertificatePemDocument,
-    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": types.AccountDocument,
+    "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      invitations { id name roles invitedBy expiresAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n": types.AccountDocument,
     "mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }": types.ChangePasswordDocument,
     "mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }": types.RegenerateDocument,
     "mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }": types.EndSessionDocument,
@@ -193,6 +206,8 @@ const documents: Documents = {
     "mutation BeginPasskey { beginPasskeyRegistration }": types.BeginPasskeyDocument,
     "mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }": types.FinishPasskeyDocument,
     "mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }": types.RemovePasskeyDocument,
+    "mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }": types.AcceptRolesDocument,
+    "mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }": types.DeclineInvitationDocument,
     "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n": types.ApprovalDetailDocument,
     "mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }": types.ApproveDocument,
     "mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }": types.RejectDocument,
@@ -200,8 +215,10 @@ const documents: Documents = {
     "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }\n  }\n": types.ApprovalRulesDocument,
     "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": types.SetApprovalRulesDocument,
     "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": types.ApprovalsDocument,
-    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }": types.InvitationDocument,
+    "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }": types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
+    "mutation RequestPasswordReset($email: String!) { requestPasswordReset(email: $email) { accepted } }": types.RequestPasswordResetDocument,
+    "mutation ResetPassword($input: ResetPasswordInput!) { resetPassword(input: $input) { email } }": types.ResetPasswordDocument,
     "query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }": types.BulkOperationsDocument,
     "\n  query BulkOperation($id: ID!) {\n    bulkOperation(id: $id) {\n      id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath\n      issuer { identifier friendlyName }\n      findings { result count examples { position what note certificateId } }\n    }\n  }\n": types.BulkOperationDocument,
     "query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }": types.BulkChoicesDocument,
@@ -277,12 +294,19 @@ const documents: Documents = {
     "mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }": types.UpdateAcmeSettingsDocument,
     "\n  query ProtocolConfiguration($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      protocolConfiguration(identifier: $identifier) {\n        id identifier type description status problem mayWiden createdAt createdBy profileId\n        ca { id identifier friendlyName status expiresAt }\n        profile { id name validityPeriod retiredAt }\n        all: certificates(first: 1) { totalCount }\n        active: certificates(first: 1, filter: { status: [ISSUED, SUSPENDED], expired: false }) { totalCount }\n        entities: endEntities(first: 1) { totalCount }\n        refused: events(first: 1, filter: { result: REFUSED }) { totalCount nodes { time summary } }\n      }\n    }\n  }\n": types.ProtocolConfigurationDocument,
     "\n  query Reports($partition: ID!, $from: Time!, $interval: ReportInterval!, $by: ReportDimension!) {\n    partition(id: $partition) {\n      reports {\n        activity(from: $from, interval: $interval) { start issued revoked }\n        breakdown(by: $by, from: $from) { key label issued revoked active }\n        cryptography {\n          uses { keyType signatureAlgorithm certificates authorities latestExpiry postQuantum }\n          concerns { id severity title advice certificates authorities }\n        }\n        expiries(days: 366) { start certificates authorities }\n      }\n    }\n  }\n": types.ReportsDocument,
+    "\n  query Accounts($search: String, $after: String) {\n    accounts(first: 50, after: $after, search: $search) { nodes { id email firstName lastName status createdAt lastSignInAt } pageInfo { hasNextPage endCursor } totalCount }\n  }\n": types.AccountsDocument,
+    "query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt soleOwnerOf } }": types.AccountDetailsDocument,
+    "mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }": types.DisableAccountDocument,
+    "mutation EnableAccount($id: ID!) { enableAccount(id: $id) { user { id } } }": types.EnableAccountDocument,
+    "mutation ResetSecondFactor($id: ID!) { resetSecondFactor(id: $id) { user { id } } }": types.ResetSecondFactorDocument,
+    "mutation DeleteAccount($input: DeleteAccountInput!) { deleteAccount(input: $input) { user { id } } }": types.DeleteAccountDocument,
     "query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }": types.JobsDocument,
     "\n  query Subscriptions($search: String) {\n    subscriptions(search: $search) {\n      id name status region tier url createdAt canAssign\n      partition { id name }\n      inventory { id label used purchased }\n    }\n  }\n": types.SubscriptionsDocument,
     "mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }": types.AssignSubscriptionDocument,
     "mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }": types.CreateSubscriptionDocument,
+    "mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }": types.InviteSubscriptionOwnerDocument,
     "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": types.PlatformOutboxDocument,
-    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }": types.MembersDocument,
+    "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }": types.MembersDocument,
     "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": types.InviteUserDocument,
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }": types.ResendDocument,
     "mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }": types.GrantRoleDocument,
@@ -290,7 +314,7 @@ const documents: Documents = {
     "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }": types.RevokeTokenDocument,
-    "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }": types.OutboxDocument,
+    "mutation RemoveMember($input: MemberInput!) { removeMember(input: $input) { member { user { id } } } }": types.RemoveMemberDocument,
     "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": types.CagwProfilesDocument,
@@ -298,7 +322,7 @@ const documents: Documents = {
     "\n  mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {\n    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }\n  }\n": types.RenewCagwCredentialDocument,
     "mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }": types.SetCagwCredentialRolesDocument,
     "mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }": types.DeleteCagwCredentialDocument,
-    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n": types.ViewerDocument,
+    "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n      invitations { id }\n    }\n  }\n": types.ViewerDocument,
     "\n  query Deployment {\n    deployment {\n      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots\n      subjectAttributes { name aliases oid maxLength }\n    }\n  }\n": types.DeploymentDocument,
     "query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }": types.ApprovalsWaitingDocument,
 };
@@ -358,11 +382,15 @@ export function graphql(source: "\n  mutation IssueP12($input: IssuePkcs12Input!
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired } }"): typeof import('./graphql').SignInDocument;
+export function graphql(source: "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }"): typeof import('./graphql').SignInDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }"): typeof import('./graphql').VerifyDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }"): typeof import('./graphql').VerifyAddressCodeDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -410,7 +438,7 @@ export function graphql(source: "query CertificatePem($id: ID!) { certificate(id
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n"): typeof import('./graphql').AccountDocument;
+export function graphql(source: "\n  query Account {\n    viewer {\n      user { email firstName lastName createdAt lastSignInAt }\n      invitations { id name roles invitedBy expiresAt }\n      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }\n    }\n  }\n"): typeof import('./graphql').AccountDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -442,6 +470,14 @@ export function graphql(source: "mutation RemovePasskey($id: ID!) { removePasske
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }"): typeof import('./graphql').AcceptRolesDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }"): typeof import('./graphql').DeclineInvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "\n  query ApprovalDetail($id: ID!) {\n    approval(id: $id) {\n      id operation state summary facts { name value } payload requestedBy requestedAt expiresAt decidedAt needed reason objectKind objectId mayDecide mayWithdraw\n      votes { name approves comment votedAt }\n      certificate { id commonName serialNumber } certificationAuthority { identifier friendlyName }\n    }\n  }\n"): typeof import('./graphql').ApprovalDetailDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -470,11 +506,19 @@ export function graphql(source: "\n  query Approvals($partition: ID!, $state: [A
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }"): typeof import('./graphql').InvitationDocument;
+export function graphql(source: "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }"): typeof import('./graphql').InvitationDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }"): typeof import('./graphql').AcceptInvitationDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation RequestPasswordReset($email: String!) { requestPasswordReset(email: $email) { accepted } }"): typeof import('./graphql').RequestPasswordResetDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ResetPassword($input: ResetPasswordInput!) { resetPassword(input: $input) { email } }"): typeof import('./graphql').ResetPasswordDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -778,6 +822,30 @@ export function graphql(source: "\n  query Reports($partition: ID!, $from: Time!
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "\n  query Accounts($search: String, $after: String) {\n    accounts(first: 50, after: $after, search: $search) { nodes { id email firstName lastName status createdAt lastSignInAt } pageInfo { hasNextPage endCursor } totalCount }\n  }\n"): typeof import('./graphql').AccountsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt soleOwnerOf } }"): typeof import('./graphql').AccountDetailsDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }"): typeof import('./graphql').DisableAccountDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation EnableAccount($id: ID!) { enableAccount(id: $id) { user { id } } }"): typeof import('./graphql').EnableAccountDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation ResetSecondFactor($id: ID!) { resetSecondFactor(id: $id) { user { id } } }"): typeof import('./graphql').ResetSecondFactorDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation DeleteAccount($input: DeleteAccountInput!) { deleteAccount(input: $input) { user { id } } }"): typeof import('./graphql').DeleteAccountDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }"): typeof import('./graphql').JobsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
@@ -794,11 +862,15 @@ export function graphql(source: "mutation CreateSubscription($input: CreateSubsc
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
+export function graphql(source: "mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }"): typeof import('./graphql').InviteSubscriptionOwnerDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
 export function graphql(source: "query PlatformOutbox { platformOutbox { id to subject body createdAt } }"): typeof import('./graphql').PlatformOutboxDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }"): typeof import('./graphql').MembersDocument;
+export function graphql(source: "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }"): typeof import('./graphql').MembersDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -830,7 +902,7 @@ export function graphql(source: "mutation RevokeToken($id: ID!) { revokeApiToken
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }"): typeof import('./graphql').OutboxDocument;
+export function graphql(source: "mutation RemoveMember($input: MemberInput!) { removeMember(input: $input) { member { user { id } } } }"): typeof import('./graphql').RemoveMemberDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -862,7 +934,7 @@ export function graphql(source: "mutation DeleteCagwCredential($id: ID!) { delet
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n    }\n  }\n"): typeof import('./graphql').ViewerDocument;
+export function graphql(source: "\n  query Viewer {\n    viewer {\n      operator\n      user { id email firstName lastName }\n      partitions { id name region roles permissions }\n      invitations { id }\n    }\n  }\n"): typeof import('./graphql').ViewerDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -391,6 +391,14 @@ export type CrlSettingsInput = {
   shards: number;
 };
 
+export type DeleteAccountInput = {
+  /** The e-mail address of the account, to be typed. */
+  confirmEmail: string;
+  id: string | number;
+  /** Accept that partitions are left without an Owner who can sign in. */
+  leaveWithoutOwner?: boolean;
+};
+
 export type DeleteCertificationAuthorityInput = {
   caId: string | number;
   /** The identifier, typed again. */
@@ -401,6 +409,12 @@ export type DeleteProtocolConfigurationInput = {
   /** The identifier, typed again. */
   confirmIdentifier: string;
   id: string | number;
+};
+
+export type DisableAccountInput = {
+  id: string | number;
+  /** Accept that partitions are left without an Owner who can sign in. */
+  leaveWithoutOwner?: boolean;
 };
 
 export type EndEntityStatus =
@@ -493,6 +507,11 @@ export type LintSeverity =
   | 'ERROR'
   | 'NOTICE'
   | 'WARNING';
+
+export type MemberInput = {
+  partitionId: string | number;
+  userId: string | number;
+};
 
 export type MoveCaKeyInput = {
   caId: string | number;
@@ -621,6 +640,11 @@ export type ReportDimension =
 export type ReportInterval =
   | 'DAY'
   | 'MONTH';
+
+export type ResetPasswordInput = {
+  password: string;
+  token: string;
+};
 
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
 export type RevocationReason =
@@ -764,7 +788,9 @@ export type UpdateProtocolConfigurationInput = {
 
 export type UserStatus =
   | 'ACTIVE'
-  /** Invited, has not confirmed. */
+  /** Barred from signing in by a platform operator. Its roles are not in effect. */
+  | 'DISABLED'
+  /** Invited, has not accepted. */
   | 'INVITED';
 
 export type WebhookDeliveryState =
@@ -889,7 +915,7 @@ export type SignInMutationVariables = Exact<{
 }>;
 
 
-export type SignInMutation = { signIn: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
+export type SignInMutation = { signIn: { factors: Array<SecondFactor>, enrolmentRequired: boolean, codeRequired: boolean } };
 
 export type VerifyMutationVariables = Exact<{
   input: SecondFactorInput;
@@ -897,6 +923,13 @@ export type VerifyMutationVariables = Exact<{
 
 
 export type VerifyMutation = { verifySecondFactor: { viewer: { operator: boolean } } };
+
+export type VerifyAddressCodeMutationVariables = Exact<{
+  code: string;
+}>;
+
+
+export type VerifyAddressCodeMutation = { verifyAddressCode: { enrolmentRequired: boolean } };
 
 export type BeginPasskeySignInMutationVariables = Exact<{ [key: string]: never; }>;
 
@@ -978,7 +1011,7 @@ export type CertificatePemQuery = { certificate: { pem: string, chainPem: string
 export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } | null } | null };
+export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, invitations: Array<{ id: string, name: string, roles: Array<Role>, invitedBy: string, expiresAt: string }>, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } | null } | null };
 
 export type ChangePasswordMutationVariables = Exact<{
   input: ChangePasswordInput;
@@ -1023,6 +1056,20 @@ export type RemovePasskeyMutationVariables = Exact<{
 
 
 export type RemovePasskeyMutation = { removePasskey: { viewer: { operator: boolean } } };
+
+export type AcceptRolesMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AcceptRolesMutation = { acceptRoles: { viewer: { operator: boolean } } };
+
+export type DeclineInvitationMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type DeclineInvitationMutation = { declineInvitation: { viewer: { operator: boolean } } };
 
 export type ApprovalDetailQueryVariables = Exact<{
   id: string | number;
@@ -1080,7 +1127,7 @@ export type InvitationQueryVariables = Exact<{
 }>;
 
 
-export type InvitationQuery = { invitation: { email: string, firstName: string, lastName: string, expiresAt: string } };
+export type InvitationQuery = { invitation: { email: string, firstName: string, lastName: string, name: string, roles: Array<Role>, invitedBy: string, hasAccount: boolean } };
 
 export type AcceptInvitationMutationVariables = Exact<{
   input: AcceptInvitationInput;
@@ -1088,6 +1135,20 @@ export type AcceptInvitationMutationVariables = Exact<{
 
 
 export type AcceptInvitationMutation = { acceptInvitation: { factors: Array<SecondFactor>, enrolmentRequired: boolean } };
+
+export type RequestPasswordResetMutationVariables = Exact<{
+  email: string;
+}>;
+
+
+export type RequestPasswordResetMutation = { requestPasswordReset: { accepted: boolean } };
+
+export type ResetPasswordMutationVariables = Exact<{
+  input: ResetPasswordInput;
+}>;
+
+
+export type ResetPasswordMutation = { resetPassword: { email: string } };
 
 export type BulkOperationsQueryVariables = Exact<{
   partition: string | number;
@@ -1640,6 +1701,49 @@ export type ReportsQueryVariables = Exact<{
 
 export type ReportsQuery = { partition: { reports: { activity: Array<{ start: string, issued: number, revoked: number }>, breakdown: Array<{ key: string, label: string, issued: number, revoked: number, active: number }>, cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number, authorities: number, latestExpiry: string, postQuantum: boolean }>, concerns: Array<{ id: string, severity: ConcernSeverity, title: string, advice: string, certificates: number, authorities: number }> }, expiries: Array<{ start: string, certificates: number, authorities: number }> } } | null };
 
+export type AccountsQueryVariables = Exact<{
+  search?: string | null | undefined;
+  after?: string | null | undefined;
+}>;
+
+
+export type AccountsQuery = { accounts: { totalCount: number, nodes: Array<{ id: string, email: string, firstName: string, lastName: string, status: UserStatus, createdAt: string, lastSignInAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
+
+export type AccountDetailsQueryVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type AccountDetailsQuery = { account: { operator: boolean, factors: Array<SecondFactor>, secondFactorResetAt: string | null, soleOwnerOf: Array<string>, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, createdAt: string, lastSignInAt: string | null } } | null };
+
+export type DisableAccountMutationVariables = Exact<{
+  input: DisableAccountInput;
+}>;
+
+
+export type DisableAccountMutation = { disableAccount: { user: { id: string } } };
+
+export type EnableAccountMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type EnableAccountMutation = { enableAccount: { user: { id: string } } };
+
+export type ResetSecondFactorMutationVariables = Exact<{
+  id: string | number;
+}>;
+
+
+export type ResetSecondFactorMutation = { resetSecondFactor: { user: { id: string } } };
+
+export type DeleteAccountMutationVariables = Exact<{
+  input: DeleteAccountInput;
+}>;
+
+
+export type DeleteAccountMutation = { deleteAccount: { user: { id: string } } };
+
 export type JobsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -1666,6 +1770,14 @@ export type CreateSubscriptionMutationVariables = Exact<{
 
 export type CreateSubscriptionMutation = { createSubscription: { subscription: { id: string, name: string } } };
 
+export type InviteSubscriptionOwnerMutationVariables = Exact<{
+  id: string | number;
+  email: string;
+}>;
+
+
+export type InviteSubscriptionOwnerMutation = { inviteSubscriptionOwner: { subscription: { id: string } } };
+
 export type PlatformOutboxQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -1676,7 +1788,7 @@ export type MembersQueryVariables = Exact<{
 }>;
 
 
-export type MembersQuery = { partition: { members: Array<{ roles: Array<Role>, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }> } | null };
+export type MembersQuery = { partition: { members: Array<{ roles: Array<Role>, invitedBy: string, invitationExpiresAt: string | null, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }> } | null };
 
 export type InviteUserMutationVariables = Exact<{
   input: InviteUserInput;
@@ -1728,12 +1840,12 @@ export type RevokeTokenMutationVariables = Exact<{
 
 export type RevokeTokenMutation = { revokeApiToken: { apiToken: { id: string } } };
 
-export type OutboxQueryVariables = Exact<{
-  partition: string | number;
+export type RemoveMemberMutationVariables = Exact<{
+  input: MemberInput;
 }>;
 
 
-export type OutboxQuery = { partition: { outbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> } | null };
+export type RemoveMemberMutation = { removeMember: { member: { user: { id: string } } } };
 
 export type CagwCredentialsQueryVariables = Exact<{
   partition: string | number;
@@ -1789,7 +1901,7 @@ export type DeleteCagwCredentialMutation = { deleteCagwCredential: { id: string 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type ViewerQuery = { viewer: { operator: boolean, user: { id: string, email: string, firstName: string, lastName: string } | null, partitions: Array<{ id: string, name: string, region: Region, roles: Array<Role>, permissions: Array<string> }> } | null };
+export type ViewerQuery = { viewer: { operator: boolean, user: { id: string, email: string, firstName: string, lastName: string } | null, partitions: Array<{ id: string, name: string, region: Region, roles: Array<Role>, permissions: Array<string> }>, invitations: Array<{ id: string }> } | null };
 
 export type DeploymentQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -2034,6 +2146,7 @@ export const SignInDocument = new TypedDocumentString(`
   signIn(input: $input) {
     factors
     enrolmentRequired
+    codeRequired
   }
 }
     `) as unknown as TypedDocumentString<SignInMutation, SignInMutationVariables>;
@@ -2046,6 +2159,13 @@ export const VerifyDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<VerifyMutation, VerifyMutationVariables>;
+export const VerifyAddressCodeDocument = new TypedDocumentString(`
+    mutation VerifyAddressCode($code: String!) {
+  verifyAddressCode(code: $code) {
+    enrolmentRequired
+  }
+}
+    `) as unknown as TypedDocumentString<VerifyAddressCodeMutation, VerifyAddressCodeMutationVariables>;
 export const BeginPasskeySignInDocument = new TypedDocumentString(`
     mutation BeginPasskeySignIn {
   beginPasskeySignIn
@@ -2202,6 +2322,13 @@ export const AccountDocument = new TypedDocumentString(`
       createdAt
       lastSignInAt
     }
+    invitations {
+      id
+      name
+      roles
+      invitedBy
+      expiresAt
+    }
     security {
       totpEnrolled
       recoveryCodesLeft
@@ -2272,6 +2399,24 @@ export const RemovePasskeyDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RemovePasskeyMutation, RemovePasskeyMutationVariables>;
+export const AcceptRolesDocument = new TypedDocumentString(`
+    mutation AcceptRoles($id: ID!) {
+  acceptRoles(invitationId: $id) {
+    viewer {
+      operator
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AcceptRolesMutation, AcceptRolesMutationVariables>;
+export const DeclineInvitationDocument = new TypedDocumentString(`
+    mutation DeclineInvitation($id: ID!) {
+  declineInvitation(invitationId: $id) {
+    viewer {
+      operator
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeclineInvitationMutation, DeclineInvitationMutationVariables>;
 export const ApprovalDetailDocument = new TypedDocumentString(`
     query ApprovalDetail($id: ID!) {
   approval(id: $id) {
@@ -2400,7 +2545,10 @@ export const InvitationDocument = new TypedDocumentString(`
     email
     firstName
     lastName
-    expiresAt
+    name
+    roles
+    invitedBy
+    hasAccount
   }
 }
     `) as unknown as TypedDocumentString<InvitationQuery, InvitationQueryVariables>;
@@ -2412,6 +2560,20 @@ export const AcceptInvitationDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
+export const RequestPasswordResetDocument = new TypedDocumentString(`
+    mutation RequestPasswordReset($email: String!) {
+  requestPasswordReset(email: $email) {
+    accepted
+  }
+}
+    `) as unknown as TypedDocumentString<RequestPasswordResetMutation, RequestPasswordResetMutationVariables>;
+export const ResetPasswordDocument = new TypedDocumentString(`
+    mutation ResetPassword($input: ResetPasswordInput!) {
+  resetPassword(input: $input) {
+    email
+  }
+}
+    `) as unknown as TypedDocumentString<ResetPasswordMutation, ResetPasswordMutationVariables>;
 export const BulkOperationsDocument = new TypedDocumentString(`
     query BulkOperations($partition: ID!) {
   partition(id: $partition) {
@@ -3913,6 +4075,81 @@ export const ReportsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ReportsQuery, ReportsQueryVariables>;
+export const AccountsDocument = new TypedDocumentString(`
+    query Accounts($search: String, $after: String) {
+  accounts(first: 50, after: $after, search: $search) {
+    nodes {
+      id
+      email
+      firstName
+      lastName
+      status
+      createdAt
+      lastSignInAt
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<AccountsQuery, AccountsQueryVariables>;
+export const AccountDetailsDocument = new TypedDocumentString(`
+    query AccountDetails($id: ID!) {
+  account(id: $id) {
+    user {
+      id
+      email
+      firstName
+      lastName
+      status
+      createdAt
+      lastSignInAt
+    }
+    operator
+    factors
+    secondFactorResetAt
+    soleOwnerOf
+  }
+}
+    `) as unknown as TypedDocumentString<AccountDetailsQuery, AccountDetailsQueryVariables>;
+export const DisableAccountDocument = new TypedDocumentString(`
+    mutation DisableAccount($input: DisableAccountInput!) {
+  disableAccount(input: $input) {
+    user {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DisableAccountMutation, DisableAccountMutationVariables>;
+export const EnableAccountDocument = new TypedDocumentString(`
+    mutation EnableAccount($id: ID!) {
+  enableAccount(id: $id) {
+    user {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<EnableAccountMutation, EnableAccountMutationVariables>;
+export const ResetSecondFactorDocument = new TypedDocumentString(`
+    mutation ResetSecondFactor($id: ID!) {
+  resetSecondFactor(id: $id) {
+    user {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ResetSecondFactorMutation, ResetSecondFactorMutationVariables>;
+export const DeleteAccountDocument = new TypedDocumentString(`
+    mutation DeleteAccount($input: DeleteAccountInput!) {
+  deleteAccount(input: $input) {
+    user {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteAccountMutation, DeleteAccountMutationVariables>;
 export const JobsDocument = new TypedDocumentString(`
     query Jobs {
   jobs {
@@ -3970,6 +4207,15 @@ export const CreateSubscriptionDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<CreateSubscriptionMutation, CreateSubscriptionMutationVariables>;
+export const InviteSubscriptionOwnerDocument = new TypedDocumentString(`
+    mutation InviteSubscriptionOwner($id: ID!, $email: String!) {
+  inviteSubscriptionOwner(subscriptionId: $id, email: $email) {
+    subscription {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<InviteSubscriptionOwnerMutation, InviteSubscriptionOwnerMutationVariables>;
 export const PlatformOutboxDocument = new TypedDocumentString(`
     query PlatformOutbox {
   platformOutbox {
@@ -3994,6 +4240,8 @@ export const MembersDocument = new TypedDocumentString(`
         lastSignInAt
       }
       roles
+      invitedBy
+      invitationExpiresAt
     }
   }
 }
@@ -4083,19 +4331,17 @@ export const RevokeTokenDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RevokeTokenMutation, RevokeTokenMutationVariables>;
-export const OutboxDocument = new TypedDocumentString(`
-    query Outbox($partition: ID!) {
-  partition(id: $partition) {
-    outbox {
-      id
-      to
-      subject
-      body
-      createdAt
+export const RemoveMemberDocument = new TypedDocumentString(`
+    mutation RemoveMember($input: MemberInput!) {
+  removeMember(input: $input) {
+    member {
+      user {
+        id
+      }
     }
   }
 }
-    `) as unknown as TypedDocumentString<OutboxQuery, OutboxQueryVariables>;
+    `) as unknown as TypedDocumentString<RemoveMemberMutation, RemoveMemberMutationVariables>;
 export const CagwCredentialsDocument = new TypedDocumentString(`
     query CagwCredentials($partition: ID!) {
   deployment {
@@ -4229,6 +4475,9 @@ export const ViewerDocument = new TypedDocumentString(`
       region
       roles
       permissions
+    }
+    invitations {
+      id
     }
   }
 }

@@ -9,6 +9,7 @@ const ViewerQuery = graphql(`
       operator
       user { id email firstName lastName }
       partitions { id name region roles permissions }
+      invitations { id }
     }
   }
 `);

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, PasswordInput, SegmentedControl, SimpleGrid, Stack, Text, TextInput, useMantineColorScheme } from "@mantine/core";
+import { Badge, Box, Button, Group, Modal, PasswordInput, SegmentedControl, SimpleGrid, Stack, Text, TextInput, useMantineColorScheme } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconFingerprint } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -10,12 +10,13 @@ import { ErrorAlert, Facts, Loading, Moment, PageHeader, Section, fieldError } f
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 import { createPasskey, passkeysWork } from "@/lib/passkey";
-import { useDeployment } from "@/lib/session";
+import { roleNames, useDeployment } from "@/lib/session";
 
 const Account = graphql(`
   query Account {
     viewer {
       user { email firstName lastName createdAt lastSignInAt }
+      invitations { id name roles invitedBy expiresAt }
       security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }
     }
   }
@@ -27,6 +28,9 @@ const Everywhere = graphql(`mutation SignOutEverywhere { signOutEverywhere { ses
 const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration }`);
 const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
 const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }`);
+
+const AcceptRoles = graphql(`mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }`);
+const Decline = graphql(`mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }`);
 
 export function AccountPage() {
   const queryClient = useQueryClient();
@@ -65,6 +69,10 @@ export function AccountPage() {
       await navigate({ to: "/login" });
     },
   });
+  const everything = () => queryClient.invalidateQueries();
+  const accept = useMutation({ mutationFn: (id: string) => request(AcceptRoles, { id }), onSuccess: () => notifications.show({ message: "Accepted. The partition is now among yours." }), onSettled: everything });
+  const decline = useMutation({ mutationFn: (id: string) => request(Decline, { id }), onSettled: everything });
+  const invitations = account.data?.viewer?.invitations ?? [];
   const user = account.data?.viewer?.user;
   const security = account.data?.viewer?.security;
   return (
@@ -72,6 +80,36 @@ export function AccountPage() {
       <PageHeader title="Profile and security" description={user && `${user.firstName} ${user.lastName}`.trim()} />
       <ErrorAlert error={account.error} retry={() => void account.refetch()} />
       {account.isPending && <Loading />}
+      <ErrorAlert error={accept.error ?? decline.error} />
+      {invitations.length > 0 && (
+        <Box mb="md">
+          <Section title="Invitations">
+            <Stack gap="sm">
+              {invitations.map((i) => (
+                <Group key={i.id} justify="space-between">
+                  <div style={{ minWidth: 0 }}>
+                    <Text size="sm" fw={600}>
+                      {i.name}
+                    </Text>
+                    <Text size="sm" c="dimmed">
+                      {i.roles.map((r) => roleNames[r]).join(", ") || "no role yet"}
+                      {i.invitedBy && ` · by ${i.invitedBy}`} · expires <Moment at={i.expiresAt} />
+                    </Text>
+                  </div>
+                  <Group gap="xs">
+                    <Button size="xs" loading={accept.isPending && accept.variables === i.id} onClick={() => accept.mutate(i.id)} aria-label={`Accept the invitation to ${i.name}`}>
+                      Accept
+                    </Button>
+                    <Button size="xs" variant="default" loading={decline.isPending && decline.variables === i.id} onClick={() => decline.mutate(i.id)} aria-label={`Decline the invitation to ${i.name}`}>
+                      Decline
+                    </Button>
+                  </Group>
+                </Group>
+              ))}
+            </Stack>
+          </Section>
+        </Box>
+      )}
       {user && security && (
         <SimpleGrid cols={{ base: 1, lg: 2 }}>
           <Section title="Account">
@@ -89,7 +127,12 @@ export function AccountPage() {
             <Stack>
               <Group justify="space-between">
                 <Text size="sm">Authenticator app</Text>
-                {security.totpEnrolled ? <Badge color="teal" variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>Enrolled</Badge> : <Button size="xs" variant="default" onClick={() => setTotp(true)}>Enrol</Button>}
+                <Group gap="xs">
+                  {security.totpEnrolled && <Badge color="teal" variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>Enrolled</Badge>}
+                  <Button size="xs" variant="default" onClick={() => setTotp(true)}>
+                    {security.totpEnrolled ? "Replace" : "Enrol"}
+                  </Button>
+                </Group>
               </Group>
               {security.passkeys.map((p) => (
                 <Group key={p.id} justify="space-between" wrap="nowrap">
@@ -175,7 +218,7 @@ export function AccountPage() {
       <Modal opened={!!codes} onClose={() => setCodes(undefined)} title={<Text fw={650}>Recovery codes</Text>} closeOnClickOutside={false} closeOnEscape={false} withCloseButton={false}>
         {codes && <RecoveryCodes codes={codes} onDone={() => setCodes(undefined)} />}
       </Modal>
-      <Modal opened={totp} onClose={() => setTotp(false)} title={<Text fw={650}>Enrol an authenticator app</Text>}>
+      <Modal opened={totp} onClose={() => setTotp(false)} title={<Text fw={650}>{security?.totpEnrolled ? "Replace the authenticator app" : "Enrol an authenticator app"}</Text>}>
         {totp && (
           <TotpEnrolment
             onDone={(c) => {

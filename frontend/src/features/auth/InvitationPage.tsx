@@ -5,11 +5,11 @@ import { useState } from "react";
 import { ErrorAlert, Loading, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
-import { useDeployment } from "@/lib/session";
+import { roleNames, useDeployment } from "@/lib/session";
 import { Centered } from "./Centered";
 import { SignInForm } from "@/components/SignInForm";
 
-const InvitationQuery = graphql(`query Invitation($token: String!) { invitation(token: $token) { email firstName lastName expiresAt } }`);
+const InvitationQuery = graphql(`query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }`);
 const Accept = graphql(`mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }`);
 
 /** The link of an invitation. Its secret is in the fragment, which browsers send to nobody. */
@@ -38,7 +38,7 @@ export function InvitationPage() {
     );
   }
   return (
-    <Centered title="Create your credentials">
+    <Centered title={invitation.data?.invitation.hasAccount ? "You are invited" : "Create your account"}>
       {invitation.isPending && <Loading lines={3} />}
       {invitation.error && (
         <Stack>
@@ -47,6 +47,18 @@ export function InvitationPage() {
         </Stack>
       )}
       {invitation.data && (
+        <Text size="sm" mb="md">
+          {invitation.data.invitation.invitedBy || "Somebody"} invites <strong>{invitation.data.invitation.email}</strong> to <strong>{invitation.data.invitation.name}</strong>
+          {invitation.data.invitation.roles.length > 0 && ` as ${invitation.data.invitation.roles.map((r) => roleNames[r]).join(", ")}`}.
+        </Text>
+      )}
+      {invitation.data?.invitation.hasAccount && (
+        <Stack>
+          <Text size="sm">You already have an account. Sign in to accept or decline.</Text>
+          <Button renderRoot={(props) => <Link to="/login" search={{ next: "/profile" }} {...props} />}>Sign in</Button>
+        </Stack>
+      )}
+      {invitation.data && !invitation.data.invitation.hasAccount && (
         <form
           onSubmit={(e) => {
             e.preventDefault();
@@ -54,9 +66,6 @@ export function InvitationPage() {
           }}
         >
           <Stack>
-            <Text size="sm">
-              For <strong>{invitation.data.invitation.email}</strong>
-            </Text>
             <input type="email" name="username" autoComplete="username" value={invitation.data.invitation.email} readOnly hidden />
             <TextInput label="First name" required value={firstName} onChange={(e) => setNames({ ...names, first: e.currentTarget.value })} error={fieldError(accept.error, "firstName")} />
             <TextInput label="Last name" required value={lastName} onChange={(e) => setNames({ ...names, last: e.currentTarget.value })} error={fieldError(accept.error, "lastName")} />

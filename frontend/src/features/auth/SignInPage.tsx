@@ -1,5 +1,6 @@
+import { Anchor, Text } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { Centered } from "./Centered";
 import { SignInForm } from "@/components/SignInForm";
 
@@ -15,6 +16,11 @@ export function SignInPage() {
           void navigate({ href: next ?? "/" });
         }}
       />
+      <Text ta="center" mt="md">
+        <Anchor size="sm" renderRoot={(props) => <Link to="/password" {...props} />}>
+          Forgot your password?
+        </Anchor>
+      </Text>
     </Centered>
   );
 }

@@ -24,6 +24,7 @@ const Subscriptions = graphql(`
 `);
 const Assign = graphql(`mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }`);
 const Create = graphql(`mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }`);
+const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }`);
 const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox { id to subject body createdAt } }`);
 
 type Subscription = SubscriptionsQuery["subscriptions"][number];
@@ -34,6 +35,7 @@ export function SubscriptionsPage() {
   const navigate = useNavigate();
   const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => request(Subscriptions, { search: search ?? null }) });
   const [assigning, setAssigning] = useState<Subscription>();
+  const [inviting, setInviting] = useState<Subscription>();
   const [creating, create] = useDisclosure();
   return (
     <>
@@ -87,6 +89,11 @@ export function SubscriptionsPage() {
                 </div>
               ))}
             </Stack>
+            {viewer?.operator && (
+              <Button mt="md" variant="default" onClick={() => setInviting(s)} aria-label={`Invite an Owner of ${s.name}`}>
+                Invite Owner
+              </Button>
+            )}
             {s.canAssign && (
               <Button mt="md" onClick={() => setAssigning(s)}>
                 Assign Subscription
@@ -97,6 +104,7 @@ export function SubscriptionsPage() {
       </SimpleGrid>
       {viewer?.operator && <Outbox />}
       {assigning && <AssignDialog subscription={assigning} onClose={() => setAssigning(undefined)} />}
+      {inviting && <InviteOwnerDialog subscription={inviting} onClose={() => setInviting(undefined)} />}
       <CreateDialog opened={creating} onClose={create.close} />
     </>
   );
@@ -140,6 +148,43 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
             </Button>
             <Button type="submit" disabled={!region || !agreed} loading={assign.isPending}>
               Assign
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function InviteOwnerDialog({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
+  const queryClient = useQueryClient();
+  const [email, setEmail] = useState("");
+  const invite = useMutation({
+    mutationFn: () => request(InviteOwner, { id: subscription.id, email: email.trim() }),
+    onSuccess: () => {
+      notifications.show({ message: `${email.trim()} is invited as an Owner.` });
+      void queryClient.invalidateQueries();
+      onClose();
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={<Text fw={650}>Invite an Owner of {subscription.name}</Text>}>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          invite.mutate();
+        }}
+      >
+        <Stack>
+          <Text size="sm">For when the first Owner never accepted, or the last one is gone. Somebody who is invited already gets a new link.</Text>
+          <TextInput label="E-mail" type="email" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fieldError(invite.error, "ownerEmail")} data-autofocus />
+          <ErrorAlert error={invite.error} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={invite.isPending}>
+              Invite
             </Button>
           </Group>
         </Stack>

@@ -15,7 +15,7 @@ async function open(roles: string[], permissions: string[]) {
   const answers: Record<string, unknown> = {
     Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles, permissions }] } },
     Deployment: { deployment: { keepsOutbox: true } },
-    Members: { partition: { members: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"] }] } },
+    Members: { partition: { members: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"], invitedBy: "", invitationExpiresAt: null }, { user: { id: "2", email: "ivy@example.org", firstName: "Ivy", lastName: "I", status: "INVITED", lastSignInAt: null }, roles: [], invitedBy: "ada@example.org", invitationExpiresAt: "2020-01-01T00:00:00Z" }] } },
     Tokens: { partition: { apiTokens: [] } },
   };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
@@ -37,11 +37,14 @@ async function open(roles: string[], permissions: string[]) {
   return asked;
 }
 
-it("gives an Owner people, roles, tokens, mail and the way to invite", async () => {
-  await open(["OWNERS"], ["user:browse", "user:invite", "role:manage", "token:browse", "token:manage", "outbox:browse"]);
+it("gives an Owner people, roles, tokens and the way to invite and remove, and shows no mail", async () => {
+  await open(["OWNERS"], ["user:browse", "user:invite", "role:manage", "token:browse", "token:manage"]);
   expect(await screen.findByText("ada@example.org")).toBeVisible();
   expect(screen.getByRole("button", { name: "Invite User" })).toBeVisible();
-  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "CAGW Credentials", "Outbox"]);
+  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "CAGW Credentials"]);
+  expect(screen.getByText(/Ask the platform operator to pass on the link/)).toBeVisible();
+  expect(screen.getByRole("button", { name: "Remove ada@example.org from the partition" })).toBeVisible();
+  expect(screen.getByRole("button", { name: "Withdraw the invitation of ivy@example.org" })).toBeVisible();
 });
 
 it("gives a CA Administrator tokens and credentials only", async () => {

@@ -1,17 +1,16 @@
-import { Accordion, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Radio, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
+import { Alert, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Radio, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { IconKey, IconMail, IconPlus, IconUsers } from "@tabler/icons-react";
+import { IconKey, IconMail, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import { MailBody } from "@/components/MailBody";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
-import type { Role } from "@/gql/graphql";
+import type { MembersQuery, Role } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
 import { roleNames, useCan, useDeployment, useViewer } from "@/lib/session";
 
-const Members = graphql(`query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles } } }`);
+const Members = graphql(`query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }`);
 const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }`);
 const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }`);
 const Grant = graphql(`mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }`);
@@ -19,7 +18,7 @@ const RevokeRole = graphql(`mutation RevokeRole($input: RoleInput!) { revokeRole
 const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
 const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
 const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }`);
-const Outbox = graphql(`query Outbox($partition: ID!) { partition(id: $partition) { outbox { id to subject body createdAt } } }`);
+const RemoveMember = graphql(`mutation RemoveMember($input: MemberInput!) { removeMember(input: $input) { member { user { id } } } }`);
 
 const CredentialsTab = lazy(() => import("./cagw/CredentialsTab"));
 
@@ -30,7 +29,6 @@ export function UsersPage() {
   const { tab, create } = useSearch({ from: "/signed-in/p/$partitionId/users" });
   const navigate = useNavigate({ from: "/p/$partitionId/users" });
   const can = useCan(partitionId);
-  const deployment = useDeployment();
   const [inviting, setInviting] = useState(false);
   const people = can("user:browse");
   if (!people && !can("token:browse")) return <NotPermitted permission="user:browse" />;
@@ -54,7 +52,6 @@ export function UsersPage() {
           {people && <Tabs.Tab value="roles">Role</Tabs.Tab>}
           {can("token:browse") && <Tabs.Tab value="tokens">API Tokens</Tabs.Tab>}
           {can("token:browse") && <Tabs.Tab value="cagw">CAGW Credentials</Tabs.Tab>}
-          {can("outbox:browse") && deployment?.keepsOutbox && <Tabs.Tab value="outbox">Outbox</Tabs.Tab>}
         </Tabs.List>
         {people && (
           <Tabs.Panel value="users">
@@ -78,9 +75,6 @@ export function UsersPage() {
             </Suspense>
           </Tabs.Panel>
         )}
-        <Tabs.Panel value="outbox">
-          <OutboxTab partitionId={partitionId} />
-        </Tabs.Panel>
       </Tabs>
       {inviting && <InviteDialog partitionId={partitionId} onClose={() => setInviting(false)} />}
     </>
@@ -91,57 +85,123 @@ function useMembers(partitionId: string) {
   return useQuery({ queryKey: ["members", partitionId], queryFn: () => request(Members, { partition: partitionId }) });
 }
 
+type Member = NonNullable<MembersQuery["partition"]>["members"][number];
+
+/** Links prove an address, so they are never shown here: who hands them on where no mail server does is the operator. */
+function NoMailServer() {
+  if (!useDeployment()?.keepsOutbox) return null;
+  return (
+    <Alert icon={<IconMail size={18} />} color="yellow" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} title="No mail server is configured" mb="md">
+      Invitations are not sent. Ask the platform operator to pass on the link, or to configure SMTP. People who already have an account can sign in and accept without the link.
+    </Alert>
+  );
+}
+
 function People({ partitionId }: { partitionId: string }) {
   const members = useMembers(partitionId);
   const can = useCan(partitionId);
   const queryClient = useQueryClient();
+  const [removing, setRemoving] = useState<Member>();
   const resend = useMutation({
     mutationFn: (user: string) => request(Resend, { partition: partitionId, user }),
     onSuccess: () => {
-      notifications.show({ message: "A new invitation is on its way; the old link has ended." });
-      void queryClient.invalidateQueries({ queryKey: ["outbox"] });
+      notifications.show({ message: "A new invitation is on its way. The old link no longer works." });
+      void queryClient.invalidateQueries({ queryKey: ["members"] });
+    },
+  });
+  const remove = useMutation({
+    mutationFn: (userId: string) => request(RemoveMember, { input: { partitionId, userId } }),
+    onSettled: () => {
+      setRemoving(undefined);
+      void queryClient.invalidateQueries();
     },
   });
   if (members.isPending) return <Loading />;
+  const list = members.data?.partition?.members ?? [];
   return (
-    <Card withBorder>
-      <ErrorAlert error={members.error ?? resend.error} />
-      <Scroll label="Users">
-        <Table miw={640}>
-          <Table.Thead>
-            <Table.Tr>
-              {["Name", "Roles", "Status", "Last sign-in"].map((h) => (
-                <Table.Th key={h}>{h}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {members.data?.partition?.members.map((m) => (
-              <Table.Tr key={m.user.id}>
-                <Table.Td>
-                  <Text size="sm" fw={600}>
-                    {m.user.firstName} {m.user.lastName}
-                  </Text>
-                  <Text size="sm" c="dimmed">
-                    {m.user.email}
-                  </Text>
-                </Table.Td>
-                <Table.Td>{m.roles.map((r) => roleNames[r]).join(", ") || "none"}</Table.Td>
-                <Table.Td>
-                  <StatusBadge status={m.user.status} />
-                  {m.user.status === "INVITED" && can("user:invite") && (
-                    <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)}>
-                      Send again
-                    </Button>
-                  )}
-                </Table.Td>
-                <Table.Td>{m.user.lastSignInAt ? <Moment at={m.user.lastSignInAt} /> : "never"}</Table.Td>
+    <>
+      {list.some((m) => m.user.status === "INVITED") && <NoMailServer />}
+      <Card withBorder>
+        <ErrorAlert error={members.error ?? resend.error ?? remove.error} />
+        <Scroll label="Users">
+          <Table miw={720}>
+            <Table.Thead>
+              <Table.Tr>
+                {["Name", "Roles", "Status", "Last sign-in", ""].map((h) => (
+                  <Table.Th key={h} aria-label={h || "Actions"}>
+                    {h}
+                  </Table.Th>
+                ))}
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Scroll>
-    </Card>
+            </Table.Thead>
+            <Table.Tbody>
+              {list.map((m) => {
+                const invited = m.user.status === "INVITED";
+                return (
+                  <Table.Tr key={m.user.id}>
+                    <Table.Td>
+                      <Text size="sm" fw={600}>
+                        {m.user.firstName} {m.user.lastName}
+                      </Text>
+                      <Text size="sm" c="dimmed">
+                        {m.user.email}
+                      </Text>
+                    </Table.Td>
+                    <Table.Td>{m.roles.map((r) => roleNames[r]).join(", ") || "none"}</Table.Td>
+                    <Table.Td>
+                      <StatusBadge status={m.user.status} />
+                      {m.invitationExpiresAt && (
+                        <Text size="xs" c="dimmed">
+                          {m.invitedBy && <>by {m.invitedBy}, </>}
+                          {Date.parse(m.invitationExpiresAt) > Date.now() ? "expires" : "expired"} <Moment at={m.invitationExpiresAt} />
+                        </Text>
+                      )}
+                    </Table.Td>
+                    <Table.Td>{m.user.lastSignInAt ? <Moment at={m.user.lastSignInAt} /> : "–"}</Table.Td>
+                    <Table.Td>
+                      <Group gap={4} wrap="nowrap" justify="flex-end">
+                        {invited && can("user:invite") && (
+                          <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)} aria-label={`Send the invitation of ${m.user.email} again`}>
+                            Send again
+                          </Button>
+                        )}
+                        {can("role:manage") && (
+                          <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving(m)} aria-label={invited ? `Withdraw the invitation of ${m.user.email}` : `Remove ${m.user.email} from the partition`}>
+                            {invited ? "Withdraw" : "Remove"}
+                          </Button>
+                        )}
+                      </Group>
+                    </Table.Td>
+                  </Table.Tr>
+                );
+              })}
+            </Table.Tbody>
+          </Table>
+        </Scroll>
+        <Text size="sm" c="dimmed" mt="sm">
+          To reset a second factor, or to disable or delete an account, ask the platform operator: an account can belong to several partitions.
+        </Text>
+      </Card>
+      <Modal opened={!!removing} onClose={() => setRemoving(undefined)} title={<Text fw={650}>{removing?.user.status === "INVITED" ? "Withdraw invitation" : "Remove from the partition"}</Text>}>
+        {removing && (
+          <Stack>
+            <Text size="sm">
+              {removing.user.status === "INVITED"
+                ? `The link that was sent to ${removing.user.email} stops working.`
+                : `${removing.user.email} loses every role in this partition at once. The account itself stays, with what it may do elsewhere.`}
+            </Text>
+            <Group justify="flex-end">
+              <Button variant="default" onClick={() => setRemoving(undefined)} data-autofocus>
+                Cancel
+              </Button>
+              <Button color="red" loading={remove.isPending} onClick={() => remove.mutate(removing.user.id)}>
+                {removing.user.status === "INVITED" ? "Withdraw" : "Remove"}
+              </Button>
+            </Group>
+          </Stack>
+        )}
+      </Modal>
+    </>
   );
 }
 
@@ -245,6 +305,7 @@ function InviteDialog({ partitionId, onClose }: { partitionId: string; onClose: 
         }}
       >
         <Stack>
+          <NoMailServer />
           <TextInput label="Email" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(invite.error, "email")} data-autofocus />
           <Group grow align="flex-start">
             <TextInput label="First Name" required value={v.firstName} onChange={(e) => setV({ ...v, firstName: e.currentTarget.value })} error={fieldError(invite.error, "firstName")} />
@@ -402,43 +463,6 @@ function TokensTab({ partitionId }: { partitionId: string }) {
           </form>
         )}
       </Modal>
-    </>
-  );
-}
-
-function OutboxTab({ partitionId }: { partitionId: string }) {
-  const outbox = useQuery({ queryKey: ["outbox", partitionId], queryFn: () => request(Outbox, { partition: partitionId }) });
-  if (outbox.isPending) return <Loading />;
-  const list = outbox.data?.partition?.outbox ?? [];
-  return (
-    <>
-      <ErrorAlert error={outbox.error} />
-      {list.length === 0 ? (
-        <EmptyState icon={<IconMail />} title="No mail yet">Invitations appear here, since no mail server is configured.</EmptyState>
-      ) : (
-        <Stack>
-          <Text size="sm" c="dimmed">
-            <IconUsers size={14} aria-hidden /> No mail server is configured: mail stays here instead of being sent.
-          </Text>
-          <Accordion variant="separated">
-            {list.map((m) => (
-              <Accordion.Item key={m.id} value={m.id}>
-                <Accordion.Control>
-                  <Text size="sm" fw={600}>
-                    {m.subject}
-                  </Text>
-                  <Text size="sm" c="dimmed">
-                    to {m.to}
-                  </Text>
-                </Accordion.Control>
-                <Accordion.Panel>
-                  <MailBody text={m.body} />
-                </Accordion.Panel>
-              </Accordion.Item>
-            ))}
-          </Accordion>
-        </Stack>
-      )}
     </>
   );
 }

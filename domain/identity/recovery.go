@@ -1,0 +1,180 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/fault"
+)
+
+// What is sent to an address proves that address, and replaces one factor at a time: a forgotten password by link and
+// second factor, a lost second factor by code and password. Mail alone never opens an account that had two factors.
+const (
+	passwordProof     = "PASSWORD"
+	secondFactorProof = "SECOND_FACTOR"
+
+	passwordLinkLifetime = time.Hour
+	passwordLinkInterval = 15 * time.Minute // between two mails to the same person
+	factorCodeLifetime   = 7 * 24 * time.Hour
+)
+
+type addressProof struct {
+	UserID    string `gorm:"primaryKey"`
+	Purpose   string `gorm:"primaryKey"`
+	Hash      []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+func (addressProof) TableName() string { return "address_proofs" }
+
+// newProof keeps what will be sent, in place of what was sent before for the same purpose.
+func (s *Service) newProof(ctx context.Context, u *User, purpose, secret string, lifetime time.Duration) error {
+	now := s.Now()
+	return s.Store.DB(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&addressProof{u.ID, purpose, hashSecret(secret), now, now.Add(lifetime)}).Error
+}
+
+func (s *Service) endProof(ctx context.Context, u *User, purpose string) error {
+	return s.Store.DB(ctx).Delete(&addressProof{}, "user_id = ? AND purpose = ?", u.ID, purpose).Error
+}
+
+func (s *Service) proofs(ctx context.Context, where string, args ...any) ([]*addressProof, error) {
+	var found []*addressProof
+	err := s.Store.DB(ctx).Where(where, args...).Where("expires_at > ?", s.Now()).Find(&found).Error
+	return found, err
+}
+
+// newCode is 80 random bits that people can type.
+func newCode() string {
+	text := rand.Text()[:16]
+	return text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:]
+}
+
+// VerifyAddressCode takes the code that was sent when an operator reset the second factor. It is good until a new second
+// factor is enrolled, which comes next.
+func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn, error) {
+	u, _, err := s.halfway(ctx, CodeRequired)
+	if err != nil {
+		return nil, err
+	}
+	result := &SignedIn{EnrolmentRequired: true, User: u}
+	refusal := fault.New(fault.Unauthenticated, "the code is wrong or has expired").At("code").Do("Use the newest mail, or ask the platform operator for a new code.")
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: "code from the mail", refusal: refusal}, func(ctx context.Context) (right bool, err error) {
+		err = s.Store.Tx(ctx, func(ctx context.Context) error {
+			if u, err = s.due(ctx, u.ID); err != nil {
+				return err
+			}
+			found, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, secondFactorProof)
+			if err != nil {
+				return err
+			}
+			if right = len(found) == 1 && subtle.ConstantTimeCompare(found[0].Hash, hashSecret(u.ID+normalCode(code))) == 1; !right {
+				return nil
+			}
+			s.record(ctx, u, "user.verify-address", u.Email+" proved the address", nil)
+			result.Token, result.Expires, err = s.open(ctx, u, EnrolmentRequired)
+			return err
+		})
+		return right, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// RequestPasswordReset sends a link to the address if it has an account, and answers the same if it has none. While the
+// second factor waits to be enrolled anew there is no link, since the mail would then be all that it takes.
+func (s *Service) RequestPasswordReset(ctx context.Context, email string) error {
+	address, err := CheckEmail(email)
+	if err != nil {
+		return err
+	}
+	// Counted like a wrong guess: an address is asked about a few times, not a thousand.
+	subjects := s.subjects(ctx, guess{})
+	if err := s.count(ctx, subjects); err != nil {
+		return err
+	}
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		var found []*User
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "email = ? AND status = ? AND second_factor_reset_at IS NULL", address, Active).Error; err != nil {
+			return err
+		}
+		// Recorded in either case, so that the time it takes does not tell one from the other.
+		if len(found) == 0 {
+			s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused, ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
+			return nil
+		}
+		u := found[0]
+		earlier, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, passwordProof)
+		if err != nil {
+			return err
+		}
+		if len(earlier) > 0 && s.Now().Sub(earlier[0].CreatedAt) < passwordLinkInterval {
+			s.record(ctx, u, "user.request-password-reset", "the link to set a new password that was sent to "+u.Email+" is still good", nil)
+			return nil
+		}
+		token := newSecret()
+		if err := s.newProof(ctx, u, passwordProof, token, passwordLinkLifetime); err != nil {
+			return err
+		}
+		s.record(ctx, u, "user.request-password-reset", "a link to set a new password was sent to "+u.Email, nil)
+		return s.Mail.Send(ctx, "", u.Email, "pkiaas: set a new password",
+			"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second factor to sign in. If you did not ask for this, ignore it.\n")
+	})
+}
+
+// ResetPassword sets a new password by the link and ends every session. It signs nobody in.
+func (s *Service) ResetPassword(ctx context.Context, token, password string) (*User, error) {
+	over := fault.New(fault.NotFound, "this link has been used, has expired or was replaced by a newer one").Do("Ask for a new one on the sign-in page.")
+	var proof *addressProof
+	err := s.guess(ctx, guess{what: "link to set a password", refusal: over}, func(ctx context.Context) (bool, error) {
+		found, err := s.proofs(ctx, "hash = ? AND purpose = ?", hashSecret(token), passwordProof)
+		if len(found) == 1 {
+			proof = found[0]
+		}
+		return proof != nil, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	u, err := s.user(ctx, proof.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPassword(password, u); err != nil {
+		return nil, err
+	}
+	hash, err := s.hashPassword(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	return u, s.Store.Tx(ctx, func(ctx context.Context) error {
+		if u, err = s.locked(ctx, proof.UserID); err != nil {
+			return err
+		}
+		used := s.Store.DB(ctx).Delete(&addressProof{}, "user_id = ? AND purpose = ? AND hash = ?", u.ID, passwordProof, proof.Hash)
+		if used.Error != nil {
+			return used.Error
+		}
+		if used.RowsAffected == 0 || u.Status != Active || u.SecondFactorResetAt != nil {
+			return over
+		}
+		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {
+			return err
+		}
+		ended, err := s.endSessions(ctx, u.ID)
+		s.record(ctx, u, "user.reset-password", u.Email+" set a new password by a link", audit.Details{"sessionsEnded": ended})
+		return err
+	})
+}
+
+func (s *Service) endSessions(ctx context.Context, userID string) (int64, error) {
+	gone := s.Store.DB(ctx).Delete(&Session{}, "user_id = ?", userID)
+	return gone.RowsAffected, gone.Error
+}

@@ -1,0 +1,114 @@
+package migrations
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
+	_ "modernc.org/sqlite"
+)
+
+// TestPendingPeople upgrades a database in which people were invited the old way: one pending account for all domains.
+// A link that can only mean one domain keeps working for it; one that would have confirmed several has ended; people who
+// had confirmed keep what they have.
+func TestPendingPeople(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?_pragma=foreign_keys(1)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pendingPeople(t, db, SQLite, "x'01'", "x'02'")
+	})
+	t.Run("postgres", func(t *testing.T) {
+		base := os.Getenv("PKIAAS_TEST_POSTGRES")
+		if base == "" {
+			if os.Getenv("CI") != "" {
+				t.Fatal("PKIAAS_TEST_POSTGRES is not set")
+			}
+			t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
+		}
+		admin, err := sql.Open("pgx", base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("people_%d", os.Getpid())
+		if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_, _ = admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+			_ = admin.Close()
+		})
+		u, err := url.Parse(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Path = "/" + name
+		db, err := sql.Open("pgx", u.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pendingPeople(t, db, PostgreSQL, `'\x01'::bytea`, `'\x02'::bytea`)
+	})
+}
+
+func pendingPeople(t *testing.T, db *sql.DB, d Dialect, first, second string) {
+	t.Cleanup(func() { _ = db.Close() })
+	provider, err := newProvider(db, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), 24); err != nil {
+		t.Fatal(err)
+	}
+	const at, until = "'2026-01-02 03:04:05+00:00'", "'2026-01-09 03:04:05+00:00'"
+	for _, statement := range []string{
+		`INSERT INTO users (id, email, first_name, last_name, status, created_at) VALUES ('one', 'one@x', 'O', 'N', 'INVITED', ` + at + `), ('two', 'two@x', '', '', 'INVITED', ` + at +
+			`), ('bare', 'bare@x', '', '', 'INVITED', ` + at + `), ('act', 'act@x', 'A', 'C', 'ACTIVE', ` + at + `)`,
+		`INSERT INTO role_grants (user_id, domain, role, created_at) VALUES ('one', 'sub1', 'CA_AUDITORS', ` + at + `), ('one', 'sub1', 'OWNERS', ` + at + `), ('two', 'sub1', 'CA_AUDITORS', ` + at +
+			`), ('two', 'sub2', 'OWNERS', ` + at + `), ('bare', 'sub1', 'NONE', ` + at + `), ('act', 'sub1', 'OWNERS', ` + at + `), ('act', 'sub2', 'OWNERS', ` + at + `)`,
+		`INSERT INTO invitations (token_hash, user_id, created_at, expires_at) VALUES (` + first + `, 'one', ` + at + `, ` + until + `), (` + second + `, 'two', ` + at + `, ` + until + `)`,
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Up(t.Context(), db, d); err != nil {
+		t.Fatal(err)
+	}
+	lines := func(query string) (found []string) {
+		t.Helper()
+		rows, err := db.Query(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, line)
+		}
+		return found
+	}
+	for query, want := range map[string][]string{
+		`SELECT id || ' ' || domain || ' ' || email || ' ' || CASE WHEN token_hash IS NULL THEN 'ended' ELSE 'works' END || CASE WHEN expires_at = created_at THEN ' over' ELSE '' END FROM invitations ORDER BY id, domain`: {
+			"bare sub1 bare@x ended over", "one sub1 one@x works", "two-sub1 sub1 two@x ended over", "two-sub2 sub2 two@x ended over"},
+		`SELECT roles FROM invitations WHERE id IN ('bare', 'two-sub2') ORDER BY id`: {"[]", `["OWNERS"]`},
+		`SELECT id FROM users`: {"act"},
+		`SELECT user_id || ' ' || domain || ' ' || role FROM role_grants ORDER BY domain`: {"act sub1 OWNERS", "act sub2 OWNERS"},
+	} {
+		if got := lines(query); !slices.Equal(got, want) {
+			t.Errorf("%s\n got %q\nwant %q", query, got, want)
+		}
+	}
+	if got := lines(`SELECT roles FROM invitations WHERE id = 'one'`)[0]; got != `["CA_AUDITORS","OWNERS"]` && got != `["OWNERS","CA_AUDITORS"]` {
+		t.Errorf("roles of one: %s", got)
+	}
+}
