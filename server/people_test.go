@@ -458,7 +458,7 @@ func (p *society) disabledAccount(t *testing.T) {
 	halfway, in := victim.halfway()
 	actor := rbac.ActorFrom(ctx)
 	p.must(p.operator, fmt.Sprintf(`mutation { disableAccount(input: {id: %q}) { user { status } } }`, actor.ID))
-	if _, err := p.identity.Fresh(ctx, actor); !fault.Is(err, fault.Unauthenticated) {
+	if _, err := p.fresh(rbac.WithActor(ctx, actor)); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("its session goes on: %v", err)
 	}
 	if _, err := p.identity.Standing(t.Context(), rbac.UserActor, actor.ID, actor.Name); !fault.Is(err, fault.Unauthenticated) {
