@@ -640,7 +640,7 @@ func (p *society) ownRecovery(t *testing.T) {
 		t.Errorf("the lost authenticator still works: %v", err)
 	}
 	ahead.Add(int64(11 * time.Minute))
-	if _, err := p.identity.BeginTOTP(ctx); !fault.Is(err, fault.Conflict) {
+	if _, err := p.identity.BeginTOTP(p.with(v.context(), in.Token)); !fault.Is(err, fault.ProofRequired) {
 		t.Errorf("a session left open replaces the authenticator app: %v", err)
 	}
 

@@ -76,7 +76,7 @@ func (s *Service) Outbox(ctx context.Context) ([]*Mail, error) {
 		return []*Mail{}, nil
 	}
 	var list []*Mail
-	if err := s.Store.DB(ctx).Order("created_at DESC").Limit(200).Find(&list).Error; err != nil {
+	if err := s.Store.DB(ctx).Order("created_at DESC, id DESC").Limit(200).Find(&list).Error; err != nil {
 		return nil, err
 	}
 	for _, m := range list {
