@@ -19,34 +19,49 @@ const watchPatience = 5 * time.Second
 
 // Watched is an actor of something that outlives a request, with the rights of the moment. It is an rbac.Live.
 type Watched struct {
+	*shared
+	ipAddress, requestID string
+}
+
+// Actor is who it is now, nil once session or token have ended, or it is not to be known.
+func (w *Watched) Actor() *rbac.Actor {
+	now := w.actor.Load()
+	if now == nil {
+		return nil
+	}
+	own := *now
+	own.IPAddress, own.RequestID = w.ipAddress, w.requestID
+	return &own
+}
+
+// Ended is closed when session or token end.
+func (w *Watched) Ended() <-chan struct{} { return w.ended }
+
+// shared is what all who watch an actor have in common.
+type shared struct {
 	actor atomic.Pointer[rbac.Actor]
 	ended chan struct{}
 	users int
 }
 
-// Actor is who it is now, nil once session or token have ended, or it is not to be known.
-func (w *Watched) Actor() *rbac.Actor { return w.actor.Load() }
-
-// Ended is closed when session or token end.
-func (w *Watched) Ended() <-chan struct{} { return w.ended }
-
 // watch is who is watched on this server. However many sockets and streams an actor has, it is looked up once a second.
 type watch struct {
 	mu      sync.Mutex
-	of      map[string]*Watched
+	of      map[string]*shared
 	running bool
 }
 
 // Watch follows the rights of an actor until stop is called.
-func (s *Service) Watch(a *rbac.Actor) (w *Watched, stop func()) {
+func (s *Service) Watch(a *rbac.Actor) (_ *Watched, stop func()) {
 	key := string(a.Kind) + " " + a.ID + " " + a.SessionID
 	s.watch.mu.Lock()
 	defer s.watch.mu.Unlock()
 	if s.watch.of == nil {
-		s.watch.of = map[string]*Watched{}
+		s.watch.of = map[string]*shared{}
 	}
-	if w = s.watch.of[key]; w == nil {
-		w = &Watched{ended: make(chan struct{})}
+	w := s.watch.of[key]
+	if w == nil {
+		w = &shared{ended: make(chan struct{})}
 		w.actor.Store(a)
 		s.watch.of[key] = w
 	}
@@ -55,7 +70,7 @@ func (s *Service) Watch(a *rbac.Actor) (w *Watched, stop func()) {
 		s.watch.running = true
 		go s.watching()
 	}
-	return w, sync.OnceFunc(func() {
+	return &Watched{w, a.IPAddress, a.RequestID}, sync.OnceFunc(func() {
 		s.watch.mu.Lock()
 		defer s.watch.mu.Unlock()
 		if w.users--; w.users == 0 && s.watch.of[key] == w {
@@ -83,10 +98,10 @@ func (s *Service) lookAgain() bool {
 		s.watch.mu.Unlock()
 		return false
 	}
-	seen := make(map[string]*Watched, len(s.watch.of))
+	seen := make(map[string]*shared, len(s.watch.of))
 	var actors []*rbac.Actor
 	for key, w := range s.watch.of {
-		if a := w.Actor(); a != nil {
+		if a := w.actor.Load(); a != nil {
 			seen[key] = w
 			actors = append(actors, a)
 		}
@@ -96,7 +111,7 @@ func (s *Service) lookAgain() bool {
 	defer cancel()
 	now, err := s.fresh(ctx, actors)
 	for key, w := range seen {
-		a := w.Actor()
+		a := w.actor.Load()
 		// Who cannot be asked about has no rights either: the client comes again, and is asked who it is.
 		if fresh := now[a]; err == nil && fresh != nil {
 			w.actor.Store(fresh)
@@ -150,9 +165,7 @@ func (s *Service) fresh(ctx context.Context, actors []*rbac.Actor) (map[*rbac.Ac
 			found = sessions[a.SessionID]
 		}
 		if found != nil {
-			own := *found
-			own.IPAddress, own.RequestID = a.IPAddress, a.RequestID
-			fresh[a] = &own
+			fresh[a] = found
 		}
 	}
 	return fresh, nil

@@ -15,7 +15,7 @@ afterEach(() => vi.unstubAllGlobals());
 const manage = ["protocol:browse", "protocol:manage", "ca:select-profiles"];
 const count = (totalCount: number) => ({ totalCount, nodes: [] });
 const configuration = {
-  id: "c1", identifier: "servers", type: "ACME", description: "Web servers", status: "ACTIVE", problem: null, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", profileId: "web",
+  id: "c1", identifier: "servers", type: "ACME", description: "Web servers", status: "ACTIVE", problem: null, mayWiden: true, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", profileId: "web",
   ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing", status: "ACTIVE", expiresAt: "2036-01-01T00:00:00Z" }, profile: { id: "web", name: "Web", validityPeriod: "P1Y", retiredAt: null },
   all: count(12), active: count(7), entities: count(5), refused: count(0),
 };

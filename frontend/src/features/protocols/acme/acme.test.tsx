@@ -18,13 +18,15 @@ const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
 const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], profileIds: [], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
 const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
 const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys } } } });
-const configuration = { id: "c1", identifier: "servers", type: "ACME", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } } as unknown as Configuration;
+const configuration = { id: "c1", identifier: "servers", type: "ACME", profileId: "web", mayWiden: true, ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } } as unknown as Configuration;
 
-async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true) {
+async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true, permissions = ["protocol:manage", "certificate:issue"]) {
+  const viewer = { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } };
   const asked: [string, Record<string, unknown>][] = [];
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
     const name = /(?:query|mutation) (\w+)/.exec(query)![1]!;
+    if (name === "Viewer") return Response.json({ data: viewer });
     asked.push([name, variables]);
     const answer = answers[name] as { errors?: unknown } | undefined;
     return Response.json(answer?.errors ? answer : { data: answer });
@@ -93,6 +95,14 @@ it("makes a key, shows its secret once and in the command, and lets nobody close
 
 const attested = { challenges: ["device-attest-01"], attestation: [{ format: "apple", roots: "" }] };
 const macs = { ...key, id: "KID2", friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6"], needsNoChallenge: false, withoutBinding: true };
+
+it("offers no key without challenge to who may not issue", async () => {
+  await open(EabKeys, acme([]), true, ["protocol:manage"]);
+  fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
+  const box = within(await screen.findByRole("dialog")).getByLabelText("Needs no challenge");
+  expect(box).toBeDisabled();
+  expect(screen.getByText(/^Only people who may issue certificates can create such a key/)).toBeVisible();
+});
 
 it("makes a key for devices without binding of serial numbers, and shows the payload and no secret", async () => {
   const asked = await open(EabKeys, { ...acme([], attested), CreateAcmeKey: { createAcmeKey: { key: { id: "KID2", friendlyName: "macs" }, hmacKey: null } } });

@@ -12,7 +12,7 @@ afterEach(() => vi.unstubAllGlobals());
 
 const url = "https://pki.example.com:9443/cagw/v1";
 const issuing = { id: "ca1", identifier: "issuing-1", friendlyName: "Issuing", deletedAt: null };
-const credential = { id: "c1", identifier: "ansible", friendlyName: "Automation", status: "ACTIVE", serialNumber: "0a", createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", renewedAt: null, expiresAt: "2027-11-01T00:00:00Z", previousEndsAt: null, lastUsedAt: "2026-11-02T00:00:00Z", lastUsedFrom: "192.0.2.7", roles: [{ role: "CERT_ADMINS", ca: issuing }] };
+const credential = { id: "c1", identifier: "ansible", friendlyName: "Automation", status: "ACTIVE", serialNumber: "0a", createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", renewedAt: null, expiresAt: "2027-11-01T00:00:00Z", previousEndsAt: null, lastUsedAt: "2026-11-02T00:00:00Z", lastUsedFrom: "192.0.2.7", mayChange: true, roles: [{ role: "CERT_ADMINS", ca: issuing }] };
 const issued = { pkcs12: btoa("file"), password: "ab".repeat(20), fileName: "pkcs12-ansible.p12", credential };
 const manager = ["token:browse", "token:manage", "certificate:issue", "certificate:issue-pkcs12", "certificate:change-status"];
 
