@@ -23,18 +23,23 @@ CREATE TABLE invitations (
 );
 CREATE INDEX invitations_email ON invitations (email);
 
--- A link keeps working where it can only mean one domain.
+-- A link keeps working where it can only mean one domain and nobody but its owner could read it: until now a partition's
+-- Owners saw the mails that were not sent.
 INSERT INTO invitations (id, domain, email, first_name, last_name, roles, token_hash, inviter_kind, inviter_id, inviter, created_at, expires_at)
 SELECT CASE WHEN d.domains = 1 THEN u.id ELSE u.id || '-' || g.domain END, g.domain, u.email, u.first_name, u.last_name,
     COALESCE('["' || string_agg(CASE WHEN g.role <> 'NONE' THEN g.role END, '","') || '"]', '[]'),
-    CASE WHEN d.domains = 1 THEN (SELECT b.token_hash FROM invitations_before b WHERE b.user_id = u.id LIMIT 1) END,
+    (SELECT b.token_hash FROM invitations_before b WHERE b.user_id = u.id AND d.domains = 1 AND d.unseen = 1 LIMIT 1),
     '', '', '', u.created_at,
-    COALESCE(CASE WHEN d.domains = 1 THEN (SELECT b.expires_at FROM invitations_before b WHERE b.user_id = u.id LIMIT 1) END, u.created_at)
+    COALESCE((SELECT b.expires_at FROM invitations_before b WHERE b.user_id = u.id AND d.domains = 1 AND d.unseen = 1 LIMIT 1), u.created_at)
 FROM users u
 JOIN role_grants g ON g.user_id = u.id
-JOIN (SELECT user_id, COUNT(DISTINCT domain) AS domains FROM role_grants GROUP BY user_id) d ON d.user_id = u.id
+JOIN (
+    SELECT p.id, COUNT(DISTINCT r.domain) AS domains,
+        CASE WHEN EXISTS (SELECT 1 FROM mails m WHERE m.recipient = p.email AND m.partition_id <> '' AND m.sent_at IS NULL) THEN 0 ELSE 1 END AS unseen
+    FROM users p JOIN role_grants r ON r.user_id = p.id GROUP BY p.id, p.email
+) d ON d.id = u.id
 WHERE u.status = 'INVITED'
-GROUP BY u.id, u.email, u.first_name, u.last_name, u.created_at, g.domain, d.domains;
+GROUP BY u.id, u.email, u.first_name, u.last_name, u.created_at, g.domain, d.domains, d.unseen;
 DROP TABLE invitations_before;
 DELETE FROM role_grants WHERE user_id IN (SELECT id FROM users WHERE status = 'INVITED');
 DELETE FROM sessions WHERE user_id IN (SELECT id FROM users WHERE status = 'INVITED');

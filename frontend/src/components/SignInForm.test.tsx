@@ -92,3 +92,19 @@ it("makes a person without a second factor enrol one and keep the recovery codes
   await userEvent.click(screen.getByRole("button", { name: "I have kept them" }));
   expect(done).toHaveBeenCalledOnce();
 });
+
+it("asks for the code from the mail after a reset, and for a new second factor only then", async () => {
+  const asked = serve({
+    SignIn: { data: { signIn: { factors: [], enrolmentRequired: false, codeRequired: true } } },
+    VerifyAddressCode: [{ errors: [{ message: "the code is wrong or has expired", extensions: { code: "UNAUTHENTICATED", requestId: "req-9" } }] }, { data: { verifyAddressCode: { enrolmentRequired: true } } }],
+    BeginTotp: { data: { beginTotpEnrolment: { secret: "JBSWY3DPEHPK3PXP", uri: "otpauth://totp/pkiaas:ada?secret=JBSWY3DPEHPK3PXP" } } },
+  });
+  await show();
+  await password();
+  await userEvent.type(await screen.findByLabelText(/Code from the mail/), "AAAA-BBBB-CCCC-DDDD");
+  await userEvent.click(screen.getByRole("button", { name: "Continue" }));
+  expect(await screen.findByRole("alert")).toHaveTextContent("The code is wrong or has expired");
+  await userEvent.click(screen.getByRole("button", { name: "Continue" }));
+  expect(await screen.findByText("JBSWY3DPEHPK3PXP")).toBeVisible();
+  expect(asked.map((a) => a.name)).toEqual(["SignIn", "VerifyAddressCode", "VerifyAddressCode", "BeginTotp"]);
+});
