@@ -79,6 +79,9 @@ func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn
 	if err := s.Guard.Require(ctx, rbac.AccountManage, rbac.Platform); err != nil {
 		return nil, err
 	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
+		return nil, err
+	}
 	if a := rbac.ActorFrom(ctx); a.ID == id {
 		return nil, fault.New(fault.Conflict, "this is your own account").Do("Ask another platform operator.")
 	}

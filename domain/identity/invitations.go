@@ -73,6 +73,9 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
 			return nil, err
 		}
+		if err := s.Guard.RequireProof(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range i.Roles {
 		if !r.Valid() {

@@ -170,6 +170,9 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 	if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
 		return nil, err
 	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
+		return nil, err
+	}
 	if !role.Valid() {
 		return nil, fault.New(fault.Invalid, "unknown role").At("role")
 	}
@@ -230,6 +233,9 @@ func (s *Service) RemoveMember(ctx context.Context, partitionID, userID string) 
 	defer s.Audit.Refusal(ctx, &err, &event)
 	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
+		return nil, err
+	}
+	if err := s.Guard.RequireProof(ctx); err != nil {
 		return nil, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {

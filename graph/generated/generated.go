@@ -9304,7 +9304,7 @@ extend type Mutation {
   endSession(id: ID!): SignOutPayload!
 
   """
-  Confirms the identity of the signed-in person. Operations that create or change credentials answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
+  Confirms the identity of the signed-in person. Operations that change credentials, roles or accounts answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
   the person signed in or called this within the last five minutes.
   """
   confirmIdentity(input: ConfirmIdentityInput!): ConfirmIdentityPayload!
