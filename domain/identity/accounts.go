@@ -67,7 +67,8 @@ func (s *Service) soleOwnerOf(ctx context.Context, u *User) ([]string, error) {
 	if u.Status != Active {
 		return names, nil
 	}
-	err := s.Store.DB(ctx).Table("partitions p").Where("EXISTS (SELECT 1 FROM role_grants g WHERE g.domain = p.id AND g.user_id = ? AND g.role = ?)", u.ID, rbac.Owners).
+	err := s.Store.DB(ctx).Table("partitions p").
+		Where("EXISTS (SELECT 1 FROM role_grants g WHERE g.domain = p.id AND g.user_id = ? AND g.role = ?)", u.ID, rbac.Owners).
 		Where("NOT EXISTS (SELECT 1 FROM role_grants g JOIN users o ON o.id = g.user_id WHERE g.domain = p.id AND g.role = ? AND o.status = ? AND o.id <> ?)", rbac.Owners, Active, u.ID).
 		Order("p.name").Pluck("p.name", &names).Error
 	return names, err
@@ -94,14 +95,16 @@ func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn
 			return err
 		}
 		var partitions []string
-		if err := s.Store.DB(ctx).Table("role_grants").Distinct().Where("user_id = ? AND domain IN (SELECT id FROM partitions)", id).Order("domain").Pluck("domain", &partitions).Error; err != nil {
+		if err := s.Store.DB(ctx).Table("role_grants").Distinct().Where("user_id = ? AND domain IN (SELECT id FROM partitions)",
+			id).Order("domain").Pluck("domain", &partitions).Error; err != nil {
 			return err
 		}
 		if err := fn(ctx, u); err != nil {
 			return err
 		}
 		for _, partition := range append([]string{""}, partitions...) {
-			s.Audit.Record(ctx, audit.Event{PartitionID: partition, Action: action, ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email, Summary: done + " " + u.Email})
+			s.Audit.Record(ctx, audit.Event{PartitionID: partition, Action: action, ObjectKind: "user", ObjectID: u.ID,
+				ObjectName: u.Email, Summary: done + " " + u.Email})
 		}
 		return nil
 	})
@@ -114,7 +117,8 @@ func (s *Service) orphans(ctx context.Context, u *User, accepted bool) error {
 	if err != nil || accepted || len(names) == 0 {
 		return err
 	}
-	return fault.New(fault.Conflict, "%s is the only Owner of %s", u.Email, strings.Join(names[:min(len(names), 5)], ", ")).At("leaveWithoutOwner").
+	return fault.New(fault.Conflict, "%s is the only Owner of %s", u.Email, strings.Join(names[:min(len(names), 5)], ", ")).
+		At("leaveWithoutOwner").
 		Do("Have another Owner invited first, or accept that nobody manages these partitions.")
 }
 
@@ -152,10 +156,12 @@ func (s *Service) EnableAccount(ctx context.Context, id string) (*User, error) {
 // returned to the system alone (the command line).
 func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, string, error) {
 	code := newCode()
-	u, err := s.changeAccount(ctx, id, "account.reset-second-factor", "reset the second factor of", func(ctx context.Context, u *User) error {
+	u, err := s.changeAccount(ctx, id, "account.reset-second-factor", "reset the second factor of", func(ctx context.Context,
+		u *User) error {
 		now := s.Now()
 		u.SecondFactorResetAt, u.TOTPSecret, u.TOTPPending, u.TOTPConfirmedAt, u.TOTPLastStep = &now, nil, nil, nil, 0
-		if err := s.Store.DB(ctx).Model(u).Select("second_factor_reset_at", "totp_secret", "totp_pending", "totp_confirmed_at", "totp_last_step").Updates(u).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(u).Select("second_factor_reset_at", "totp_secret", "totp_pending", "totp_confirmed_at",
+			"totp_last_step").Updates(u).Error; err != nil {
 			return err
 		}
 		for _, gone := range []any{&Passkey{}, &recoveryCode{}} {
@@ -188,7 +194,8 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 func (s *Service) DeleteAccount(ctx context.Context, id, confirmEmail string, leaveWithoutOwner bool) (*User, error) {
 	return s.changeAccount(ctx, id, "account.delete", "deleted the account", func(ctx context.Context, u *User) error {
 		if confirmEmail != u.Email {
-			return fault.New(fault.Invalid, "this is not the address of the account").At("confirmEmail").Do("Type the e-mail address of the account.")
+			return fault.New(fault.Invalid, "this is not the address of the account").At("confirmEmail").
+				Do("Type the e-mail address of the account.")
 		}
 		if err := s.orphans(ctx, u, leaveWithoutOwner); err != nil {
 			return err

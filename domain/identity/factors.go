@@ -116,11 +116,11 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 	if u.TOTPPending == nil {
 		return nil, fault.New(fault.Conflict, "no enrolment of an authenticator app is under way").Do("Begin one.")
 	}
-	result := &Enrolled{}
+	result, id := &Enrolled{}, u.ID
 	refusal := fault.New(fault.Invalid, "the code is wrong").At("totp").Do("Check the clock of your device and enter the present code.")
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: "totp", refusal: refusal}, func(ctx context.Context) (right bool, err error) {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, u.ID); err != nil {
+			if u, err = s.due(ctx, id); err != nil {
 				return err
 			}
 			step, err := s.checkTOTP(u, u.TOTPPending, code, 0)
@@ -286,8 +286,9 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 	if err != nil {
 		return 0, err
 	}
+	id := u.ID
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		if u, err = s.due(ctx, u.ID); err != nil {
+		if u, err = s.due(ctx, id); err != nil {
 			return err
 		}
 		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {

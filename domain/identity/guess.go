@@ -70,7 +70,8 @@ func (s *Service) guess(ctx context.Context, g guess, judge func(context.Context
 		return s.uncount(ctx, subjects)
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		e := audit.Event{Action: "user.sign-in", Result: audit.Refused, ObjectKind: "user", Summary: "a sign-in was refused: wrong " + g.what}
+		e := audit.Event{Action: "user.sign-in", Result: audit.Refused, ObjectKind: "user",
+			Summary: "a sign-in was refused: wrong " + g.what}
 		actor := s.actorOf(ctx, &User{})
 		if g.user != nil {
 			actor, e.ObjectID, e.ObjectName = s.actorOf(ctx, g.user), g.user.ID, g.user.Email
@@ -218,7 +219,8 @@ func (s *Service) forgive(ctx context.Context, u *User) error {
 // forget removes what counts for nothing any more, in the transaction of ctx.
 func (s *Service) forget(ctx context.Context) error {
 	now := s.Now()
-	return s.Store.DB(ctx).Delete(&failure{}, "until < ? OR until < ? AND failures < ?", now.Add(-accountMemory), now.Add(-time.Hour), freeFailures).Error
+	return s.Store.DB(ctx).Delete(&failure{}, "until < ? OR until < ? AND failures < ?", now.Add(-accountMemory),
+		now.Add(-time.Hour), freeFailures).Error
 }
 
 // delay doubles with each failure beyond the free ones.

@@ -44,7 +44,8 @@ func (invitation) TableName() string { return "invitations" }
 
 // member is the invitation as the partition's list shows it: what the inviter typed, and nothing else.
 func (i *invitation) member() *Member {
-	return &Member{User: &User{ID: i.ID, Email: i.Email, FirstName: i.FirstName, LastName: i.LastName, Status: Invited, CreatedAt: i.CreatedAt}, Roles: i.Roles,
+	return &Member{User: &User{ID: i.ID, Email: i.Email, FirstName: i.FirstName, LastName: i.LastName, Status: Invited,
+		CreatedAt: i.CreatedAt}, Roles: i.Roles,
 		InvitedBy: i.Inviter, InvitationExpiresAt: &i.ExpiresAt}
 }
 
@@ -89,7 +90,8 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if members, err := s.holds(ctx, partitionID, i.Email); err != nil {
 			return err
 		} else if len(members) > 0 {
-			return fault.New(fault.Conflict, "%s is already a member", strings.ToLower(i.Email)).At("email").Do("Give roles to members under Role.")
+			return fault.New(fault.Conflict, "%s is already a member", strings.ToLower(i.Email)).At("email").
+				Do("Give roles to members under Role.")
 		}
 		made, err := s.invite(ctx, partitionID, i)
 		if err != nil {
@@ -98,7 +100,8 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if len(i.Roles) > 0 {
 			if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: VerbInvite,
 				Payload: Inviting{partitionID, i}, ObjectKind: "user", Summary: "invite " + made.Email + " as " + rolesText(i.Roles),
-				Facts: []approval.Fact{{Name: "Person", Value: person(i.FirstName, i.LastName, made.Email)}, {Name: "Roles", Value: rolesText(i.Roles)}}}); err != nil {
+				Facts: []approval.Fact{{Name: "Person", Value: person(i.FirstName, i.LastName, made.Email)}, {Name: "Roles",
+					Value: rolesText(i.Roles)}}}); err != nil {
 				return err
 			}
 		}
@@ -136,13 +139,15 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 	}
 	roles := append([]rbac.Role{}, i.Roles...)
 	slices.Sort(roles)
-	made := &invitation{ID: newID(), Domain: domain, Email: email, FirstName: i.FirstName, LastName: i.LastName, Roles: slices.Compact(roles), CreatedAt: s.Now()}
+	made := &invitation{ID: newID(), Domain: domain, Email: email, FirstName: i.FirstName, LastName: i.LastName,
+		Roles: slices.Compact(roles), CreatedAt: s.Now()}
 	created := s.Store.DB(ctx).Omit("token_hash").Clauses(clause.OnConflict{DoNothing: true}).Create(made)
 	if created.Error != nil {
 		return nil, created.Error
 	}
 	if created.RowsAffected == 0 {
-		return nil, fault.New(fault.Conflict, "%s is already invited", email).At("email").Do("Send the invitation again, or withdraw it first.")
+		return nil, fault.New(fault.Conflict, "%s is already invited", email).At("email").
+			Do("Send the invitation again, or withdraw it first.")
 	}
 	return made, s.sendInvitation(ctx, made)
 }
@@ -150,7 +155,8 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 // holds are the roles, none among them, that whoever has the address holds in the domain.
 func (s *Service) holds(ctx context.Context, domain, email string) ([]rbac.Role, error) {
 	var roles []rbac.Role
-	err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND user_id IN (SELECT id FROM users WHERE email = ?)", domain, strings.ToLower(email)).Pluck("role", &roles).Error
+	err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND user_id IN (SELECT id FROM users WHERE email = ?)", domain,
+		strings.ToLower(email)).Pluck("role", &roles).Error
 	return roles, err
 }
 
@@ -201,7 +207,8 @@ func (s *Service) domainName(ctx context.Context, domain string) (string, error)
 func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error {
 	domain := subscriptionID
 	var partitions []string
-	if err := s.Store.DB(ctx).Table("partitions").Where("subscription_id = ?", subscriptionID).Pluck("id", &partitions).Error; err != nil {
+	if err := s.Store.DB(ctx).Table("partitions").Where("subscription_id = ?", subscriptionID).Pluck("id", &partitions).
+		Error; err != nil {
 		return err
 	}
 	if len(partitions) > 0 {
@@ -233,7 +240,8 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 
 // CopyGrants gives everybody the same roles in another domain, in the transaction of ctx. Invitations move there.
 func (s *Service) CopyGrants(ctx context.Context, from, to string) error {
-	if err := s.Store.DB(ctx).Exec("INSERT INTO role_grants (user_id, domain, role, created_at) SELECT user_id, ?, role, created_at FROM role_grants WHERE domain = ?", to, from).Error; err != nil {
+	if err := s.Store.DB(ctx).
+		Exec("INSERT INTO role_grants (user_id, domain, role, created_at) SELECT user_id, ?, role, created_at FROM role_grants WHERE domain = ?", to, from).Error; err != nil {
 		return err
 	}
 	return s.Store.DB(ctx).Model(&invitation{}).Where("domain = ?", from).Update("domain", to).Error
@@ -261,7 +269,8 @@ func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) 
 				return err
 			}
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "user.invite", ObjectKind: "user", ObjectID: i.ID, ObjectName: i.Email, Summary: "invited " + i.Email + " again"})
+		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "user.invite", ObjectKind: "user", ObjectID: i.ID,
+			ObjectName: i.Email, Summary: "invited " + i.Email + " again"})
 		m = i.member()
 		return s.sendInvitation(ctx, i)
 	})
@@ -271,7 +280,8 @@ func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) 
 // lockedInvitation is an invitation of the domain, locked; nil if there is none.
 func (s *Service) lockedInvitation(ctx context.Context, domain, id string) (*invitation, error) {
 	var found []*invitation
-	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "domain = ? AND id = ?", domain, id).Error; err != nil || len(found) == 0 {
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "domain = ? AND id = ?", domain, id).
+		Error; err != nil || len(found) == 0 {
 		return nil, err
 	}
 	return found[0], nil
@@ -311,7 +321,8 @@ func (s *Service) findInvitation(ctx context.Context, token string) (*invitation
 	return found[0], nil
 }
 
-var invitationOver = fault.New(fault.NotFound, "this invitation has been used, has expired, was withdrawn or was replaced by a newer one").
+var invitationOver = fault.New(fault.NotFound,
+	"this invitation has been used, has expired, was withdrawn or was replaced by a newer one").
 	Do("Ask whoever invited you for a new one.")
 
 // Invitation tells what a link is for, to whoever holds it.
@@ -395,12 +406,15 @@ func (s *Service) confirm(ctx context.Context, u *User, id string, tokenHash []b
 		roles = i.Roles
 	}
 	for _, r := range roles {
-		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&grant{u.ID, i.Domain, r, s.Now()}).Error; err != nil {
+		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&grant{u.ID, i.Domain, r, s.Now()}).
+			Error; err != nil {
 			return err
 		}
 	}
-	s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(i.Domain), Action: "user.accept-invitation", ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email,
-		Summary: u.Email + " accepted the invitation", Details: audit.Details{"invitation": i.ID, "roles": i.Roles, "domain": i.Domain}})
+	s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(i.Domain), Action: "user.accept-invitation",
+		ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email,
+		Summary: u.Email + " accepted the invitation", Details: audit.Details{"invitation": i.ID, "roles": i.Roles,
+			"domain": i.Domain}})
 	return s.Store.DB(ctx).Delete(i).Error
 }
 
@@ -433,7 +447,8 @@ func (s *Service) Invitations(ctx context.Context) ([]*Invitation, error) {
 		return nil, err
 	}
 	var found []*invitation
-	if err := s.Store.DB(ctx).Where("email = ? AND expires_at > ?", u.Email, s.Now()).Order("created_at").Limit(100).Find(&found).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("email = ? AND expires_at > ?", u.Email, s.Now()).Order("created_at").Limit(100).Find(&found).
+		Error; err != nil {
 		return nil, err
 	}
 	list := make([]*Invitation, len(found))
@@ -468,7 +483,8 @@ func (s *Service) DeclineInvitation(ctx context.Context, id string) error {
 		if len(found) == 0 {
 			return invitationOver
 		}
-		s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(found[0].Domain), Action: "user.decline-invitation", ObjectKind: "user", ObjectID: id, ObjectName: u.Email,
+		s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(found[0].Domain),
+			Action: "user.decline-invitation", ObjectKind: "user", ObjectID: id, ObjectName: u.Email,
 			Summary: u.Email + " declined the invitation"})
 		return s.Store.DB(ctx).Delete(found[0]).Error
 	})

@@ -136,10 +136,10 @@ func (s *Service) FinishPasskeyRegistration(ctx context.Context, name, credentia
 	if err != nil {
 		return nil, nil, fault.New(fault.Invalid, "this is not the answer of a passkey").At("credential").Because(err)
 	}
-	result := &Enrolled{}
+	result, id := &Enrolled{}, u.ID
 	made := &Passkey{}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		if u, err = s.due(ctx, u.ID); err != nil {
+		if u, err = s.due(ctx, id); err != nil {
 			return err
 		}
 		a, err := s.account(ctx, u)

@@ -36,7 +36,8 @@ func (addressProof) TableName() string { return "address_proofs" }
 // newProof keeps what will be sent, in place of what was sent before for the same purpose.
 func (s *Service) newProof(ctx context.Context, u *User, purpose, secret string, lifetime time.Duration) error {
 	now := s.Now()
-	return s.Store.DB(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&addressProof{u.ID, purpose, hashSecret(secret), now, now.Add(lifetime)}).Error
+	return s.Store.DB(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&addressProof{u.ID, purpose, hashSecret(secret), now,
+		now.Add(lifetime)}).Error
 }
 
 func (s *Service) endProof(ctx context.Context, u *User, purpose string) error {
@@ -62,26 +63,28 @@ func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn
 	if err != nil {
 		return nil, err
 	}
-	result := &SignedIn{EnrolmentRequired: true, User: u}
-	refusal := fault.New(fault.Unauthenticated, "the code is wrong or has expired").At("code").Do("Use the newest mail, or ask the platform operator for a new code.")
-	err = s.guess(ctx, guess{email: u.Email, user: u, what: "code from the mail", refusal: refusal}, func(ctx context.Context) (right bool, err error) {
-		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, u.ID); err != nil {
+	result, id := &SignedIn{EnrolmentRequired: true, User: u}, u.ID
+	refusal := fault.New(fault.Unauthenticated, "the code is wrong or has expired").At("code").
+		Do("Use the newest mail, or ask the platform operator for a new code.")
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: "code from the mail", refusal: refusal},
+		func(ctx context.Context) (right bool, err error) {
+			err = s.Store.Tx(ctx, func(ctx context.Context) error {
+				if u, err = s.due(ctx, id); err != nil {
+					return err
+				}
+				found, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, secondFactorProof)
+				if err != nil {
+					return err
+				}
+				if right = len(found) == 1 && subtle.ConstantTimeCompare(found[0].Hash, hashSecret(u.ID+normalCode(code))) == 1; !right {
+					return nil
+				}
+				s.record(ctx, u, "user.verify-address", u.Email+" proved the address", nil)
+				result.Token, result.Expires, err = s.open(ctx, u, EnrolmentRequired)
 				return err
-			}
-			found, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, secondFactorProof)
-			if err != nil {
-				return err
-			}
-			if right = len(found) == 1 && subtle.ConstantTimeCompare(found[0].Hash, hashSecret(u.ID+normalCode(code))) == 1; !right {
-				return nil
-			}
-			s.record(ctx, u, "user.verify-address", u.Email+" proved the address", nil)
-			result.Token, result.Expires, err = s.open(ctx, u, EnrolmentRequired)
-			return err
+			})
+			return right, err
 		})
-		return right, err
-	})
 	if err != nil {
 		return nil, err
 	}
@@ -102,12 +105,14 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email string) error 
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		var found []*User
-		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "email = ? AND status = ? AND second_factor_reset_at IS NULL", address, Active).Error; err != nil {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "email = ? AND status = ? AND second_factor_reset_at IS NULL",
+			address, Active).Error; err != nil {
 			return err
 		}
 		// Recorded in either case, so that the time it takes does not tell one from the other.
 		if len(found) == 0 {
-			s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused, ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
+			s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused,
+				ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
 			return nil
 		}
 		u := found[0]
@@ -116,7 +121,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email string) error 
 			return err
 		}
 		if len(earlier) > 0 && s.Now().Sub(earlier[0].CreatedAt) < passwordLinkInterval {
-			s.record(ctx, u, "user.request-password-reset", "the link to set a new password that was sent to "+u.Email+" is still good", nil)
+			s.record(ctx, u, "user.request-password-reset",
+				"the link to set a new password that was sent to "+u.Email+" is still good", nil)
 			return nil
 		}
 		token := newSecret()
@@ -131,7 +137,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email string) error 
 
 // ResetPassword sets a new password by the link and ends every session. It signs nobody in.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) (*User, error) {
-	over := fault.New(fault.NotFound, "this link has been used, has expired or was replaced by a newer one").Do("Ask for a new one on the sign-in page.")
+	over := fault.New(fault.NotFound, "this link has been used, has expired or was replaced by a newer one").
+		Do("Ask for a new one on the sign-in page.")
 	var proof *addressProof
 	err := s.guess(ctx, guess{what: "link to set a password", refusal: over}, func(ctx context.Context) (bool, error) {
 		found, err := s.proofs(ctx, "hash = ? AND purpose = ?", hashSecret(token), passwordProof)

@@ -126,13 +126,13 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 	default:
 		return nil, fault.New(fault.Invalid, "give exactly one of totp, recoveryCode and passkey").At("input")
 	}
-	result := &SignedIn{}
+	result, id := &SignedIn{}, u.ID
 	refusal := fault.New(fault.Unauthenticated, "the second factor is wrong").
 		At("input." + map[string]string{"totp": "totp", "recovery code": "recoveryCode", "passkey": "passkey"}[kind]).
 		Do("Check the clock of your device, or use another factor; after several failures you must wait a little.")
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: kind, refusal: refusal}, func(ctx context.Context) (right bool, err error) {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, u.ID); err != nil {
+			if u, err = s.due(ctx, id); err != nil {
 				return err
 			}
 			if right, err = check(ctx, u); err != nil || !right {

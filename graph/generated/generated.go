@@ -9966,7 +9966,7 @@ type Deployment {
   version: String!
   "Regions that this deployment serves; a partition lies in one of them for good."
   regions: [Region!]!
-  "True where no SMTP server is configured: mail stays in the outbox, see ` + "`" + `outbox` + "`" + `."
+  "True where no SMTP server is configured: mail stays in the outbox, see ` + "`" + `platformOutbox` + "`" + `."
   keepsOutbox: Boolean!
   "True for ` + "`" + `pkiaas demo` + "`" + `."
   demo: Boolean!

@@ -557,7 +557,7 @@ type Deployment struct {
 	Version string `json:"version"`
 	// Regions that this deployment serves; a partition lies in one of them for good.
 	Regions []tenant.Region `json:"regions"`
-	// True where no SMTP server is configured: mail stays in the outbox, see `outbox`.
+	// True where no SMTP server is configured: mail stays in the outbox, see `platformOutbox`.
 	KeepsOutbox bool `json:"keepsOutbox"`
 	// True for `pkiaas demo`.
 	Demo bool `json:"demo"`
