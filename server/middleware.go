@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -28,9 +27,10 @@ type requestKey struct{}
 
 // requestInfo is what the log line of a request says.
 type requestInfo struct {
-	id    string
-	ip    string
-	actor *rbac.Actor
+	id      string
+	ip      string
+	actor   *rbac.Actor
+	visitor *visitor
 }
 
 func infoFrom(ctx context.Context) *requestInfo {
@@ -42,11 +42,13 @@ func infoFrom(ctx context.Context) *requestInfo {
 func (a *App) observe(door protocols.Listener, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		ip, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			ip = r.RemoteAddr
+		peer := parseAddress(r.RemoteAddr)
+		client := a.proxies.client(peer, r.Header)
+		ip := client.String()
+		if client != peer {
+			r.RemoteAddr = net.JoinHostPort(ip, "0") // the proxy's port is not the client's
 		}
-		info := &requestInfo{id: strings.ToLower(rand.Text()[:16]), ip: ip}
+		info := &requestInfo{id: strings.ToLower(rand.Text()[:16]), ip: ip, visitor: a.visitors.at(client)}
 		w.Header().Set("X-Request-Id", info.id)
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
@@ -132,11 +134,17 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 		ctx := graph.WithRequest(r.Context(), &graph.Request{ID: info.id, Cookies: &cookies{w: w}, Status: &responseStatus{w: w}})
 		ctx = identity.WithOrigin(ctx, &identity.Origin{IPAddress: info.ip, UserAgent: r.UserAgent(), RequestID: info.id})
 		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+			err := a.visitors.take(info.visitor.claimed)
+			if err != nil {
+				a.refuse(w, info, err)
+				return
+			}
 			actor, err := a.identity.AuthenticateToken(ctx, bearer)
 			if err != nil {
 				a.refuse(w, info, err)
 				return
 			}
+			a.visitors.giveBack(info.visitor.claimed)
 			actor.IPAddress, actor.RequestID = info.ip, info.id
 			info.actor = actor
 			if err := a.limitOther(ctx, actor); err != nil {
@@ -146,7 +154,16 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(rbac.WithActor(ctx, actor)))
 			return
 		}
-		if cookie, err := r.Cookie(sessionCookie); err == nil {
+		counted := info.visitor.anonymous
+		cookie, noCookie := r.Cookie(sessionCookie)
+		if noCookie == nil {
+			counted = info.visitor.claimed
+		}
+		if err := a.visitors.take(counted); err != nil {
+			a.refuse(w, info, err)
+			return
+		}
+		if noCookie == nil {
 			if !a.sameOrigin(r) {
 				a.refuse(w, info, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token."))
 				return
@@ -158,12 +175,26 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 			}
 			ctx = identity.WithSession(ctx, session)
 			if actor != nil {
+				a.visitors.giveBack(counted)
 				actor.IPAddress, actor.RequestID = info.ip, info.id
 				info.actor = actor
 				ctx = rbac.WithActor(ctx, actor)
 			}
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// light counts requests that cost little against their address.
+func (a *App) light(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if info := infoFrom(r.Context()); info != nil {
+			if err := a.visitors.take(info.visitor.light); err != nil {
+				protocols.PlainError(w, err)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -183,8 +214,8 @@ func (a *App) limitOther(ctx context.Context, actor *rbac.Actor) error {
 // sameOrigin accepts what a foreign page cannot send: our Origin, and for POST a header that needs a preflight.
 func (a *App) sameOrigin(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host != r.Host && origin != a.cfg.BaseURL {
+		host, err := canonicalHost(r.Host, "https")
+		if origin != a.cfg.BaseURL && (err != nil || origin != "https://"+host) {
 			return false
 		}
 	}
