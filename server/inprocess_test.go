@@ -36,8 +36,8 @@ func inProcess(t testing.TB) (*App, *Manifest) {
 	return inProcessOn(t, "")
 }
 
-// inProcessOn is inProcess with a database; "" is SQLite.
-func inProcessOn(t testing.TB, database string) (*App, *Manifest) {
+// inProcessOn is inProcess with a database, "" is SQLite, and with other settings.
+func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, *Manifest) {
 	t.Helper()
 	any := "127.0.0.1:0"
 	cfg := &Config{Data: t.TempDir(), Database: database, Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
@@ -46,6 +46,9 @@ func inProcessOn(t testing.TB, database string) (*App, *Manifest) {
 			token = tokentest.New(t)
 		}
 		cfg.Keystore = []string{token}
+	}
+	for _, c := range change {
+		c(cfg)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := Open(ctx, cfg)

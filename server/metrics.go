@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -88,13 +89,20 @@ type writeProbe struct {
 	err error
 }
 
-func (p *writeProbe) ask(ctx context.Context, s *store.Store) error {
+func (p *writeProbe) ask(ctx context.Context, s *store.Store, log *slog.Logger) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if time.Since(p.at) > probeEvery {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 		defer cancel()
+		before := p.err
 		p.err, p.at = s.Probe(ctx), time.Now()
+		switch {
+		case before == nil && p.err != nil:
+			log.Error("the database cannot be written to", "error", p.err)
+		case before != nil && p.err == nil:
+			log.Info("the database can be written to again")
+		}
 	}
 	return p.err
 }
@@ -107,8 +115,7 @@ func (a *App) health(mux *http.ServeMux) {
 		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-store")
-		if err := a.probe.ask(ctx, a.store); err != nil {
-			a.log.Error("not ready", "part", "database", "error", err)
+		if err := a.probe.ask(ctx, a.store, a.log); err != nil {
 			text := "not ready: " + fault.Of(err).Message + "\n"
 			if err := a.store.Ping(ctx); err == nil {
 				text += "ready: reading from the database\n"
