@@ -109,7 +109,8 @@ type visitors struct {
 type visitor struct {
 	anonymous *rate.Limiter // requests that nobody signed in for
 	claimed   *rate.Limiter // requests with a credential, until it proves to be good
-	light     *rate.Limiter // requests that cost little: static files, an ACME directory
+	light     *rate.Limiter // requests that cost little: an ACME directory, a nonce
+	static    *rate.Limiter // files of the console
 	status    *rate.Limiter // OCSP answers that have to be signed, lists that have to be looked for
 	connected *rate.Limiter // new connections
 }
@@ -136,7 +137,7 @@ func (v *visitors) at(ip netip.Addr) *visitor {
 	bucket := func(times int) *rate.Limiter {
 		return rate.NewLimiter(v.perSec*rate.Limit(times), int(v.perSec)*times*10)
 	}
-	found, _ := v.known.SetIfAbsent(ip, &visitor{anonymous: bucket(1), claimed: bucket(5), light: bucket(10), status: bucket(5), connected: bucket(2)})
+	found, _ := v.known.SetIfAbsent(ip, &visitor{anonymous: bucket(1), claimed: bucket(10), light: bucket(3), static: bucket(30), status: bucket(5), connected: bucket(4)})
 	return found
 }
 

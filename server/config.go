@@ -30,7 +30,7 @@ type Config struct {
 	MTLSURL        string        `name:"mtls-url" help:"URL of the client-certificate listener. Default: from the listener."`
 	TrustedProxies []string      `name:"trusted-proxies" help:"Address ranges (CIDR) of the load balancers in front of the server: 10.1.0.0/16. Only from them are X-Forwarded-For and the PROXY protocol believed."`
 	ProxyProtocol  []string      `name:"proxy-protocol" help:"Listeners on which trusted proxies begin each connection with a PROXY protocol header (version 1 or 2): tls, public, mtls."`
-	AddressRate    int           `name:"address-rate" default:"20" help:"Requests per second that one address (IPv6: one /64) may send without signing in; ten times as many at once. Other limits of an address follow from it. 0 turns them off."`
+	AddressRate    int           `name:"address-rate" default:"10" help:"Requests per second that one address (IPv6: one /64) may send without signing in; ten times as many at once. Other limits of an address follow from it. 0 turns them off."`
 	TLSCert        string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
 	TLSKey         string        `name:"tls-key" help:"PEM file of its key."`
 	TLSNames       []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`

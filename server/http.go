@@ -40,7 +40,7 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler(a.sameOrigin)))
 	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
-	muxes[protocols.TLS].mux.Handle("/", a.light(console))
+	muxes[protocols.TLS].mux.Handle("/", a.static(console))
 	a.health(muxes[protocols.TLS].mux)
 	swagger, err := frontend.Swagger()
 	if err != nil {

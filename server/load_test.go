@@ -294,6 +294,9 @@ func TestOCSPAnswersAreKeptByWhatIsAsked(t *testing.T) {
 			t.Errorf("%s: %x", what, got.DER)
 		}
 	}
+	if got := b.status.OCSP(b.ctx, "sub0000000000", "none", plain); got.DER[4] != ocsp.Unauthorized {
+		t.Errorf("a CA that is not there: %x", got.DER)
+	}
 	// A revocation reaches every form of the question, also of several certificates at once.
 	other := b.issue("other.example.com")
 	several := question(t, b.ca, nil, nil, other.SerialNumber, c.SerialNumber)

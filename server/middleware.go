@@ -185,14 +185,12 @@ func (a *App) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// light counts requests that cost little against their address.
-func (a *App) light(next http.Handler) http.Handler {
+// static counts requests for files against their address.
+func (a *App) static(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if info := infoFrom(r.Context()); info != nil {
-			if err := a.visitors.take(info.visitor.light); err != nil {
-				protocols.PlainError(w, err)
-				return
-			}
+		if err := a.visitors.take(infoFrom(r.Context()).visitor.static); err != nil {
+			protocols.PlainError(w, err)
+			return
 		}
 		next.ServeHTTP(w, r)
 	})

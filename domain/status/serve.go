@@ -14,6 +14,7 @@ import (
 	"github.com/maypok86/otter/v2"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
 )
@@ -34,10 +35,11 @@ type served struct {
 	askAgain     atomic.Int64 // the time on the wall, after the database was away
 }
 
-// found is a list, or the certificate of a CA.
+// found is a list, the certificate of a CA, or the CA.
 type found struct {
 	list        *CRL
 	der         []byte
+	ca          *ca.CertificationAuthority
 	begin       time.Time
 	at          time.Time // on the wall
 	publication int64
@@ -87,6 +89,26 @@ func (s *Service) find(ctx context.Context, name string, look func(context.Conte
 	return f.(*found), nil
 }
 
+// findList looks for the newest list of a kind.
+func (s *Service) findList(ctx context.Context, name string, c *ca.CertificationAuthority, shard int64, delta bool) (*found, error) {
+	return s.find(ctx, name, func(ctx context.Context) (*found, error) {
+		query := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ? AND shard = ?", c.ID, c.KeyGeneration, shard)
+		if delta {
+			query = query.Where("base_number > 0")
+		} else {
+			query = query.Where("base_number = 0")
+		}
+		var lists []*CRL
+		if err := query.Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
+			return nil, err
+		}
+		if len(lists) == 0 {
+			return nil, fault.New(fault.NotFound, "%s has no such CRL", text.Quote(c.Identifier))
+		}
+		return &found{list: lists[0]}, nil
+	})
+}
+
 // notNow tells that something may be there, and cannot be looked for.
 func notNow(err error) bool {
 	return fault.Is(err, fault.Unavailable) || fault.Is(err, fault.TooManyRequests)
@@ -101,27 +123,22 @@ func (s *Service) CRL(ctx context.Context, partitionID, identifier, file string)
 		return nil, nil, missing
 	}
 	name := partitionID + "/" + identifier + "/" + file
-	f, err := s.find(ctx, name, func(ctx context.Context) (*found, error) {
+	shard, _ := strconv.ParseInt(m[1], 10, 64) // "" is 0, and the rule admits nothing else
+	// A CA is looked up for all its lists, so that guessing at shards costs no query.
+	authority, err := s.find(ctx, partitionID+"/"+identifier, func(ctx context.Context) (*found, error) {
 		c, err := s.CAs.Lookup(ctx, partitionID, identifier)
 		if err != nil {
 			return nil, err
 		}
-		shard, _ := strconv.ParseInt(m[1], 10, 64) // "" is 0, and the rule admits nothing else
-		query := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ? AND shard = ?", c.ID, c.KeyGeneration, shard)
-		if m[2]+m[4] != "" {
-			query = query.Where("base_number > 0")
-		} else {
-			query = query.Where("base_number = 0")
-		}
-		var lists []*CRL
-		if err := query.Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
-			return nil, err
-		}
-		if len(lists) == 0 {
-			return nil, missing
-		}
-		return &found{list: lists[0]}, nil
+		return &found{ca: c}, nil
 	})
+	if err == nil && shard > authority.ca.CRLShardLast {
+		return nil, nil, missing
+	}
+	var f *found
+	if err == nil {
+		f, err = s.findList(ctx, name, authority.ca, shard, m[2]+m[4] != "")
+	}
 	if notNow(err) {
 		if list, content, missing := (Stored{s.Archive, s.Now}).CRL(ctx, partitionID, identifier, file); missing == nil {
 			return list, content, nil
