@@ -103,6 +103,7 @@ type visitors struct {
 	perSec rate.Limit // 0: no limits
 	work   *semaphore.Weighted
 	queue  *semaphore.Weighted
+	now    func() time.Time
 }
 
 // visitor is an address.
@@ -119,7 +120,7 @@ func newVisitors(perSecond int) *visitors {
 	workers := int64(max(8, 2*runtime.GOMAXPROCS(0)))
 	return &visitors{
 		known:  otter.Must(&otter.Options[netip.Addr, *visitor]{MaximumSize: keptVisitors, ExpiryCalculator: otter.ExpiryAccessing[netip.Addr, *visitor](10 * time.Minute)}),
-		perSec: rate.Limit(perSecond), work: semaphore.NewWeighted(workers), queue: semaphore.NewWeighted(workers + waitingWork),
+		perSec: rate.Limit(perSecond), work: semaphore.NewWeighted(workers), queue: semaphore.NewWeighted(workers + waitingWork), now: time.Now,
 	}
 }
 
@@ -143,7 +144,7 @@ func (v *visitors) at(ip netip.Addr) *visitor {
 
 // take counts a request of an address, or refuses it.
 func (v *visitors) take(l *rate.Limiter) error {
-	if v.perSec == 0 || l.Allow() {
+	if v.perSec == 0 || l.AllowN(v.now(), 1) {
 		return nil
 	}
 	return fault.New(fault.TooManyRequests, "there were too many requests from this address").After(time.Second).Do("Wait a second, and send requests more slowly.")
@@ -152,7 +153,7 @@ func (v *visitors) take(l *rate.Limiter) error {
 // giveBack takes the count of a request back: whoever sent it proved to be somebody.
 func (v *visitors) giveBack(l *rate.Limiter) {
 	if v.perSec != 0 {
-		l.AllowN(time.Now(), -1)
+		l.AllowN(v.now(), -1)
 	}
 }
 
