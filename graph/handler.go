@@ -9,7 +9,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/99designs/gqlgen/graphql/handler/transport"
 	"github.com/gorilla/websocket"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -27,7 +26,6 @@ const (
 	maxTokens     = 8_000
 	maxDepth      = 15
 	maxComplexity = 60_000
-	keptQueries   = 1_000
 )
 
 // Handler serves the schema: POST, and WebSocket for subscriptions. allowed tells whether a WebSocket may come from
@@ -41,7 +39,7 @@ func (r *Resolver) Handler(allowed func(*http.Request) bool) http.Handler {
 		Upgrader:              websocket.Upgrader{CheckOrigin: allowed},
 	})
 	server.AddTransport(transport.POST{})
-	server.SetQueryCache(lru.New[*ast.QueryDocument](keptQueries))
+	server.SetQueryCache(newQueryCache())
 	server.SetParserTokenLimit(maxTokens)
 	server.Use(extension.Introspection{})
 	server.Use(extension.FixedComplexityLimit(maxComplexity))

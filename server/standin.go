@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -26,6 +28,9 @@ const databaseRetry = time.Second
 // awaitDatabase returns once the database can be reached. Until then CRLs, OCSP answers and CA certificates are served
 // from what the server has kept of them, and everything else is answered with UNAVAILABLE.
 func awaitDatabase(ctx context.Context, cfg *Config) error {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return fmt.Errorf("the data directory: %w", err)
+	}
 	wrong := reach(ctx, cfg)
 	if wrong == "" {
 		return nil
@@ -52,6 +57,9 @@ func awaitDatabase(ctx context.Context, cfg *Config) error {
 // reach tells what is wrong with a database that cannot be reached. Whatever else may be wrong with it is found when it
 // is opened.
 func reach(ctx context.Context, cfg *Config) string {
+	if strings.HasPrefix(cfg.Database, "sqlite:") {
+		return "" // a file is there or not
+	}
 	s, err := store.Open(cfg.Database)
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

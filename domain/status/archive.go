@@ -73,15 +73,6 @@ func (a *Archive) put(h header, content io.Reader) (err error) {
 	if a == nil {
 		return errors.New("there is no archive")
 	}
-	a.writing.Lock()
-	defer a.writing.Unlock()
-	// Another request may have found the list before this one, and be slower.
-	if there, err := a.get(h.Name); err == nil && there != nil {
-		newer := h.List != nil && there.List != nil && there.List.CAID == h.List.CAID && there.List.Number > h.List.Number
-		if err := there.Close(); err != nil || newer {
-			return err
-		}
-	}
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
@@ -107,6 +98,18 @@ func (a *Archive) put(h header, content io.Reader) (err error) {
 	// Not forced to the disk: what a loss of power leaves unfinished is found by its hash.
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
+	}
+	a.writing.Lock()
+	defer a.writing.Unlock()
+	// Another request may have found the list before this one, and be slower.
+	if there, err := a.get(h.Name); err == nil && there != nil {
+		newer := h.List != nil && there.List != nil && there.List.CAID == h.List.CAID && there.List.Number > h.List.Number
+		if err = there.Close(); err == nil && newer {
+			err = errors.New("a newer list is kept")
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return os.Rename(f.Name(), a.path(h.Name))
 }
@@ -195,6 +198,9 @@ func (a *Archive) clean(now time.Time) {
 		if f, err := os.Open(path); err == nil {
 			h, _, err := readHeader(f)
 			_ = f.Close() // it was only read
+			if strings.HasPrefix(e.Name(), "new-") && time.Since(info.ModTime()) < time.Hour {
+				continue // it is being written
+			}
 			if err == nil && now.Before(h.End) && !strings.HasPrefix(e.Name(), "new-") {
 				all, size = append(all, kept{path, info.Size(), info.ModTime()}), size+info.Size()
 				continue

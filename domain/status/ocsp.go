@@ -346,6 +346,9 @@ func (s *Service) responder(ctx context.Context, name string) (*responder, error
 	now := s.Now().UnixNano()
 	found, had := s.responders.byName.Load(name)
 	if !had {
+		if s.served.away() {
+			return nil, away(nil)
+		}
 		done, err := s.costly(ctx)
 		if err != nil {
 			return nil, err
@@ -357,9 +360,10 @@ func (s *Service) responder(ctx context.Context, name string) (*responder, error
 	if now-r.used.Load() > int64(idle)/2 {
 		r.used.Store(now)
 	}
-	last := r.checked.Load()
-	// Should Refresh be late, one request pays for the question; the others go on meanwhile.
-	if now-last < int64(stale) || !r.checked.CompareAndSwap(last, now) {
+	// Should Refresh be late, one request pays for the question; the others go on meanwhile. When nobody has asked for
+	// long, all wait for the same question.
+	last, sure := r.checked.Load(), now-r.sure.Load() <= int64(unsure)
+	if sure && (now-last < int64(stale) || !r.checked.CompareAndSwap(last, now)) || s.served.away() {
 		return r, nil
 	}
 	present, err := s.current(ctx, name)
@@ -378,7 +382,9 @@ func (s *Service) current(ctx context.Context, name string) (*responder, error) 
 	r, err, _ := s.responders.asking.Do(name, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
-		return s.renewed(ctx, name)
+		r, err := s.renewed(ctx, name)
+		s.served.heard(err)
+		return r, err
 	})
 	if err != nil {
 		return nil, err

@@ -22,8 +22,8 @@ import (
 const (
 	// keptServed bounds how many lists and certificates are remembered, and freshServed for how long.
 	keptServed, freshServed = 20_000, time.Second
-	// awayFor is how long nobody asks a database that has just not answered.
-	awayFor = time.Second
+	// awayFor is how long no request waits for a database that has just not answered.
+	awayFor = 4 * time.Second
 )
 
 // served is what strangers asked for a moment ago, so that asking again costs no query.
@@ -33,6 +33,19 @@ type served struct {
 	asking       singleflight.Group
 	publications atomic.Int64 // of this server: what was found before one is looked for again
 	askAgain     atomic.Int64 // the time on the wall, after the database was away
+}
+
+// away tells that the database has just not answered.
+func (s *served) away() bool { return time.Now().UnixNano() < s.askAgain.Load() }
+
+// heard notes whether the database answered.
+func (s *served) heard(err error) {
+	switch {
+	case fault.Is(err, fault.Unavailable):
+		s.askAgain.Store(time.Now().Add(awayFor).UnixNano())
+	case err == nil:
+		s.askAgain.Store(0)
+	}
 }
 
 // found is a list, the certificate of a CA, or the CA.
@@ -58,7 +71,7 @@ func (s *Service) find(ctx context.Context, name string, look func(context.Conte
 	if had && last.publication == publication && now.Sub(last.at) < freshServed {
 		return last, nil
 	}
-	if now.UnixNano() < s.served.askAgain.Load() {
+	if s.served.away() {
 		return last, away(nil)
 	}
 	if !had {
@@ -72,14 +85,13 @@ func (s *Service) find(ctx context.Context, name string, look func(context.Conte
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
 		defer cancel()
 		f, err := look(ctx)
+		s.served.heard(err)
 		switch {
 		case err == nil:
 			f.at, f.publication = now, publication
 			s.served.known.Set(name, f)
 		case fault.Is(err, fault.NotFound):
 			s.served.known.Invalidate(name)
-		case fault.Is(err, fault.Unavailable):
-			s.served.askAgain.Store(time.Now().Add(awayFor).UnixNano())
 		}
 		return f, err
 	})
