@@ -31,7 +31,7 @@ const (
 	floodAddresses = 50
 	// floodRate is of each address, in requests a second: above what one may send, and little enough that making them
 	// does not take the processors from the server that is tested.
-	floodRate = 40
+	floodRate = 25
 	// floodMemory is how much the server may grow, bytes.
 	floodMemory = 200 << 20
 )
@@ -45,8 +45,10 @@ type flooder struct {
 	directory   string // path
 	padded      func(n int) []byte
 	sent        *atomic.Int64
+	kind        int
 }
 
+// one sends one request. Each address sends one kind, so that each goes beyond what an address may.
 func (f *flooder) one(ctx context.Context, n int) {
 	send := func(method, address, contentType string, body []byte) {
 		r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
@@ -62,7 +64,7 @@ func (f *flooder) one(ctx context.Context, n int) {
 		_, _ = io.Copy(io.Discard, response.Body) // whatever it is
 		_ = response.Body.Close()
 	}
-	switch n % 6 {
+	switch f.kind {
 	case 0:
 		send("GET", f.secure+f.directory, "", nil)
 	case 1:
@@ -95,10 +97,11 @@ func flood(ctx context.Context, make func(address string) *flooder) *sync.WaitGr
 	var wg sync.WaitGroup
 	for n := range floodAddresses {
 		f := make(fmt.Sprintf("127.0.0.%d", n+2))
+		f.kind = n % 6
 		wg.Go(func() {
 			ticker := time.NewTicker(time.Second / floodRate)
 			defer ticker.Stop()
-			for i := n; ; i++ {
+			for i := 0; ; i++ {
 				select {
 				case <-ctx.Done():
 					f.client.CloseIdleConnections()
@@ -121,6 +124,19 @@ func resident(pid int) int64 {
 	fields := strings.Fields(string(text))
 	pages, _ := strconv.ParseInt(fields[1], 10, 64) // the kernel wrote it
 	return pages * int64(os.Getpagesize())
+}
+
+// processor is the time that a process has had of the processors.
+func processor(pid int) time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.ParseInt(fields[11], 10, 64) // the kernel wrote it
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 wherever Go runs on Linux
 }
 
 // TestFlood: fifty addresses send what nobody signed in for. Clients that are signed in, relying parties and issuance get
@@ -240,9 +256,13 @@ func TestFlood(t *testing.T) {
 		return rates(length)
 	}
 	rates(2 * time.Second) // caches and pools are filled
+	used := processor(s.PID())
 	control := during(to(secure.URL, plain.URL), min(length/2, time.Minute))
+	t.Logf("processor time of the server in the control phase: %s", processor(s.PID())-used)
+	used = processor(s.PID())
 	before, begun := resident(s.PID()), sent.Load()
 	flooded := during(to(s.Manifest.BaseURL, s.Manifest.PublicURL), length)
+	t.Logf("processor time of the server in the flood: %s", processor(s.PID())-used)
 	grown := resident(s.PID()) - before
 	t.Logf("%d requests of the flood in %s; the server grew by %d MB", sent.Load()-begun, length, grown>>20)
 	for name := range honest {

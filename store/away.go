@@ -14,35 +14,59 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+const unreached = "the database cannot be reached"
+
 // Away tells what is wrong with the database when err comes from the database itself and not from what it was asked:
 // it cannot be reached, cannot be written to, or is out of space. "" for every other error. The words are safe to show.
 func Away(err error) string {
-	if err == nil {
-		return ""
-	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return postgresAway(pg.Code)
-	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		return sqliteAway(lite.Code())
-	}
+	var lost *connectionLost
 	var connect *pgconn.ConnectError
-	var network net.Error
+	var pg *pgconn.PgError
+	var lite *sqlite.Error
 	switch {
-	case errors.As(err, &connect), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed),
-		errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded):
-		return "the database cannot be reached"
-	// pgx has no type for a connection that it closed after an error, nor for one that ended in the middle of an answer.
-	case strings.HasSuffix(err.Error(), "conn closed"), strings.Contains(err.Error(), "unexpected EOF"):
-		return "the database cannot be reached"
+	case err == nil:
+		return ""
+	case errors.As(err, &pg):
+		return postgresAway(pg.Code)
+	case errors.As(err, &lite):
+		return sqliteAway(lite.Code())
+	case errors.As(err, &lost), errors.As(err, &connect):
+		return unreached
 	}
 	return ""
+}
+
+// connectionLost marks an error of the network as one of the connection to the database: others look the same.
+type connectionLost struct{ cause error }
+
+func (e *connectionLost) Error() string { return e.cause.Error() }
+func (e *connectionLost) Unwrap() error { return e.cause }
+
+// marked marks an error of the network that the database's driver returned.
+func marked(err error) error {
+	if err == nil || Away(err) != "" || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	var network net.Error
+	switch {
+	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF),
+		strings.HasSuffix(err.Error(), "conn closed"): // pgx has no type for a connection that it closed after an error
+		return &connectionLost{err}
+	}
+	return err
+}
+
+// markErrors has every statement mark its errors.
+func markErrors(db *gorm.DB) error {
+	mark := func(tx *gorm.DB) { tx.Error = marked(tx.Error) }
+	c := db.Callback()
+	return errors.Join(c.Query().After("*").Register("away", mark), c.Create().After("*").Register("away", mark), c.Update().After("*").Register("away", mark),
+		c.Delete().After("*").Register("away", mark), c.Row().After("*").Register("away", mark), c.Raw().After("*").Register("away", mark))
 }
 
 func postgresAway(code string) string {
@@ -52,7 +76,7 @@ func postgresAway(code string) string {
 	case "53100":
 		return "the database has no space left"
 	case "57P01", "57P02", "57P03", "57P05":
-		return "the database cannot be reached"
+		return unreached
 	case "58000", "58030":
 		return "the disk of the database reports errors"
 	}
@@ -60,7 +84,7 @@ func postgresAway(code string) string {
 	case strings.HasPrefix(code, "53"):
 		return "the database has no resources left"
 	case strings.HasPrefix(code, "08"):
-		return "the database cannot be reached"
+		return unreached
 	}
 	return ""
 }

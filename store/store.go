@@ -58,6 +58,9 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", errors.Join(err, pool.Close()))
 	}
+	if err := markErrors(db); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
 	return &Store{db: db, dialect: migrations.SQLite}, nil
@@ -91,6 +94,9 @@ func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 	if err != nil {
 		_ = pool.Close()
 		return nil, &unreachable{refused, err}
+	}
+	if err := markErrors(db); err != nil {
+		return nil, errors.Join(err, pool.Close())
 	}
 	pool.SetMaxOpenConns(20)
 	pool.SetMaxIdleConns(20)
@@ -135,7 +141,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.PingContext(ctx)
+	return marked(db.PingContext(ctx))
 }
 
 // Pool is the connection pool, for its statistics.
@@ -198,7 +204,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) erro
 		})
 	})
 	if err != nil {
-		return err
+		return marked(err) // beginning and committing are no statements; nothing else within speaks to a network
 	}
 	for _, hook := range t.afterCommit {
 		hook()
