@@ -40,7 +40,7 @@ const (
 	// idle is how long after the last request that goes on.
 	idle = time.Minute
 	// keepEvery is how often answers are written to the archive.
-	keepEvery = 10 * time.Second
+	keepEvery = 5 * time.Second
 	// Bounds of the memory of all CAs together: answers about one certificate and about several in bytes (a stranger can
 	// combine certificates at will, which must not drive out the others), and what the inventory says in certificates.
 	answerBytes, combinedBytes, keptStandings = 64 << 20, 8 << 20, 200_000
