@@ -25,6 +25,6 @@ func (v validation) Validate(ctx context.Context, c acme.Validation) (string, *a
 }
 
 func (a *App) acmeProtocol() protocol.Protocol {
-	return protocol.Protocol{Engine: a.acme, Configurations: a.configurations, Limits: a.limiter, Log: a.log, BaseURL: a.cfg.BaseURL, CAA: a.acme.Validator.(validation).authority.CAA,
+	return protocol.Protocol{Engine: a.acme, Configurations: a.configurations, Limits: acmeLimits{a.visitors, a.limiter}, Log: a.log, BaseURL: a.cfg.BaseURL, CAA: a.acme.Validator.(validation).authority.CAA,
 		RequestID: func(ctx context.Context) string { return infoFrom(ctx).id }}
 }

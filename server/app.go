@@ -47,20 +47,23 @@ const Version = "0.1.0"
 
 // App is a running server: its services, and its listeners once Listen was called.
 type App struct {
-	cfg     *Config
-	log     *slog.Logger
-	now     func() time.Time
-	store   *store.Store
-	keys    keystore.Set
-	own     keystore.Store // of the server's internal CA
-	kek     *keystore.KEK
-	guard   *rbac.Guard
-	audit   *audit.Log
-	jobs    *job.Queue
-	limiter *tenant.Limiter
-	certs   servingCertificates
-	ca      *internalCA
-	metrics *metrics
+	cfg      *Config
+	log      *slog.Logger
+	now      func() time.Time
+	store    *store.Store
+	keys     keystore.Set
+	own      keystore.Store // of the server's internal CA
+	kek      *keystore.KEK
+	guard    *rbac.Guard
+	audit    *audit.Log
+	jobs     *job.Queue
+	limiter  *tenant.Limiter
+	proxies  proxies
+	visitors *visitors
+	probe    writeProbe
+	certs    servingCertificates
+	ca       *internalCA
+	metrics  *metrics
 
 	mail         *mail.Service
 	approvals    *approval.Service
@@ -97,7 +100,11 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
 	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, listeners: map[string]net.Listener{}}
+	a.visitors = newVisitors(cfg.AddressRate)
 	var err error
+	if a.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
+		return nil, err
+	}
 	if err := a.openKeys(ctx); err != nil {
 		return nil, err
 	}
@@ -146,7 +153,8 @@ func (a *App) wire() error {
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
-	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
+	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
+		Archive: status.NewArchive(archiveDir(cfg)), Costly: a.visitors.costly}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
 	}
@@ -247,21 +255,24 @@ const terms = "By assigning this subscription you agree that your organisation a
 
 // Listen binds the listeners and puts the services together; URLs that were not set follow from the listeners.
 func (a *App) Listen(ctx context.Context) error {
-	for name, address := range map[string]string{"tls": a.cfg.Listen, "public": a.cfg.ListenPublic, "mtls": a.cfg.ListenMTLS, "admin": a.cfg.ListenAdmin} {
-		if address == "" {
-			continue
-		}
-		l, err := net.Listen("tcp", address)
+	for _, name := range []string{"tls", "public", "mtls", "admin"} {
+		l, err := a.listen(name)
 		if err != nil {
 			a.closeListeners()
-			return fmt.Errorf("cannot listen on %s: %w", address, err)
+			return err
 		}
-		a.listeners[name] = l
+		if l != nil {
+			a.listeners[name] = l
+		}
 	}
 	fill(&a.cfg.BaseURL, "https://"+reachable(a.listeners["tls"]))
 	fill(&a.cfg.PublicURL, "http://"+reachable(a.listeners["public"]))
 	fill(&a.cfg.MTLSURL, "https://"+reachable(a.listeners["mtls"]))
-	var err error
+	err := a.cfg.canonicalURLs()
+	if err != nil {
+		a.closeListeners()
+		return err
+	}
 	if a.ca, err = newInternalCA(ctx, a.cfg, a.own, servingNames(a.cfg)); err != nil {
 		a.closeListeners()
 		return err
@@ -318,8 +329,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	servers := map[string]*http.Server{}
 	failed := make(chan error, len(a.listeners))
 	for name, l := range a.listeners {
-		s := &http.Server{Handler: handlers[name], ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-			MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+		s := newHTTPServer(handlers[name], a.log)
 		servers[name] = s
 		switch name {
 		case "tls":
@@ -368,6 +378,11 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	err = errors.Join(err, a.identity.NoteUse(deadline), a.credentials.NoteUse(deadline), a.store.Close())
 	a.keys.Close()
 	return err
+}
+
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
 
 // background starts what goes on beside requests.

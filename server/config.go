@@ -3,7 +3,6 @@ package server
 import (
 	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +28,9 @@ type Config struct {
 	BaseURL        string        `help:"URL by which people and devices reach the HTTPS listener; needed behind a proxy. Default: from the listener."`
 	PublicURL      string        `help:"URL of the plain HTTP listener as it is written into certificates. Default: from the listener."`
 	MTLSURL        string        `name:"mtls-url" help:"URL of the client-certificate listener. Default: from the listener."`
+	TrustedProxies []string      `name:"trusted-proxies" help:"Address ranges (CIDR) of the load balancers in front of the server: 10.1.0.0/16. Only from them are X-Forwarded-For and the PROXY protocol believed."`
+	ProxyProtocol  []string      `name:"proxy-protocol" help:"Listeners on which trusted proxies begin each connection with a PROXY protocol header (version 1 or 2): tls, public, mtls."`
+	AddressRate    int           `name:"address-rate" default:"10" help:"Requests per second that one address (IPv6: one /64) may send without signing in; ten times as many at once. Other limits of an address follow from it. 0 turns them off."`
 	TLSCert        string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
 	TLSKey         string        `name:"tls-key" help:"PEM file of its key."`
 	TLSNames       []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
@@ -90,18 +92,23 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s: %q is not HOST:PORT", flag, address)
 		}
 	}
-	for flag, u := range map[string]*string{"--base-url": &c.BaseURL, "--public-url": &c.PublicURL, "--mtls-url": &c.MTLSURL} {
-		if *u == "" {
-			continue
-		}
-		parsed, err := url.Parse(*u)
-		if err != nil || parsed.Host == "" || parsed.Scheme != "https" && parsed.Scheme != "http" {
-			return fmt.Errorf("%s: %q is not an http or https URL", flag, *u)
-		}
-		*u = strings.TrimRight(*u, "/")
+	if err := c.canonicalURLs(); err != nil {
+		return err
 	}
-	if strings.HasPrefix(c.PublicURL, "https:") {
-		return fmt.Errorf("--public-url: CRL and OCSP are served over plain HTTP: a client that checks a certificate cannot be asked to check another one first")
+	trusted, err := parseProxies(c.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.ProxyProtocol {
+		if !slices.Contains([]string{"tls", "public", "mtls"}, name) {
+			return fmt.Errorf("--proxy-protocol: %q is not tls, public or mtls", name)
+		}
+		if len(trusted) == 0 {
+			return fmt.Errorf("--proxy-protocol needs --trusted-proxies: the address of a client is believed only from a load balancer that is named")
+		}
+	}
+	if c.AddressRate < 0 || c.AddressRate > 100_000 {
+		return fmt.Errorf("--address-rate: between 0 and 100000")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("--tls-cert and --tls-key go together")
@@ -125,6 +132,28 @@ func (c *Config) Validate() error {
 		if !slices.Contains([]string{"US", "EU", "PQLAB"}, r) {
 			return fmt.Errorf("--regions: %q is not US, EU or PQLAB", r)
 		}
+	}
+	return nil
+}
+
+// canonicalURLs refuses addresses under which the server would not work, and writes the others in one way.
+func (c *Config) canonicalURLs() error {
+	for _, u := range []struct {
+		flag, scheme string
+		withPath     bool
+		value        *string
+	}{{"--base-url", "https", false, &c.BaseURL}, {"--public-url", "http", true, &c.PublicURL}, {"--mtls-url", "https", false, &c.MTLSURL}} {
+		if *u.value == "" {
+			continue
+		}
+		if u.scheme == "http" && strings.HasPrefix(strings.ToLower(*u.value), "https:") {
+			return fmt.Errorf("--public-url: CRL and OCSP are served over plain HTTP: a client that checks a certificate cannot be asked to check another one first")
+		}
+		canonical, err := canonicalURL(*u.value, u.scheme, u.withPath)
+		if err != nil {
+			return fmt.Errorf("%s: %w", u.flag, err)
+		}
+		*u.value = canonical
 	}
 	return nil
 }

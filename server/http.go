@@ -15,10 +15,10 @@ import (
 // protocols is the list of ways in beside GraphQL.
 func (a *App) protocols() []protocols.Protocol {
 	return []protocols.Protocol{
-		crl.Protocol{Lists: a.status, Authorities: a.cas, Limits: a.limiter, Now: a.now},
+		crl.Protocol{Published: a.status, Now: a.now},
 		a.acmeProtocol(),
 		a.cagwProtocol(),
-		ocsp.Protocol{Responder: a.status, Limits: a.limiter, Now: a.now},
+		ocsp.Protocol{Responder: a.status, Now: a.now},
 	}
 }
 
@@ -40,7 +40,7 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	muxes[protocols.TLS].mux.Handle("/graphql", a.authenticate(resolver.Handler()))
 	muxes[protocols.TLS].mux.Handle("/export/", a.authenticate(&export.Handler{Live: a.live, Certificates: a.certificates, CAs: a.cas, EndEntities: a.endEntities, Events: a.audit, Bulk: a.bulk, Reports: a.report, Now: a.now,
 		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { a.refuse(w, infoFrom(r.Context()), err) }}))
-	muxes[protocols.TLS].mux.Handle("/", console)
+	muxes[protocols.TLS].mux.Handle("/", a.static(console))
 	a.health(muxes[protocols.TLS].mux)
 	swagger, err := frontend.Swagger()
 	if err != nil {

@@ -64,8 +64,8 @@ func inProcess(t testing.TB) (*App, *Manifest) {
 	return inProcessOn(t, "")
 }
 
-// inProcessOn is inProcess with a database; "" is SQLite.
-func inProcessOn(t testing.TB, database string) (*App, *Manifest) {
+// inProcessOn is inProcess with a database, "" is SQLite, and with other settings.
+func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, *Manifest) {
 	t.Helper()
 	return inProcessWith(t, func(cfg *Config) { cfg.Database = database })
 }
@@ -81,7 +81,9 @@ func inProcessWith(t testing.TB, change func(*Config)) (*App, *Manifest) {
 		}
 		cfg.Keystore = []string{token}
 	}
-	change(cfg)
+	for _, c := range change {
+		c(cfg)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := Open(ctx, cfg)
 	if err != nil {

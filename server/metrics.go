@@ -2,17 +2,21 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 type metrics struct {
@@ -102,16 +106,48 @@ func (a *App) admin() http.Handler {
 	return mux
 }
 
+// probeEvery bounds how often /readyz, which anyone may ask, writes to the database.
+const probeEvery = 2 * time.Second
+
+// writeProbe remembers whether the database could be written to a moment ago.
+type writeProbe struct {
+	mu  sync.Mutex
+	at  time.Time
+	err error
+}
+
+func (p *writeProbe) ask(ctx context.Context, s *store.Store, log *slog.Logger) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.at) > probeEvery {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		before := p.err
+		p.err, p.at = s.Probe(ctx), time.Now()
+		switch {
+		case before == nil && p.err != nil:
+			log.Error("the database cannot be written to", "error", p.err)
+		case before != nil && p.err == nil:
+			log.Info("the database can be written to again")
+		}
+	}
+	return p.err
+}
+
 // health answers whether the process lives (/healthz) and whether it can do its work (/readyz; with ?strict also all
 // that needs keys).
 func (a *App) health(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
 		defer cancel()
-		if err := a.store.Ping(ctx); err != nil {
-			a.log.Error("not ready", "part", "database", "error", err)
-			http.Error(w, "database is not available", http.StatusServiceUnavailable)
+		w.Header().Set("Cache-Control", "no-store")
+		if err := a.probe.ask(ctx, a.store, a.log); err != nil {
+			text := "not ready: " + fault.Of(err).Message + "\n"
+			if err := a.store.Ping(ctx); err == nil {
+				text += "ready: reading from the database\n"
+			}
+			http.Error(w, text+"ready: CRL, OCSP and CA certificates that were published", http.StatusServiceUnavailable)
 			return
 		}
 		// Without a key store nothing is issued, but CRLs and OCSP answers go on: traffic is not to be taken away. An

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -28,9 +27,10 @@ type requestKey struct{}
 
 // requestInfo is what the log line of a request says.
 type requestInfo struct {
-	id    string
-	ip    string
-	actor *rbac.Actor
+	id      string
+	ip      string
+	actor   *rbac.Actor
+	visitor *visitor
 }
 
 func infoFrom(ctx context.Context) *requestInfo {
@@ -42,11 +42,13 @@ func infoFrom(ctx context.Context) *requestInfo {
 func (a *App) observe(door protocols.Listener, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		ip, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil {
-			ip = r.RemoteAddr
+		peer := parseAddress(r.RemoteAddr)
+		client := a.proxies.client(peer, r.Header)
+		ip := client.String()
+		if client != peer {
+			r.RemoteAddr = net.JoinHostPort(ip, "0") // the proxy's port is not the client's
 		}
-		info := &requestInfo{id: strings.ToLower(rand.Text()[:16]), ip: ip}
+		info := &requestInfo{id: strings.ToLower(rand.Text()[:16]), ip: ip, visitor: a.visitors.at(client)}
 		w.Header().Set("X-Request-Id", info.id)
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
@@ -154,16 +156,23 @@ func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, 
 	}
 	ctx = identity.WithOrigin(ctx, origin)
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		if err := a.visitors.take(info.visitor.claimed); err != nil {
+			return nil, err
+		}
 		actor, err := a.identity.AuthenticateToken(ctx, bearer)
 		if err != nil {
 			return nil, err
 		}
+		a.visitors.giveBack(info.visitor.claimed)
 		actor.IPAddress, actor.RequestID = info.ip, info.id
 		return rbac.WithActor(ctx, actor), a.limitOther(ctx, actor)
 	}
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return ctx, nil
+		return ctx, a.visitors.take(info.visitor.anonymous)
+	}
+	if err := a.visitors.take(info.visitor.claimed); err != nil {
+		return nil, err
 	}
 	if !a.sameOrigin(r) {
 		return nil, fault.New(fault.Forbidden, "a request with a session cookie must come from the console's own page").Do("Automation uses an API token.")
@@ -174,9 +183,21 @@ func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, 
 	}
 	ctx = identity.WithSession(ctx, session)
 	if actor != nil {
+		a.visitors.giveBack(info.visitor.claimed)
 		ctx = rbac.WithActor(ctx, actor)
 	}
 	return ctx, nil
+}
+
+// static counts requests for files against their address.
+func (a *App) static(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := a.visitors.take(infoFrom(r.Context()).visitor.static); err != nil {
+			protocols.PlainError(w, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // limitOther counts the requests of automation against its partition's rate. People at the console are not counted.
@@ -195,8 +216,8 @@ func (a *App) limitOther(ctx context.Context, actor *rbac.Actor) error {
 // sameOrigin accepts what a foreign page cannot send: our Origin, and for POST a header that needs a preflight.
 func (a *App) sameOrigin(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host != r.Host && origin != a.cfg.BaseURL {
+		host, err := canonicalHost(r.Host, "https")
+		if origin != a.cfg.BaseURL && (err != nil || origin != "https://"+host) {
 			return false
 		}
 	}

@@ -14,6 +14,12 @@ func Run(ctx context.Context, cfg *Config) error {
 	if err := forbidDumps(); err != nil {
 		return fmt.Errorf("forbidding core dumps: %w", err)
 	}
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	if err := awaitDatabase(ctx, cfg); err != nil {
+		return err
+	}
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err

@@ -40,13 +40,18 @@ type statusBench struct {
 }
 
 func newStatusBench(t *testing.T) *statusBench {
-	a, m := inProcess(t)
+	b, _ := statusBenchOn(t, "")
+	return b
+}
+
+func statusBenchOn(t *testing.T, database string, change ...func(*Config)) (*statusBench, *Manifest) {
+	a, m := inProcessOn(t, database, change...)
 	ctx := rbac.WithActor(t.Context(), rbac.SystemActor())
 	c, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "issuing-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &statusBench{a, t, ctx, c}
+	return &statusBench{a, t, ctx, c}, m
 }
 
 func (b *statusBench) reload() *ca.CertificationAuthority {

@@ -63,6 +63,9 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the SQLite database: %w", errors.Join(err, pool.Close()))
 	}
+	if err := markErrors(db); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
 	pool.SetMaxOpenConns(8)
 	pool.SetMaxIdleConns(8)
 	return &Store{db: db, dialect: migrations.SQLite}, nil
@@ -83,20 +86,54 @@ func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 		return nil, refused
 	}
 	// Compiling a statement takes a second, and would be for statements of milliseconds whose cost is estimated too high.
-	pool := stdlib.OpenDB(*settings, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+	connections := &sessions{}
+	settings.Tracer = connections
+	if settings.ConnectTimeout == 0 {
+		settings.ConnectTimeout = connectTimeout
+	}
+	if len(settings.Fallbacks) > 0 && settings.ValidateConnect == nil && severalHosts(settings) {
+		// Of several servers, the one that takes writes: target_session_attrs=read-write.
+		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	pool := stdlib.OpenDB(*settings, stdlib.OptionResetSession(connections.reset), stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		if err := connections.opened(ctx, c); err != nil {
+			return err
+		}
 		_, err := c.Exec(ctx, "SET jit = off")
 		return err
 	}))
 	db, err := gorm.Open(postgres.New(postgres.Config{Conn: pool}), config)
 	if err != nil {
 		_ = pool.Close()
-		return nil, refused
+		return nil, &unreachable{refused, err}
+	}
+	if err := markErrors(db); err != nil {
+		return nil, errors.Join(err, pool.Close())
 	}
 	pool.SetMaxOpenConns(20)
 	pool.SetMaxIdleConns(20)
 	pool.SetConnMaxLifetime(30 * time.Minute)
 	return &Store{db: db, dialect: migrations.PostgreSQL}, nil
 }
+
+// connectTimeout ends the attempt to reach a PostgreSQL server that does not answer.
+const connectTimeout = 5 * time.Second
+
+// severalHosts tells whether a URL names more than one server; pgx lists a server with and without TLS as two.
+func severalHosts(c *pgx.ConnConfig) bool {
+	for _, f := range c.Fallbacks {
+		if f.Host != c.Host || f.Port != c.Port {
+			return true
+		}
+	}
+	return false
+}
+
+// unreachable says that no connection was made. The cause decides whether it is worth trying again.
+type unreachable struct{ said, cause error }
+
+func (e *unreachable) Error() string { return e.said.Error() }
+func (e *unreachable) Unwrap() error { return e.cause }
 
 // Now is the present instant in the precision that both databases keep: microseconds, UTC.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
@@ -116,7 +153,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return db.PingContext(ctx)
+	return marked(db.PingContext(ctx))
 }
 
 // Pool is the connection pool, for its statistics.
@@ -179,7 +216,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) erro
 		})
 	})
 	if err != nil {
-		return err
+		return marked(err) // beginning and committing are no statements; nothing else within speaks to a network
 	}
 	for _, hook := range t.afterCommit {
 		hook()

@@ -156,3 +156,37 @@ func TestAuditBelongsToTheChange(t *testing.T) {
 		}
 	})
 }
+
+// TestSessionsThatTakeNoWritesAreDropped: after a failover the pool's connections may lead to a server that is read-only.
+// The first refusal ends them all.
+func TestSessionsThatTakeNoWritesAreDropped(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		if !s.PostgreSQL() {
+			return // it has no sessions
+		}
+		var open []*sql.Conn
+		for range 5 {
+			c, err := s.Pool().Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.ExecContext(t.Context(), "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"); err != nil {
+				t.Fatal(err)
+			}
+			open = append(open, c)
+		}
+		for _, c := range open {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Probe(t.Context()); store.Away(err) != "the database is read-only" {
+			t.Errorf("the first write: %v", err)
+		}
+		for range 10 {
+			if err := s.Probe(t.Context()); err != nil {
+				t.Errorf("afterwards: %v", err)
+			}
+		}
+	})
+}

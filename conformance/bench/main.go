@@ -198,9 +198,9 @@ func server(what, database, request string, raw, aim float64, length time.Durati
 		return err
 	}
 	defer os.RemoveAll(data)
-	var args []string
+	args := []string{"--address-rate", "0"} // one address is all clients: nonces are measured too
 	if database != "" {
-		args = []string{"--database", database}
+		args = append(args, "--database", database)
 	}
 	s, err := testbed.Start("demo", data, args...)
 	if err != nil {

@@ -44,6 +44,15 @@ func (e *Engine) nonceKey(ctx context.Context) ([]byte, error) {
 	if e.nonces.key != nil {
 		return e.nonces.key, nil
 	}
+	var found []secret
+	if err := e.Store.DB(ctx).Find(&found, "id = ?", nonceKeyID).Error; err != nil {
+		return nil, err
+	}
+	if len(found) > 0 {
+		var err error
+		e.nonces.key, err = e.Sealer.Unseal(noncePurpose, found[0].Secret, []byte(nonceKeyID))
+		return e.nonces.key, err
+	}
 	key := make([]byte, 32)
 	rand.Read(key)
 	sealed, err := e.Sealer.Seal(noncePurpose, key, []byte(nonceKeyID))

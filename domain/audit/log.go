@@ -81,8 +81,16 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 		l.RecordAs(ctx, actor, *e)
 		return nil
 	}); failure != nil {
-		*err = fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(failure)
+		*err = Unrecorded(failure)
 	}
+}
+
+// Unrecorded says that a refusal could not be recorded, and what is wrong with the database if that is why.
+func Unrecorded(failure error) error {
+	if store.Away(failure) != "" {
+		return fault.Of(failure)
+	}
+	return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(failure)
 }
 
 func (l *Log) flush(ctx context.Context, events []*Event) error {

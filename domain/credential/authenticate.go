@@ -219,7 +219,7 @@ func (s *Service) note(ctx context.Context, actor *rbac.Actor, refusal *fault.Er
 		s.Audit.RecordAs(ctx, actor, e)
 		return nil
 	}); err != nil {
-		return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(err)
+		return audit.Unrecorded(err)
 	}
 	return refusal
 }

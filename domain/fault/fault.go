@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 // Kind is what the caller can act on.
@@ -82,8 +83,14 @@ func Of(err error) *Error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return New(Unavailable, "the request took too long and was given up; nothing was changed").Do("Repeat it.").Because(err)
 	}
+	if wrong := store.Away(err); wrong != "" {
+		return New(Unavailable, "%s", wrong).Do("Try again shortly.").After(retryAway).Because(err)
+	}
 	return New(Internal, "an internal error occurred").Do("Repeat it; if it persists, report the request id.").Because(err)
 }
+
+// retryAway is when to try again once a part of the service is away.
+const retryAway = 5 * time.Second
 
 // Is tells whether err is a fault of the given kind.
 func Is(err error, kind Kind) bool { return err != nil && Of(err).Kind == kind }

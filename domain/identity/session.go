@@ -9,6 +9,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 // Stage of a session: what it is good for.
@@ -84,7 +85,7 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 		session.LastSeenAt = now
 		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
 			return s.Store.DB(ctx).Model(&Session{}).Where("id = ?", session.ID).Update("last_seen_at", now).Error
-		}); err != nil {
+		}); err != nil && store.Away(err) == "" { // reading goes on while nothing can be written
 			return nil, nil, err
 		}
 	}

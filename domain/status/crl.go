@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/domain/text"
 )
 
 const (
@@ -105,36 +101,6 @@ func (s *Service) Lists(ctx context.Context, c *ca.CertificationAuthority) ([]*C
 	return lists, err
 }
 
-var fileRule = regexp.MustCompile(`^(?:(?:shard-([1-9][0-9]{0,3})(-delta)?)|(crl)|(delta))\.crl$`)
-
-// CRL returns a list of a CA by the last part of its address (`crl.crl`, `delta.crl`, `shard-3.crl`,
-// `shard-3-delta.crl`) and what it reads as, to anyone.
-func (s *Service) CRL(ctx context.Context, partitionID, identifier, file string) (*CRL, io.ReadSeeker, error) {
-	c, err := s.CAs.Lookup(ctx, partitionID, identifier)
-	if err != nil {
-		return nil, nil, err
-	}
-	m := fileRule.FindStringSubmatch(file)
-	if m == nil {
-		return nil, nil, fault.New(fault.NotFound, "%s has no such CRL", text.Quote(identifier))
-	}
-	shard, _ := strconv.ParseInt(m[1], 10, 64) // "" is 0, and the rule admits nothing else
-	query := s.Store.DB(ctx).Where("ca_id = ? AND key_generation = ? AND shard = ?", c.ID, c.KeyGeneration, shard)
-	if m[2]+m[4] != "" {
-		query = query.Where("base_number > 0")
-	} else {
-		query = query.Where("base_number = 0")
-	}
-	var lists []*CRL
-	if err := query.Order("number DESC").Limit(1).Find(&lists).Error; err != nil {
-		return nil, nil, err
-	}
-	if len(lists) == 0 {
-		return nil, nil, fault.New(fault.NotFound, "%s has no such CRL", text.Quote(identifier))
-	}
-	return lists[0], s.open(ctx, lists[0]), nil
-}
-
 // lay writes the octets of a list that is yet to be recorded.
 func (s *Service) lay(ctx context.Context, id string, der []byte) error {
 	now := s.Now()
@@ -153,10 +119,12 @@ func (s *Service) lay(ctx context.Context, id string, der []byte) error {
 
 // sweep removes lists that newer ones have replaced, and parts that belong to none.
 func (s *Service) sweep(ctx context.Context, caID string) error {
+	s.served.publications.Add(1)
 	lists, err := s.all(ctx, caID)
 	if err != nil {
 		return err
 	}
+	s.archivePublished(ctx, caID, lists)
 	kept := map[slot]int{}
 	var old []string
 	for n := len(lists) - 1; n >= 0; n-- {

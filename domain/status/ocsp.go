@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha1" // RFC 6960 4.2.1: KeyHash is SHA-1, an identifier here
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"maps"
 	"slices"
@@ -12,6 +13,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/maypok86/otter/v2"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
@@ -29,12 +33,21 @@ const (
 	answerLast = 30 * time.Minute
 	// stale is how long a server may not have asked whether a status changed.
 	stale = time.Second
+	// unsure is when a server that cannot ask signs no new answers, and only repeats those that still hold.
+	unsure = 5 * time.Second
 	// refreshEvery is how often it asks, and looks for answers to make anew, before anybody waits for it.
 	refreshEvery = 500 * time.Millisecond
 	// idle is how long after the last request that goes on.
 	idle = time.Minute
-	// keptAnswers and keptStandings bound the memory of one CA's answers.
-	keptAnswers, keptStandings = 50_000, 200_000
+	// keepEvery is how often answers are written to the archive.
+	keepEvery = 5 * time.Second
+	// Bounds of the memory of all CAs together: answers about one certificate and about several in bytes (a stranger can
+	// combine certificates at will, which must not drive out the others), and what the inventory says in certificates.
+	answerBytes, combinedBytes, keptStandings = 64 << 20, 8 << 20, 200_000
+	// answerOverhead is what an answer takes beside its octets, roughly.
+	answerOverhead = 600
+	// changesAtOnce is how many changes of status are followed one by one.
+	changesAtOnce = 20_000
 )
 
 // Answer is an OCSP response and how long caches may keep it.
@@ -46,11 +59,15 @@ type Answer struct {
 	ETag       string // of a cacheable one, with its quotes
 }
 
+func refusal(status int) *Answer { return &Answer{DER: ocsp.ErrorResponse(status)} }
+
 // kept is an answer that is given again.
 type kept struct {
-	request *ocsp.Request
+	line    *line
+	ids     []ocsp.CertID // in memory of their own
 	answer  atomic.Pointer[Answer]
 	asked   atomic.Bool // since it was made
+	archive [sha256.Size]byte
 }
 
 // standing is what the inventory says of a certificate.
@@ -60,89 +77,183 @@ type standing struct {
 	reason    int
 }
 
+// line is what the responders of one CA, which follow each other as its status version grows, have in common: what is
+// known of certificates that did not change. Whoever adds to that holds mu for reading, and looks whether the version
+// that it has read is still the present one.
+type line struct {
+	prefix  string // of its keys in the caches
+	mu      sync.RWMutex
+	version int64
+	changed atomic.Bool // since its answers were archived
+}
+
 // responder is a CA's OCSP service as of one status version.
 type responder struct {
-	ca        *ca.CertificationAuthority
-	issuer    *ocsp.Issuer
-	hash      []byte    // of the signer's key
-	since     time.Time // the status version was read after this
-	checked   atomic.Int64
-	used      atomic.Int64
-	answers   sync.Map // request DER → *kept
-	kept      atomic.Int64
-	standings sync.Map // serial number → standing
-	known     atomic.Int64
+	ca      *ca.CertificationAuthority
+	issuer  *ocsp.Issuer
+	hash    []byte    // of the signer's key
+	since   time.Time // the status version was read after this
+	checked atomic.Int64
+	sure    atomic.Int64 // when the database last said that this is the present version
+	used    atomic.Int64
+	line    *line
 }
 
 type responders struct {
-	byName sync.Map // partition/identifier → *responder
-	mu     sync.Mutex
+	byName sync.Map // partition/identifier → *responder; of CAs that exist
+	asking singleflight.Group
+	lines  atomic.Int64
+	once   sync.Once
+	// Keys of the caches begin with the line's prefix. What lies in them is bounded over all CAs.
+	answers, combined *otter.Cache[string, *kept]
+	standings         *otter.Cache[string, standing]
+}
+
+func (r *responders) init() {
+	r.once.Do(func() {
+		bounded := func(bytes uint64) *otter.Cache[string, *kept] {
+			return otter.Must(&otter.Options[string, *kept]{MaximumWeight: bytes, Weigher: func(key string, k *kept) uint32 {
+				return uint32(len(key) + len(k.answer.Load().DER) + answerOverhead*len(k.ids))
+			}})
+		}
+		r.answers, r.combined = bounded(answerBytes), bounded(combinedBytes)
+		r.standings = otter.Must(&otter.Options[string, standing]{MaximumSize: keptStandings})
+	})
+}
+
+func (r *responders) cache(ids int) *otter.Cache[string, *kept] {
+	if ids > 1 {
+		return r.combined
+	}
+	return r.answers
+}
+
+// newLine begins without knowledge.
+func (r *responders) newLine(version int64) *line {
+	var prefix [8]byte
+	binary.BigEndian.PutUint64(prefix[:], uint64(r.lines.Add(1)))
+	return &line{prefix: string(prefix[:]), version: version}
+}
+
+// key is what an answer is kept by: what is asked, in one form.
+func (l *line) key(ids []ocsp.CertID) string {
+	var room [64]byte
+	key := append(room[:0], l.prefix...)
+	for _, id := range ids {
+		key = id.AppendKey(key)
+	}
+	return string(key)
 }
 
 // OCSP answers a request about certificates of a CA, to anyone. What is wrong with the request or with us becomes an
 // OCSP error status (RFC 6960 4.2.1), never a Go error.
 func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, request []byte) *Answer {
-	r, err := s.responder(ctx, partitionID, identifier)
-	if fault.Is(err, fault.NotFound) {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}
-	}
-	if err != nil {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.TryLater)}
-	}
-	now := s.Now()
-	found, had := r.answers.Load(string(request))
-	if had {
-		k := found.(*kept)
-		k.asked.Store(true)
-		if a := k.answer.Load(); now.Sub(a.ThisUpdate) < answerLast {
-			return a
-		}
-	}
+	s.responders.init()
 	parsed, err := ocsp.ParseRequest(request)
 	if err != nil {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.MalformedRequest)}
+		return refusal(ocsp.MalformedRequest)
 	}
+	name := partitionID + "/" + identifier
+	r, err := s.responder(ctx, name)
+	if fault.Is(err, fault.NotFound) {
+		return refusal(ocsp.Unauthorized)
+	}
+	if err != nil {
+		return s.archived(name, parsed)
+	}
+	own := 0
+	for _, id := range parsed.CertIDs {
+		if r.issuer.Issued(id) {
+			own++
+		}
+	}
+	if own == 0 {
+		return refusal(ocsp.Unauthorized)
+	}
+	now := s.Now()
+	var last *Answer // to what is asked, while it holds
+	key := ""
+	if parsed.Nonce == nil && own == len(parsed.CertIDs) {
+		key = r.line.key(parsed.CertIDs)
+		if k, had := s.responders.cache(own).GetIfPresent(key); had {
+			if !k.asked.Load() {
+				k.asked.Store(true)
+			}
+			if a := k.answer.Load(); now.Before(a.NextUpdate) {
+				last = a
+			}
+		}
+	}
+	// Signed requests are rare, and verifying costs: it is done like other work that strangers cause.
+	if last != nil && !parsed.Signed && now.Sub(last.ThisUpdate) < answerLast {
+		return last
+	}
+	orLast := func() *Answer {
+		if last != nil && !parsed.Signed {
+			return last
+		}
+		return refusal(ocsp.TryLater)
+	}
+	if now.UnixNano()-r.sure.Load() > int64(unsure) {
+		if last == nil && !parsed.Signed {
+			return s.archived(name, parsed)
+		}
+		return orLast()
+	}
+	done, err := s.costly(ctx)
+	if err != nil {
+		return orLast()
+	}
+	defer done()
 	if parsed.Verify() != nil {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}
+		return refusal(ocsp.Unauthorized)
+	}
+	if last != nil && now.Sub(last.ThisUpdate) < answerLast {
+		return last
 	}
 	a, err := s.answer(ctx, r, parsed, now)
 	if err != nil {
 		// A key that cannot be used now does not make the last answer less true: its status version is the present one.
-		if had {
-			if a := found.(*kept).answer.Load(); now.Before(a.NextUpdate) {
-				return a
-			}
+		if last != nil {
+			return last
 		}
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.TryLater)}
+		return s.archived(name, parsed)
 	}
 	if a.Cacheable {
-		r.keep(string(request), parsed, a)
+		s.keep(r, key, parsed.CertIDs, a)
 	}
 	return a
 }
 
-func (r *responder) keep(request string, parsed *ocsp.Request, a *Answer) {
-	if found, had := r.answers.Load(request); had {
-		found.(*kept).answer.Store(a)
-		return
+func (s *Service) costly(ctx context.Context) (func(), error) {
+	if s.Costly == nil {
+		return func() {}, nil
 	}
-	if r.kept.Load() >= keptAnswers {
-		return
+	return s.Costly(ctx)
+}
+
+func (s *Service) keep(r *responder, key string, ids []ocsp.CertID, a *Answer) {
+	k := &kept{line: r.line}
+	for _, id := range ids {
+		k.ids = append(k.ids, id.Clone())
 	}
-	k := &kept{request: parsed}
+	k.archive = archiveKey(k.ids)
 	k.answer.Store(a)
-	if _, had := r.answers.LoadOrStore(request, k); !had {
-		r.kept.Add(1)
+	r.line.mu.RLock()
+	defer r.line.mu.RUnlock()
+	if r.line.version == r.ca.StatusVersion {
+		s.responders.cache(len(ids)).Set(key, k)
+		r.line.changed.Store(true)
 	}
 }
 
 func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Request, now time.Time) (*Answer, error) {
-	found, err := s.standings(ctx, r, request)
+	found, err := s.standings(ctx, r, request.CertIDs)
 	if err != nil {
 		return nil, err
 	}
 	if found == nil {
-		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}, nil
+		return refusal(ocsp.Unauthorized), nil
 	}
 	a := &Answer{ThisUpdate: now.Truncate(time.Second), NextUpdate: now.Truncate(time.Second).Add(answerValidity), Cacheable: request.Nonce == nil}
 	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.ca.OCSPCertificate}}
@@ -174,17 +285,17 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 
 // standings says how each certificate of a request stands, the zero value where it is not one of the CA; nil when none
 // is.
-func (s *Service) standings(ctx context.Context, r *responder, request *ocsp.Request) ([]standing, error) {
-	found := make([]standing, len(request.CertIDs))
+func (s *Service) standings(ctx context.Context, r *responder, ids []ocsp.CertID) ([]standing, error) {
+	found := make([]standing, len(ids))
 	ours, unread := false, map[string][]int{}
-	for n, id := range request.CertIDs {
+	for n, id := range ids {
 		if !r.issuer.Issued(id) {
 			continue
 		}
 		ours = true
 		serial := serialOf(id)
-		if known, ok := r.standings.Load(serial); ok {
-			found[n] = known.(standing)
+		if known, ok := s.responders.standings.GetIfPresent(r.line.prefix + serial); ok {
+			found[n] = known
 		} else {
 			unread[serial] = append(unread[serial], n)
 		}
@@ -195,11 +306,15 @@ func (s *Service) standings(ctx context.Context, r *responder, request *ocsp.Req
 	if len(unread) == 0 {
 		return found, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	var rows []*certificate.Certificate
 	if err := s.Store.DB(ctx).Select("serial_number", "status", "revoked_at", "revocation_reason").
 		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration).Find(&rows).Error; err != nil {
 		return nil, err
 	}
+	r.line.mu.RLock()
+	defer r.line.mu.RUnlock()
 	for _, c := range rows {
 		known := standing{status: c.Status, reason: int(c.RevocationReason)}
 		if c.RevokedAt != nil {
@@ -208,10 +323,8 @@ func (s *Service) standings(ctx context.Context, r *responder, request *ocsp.Req
 		for _, n := range unread[c.SerialNumber] {
 			found[n] = known
 		}
-		if r.known.Load() < keptStandings {
-			if _, had := r.standings.LoadOrStore(c.SerialNumber, known); !had {
-				r.known.Add(1)
-			}
+		if r.line.version == r.ca.StatusVersion {
+			s.responders.standings.Set(r.line.prefix+c.SerialNumber, known)
 		}
 	}
 	return found, nil
@@ -227,28 +340,59 @@ func trimmed(serial []byte) []byte {
 	return serial
 }
 
-// responder returns the CA's OCSP service, not older than `stale`.
-func (s *Service) responder(ctx context.Context, partitionID, identifier string) (*responder, error) {
-	name := partitionID + "/" + identifier
+// responder returns the CA's OCSP service, not older than `stale` unless the database cannot be asked: what may be done
+// with it then, `sure` tells.
+func (s *Service) responder(ctx context.Context, name string) (*responder, error) {
 	now := s.Now().UnixNano()
-	if found, ok := s.responders.byName.Load(name); ok {
-		r := found.(*responder)
-		if now-r.used.Load() > int64(idle)/2 {
-			r.used.Store(now)
+	found, had := s.responders.byName.Load(name)
+	if !had {
+		if s.served.away() {
+			return nil, away(nil)
 		}
-		last := r.checked.Load()
-		// Should Refresh be late, one request pays for the question; the others go on meanwhile.
-		if now-last < int64(stale) || !r.checked.CompareAndSwap(last, now) {
-			return r, nil
+		done, err := s.costly(ctx)
+		if err != nil {
+			return nil, err
 		}
+		defer done()
+		return s.current(ctx, name)
 	}
-	return s.current(ctx, name)
+	r := found.(*responder)
+	if now-r.used.Load() > int64(idle)/2 {
+		r.used.Store(now)
+	}
+	// Should Refresh be late, one request pays for the question; the others go on meanwhile. When nobody has asked for
+	// long, all wait for the same question.
+	last, sure := r.checked.Load(), now-r.sure.Load() <= int64(unsure)
+	if sure && (now-last < int64(stale) || !r.checked.CompareAndSwap(last, now)) || s.served.away() {
+		return r, nil
+	}
+	present, err := s.current(ctx, name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return r, nil
+	}
+	return present, err
 }
 
-// current asks the database for the CA's status version, and makes its service anew when that has grown.
+// askTimeout is how long status waits for the database before it goes on with what it has.
+const askTimeout = 3 * time.Second
+
+// current asks the database for the CA's status version, and makes its service anew when that has grown. Requests for
+// the same CA that come together ask once.
 func (s *Service) current(ctx context.Context, name string) (*responder, error) {
-	s.responders.mu.Lock()
-	defer s.responders.mu.Unlock()
+	r, err, _ := s.responders.asking.Do(name, func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTimeout)
+		defer cancel()
+		r, err := s.renewed(ctx, name)
+		s.served.heard(err)
+		return r, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.(*responder), nil
+}
+
+func (s *Service) renewed(ctx context.Context, name string) (*responder, error) {
 	now := s.Now()
 	partitionID, identifier, _ := strings.Cut(name, "/")
 	c, err := s.CAs.Lookup(ctx, partitionID, identifier)
@@ -258,11 +402,13 @@ func (s *Service) current(ctx context.Context, name string) (*responder, error) 
 		}
 		return nil, err
 	}
-	found, had := s.responders.byName.Load(name)
-	if had {
-		if r := found.(*responder); r.ca.ID == c.ID && r.ca.StatusVersion == c.StatusVersion {
-			r.checked.Store(now.UnixNano())
-			return r, nil
+	var old *responder
+	if found, had := s.responders.byName.Load(name); had {
+		old = found.(*responder)
+		if old.ca.ID == c.ID && old.ca.StatusVersion == c.StatusVersion {
+			old.checked.Store(now.UnixNano())
+			old.sure.Store(now.UnixNano())
+			return old, nil
 		}
 	}
 	r, err := newResponder(c)
@@ -271,11 +417,17 @@ func (s *Service) current(ctx context.Context, name string) (*responder, error) 
 	}
 	r.since = now
 	r.checked.Store(now.UnixNano())
+	r.sure.Store(now.UnixNano())
 	r.used.Store(now.UnixNano())
-	if had {
-		if err := s.carry(ctx, found.(*responder), r); err != nil {
+	if old != nil {
+		r.used.Store(old.used.Load())
+		if err := s.carry(ctx, old, r); err != nil {
 			return nil, err
 		}
+	}
+	s.Archive.forget(name, c.StatusVersion)
+	if r.line == nil {
+		r.line = s.responders.newLine(c.StatusVersion)
 	}
 	s.responders.byName.Store(name, r)
 	return r, nil
@@ -287,53 +439,81 @@ func (s *Service) carry(ctx context.Context, old, r *responder) error {
 	if old.ca.ID != r.ca.ID || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
 		return nil
 	}
-	r.used.Store(old.used.Load())
 	changed := map[string]bool{}
 	since := old.since.Add(-overlap)
 	for _, where := range []string{"ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?"} {
 		var serials []string
-		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(where, r.ca.ID, since).Limit(keptStandings+1).Pluck("serial_number", &serials).Error; err != nil {
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(where, r.ca.ID, since).Limit(changesAtOnce+1).Pluck("serial_number", &serials).Error; err != nil {
 			return err
-		}
-		if len(serials) > keptStandings {
-			return nil // so many that it is cheaper to begin anew
 		}
 		for _, serial := range serials {
 			changed[serial] = true
 		}
-	}
-	for serial, known := range old.standings.Range {
-		if !changed[serial.(string)] {
-			r.standings.Store(serial, known)
-			r.known.Add(1)
+		if len(changed) > changesAtOnce {
+			return nil // so many that it is cheaper to begin anew
 		}
 	}
-	for request, found := range old.answers.Range {
-		k := found.(*kept)
-		if !slices.ContainsFunc(k.request.CertIDs, func(id ocsp.CertID) bool { return changed[serialOf(id)] }) {
-			r.answers.Store(request, k)
-			r.kept.Add(1)
+	l := old.line
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.version = r.ca.StatusVersion
+	for serial := range changed {
+		s.responders.standings.Invalidate(l.prefix + serial)
+		for _, key := range ocsp.KeysOf(integer(serial)) {
+			s.responders.answers.Invalidate(l.prefix + string(key))
 		}
 	}
+	for key, k := range s.responders.combined.All() {
+		if k.line == l && slices.ContainsFunc(k.ids, func(id ocsp.CertID) bool { return changed[serialOf(id)] }) {
+			s.responders.combined.Invalidate(key)
+		}
+	}
+	l.changed.Store(true)
+	r.line = l
 	return nil
+}
+
+// integer is a serial number as the inventory keeps it as the contents of an INTEGER.
+func integer(serial string) []byte {
+	b, err := hex.DecodeString(serial)
+	if err != nil || len(b) == 0 {
+		return nil // no serial number of ours
+	}
+	if b[0] >= 0x80 {
+		b = append([]byte{0}, b...)
+	}
+	return b
 }
 
 // Refresh keeps the OCSP answers that are asked for fresh, until ctx ends: nobody who asks for one waits for the
 // database or for a signature.
 func (s *Service) Refresh(ctx context.Context) {
+	s.responders.init()
+	s.Archive.clean(s.Now())
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
+	archived, cleaned := time.Now(), time.Now()
 	for {
 		select {
 		case <-ctx.Done():
+			s.archiveAnswers()
 			return
 		case <-ticker.C:
 			s.refreshAll(ctx)
+		}
+		if time.Since(archived) > keepEvery {
+			s.archiveAnswers()
+			archived = time.Now()
+		}
+		if time.Since(cleaned) > time.Hour {
+			s.Archive.clean(s.Now())
+			cleaned = time.Now()
 		}
 	}
 }
 
 func (s *Service) refreshAll(ctx context.Context) {
+	active := map[*line]*responder{}
 	for name, found := range s.responders.byName.Range {
 		r := found.(*responder)
 		now := s.Now()
@@ -343,28 +523,30 @@ func (s *Service) refreshAll(ctx context.Context) {
 			}
 			continue
 		}
-		r, err := s.current(ctx, name.(string))
-		if err != nil {
-			continue // whoever asks next is told
+		if r, err := s.current(ctx, name.(string)); err == nil { // else whoever asks next is told
+			active[r.line] = r
 		}
-		for request, found := range r.answers.Range {
-			k, now := found.(*kept), s.Now()
-			age := now.Sub(k.answer.Load().ThisUpdate)
-			switch {
-			case age >= answerReuse && k.asked.Load():
-				a, err := s.answer(ctx, r, k.request, now)
-				if err != nil || !a.Cacheable {
-					continue
-				}
+	}
+	if len(active) == 0 {
+		return
+	}
+	begun := time.Now()
+	for _, cache := range []*otter.Cache[string, *kept]{s.responders.answers, s.responders.combined} {
+		for _, k := range cache.All() {
+			now := s.Now()
+			r := active[k.line]
+			if r == nil || now.Sub(k.answer.Load().ThisUpdate) < answerReuse || !k.asked.Load() {
+				continue
+			}
+			a, err := s.answer(ctx, r, &ocsp.Request{CertIDs: k.ids}, now)
+			if err == nil && a.Cacheable {
 				k.asked.Store(false)
 				k.answer.Store(a)
-			case age >= answerLast:
-				r.answers.Delete(request)
-				r.kept.Add(-1)
+				k.line.changed.Store(true)
 			}
-			// Other CAs, and changes of this one, are not to wait for a long list.
-			if now.UnixNano()-r.checked.Load() > int64(refreshEvery) {
-				break
+			// Changes of status are not to wait for a long list.
+			if time.Since(begun) > refreshEvery {
+				return
 			}
 		}
 	}

@@ -48,8 +48,13 @@ type Service struct {
 	CRLInterval  time.Duration // time between two complete CRLs when nothing is revoked
 	CRLLimit     int64         // bytes; 0: CRLLimit
 	Destinations []Destination // where lists are copied to
+	// Archive has what was published last; nil: nothing is kept beside the database.
+	Archive *Archive
+	// Costly admits work that a stranger can cause, and is told when it is done; nil: all of it.
+	Costly func(context.Context) (done func(), err error)
 
 	responders responders
+	served     served
 	publishing sync.Map // CA id → *sync.Mutex
 }
 

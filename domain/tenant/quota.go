@@ -60,13 +60,16 @@ const Window = 10 * time.Second
 // limits is how many requests of each kind a tier may make in a window.
 var limits = map[Tier]int64{Standard: 100, Premium: 1000}
 
-// Limiter counts requests per partition, kind and window; the counts are shared by all servers.
+// Limiter counts what a partition's own clients ask for, by kind and window; the counts are shared by all servers.
+// Requests of strangers are none of it: they are bounded by address.
 type Limiter struct {
 	Store *store.Store
 	Now   func() time.Time
 
-	tiers     sync.Map // partition → tierAt
-	exhausted sync.Map // windowKey → struct{}
+	tiers sync.Map // partition → tierAt; partitions that exist
+	// counts are of this server: a window that is full, and all windows while the database cannot be written to.
+	mu     sync.Mutex
+	counts map[windowKey]windowCount
 }
 
 type tierAt struct {
@@ -74,22 +77,18 @@ type tierAt struct {
 	at   time.Time
 }
 
-type windowKey struct {
-	partition, kind string
-	start           int64
-}
+type windowKey struct{ partition, kind string }
+
+type windowCount struct{ start, requests int64 }
 
 const tierTrusted = 2 * time.Second
 
+// AllowCertificate counts the issuance of a certificate.
 func (l *Limiter) AllowCertificate(ctx context.Context, partitionID string) error {
 	return l.allow(ctx, partitionID, "CERTIFICATE")
 }
-func (l *Limiter) AllowOCSP(ctx context.Context, partitionID string) error {
-	return l.allow(ctx, partitionID, "OCSP")
-}
-func (l *Limiter) AllowCRL(ctx context.Context, partitionID string) error {
-	return l.allow(ctx, partitionID, "CRL")
-}
+
+// AllowOther counts any other request.
 func (l *Limiter) AllowOther(ctx context.Context, partitionID string) error {
 	return l.allow(ctx, partitionID, "OTHER")
 }
@@ -104,28 +103,51 @@ func (l *Limiter) allow(ctx context.Context, partitionID, kind string) error {
 		return nil
 	}
 	now := l.Now()
-	key := windowKey{partitionID, kind, now.UnixNano() / int64(Window)}
-	end := time.Unix(0, (key.start+1)*int64(Window))
+	key, start := windowKey{partitionID, kind}, now.UnixNano()/int64(Window)
+	end := time.Unix(0, (start+1)*int64(Window))
 	refusal := fault.New(fault.TooManyRequests, "more than %d requests in 10 seconds", limit).After(end.Sub(now)).
 		Do(fmt.Sprintf("Wait until %s, and send more slowly.", end.UTC().Format(time.RFC3339)))
 	// Once a window is full it stays full: refusing costs no query.
-	if _, full := l.exhausted.Load(key); full {
+	if l.counted(key, start, 0) > limit {
 		return refusal
 	}
 	var requests int64
 	err = l.Store.Tx(ctx, func(ctx context.Context) error {
 		return l.Store.DB(ctx).Raw(`INSERT INTO rate_windows (partition_id, kind, window_start, requests) VALUES (?, ?, ?, 1)
 			ON CONFLICT (partition_id, kind, window_start) DO UPDATE SET requests = rate_windows.requests + 1 RETURNING requests`,
-			partitionID, kind, key.start).Scan(&requests).Error
+			partitionID, kind, start).Scan(&requests).Error
 	})
-	if err != nil {
+	switch {
+	case store.Away(err) != "":
+		// Who only reads is not to wait for a database that can be written to: this server counts alone.
+		requests = l.counted(key, start, 1)
+	case err != nil:
 		return err
+	case requests > limit:
+		l.counted(key, start, requests)
 	}
 	if requests > limit {
-		l.exhausted.Store(key, struct{}{})
 		return refusal
 	}
 	return nil
+}
+
+// counted adds to the requests of a window that this server knows of.
+func (l *Limiter) counted(key windowKey, start, more int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.counts[key]
+	if c.start != start {
+		c = windowCount{start: start}
+	}
+	if more > 0 {
+		if l.counts == nil {
+			l.counts = map[windowKey]windowCount{}
+		}
+		c.requests += more
+		l.counts[key] = c
+	}
+	return c.requests
 }
 
 func (l *Limiter) tier(ctx context.Context, partitionID string) (Tier, error) {
@@ -154,12 +176,6 @@ const CleanJob = "rate-windows.clean"
 func (l *Limiter) Clean(ctx context.Context, claim *job.Claim) error {
 	now := l.Now()
 	over := now.UnixNano()/int64(Window) - 6
-	l.exhausted.Range(func(key, _ any) bool {
-		if key.(windowKey).start < over {
-			l.exhausted.Delete(key)
-		}
-		return true
-	})
 	claim.Again(now.Add(10 * time.Minute))
 	return l.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := l.Store.DB(ctx).Exec("DELETE FROM rate_windows WHERE window_start < ?", over).Error; err != nil {

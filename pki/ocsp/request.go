@@ -22,7 +22,7 @@ import (
 
 // Bounds of a request.
 const (
-	MaxRequest      = 64 << 10
+	MaxRequest      = 20 << 10 // MaxCertificates by SHA-512, and a signature
 	MaxCertificates = 100
 	maxNonce        = 128 // RFC 9654 2.1
 )
@@ -33,6 +33,9 @@ var hashes = map[string]crypto.Hash{
 	"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
 }
 
+// short numbers the hashes, in CertID.short times two; one more where the algorithm has NULL for parameters.
+var short = map[string]byte{"1.3.14.3.2.26": 0, "2.16.840.1.101.3.4.2.1": 1, "2.16.840.1.101.3.4.2.2": 2, "2.16.840.1.101.3.4.2.3": 3}
+
 // CertID names a certificate by hashes of its issuer and its serial number.
 type CertID struct {
 	HashAlgorithm  asn1.ObjectIdentifier
@@ -40,6 +43,31 @@ type CertID struct {
 	IssuerKeyHash  []byte
 	SerialNumber   []byte // contents of the INTEGER
 	Raw            []byte // as sent: the answer repeats it
+
+	short byte // algorithm and form: with the issuer and the serial number, all that Raw says
+}
+
+// AppendKey appends what tells the question from others to the same issuer. There is one form for each question: what
+// else a request holds has no part in it.
+func (id CertID) AppendKey(b []byte) []byte {
+	b = append(b, id.short, byte(len(id.SerialNumber)))
+	return append(b, id.SerialNumber...)
+}
+
+// KeysOf are the keys of all questions about one certificate, by its serial number (contents of the INTEGER).
+func KeysOf(serial []byte) [][]byte {
+	var keys [][]byte
+	for n := range 2 * len(short) {
+		keys = append(keys, CertID{short: byte(n), SerialNumber: serial}.AppendKey(nil))
+	}
+	return keys
+}
+
+// Clone is the CertID in memory of its own, apart from that of the request.
+func (id CertID) Clone() CertID {
+	one := cryptobyte.String(bytes.Clone(id.Raw))
+	id, _ = readCertID(&one) // it was read before
+	return id
 }
 
 // Request is a request for the status of one or more certificates.
@@ -215,9 +243,24 @@ func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
 	id.Raw = raw
 	if !raw.ReadASN1(&inner, cbasn1.SEQUENCE) || !inner.ReadASN1(&algorithm, cbasn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&id.HashAlgorithm) ||
 		!inner.ReadASN1(&name, cbasn1.OCTET_STRING) || !inner.ReadASN1(&key, cbasn1.OCTET_STRING) || !inner.ReadASN1(&serial, cbasn1.INTEGER) ||
-		!inner.Empty() || len(serial) == 0 || len(serial) > 21 {
+		!inner.Empty() || len(serial) == 0 || len(serial) > 21 || !minimal(serial) || len(name) > 64 || len(key) > 64 {
 		return id, false
+	}
+	// The parameters of a hash are absent or NULL. Anything else would make many questions of one.
+	null := len(algorithm) > 0
+	if null && !bytes.Equal(algorithm, []byte{5, 0}) {
+		return id, false
+	}
+	if n, known := short[id.HashAlgorithm.String()]; known {
+		if id.short = 2 * n; null {
+			id.short++
+		}
 	}
 	id.IssuerNameHash, id.IssuerKeyHash, id.SerialNumber = name, key, serial
 	return id, true
+}
+
+// minimal tells whether an INTEGER has no octet too many, as DER demands.
+func minimal(integer []byte) bool {
+	return len(integer) < 2 || !(integer[0] == 0 && integer[1] < 0x80 || integer[0] == 0xff && integer[1] >= 0x80)
 }

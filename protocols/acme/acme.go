@@ -29,9 +29,11 @@ import (
 // maxRequest bounds a request; a certificate to be revoked with a post-quantum key has some 50 KiB.
 const maxRequest = 256 << 10
 
-// Limiter refuses what exceeds the partition's rate.
+// Limiter refuses what exceeds the rate of an address, as long as nobody knows who asks, or that of a partition.
 type Limiter interface {
-	AllowOther(ctx context.Context, partitionID string) error
+	Anyone(ctx context.Context, signed bool) error
+	// Account is asked once the signature of an account is verified; bound says that it has an external account binding.
+	Account(ctx context.Context, partitionID string, bound bool) error
 }
 
 // Protocol is ACME.
@@ -138,6 +140,10 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	base += parts[0] + "/" + parts[1] + "/"
+	if err := p.Limits.Anyone(r.Context(), r.Method == http.MethodPost); err != nil {
+		p.fail(w, r, base, err)
+		return
+	}
 	if r.Method == http.MethodPost {
 		if nonce, err := p.Engine.NewNonce(r.Context()); err == nil {
 			h.Set("Replay-Nonce", nonce)
@@ -155,9 +161,6 @@ func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, par
 	ctx := r.Context()
 	c, err := p.Configurations.Open(ctx, parts[0], parts[1], protocolconfig.ACME)
 	if err != nil {
-		return err
-	}
-	if err := p.Limits.AllowOther(ctx, c.PartitionID); err != nil {
 		return err
 	}
 	ip, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -264,6 +267,9 @@ func (p Protocol) verify(ctx context.Context, q *request, by signer) error {
 	}
 	if q.account != nil && q.account.Status != acme.Valid {
 		return acme.NewProblem("unauthorized", "the account is %s", q.account.Status).With(http.StatusUnauthorized) // RFC 8555 7.3.6
+	}
+	if q.account != nil {
+		return p.Limits.Account(ctx, q.c.PartitionID, q.account.Binding != "")
 	}
 	return nil
 }

@@ -10,33 +10,21 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/protocols"
 )
 
-// Lists finds what is served.
-type Lists interface {
-	CRL(ctx context.Context, partitionID, identifier, file string) (*status.CRL, io.ReadSeeker, error)
+// Published finds what is served.
+type Published interface {
+	CRL(ctx context.Context, partitionID, identifier, file string) (*status.CRL, io.ReadSeekCloser, error)
+	Certificate(ctx context.Context, partitionID, identifier string) (der []byte, begin time.Time, err error)
 }
 
-// Authorities finds the certificates.
-type Authorities interface {
-	Lookup(ctx context.Context, partitionID, identifier string) (*ca.CertificationAuthority, error)
-}
-
-// Limiter refuses what exceeds the partition's rate.
-type Limiter interface {
-	AllowCRL(ctx context.Context, partitionID string) error
-}
-
-// Protocol is the CRL distribution point.
+// Protocol is the CRL distribution point. Relying parties have no limit of their own: what a stranger sends must not
+// keep them from a list.
 type Protocol struct {
-	Lists       Lists
-	Authorities Authorities
-	Limits      Limiter
-	Now         func() time.Time
+	Published Published
+	Now       func() time.Time
 }
 
 func (Protocol) Name() string { return "crl" }
@@ -52,14 +40,12 @@ func (p Protocol) Endpoints() []protocols.Endpoint {
 const fresh = 5 * time.Minute
 
 func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
-	list, content, err := p.Lists.CRL(r.Context(), r.PathValue("partition"), r.PathValue("ca"), r.PathValue("file"))
-	if err == nil {
-		err = p.Limits.AllowCRL(r.Context(), r.PathValue("partition"))
-	}
+	list, content, err := p.Published.CRL(r.Context(), r.PathValue("partition"), r.PathValue("ca"), r.PathValue("file"))
 	if err != nil {
 		protocols.PlainError(w, err)
 		return
 	}
+	defer content.Close()
 	// After a few minutes caches ask again, and get 304 unless there is a newer list; while they cannot reach us, they
 	// may go on with what they have until it ends (RFC 5861). Sent as it is: serial numbers do not compress.
 	left := max(0, list.NextUpdate.Sub(p.Now()))
@@ -72,13 +58,7 @@ func (p Protocol) list(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p Protocol) certificate(w http.ResponseWriter, r *http.Request) {
-	c, err := p.Authorities.Lookup(r.Context(), r.PathValue("partition"), r.PathValue("ca"))
-	if err == nil {
-		err = p.Limits.AllowCRL(r.Context(), r.PathValue("partition"))
-	}
-	if err == nil && c.Certificate == nil {
-		err = fault.New(fault.NotFound, "the certification authority has no certificate yet")
-	}
+	der, begin, err := p.Published.Certificate(r.Context(), r.PathValue("partition"), r.PathValue("ca"))
 	if err != nil {
 		protocols.PlainError(w, err)
 		return
@@ -86,5 +66,5 @@ func (p Protocol) certificate(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/pkix-cert")
 	h.Set("Cache-Control", "public, max-age=3600")
-	http.ServeContent(w, r, "", *c.NotBefore, bytes.NewReader(c.Certificate))
+	http.ServeContent(w, r, "", begin, bytes.NewReader(der))
 }

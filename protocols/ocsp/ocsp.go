@@ -12,26 +12,19 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/status"
+	"github.com/pkiaas/pkiaas/pki/ocsp"
 	"github.com/pkiaas/pkiaas/protocols"
 )
-
-// maxRequest bounds a request; one certificate takes about 80 bytes.
-const maxRequest = 64 << 10
 
 // Responder answers requests; whatever is wrong becomes an OCSP error status.
 type Responder interface {
 	OCSP(ctx context.Context, partitionID, identifier string, request []byte) *status.Answer
 }
 
-// Limiter refuses what exceeds the partition's rate.
-type Limiter interface {
-	AllowOCSP(ctx context.Context, partitionID string) error
-}
-
-// Protocol is the OCSP responder.
+// Protocol is the OCSP responder. Relying parties have no limit of their own: what a stranger sends must not keep them
+// from an answer.
 type Protocol struct {
 	Responder Responder
-	Limits    Limiter
 	Now       func() time.Time
 }
 
@@ -55,9 +48,9 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, ocsp.MaxRequest))
 		if err != nil {
-			http.Error(w, "an OCSP request has at most 65536 bytes", http.StatusRequestEntityTooLarge)
+			http.Error(w, fmt.Sprintf("An OCSP request has at most %d bytes.", ocsp.MaxRequest), http.StatusRequestEntityTooLarge)
 			return
 		}
 		request = body
@@ -68,10 +61,6 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.Header().Set("Allow", "GET, POST")
 		http.Error(w, "an OCSP request is made by GET or POST", http.StatusMethodNotAllowed)
-		return
-	}
-	if err := p.Limits.AllowOCSP(r.Context(), parts[0]); err != nil {
-		protocols.PlainError(w, err)
 		return
 	}
 	answer := p.Responder.OCSP(r.Context(), parts[0], parts[1], request)
