@@ -23,6 +23,10 @@ func (r *auditEventResolver) Hash(ctx context.Context, obj *audit.Event) (string
 	return hex.EncodeToString(obj.Hash), nil
 }
 
+func (r *auditEventResolver) PreviousHash(ctx context.Context, obj *audit.Event) (string, error) {
+	return hex.EncodeToString(obj.PreviousHash), nil
+}
+
 func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
 	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
@@ -32,7 +36,11 @@ func (r *partitionResolver) AuditVerification(ctx context.Context, obj *tenant.P
 	if err != nil {
 		return nil, err
 	}
-	return &model.AuditVerification{Intact: v.BrokenAt == 0, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}, nil
+	var alarm *string
+	if v.Alarm != nil {
+		alarm = &v.Alarm.Reason
+	}
+	return &model.AuditVerification{Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}, nil
 }
 
 func (r *subscriptionResolver) AuditEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error) {
@@ -45,3 +53,18 @@ func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subsc
 
 type auditEventResolver struct{ *Resolver }
 type subscriptionResolver struct{ *Resolver }
+
+// !!! WARNING !!!
+// The code below was going to be deleted when updating resolvers. It has been copied here so you have
+// one last chance to move it out of harms way if you want. There are two reasons this happens:
+//  - When renaming or deleting a resolver the old code will be put in here. You can safely delete
+//    it when you're done.
+//  - You have helper methods in this file. Move them out to keep these resolver files clean.
+/*
+	func (r *auditEventResolver) Format(ctx context.Context, obj *audit.Event) (int, error) {
+	return int(obj.Format), nil
+}
+func (r *auditEventResolver) DetailsText(ctx context.Context, obj *audit.Event) (*string, error) {
+	return obj.VerbatimDetails(), nil
+}
+*/

@@ -129,6 +129,13 @@ func newLogger(cfg *Config) *slog.Logger {
 func (a *App) wire() error {
 	cfg := a.cfg
 	a.audit = &audit.Log{Store: a.store, Guard: a.guard, Now: a.now}
+	if a.ca != nil { // what serves nothing and has no key of its own compares nothing
+		kept, err := keepers(cfg)
+		if err != nil {
+			return err
+		}
+		a.audit.Heads = &audit.Heads{Log: a.audit, Signer: a.ca.rootKey, Keepers: kept, Logger: a.log}
+	}
 	a.jobs = &job.Queue{Store: a.store, Now: a.now, Log: a.log}
 	a.limiter = &tenant.Limiter{Store: a.store, Now: a.now}
 	quota := tenant.Quota{Store: a.store}
@@ -372,6 +379,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 func (a *App) background(ctx context.Context) {
 	a.stopped.Go(func() { a.jobs.Run(ctx, 2) })
 	a.stopped.Go(func() { a.status.Refresh(ctx) })
+	a.stopped.Go(func() { a.keepHeads(ctx) })
 	a.stopped.Go(func() {
 		ticker := time.NewTicker(10 * time.Second)
 		defer ticker.Stop()

@@ -44,6 +44,12 @@ func newMetrics(a *App) *metrics {
 		}
 		return float64(n)
 	}))
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_audit_alarm", Help: "Audit logs, one for each partition and one of the platform, that do not end as they did."}, func() float64 {
+		if a.audit.Heads == nil {
+			return 0
+		}
+		return float64(len(a.audit.Heads.Alarms()))
+	}))
 	for _, keys := range a.keys {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_keystore_up", Help: "1 while the key store can be used.",
 			ConstLabels: prometheus.Labels{"keystore": keys.Name}}, func() float64 {

@@ -39,8 +39,10 @@ type statusBench struct {
 	ca  *ca.CertificationAuthority
 }
 
-func newStatusBench(t *testing.T) *statusBench {
-	a, m := inProcess(t)
+func newStatusBench(t *testing.T) *statusBench { return newStatusBenchOn(t, "") }
+
+func newStatusBenchOn(t *testing.T, database string) *statusBench {
+	a, m := inProcessOn(t, database)
 	ctx := rbac.WithActor(t.Context(), rbac.SystemActor())
 	c, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "issuing-1")
 	if err != nil {

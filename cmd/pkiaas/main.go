@@ -46,6 +46,17 @@ type commands struct {
 			Share []string `required:"" help:"File with a share; give it for each." type:"existingfile"`
 		} `cmd:"" help:"Bring keys back from a backup, with enough of its shares."`
 	} `cmd:"" help:"Private keys."`
+	Audit struct {
+		Verify struct {
+			server.Config
+			Heads string `help:"File with signed ends of the audit log, such as a copy of --audit-heads kept elsewhere: each must be in the log." type:"existingfile"`
+		} `cmd:"" help:"Verify the audit log of all partitions and compare it with the ends that were signed and kept."`
+		Accept struct {
+			server.Config
+			Partition string `help:"Id of the partition; empty: the audit log of the platform."`
+			Reason    string `required:"" help:"Why the log does not end as it did; recorded in it."`
+		} `cmd:"" help:"End the alarm of an audit log whose end is lost for a reason that you know."`
+	} `cmd:"" help:"The audit log."`
 	Acme struct {
 		Key struct {
 			Create struct {
@@ -98,6 +109,10 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"))
 	case "kek rotate":
 		return server.RotateKEK(ctx, &c.Kek.Rotate.Config, os.Stdout)
+	case "audit verify":
+		return server.VerifyAudit(ctx, &c.Audit.Verify.Config, c.Audit.Verify.Heads, os.Stdout)
+	case "audit accept":
+		return server.AcceptAudit(ctx, &c.Audit.Accept.Config, c.Audit.Accept.Partition, c.Audit.Accept.Reason, os.Stdout)
 	case "keys backup":
 		b := &c.Keys.Backup
 		return server.BackupKeys(ctx, &b.Config, b.Out, b.ShareDir, b.Threshold, b.Shares, os.Stdout)

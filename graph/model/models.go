@@ -149,11 +149,14 @@ type AuditFilter struct {
 
 // Outcome of recomputing the hash chain.
 type AuditVerification struct {
+	// Nothing was altered or removed, and the log ends where it did.
 	Intact bool  `json:"intact"`
 	Events int64 `json:"events"`
-	// Where it breaks; null when intact.
+	// The event at which the chain breaks; null when it does not.
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
-	HeadHash string `json:"headHash"`
+	// Why the end of the log is not the one that the server signed and kept elsewhere; null when it is.
+	Alarm    *string `json:"alarm,omitempty"`
+	HeadHash string  `json:"headHash"`
 }
 
 type BulkOperationConnection struct {
