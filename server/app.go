@@ -61,6 +61,7 @@ type App struct {
 	certs   servingCertificates
 	ca      *internalCA
 	metrics *metrics
+	record  recordState
 
 	mail         *mail.Service
 	approvals    *approval.Service
@@ -153,7 +154,7 @@ func (a *App) wire() error {
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
-	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
+	a.status = &status.Service{Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
 	}
@@ -317,6 +318,8 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	for _, name := range missing {
 		a.log.Error("CAs have keys in a key store that is not configured: they cannot sign until --keystore names it again", "keystore", name)
 	}
+	a.checkClock(ctx)
+	a.reconcile(ctx)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	a.background(background)

@@ -426,4 +426,3 @@ func (o objects) Names(_ context.Context, prefix, after string) (names []string,
 	slices.Sort(names)
 	return names, nil
 }
-

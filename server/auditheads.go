@@ -22,6 +22,8 @@ func (a *App) keepHeads(ctx context.Context) {
 	ticker := time.NewTicker(a.cfg.AuditInterval)
 	defer ticker.Stop()
 	for {
+		a.checkClock(ctx)
+		a.reconcile(ctx)
 		round(ctx)
 		select {
 		case <-ctx.Done():

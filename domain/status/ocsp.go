@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -44,6 +45,17 @@ type Answer struct {
 	NextUpdate time.Time
 	Cacheable  bool   // no nonce, and nothing unknown
 	ETag       string // of a cacheable one, with its quotes
+
+	made time.Time // by the clock of the server
+}
+
+// since is how long ago an instant was. One that lies ahead, because the clock was put back, was long ago: whatever is
+// done when time has passed is done at once.
+func since(now, then time.Time) time.Duration {
+	if d := now.Sub(then); d >= 0 {
+		return d
+	}
+	return math.MaxInt64
 }
 
 // kept is an answer that is given again.
@@ -64,8 +76,7 @@ type standing struct {
 type responder struct {
 	ca        *ca.CertificationAuthority
 	issuer    *ocsp.Issuer
-	hash      []byte    // of the signer's key
-	since     time.Time // the status version was read after this
+	hash      []byte // of the signer's key
 	checked   atomic.Int64
 	used      atomic.Int64
 	answers   sync.Map // request DER → *kept
@@ -94,7 +105,7 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 	if had {
 		k := found.(*kept)
 		k.asked.Store(true)
-		if a := k.answer.Load(); now.Sub(a.ThisUpdate) < answerLast {
+		if a := k.answer.Load(); since(now, a.made) < answerLast {
 			return a
 		}
 	}
@@ -144,7 +155,14 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 	if found == nil {
 		return &Answer{DER: ocsp.ErrorResponse(ocsp.Unauthorized)}, nil
 	}
-	a := &Answer{ThisUpdate: now.Truncate(time.Second), NextUpdate: now.Truncate(time.Second).Add(answerValidity), Cacheable: request.Nonce == nil}
+	a := &Answer{ThisUpdate: now.Truncate(time.Second), Cacheable: request.Nonce == nil, made: now}
+	for _, c := range found {
+		// An answer is not older than the revocation that it tells, whatever the clock says.
+		if at := c.revokedAt.Truncate(time.Second); at.After(a.ThisUpdate) {
+			a.ThisUpdate = at
+		}
+	}
+	a.NextUpdate = a.ThisUpdate.Add(answerValidity)
 	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.ca.OCSPCertificate}}
 	for n, id := range request.CertIDs {
 		single := ocsp.SingleResponse{CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate, ArchiveCutoff: *r.ca.NotBefore}
@@ -200,21 +218,36 @@ func (s *Service) standings(ctx context.Context, r *responder, request *ocsp.Req
 		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration).Find(&rows).Error; err != nil {
 		return nil, err
 	}
+	learn := func(serial string, known standing) {
+		for _, n := range unread[serial] {
+			found[n] = known
+		}
+		delete(unread, serial)
+		if r.known.Load() < keptStandings {
+			if _, had := r.standings.LoadOrStore(serial, known); !had {
+				r.known.Add(1)
+			}
+		}
+	}
 	for _, c := range rows {
 		known := standing{status: c.Status, reason: int(c.RevocationReason)}
 		if c.RevokedAt != nil {
 			known.revokedAt = c.RevokedAt.UTC()
 		}
-		for _, n := range unread[c.SerialNumber] {
-			found[n] = known
-		}
-		if r.known.Load() < keptStandings {
-			if _, had := r.standings.LoadOrStore(c.SerialNumber, known); !had {
-				r.known.Add(1)
-			}
-		}
+		learn(c.SerialNumber, known)
 	}
-	return found, nil
+	if len(unread) == 0 {
+		return found, nil
+	}
+	adopted, err := s.adopted(ctx, "ca_id = ? AND serial_number IN ?", r.ca.ID, slices.Collect(maps.Keys(unread)))
+	for _, a := range adopted {
+		status := certificate.Revoked
+		if a.entry.Reason == int(certificate.CertificateHold) {
+			status = certificate.Suspended
+		}
+		learn(hex.EncodeToString(a.entry.SerialNumber), standing{status: status, revokedAt: a.entry.RevokedAt, reason: a.entry.Reason})
+	}
+	return found, err
 }
 
 func serialOf(id ocsp.CertID) string { return hex.EncodeToString(trimmed(id.SerialNumber)) }
@@ -237,8 +270,9 @@ func (s *Service) responder(ctx context.Context, partitionID, identifier string)
 			r.used.Store(now)
 		}
 		last := r.checked.Load()
-		// Should Refresh be late, one request pays for the question; the others go on meanwhile.
-		if now-last < int64(stale) || !r.checked.CompareAndSwap(last, now) {
+		// Should Refresh be late, one request pays for the question; the others go on meanwhile. A question that was asked
+		// in the future was asked by a clock that has been put back since.
+		if ago := now - last; ago >= 0 && ago < int64(stale) || !r.checked.CompareAndSwap(last, now) {
 			return r, nil
 		}
 	}
@@ -269,7 +303,6 @@ func (s *Service) current(ctx context.Context, name string) (*responder, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.since = now
 	r.checked.Store(now.UnixNano())
 	r.used.Store(now.UnixNano())
 	if had {
@@ -289,10 +322,10 @@ func (s *Service) carry(ctx context.Context, old, r *responder) error {
 	}
 	r.used.Store(old.used.Load())
 	changed := map[string]bool{}
-	since := old.since.Add(-overlap)
-	for _, where := range []string{"ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?"} {
+	for _, table := range []string{"certificates", "adopted_revocations"} {
 		var serials []string
-		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(where, r.ca.ID, since).Limit(keptStandings+1).Pluck("serial_number", &serials).Error; err != nil {
+		// The first comparison is for the index.
+		if err := s.Store.DB(ctx).Table(table).Where("ca_id = ? AND status_version > 0 AND status_version > ?", r.ca.ID, old.ca.StatusVersion).Limit(keptStandings+1).Pluck("serial_number", &serials).Error; err != nil {
 			return err
 		}
 		if len(serials) > keptStandings {
@@ -349,7 +382,7 @@ func (s *Service) refreshAll(ctx context.Context) {
 		}
 		for request, found := range r.answers.Range {
 			k, now := found.(*kept), s.Now()
-			age := now.Sub(k.answer.Load().ThisUpdate)
+			age := since(now, k.answer.Load().made)
 			switch {
 			case age >= answerReuse && k.asked.Load():
 				a, err := s.answer(ctx, r, k.request, now)
