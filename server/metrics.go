@@ -38,7 +38,7 @@ func newMetrics(a *App) *metrics {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "pkiaas_crl_held", Help: "Certification authorities whose CRL is held back because a check speaks against it."}, func() float64 {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		n, err := a.status.Held(ctx)
+		n, err := a.status.Alarms(ctx)
 		if err != nil {
 			return -1
 		}

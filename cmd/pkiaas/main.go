@@ -23,6 +23,11 @@ type commands struct {
 	Demo  struct{ server.Config } `cmd:"" help:"Run the server with a small estate that is already set up, to look around in."`
 
 	Migrate  struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Restore struct {
+		server.Config
+		CRL    []string `name:"crl" help:"File with a CRL that was published before; give it for each." type:"existingfile"`
+		Reason string   `help:"Why the database was restored; recorded. Without it the command shows what it finds and asks."`
+	} `cmd:"" help:"After the database was restored from a backup: compare it with the CRLs and the audit heads outside, and take over what it does not know."`
 	Operator struct {
 		Create struct {
 			server.Config
@@ -101,6 +106,9 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 			fmt.Println("the database has version", version)
 		}
 		return err
+	case "restore":
+		r := &c.Restore
+		return server.Restore(ctx, &r.Config, r.CRL, r.Reason, os.Stdin, os.Stdout)
 	case "operator create <email>":
 		password, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil && password == "" {

@@ -124,7 +124,7 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 				for _, delta := range []bool{false, true} {
 					name := c.PartitionID + "/" + v.PublicName() + "/" + ca.CRLFile(shard, delta)
 					for _, d := range s.Destinations {
-						der, err := s.fetch(ctx, d, name)
+						der, err := s.Fetch(ctx, d, name)
 						if err != nil {
 							failures = append(failures, fmt.Errorf("reading %s: %w", name, err))
 							continue
@@ -143,8 +143,8 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 	return ahead, errors.Join(failures...)
 }
 
-// fetch reads a list at a destination; nil when there is none.
-func (s *Service) fetch(ctx context.Context, d Destination, name string) ([]byte, error) {
+// Fetch reads a list at a destination; nil when there is none.
+func (s *Service) Fetch(ctx context.Context, d Destination, name string) ([]byte, error) {
 	f, err := d.Get(ctx, name)
 	if f == nil || err != nil {
 		return nil, err

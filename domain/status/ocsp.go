@@ -317,7 +317,7 @@ func (s *Service) current(ctx context.Context, name string) (*responder, error) 
 // carry takes over what is known of certificates whose status has not changed, so that one revocation does not cost
 // thousands of signatures.
 func (s *Service) carry(ctx context.Context, old, r *responder) error {
-	if old.ca.ID != r.ca.ID || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
+	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
 		return nil
 	}
 	r.used.Store(old.used.Load())
@@ -350,6 +350,9 @@ func (s *Service) carry(ctx context.Context, old, r *responder) error {
 	}
 	return nil
 }
+
+// Forget forgets all answers, as a start does.
+func (s *Service) Forget() { s.responders.byName.Clear() }
 
 // Refresh keeps the OCSP answers that are asked for fresh, until ctx ends: nobody who asks for one waits for the
 // database or for a signature.

@@ -69,8 +69,8 @@ func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.Ce
 	if c.CRLAlarm == "" {
 		return nil, fault.New(fault.Conflict, "no CRL of %s is held back", c.Identifier).At("caId")
 	}
-	if !Held(c) {
-		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do("Bring the key store back or correct the clock; the alarm ends by itself.")
+	if AlarmOf(c) == KeyAway {
+		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do("Bring the key store back; the lists follow by themselves.")
 	}
 	if err := s.publish(ctx, caID, publication{complete: true, accept: reason, settle: s.enqueued(caID)}); err != nil {
 		return nil, err
@@ -187,13 +187,16 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		return err
 	}
 	now := s.Now().Truncate(time.Second)
-	number, latest := s.number(c, newest, now)
+	number, latest := s.number(c, newest)
+	if p.accept != "" {
+		latest = time.Time{} // the clock is right, and the lists before were dated wrong
+	}
 	base, last := newest[slot{generation: c.KeyGeneration}], c.CRLShardLast
 	if c.CRLShards > 0 {
 		last = max(last, c.CRLShardFirst+c.CRLShards-1)
 	}
 	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || base.StatusVersion < 0 ||
-		now.Before(base.MadeAt) || !now.Before(base.MadeAt.Add(s.CRLInterval))
+		!within(now, base.MadeAt, s.CRLInterval)
 	b := &build{s: s, c: c, number: number, now: now, latest: latest, newest: newest, away: map[int64]string{}}
 	if err := b.plan(ctx, last); err != nil {
 		return err
@@ -212,7 +215,7 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		l.row.Content = l.builder.Content()
 	}
 	// An alarm is not ended by leaving the list alone that it is about.
-	all := p.complete || c.CRLStale || c.CRLDelta && complete || Held(c)
+	all := p.complete || c.CRLStale || c.CRLDelta && complete || AlarmOf(c) == Held
 	for _, l := range b.order {
 		if !all && b.unchanged(l) || b.away[l.generation] != "" {
 			continue
@@ -269,22 +272,38 @@ const (
 	clockBehind       = "the clock of the server is "
 )
 
-// Held tells whether a CRL of the CA waits for somebody's word. An alarm may also tell that a key is away or that the
-// clock is behind.
-func Held(c *ca.CertificationAuthority) bool {
-	return c.CRLAlarm != "" && !strings.HasSuffix(c.CRLAlarm, othersPublished) && !ClockBehind(c)
-}
+// Alarm is the kind of an alarm at the CRLs of a CA.
+type Alarm string
 
-// ClockBehind tells whether the alarm of the CA is about the clock.
-func ClockBehind(c *ca.CertificationAuthority) bool {
-	return strings.HasPrefix(c.CRLAlarm, clockBehind)
+const (
+	NoAlarm     Alarm = ""
+	Held        Alarm = "HELD"         // nothing is published until it is repaired or a person accepts
+	KeyAway     Alarm = "KEY_AWAY"     // the lists of an earlier key wait for it, the others are published
+	ClockBehind Alarm = "CLOCK_BEHIND" // published with the date of the list before; a person may say that the clock is right
+)
+
+// AlarmOf tells which alarm a CA has.
+func AlarmOf(c *ca.CertificationAuthority) Alarm {
+	switch {
+	case c.CRLAlarm == "":
+		return NoAlarm
+	case strings.HasPrefix(c.CRLAlarm, clockBehind):
+		return ClockBehind
+	case strings.HasSuffix(c.CRLAlarm, othersPublished):
+		return KeyAway
+	}
+	return Held
 }
 
 // unchanged tells whether the list before says the same, and its time is not over.
 func (b *build) unchanged(d *draft) bool {
 	before := b.newest[d.slot]
-	return before != nil && bytes.Equal(before.Content, d.row.Content) && b.now.Before(before.MadeAt.Add(b.s.interval(d.delta)))
+	return before != nil && bytes.Equal(before.Content, d.row.Content) && within(b.now, before.MadeAt, b.s.interval(d.delta))
 }
+
+// within tells whether less than an interval lies between now and the time at which a list was made, on either side: one
+// from the far future was made by a clock that was wrong.
+func within(now, made time.Time, interval time.Duration) bool { return now.Sub(made).Abs() < interval }
 
 // interval is how long after a list the next one follows, whether something changed or not.
 func (s *Service) interval(delta bool) time.Duration {
@@ -324,7 +343,7 @@ func (b *build) next() time.Time {
 // number is the next one, and the latest date that a list bears. The number is beyond all that were published, and at
 // least the milliseconds since 1970: a database that is brought back from a backup does not know what it published since,
 // and must not give out a number a second time (docs/decisions/0013).
-func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL, now time.Time) (number int64, latest time.Time) {
+func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL) (number int64, latest time.Time) {
 	number = max(c.CRLNumber+1, s.Now().UnixMilli())
 	for _, l := range newest {
 		number = max(number, l.Number+1)

@@ -140,8 +140,8 @@ func (s *Service) listed(ctx context.Context, caID string) (*ca.CertificationAut
 	return c, nil
 }
 
-// Held counts the CAs with an alarm at their CRLs: held back, a key away, the clock behind.
-func (s *Service) Held(ctx context.Context) (int64, error) {
+// Alarms counts the CAs with an alarm at their CRLs: held back, a key away, the clock behind.
+func (s *Service) Alarms(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("crl_alarm <> '' AND purged_at IS NULL").Count(&n).Error
 	return n, err

@@ -30,6 +30,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/report"
+	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/graph/scalar"
@@ -599,6 +600,7 @@ type ComplexityRoot struct {
 
 	CrlAlarm struct {
 		Acceptable func(childComplexity int) int
+		Kind       func(childComplexity int) int
 		Reason     func(childComplexity int) int
 		Since      func(childComplexity int) int
 	}
@@ -3869,6 +3871,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CrlAlarm.Acceptable(childComplexity), true
+	case "CrlAlarm.kind":
+		if e.ComplexityRoot.CrlAlarm.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Kind(childComplexity), true
 	case "CrlAlarm.reason":
 		if e.ComplexityRoot.CrlAlarm.Reason == nil {
 			break
@@ -8609,8 +8617,17 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
-  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
+  kind: CrlAlarmKind!
+  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` ends it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
   acceptable: Boolean!
+}
+enum CrlAlarmKind {
+  "Nothing is published until the cause is repaired or somebody accepts."
+  HELD
+  "The lists of an earlier key wait for it; the others are published."
+  KEY_AWAY
+  "The clock of the server is behind the last list. Lists are published with the date of that one. Accept when the clock is right and the lists before were dated wrong."
+  CLOCK_BEHIND
 }
 `, BuiltIn: false},
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
@@ -9517,7 +9534,7 @@ type SubjectAttribute {
 }
 
 extend type CrlDetails {
-  "Why a newer list is held back; null while none is. The one before goes on being served."
+  "What is wrong with the lists; null while nothing is."
   alarm: CrlAlarm
   "Null while its size is well below ` + "`" + `limitBytes` + "`" + `; else what happens, and what to do."
   warning: String
@@ -9530,7 +9547,7 @@ extend type Certificate {
   crlShard: Int!
 }
 
-"A list that was not published because a check speaks against it."
+"A list that was not published because a check speaks against it, or that was published although the clock is behind."
 type CrlAlarm { reason: String!, since: Time! }
 
 "What lists a CA publishes (RFC 5280 section 5)."
@@ -10727,6 +10744,8 @@ func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field grap
 		return ec.fieldContext_CrlAlarm_reason(ctx, field)
 	case "since":
 		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	case "kind":
+		return ec.fieldContext_CrlAlarm_kind(ctx, field)
 	case "acceptable":
 		return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
 	}
@@ -23026,6 +23045,29 @@ func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_kind(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v status.Alarm) graphql.Marshaler {
+			return ec.marshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type CrlAlarmKind does not have child fields"))
 }
 
 func (ec *executionContext) _CrlAlarm_acceptable(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
@@ -46999,6 +47041,11 @@ func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "kind":
+			out.Values[i] = ec._CrlAlarm_kind(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "acceptable":
 			out.Values[i] = ec._CrlAlarm_acceptable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -56643,6 +56690,23 @@ func (ec *executionContext) marshalNCreateWebhookPayload2ᚖgithubᚗcomᚋpkiaa
 		return graphql.Null
 	}
 	return ec._CreateWebhookPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx context.Context, v any) (status.Alarm, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := status.Alarm(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx context.Context, sel ast.SelectionSet, v status.Alarm) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNCrlList2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlListᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CrlList) graphql.Marshaler {
