@@ -202,8 +202,14 @@ func (k *backup) restore() {
 // TestBackupOfADayAgo: the database is brought back as it was before a key compromise and before a certificate was issued
 // and revoked. What the CRL in the directory says is taken over before anything is served, and no number is given twice.
 func TestBackupOfADayAgo(t *testing.T) {
-	b := newStatusBench(t)
-	dir := status.Directory(t.TempDir())
+	t.Run("sqlite", func(t *testing.T) { testBackupOfADayAgo(t, "") })
+	t.Run("postgres", func(t *testing.T) { testBackupOfADayAgo(t, postgres(t)) })
+}
+
+func testBackupOfADayAgo(t *testing.T, database string) {
+	b := newStatusBenchOn(t, database)
+	folder := t.TempDir()
+	dir := status.Directory(folder)
 	b.status.Destinations = []status.Destination{dir}
 	c, held := b.issue("compromised.example.com"), b.issue("held.example.com")
 	if err := b.audit.Heads.Round(b.ctx); err != nil {
@@ -306,4 +312,53 @@ func TestBackupOfADayAgo(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.awaitList("crl.crl", "all three are listed", listed)
+
+	// The command shows all of it, and does nothing until it is given a reason.
+	k.restore()
+	b.record.reconciled.Store(true)
+	cfg := *b.cfg
+	cfg.CRLDirectory = folder
+	var out bytes.Buffer
+	if err := Restore(b.ctx, &cfg, nil, "", strings.NewReader("\n"), &out); !errors.Is(err, ErrNotAccepted) {
+		t.Fatalf("%v %s", err, &out)
+	}
+	for _, want := range []string{c.SerialNumber + "  revoked at", "valid in the database", later.SerialNumber + "  revoked at", "not in the database", "Audit log: event "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not shown: %s", want, &out)
+		}
+	}
+	b.status.Forget()
+	if b.ocsp(c).Status != ocsp.Good {
+		t.Error("taken over without a reason")
+	}
+	out.Reset()
+	if err := Restore(b.ctx, &cfg, nil, "", strings.NewReader("The disk was lost.\n"), &out); err != nil {
+		t.Fatalf("%v %s", err, &out)
+	}
+	b.status.Forget()
+	for _, one := range []*certificate.Certificate{c, later, held} {
+		if r := b.ocsp(one); r.Status != ocsp.Revoked {
+			t.Errorf("%s: OCSP says %d", one.Subject, r.Status)
+		}
+	}
+	b.awaitList("crl.crl", "all three are listed", listed)
+	if err := b.audit.Heads.Round(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := b.audit.Verify(b.ctx, b.ca.PartitionID); err != nil || !v.Intact() {
+		t.Errorf("%+v, %v", v, err)
+	}
+	var reasons []string
+	if err := b.store.DB(b.ctx).Table("audit_events").Where("action IN ?", []string{"database.restore", "audit.accept"}).Pluck("details", &reasons).Error; err != nil || len(reasons) < 2 || strings.Count(strings.Join(reasons, ""), "The disk was lost.") != len(reasons) {
+		t.Errorf("%q, %v", reasons, err)
+	}
+	out.Reset()
+	if err := VerifyAudit(b.ctx, &cfg, b.cfg.AuditHeads, &out); err != nil {
+		t.Errorf("%v %s", err, &out)
+	}
+	b.cutOff(1)
+	out.Reset()
+	if err := VerifyAudit(b.ctx, &cfg, b.cfg.AuditHeads, &out); err == nil || !strings.Contains(out.String(), "ALARM: event ") {
+		t.Errorf("%v %s", err, &out)
+	}
 }
