@@ -34,9 +34,16 @@ func (f *HeadFile) Keep(_ context.Context, h Head) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(f.Path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
+	}
+	// What a crash has left half written is not to swallow this line.
+	if end, seekErr := file.Seek(-1, io.SeekEnd); seekErr == nil {
+		last := []byte{0}
+		if _, err := file.ReadAt(last, end); err == nil && last[0] != '\n' {
+			line = append([]byte{'\n'}, line...)
+		}
 	}
 	_, err = file.Write(append(line, '\n'))
 	return errors.Join(err, file.Sync(), file.Close())
@@ -100,6 +107,10 @@ func readHeads(r io.Reader, sound func(Head) bool) (map[string]Head, int64, erro
 	buffered := bufio.NewReaderSize(r, longestHead)
 	for {
 		line, err := buffered.ReadSlice('\n')
+		if errors.Is(err, bufio.ErrBufferFull) { // no head is so long: its pieces are passed over
+			end += int64(len(line))
+			continue
+		}
 		if errors.Is(err, io.EOF) {
 			return last, end, nil // half a line is being written
 		}
