@@ -22,7 +22,7 @@ type commands struct {
 	Serve struct{ server.Config } `cmd:"" help:"Run the server."`
 	Demo  struct{ server.Config } `cmd:"" help:"Run the server with a small estate that is already set up, to look around in."`
 
-	Migrate  struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Migrate struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
 	Restore struct {
 		server.Config
 		CRL    []string `name:"crl" help:"File with a CRL that was published before; give it for each." type:"existingfile"`
