@@ -90,11 +90,8 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 		return nil, err
 	}
 	var failures []error
+	away := map[Destination]bool{}
 	for _, c := range cas {
-		newest, err := s.newest(ctx, c.ID)
-		if err != nil {
-			return nil, err
-		}
 		views, err := s.signers(ctx, c)
 		if err != nil {
 			return nil, err
@@ -108,7 +105,7 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 					return nil
 				}
 				seen[hash] = true
-				a, err := s.ahead(ctx, v, newest, at, given, source, der)
+				a, err := s.ahead(ctx, v, at, given, source, der)
 				if a != nil {
 					a.CA = c
 					ahead = append(ahead, a)
@@ -124,8 +121,12 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 				for _, delta := range []bool{false, true} {
 					name := c.PartitionID + "/" + v.PublicName() + "/" + ca.CRLFile(shard, delta)
 					for _, d := range s.Destinations {
+						if away[d] {
+							continue
+						}
 						der, err := s.Fetch(ctx, d, name)
 						if err != nil {
+							away[d] = true // the others are not to wait for it
 							failures = append(failures, fmt.Errorf("reading %s: %w", name, err))
 							continue
 						}
@@ -143,19 +144,24 @@ func (s *Service) Compare(ctx context.Context, files ...File) (ahead []*Ahead, e
 	return ahead, errors.Join(failures...)
 }
 
+// fetchPatience is how long a destination may take for a list.
+const fetchPatience = 8 * time.Second
+
 // Fetch reads a list at a destination; nil when there is none.
 func (s *Service) Fetch(ctx context.Context, d Destination, name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
+	defer cancel()
 	f, err := d.Get(ctx, name)
 	if f == nil || err != nil {
 		return nil, err
 	}
-	// Larger than any that was published: it is not ours.
-	der, err := io.ReadAll(io.LimitReader(f, 16*s.limit()))
+	// What is larger was not published by us.
+	der, err := io.ReadAll(io.LimitReader(f, 4*s.limit()))
 	return der, errors.Join(err, f.Close())
 }
 
 // ahead compares one list with the database; nil when the database knows it.
-func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, newest map[slot]*CRL, at slot, given bool, source string, der []byte) (*Ahead, error) {
+func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, at slot, given bool, source string, der []byte) (*Ahead, error) {
 	d, err := issuance.Inspect(v.Certificate)
 	if err != nil {
 		return nil, err
@@ -169,6 +175,11 @@ func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, newes
 	}
 	if given {
 		at.delta = read.DeltaBase != nil
+	}
+	// Read after the list outside: one that another server publishes meanwhile is in the database first.
+	newest, err := s.newest(ctx, v.ID)
+	if err != nil {
+		return nil, err
 	}
 	a := &Ahead{view: v, Source: source, Number: read.Number.Int64(), slot: at, der: der, read: read}
 	if known := newest[at]; known != nil {
@@ -299,7 +310,11 @@ func (s *Service) Adopt(ctx context.Context, a *Ahead) error {
 }
 
 func (s *Service) adoptList(ctx context.Context, a *Ahead, list *CRL, serve bool) error {
-	if serve {
+	var there int64 // another server has taken it over too; BumpStatus keeps the CA locked
+	if err := s.Store.DB(ctx).Model(&CRL{}).Where("ca_id = ? AND key_generation = ? AND shard = ? AND number = ? AND (base_number > 0) = ?", list.CAID, list.KeyGeneration, list.Shard, list.Number, list.Delta()).Count(&there).Error; err != nil {
+		return err
+	}
+	if serve && there == 0 {
 		if err := s.Store.DB(ctx).Create(list).Error; err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
           </Button>
         )}
       </Stack>
-      <Modal opened={accepting} onClose={() => setAccepting(false)} title={<Text fw={650}>Publish the CRL that is held back</Text>}>
+      <Modal opened={accepting} onClose={() => setAccepting(false)} title={<Text fw={650}>{alarm.kind === "CLOCK_BEHIND" ? "Publish CRLs with the present time" : "Publish the CRL that is held back"}</Text>}>
         <form
           onSubmit={(e) => {
             e.preventDefault();
@@ -55,7 +55,11 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
           }}
         >
           <Stack>
-            <Text size="sm">Relying parties will take certificates that are missing from the new list for good. Do this only if you know why they are missing.</Text>
+            <Text size="sm">
+              {alarm.kind === "CLOCK_BEHIND"
+                ? "The next CRLs bear the time of this clock. Do this only if the clock is right and the earlier CRLs were dated wrong."
+                : "Relying parties will take certificates that are missing from the new list for good. Do this only if you know why they are missing."}
+            </Text>
             <Textarea label="Reason" description="For the audit log" required rows={3} maxLength={500} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={fieldError(accept.error, "reason")} data-autofocus />
             <ErrorAlert error={accept.error} />
             <Group justify="flex-end">

@@ -233,6 +233,16 @@ it("says whose key a CRL waits for, and asks nobody's word for it", async () => 
   expect(alert.queryByRole("button")).toBeNull();
 });
 
+it("tells of a clock that is behind, and lets a person say that it is right", async () => {
+  const reason = "the clock of the server is 50m0s behind the newest CRL, which is dated 2026-01-01T00:00:00Z: its lists are published with that date";
+  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { kind: "CLOCK_BEHIND", acceptable: true, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  await page();
+  const alert = within(await screen.findByRole("alert"));
+  expect(alert.getByText("The clock of the server is behind")).toBeVisible();
+  expect(alert.getByText(/^The clock of the server is 50m0s behind the newest CRL/)).toBeVisible();
+  expect(alert.getByRole("button", { name: "Accept and publish" })).toBeVisible();
+});
+
 it("shows how near a CRL is to its limit, and spreads new certificates over shards", async () => {
   const asked = serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, crl: { ...crl, alarm: null } } } }, UpdateCrlSettings: { updateCrlSettings: { certificationAuthority: { id: "ca1" } } } });
   await show("/p/$partitionId/cas/$identifier", CaPage, "/p/sub0/cas/root-1?tab=status");
