@@ -392,6 +392,7 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 	}
 	// From there on it is watched as before.
 	b.event("one more", nil)
+	b.quiet()
 	round()
 	b.cutOff(1)
 	if v, err := b.audit.Verify(b.ctx, b.ca.PartitionID); err != nil || v.Intact() {

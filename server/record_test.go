@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,7 @@ func TestClockBehindTheLastCRL(t *testing.T) {
 			t.Errorf("revoked at %s, told at %s (%s to %s)", r.RevokedAt, r.ProducedAt, r.ThisUpdate, r.NextUpdate)
 		}
 		got := b.ask(t, rbac.SystemActor(), `{ certificationAuthority(id: "`+b.ca.ID+`") { crl { alarm { reason kind } } } }`, nil)
-		if text := fmt.Sprint(got.Data); !strings.Contains(text, "the clock of the server is 49m") && !strings.Contains(text, "the clock of the server is 50m") || !strings.Contains(text, "kind:CLOCK_BEHIND") {
+		if text := fmt.Sprint(got.Data); !regexp.MustCompile(`the clock of the server is [0-9]+m`).MatchString(text) || !strings.Contains(text, "kind:CLOCK_BEHIND") {
 			t.Errorf("the alarm is %s", text)
 		}
 	}
@@ -282,7 +283,7 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 		t.Errorf("still ahead: %+v, %v", again, err)
 	}
 	var n int64
-	if err := b.store.DB(b.ctx).Table("audit_events").Where("action IN ? AND partition_id = ?", []string{"crl.adopt", "certificate.adopt"}, b.ca.PartitionID).Count(&n).Error; err != nil || n != 4 {
+	if err := b.store.DB(b.ctx).Table("audit_events").Where("action IN ? AND partition_id = ? AND (summary LIKE 'Took over%' OR action = 'crl.adopt')", []string{"crl.adopt", "certificate.adopt", "certificate.revoke", "certificate.suspend"}, b.ca.PartitionID).Count(&n).Error; err != nil || n != 4 {
 		t.Errorf("%d events, %v", n, err)
 	}
 	if err := b.audit.Heads.Round(b.ctx); err != nil {
@@ -355,6 +356,10 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 	out.Reset()
 	if err := VerifyAudit(b.ctx, &cfg, b.cfg.AuditHeads, &out); err != nil {
 		t.Errorf("%v %s", err, &out)
+	}
+	b.quiet()
+	if err := b.audit.Heads.Round(b.ctx); err != nil {
+		t.Fatal(err)
 	}
 	b.cutOff(1)
 	out.Reset()

@@ -75,7 +75,9 @@ func (s *Service) Adopt(ctx context.Context, caID, source string, list []Adopted
 		if err := s.Jobs.Cancel(ctx, ReleaseJob, c.ID); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "certificate.adopt", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
+		// The same events as when it happened: feeds and webhooks tell of it.
+		action := map[Status]string{Revoked: "certificate.revoke", Suspended: "certificate.suspend"}[c.Status]
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: action, ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
 			Summary: "Took over from " + source + " that certificate " + c.SerialNumber + " of " + c.Subject + " is " + map[Status]string{Revoked: "revoked", Suspended: "suspended"}[c.Status] + ".",
 			Details: audit.Details{"before": string(before), "after": string(c.Status), "reason": ReasonNames[a.Reason], "revokedAt": a.RevokedAt.UTC().Format(time.RFC3339), "source": source}})
 		if err := s.save(ctx, c); err != nil {
