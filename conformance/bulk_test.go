@@ -171,8 +171,14 @@ func TestBulkRevocation(t *testing.T) {
 			t.Fatal(err)
 		}
 		after := crlNumber(t, s, token, partition)
-		if !audit.Partition.AuditVerification.Intact || after != before+1 {
-			t.Errorf("the audit chain is intact: %v; CRL number %d, %d before", audit.Partition.AuditVerification.Intact, after, before)
+		published := 0
+		for _, e := range audit.Partition.Published.Nodes {
+			if e.Details.Number > before {
+				published++
+			}
+		}
+		if !audit.Partition.AuditVerification.Intact || published != 1 {
+			t.Errorf("the audit chain is intact: %v; %d CRLs were published, up to %d, behind %d", audit.Partition.AuditVerification.Intact, published, after, before)
 		}
 		var active int
 		if err := db.QueryRow("SELECT active_certificates FROM partitions WHERE id = '" + partition + "'").Scan(&active); err != nil {

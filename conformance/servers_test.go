@@ -124,7 +124,7 @@ func TestTwoServers(t *testing.T) {
 		nodes := out.Partition.AuditEvents.Nodes
 		for n := 1; n < len(nodes); n++ {
 			newer, older := nodes[n-1], nodes[n]
-			if newer.Details.Number != older.Details.Number+1 {
+			if newer.Details.Number <= older.Details.Number {
 				t.Errorf("CRL %d follows %d", newer.Details.Number, older.Details.Number)
 			}
 			if gap := newer.Time.Sub(older.Time); gap < 1900*time.Millisecond {

@@ -45,10 +45,13 @@ var unguarded = map[string]string{
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
-	"status.Lists": "of a CA that was asked for", "status.Export": "job", "status.Held": "metric", "status.Limit": "a constant", "status.Large": "of a constant", "status.Refresh": "bookkeeping of the server",
+	"status.Lists": "of a CA that was asked for", "status.Export": "job", "status.Alarms": "metric", "status.Limit": "a constant", "status.Large": "of a constant", "status.Refresh": "bookkeeping of the server",
 	"credential.Init": "wiring", "credential.Authenticate": "establishes the actor", "credential.Standing": "establishes the actor of a job", "credential.NoteUse": "bookkeeping of the server",
 	"credential.Refused": "records what was refused",
 	"status.CRL":         "public", "status.OCSP": "public", "status.Certificate": "public",
+	"status.Compare": "the server itself, at its start and for restore", "status.Adopt": "what a CA has signed; the server itself, at its start and for restore",
+	"status.Fetch": "of files outside", "status.Forget": "as a start does",
+	"certificate.Behind": "part of status.Compare", "certificate.Adopt": "part of status.Adopt",
 }
 
 // TestEveryVerbAsks fails for an exported method of a service that never gets to Guard.Require, directly or through

@@ -23,6 +23,10 @@ func (r *auditEventResolver) Hash(ctx context.Context, obj *audit.Event) (string
 	return hex.EncodeToString(obj.Hash), nil
 }
 
+func (r *auditEventResolver) PreviousHash(ctx context.Context, obj *audit.Event) (string, error) {
+	return hex.EncodeToString(obj.PreviousHash), nil
+}
+
 func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
 	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
@@ -32,7 +36,11 @@ func (r *partitionResolver) AuditVerification(ctx context.Context, obj *tenant.P
 	if err != nil {
 		return nil, err
 	}
-	return &model.AuditVerification{Intact: v.BrokenAt == 0, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}, nil
+	var alarm *string
+	if v.Alarm != nil {
+		alarm = &v.Alarm.Reason
+	}
+	return &model.AuditVerification{Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}, nil
 }
 
 func (r *subscriptionResolver) AuditEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error) {

@@ -310,7 +310,7 @@ func creation(c *ca.CertificationAuthority) *model.CaCreation {
 func (r *Resolver) crlDetails(c *ca.CertificationAuthority, l *status.CRL) *model.CrlDetails {
 	d := &model.CrlDetails{Number: l.Number, Entries: int(l.Entries), Bytes: int(l.Bytes), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, URL: r.CAs.URLs.CRL(c), LimitBytes: int(r.Status.Limit())}
 	if c.CRLAlarm != "" && c.CRLAlarmAt != nil {
-		d.Alarm = &model.CrlAlarm{Reason: c.CRLAlarm, Since: *c.CRLAlarmAt, Acceptable: !status.KeyAway(c)}
+		d.Alarm = &model.CrlAlarm{Reason: c.CRLAlarm, Since: *c.CRLAlarmAt, Kind: status.AlarmOf(c), Acceptable: status.AlarmOf(c) != status.KeyAway}
 	}
 	if r.Status.Large(l.Bytes) {
 		d.Warning = new("The list has reached three quarters of the size that clients and proxies accept. ")

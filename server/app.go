@@ -64,6 +64,7 @@ type App struct {
 	certs    servingCertificates
 	ca       *internalCA
 	metrics  *metrics
+	record   recordState
 
 	mail         *mail.Service
 	approvals    *approval.Service
@@ -136,6 +137,13 @@ func newLogger(cfg *Config) *slog.Logger {
 func (a *App) wire() error {
 	cfg := a.cfg
 	a.audit = &audit.Log{Store: a.store, Guard: a.guard, Now: a.now}
+	if a.ca != nil { // what serves nothing and has no key of its own compares nothing
+		kept, err := keepers(cfg)
+		if err != nil {
+			return err
+		}
+		a.audit.Heads = &audit.Heads{Log: a.audit, Signer: a.ca.rootKey, Keepers: kept, Logger: a.log}
+	}
 	a.jobs = &job.Queue{Store: a.store, Now: a.now, Log: a.log}
 	a.limiter = &tenant.Limiter{Store: a.store, Now: a.now}
 	quota := tenant.Quota{Store: a.store}
@@ -153,7 +161,7 @@ func (a *App) wire() error {
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
-	a.status = &status.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
+	a.status = &status.Service{Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
 		Archive: status.NewArchive(archiveDir(cfg)), Costly: a.visitors.costly}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
@@ -323,6 +331,8 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	for _, name := range missing {
 		a.log.Error("CAs have keys in a key store that is not configured: they cannot sign until --keystore names it again", "keystore", name)
 	}
+	a.checkClock(ctx)
+	a.reconcile(ctx)
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	a.background(background)
@@ -389,6 +399,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 func (a *App) background(ctx context.Context) {
 	a.stopped.Go(func() { a.jobs.Run(ctx) })
 	a.stopped.Go(func() { a.status.Refresh(ctx) })
+	a.stopped.Go(func() { a.keepHeads(ctx) })
 	a.stopped.Go(func() {
 		ticker := time.NewTicker(10 * time.Second)
 		defer ticker.Stop()

@@ -50,6 +50,10 @@ type Config struct {
 	CRLDirectory   string        `name:"crl-directory" help:"Directory that every CRL is copied to as PARTITION/CA/crl.crl, for a web server or a mirror to serve; replaced whole, never by an older one."`
 	CRLS3          string        `name:"crl-s3" help:"Bucket of an S3-compatible store that every CRL is copied to: https://HOST/BUCKET or https://HOST/BUCKET/PREFIX."`
 	CRLS3Key       string        `name:"crl-s3-key" help:"File with the access key of that store in its first line and the secret key in its second."`
+	AuditHeads     string        `name:"audit-heads" help:"File to which the signed ends of the audit log are appended, and with which the log is compared. Keep it where those who can write to the database cannot. Default: DATA/audit-heads.jsonl."`
+	AuditInterval  time.Duration `name:"audit-heads-interval" default:"1m" help:"How often the ends of the audit log are signed, kept and compared (1s to 24h)."`
+	AuditS3        string        `name:"audit-s3" help:"Bucket of an S3-compatible store in which the signed ends of the audit log are kept too, one object each: https://HOST/BUCKET or https://HOST/BUCKET/PREFIX. Do not use the public bucket of the CRLs."`
+	AuditS3Key     string        `name:"audit-s3-key" help:"File with the access key of that store in its first line and the secret key in its second."`
 	ClockSkew      time.Duration `default:"1m" help:"How far notBefore and thisUpdate lie in the past (at most 1h)."`
 	LogLevel       string        `default:"info" enum:"debug,info,warn,error" help:"debug, info, warn or error."`
 	LogFormat      string        `default:"json" enum:"json,text" help:"json or text."`
@@ -76,6 +80,13 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("--keystore: two are named %s; put another NAME= in front of one", name)
 		}
 		names[name] = true
+	}
+	fill(&c.AuditHeads, filepath.Join(data, "audit-heads.jsonl"))
+	if c.AuditInterval == 0 {
+		c.AuditInterval = time.Minute
+	}
+	if c.AuditInterval < time.Second || c.AuditInterval > 24*time.Hour {
+		return fmt.Errorf("--audit-heads-interval: between 1s and 24h")
 	}
 	fill(&c.KEK, "file:"+filepath.Join(data, "kek"))
 	if c.Demo {

@@ -67,14 +67,8 @@ func inProcess(t testing.TB) (*App, *Manifest) {
 // inProcessOn is inProcess with a database, "" is SQLite, and with other settings.
 func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, *Manifest) {
 	t.Helper()
-	return inProcessWith(t, func(cfg *Config) { cfg.Database = database })
-}
-
-// inProcessWith is inProcess with other settings.
-func inProcessWith(t testing.TB, change func(*Config)) (*App, *Manifest) {
-	t.Helper()
 	any := "127.0.0.1:0"
-	cfg := &Config{Data: t.TempDir(), Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
+	cfg := &Config{Data: t.TempDir(), Database: database, Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
 	if os.Getenv("PKIAAS_TEST_KEYSTORE") == "softhsm" {
 		if token == "" {
 			token = tokentest.New(t)

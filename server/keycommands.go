@@ -23,12 +23,19 @@ import (
 
 // command opens everything for a command that ends by itself, and closes it.
 func command(ctx context.Context, cfg *Config, run func(context.Context, *App) error) error {
+	return commandOf(ctx, cfg, func(*App) error { return nil }, run)
+}
+
+func commandOf(ctx context.Context, cfg *Config, before func(*App) error, run func(context.Context, *App) error) error {
 	a, err := Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer a.keys.Close()
 	fill(&a.cfg.BaseURL, "https://"+a.cfg.Listen)
+	if err := before(a); err != nil {
+		return errors.Join(err, a.store.Close())
+	}
 	if err := a.wire(); err != nil {
 		return errors.Join(err, a.store.Close())
 	}

@@ -37,7 +37,7 @@ func TestASilentStoreDelaysNoCRL(t *testing.T) {
 	if err := os.WriteFile(key, []byte("access\nsecret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a, m := inProcessWith(t, func(cfg *Config) { cfg.CRLS3, cfg.CRLS3Key = silent.URL+"/bucket", key })
+	a, m := inProcessOn(t, "", func(cfg *Config) { cfg.CRLS3, cfg.CRLS3Key = silent.URL+"/bucket", key })
 	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
 	eventually(t, "copies of CRLs are stuck", func() error {
 		if n := asked.Load(); n < 2 {

@@ -171,7 +171,7 @@ func TestSabotagedCRLIsHeldBack(t *testing.T) {
 		if !strings.Contains(fmt.Sprint(got.Data), reason) {
 			t.Errorf("%s: the alarm is %v", what, got.Data)
 		}
-		if n, err := b.status.Held(b.ctx); err != nil || n != 1 {
+		if n, err := b.status.Alarms(b.ctx); err != nil || n != 1 {
 			t.Errorf("%s: %d are held, %v", what, n, err)
 		}
 		var events int64
@@ -190,9 +190,7 @@ func TestSabotagedCRLIsHeldBack(t *testing.T) {
 	if err := b.store.Tx(b.ctx, func(ctx context.Context) error { return b.store.DB(ctx).Create(&restored).Error }); err != nil {
 		t.Fatal(err)
 	}
-	b.exec("UPDATE certification_authorities SET crl_number = crl_number - 1 WHERE id = ?", b.ca.ID)
-	held("the number going back", "its number would be "+good.Number.String()+", and CRL "+good.Number.String()+" was published before")
-	b.exec("UPDATE certification_authorities SET crl_number = crl_number + 1 WHERE id = ?", b.ca.ID)
+	b.exec("UPDATE certification_authorities SET crl_number = 1 WHERE id = ?", b.ca.ID) // the next is beyond it all the same
 	b.exec("UPDATE crl_lists SET sha256 = ? WHERE ca_id = ?", make([]byte, 32), b.ca.ID)
 	held("the list before altered", "is not as it was published")
 	sum := b.reload()
@@ -706,7 +704,7 @@ func TestAnEarlierKeyIsAway(t *testing.T) {
 			if !strings.Contains(alarm, "key 1 of issuing-1, in the key store unplugged") || b.ca.CRLAlarmAt == nil {
 				t.Errorf("the alarm is %q", alarm)
 			}
-			if n, err := b.status.Held(b.ctx); err != nil || n != 1 {
+			if n, err := b.status.Alarms(b.ctx); err != nil || n != 1 {
 				t.Errorf("%d are held, %v", n, err)
 			}
 			if _, err := b.status.AcceptHeld(b.ctx, b.ca.ID, "never mind"); !fault.Is(err, fault.Conflict) {

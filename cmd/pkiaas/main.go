@@ -22,7 +22,12 @@ type commands struct {
 	Serve struct{ server.Config } `cmd:"" help:"Run the server."`
 	Demo  struct{ server.Config } `cmd:"" help:"Run the server with a small estate that is already set up, to look around in."`
 
-	Migrate  struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Migrate struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Restore struct {
+		server.Config
+		CRL    []string `name:"crl" help:"File with a CRL that was published before; give it for each." type:"existingfile"`
+		Reason string   `help:"Why the database was restored; recorded. Without it the command shows what it finds and asks."`
+	} `cmd:"" help:"After the database was restored from a backup: compare it with the CRLs and the audit heads outside, and take over what it does not know."`
 	Operator struct {
 		Create struct {
 			server.Config
@@ -50,6 +55,17 @@ type commands struct {
 			Share []string `required:"" help:"File with a share; give it for each." type:"existingfile"`
 		} `cmd:"" help:"Bring keys back from a backup, with enough of its shares."`
 	} `cmd:"" help:"Private keys."`
+	Audit struct {
+		Verify struct {
+			server.Config
+			Heads string `help:"File with signed ends of the audit log, such as a copy of --audit-heads kept elsewhere: each must be in the log." type:"existingfile"`
+		} `cmd:"" help:"Verify the audit log of all partitions and compare it with the ends that were signed and kept."`
+		Accept struct {
+			server.Config
+			Partition string `help:"Id of the partition; empty: the audit log of the platform."`
+			Reason    string `required:"" help:"Why the log does not end as it did; recorded in it."`
+		} `cmd:"" help:"End the alarm of an audit log whose end is lost for a reason that you know."`
+	} `cmd:"" help:"The audit log."`
 	Acme struct {
 		Key struct {
 			Create struct {
@@ -94,6 +110,9 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 			fmt.Println("the database has version", version)
 		}
 		return err
+	case "restore":
+		r := &c.Restore
+		return server.Restore(ctx, &r.Config, r.CRL, r.Reason, os.Stdin, os.Stdout)
 	case "operator create <email>":
 		password, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil && password == "" {
@@ -104,6 +123,10 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		return server.ResetSecondFactor(ctx, &c.Operator.ResetSecondFactor.Config, c.Operator.ResetSecondFactor.Email, os.Stdout)
 	case "kek rotate":
 		return server.RotateKEK(ctx, &c.Kek.Rotate.Config, os.Stdout)
+	case "audit verify":
+		return server.VerifyAudit(ctx, &c.Audit.Verify.Config, c.Audit.Verify.Heads, os.Stdout)
+	case "audit accept":
+		return server.AcceptAudit(ctx, &c.Audit.Accept.Config, c.Audit.Accept.Partition, c.Audit.Accept.Reason, os.Stdout)
 	case "keys backup":
 		b := &c.Keys.Backup
 		return server.BackupKeys(ctx, &b.Config, b.Out, b.ShareDir, b.Threshold, b.Shares, os.Stdout)

@@ -3,14 +3,20 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"database/sql/driver"
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"maps"
+	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"github.com/gowebpki/jcs"
+	"gorm.io/gorm"
 )
 
 // Result of an act.
@@ -42,75 +48,189 @@ type Event struct {
 	ObjectID    string
 	ObjectName  string
 	Summary     string
-	Details     Details
+	// Details are what the caller fills and what a reader gets; DetailsText is the same as the column has it, and that text
+	// is what is hashed: reading it into a map and writing it again could change it.
+	Details     Details `gorm:"-"`
+	DetailsText string  `gorm:"column:details"`
 	Hash        []byte
+	// PreviousHash is that of the event before it, empty for the first: set by List, After and Each.
+	PreviousHash []byte `gorm:"-"`
+	// Format says what the hash is over: see canonical and legacy.
+	Format int64
 	// CAID is the CA whose certificate the event is about, where it changed the inventory: what a feed of that CA is read
-	// by. It follows from the object, and is no part of the hash.
+	// by.
 	CAID string `gorm:"column:ca_id"`
 }
 
+// Formats of the hash.
+const (
+	legacyFormat    = 1 // until release 0.1.0
+	canonicalFormat = 2
+)
+
 // Details are the facts of an event that have no column: before and after, reasons, serial numbers. A column has them as
-// JSON.
+// JSON in the form of RFC 8785.
 type Details map[string]any
 
-// Value writes the column (driver.Valuer).
-func (d Details) Value() (driver.Value, error) {
-	text, err := d.json()
-	return string(text), err
+// AfterFind reads the details of a row. What somebody has spoilt reads as nothing, and Verify finds it.
+func (e *Event) AfterFind(*gorm.DB) error {
+	if json.Unmarshal([]byte(e.DetailsText), &e.Details) != nil || e.Details == nil {
+		e.Details = Details{}
+	}
+	return nil
 }
 
-// Scan reads the column (sql.Scanner).
-func (d *Details) Scan(column any) error {
-	switch text := column.(type) {
-	case string:
-		return json.Unmarshal([]byte(text), d)
-	case []byte:
-		return json.Unmarshal(text, d)
+// VerbatimDetails are the details as they are stored, where the hash is over just those octets and not over what they
+// say: events of releases until 0.1.0. nil for others.
+func (e *Event) VerbatimDetails() *string {
+	if e.Format != legacyFormat {
+		return nil
 	}
-	return fmt.Errorf("the details of an event are JSON, not %T", column)
+	return &e.DetailsText
 }
 
-// json is what json.Marshal writes. It is written for every event, and nearly all are texts.
-func (d Details) json() ([]byte, error) {
-	if d == nil {
-		return []byte("null"), nil
-	}
+// text is the RFC 8785 form of the details. Most are flat and plain, and are written without the library.
+func (d Details) text() (string, error) {
 	b := append(make([]byte, 0, 512), '{')
 	for n, name := range slices.Sorted(maps.Keys(d)) {
+		if !plain(name) {
+			return d.transformed()
+		}
 		if n > 0 {
 			b = append(b, ',')
 		}
-		b = append(appendText(b, name), ':')
+		b = append(appendPlain(b, name), ':')
 		switch v := d[name].(type) {
 		case string:
-			b = appendText(b, v)
-		default:
-			text, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
+			if !plain(v) {
+				return d.transformed()
 			}
-			b = append(b, text...)
+			b = appendPlain(b, v)
+		case []string:
+			if v == nil {
+				return d.transformed()
+			}
+			b = append(b, '[')
+			for n, text := range v {
+				if !plain(text) {
+					return d.transformed()
+				}
+				if n > 0 {
+					b = append(b, ',')
+				}
+				b = appendPlain(b, text)
+			}
+			b = append(b, ']')
+		case int64:
+			if v < -exact || v > exact {
+				return d.transformed()
+			}
+			b = strconv.AppendInt(b, v, 10)
+		default:
+			return d.transformed()
 		}
 	}
-	return append(b, '}'), nil
+	return string(append(b, '}')), nil
 }
 
-// appendText writes a text as json.Marshal does, most of them without it.
-func appendText(b []byte, text string) []byte {
-	begin := len(b)
-	b = append(b, '"')
-	for n := range len(text) {
-		switch c := text[n]; {
-		case c < ' ' || c > '~' || c == '<' || c == '>' || c == '&':
-			whole, _ := json.Marshal(text) // a text never fails
-			return append(b[:begin], whole...)
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		default:
-			b = append(b, c)
+// exact bounds the integers that a JSON number holds exactly (RFC 7493 2.2).
+const exact = 1<<53 - 1
+
+var longNumber = regexp.MustCompile(`[0-9]{16}`)
+
+func (d Details) transformed() (string, error) {
+	written, err := json.Marshal(map[string]any(d))
+	if err != nil {
+		return "", err
+	}
+	if longNumber.Match(written) {
+		if written, err = quoteLong(written); err != nil {
+			return "", err
 		}
 	}
+	canonical, err := jcs.Transform(written)
+	return string(canonical), err
+}
+
+// quoteLong makes texts of the integers that a JSON number would round.
+func quoteLong(written []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(written))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	var walk func(any) any
+	walk = func(v any) any {
+		switch v := v.(type) {
+		case map[string]any:
+			for name := range v {
+				v[name] = walk(v[name])
+			}
+		case []any:
+			for n := range v {
+				v[n] = walk(v[n])
+			}
+		case json.Number:
+			if n, ok := new(big.Int).SetString(v.String(), 10); ok && n.CmpAbs(big.NewInt(exact)) > 0 {
+				return v.String()
+			}
+		}
+		return v
+	}
+	return json.Marshal(walk(value))
+}
+
+// plain tells whether a text is written as it is, but for quotation marks and backslashes.
+func plain(text string) bool {
+	for n := range len(text) {
+		if c := text[n]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func appendPlain(b []byte, text string) []byte {
+	b = append(b, '"')
+	for n := range len(text) {
+		if c := text[n]; c == '"' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, text[n])
+	}
 	return append(b, '"')
+}
+
+// appendText writes a text in the form of RFC 8785.
+func appendText(b []byte, text string) []byte {
+	if plain(text) {
+		return appendPlain(b, text)
+	}
+	whole, _ := json.Marshal(text) // a text never fails
+	canonical, err := jcs.Transform(whole)
+	if err != nil {
+		return append(b, whole...) // a text that nobody wrote here: its hash fits to nothing
+	}
+	return append(b, canonical...)
+}
+
+// clean replaces what is no UTF-8, and NUL, which PostgreSQL does not take: the column must read as it was hashed.
+func clean(text *string) {
+	if !plain(*text) {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
+	}
+}
+
+// prepare fills what is hashed and stored.
+func (e *Event) prepare() (err error) {
+	for _, column := range []*string{&e.PartitionID, &e.Action, (*string)(&e.Result), &e.ActorKind, &e.ActorID, &e.ActorName, &e.IPAddress, &e.RequestID, &e.ObjectKind, &e.ObjectID, &e.ObjectName,
+		&e.Summary, &e.CAID} {
+		clean(column)
+	}
+	e.Format, e.Time = canonicalFormat, e.Time.UTC().Truncate(time.Microsecond)
+	e.DetailsText, err = e.Details.text()
+	return err
 }
 
 func (Event) TableName() string { return "audit_events" }
@@ -124,23 +244,57 @@ type chain struct {
 
 func (chain) TableName() string { return "audit_chains" }
 
-// link is the hash of the event behind the one whose hash is previous: SHA-256 over that hash and the JSON array of
-// the columns in the order of the table.
-func (e *Event) link(previous []byte) ([]byte, error) {
-	details, err := e.Details.json()
-	if err != nil {
-		return nil, err
-	}
-	text := appendText(append(make([]byte, 0, 1024), '['), e.PartitionID)
-	text = strconv.AppendInt(append(text, ','), e.Sequence, 10)
-	for _, column := range [...]string{
-		e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), e.Action, string(e.Result), e.ActorKind, e.ActorID,
-		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, string(details),
-	} {
-		text = appendText(append(text, ','), column)
-	}
+// TimeFormat is how the time of an event is hashed and exported: UTC with microseconds.
+const TimeFormat = "2006-01-02T15:04:05.000000Z"
+
+// link is the hash of the event behind the one whose hash is previous.
+func (e *Event) link(previous []byte) []byte {
 	h := sha256.New()
-	h.Write(previous)
-	h.Write(append(text, ']'))
-	return h.Sum(nil), nil
+	switch e.Format {
+	case legacyFormat:
+		h.Write(previous)
+		h.Write(e.legacy())
+	default:
+		h.Write(e.canonical(previous))
+	}
+	return h.Sum(nil)
+}
+
+// canonical is the event as a JSON object in the form of RFC 8785: members in the order of their names, no white space.
+// The details stand in it as they are stored.
+func (e *Event) canonical(previous []byte) []byte {
+	b := make([]byte, 0, 1280)
+	text := func(name, value string) {
+		b = append(append(append(b, ',', '"'), name...), '"', ':')
+		b = appendText(b, value)
+	}
+	text("action", e.Action)
+	b[0] = '{'
+	text("actorId", e.ActorID)
+	text("actorKind", e.ActorKind)
+	text("actorName", e.ActorName)
+	text("caId", e.CAID)
+	b = append(append(b, `,"details":`...), e.DetailsText...)
+	b = strconv.AppendInt(append(b, `,"format":`...), e.Format, 10)
+	text("ipAddress", e.IPAddress)
+	text("objectId", e.ObjectID)
+	text("objectKind", e.ObjectKind)
+	text("objectName", e.ObjectName)
+	text("partitionId", e.PartitionID)
+	text("previousHash", hex.EncodeToString(previous))
+	text("requestId", e.RequestID)
+	text("result", string(e.Result))
+	b = strconv.AppendInt(append(b, `,"sequence":`...), e.Sequence, 10)
+	text("summary", e.Summary)
+	text("time", e.Time.UTC().Format(TimeFormat))
+	return append(b, '}')
+}
+
+// legacy is what events were hashed over until release 0.1.0, behind the hash before it: the columns as a JSON array, as
+// encoding/json writes it. The details were hashed as the text that was stored, so the stored text verifies whatever a
+// map would make of it.
+func (e *Event) legacy() []byte {
+	array, _ := json.Marshal([]any{e.PartitionID, e.Sequence, e.Time.UTC().Format(TimeFormat), e.Action, e.Result, e.ActorKind, e.ActorID,
+		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.DetailsText}) // texts and a number never fail
+	return array
 }

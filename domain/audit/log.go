@@ -19,6 +19,8 @@ type Log struct {
 	Store *store.Store
 	Guard *rbac.Guard
 	Now   func() time.Time
+	// Heads are kept outside the database; nil: nowhere.
+	Heads *Heads
 }
 
 type pendingKey struct{}
@@ -125,9 +127,10 @@ func (l *Log) appendTo(ctx context.Context, partitionID string, events []*Event)
 	for _, e := range events {
 		head.Sequence++
 		e.Sequence = head.Sequence
-		if head.Hash, err = e.link(head.Hash); err != nil {
+		if err := e.prepare(); err != nil {
 			return err
 		}
+		head.Hash = e.link(head.Hash)
 		e.Hash = head.Hash
 	}
 	if err := store.CreateAll(ctx, l.Store, events); err != nil {

@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,9 @@ func (l *Log) List(ctx context.Context, partitionID string, f Filter, p page.Req
 	if err := query.Order("sequence DESC").Limit(p.First + 1).Find(&events).Error; err != nil {
 		return nil, err
 	}
+	if err := l.precede(ctx, partitionID, events); err != nil {
+		return nil, err
+	}
 	return page.Of(events, p, total, func(e *Event) string { return strconv.FormatInt(e.Sequence, 10) }), nil
 }
 
@@ -84,11 +88,8 @@ func (l *Log) Head(ctx context.Context, partitionID string) (int64, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return 0, err
 	}
-	var heads []chain
-	if err := l.Store.DB(ctx).Find(&heads, "partition_id = ?", partitionID).Error; err != nil || len(heads) == 0 {
-		return 0, err
-	}
-	return heads[0].Sequence, nil
+	head, err := l.head(ctx, partitionID)
+	return head.Sequence, err
 }
 
 // After returns up to 500 events with a higher sequence, oldest first: what a resumed live stream reads. The
@@ -98,8 +99,37 @@ func (l *Log) After(ctx context.Context, partitionID string, sequence int64) ([]
 		return nil, err
 	}
 	var events []*Event
-	err := l.Store.DB(ctx).Where("partition_id = ? AND sequence > ?", partitionID, sequence).Order("sequence").Limit(500).Find(&events).Error
-	return events, err
+	if err := l.Store.DB(ctx).Where("partition_id = ? AND sequence > ?", partitionID, sequence).Order("sequence").Limit(500).Find(&events).Error; err != nil {
+		return nil, err
+	}
+	return events, l.precede(ctx, partitionID, events)
+}
+
+// precede gives events the hash of the one before each.
+func (l *Log) precede(ctx context.Context, partitionID string, events []*Event) error {
+	hashes := make(map[int64][]byte, len(events)+1)
+	for _, e := range events {
+		hashes[e.Sequence] = e.Hash
+	}
+	var missing []int64
+	for _, e := range events {
+		if _, ok := hashes[e.Sequence-1]; !ok && e.Sequence > 1 {
+			missing = append(missing, e.Sequence-1)
+		}
+	}
+	for some := range slices.Chunk(missing, 500) {
+		var before []*Event
+		if err := l.Store.DB(ctx).Select("sequence", "hash").Find(&before, "partition_id = ? AND sequence IN ?", partitionID, some).Error; err != nil {
+			return err
+		}
+		for _, e := range before {
+			hashes[e.Sequence] = e.Hash
+		}
+	}
+	for _, e := range events {
+		e.PreviousHash = hashes[e.Sequence-1]
+	}
+	return nil
 }
 
 // Verification is the outcome of recomputing a chain.
@@ -107,23 +137,35 @@ type Verification struct {
 	Events   int64
 	BrokenAt int64 // 0 when intact
 	HeadHash []byte
+	// Alarm is a head that was kept outside the database and is not in the chain: its end was cut off or rewritten.
+	Alarm *Alarm
 }
 
-// Verify recomputes the whole chain of a partition: gaps, altered and missing events are found.
+// Intact tells whether nothing speaks against the chain.
+func (v *Verification) Intact() bool { return v.BrokenAt == 0 && v.Alarm == nil }
+
+// Verify recomputes the whole chain of a partition: gaps, altered and missing events are found. An end that was cut off
+// together with the row that says where the chain ends is found by the heads that were kept elsewhere (Heads).
 func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return nil, err
 	}
-	// The head first: events that come while this runs lie behind it.
-	var heads []chain
-	if err := l.Store.DB(ctx).Find(&heads, "partition_id = ?", partitionID).Error; err != nil {
+	v := &Verification{HeadHash: []byte{}}
+	if l.Heads != nil {
+		var err error
+		if v.Alarm, err = l.Heads.check(ctx, partitionID); err != nil {
+			return nil, err
+		}
+	}
+	// The newest event first, then the head: the head is never behind it, and what comes while this runs lies behind both.
+	var newest []int64
+	if err := l.Store.DB(ctx).Model(&Event{}).Where("partition_id = ?", partitionID).Order("sequence DESC").Limit(1).Pluck("sequence", &newest).Error; err != nil {
 		return nil, err
 	}
-	v := &Verification{HeadHash: []byte{}}
-	if len(heads) == 0 {
-		return v, nil
+	head, err := l.head(ctx, partitionID)
+	if err != nil {
+		return nil, err
 	}
-	head := heads[0]
 	for v.Events < head.Sequence {
 		var events []*Event
 		if err := l.Store.DB(ctx).Where("partition_id = ? AND sequence > ? AND sequence <= ?", partitionID, v.Events, head.Sequence).
@@ -135,10 +177,7 @@ func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, er
 			return v, nil
 		}
 		for _, e := range events {
-			hash, err := e.link(v.HeadHash)
-			if err != nil {
-				return nil, err
-			}
+			hash := e.link(v.HeadHash)
 			if e.Sequence != v.Events+1 || !bytes.Equal(hash, e.Hash) {
 				v.BrokenAt = v.Events + 1
 				return v, nil
@@ -146,10 +185,22 @@ func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, er
 			v.Events, v.HeadHash = e.Sequence, hash
 		}
 	}
-	if !bytes.Equal(v.HeadHash, head.Hash) {
-		v.BrokenAt = v.Events
+	switch {
+	case !bytes.Equal(v.HeadHash, head.Hash):
+		v.BrokenAt = max(v.Events, 1)
+	case len(newest) > 0 && newest[0] > head.Sequence:
+		v.BrokenAt = head.Sequence + 1 // events behind the end
 	}
 	return v, nil
+}
+
+// head is where a chain ends, the zero value when it has not begun.
+func (l *Log) head(ctx context.Context, partitionID string) (chain, error) {
+	var heads []chain
+	if err := l.Store.DB(ctx).Find(&heads, "partition_id = ?", partitionID).Error; err != nil || len(heads) == 0 {
+		return chain{}, err
+	}
+	return heads[0], nil
 }
 
 func (l *Log) require(ctx context.Context, partitionID string) error {
@@ -167,6 +218,9 @@ func (l *Log) Each(ctx context.Context, partitionID string, f Filter, yield func
 		}
 		var events []*Event
 		if err := l.filtered(ctx, partitionID, f).Where("sequence > ?", last).Order("sequence").Limit(1000).Find(&events).Error; err != nil {
+			return err
+		}
+		if err := l.precede(ctx, partitionID, events); err != nil {
 			return err
 		}
 		for _, e := range events {

@@ -112,7 +112,7 @@ func (s *Service) revokeMany(ctx context.Context, partitionID, operation string,
 			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate, "bulkOperation": operation}})
 	}
 	for key, ids := range groups {
-		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "invalidity_date": nil, "suspended_until": nil, "counted": false}
+		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "invalidity_date": nil, "suspended_until": nil, "counted": false, "status_version": changed()}
 		if !key.invalidity.IsZero() {
 			change["invalidity_date"] = key.invalidity
 		}

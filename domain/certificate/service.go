@@ -5,6 +5,9 @@ import (
 	"context"
 	"time"
 
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -84,8 +87,13 @@ func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) e
 	if bytes.Equal(d.Issuer, d.Subject) && (d.AuthorityKeyID == "" || d.AuthorityKeyID == d.SubjectKeyID) {
 		return fault.New(fault.PolicyRefused, "a root cannot revoke itself: nobody could believe it").Do("Delete the certification authority and remove it from the trust stores.")
 	}
+	return s.markRevoked(ctx, c, now)
+}
+
+// markRevoked ends the CA that a certificate is of, unless it is gone or has another certificate by now.
+func (s *Service) markRevoked(ctx context.Context, c *Certificate, now time.Time) error {
 	var revoked ca.CertificationAuthority
-	err = s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND parent_id = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber, c.CAID).Error
+	err := s.Store.DB(ctx).Take(&revoked, "partition_id = ? AND serial_number = ? AND parent_id = ? AND purged_at IS NULL", c.PartitionID, c.SerialNumber, c.CAID).Error
 	if store.IsNotFound(err) {
 		return nil // its CA is gone, or has another certificate by now
 	}
@@ -184,10 +192,16 @@ func (s *Service) locked(ctx context.Context, id string) (*Certificate, error) {
 }
 
 func (s *Service) save(ctx context.Context, c *Certificate) error {
-	if err := s.Store.DB(ctx).Model(c).Select("status", "revoked_at", "revocation_reason", "invalidity_date", "suspended_until", "released_at", "counted").Updates(c).Error; err != nil {
+	if err := s.Store.DB(ctx).Model(c).Updates(map[string]any{"status": c.Status, "revoked_at": c.RevokedAt, "revocation_reason": c.RevocationReason, "invalidity_date": c.InvalidityDate,
+		"suspended_until": c.SuspendedUntil, "released_at": c.ReleasedAt, "counted": c.Counted, "status_version": changed()}).Error; err != nil {
 		return err
 	}
 	return s.Jobs.Enqueue(ctx, PublishCRLJob, c.CAID, s.Now(), nil)
+}
+
+// changed is the status version of the CA, after BumpStatus in the same transaction: by it CRLs and OCSP find what changed.
+func changed() clause.Expr {
+	return gorm.Expr("(SELECT a.status_version FROM certification_authorities a WHERE a.id = certificates.ca_id)")
 }
 
 // Release is the job that ends a suspension whose time has come.

@@ -27,15 +27,14 @@ func (s *Service) check(ctx context.Context, c *ca.CertificationAuthority, row *
 	if err != nil {
 		return err
 	}
-	now := s.Now()
 	read, err := issuance.CheckCRL(der, d.PublicKey)
 	switch {
 	case err != nil:
 		return &held{err.Error()}
 	case read.Number == nil || read.Number.Int64() != row.Number || int64(read.Entries) != row.Entries || (read.DeltaBase != nil) != (row.BaseNumber > 0):
 		return &held{fmt.Sprintf("it reads as CRL %v with %d entries, and should be %d with %d", read.Number, read.Entries, row.Number, row.Entries)}
-	case now.Before(read.ThisUpdate) || !now.Before(read.NextUpdate):
-		return &held{fmt.Sprintf("it holds from %s to %s, which is not now", read.ThisUpdate, read.NextUpdate)}
+	case !read.ThisUpdate.Equal(row.ThisUpdate) || !read.NextUpdate.Equal(row.NextUpdate) || !s.Now().Before(read.NextUpdate):
+		return &held{fmt.Sprintf("it holds from %s to %s, and should from %s to %s", read.ThisUpdate, read.NextUpdate, row.ThisUpdate, row.NextUpdate)}
 	}
 	// What a delta CRL to another base says is in that base.
 	if accepted || before == nil || row.BaseNumber > 0 && row.BaseNumber != before.BaseNumber {
@@ -107,10 +106,15 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 		for n, r := range rows {
 			ids[n], found[r.SerialNumber] = r.ID, r
 		}
-		var events []string
-		if err := s.Store.DB(ctx).Model(&audit.Event{}).Where("object_id IN ? AND action = 'certificate.unsuspend' AND result = ? AND time >= ?", ids, audit.Success, before.ThisUpdate.Add(-overlap)).
-			Pluck("object_id", &events).Error; err != nil {
+		// What was done last to each, by the order of the log and not by times.
+		var events []*audit.Event
+		if err := s.Store.DB(ctx).Select("object_id", "action").Where("object_id IN ? AND action IN ? AND result = ?", ids, []string{"certificate.suspend", "certificate.unsuspend", "certificate.revoke"}, audit.Success).
+			Order("sequence").Find(&events).Error; err != nil {
 			return nil, err
+		}
+		last := map[string]string{}
+		for _, e := range events {
+			last[e.ObjectID] = e.Action
 		}
 		for _, serial := range chunk {
 			r := found[serial]
@@ -118,7 +122,7 @@ func (s *Service) lost(ctx context.Context, c *ca.CertificationAuthority, row, b
 			if err != nil {
 				return nil, err
 			}
-			released := r != nil && r.Status == certificate.Issued && missing[string(binary)] == int(certificate.CertificateHold) && slices.Contains(events, r.ID)
+			released := r != nil && r.Status == certificate.Issued && missing[string(binary)] == int(certificate.CertificateHold) && last[r.ID] == "certificate.unsuspend"
 			moved := r != nil && r.Status != certificate.Issued && row.Shard == 0 && row.Scope != "" && r.CRLShard != 0
 			if !released && !moved {
 				lost = append(lost, serial)

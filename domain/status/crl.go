@@ -30,12 +30,14 @@ type CRL struct {
 	BaseNumber    int64 // of the complete CRL that a delta CRL adds to; 0: it is complete
 	Number        int64
 	Entries       int64
-	Bytes         int64  // length of the DER
-	SHA256        []byte `gorm:"column:sha256"` // of the DER
-	Content       []byte // hash of all that it says but its number and dates; nil: not known
-	Scope         string // address in its issuing distribution point; "": it lists all of the CA
-	ThisUpdate    time.Time
+	Bytes         int64     // length of the DER
+	SHA256        []byte    `gorm:"column:sha256"` // of the DER
+	Content       []byte    // hash of all that it says but its number and dates; nil: not known
+	Scope         string    // address in its issuing distribution point; "": it lists all of the CA
+	ThisUpdate    time.Time // as it says
 	NextUpdate    time.Time
+	MadeAt        time.Time // by the clock of the server, which may have stood wrong
+	StatusVersion int64     // of the CA: it says all changes of status up to it; -1: not known
 }
 
 func (CRL) TableName() string { return "crl_lists" }

@@ -23,6 +23,8 @@ type Destination interface {
 	// Put makes content what is found under the name, all at once, unless a list with the same or a higher number is
 	// there. The name has '/' in it.
 	Put(ctx context.Context, name string, l *CRL, content io.Reader) error
+	// Get reads what is found under the name, nil when nothing is.
+	Get(ctx context.Context, name string) (io.ReadCloser, error)
 }
 
 // Export is the job that copies the newest lists of a CA to every destination.
@@ -92,6 +94,14 @@ func (d Directory) Put(ctx context.Context, name string, l *CRL, content io.Read
 		return err
 	}
 	return replace(mark, bytes.NewReader(fmt.Appendln(nil, l.Number)))
+}
+
+func (d Directory) Get(_ context.Context, name string) (io.ReadCloser, error) {
+	f, err := os.Open(filepath.Join(string(d), filepath.FromSlash(name)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // replace has a file hold the old content or the new one, never a part of it, even if the machine stops.

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -57,7 +58,21 @@ type Answer struct {
 	NextUpdate time.Time
 	Cacheable  bool   // no nonce, and nothing unknown
 	ETag       string // of a cacheable one, with its quotes
+
+	made time.Time // by the clock of the server
 }
+
+// since is how long ago an instant was. One that lies ahead, because the clock was put back, was long ago: whatever is
+// done when time has passed is done at once.
+func since(now, then time.Time) time.Duration {
+	if d := now.Sub(then); d >= 0 {
+		return d
+	}
+	return math.MaxInt64
+}
+
+// ago is since for instants in nanoseconds.
+func ago(now time.Time, then int64) time.Duration { return since(now, time.Unix(0, then)) }
 
 func refusal(status int) *Answer { return &Answer{DER: ocsp.ErrorResponse(status)} }
 
@@ -91,8 +106,7 @@ type line struct {
 type responder struct {
 	ca      *ca.CertificationAuthority
 	issuer  *ocsp.Issuer
-	hash    []byte    // of the signer's key
-	since   time.Time // the status version was read after this
+	hash    []byte // of the signer's key
 	checked atomic.Int64
 	sure    atomic.Int64 // when the database last said that this is the present version
 	used    atomic.Int64
@@ -185,7 +199,7 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 		}
 	}
 	// Signed requests are rare, and verifying costs: it is done like other work that strangers cause.
-	if last != nil && !parsed.Signed && now.Sub(last.ThisUpdate) < answerLast {
+	if last != nil && !parsed.Signed && since(now, last.made) < answerLast {
 		return last
 	}
 	orLast := func() *Answer {
@@ -194,7 +208,7 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 		}
 		return refusal(ocsp.TryLater)
 	}
-	if now.UnixNano()-r.sure.Load() > int64(unsure) {
+	if ago(now, r.sure.Load()) > unsure {
 		if last == nil && !parsed.Signed {
 			return s.archived(name, parsed)
 		}
@@ -208,7 +222,7 @@ func (s *Service) OCSP(ctx context.Context, partitionID, identifier string, requ
 	if parsed.Verify() != nil {
 		return refusal(ocsp.Unauthorized)
 	}
-	if last != nil && now.Sub(last.ThisUpdate) < answerLast {
+	if last != nil && since(now, last.made) < answerLast {
 		return last
 	}
 	a, err := s.answer(ctx, r, parsed, now)
@@ -255,7 +269,14 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 	if found == nil {
 		return refusal(ocsp.Unauthorized), nil
 	}
-	a := &Answer{ThisUpdate: now.Truncate(time.Second), NextUpdate: now.Truncate(time.Second).Add(answerValidity), Cacheable: request.Nonce == nil}
+	a := &Answer{ThisUpdate: now.Truncate(time.Second), Cacheable: request.Nonce == nil, made: now}
+	for _, c := range found {
+		// An answer is not older than the revocation that it tells, whatever the clock says.
+		if at := c.revokedAt.Truncate(time.Second); at.After(a.ThisUpdate) {
+			a.ThisUpdate = at
+		}
+	}
+	a.NextUpdate = a.ThisUpdate.Add(answerValidity)
 	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.ca.OCSPCertificate}}
 	for n, id := range request.CertIDs {
 		single := ocsp.SingleResponse{CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate, ArchiveCutoff: *r.ca.NotBefore}
@@ -313,18 +334,39 @@ func (s *Service) standings(ctx context.Context, r *responder, ids []ocsp.CertID
 		Where("ca_id = ? AND serial_number IN ? AND key_generation = ?", r.ca.ID, slices.Collect(maps.Keys(unread)), r.ca.KeyGeneration).Find(&rows).Error; err != nil {
 		return nil, err
 	}
-	r.line.mu.RLock()
-	defer r.line.mu.RUnlock()
+	read := map[string]standing{}
 	for _, c := range rows {
 		known := standing{status: c.Status, reason: int(c.RevocationReason)}
 		if c.RevokedAt != nil {
 			known.revokedAt = c.RevokedAt.UTC()
 		}
-		for _, n := range unread[c.SerialNumber] {
+		read[c.SerialNumber] = known
+	}
+	if len(read) < len(unread) {
+		adopted, err := s.adopted(ctx, "ca_id = ? AND serial_number IN ?", r.ca.ID, slices.Collect(maps.Keys(unread)))
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range adopted {
+			serial := hex.EncodeToString(a.entry.SerialNumber)
+			if _, ours := read[serial]; ours {
+				continue
+			}
+			status := certificate.Revoked
+			if a.entry.Reason == int(certificate.CertificateHold) {
+				status = certificate.Suspended
+			}
+			read[serial] = standing{status: status, revokedAt: a.entry.RevokedAt, reason: a.entry.Reason}
+		}
+	}
+	r.line.mu.RLock()
+	defer r.line.mu.RUnlock()
+	for serial, known := range read {
+		for _, n := range unread[serial] {
 			found[n] = known
 		}
 		if r.line.version == r.ca.StatusVersion {
-			s.responders.standings.Set(r.line.prefix+c.SerialNumber, known)
+			s.responders.standings.Set(r.line.prefix+serial, known)
 		}
 	}
 	return found, nil
@@ -343,7 +385,7 @@ func trimmed(serial []byte) []byte {
 // responder returns the CA's OCSP service, not older than `stale` unless the database cannot be asked: what may be done
 // with it then, `sure` tells.
 func (s *Service) responder(ctx context.Context, name string) (*responder, error) {
-	now := s.Now().UnixNano()
+	now := s.Now()
 	found, had := s.responders.byName.Load(name)
 	if !had {
 		if s.served.away() {
@@ -357,13 +399,14 @@ func (s *Service) responder(ctx context.Context, name string) (*responder, error
 		return s.current(ctx, name)
 	}
 	r := found.(*responder)
-	if now-r.used.Load() > int64(idle)/2 {
-		r.used.Store(now)
+	if ago(now, r.used.Load()) > idle/2 {
+		r.used.Store(now.UnixNano())
 	}
 	// Should Refresh be late, one request pays for the question; the others go on meanwhile. When nobody has asked for
-	// long, all wait for the same question.
-	last, sure := r.checked.Load(), now-r.sure.Load() <= int64(unsure)
-	if sure && (now-last < int64(stale) || !r.checked.CompareAndSwap(last, now)) || s.served.away() {
+	// long, all wait for the same question. A question that was asked in the future was asked by a clock that has been
+	// put back since.
+	last, sure := r.checked.Load(), ago(now, r.sure.Load()) <= unsure
+	if sure && (ago(now, last) < stale || !r.checked.CompareAndSwap(last, now.UnixNano())) || s.served.away() {
 		return r, nil
 	}
 	present, err := s.current(ctx, name)
@@ -415,7 +458,6 @@ func (s *Service) renewed(ctx context.Context, name string) (*responder, error) 
 	if err != nil {
 		return nil, err
 	}
-	r.since = now
 	r.checked.Store(now.UnixNano())
 	r.sure.Store(now.UnixNano())
 	r.used.Store(now.UnixNano())
@@ -436,14 +478,15 @@ func (s *Service) renewed(ctx context.Context, name string) (*responder, error) 
 // carry takes over what is known of certificates whose status has not changed, so that one revocation does not cost
 // thousands of signatures.
 func (s *Service) carry(ctx context.Context, old, r *responder) error {
-	if old.ca.ID != r.ca.ID || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
+	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
 		return nil
 	}
 	changed := map[string]bool{}
-	since := old.since.Add(-overlap)
-	for _, where := range []string{"ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?"} {
+	for _, table := range []string{"certificates", "adopted_revocations"} {
 		var serials []string
-		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where(where, r.ca.ID, since).Limit(changesAtOnce+1).Pluck("serial_number", &serials).Error; err != nil {
+		// The first comparison is for the index.
+		changes := s.Store.DB(ctx).Table(table).Where("ca_id = ? AND status_version > 0 AND status_version > ?", r.ca.ID, old.ca.StatusVersion)
+		if err := changes.Limit(changesAtOnce+1).Pluck("serial_number", &serials).Error; err != nil {
 			return err
 		}
 		for _, serial := range serials {
@@ -484,6 +527,9 @@ func integer(serial string) []byte {
 	}
 	return b
 }
+
+// Forget forgets all answers, as a start does.
+func (s *Service) Forget() { s.responders.byName.Clear() }
 
 // Refresh keeps the OCSP answers that are asked for fresh, until ctx ends: nobody who asks for one waits for the
 // database or for a signature.
@@ -535,7 +581,7 @@ func (s *Service) refreshAll(ctx context.Context) {
 		for _, k := range cache.All() {
 			now := s.Now()
 			r := active[k.line]
-			if r == nil || now.Sub(k.answer.Load().ThisUpdate) < answerReuse || !k.asked.Load() {
+			if r == nil || since(now, k.answer.Load().made) < answerReuse || !k.asked.Load() {
 				continue
 			}
 			a, err := s.answer(ctx, r, &ocsp.Request{CertIDs: k.ids}, now)

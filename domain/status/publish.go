@@ -33,9 +33,6 @@ const (
 	tries = 6
 	// heldRetry is how soon a publication that was held back is tried again.
 	heldRetry = time.Minute
-	// overlap is how far behind the beginning of its base a delta CRL looks back: a revocation that was under way when
-	// the base was read must be in one of the two.
-	overlap = 15 * time.Minute
 	// rest is how long nothing is published after a list of 100,000 entries was, so that many changes of a large CA do
 	// not become as many lists.
 	rest = 5 * time.Second
@@ -72,7 +69,7 @@ func (s *Service) AcceptHeld(ctx context.Context, caID, reason string) (_ *ca.Ce
 	if c.CRLAlarm == "" {
 		return nil, fault.New(fault.Conflict, "no CRL of %s is held back", c.Identifier).At("caId")
 	}
-	if KeyAway(c) {
+	if AlarmOf(c) == KeyAway {
 		return nil, fault.New(fault.Conflict, "there is nothing to accept: %s", c.CRLAlarm).At("caId").Do("Bring the key store back; the lists follow by themselves.")
 	}
 	if err := s.publish(ctx, caID, publication{complete: true, accept: reason, settle: s.enqueued(caID)}); err != nil {
@@ -110,7 +107,8 @@ func (s *Service) PublishJob(ctx context.Context, claim *job.Claim) error {
 		return err
 	}
 	if last := newest[slot{generation: c.KeyGeneration}]; last != nil && !c.CRLDelta && !c.CRLStale {
-		if next := last.ThisUpdate.Add(time.Duration(last.Entries/100_000) * rest); next.After(s.Now()) {
+		// Made in the future: the clock was put back, and nobody is to wait until it is there again.
+		if next := last.MadeAt.Add(time.Duration(last.Entries/100_000) * rest); next.After(s.Now()) && !last.MadeAt.After(s.Now()) {
 			return s.Store.Tx(ctx, func(ctx context.Context) error { return settle(ctx, next) })
 		}
 	}
@@ -173,8 +171,13 @@ func (s *Service) alarm(ctx context.Context, c *ca.CertificationAuthority, reaso
 	if set.Error != nil || set.RowsAffected == 0 {
 		return set.Error
 	}
-	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-		Summary: "held back a CRL of " + c.Identifier + ": " + reason})
+	event := audit.Event{PartitionID: c.PartitionID, Action: "crl.hold", Result: audit.Failed, ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
+		Summary: "held back a CRL of " + c.Identifier + ": " + reason}
+	if strings.HasPrefix(reason, clockBehind) {
+		event.Action, event.Summary = "crl.clock", "Published a CRL of "+c.Identifier+" although "+reason+"."
+		s.logger().Error("the clock is behind", "ca", c.Identifier, "reason", reason)
+	}
+	s.Audit.Record(ctx, event)
 	return nil
 }
 
@@ -184,16 +187,17 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		return err
 	}
 	now := s.Now().Truncate(time.Second)
-	number, err := s.number(c, newest, now, p)
-	if err != nil {
-		return err
+	number, latest := s.number(c, newest)
+	if p.accept != "" {
+		latest = time.Time{} // the clock is right, and the lists before were dated wrong
 	}
 	base, last := newest[slot{generation: c.KeyGeneration}], c.CRLShardLast
 	if c.CRLShards > 0 {
 		last = max(last, c.CRLShardFirst+c.CRLShards-1)
 	}
-	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || !now.Before(base.ThisUpdate.Add(s.CRLInterval))
-	b := &build{s: s, c: c, number: number, now: now, newest: newest, away: map[int64]string{}}
+	complete := p.complete || !c.CRLDelta || c.CRLStale || last != c.CRLShardLast || base == nil || base.StatusVersion < 0 ||
+		!within(now, base.MadeAt, s.CRLInterval)
+	b := &build{s: s, c: c, number: number, now: now, latest: latest, newest: newest, away: map[int64]string{}}
 	if err := b.plan(ctx, last); err != nil {
 		return err
 	}
@@ -211,7 +215,7 @@ func (s *Service) publishOnce(ctx context.Context, c *ca.CertificationAuthority,
 		l.row.Content = l.builder.Content()
 	}
 	// An alarm is not ended by leaving the list alone that it is about.
-	all := p.complete || c.CRLStale || c.CRLDelta && complete || c.CRLAlarm != "" && !KeyAway(c)
+	all := p.complete || c.CRLStale || c.CRLDelta && complete || AlarmOf(c) == Held
 	for _, l := range b.order {
 		if !all && b.unchanged(l) || b.away[l.generation] != "" {
 			continue
@@ -240,31 +244,66 @@ var errKeyAway = errors.New("the key cannot be used at the moment")
 // there.
 func (b *build) spare(v *ca.CertificationAuthority) bool { return v.KeyGeneration < b.c.KeyGeneration }
 
-// awayAlarm names the keys whose lists are held back, "" for none.
-func (b *build) awayAlarm() string {
-	var waiting []string
+// notice is what there is to say though lists are published: the clock is behind, and which keys have to wait; "" for
+// nothing.
+func (b *build) notice() string {
+	var parts []string
+	end := ""
+	if behind := b.latest.Sub(b.now); behind > b.s.ClockSkew {
+		dated := " behind the newest CRL, which is dated " + b.latest.UTC().Format(time.RFC3339)
+		part := clockBehind + behind.String() + dated
+		// One alarm and not one for each list: the difference stays that of the beginning.
+		if before, _, found := strings.Cut(b.c.CRLAlarm, dated); found && strings.HasPrefix(before, clockBehind) {
+			part = before + dated
+		}
+		parts, end = append(parts, part), othersPublishedOn
+	}
 	for _, generation := range slices.Sorted(maps.Keys(b.away)) {
-		waiting = append(waiting, fmt.Sprintf("key %d of %s, in the key store %s, cannot be used at the moment", generation, b.c.Identifier, b.away[generation]))
+		parts = append(parts, fmt.Sprintf("key %d of %s, in the key store %s, cannot be used at the moment", generation, b.c.Identifier, b.away[generation]))
+		end = othersPublished
 	}
-	if waiting == nil {
-		return ""
-	}
-	return strings.Join(waiting, "; ") + othersPublished
+	return strings.Join(parts, "; ") + end
 }
 
-// othersPublished is how the alarm ends that is about keys and not about what a list says.
-const othersPublished = ": its lists wait, those of the other keys are published"
+// How alarms begin and end that are not about what a list says: the lists are published.
+const (
+	othersPublished   = ": its lists wait, those of the other keys are published"
+	othersPublishedOn = ": its lists are published with that date"
+	clockBehind       = "the clock of the server is "
+)
 
-// KeyAway tells whether what is held back at the CA waits for a key, and not for somebody's word.
-func KeyAway(c *ca.CertificationAuthority) bool {
-	return strings.HasSuffix(c.CRLAlarm, othersPublished)
+// Alarm is the kind of an alarm at the CRLs of a CA.
+type Alarm string
+
+const (
+	NoAlarm     Alarm = ""
+	Held        Alarm = "HELD"         // nothing is published until it is repaired or a person accepts
+	KeyAway     Alarm = "KEY_AWAY"     // the lists of an earlier key wait for it, the others are published
+	ClockBehind Alarm = "CLOCK_BEHIND" // published with the date of the list before; a person may say that the clock is right
+)
+
+// AlarmOf tells which alarm a CA has.
+func AlarmOf(c *ca.CertificationAuthority) Alarm {
+	switch {
+	case c.CRLAlarm == "":
+		return NoAlarm
+	case strings.HasPrefix(c.CRLAlarm, clockBehind):
+		return ClockBehind
+	case strings.HasSuffix(c.CRLAlarm, othersPublished):
+		return KeyAway
+	}
+	return Held
 }
 
 // unchanged tells whether the list before says the same, and its time is not over.
 func (b *build) unchanged(d *draft) bool {
 	before := b.newest[d.slot]
-	return before != nil && bytes.Equal(before.Content, d.row.Content) && b.now.Before(before.ThisUpdate.Add(b.s.interval(d.delta)))
+	return before != nil && bytes.Equal(before.Content, d.row.Content) && within(b.now, before.MadeAt, b.s.interval(d.delta))
 }
+
+// within tells whether less than an interval lies between now and the time at which a list was made, on either side: one
+// from the far future was made by a clock that was wrong.
+func within(now, made time.Time, interval time.Duration) bool { return now.Sub(made).Abs() < interval }
 
 // interval is how long after a list the next one follows, whether something changed or not.
 func (s *Service) interval(delta bool) time.Duration {
@@ -281,7 +320,7 @@ func (b *build) next() time.Time {
 		for _, delta := range []bool{false, true} {
 			at := w.slot
 			if at.delta = delta; b.newest[at] != nil && (!delta || b.c.CRLDelta) {
-				served[at] = b.newest[at].ThisUpdate
+				served[at] = b.newest[at].MadeAt
 			}
 		}
 	}
@@ -301,21 +340,18 @@ func (b *build) next() time.Time {
 	return first
 }
 
-// number is the next one: beyond all that were published, and later than they were.
-func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL, now time.Time, p publication) (int64, error) {
-	number := c.CRLNumber + 1
+// number is the next one, and the latest date that a list bears. The number is beyond all that were published, and at
+// least the milliseconds since 1970: a database that is brought back from a backup does not know what it published since,
+// and must not give out a number a second time (docs/decisions/0013).
+func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL) (number int64, latest time.Time) {
+	number = max(c.CRLNumber+1, s.Now().UnixMilli())
 	for _, l := range newest {
-		if number <= l.Number {
-			if p.accept == "" {
-				return 0, &held{"its number would be " + decimal(c.CRLNumber+1) + ", and CRL " + decimal(l.Number) + " was published before"}
-			}
-			number = l.Number + 1
-		}
-		if now.Before(l.ThisUpdate.Add(-s.ClockSkew)) && p.accept == "" {
-			return 0, &held{"the clock stands at " + now.Format(time.RFC3339) + ", before CRL " + decimal(l.Number) + " of " + l.ThisUpdate.UTC().Format(time.RFC3339)}
+		number = max(number, l.Number+1)
+		if l.ThisUpdate.After(latest) {
+			latest = l.ThisUpdate
 		}
 	}
-	return number, nil
+	return number, latest
 }
 
 func decimal(n int64) string { return big.NewInt(n).String() }
@@ -323,7 +359,7 @@ func decimal(n int64) string { return big.NewInt(n).String() }
 // record makes the lists the newest ones: from here on they are served.
 func (b *build) record(ctx context.Context, complete bool, last int64, p publication) error {
 	s, c := b.s, b.c
-	if err := s.alarm(ctx, c, b.awayAlarm()); err != nil {
+	if err := s.alarm(ctx, c, b.notice()); err != nil {
 		return err
 	}
 	if len(b.made) == 0 {
@@ -418,6 +454,7 @@ type build struct {
 	c       *ca.CertificationAuthority
 	number  int64
 	now     time.Time
+	latest  time.Time // date of the list that has the latest
 	newest  map[slot]*CRL
 	wanted  []wanted
 	revoked int64 // how many entries there will be, about
@@ -539,9 +576,9 @@ func (b *build) lists(ctx context.Context, complete bool) error {
 		}
 	}
 	if complete {
-		return b.s.revoked(ctx, b.c.ID, time.Time{}, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, false, r) })
+		return b.s.revoked(ctx, b.c.ID, func(shard int64, r issuance.RevokedCertificate) error { return b.add(shard, false, r) })
 	}
-	since := b.newest[slot{generation: b.c.KeyGeneration}].ThisUpdate.Add(-overlap)
+	since := b.newest[slot{generation: b.c.KeyGeneration}].StatusVersion
 	type change struct {
 		shard int64
 		entry issuance.RevokedCertificate
@@ -552,10 +589,7 @@ func (b *build) lists(ctx context.Context, complete bool) error {
 		changes = append(changes, change{shard, r})
 		return nil
 	}
-	if err := b.s.revoked(ctx, b.c.ID, since, collect); err != nil {
-		return err
-	}
-	if err := b.s.released(ctx, b.c.ID, since, collect); err != nil {
+	if err := b.s.changed(ctx, b.c.ID, since, collect); err != nil {
 		return err
 	}
 	// In the order of complete lists: the same changes make the same list.
@@ -598,11 +632,9 @@ func (b *build) add(shard int64, delta bool, r issuance.RevokedCertificate) erro
 
 func (b *build) begin(w wanted, base int64) error {
 	c, at := w.signer.CertificationAuthority, w.slot
-	row := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: c.ID, KeyGeneration: at.generation, Shard: at.shard, BaseNumber: base, Number: b.number, ThisUpdate: b.now, NextUpdate: b.now.Add(CRLValidity)}
+	row := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: c.ID, KeyGeneration: at.generation, Shard: at.shard, BaseNumber: base, Number: b.number, MadeAt: b.now, StatusVersion: c.StatusVersion}
 	template := issuance.CRL{
 		Issuer: c.SubjectDER, AuthorityKeyID: w.signer.akid, Number: big.NewInt(b.number),
-		// A verifier whose clock is behind must not find it to be from the future.
-		ThisUpdate: b.now.Add(-b.s.ClockSkew),
 		// Revoked certificates stay listed after they expire, from the CA's beginning on (X.509 ExpiredCertsOnCRL).
 		ExpiredCertsOnCRL: w.signer.since,
 	}
@@ -610,11 +642,12 @@ func (b *build) begin(w wanted, base int64) error {
 		row.Scope = b.s.CAs.URLs.CRLShard(c, at.shard, false)
 	}
 	if at.delta {
-		row.NextUpdate, template.DeltaBase = b.now.Add(DeltaValidity), big.NewInt(base)
+		template.DeltaBase = big.NewInt(base)
 	} else if c.CRLDelta {
 		template.FreshestCRL = b.s.CAs.URLs.CRLShard(c, at.shard, true)
 	}
-	template.NextUpdate, template.DistributionPoint = row.NextUpdate, row.Scope
+	template.DistributionPoint = row.Scope
+	template.ThisUpdate, template.NextUpdate = b.dates(time.Time{}, at.delta)
 	if before := b.newest[at]; before != nil && !at.delta {
 		template.SizeHint = int(before.Bytes + before.Bytes/64)
 	}
@@ -637,14 +670,38 @@ func (b *build) begin(w wanted, base int64) error {
 	return nil
 }
 
+// dates are thisUpdate and nextUpdate of a list. A verifier whose clock is behind must not find it to be from the future;
+// but it is never dated before its entries or before a list that was published, whatever the clock says.
+func (b *build) dates(newest time.Time, delta bool) (this, next time.Time) {
+	this = b.now.Add(-b.s.ClockSkew).Truncate(time.Second)
+	for _, at := range []time.Time{newest, b.latest} {
+		if at.After(this) {
+			this = at
+		}
+	}
+	from, validity := b.now, CRLValidity
+	if this.After(from) {
+		from = this
+	}
+	if delta {
+		validity = DeltaValidity
+	}
+	return this.UTC(), from.Add(validity).UTC()
+}
+
 // sign signs a list, checks it against what was published before, and lays it into the database, where nobody sees it
 // until it is recorded.
 func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error) {
+	row := d.row
+	row.ThisUpdate, row.NextUpdate = b.dates(d.builder.Newest(), d.delta)
+	if err := d.builder.SetDates(row.ThisUpdate, row.NextUpdate); err != nil {
+		return nil, err
+	}
 	der, err := d.builder.Sign(ctx)
 	if err != nil {
 		return nil, keyUnavailable(d.signer.CertificationAuthority, errors.Join(errKeyAway, err))
 	}
-	row, hash := d.row, sha256.Sum256(der)
+	hash := sha256.Sum256(der)
 	row.Entries, row.Bytes, row.SHA256 = int64(d.builder.Entries()), int64(len(der)), hash[:]
 	d.builder = nil
 	if err := b.s.check(ctx, d.signer.CertificationAuthority, row, der, b.newest[d.slot], accepted); err != nil {
@@ -653,20 +710,51 @@ func (b *build) sign(ctx context.Context, d *draft, accepted bool) (*CRL, error)
 	return row, b.s.lay(ctx, row.ID, der)
 }
 
-// revoked hands out what is revoked or on hold, in the order of the serial numbers, as the database gives it; with
-// since, what became so since then.
-func (s *Service) revoked(ctx context.Context, caID string, since time.Time, use func(int64, issuance.RevokedCertificate) error) error {
-	where, args := "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}
-	if !since.IsZero() {
-		// In no order: sorting would lead the database over all that is revoked.
-		where, args = "ca_id = ? AND status <> 'ISSUED' AND revoked_at >= ?", append(args, since)
+// revoked hands out what is revoked or on hold, in the order of the serial numbers, as the database gives it.
+func (s *Service) revoked(ctx context.Context, caID string, use func(int64, issuance.RevokedCertificate) error) error {
+	adopted, err := s.adopted(ctx, "ca_id = ?", caID)
+	if err != nil {
+		return err
 	}
-	return s.entries(ctx, "revocation_reason", "revoked_at", where, args, use)
+	if err := s.entries(ctx, "revocation_reason", "revoked_at", "ca_id = ? AND status <> 'ISSUED' ORDER BY serial_number", []any{caID}, func(shard int64, r issuance.RevokedCertificate) error {
+		for len(adopted) > 0 && bytes.Compare(adopted[0].entry.SerialNumber, r.SerialNumber) < 0 {
+			if err := use(adopted[0].shard, adopted[0].entry); err != nil {
+				return err
+			}
+			adopted = adopted[1:]
+		}
+		return use(shard, r)
+	}); err != nil {
+		return err
+	}
+	for _, a := range adopted {
+		if err := use(a.shard, a.entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// released hands out the certificates whose suspension ended since an instant, as a delta CRL lists them.
-func (s *Service) released(ctx context.Context, caID string, since time.Time, use func(int64, issuance.RevokedCertificate) error) error {
-	return s.entries(ctx, decimal(issuance.RemoveFromCRL), "released_at", "ca_id = ? AND status = 'ISSUED' AND released_at >= ?", []any{caID, since}, use)
+// changed hands out, in no order, what became revoked or on hold behind a status version, and the certificates whose
+// suspension ended, as a delta CRL lists them.
+func (s *Service) changed(ctx context.Context, caID string, version int64, use func(int64, issuance.RevokedCertificate) error) error {
+	const since = "ca_id = ? AND status_version > 0 AND status_version > ?" // the first for the index
+	if err := s.entries(ctx, "revocation_reason", "revoked_at", since+" AND status <> 'ISSUED'", []any{caID, version}, use); err != nil {
+		return err
+	}
+	if err := s.entries(ctx, decimal(issuance.RemoveFromCRL), "released_at", since+" AND status = 'ISSUED' AND released_at IS NOT NULL", []any{caID, version}, use); err != nil {
+		return err
+	}
+	adopted, err := s.adopted(ctx, "ca_id = ? AND status_version > ?", caID, version)
+	if err != nil {
+		return err
+	}
+	for _, a := range adopted {
+		if err := use(a.shard, a.entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) entries(ctx context.Context, reason, at, where string, args []any, use func(int64, issuance.RevokedCertificate) error) error {

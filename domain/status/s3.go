@@ -1,7 +1,9 @@
 package status
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -54,4 +56,59 @@ func (b *Bucket) Put(ctx context.Context, name string, l *CRL, content io.Reader
 	_, err := b.client.PutObject(ctx, b.bucket, name, content, l.Bytes, minio.PutObjectOptions{ContentType: "application/pkix-crl", DisableMultipart: true,
 		CacheControl: fmt.Sprintf("public, no-transform, max-age=%d", int(5*time.Minute/time.Second)), UserMetadata: map[string]string{numberMetadata: decimal(l.Number)}})
 	return err
+}
+
+// Get reads what is found under a name, nil when nothing is.
+func (b *Bucket) Get(ctx context.Context, name string) (io.ReadCloser, error) {
+	o, err := b.client.GetObject(ctx, b.bucket, path.Join(b.prefix, name), minio.GetObjectOptions{})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := o.Stat(); err != nil {
+		closed := o.Close()
+		if minio.ToErrorResponse(err).Code == minio.NoSuchKey {
+			return nil, closed
+		}
+		return nil, errors.Join(err, closed)
+	}
+	return o, nil
+}
+
+// PutObject makes content what is found under a name.
+func (b *Bucket) PutObject(ctx context.Context, name string, content []byte) error {
+	_, err := b.client.PutObject(ctx, b.bucket, path.Join(b.prefix, name), bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{ContentType: "application/json", DisableMultipart: true})
+	return err
+}
+
+// GetObject reads what is found under a name, limit bytes at most.
+func (b *Bucket) GetObject(ctx context.Context, name string, limit int64) ([]byte, error) {
+	o, err := b.client.GetObject(ctx, b.bucket, path.Join(b.prefix, name), minio.GetObjectOptions{})
+	if err != nil {
+		return nil, err
+	}
+	content, err := io.ReadAll(io.LimitReader(o, limit))
+	return content, errors.Join(err, o.Close())
+}
+
+// Names returns the names below a prefix that come behind another, in their order.
+func (b *Bucket) Names(ctx context.Context, prefix, after string) (names []string, err error) {
+	options := minio.ListObjectsOptions{Recursive: true, Prefix: b.within(prefix)}
+	if after != "" {
+		options.StartAfter = b.within(after)
+	}
+	for o := range b.client.ListObjects(ctx, b.bucket, options) {
+		if o.Err != nil {
+			return nil, o.Err
+		}
+		names = append(names, strings.TrimPrefix(o.Key, b.within("")))
+	}
+	return names, nil
+}
+
+// within is a name or the beginning of one in the bucket.
+func (b *Bucket) within(name string) string {
+	if b.prefix == "" {
+		return name
+	}
+	return b.prefix + "/" + name
 }

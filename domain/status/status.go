@@ -4,11 +4,13 @@ package status
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -43,7 +45,9 @@ type Service struct {
 	Jobs         *job.Queue
 	Keys         keystore.Set
 	CAs          *ca.Service
+	Certificates *certificate.Service
 	Now          func() time.Time
+	Log          *slog.Logger // nil: nowhere
 	ClockSkew    time.Duration
 	CRLInterval  time.Duration // time between two complete CRLs when nothing is revoked
 	CRLLimit     int64         // bytes; 0: CRLLimit
@@ -56,6 +60,13 @@ type Service struct {
 	responders responders
 	served     served
 	publishing sync.Map // CA id → *sync.Mutex
+}
+
+func (s *Service) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
 }
 
 func (s *Service) limit() int64 {
@@ -134,8 +145,8 @@ func (s *Service) listed(ctx context.Context, caID string) (*ca.CertificationAut
 	return c, nil
 }
 
-// Held counts the CAs whose CRL is held back.
-func (s *Service) Held(ctx context.Context) (int64, error) {
+// Alarms counts the CAs with an alarm at their CRLs: held back, a key away, the clock behind.
+func (s *Service) Alarms(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.Store.DB(ctx).Model(&ca.CertificationAuthority{}).Where("crl_alarm <> '' AND purged_at IS NULL").Count(&n).Error
 	return n, err

@@ -31,6 +31,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/report"
+	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/graph/scalar"
@@ -295,20 +296,26 @@ type ComplexityRoot struct {
 	}
 
 	AuditEvent struct {
-		Action     func(childComplexity int) int
-		ActorKind  func(childComplexity int) int
-		ActorName  func(childComplexity int) int
-		Details    func(childComplexity int) int
-		Hash       func(childComplexity int) int
-		IPAddress  func(childComplexity int) int
-		ObjectID   func(childComplexity int) int
-		ObjectKind func(childComplexity int) int
-		ObjectName func(childComplexity int) int
-		RequestID  func(childComplexity int) int
-		Result     func(childComplexity int) int
-		Sequence   func(childComplexity int) int
-		Summary    func(childComplexity int) int
-		Time       func(childComplexity int) int
+		Action       func(childComplexity int) int
+		ActorID      func(childComplexity int) int
+		ActorKind    func(childComplexity int) int
+		ActorName    func(childComplexity int) int
+		CAID         func(childComplexity int) int
+		Details      func(childComplexity int) int
+		DetailsText  func(childComplexity int) int
+		Format       func(childComplexity int) int
+		Hash         func(childComplexity int) int
+		IPAddress    func(childComplexity int) int
+		ObjectID     func(childComplexity int) int
+		ObjectKind   func(childComplexity int) int
+		ObjectName   func(childComplexity int) int
+		PartitionID  func(childComplexity int) int
+		PreviousHash func(childComplexity int) int
+		RequestID    func(childComplexity int) int
+		Result       func(childComplexity int) int
+		Sequence     func(childComplexity int) int
+		Summary      func(childComplexity int) int
+		Time         func(childComplexity int) int
 	}
 
 	AuditEventConnection struct {
@@ -318,6 +325,7 @@ type ComplexityRoot struct {
 	}
 
 	AuditVerification struct {
+		Alarm    func(childComplexity int) int
 		BrokenAt func(childComplexity int) int
 		Events   func(childComplexity int) int
 		HeadHash func(childComplexity int) int
@@ -620,6 +628,7 @@ type ComplexityRoot struct {
 
 	CrlAlarm struct {
 		Acceptable func(childComplexity int) int
+		Kind       func(childComplexity int) int
 		Reason     func(childComplexity int) int
 		Since      func(childComplexity int) int
 	}
@@ -1421,6 +1430,7 @@ type ApprovalResolver interface {
 type AuditEventResolver interface {
 	Details(ctx context.Context, obj *audit.Event) (map[string]any, error)
 	Hash(ctx context.Context, obj *audit.Event) (string, error)
+	PreviousHash(ctx context.Context, obj *audit.Event) (string, error)
 }
 type BulkItemResolver interface {
 	CertificateID(ctx context.Context, obj *bulk.Item) (*string, error)
@@ -2531,6 +2541,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEvent.Action(childComplexity), true
+	case "AuditEvent.actorId":
+		if e.ComplexityRoot.AuditEvent.ActorID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.ActorID(childComplexity), true
 	case "AuditEvent.actorKind":
 		if e.ComplexityRoot.AuditEvent.ActorKind == nil {
 			break
@@ -2543,12 +2559,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEvent.ActorName(childComplexity), true
+	case "AuditEvent.caId":
+		if e.ComplexityRoot.AuditEvent.CAID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.CAID(childComplexity), true
 	case "AuditEvent.details":
 		if e.ComplexityRoot.AuditEvent.Details == nil {
 			break
 		}
 
 		return e.ComplexityRoot.AuditEvent.Details(childComplexity), true
+	case "AuditEvent.detailsText":
+		if e.ComplexityRoot.AuditEvent.DetailsText == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.DetailsText(childComplexity), true
+	case "AuditEvent.format":
+		if e.ComplexityRoot.AuditEvent.Format == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.Format(childComplexity), true
 	case "AuditEvent.hash":
 		if e.ComplexityRoot.AuditEvent.Hash == nil {
 			break
@@ -2579,6 +2613,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditEvent.ObjectName(childComplexity), true
+	case "AuditEvent.partitionId":
+		if e.ComplexityRoot.AuditEvent.PartitionID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.PartitionID(childComplexity), true
+	case "AuditEvent.previousHash":
+		if e.ComplexityRoot.AuditEvent.PreviousHash == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditEvent.PreviousHash(childComplexity), true
 	case "AuditEvent.requestId":
 		if e.ComplexityRoot.AuditEvent.RequestID == nil {
 			break
@@ -2629,6 +2675,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditEventConnection.TotalCount(childComplexity), true
 
+	case "AuditVerification.alarm":
+		if e.ComplexityRoot.AuditVerification.Alarm == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AuditVerification.Alarm(childComplexity), true
 	case "AuditVerification.brokenAt":
 		if e.ComplexityRoot.AuditVerification.BrokenAt == nil {
 			break
@@ -3997,6 +4049,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CrlAlarm.Acceptable(childComplexity), true
+	case "CrlAlarm.kind":
+		if e.ComplexityRoot.CrlAlarm.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CrlAlarm.Kind(childComplexity), true
 	case "CrlAlarm.reason":
 		if e.ComplexityRoot.CrlAlarm.Reason == nil {
 			break
@@ -8256,7 +8314,7 @@ extend type CertificateStory {
 `, BuiltIn: false},
 	{Name: "../schema/audit.graphqls", Input: `"""
 Something that happened: every change, sign-in and refusal. Append-only; each event holds the hash of the one before it
-in its partition, so that nothing can be removed or altered unseen.
+in its partition, so that nothing can be removed or altered unseen. ` + "`" + `docs/audit.md` + "`" + ` says how to verify it.
 """
 type AuditEvent {
   "Counts from 1 without a gap in its partition."
@@ -8267,6 +8325,8 @@ type AuditEvent {
   result: AuditResult!
   "` + "`" + `user` + "`" + `, ` + "`" + `api-token` + "`" + `, ` + "`" + `operator` + "`" + `, ` + "`" + `system` + "`" + `, ` + "`" + `protocol` + "`" + ` for a client of an enrollment protocol, or ` + "`" + `cagw-credential` + "`" + ` for one of the CA Gateway API."
   actorKind: String!
+  "Id of the user, token, configuration or credential; empty for the system itself."
+  actorId: String!
   "E-mail of the person, name of the token, or protocol and identifier of the configuration (` + "`" + `acme:servers` + "`" + `) or of the credential (` + "`" + `cagw:deploy` + "`" + `)."
   actorName: String!
   "Empty for the system itself."
@@ -8282,6 +8342,16 @@ type AuditEvent {
   details: Map!
   "SHA-256 over the event and the hash before it, hexadecimal."
   hash: String!
+  "Hash of the event before it in the partition, hexadecimal; empty for the first."
+  previousHash: String!
+  "What the hash is over: 1 until release 0.1.0, 2 the RFC 8785 form of all other fields but ` + "`" + `detailsText` + "`" + `."
+  format: Int!
+  "Empty for an event of the platform."
+  partitionId: String!
+  "The CA whose certificate the event is about, where it changed the inventory; else empty."
+  caId: String!
+  "The details as they are stored, which the hash of format 1 is over; null for format 2."
+  detailsText: String
 }
 enum AuditResult { SUCCESS REFUSED FAILED }
 
@@ -8298,7 +8368,16 @@ input AuditFilter {
 type AuditEventConnection { nodes: [AuditEvent!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 "Outcome of recomputing the hash chain."
-type AuditVerification { intact: Boolean!, events: Int64!, "Where it breaks; null when intact." brokenAt: Int64, headHash: String! }
+type AuditVerification {
+  "Nothing was altered or removed, and the log ends where it did."
+  intact: Boolean!
+  events: Int64!
+  "The event at which the chain breaks; null when it does not."
+  brokenAt: Int64
+  "Why the end of the log is not the one that the server signed and kept elsewhere; null when it is."
+  alarm: String
+  headHash: String!
+}
 
 extend type Partition {
   "Newest first."
@@ -8997,8 +9076,17 @@ extend type Mutation {
 }
 `, BuiltIn: false},
 	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
-  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
+  kind: CrlAlarmKind!
+  "Whether ` + "`" + `acceptHeldCrl` + "`" + ` ends it. False while the lists of an earlier key wait for their key store, and those of the other keys are published."
   acceptable: Boolean!
+}
+enum CrlAlarmKind {
+  "Nothing is published until the cause is repaired or somebody accepts."
+  HELD
+  "The lists of an earlier key wait for it; the others are published."
+  KEY_AWAY
+  "The clock of the server is behind the last list. Lists are published with the date of that one. Accept when the clock is right and the lists before were dated wrong."
+  CLOCK_BEHIND
 }
 `, BuiltIn: false},
 	{Name: "../schema/endentity.graphqls", Input: `"Whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1)."
@@ -10055,7 +10143,7 @@ type SubjectAttribute {
 }
 
 extend type CrlDetails {
-  "Why a newer list is held back; null while none is. The one before goes on being served."
+  "What is wrong with the lists; null while nothing is."
   alarm: CrlAlarm
   "Null while its size is well below ` + "`" + `limitBytes` + "`" + `; else what happens, and what to do."
   warning: String
@@ -10068,7 +10156,7 @@ extend type Certificate {
   crlShard: Int!
 }
 
-"A list that was not published because a check speaks against it."
+"A list that was not published because a check speaks against it, or that was published although the clock is behind."
 type CrlAlarm { reason: String!, since: Time! }
 
 "What lists a CA publishes (RFC 5280 section 5)."
@@ -10663,6 +10751,8 @@ func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field gr
 		return ec.fieldContext_AuditEvent_result(ctx, field)
 	case "actorKind":
 		return ec.fieldContext_AuditEvent_actorKind(ctx, field)
+	case "actorId":
+		return ec.fieldContext_AuditEvent_actorId(ctx, field)
 	case "actorName":
 		return ec.fieldContext_AuditEvent_actorName(ctx, field)
 	case "ipAddress":
@@ -10681,6 +10771,16 @@ func (ec *executionContext) childFields_AuditEvent(ctx context.Context, field gr
 		return ec.fieldContext_AuditEvent_details(ctx, field)
 	case "hash":
 		return ec.fieldContext_AuditEvent_hash(ctx, field)
+	case "previousHash":
+		return ec.fieldContext_AuditEvent_previousHash(ctx, field)
+	case "format":
+		return ec.fieldContext_AuditEvent_format(ctx, field)
+	case "partitionId":
+		return ec.fieldContext_AuditEvent_partitionId(ctx, field)
+	case "caId":
+		return ec.fieldContext_AuditEvent_caId(ctx, field)
+	case "detailsText":
+		return ec.fieldContext_AuditEvent_detailsText(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditEvent", field.Name)
 }
@@ -10705,6 +10805,8 @@ func (ec *executionContext) childFields_AuditVerification(ctx context.Context, f
 		return ec.fieldContext_AuditVerification_events(ctx, field)
 	case "brokenAt":
 		return ec.fieldContext_AuditVerification_brokenAt(ctx, field)
+	case "alarm":
+		return ec.fieldContext_AuditVerification_alarm(ctx, field)
 	case "headHash":
 		return ec.fieldContext_AuditVerification_headHash(ctx, field)
 	}
@@ -11305,6 +11407,8 @@ func (ec *executionContext) childFields_CrlAlarm(ctx context.Context, field grap
 		return ec.fieldContext_CrlAlarm_reason(ctx, field)
 	case "since":
 		return ec.fieldContext_CrlAlarm_since(ctx, field)
+	case "kind":
+		return ec.fieldContext_CrlAlarm_kind(ctx, field)
 	case "acceptable":
 		return ec.fieldContext_CrlAlarm_acceptable(ctx, field)
 	}
@@ -18128,6 +18232,29 @@ func (ec *executionContext) fieldContext_AuditEvent_actorKind(_ context.Context,
 	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _AuditEvent_actorId(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_actorId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ActorID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_actorId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _AuditEvent_actorName(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18335,6 +18462,121 @@ func (ec *executionContext) fieldContext_AuditEvent_hash(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("AuditEvent", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _AuditEvent_previousHash(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_previousHash(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AuditEvent().PreviousHash(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_previousHash(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEvent_format(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_format(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Format, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_format(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEvent_partitionId(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_partitionId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PartitionID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_partitionId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEvent_caId(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_caId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CAID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_caId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _AuditEvent_detailsText(ctx context.Context, field graphql.CollectedField, obj *audit.Event) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditEvent_detailsText(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.DetailsText, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalOString2string(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditEvent_detailsText(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditEvent", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _AuditEventConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AuditEventConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18489,6 +18731,29 @@ func (ec *executionContext) _AuditVerification_brokenAt(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_AuditVerification_brokenAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditVerification", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
+func (ec *executionContext) _AuditVerification_alarm(ctx context.Context, field graphql.CollectedField, obj *model.AuditVerification) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AuditVerification_alarm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Alarm, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AuditVerification_alarm(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AuditVerification", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _AuditVerification_headHash(ctx context.Context, field graphql.CollectedField, obj *model.AuditVerification) (ret graphql.Marshaler) {
@@ -24075,6 +24340,29 @@ func (ec *executionContext) _CrlAlarm_since(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_CrlAlarm_since(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _CrlAlarm_kind(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CrlAlarm_kind(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Kind, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v status.Alarm) graphql.Marshaler {
+			return ec.marshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CrlAlarm_kind(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CrlAlarm", field, false, false, errors.New("field of type CrlAlarmKind does not have child fields"))
 }
 
 func (ec *executionContext) _CrlAlarm_acceptable(ctx context.Context, field graphql.CollectedField, obj *model.CrlAlarm) (ret graphql.Marshaler) {
@@ -45350,6 +45638,11 @@ func (ec *executionContext) _AuditEvent(ctx context.Context, sel ast.SelectionSe
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "actorId":
+			out.Values[i] = ec._AuditEvent_actorId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "actorName":
 			out.Values[i] = ec._AuditEvent_actorName(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -45457,6 +45750,59 @@ func (ec *executionContext) _AuditEvent(ctx context.Context, sel ast.SelectionSe
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "previousHash":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AuditEvent_previousHash(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "format":
+			out.Values[i] = ec._AuditEvent_format(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "partitionId":
+			out.Values[i] = ec._AuditEvent_partitionId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "caId":
+			out.Values[i] = ec._AuditEvent_caId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "detailsText":
+			out.Values[i] = ec._AuditEvent_detailsText(ctx, field, obj)
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -45552,6 +45898,8 @@ func (ec *executionContext) _AuditVerification(ctx context.Context, sel ast.Sele
 			}
 		case "brokenAt":
 			out.Values[i] = ec._AuditVerification_brokenAt(ctx, field, obj)
+		case "alarm":
+			out.Values[i] = ec._AuditVerification_alarm(ctx, field, obj)
 		case "headHash":
 			out.Values[i] = ec._AuditVerification_headHash(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -49523,6 +49871,11 @@ func (ec *executionContext) _CrlAlarm(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "since":
 			out.Values[i] = ec._CrlAlarm_since(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "kind":
+			out.Values[i] = ec._CrlAlarm_kind(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -59583,6 +59936,23 @@ func (ec *executionContext) marshalNCreateWebhookPayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._CreateWebhookPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx context.Context, v any) (status.Alarm, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := status.Alarm(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCrlAlarmKind2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋstatusᚐAlarm(ctx context.Context, sel ast.SelectionSet, v status.Alarm) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) marshalNCrlList2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlListᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.CrlList) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -62690,6 +63060,18 @@ func (ec *executionContext) marshalOStoryRequest2ᚖgithubᚗcomᚋpkiaasᚋpkia
 		return graphql.Null
 	}
 	return ec._StoryRequest(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOString2string(ctx context.Context, v any) (string, error) {
+	res, err := graphql.UnmarshalString(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOString2string(ctx context.Context, sel ast.SelectionSet, v string) graphql.Marshaler {
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(v)
+	return res
 }
 
 func (ec *executionContext) unmarshalOString2ᚕstringᚄ(ctx context.Context, v any) ([]string, error) {

@@ -21,6 +21,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/notify"
 	profile1 "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
+	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/lint"
@@ -159,11 +160,14 @@ type AuditFilter struct {
 
 // Outcome of recomputing the hash chain.
 type AuditVerification struct {
+	// Nothing was altered or removed, and the log ends where it did.
 	Intact bool  `json:"intact"`
 	Events int64 `json:"events"`
-	// Where it breaks; null when intact.
+	// The event at which the chain breaks; null when it does not.
 	BrokenAt *int64 `json:"brokenAt,omitempty"`
-	HeadHash string `json:"headHash"`
+	// Why the end of the log is not the one that the server signed and kept elsewhere; null when it is.
+	Alarm    *string `json:"alarm,omitempty"`
+	HeadHash string  `json:"headHash"`
 }
 
 type BulkOperationConnection struct {
@@ -447,11 +451,12 @@ type CreateWebhookPayload struct {
 	Secret string `json:"secret"`
 }
 
-// A list that was not published because a check speaks against it.
+// A list that was not published because a check speaks against it, or that was published although the clock is behind.
 type CrlAlarm struct {
-	Reason string    `json:"reason"`
-	Since  time.Time `json:"since"`
-	// Whether `acceptHeldCrl` publishes it. False while the lists of an earlier key wait for their key store, and those of the other keys are published.
+	Reason string       `json:"reason"`
+	Since  time.Time    `json:"since"`
+	Kind   status.Alarm `json:"kind"`
+	// Whether `acceptHeldCrl` ends it. False while the lists of an earlier key wait for their key store, and those of the other keys are published.
 	Acceptable bool `json:"acceptable"`
 }
 
@@ -463,7 +468,7 @@ type CrlDetails struct {
 	ThisUpdate time.Time `json:"thisUpdate"`
 	NextUpdate time.Time `json:"nextUpdate"`
 	URL        string    `json:"url"`
-	// Why a newer list is held back; null while none is. The one before goes on being served.
+	// What is wrong with the lists; null while nothing is.
 	Alarm *CrlAlarm `json:"alarm,omitempty"`
 	// Null while its size is well below `limitBytes`; else what happens, and what to do.
 	Warning *string `json:"warning,omitempty"`

@@ -53,7 +53,7 @@ const headers = 6
 type CRLBuilder struct {
 	crl    CRL
 	signer Signer
-	front  []byte // version to nextUpdate
+	newest time.Time // of the dates of the entries
 	buffer []byte
 	start  int // of the entries in buffer
 	count  int
@@ -68,25 +68,51 @@ func NewCRL(c CRL, s Signer) (*CRLBuilder, error) {
 	case c.DeltaBase != nil && (!number(c.DeltaBase) || c.DeltaBase.Cmp(c.Number) > 0 || c.FreshestCRL != ""):
 		return nil, errors.New("a delta CRL has the number of an earlier CRL as its base, and no delta CRL of its own") // 5.2.4, 5.2.6
 	}
+	b := &CRLBuilder{crl: c, signer: s}
+	front, err := b.front()
+	if err != nil {
+		return nil, err
+	}
+	b.start = len(front) + 3*headers + 4 // a date behind 2049 is two octets longer
+	// Behind the entries: extensions and the signature.
+	b.buffer = make([]byte, b.start, b.start+c.SizeHint+2048+s.Algorithm().SignatureSize)
+	return b, nil
+}
+
+// front is what stands before the entries: version to nextUpdate.
+func (b *CRLBuilder) front() ([]byte, error) {
 	var front cryptobyte.Builder
 	front.AddASN1Int64(1)
-	front.AddBytes(s.Algorithm().SignatureAlgorithm())
-	front.AddBytes(c.Issuer)
-	addTime(&front, c.ThisUpdate)
-	addTime(&front, c.NextUpdate)
+	front.AddBytes(b.signer.Algorithm().SignatureAlgorithm())
+	front.AddBytes(b.crl.Issuer)
+	addTime(&front, b.crl.ThisUpdate)
+	addTime(&front, b.crl.NextUpdate)
 	fixed, err := front.Bytes()
 	if err != nil {
 		return nil, fmt.Errorf("assembling the CRL: %w", err)
 	}
-	start := len(fixed) + 3*headers
-	// Behind the entries: extensions and the signature.
-	return &CRLBuilder{crl: c, signer: s, front: fixed, start: start, buffer: make([]byte, start, start+c.SizeHint+2048+s.Algorithm().SignatureSize)}, nil
+	return fixed, nil
+}
+
+// Newest is the latest date of an entry, zero when there is none.
+func (b *CRLBuilder) Newest() time.Time { return b.newest }
+
+// SetDates replaces thisUpdate and nextUpdate, once the entries are known.
+func (b *CRLBuilder) SetDates(thisUpdate, nextUpdate time.Time) error {
+	if !nextUpdate.After(thisUpdate) || thisUpdate.Before(b.newest) {
+		return errors.New("a CRL has nextUpdate after thisUpdate, and no entry after thisUpdate")
+	}
+	b.crl.ThisUpdate, b.crl.NextUpdate = thisUpdate, nextUpdate
+	return nil
 }
 
 // Add lists a certificate.
 func (b *CRLBuilder) Add(r RevokedCertificate) (err error) {
 	if b.buffer, err = r.append(b.buffer, b.crl.DeltaBase != nil); err == nil {
 		b.count++
+		if r.RevokedAt.After(b.newest) {
+			b.newest = r.RevokedAt
+		}
 	}
 	return err
 }
@@ -118,6 +144,10 @@ func (b *CRLBuilder) Sign(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("assembling the CRL: %w", err)
 	}
+	front, err := b.front()
+	if err != nil {
+		return nil, err
+	}
 	at := b.start
 	put := func(octets []byte) {
 		at -= len(octets)
@@ -126,7 +156,7 @@ func (b *CRLBuilder) Sign(ctx context.Context) ([]byte, error) {
 	if entries > 0 { // an empty list is left out (5.1.2.6)
 		put(header(cbasn1.SEQUENCE, entries))
 	}
-	put(b.front)
+	put(front)
 	b.buffer = append(b.buffer, extensions...)
 	put(header(cbasn1.SEQUENCE, len(b.buffer)-at))
 	signature, err := b.signer.Sign(ctx, b.buffer[at:])

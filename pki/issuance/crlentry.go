@@ -28,7 +28,7 @@ type RevokedCertificate struct {
 // RemoveFromCRL is the reason by which a delta CRL says that a certificate is good again (5.3.1).
 const RemoveFromCRL = 8
 
-var oidReasonCode = encoding.ObjectIdentifier{2, 5, 29, 21}
+var oidReasonCode, oidInvalidityDate = encoding.ObjectIdentifier{2, 5, 29, 21}, encoding.ObjectIdentifier{2, 5, 29, 24}
 
 // Extensions of an entry up to their values: OID and the headers around it. All lengths are fixed.
 var (
@@ -82,7 +82,28 @@ const generalizedForm = "20060102150405Z"
 // ListedCertificate is an entry of a CRL; valid until the next one is read.
 type ListedCertificate struct {
 	SerialNumber []byte // without leading zeros
+	date         cryptobyte.String
 	extensions   cryptobyte.String
+}
+
+// RevokedAt is when it was revoked; zero when that cannot be read.
+func (l ListedCertificate) RevokedAt() (at time.Time) {
+	date := l.date
+	if !readTime(&date, &at) {
+		return time.Time{}
+	}
+	return at
+}
+
+// InvalidityDate is since when its key may be in other hands; zero when none is given.
+func (l ListedCertificate) InvalidityDate() (at time.Time) {
+	parsed, _ := extension.ParseList(l.extensions)
+	for _, e := range parsed {
+		if value := cryptobyte.String(e.Value); e.ID.Equal(oidInvalidityDate) && !value.ReadASN1GeneralizedTime(&at) {
+			return time.Time{}
+		}
+	}
+	return at
 }
 
 // Reason is the reason code; 0 when none is given.
@@ -156,7 +177,7 @@ func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
 	}
 	s := cryptobyte.String(entry[start:])
 	var serial cryptobyte.String
-	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.SkipASN1(asn1.UTCTime) && !s.SkipASN1(asn1.GeneralizedTime) {
+	if !s.ReadASN1(&serial, asn1.INTEGER) || !s.ReadASN1Element(&one.date, asn1.UTCTime) && !s.ReadASN1Element(&one.date, asn1.GeneralizedTime) {
 		return one, 0, false
 	}
 	one.SerialNumber = bytes.TrimLeft(serial, "\x00")

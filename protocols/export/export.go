@@ -4,8 +4,10 @@ package export
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -159,10 +161,30 @@ func (h *Handler) events(out *writer, r *http.Request, partition string, q url.V
 	if to != nil {
 		f.To = *to
 	}
-	out.columns = []string{"sequence", "time", "action", "result", "actorKind", "actorName", "ipAddress", "requestId", "objectKind", "objectId", "objectName", "summary", "details", "hash"}
+	// All that the hash of an event is over: docs/audit.md, docs/audit/verify.mjs.
+	out.columns = []string{"sequence", "time", "action", "result", "actorKind", "actorId", "actorName", "ipAddress", "requestId", "objectKind", "objectId", "objectName", "summary", "details", "hash",
+		"partitionId", "caId", "format", "previousHash"}
+	if out.format == "jsonl" {
+		out.columns = append(out.columns, "detailsText")
+	}
 	return h.Events.Each(r.Context(), partition, f, func(e *audit.Event) error {
-		return out.row(e.Sequence, e.Time, e.Action, string(e.Result), e.ActorKind, e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.Details, fmt.Sprintf("%x", e.Hash))
+		cells := []any{e.Sequence, e.Time.UTC().Format(audit.TimeFormat), e.Action, string(e.Result), e.ActorKind, e.ActorID, e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName,
+			e.Summary, stored(e.DetailsText), hex.EncodeToString(e.Hash), e.PartitionID, e.CAID, e.Format, hex.EncodeToString(e.PreviousHash)}
+		if out.format == "jsonl" {
+			cells = append(cells, e.VerbatimDetails())
+		}
+		return out.row(cells...)
 	})
+}
+
+// stored is JSON that is exported as it lies in the database; what is no JSON any more, as a text.
+type stored string
+
+func (s stored) MarshalJSON() ([]byte, error) {
+	if !json.Valid([]byte(s)) {
+		return json.Marshal(string(s))
+	}
+	return []byte(s), nil
 }
 
 func (h *Handler) endEntities(out *writer, r *http.Request, partition string, q url.Values) error {
@@ -275,6 +297,7 @@ type writer struct {
 	begun   bool
 	buffer  *bufio.Writer
 	csv     *csv.Writer
+	one     bytes.Buffer // the row that csv has written
 	rows    int
 }
 
@@ -293,9 +316,8 @@ func (o *writer) begin() error {
 	_ = http.NewResponseController(o.w).SetWriteDeadline(time.Now().Add(patience)) // a recorder has none
 	o.buffer = bufio.NewWriterSize(o.w, 64<<10)
 	if o.format == "csv" {
-		o.csv = csv.NewWriter(o.buffer)
-		o.csv.UseCRLF = true
-		return o.csv.Write(o.columns)
+		o.csv = csv.NewWriter(&o.one)
+		return o.line(o.columns)
 	}
 	return nil
 }
@@ -329,7 +351,21 @@ func (o *writer) row(cells ...any) error {
 	for n, c := range cells {
 		line[n] = harmless(cell(c))
 	}
-	return o.csv.Write(line)
+	return o.line(line)
+}
+
+// line ends a row with CRLF. The option of csv.Writer would also change the line ends within cells.
+func (o *writer) line(cells []string) error {
+	if err := o.csv.Write(cells); err != nil {
+		return err
+	}
+	o.csv.Flush()
+	if _, err := o.buffer.Write(bytes.TrimSuffix(o.one.Bytes(), []byte{'\n'})); err != nil {
+		return err
+	}
+	o.one.Reset()
+	_, err := o.buffer.WriteString("\r\n")
+	return err
 }
 
 // object writes a JSON object whose members stand in the order of the columns.
@@ -359,11 +395,6 @@ func (o *writer) finish() error {
 			return err
 		}
 	}
-	if o.csv != nil {
-		if o.csv.Flush(); o.csv.Error() != nil {
-			return o.csv.Error()
-		}
-	}
 	return o.buffer.Flush()
 }
 
@@ -378,19 +409,16 @@ func cell(v any) string {
 			return ""
 		}
 		return v.UTC().Format(time.RFC3339)
-	case audit.Details:
-		text, err := json.Marshal(v)
-		if err != nil {
-			return ""
-		}
-		return string(text)
+	case stored:
+		return string(v)
 	}
 	return fmt.Sprint(v)
 }
 
-// harmless keeps spreadsheets from taking what somebody chose as a subject for a formula.
+// harmless keeps spreadsheets from taking what somebody chose as a subject for a formula. A cell that begins with an
+// apostrophe gets another one, so that the one in front can be taken away again.
 func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+	if s != "" && strings.ContainsRune("=+-@\t\r\n'", rune(s[0])) {
 		return "'" + s
 	}
 	return s

@@ -378,6 +378,14 @@ export type CreateWebhookInput = {
   url: string;
 };
 
+export type CrlAlarmKind =
+  /** The clock of the server is behind the last list. Lists are published with the date of that one. Accept when the clock is right and the lists before were dated wrong. */
+  | 'CLOCK_BEHIND'
+  /** Nothing is published until the cause is repaired or somebody accepts. */
+  | 'HELD'
+  /** The lists of an earlier key wait for it; the others are published. */
+  | 'KEY_AWAY';
+
 export type CrlMode =
   | 'FULL'
   | 'SHARDED';
@@ -1323,7 +1331,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -1452,7 +1460,7 @@ export type VerifyAuditQueryVariables = Exact<{
 }>;
 
 
-export type VerifyAuditQuery = { partition: { auditVerification: { intact: boolean, events: number, brokenAt: number | null, headHash: string } } | null };
+export type VerifyAuditQuery = { partition: { auditVerification: { intact: boolean, events: number, brokenAt: number | null, alarm: string | null, headHash: string } } | null };
 
 export type HomeQueryVariables = Exact<{
   partition: string | number;
@@ -3044,6 +3052,7 @@ export const CaDetailDocument = new TypedDocumentString(`
         limitBytes
         warning
         alarm {
+          kind
           reason
           since
           acceptable
@@ -3415,6 +3424,7 @@ export const VerifyAuditDocument = new TypedDocumentString(`
       intact
       events
       brokenAt
+      alarm
       headHash
     }
   }

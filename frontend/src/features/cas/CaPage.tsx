@@ -28,7 +28,7 @@ const CaDetail = graphql(`
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
         children { id identifier friendlyName type status activeCertificates }
         creation { failure steps { step state at } }
-        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { reason since acceptable } }
+        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }
         crlSettings { mode delta shards automaticShards complete }
         crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }
         profiles { id name description validityPeriod group { title } }

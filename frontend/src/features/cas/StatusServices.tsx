@@ -13,6 +13,8 @@ const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(caId: $id) {
 const Configure = graphql(`mutation UpdateCrlSettings($input: CrlSettingsInput!) { updateCrlSettings(input: $input) { certificationAuthority { id } } }`);
 const Accept = graphql(`mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }`);
 
+const titles = { HELD: "The CRL is held back", KEY_AWAY: "The CRL of an earlier key is held back", CLOCK_BEHIND: "The clock of the server is behind" };
+
 /** Says so when a list is held back, and lets a person who knows why publish it. */
 export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
   const queryClient = useQueryClient();
@@ -29,13 +31,15 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
   const alarm = ca.crl?.alarm;
   if (!alarm) return null;
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={alarm.acceptable ? "The CRL is held back" : "The CRL of an earlier key is held back"} mb="md">
+    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={titles[alarm.kind]} mb="md">
       <Stack gap="xs" align="flex-start">
         <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-          {capital(alarm.reason)}. {alarm.acceptable ? `CRL ${formatNumber(ca.crl!.number)} goes on being served; OCSP is not affected.` : "What it signed last goes on being served."}
+          {capital(alarm.reason)}. {alarm.kind === "HELD" && `CRL ${ca.crl!.number} is still served; OCSP is not affected.`}
+          {alarm.kind === "KEY_AWAY" && "Its last lists are still served."}
+          {alarm.kind === "CLOCK_BEHIND" && "Check the clocks of all servers. If this clock is right and the earlier CRLs were dated wrong, accept."}
         </Text>
         <Text size="sm" component="div">
-          Since <Moment at={alarm.since} />. It is tried again every minute.
+          Since <Moment at={alarm.since} />. {alarm.kind !== "CLOCK_BEHIND" && "The server tries again every minute."}
         </Text>
         {mayAccept && alarm.acceptable && (
           <Button size="xs" variant="default" onClick={() => setAccepting(true)}>
@@ -43,7 +47,7 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
           </Button>
         )}
       </Stack>
-      <Modal opened={accepting} onClose={() => setAccepting(false)} title={<Text fw={650}>Publish the CRL that is held back</Text>}>
+      <Modal opened={accepting} onClose={() => setAccepting(false)} title={<Text fw={650}>{alarm.kind === "CLOCK_BEHIND" ? "Publish CRLs with the present time" : "Publish the CRL that is held back"}</Text>}>
         <form
           onSubmit={(e) => {
             e.preventDefault();
@@ -51,7 +55,11 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
           }}
         >
           <Stack>
-            <Text size="sm">Relying parties will take certificates that are missing from the new list for good. Do this only if you know why they are missing.</Text>
+            <Text size="sm">
+              {alarm.kind === "CLOCK_BEHIND"
+                ? "The next CRLs bear the time of this clock. Do this only if the clock is right and the earlier CRLs were dated wrong."
+                : "Relying parties will take certificates that are missing from the new list for good. Do this only if you know why they are missing."}
+            </Text>
             <Textarea label="Reason" description="For the audit log" required rows={3} maxLength={500} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={fieldError(accept.error, "reason")} data-autofocus />
             <ErrorAlert error={accept.error} />
             <Group justify="flex-end">
@@ -126,7 +134,7 @@ export function StatusServices({ ca, publishable }: { ca: Ca; publishable: boole
             <Facts
               rows={[
                 ["URL", ca.crlUrl && <CopyText value={ca.crlUrl} />],
-                ["Number", formatNumber(ca.crl.number)],
+                ["Number", String(ca.crl.number)],
                 ["Entries", formatNumber(ca.crl.entries)],
                 ["Size", <Size key="s" bytes={ca.crl.bytes} limit={ca.crl.limitBytes} label="Size of the CRL" />],
                 ["This update", <Moment key="t" at={ca.crl.thisUpdate} />],
@@ -175,11 +183,11 @@ export function StatusServices({ ca, publishable }: { ca: Ca; publishable: boole
                       <Table.Td>
                         <Group gap="xs" wrap="nowrap">
                           {l.shard === 0 ? "Authority" : `Shard ${l.shard}`}
-                          {l.baseNumber != null && <Badge variant="light">delta to {formatNumber(l.baseNumber)}</Badge>}
+                          {l.baseNumber != null && <Badge variant="light">delta to {l.baseNumber}</Badge>}
                           {l.open && l.baseNumber == null && <Badge color="green" variant="light">new certificates</Badge>}
                         </Group>
                       </Table.Td>
-                      <Table.Td>{formatNumber(l.number)}</Table.Td>
+                      <Table.Td>{l.number}</Table.Td>
                       <Table.Td>{formatNumber(l.entries)}</Table.Td>
                       <Table.Td>{l.baseNumber == null ? <Size bytes={l.bytes} limit={ca.crl!.limitBytes} label={l.shard === 0 ? "Size of the list" : `Size of shard ${l.shard}`} /> : megabytes(l.bytes)}</Table.Td>
                       <Table.Td>

@@ -209,7 +209,7 @@ it("shows what breaks before an authority is deleted", async () => {
   expect(dialog.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
 
-const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { acceptable: true, reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
+const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { kind: "HELD", acceptable: true, reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
 const listed = { ...root, crl, crlUrl: "http://x/crl.crl", certificate: { serialNumber: "1" }, crlSettings: { mode: "FULL", delta: false, shards: 0, automaticShards: true, complete: true }, crlLists: [{ shard: 0, number: 42, baseNumber: null, entries: 470_000, bytes: 17_000_000, thisUpdate: crl.thisUpdate, nextUpdate: crl.nextUpdate, url: "http://x/crl.crl", open: true }] };
 const publisher = { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:publish-crl"] }] } };
 
@@ -226,11 +226,21 @@ it("raises the alarm of a CRL that is held back, and asks for a reason before it
 
 it("says whose key a CRL waits for, and asks nobody's word for it", async () => {
   const reason = "key 1 of root-1, in the key store hsm, cannot be used at the moment: its lists wait, those of the other keys are published";
-  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { acceptable: false, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { kind: "KEY_AWAY", acceptable: false, reason, since: "2026-01-01T00:00:00Z" } } } } } });
   await page();
   const alert = within(await screen.findByRole("alert"));
   expect(alert.getByText(/^Key 1 of root-1, in the key store hsm, cannot be used/)).toBeVisible();
   expect(alert.queryByRole("button")).toBeNull();
+});
+
+it("tells of a clock that is behind, and lets a person say that it is right", async () => {
+  const reason = "the clock of the server is 50m0s behind the newest CRL, which is dated 2026-01-01T00:00:00Z: its lists are published with that date";
+  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { kind: "CLOCK_BEHIND", acceptable: true, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  await page();
+  const alert = within(await screen.findByRole("alert"));
+  expect(alert.getByText("The clock of the server is behind")).toBeVisible();
+  expect(alert.getByText(/^The clock of the server is 50m0s behind the newest CRL/)).toBeVisible();
+  expect(alert.getByRole("button", { name: "Accept and publish" })).toBeVisible();
 });
 
 it("shows how near a CRL is to its limit, and spreads new certificates over shards", async () => {

@@ -1,6 +1,6 @@
-import { Badge, Group, Select, Switch, TextInput } from "@mantine/core";
+import { Alert, Badge, Code, Group, Select, Switch, Text, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
-import { IconLink, IconLinkOff } from "@tabler/icons-react";
+import { IconAlertTriangle, IconLink, IconLinkOff } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
@@ -12,7 +12,7 @@ import type { AuditResult } from "@/gql/graphql";
 import { formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 
-const Verify = graphql(`query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt headHash } } }`);
+const Verify = graphql(`query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt alarm headHash } } }`);
 
 export function EventsPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/events" });
@@ -39,10 +39,17 @@ export function EventsPage() {
         <Switch label="Live" checked={live} onChange={(e) => setLive(e.currentTarget.checked)} mb={8} />
         {v && (
           <Badge size="lg" variant="light" tt="none" mb={6} color={v.intact ? "teal" : "red"} leftSection={v.intact ? <IconLink size={14} /> : <IconLinkOff size={14} />} styles={{ root: { color: "var(--mantine-color-text)" } }}>
-            {v.intact ? `Chain of ${formatNumber(v.events)} events intact` : `Chain broken at event ${v.brokenAt}`}
+            {v.intact ? `Chain of ${formatNumber(v.events)} events intact` : v.brokenAt ? `Chain broken at event ${v.brokenAt}` : "Events are missing"}
           </Badge>
         )}
       </Group>
+      {v?.alarm && (
+        <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title="The audit log does not end as it did" mb="md">
+          <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+            {v.alarm.charAt(0).toUpperCase() + v.alarm.slice(1)}. Either the database was restored from a backup, or somebody removed or rewrote events. The platform operator finds out which, and runs <Code>pkiaas audit accept</Code> if the loss is accepted.
+          </Text>
+        </Alert>
+      )}
       <ErrorAlert error={verification.error} retry={() => void verification.refetch()} />
       <EventList partitionId={partitionId} filter={filter} live={live} filtered={filtered} onClear={() => void navigate({ search: {}, replace: true })} />
     </>
