@@ -50,6 +50,7 @@ type App struct {
 	cfg      *Config
 	log      *slog.Logger
 	now      func() time.Time
+	hashCost identity.HashCost
 	store    *store.Store
 	keys     keystore.Set
 	own      keystore.Store // of the server's internal CA
@@ -100,7 +101,7 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
-	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, listeners: map[string]net.Listener{}}
+	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, hashCost: identity.StrongHashes, listeners: map[string]net.Listener{}}
 	a.visitors = newVisitors(cfg.AddressRate)
 	var err error
 	if a.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
@@ -153,7 +154,7 @@ func (a *App) wire() error {
 	}
 	a.mail = &mail.Service{Store: a.store, Guard: a.guard, Jobs: a.jobs, Sealer: a.kek, Now: a.now, SMTPURL: cfg.SMTPURL, From: cfg.MailFrom}
 	a.approvals = &approval.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Now: a.now, BaseURL: cfg.BaseURL}
-	a.identity = (&identity.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL}).Init()
+	a.identity = (&identity.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Sealer: a.kek, WebAuthn: authn, Now: a.now, BaseURL: cfg.BaseURL, HashCost: a.hashCost}).Init()
 	a.tenants = &tenant.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Owners: a.identity, Now: a.now, Regions: cfg.Regions, BaseURL: cfg.BaseURL}
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.cas = (&ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,

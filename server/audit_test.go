@@ -30,7 +30,7 @@ import (
 // export is what the endpoint answers, in a file.
 func (b *statusBench) export(partition, format string) string {
 	b.t.Helper()
-	h := &export.Handler{Events: b.audit, Now: b.now}
+	h := &export.Handler{Events: b.audit, Now: b.now, Live: func(ctx context.Context) (context.Context, func()) { return ctx, func() {} }}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/export/"+partition+"/events?format="+format, nil).WithContext(b.ctx))
 	if w.Code != 200 {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/graph"
 	"github.com/pkiaas/pkiaas/pki/keystore/token/tokentest"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -85,6 +86,7 @@ func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, 
 	}
 	ahead.begin()
 	a.now = ahead.Now
+	a.hashCost = identity.HashCost{Passes: 1, Memory: 64, Lanes: 1} // hashing took most of the time of these tests
 	if err := a.Listen(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -273,7 +273,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 		return 0, err
 	}
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "this is not your present password").At("currentPassword")},
-		func(context.Context) (bool, error) { return matches(current, u.PasswordHash) })
+		func(context.Context) (bool, error) { return s.matches(current, u.PasswordHash) })
 	end()
 	if err != nil {
 		return 0, err

@@ -18,13 +18,16 @@ import (
 // PasswordMinLength in characters.
 const PasswordMinLength = 12
 
-// argon2id of RFC 9106 4, second recommendation: 64 MiB, 3 passes, 4 lanes.
-const (
-	argonTime    = 3
-	argonMemory  = 64 << 10
-	argonThreads = 4
-	argonKey     = 32
-)
+// HashCost is what hashing a password takes: argon2id with the passes, the memory in KiB and the lanes.
+type HashCost struct {
+	Passes, Memory uint32
+	Lanes          uint8
+}
+
+// StrongHashes is the second recommendation of RFC 9106 section 4.
+var StrongHashes = HashCost{Passes: 3, Memory: 64 << 10, Lanes: 4}
+
+const argonKey = 32
 
 // common passwords of at least PasswordMinLength characters, one a line.
 //
@@ -56,20 +59,24 @@ func (s *Service) hashPassword(ctx context.Context, password string) (string, er
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails (crypto/rand)
 	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argonMemory, argonTime, argonThreads, b64(salt), b64(argon(password, salt))), nil
+	c := s.HashCost
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.Memory, c.Passes, c.Lanes, b64(salt), b64(c.hash(password, salt))), nil
 }
 
-func argon(password string, salt []byte) []byte {
-	return argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonThreads, argonKey)
+func (c HashCost) hash(password string, salt []byte) []byte {
+	return argon2.IDKey([]byte(password), salt, c.Passes, c.Memory, c.Lanes, argonKey)
 }
 
 // matches compares a password with its hash. Without a hash it takes the same time and fails. Callers wait for their turn.
-func matches(password, hash string) (bool, error) {
-	salt, want := make([]byte, 16), make([]byte, argonKey)
+func (s *Service) matches(password, hash string) (bool, error) {
+	cost, salt, want := s.HashCost, make([]byte, 16), make([]byte, argonKey)
 	parts := strings.Split(hash, "$")
 	known := len(parts) == 6
 	if known {
-		var err error
+		_, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &cost.Memory, &cost.Passes, &cost.Lanes)
+		if err != nil {
+			return false, err
+		}
 		if salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
 			return false, err
 		}
@@ -77,5 +84,5 @@ func matches(password, hash string) (bool, error) {
 			return false, err
 		}
 	}
-	return subtle.ConstantTimeCompare(argon(password, salt), want) == 1 && known, nil
+	return subtle.ConstantTimeCompare(cost.hash(password, salt), want) == 1 && known, nil
 }

@@ -56,7 +56,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn
 	if err != nil {
 		return nil, err
 	}
-	err = s.guess(ctx, g, func(context.Context) (bool, error) { return matches(password, u.PasswordHash) })
+	err = s.guess(ctx, g, func(context.Context) (bool, error) { return s.matches(password, u.PasswordHash) })
 	end()
 	if err != nil {
 		return nil, err

@@ -86,6 +86,7 @@ type Service struct {
 	Now       func() time.Time
 	BaseURL   string
 	Approvals *approval.Service
+	HashCost  HashCost // of new passwords
 
 	tokens store.Batch[[32]byte, *APIToken]
 	used   usedTokens

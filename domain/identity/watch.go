@@ -220,7 +220,7 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	}
 	g := guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "This is not right.").At("input.password").
 		Do("Check it and try again; after several failures you must wait a little.")}
-	judge := func(ctx context.Context, u *User) (bool, error) { return matches(*p.Password, u.PasswordHash) }
+	judge := func(ctx context.Context, u *User) (bool, error) { return s.matches(*p.Password, u.PasswordHash) }
 	if p.TOTP != nil {
 		if u.TOTPConfirmedAt == nil {
 			return time.Time{}, fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
