@@ -176,7 +176,7 @@ func (s *Service) Sessions(ctx context.Context) ([]*Session, error) {
 	}
 	now := s.Now()
 	var list []*Session
-	err = s.Store.DB(ctx).Where("user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime)).Order("created_at DESC").Find(&list).Error
+	err = s.Store.DB(ctx).Where("user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime)).Order("created_at DESC, id DESC").Find(&list).Error
 	return list, err
 }
 

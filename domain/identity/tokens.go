@@ -24,7 +24,7 @@ func (s *Service) Tokens(ctx context.Context, partitionID string) ([]*APIToken, 
 		return nil, err
 	}
 	var list []*APIToken
-	if err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("created_at DESC").Find(&list).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("created_at DESC, id DESC").Find(&list).Error; err != nil {
 		return nil, err
 	}
 	return list, s.readOwners(ctx, list)
