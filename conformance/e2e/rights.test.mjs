@@ -33,13 +33,12 @@ async function accessible(page, what) {
 async function openAs(start, colorScheme = "light") {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1440, height: 900 }, reducedMotion: "reduce", colorScheme });
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
   const user = demo.manifest.users.find((u) => u.email.startsWith(start));
   await signIn(page, demo.manifest, user);
   return { page, user, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }
 
-test("a person is asked again before a token is made", { timeout: 200_000 }, async () => {
+test("a person is asked again before a token is made", async () => {
   const { page, user, open } = await openAs("owner");
   await open("/users?tab=tokens");
   await page.getByRole("button", { name: "Create API Token" }).click();
@@ -76,7 +75,7 @@ test("a person is asked again before a token is made", { timeout: 200_000 }, asy
   await accessible(page, "the list of tokens");
 });
 
-test("a CA Administrator sees which tokens are not theirs to revoke, and events arrive live", { timeout: 200_000 }, async () => {
+test("a CA Administrator sees which tokens are not theirs to revoke, and events arrive live", async () => {
   const { page, open } = await openAs("ca-administrators", "dark");
   await open("/users?tab=tokens");
   await page.getByRole("row", { name: /demo automation/ }).getByText("has permissions you do not have").waitFor();
@@ -85,7 +84,7 @@ test("a CA Administrator sees which tokens are not theirs to revoke, and events 
   const socket = page.waitForEvent("websocket");
   await open("/events");
   const connected = await socket;
-  const heard = connected.waitForEvent("framereceived", { predicate: (f) => String(f.payload).includes('"next"'), timeout: 90_000 });
+  const heard = connected.waitForEvent("framereceived", { predicate: (f) => String(f.payload).includes('"next"') });
   // A change by somebody else.
   const other = await openAs("owner");
   await other.open("/users?tab=tokens");
@@ -94,7 +93,7 @@ test("a CA Administrator sees which tokens are not theirs to revoke, and events 
   await heard;
 });
 
-test("a Protocol Operator makes no key without challenge", { timeout: 200_000 }, async () => {
+test("a Protocol Operator makes no key without challenge", async () => {
   const { page, open } = await openAs("protocol-operators");
   await open(`/protocols/${demo.manifest.acme[0].configId}?tab=eab-keys`);
   await page.getByRole("button", { name: "Create EAB Key" }).click();

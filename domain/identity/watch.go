@@ -218,14 +218,14 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	if (p.Password == nil) == (p.TOTP == nil) {
 		return time.Time{}, fault.New(fault.Invalid, "Give either a password or a code.").At("input")
 	}
-	g := guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "This is not right.").At("input.password").
+	g := guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "The password is wrong.").At("input.password").
 		Do("Check it and try again; after several failures you must wait a little.")}
 	judge := func(ctx context.Context, u *User) (bool, error) { return s.matches(*p.Password, u.PasswordHash) }
 	if p.TOTP != nil {
 		if u.TOTPConfirmedAt == nil {
 			return time.Time{}, fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
 		}
-		g.what, g.refusal = "totp", fault.Of(g.refusal).At("input.totp")
+		g.what, g.refusal = "totp", fault.New(fault.Invalid, "The code is wrong.").At("input.totp").Do("Check it and try again; after several failures you must wait a little.")
 		judge = func(ctx context.Context, u *User) (bool, error) { return s.spendTOTP(ctx, u, *p.TOTP) }
 	} else {
 		end, err := s.turns.take(ctx, true)
