@@ -65,7 +65,7 @@ export function AccountsPage() {
                 {accounts.nodes.map((u) => (
                   <Table.Tr key={u.id}>
                     <Table.Td>
-                      <Anchor component="button" type="button" size="sm" fw={600} onClick={() => setShown(u.id)}>
+                      <Anchor component="button" ta="left" type="button" size="sm" fw={600} onClick={() => setShown(u.id)}>
                         {u.email}
                       </Anchor>
                       <Text size="sm" c="dimmed">

@@ -1,4 +1,4 @@
-import { Badge, Code, Table, Text } from "@mantine/core";
+import { Badge, Card, Code, Table, Text } from "@mantine/core";
 import { IconChecklist } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll } from "@/components/ui";
@@ -30,41 +30,43 @@ export function JobsPage() {
         </EmptyState>
       )}
       {list.data && list.data.jobs.length > 0 && (
-        <Scroll label="Jobs">
-          <Table verticalSpacing="sm">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Job</Table.Th>
-                <Table.Th>Lane</Table.Th>
-                <Table.Th>State</Table.Th>
-                <Table.Th>Attempts</Table.Th>
-                <Table.Th>Last error</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {list.data.jobs.map((j) => (
-                <Table.Tr key={`${j.kind} ${j.key}`}>
-                  <Table.Td>
-                    <Text size="sm" fw={600}>
-                      {j.kind}
-                    </Text>
-                    {j.key !== "all" && <Code>{shorten(j.key)}</Code>}
-                  </Table.Td>
-                  <Table.Td>{lanes[j.lane]}</Table.Td>
-                  <Table.Td>
-                    <State job={j} />
-                  </Table.Td>
-                  <Table.Td>{j.attempts}</Table.Td>
-                  <Table.Td maw={480}>
-                    <Text size="sm" lineClamp={3} title={j.lastError}>
-                      {j.lastError}
-                    </Text>
-                  </Table.Td>
+        <Card withBorder radius="lg">
+          <Scroll label="Jobs">
+            <Table verticalSpacing="sm" miw={820}>
+              <Table.Thead>
+                <Table.Tr>
+                  <Table.Th>Job</Table.Th>
+                  <Table.Th>Lane</Table.Th>
+                  <Table.Th>State</Table.Th>
+                  <Table.Th>Attempts</Table.Th>
+                  <Table.Th>Last error</Table.Th>
                 </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Scroll>
+              </Table.Thead>
+              <Table.Tbody>
+                {list.data.jobs.map((j) => (
+                  <Table.Tr key={`${j.kind} ${j.key}`}>
+                    <Table.Td>
+                      <Text size="sm" fw={600}>
+                        {j.kind}
+                      </Text>
+                      {j.key !== "all" && <Code>{shorten(j.key)}</Code>}
+                    </Table.Td>
+                    <Table.Td>{lanes[j.lane]}</Table.Td>
+                    <Table.Td>
+                      <State job={j} />
+                    </Table.Td>
+                    <Table.Td>{j.attempts}</Table.Td>
+                    <Table.Td maw={480}>
+                      <Text size="sm" lineClamp={3} title={j.lastError}>
+                        {j.lastError}
+                      </Text>
+                    </Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </Scroll>
+        </Card>
       )}
     </>
   );
