@@ -342,7 +342,7 @@ func (b *build) next() time.Time {
 
 // number is the next one, and the latest date that a list bears. The number is beyond all that were published, and at
 // least the milliseconds since 1970: a database that is brought back from a backup does not know what it published since,
-// and must not give out a number a second time (docs/decisions/0013).
+// and must not give out a number a second time (docs/decisions/0010).
 func (s *Service) number(c *ca.CertificationAuthority, newest map[slot]*CRL) (number int64, latest time.Time) {
 	number = max(c.CRLNumber+1, s.Now().UnixMilli())
 	for _, l := range newest {
