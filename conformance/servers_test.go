@@ -89,6 +89,7 @@ func TestTwoServers(t *testing.T) {
 		operate("tier: STANDARD, purchasedCertificates: 100000")
 		// A quick machine sends all requests within a window or two, a slow one needs more: each window has its hundred.
 		window := func() int64 { return time.Now().Unix() / 10 }
+		time.Sleep(time.Until(time.Unix(10*(window()+1), 0))) // what was asked before counts in this window
 		begin := window()
 		answers := issueMany(260)
 		windows := int(window() - begin + 1)
@@ -135,6 +136,28 @@ func TestTwoServers(t *testing.T) {
 			t.Error("the audit chain is broken")
 		}
 		t.Logf("%d CRLs of the root", len(nodes))
+	})
+	t.Run("a socket ends on the other server", func(t *testing.T) {
+		owner, err := first.SignIn(m.Users[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := &attack{T: t, Server: second, m: second.Manifest, partition: partition}
+		id, secret, err := a.token(owner, "role: OWNERS")
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := a.socket(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.subscribe(conn)
+		if err := owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		if c := closed(conn); c < 4000 {
+			t.Errorf("closed with %d", c)
+		}
 	})
 	for _, s := range servers {
 		if err := s.Stop(); err != nil {
