@@ -124,14 +124,19 @@ func newVisitors(perSecond int) *visitors {
 	}
 }
 
-// at finds a visitor.
-func (v *visitors) at(ip netip.Addr) *visitor {
+// network is what one client has: all of an IPv4 address, 64 bits of an IPv6 address.
+func network(ip netip.Addr) netip.Addr {
 	if ip.Is6() {
-		prefix, err := ip.Prefix(64)
-		if err == nil {
-			ip = prefix.Addr()
+		if prefix, err := ip.Prefix(64); err == nil {
+			return prefix.Addr()
 		}
 	}
+	return ip
+}
+
+// at finds a visitor.
+func (v *visitors) at(ip netip.Addr) *visitor {
+	ip = network(ip)
 	if found, ok := v.known.GetIfPresent(ip); ok {
 		return found
 	}
@@ -198,7 +203,7 @@ type doorman struct {
 	proxies  proxies
 
 	mu   sync.Mutex
-	open map[netip.Addr]int
+	open map[netip.Addr]int // by network
 	all  int
 }
 
@@ -212,8 +217,9 @@ func (d *doorman) Accept() (net.Conn, error) {
 		if d.visitors.perSec == 0 || d.proxies.trusted(ip) {
 			return c, nil
 		}
-		if d.visitors.take(d.visitors.at(ip).connected) == nil && d.enter(ip) {
-			return &countedConn{Conn: c, left: func() { d.leave(ip) }}, nil
+		from := network(ip)
+		if d.visitors.take(d.visitors.at(from).connected) == nil && d.enter(from) {
+			return &countedConn{Conn: c, left: func() { d.leave(from) }}, nil
 		}
 		_ = c.Close() // there is nothing to say that would cost less than what is saved
 	}

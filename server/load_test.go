@@ -131,6 +131,15 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 	if refused != 429 {
 		t.Errorf("the sixtieth anonymous request: %d", refused)
 	}
+	cookied := clientAt("127.0.0.4")
+	for range 60 {
+		r, _ := send(t, cookied, "POST", a.cfg.BaseURL+"/graphql", strings.NewReader(`{"query": "{ serviceInfo { version } }"}`),
+			"Content-Type", "application/json", "Cookie", sessionCookie+"=made-up", "X-Requested-With", "test")
+		refused = r.StatusCode
+	}
+	if refused != 429 {
+		t.Errorf("the sixtieth request with a made-up cookie: %d", refused)
+	}
 	// The tenant has what its tier says, also at the address of the stranger, and relying parties have everything.
 	query := `{"query": "{ partition(id: \"` + m.Partition.ID + `\") { id } }"}`
 	for name, c := range map[string]*http.Client{"elsewhere": honest, "at the stranger's address": stranger} {
@@ -215,6 +224,55 @@ func TestVisitors(t *testing.T) {
 			t.Fatal("a limit that is turned off")
 		}
 	}
+}
+
+// TestConnectionsOfANetwork: whoever has an IPv6 network does not have as many connections as addresses.
+func TestConnectionsOfANetwork(t *testing.T) {
+	inner := &scriptedListener{}
+	for n := range connectionsPerAddress + 20 {
+		inner.peers = append(inner.peers, netip.AddrPortFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 14: byte(n >> 8), 15: byte(n)}), 1))
+	}
+	d := &doorman{Listener: inner, visitors: newVisitors(1000), open: map[netip.Addr]int{}}
+	var open []net.Conn
+	for {
+		c, err := d.Accept()
+		if err != nil {
+			break
+		}
+		open = append(open, c)
+	}
+	if len(open) != connectionsPerAddress {
+		t.Errorf("%d connections of one network, %d are meant", len(open), connectionsPerAddress)
+	}
+	for _, c := range open {
+		_ = c.Close() // it is a pipe
+	}
+	if d.all != 0 || len(d.open) != 0 {
+		t.Errorf("%d connections are counted after all have ended", d.all)
+	}
+}
+
+// scriptedListener accepts one connection of each peer.
+type scriptedListener struct {
+	net.Listener
+	peers []netip.AddrPort
+}
+
+type peerConn struct {
+	net.Conn
+	peer netip.AddrPort
+}
+
+func (c peerConn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.peer) }
+
+func (l *scriptedListener) Accept() (net.Conn, error) {
+	if len(l.peers) == 0 {
+		return nil, net.ErrClosed
+	}
+	peer := l.peers[0]
+	l.peers = l.peers[1:]
+	ours, _ := net.Pipe()
+	return peerConn{ours, peer}, nil
 }
 
 // TestConnectionsOfAnAddress: one address has so many at a time; another gets in all the same.

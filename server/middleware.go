@@ -154,7 +154,8 @@ func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, 
 	if device, err := r.Cookie(deviceCookie); err == nil {
 		origin.Device = device.Value
 	}
-	ctx = identity.WithOrigin(ctx, origin)
+	// Whoever opened a WebSocket is established anew, and may be nobody by now.
+	ctx = rbac.WithActor(identity.WithOrigin(ctx, origin), nil)
 	if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		if err := a.visitors.take(info.visitor.claimed); err != nil {
 			return nil, err
@@ -182,11 +183,11 @@ func (a *App) establish(ctx context.Context, r *http.Request) (context.Context, 
 		return nil, err
 	}
 	ctx = identity.WithSession(ctx, session)
-	if actor != nil {
-		a.visitors.giveBack(info.visitor.claimed)
-		ctx = rbac.WithActor(ctx, actor)
+	if actor == nil { // a cookie that anybody can make up buys nothing
+		return ctx, a.visitors.take(info.visitor.anonymous)
 	}
-	return ctx, nil
+	a.visitors.giveBack(info.visitor.claimed)
+	return rbac.WithActor(ctx, actor), nil
 }
 
 // static counts requests for files against their address.

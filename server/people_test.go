@@ -8,10 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
+	"gorm.io/gorm"
 
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -231,7 +233,10 @@ func TestAccounts(t *testing.T) {
 	p.run("operators alone", p.accountsAreTheOperators)
 	p.run("disabled", p.disabledAccount)
 	p.run("second factor reset", p.resetSecondFactor)
+	p.run("changed while the password is judged", p.changedWhileJudged)
+	p.run("the password alone ends nothing", p.passwordEndsNothing)
 	p.run("last Owner", p.lastOwnerByTheOperator)
+	p.run("roles take a proof in each way", p.rolesTakeProof)
 }
 
 func TestGuesses(t *testing.T) {
@@ -594,6 +599,82 @@ func (p *society) resetSecondFactor(t *testing.T) {
 	}
 	if _, in := victim.halfway(); in.CodeRequired || !slices.Contains(in.Factors, identity.TOTP) {
 		t.Errorf("afterwards: %+v", in)
+	}
+}
+
+// changedWhileJudged: a reset of the second factor while a password is judged does not leave the password as all that it
+// takes.
+func (p *society) changedWhileJudged(t *testing.T) {
+	victim := p.demoUser(rbac.CertificateAdministrators)
+	id := rbac.ActorFrom(victim.signIn()).ID
+	var begun atomic.Bool
+	const name = "test:reset"
+	queries := p.store.DB(t.Context()).Callback().Query()
+	if err := queries.After("gorm:query").Register(name, func(db *gorm.DB) {
+		if db.Statement.Table != "users" || begun.Swap(true) {
+			return
+		}
+		if _, _, err := p.identity.ResetSecondFactor(rbac.WithActor(t.Context(), p.operator), id); err != nil {
+			t.Error(err)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	_, in := victim.halfway()
+	if err := queries.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	if !in.CodeRequired || in.EnrolmentRequired || len(in.Factors) > 0 {
+		t.Errorf("it asks for what was there before: %+v", in)
+	}
+}
+
+// passwordEndsNothing: whoever has the password alone does not sign the person out elsewhere.
+func (p *society) passwordEndsNothing(t *testing.T) {
+	auditor := p.demoUser(rbac.ProtocolAuditors)
+	ctx := auditor.signIn()
+	halfway, _ := auditor.halfway()
+	if _, err := p.identity.SignOut(halfway, "", true); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("everywhere: %v", err)
+	}
+	if _, err := p.identity.SignOut(halfway, rbac.ActorFrom(ctx).SessionID, false); !fault.Is(err, fault.Unauthenticated) {
+		t.Errorf("another session: %v", err)
+	}
+	if _, err := p.identity.SignOut(halfway, "", false); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	if _, err := p.fresh(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// rolesTakeProof: a session left open neither approves a role nor sends an invitation with a role again.
+func (p *society) rolesTakeProof(t *testing.T) {
+	anna, left := rbac.WithActor(t.Context(), p.owner(p.rival, "anna")), *p.owner(p.rival, "bert")
+	left.SessionID = "left open"
+	proven := left
+	proven.Proven = true
+	open, there := rbac.WithActor(t.Context(), &left), rbac.WithActor(t.Context(), &proven)
+	offered, err := p.identity.Invite(anna, p.rival, identity.Invitee{Email: "again@x.example", Roles: []rbac.Role{rbac.Owners}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.identity.ResendInvitation(open, p.rival, offered.User.ID); !fault.Is(err, fault.ProofRequired) {
+		t.Errorf("sent again: %v", err)
+	}
+	if _, err := p.identity.ResendInvitation(there, p.rival, offered.User.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := p.approvals.SetRules(anna, approval.Change{PartitionID: p.rival, Rules: []*approval.Rule{rule(approval.RoleChange, 1)}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.identity.GrantRole(anna, p.rival, "anna", rbac.CAAdministrators)
+	id := fault.Of(err).ApprovalID
+	if _, err := p.approvals.Approve(open, id, ""); !fault.Is(err, fault.ProofRequired) {
+		t.Errorf("approved: %v", err)
+	}
+	if _, err := p.approvals.Approve(there, id, ""); err != nil {
+		t.Error(err)
 	}
 }
 

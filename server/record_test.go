@@ -333,8 +333,18 @@ func testBackupOfADayAgo(t *testing.T, database string) {
 		t.Error("taken over without a reason")
 	}
 	out.Reset()
+	var user string
+	if err := b.store.DB(b.ctx).Table("users").Limit(1).Pluck("id", &user).Error; err != nil {
+		t.Fatal(err)
+	}
+	b.exec("INSERT INTO address_proofs (user_id, purpose, hash, created_at, expires_at) VALUES (?, 'PASSWORD', ?, ?, ?)", user,
+		[]byte("used since"), b.now(), b.now().Add(time.Hour))
 	if err := Restore(b.ctx, &cfg, nil, "", strings.NewReader("The disk was lost.\n"), &out); err != nil {
 		t.Fatalf("%v %s", err, &out)
+	}
+	var proofs int64
+	if err := b.store.DB(b.ctx).Table("address_proofs").Count(&proofs).Error; err != nil || proofs != 0 {
+		t.Errorf("%d links can be used again, %v", proofs, err)
 	}
 	b.status.Forget()
 	for _, one := range []*certificate.Certificate{c, later, held} {

@@ -41,7 +41,7 @@ func Restore(ctx context.Context, cfg *Config, crlFiles []string, reason string,
 		}
 		show(out, ahead, alarms)
 		if reason == "" {
-			fmt.Fprint(out, "\nTo take this over, end all sessions, invitations and recovery codes, and go on from here, type the reason: ")
+			fmt.Fprint(out, "\nTo take this over, end all sessions, invitations, recovery codes and links sent by mail, and go on from here, type the reason: ")
 			line, err := bufio.NewReader(in).ReadString('\n')
 			if err != nil && !errors.Is(err, io.EOF) {
 				return err
@@ -84,6 +84,7 @@ var voided = []struct{ what, statement string }{
 	{"sessions", "DELETE FROM sessions"},
 	{"invitations", "DELETE FROM invitations"},
 	{"recovery codes", "DELETE FROM recovery_codes"},
+	{"links and codes sent to people", "DELETE FROM address_proofs"},
 	{"secrets of ACME nonces", "DELETE FROM acme_secrets"},
 }
 

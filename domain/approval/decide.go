@@ -163,7 +163,13 @@ func (s *Service) change(ctx context.Context, id, action string, allow func(*Req
 
 // Approve is a yes of the caller. With the last one that is needed it is carried out.
 func (s *Service) Approve(ctx context.Context, id, comment string) (*Request, error) {
-	return s.change(ctx, id, "approval.approve", func(r *Request) error { return s.refuse(ctx, r) }, func(ctx context.Context, r *Request) error {
+	allow := func(r *Request) error {
+		if err := s.refuse(ctx, r); err != nil || r.Operation != RoleChange {
+			return err
+		}
+		return s.Guard.RequireProof(ctx) // like the change itself
+	}
+	return s.change(ctx, id, "approval.approve", allow, func(ctx context.Context, r *Request) error {
 		if err := text.Label("comment", comment, 0, 500); err != nil {
 			return err
 		}

@@ -268,6 +268,9 @@ func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) 
 			if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
 				return err
 			}
+			if err := s.Guard.RequireProof(ctx); err != nil {
+				return err
+			}
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "user.invite", ObjectKind: "user", ObjectID: i.ID,
 			ObjectName: i.Email, Summary: "invited " + i.Email + " again"})

@@ -186,6 +186,9 @@ func (s *Service) SignOut(ctx context.Context, id string, everywhere bool) (ende
 	if session == nil {
 		return 0, fault.New(fault.Unauthenticated, "you are not signed in")
 	}
+	if session.Stage != Full && (everywhere || id != "") { // the password alone ends no sessions of others
+		return 0, notDue()
+	}
 	u, err := s.user(ctx, session.UserID)
 	if err != nil {
 		return 0, err

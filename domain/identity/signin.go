@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/store"
 )
 
 // Factor is a kind of second factor.
@@ -61,6 +62,24 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn
 	if err != nil {
 		return nil, err
 	}
+	var result *SignedIn
+	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
+		result, err = s.passwordGiven(ctx, u)
+		return err
+	})
+	return result, err
+}
+
+// passwordGiven opens the session of the next step, in the transaction of ctx. The account is read again: it may have
+// changed while the password was judged, and without its second factor the old one would only ask for a new one.
+func (s *Service) passwordGiven(ctx context.Context, judged *User) (*SignedIn, error) {
+	u, err := s.locked(ctx, judged.ID)
+	if store.IsNotFound(err) || err == nil && u.PasswordHash != judged.PasswordHash {
+		return nil, notDue()
+	}
+	if err != nil {
+		return nil, err
+	}
 	if u.Status != Active {
 		return nil, fault.New(fault.Forbidden, "this account is disabled").Do("Ask the platform operator.")
 	}
@@ -75,10 +94,7 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn
 	case len(result.Factors) == 0:
 		stage, result.EnrolmentRequired = EnrolmentRequired, true
 	}
-	err = s.Store.Tx(ctx, func(ctx context.Context) (err error) {
-		result.Token, result.Expires, err = s.open(ctx, u, stage)
-		return err
-	})
+	result.Token, result.Expires, err = s.open(ctx, u, stage)
 	return result, err
 }
 

@@ -29,6 +29,8 @@ const (
 	Lease = 30 * time.Second
 	// Longest is how long a job of HandleLong may take: one that hangs gives its worker back.
 	Longest = 30 * time.Minute
+	// farthest is how far ahead a lease can lie: beyond that, the clock that wrote it was wrong and holds nothing up.
+	farthest = 10 * Lease
 	// margin is how long before the end of its lease a job is given up, so that two servers never work on it.
 	margin = 5 * time.Second
 )
@@ -362,7 +364,8 @@ func handle(ctx context.Context, h Handler, c *Claim) (err error) {
 func (q *Queue) claim(ctx context.Context, kinds []string) (*Claim, error) {
 	now := q.Now()
 	due := func(db *gorm.DB) *gorm.DB {
-		return db.Where("run_at <= ? AND (leased_until IS NULL OR leased_until < ?) AND kind IN ?", now, now, kinds).Order("run_at").Limit(1)
+		return db.Where("run_at <= ? AND (leased_until IS NULL OR leased_until < ? OR leased_until > ?) AND kind IN ?", now, now,
+			now.Add(farthest), kinds).Order("run_at").Limit(1)
 	}
 	// Looking costs no write: most of the time nothing is due.
 	var waiting int64

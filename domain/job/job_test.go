@@ -113,7 +113,7 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 		var failure error
 		q.HandleLong(job.Work, "long", func(ctx context.Context, c *job.Claim) error {
 			if err := q.Store.Tx(ctx, func(ctx context.Context) error {
-				return q.Store.DB(ctx).Exec("UPDATE jobs SET lease = 'another server', leased_until = ?", q.Now().Add(time.Hour)).Error
+				return q.Store.DB(ctx).Exec("UPDATE jobs SET lease = 'another server', leased_until = ?", q.Now().Add(job.Lease)).Error
 			}); err != nil {
 				return err
 			}
@@ -130,6 +130,31 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 		var lease string
 		if err := q.Store.DB(t.Context()).Table("jobs").Select("lease").Scan(&lease).Error; err != nil || failure == nil || lease != "another server" {
 			t.Errorf("the lease is %q's, %v %v", lease, failure, err)
+		}
+	})
+}
+
+// TestALeaseByAClockThatWasWrong: what a server with a clock a day ahead left behind is done at once, not in a day.
+func TestALeaseByAClockThatWasWrong(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
+		q := servers[0]
+		done := 0
+		q.Handle(job.Work, "long", func(context.Context, *job.Claim) error { done++; return nil })
+		ask(t, q)
+		lease := func(ahead time.Duration) {
+			if err := q.Store.Tx(t.Context(), func(ctx context.Context) error {
+				return q.Store.DB(ctx).Exec("UPDATE jobs SET lease = 'another server', leased_until = ?", q.Now().Add(ahead)).Error
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lease(job.Lease)
+		if q.RunDue(t.Context()); done != 0 {
+			t.Error("a lease that holds was broken")
+		}
+		lease(24 * time.Hour)
+		if q.RunDue(t.Context()); done != 1 {
+			t.Errorf("it was done %d times", done)
 		}
 	})
 }

@@ -58,7 +58,7 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
             <Text size="sm">
               {alarm.kind === "CLOCK_BEHIND"
                 ? "The next CRLs bear the time of this clock. Do this only if the clock is right and the earlier CRLs were dated wrong."
-                : "Relying parties will take certificates that are missing from the new list for good. Do this only if you know why they are missing."}
+                : "Relying parties will accept revoked certificates that are missing from the new list. Do this only if you know why they are missing."}
             </Text>
             <Textarea label="Reason" description="For the audit log" required rows={3} maxLength={500} value={reason} onChange={(e) => setReason(e.currentTarget.value)} error={fieldError(accept.error, "reason")} data-autofocus />
             <ErrorAlert error={accept.error} />
