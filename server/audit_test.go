@@ -387,8 +387,19 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 	if v, err := b.audit.Verify(b.ctx, b.ca.PartitionID); err != nil || !v.Intact() || len(running.Alarms()) != 0 {
 		t.Errorf("accepted: %+v, %v", v, err)
 	}
-	if wrong := outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", b.cfg.AuditHeads); wrong != "" {
+	// Outside, too, for whoever has the key: without it nobody knows who accepted.
+	if lines, err = os.ReadFile(b.cfg.AuditHeads); err != nil {
+		t.Fatal(err)
+	}
+	signed := filepath.Join(t.TempDir(), "heads.jsonl")
+	if err := os.WriteFile(signed, bytes.ReplaceAll(lines, forged, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", signed, "--key", key); wrong != "" {
 		t.Errorf("accepted, outside: %s", wrong)
+	}
+	if outside(t, b.export(b.ca.PartitionID, "jsonl"), "--heads", signed) == "" {
+		t.Error("a head that nobody verified accepts what was cut off")
 	}
 	// From there on it is watched as before.
 	b.event("one more", nil)

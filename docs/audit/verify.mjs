@@ -46,6 +46,7 @@ let heads = options.heads ? lines(options.heads).filter((h) => h.partitionId ===
 for (const { signature, ...head } of options.key ? heads : []) {
   if (!verify("sha256", Buffer.from(jcs(head)), createPublicKey(readFileSync(options.key)), Buffer.from(signature, "base64"))) fail(`the head of event ${head.sequence} is not signed by this key`);
 }
-heads = heads.slice(heads.findLastIndex((h) => h.accepts) + (heads.some((h) => h.accepts) ? 0 : 1));
+if (options.heads && heads.length === 0) fail("no head of this partition is in the file");
+if (options.key) heads = heads.slice(Math.max(0, heads.findLastIndex((h) => h.accepts))); // only a signed head accepts
 for (const head of heads) if (hashes[head.sequence] !== head.hash) fail(`the head of event ${head.sequence}, signed at ${head.time}, is not in the log`);
 console.log(`${hashes.length - 1} events intact, ${heads.length} heads compared, the last hash is ${hashes.at(-1)}`);
