@@ -122,6 +122,7 @@ func unlimited(t *testing.T, s *testbed.Server) {
 	if err := s.Operate(fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: UNLIMITED, purchasedCertificates: 10000000}) { subscription { id } } }`, s.Manifest.Subscription.ID)); err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(2100 * time.Millisecond) // servers may know a tier for two seconds
 }
 
 func crlNumber(t *testing.T, s *testbed.Server, token, partition string) int64 {

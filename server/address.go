@@ -143,7 +143,7 @@ func (v *visitors) at(ip netip.Addr) *visitor {
 	bucket := func(times int) *rate.Limiter {
 		return rate.NewLimiter(v.perSec*rate.Limit(times), int(v.perSec)*times*10)
 	}
-	found, _ := v.known.SetIfAbsent(ip, &visitor{anonymous: bucket(1), claimed: bucket(10), light: bucket(3), static: bucket(30), status: bucket(5), connected: bucket(4)})
+	found, _ := v.known.SetIfAbsent(ip, &visitor{anonymous: bucket(1), claimed: bucket(10), light: bucket(3), static: bucket(30), status: bucket(5), connected: bucket(20)})
 	return found
 }
 
