@@ -359,7 +359,7 @@ func (s *Service) SettleFor(ctx context.Context, r *Request, objectID string) er
 		return settled.Error
 	}
 	if settled.RowsAffected == 0 {
-		return errSettled
+		return ErrSettled
 	}
 	votes, err := s.votes(ctx, r.ID)
 	if err != nil {
@@ -382,9 +382,10 @@ func (s *Service) Open(ctx context.Context, r *Request) error {
 		return err
 	}
 	if len(open) == 0 {
-		return errSettled
+		return ErrSettled
 	}
 	return nil
 }
 
-var errSettled = fault.New(fault.Conflict, "this was carried out already")
+// ErrSettled says that somebody else has carried out what was approved.
+var ErrSettled = fault.New(fault.Conflict, "this was carried out already")

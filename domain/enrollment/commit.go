@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -29,11 +30,17 @@ func (s *Service) record(ctx context.Context, items []*item) ([]error, error) {
 	if err := s.checkVersions(ctx, items, refusals); err != nil {
 		return nil, err
 	}
+	carriedOut := map[string]bool{} // in this group: the same approval may have been begun twice
 	for n, it := range items {
 		if it.approved == nil || refusals[n] != nil {
 			continue
 		}
-		if err := s.Approvals.Open(ctx, it.approved); fault.Is(err, fault.Conflict) {
+		err := s.Approvals.Open(ctx, it.approved)
+		if err == nil && carriedOut[it.approved.ID] {
+			err = approval.ErrSettled
+		}
+		carriedOut[it.approved.ID] = true
+		if fault.Is(err, fault.Conflict) {
 			refusals[n] = err
 		} else if err != nil {
 			return nil, err
