@@ -28,7 +28,7 @@ var unguarded = map[string]string{
 	"identity.Passkeys": "own account", "identity.Sessions": "own account", "identity.SignOut": "own account", "identity.Self": "own account", "identity.CallerToken": "own account",
 	"identity.InviteOwner": "part of tenant.Create, which asks", "identity.CopyGrants": "part of tenant.Assign, which asks", "identity.CreateOperator": "command line only, checked to be the system",
 	"certificate.Describe": "job", "certificate.WriteWords": "job", "bulk.Clean": "job", "notify.Expiry": "job", "notify.Deliver": "job", "identity.Standing": "establishes the actor of a job",
-	"identity.NoteUse": "bookkeeping of the server", "identity.Clean": "job",
+	"identity.NoteUse": "bookkeeping of the server", "identity.Clean": "job", "identity.SendPasswordLink": "job",
 	"mail.Send": "part of what asks for it", "mail.Deliver": "job",
 	"tenant.ByIDs": "loader of a partition's own subscription", "tenant.PartitionsOf": "loader of subscriptions that were asked for",
 	"ca.Lookup": "public status services serve anyone", "ca.KeyStoresInUse": "the server itself, at its start and for a backup", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks",

@@ -24,19 +24,19 @@ func complexities(c *generated.ComplexityRoot) {
 		return pageCost(below, first)
 	}
 	c.Partition.AuditEvents = func(below, first int, _ *string, _ *model.AuditFilter) int { return pageCost(below, first) }
-	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return unbounded * (below + 1) }
-	c.CertificationAuthority.Children = func(below int) int { return unbounded * (below + 1) }
-	c.CertificationAuthority.Profiles = func(below int) int { return unbounded * (below + 1) }
-	c.CertificateProfile.Versions = func(below int) int { return unbounded * (below + 1) }
+	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return costOf(unbounded, below) }
+	c.CertificationAuthority.Children = func(below int) int { return costOf(unbounded, below) }
+	c.CertificationAuthority.Profiles = func(below int) int { return costOf(unbounded, below) }
+	c.CertificateProfile.Versions = func(below int) int { return costOf(unbounded, below) }
 	c.CertificateProfile.SelectedFor = func(below int) int { return 5 + below }
 	c.CertificateProfile.Issued = func(below int) int { return 5 + below }
 	c.Certificate.Story = func(below int) int { return unbounded + below }
 	c.Query.WhatIf = func(below int, _ model.WhatIfInput) int { return 50 + below }
-	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + unbounded*below }
+	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + costOf(unbounded, below) }
 	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
 	c.Partition.Approvals = func(below int, _ []approval.State, first int, _ *string) int { return pageCost(below, first) }
-	c.Webhook.Deliveries = func(below int) int { return 20 * (below + 1) }
+	c.Webhook.Deliveries = func(below int) int { return costOf(20, below) }
 	c.Reports.Activity = func(below int, _, _ *time.Time, _ report.Interval) int { return 500 + below }
 	c.Reports.Breakdown = func(below int, _ report.Dimension, _, _ *time.Time) int { return 500 + below }
 	c.Reports.Cryptography = func(below int) int { return 500 + below }
@@ -45,22 +45,25 @@ func complexities(c *generated.ComplexityRoot) {
 	c.Partition.ProtocolConfigurations = func(below, first int, _ *string, _ *model.ProtocolConfigurationFilter) int {
 		return pageCost(below, first)
 	}
-	c.Partition.EnrollmentProtocols = func(below int) int { return 5 * (below + 1) }
-	c.EnrollmentProtocol.Authorities = func(below int) int { return unbounded * (below + 1) }
-	c.EnrollmentAuthority.Profiles = func(below int) int { return 10 * (below + 1) }
+	c.Partition.EnrollmentProtocols = func(below int) int { return costOf(5, below) }
+	c.EnrollmentProtocol.Authorities = func(below int) int { return costOf(unbounded, below) }
+	c.EnrollmentAuthority.Profiles = func(below int) int { return costOf(10, below) }
 	c.ProtocolConfiguration.Problem = func(below int) int { return 3 + below }
 	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
-	c.AcmeConfiguration.ExternalKeys = func(below int) int { return unbounded * (below + 1) }
+	c.AcmeConfiguration.ExternalKeys = func(below int) int { return costOf(unbounded, below) }
 	c.AcmeConfiguration.Accounts = func(below, first int, _ *string) int { return pageCost(below, first) }
 	c.AcmeConfiguration.Orders = c.AcmeConfiguration.Accounts
-	c.Partition.RenewalCampaigns = func(below int) int { return unbounded * (below + 1) }
+	c.Partition.RenewalCampaigns = func(below int) int { return costOf(unbounded, below) }
 	c.Partition.CountRenewalSelection = func(below int, _ model.RenewalSelectionInput) int { return 50 + below }
 	c.RenewalCampaign.Progress = func(below int) int { return 50 + below }
 	c.RenewalCampaign.Stragglers = func(below, first int) int { return pageCost(below, first) }
-	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return unbounded * (below + 1) }
+	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return costOf(unbounded, below) }
 	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
 }
 
-func pageCost(below, first int) int { return max(first, 1) * (below + 1) / 2 }
+func pageCost(below, first int) int { return costOf(max(first, 1), below) / 2 }
+
+// costOf is the cost of that many items.
+func costOf(items, below int) int { return times(items, add(below, 1)) }

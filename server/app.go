@@ -219,6 +219,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(job.Work, approval.ExpireJob, a.approvals.Expire)
 	a.jobs.Handle(job.Work, approval.TellJob, a.approvals.Tell)
 	a.jobs.Handle(job.Outward, mail.SendJob, a.mail.Deliver)
+	a.jobs.Handle(job.Outward, identity.PasswordLinkJob, a.identity.SendPasswordLink)
 	a.jobs.Handle(job.Work, tenant.CleanJob, a.limiter.Clean)
 	a.jobs.Handle(job.Work, identity.CleanJob, a.identity.Clean)
 }

@@ -111,6 +111,7 @@ func (p *society) invite(actor *rbac.Actor, partition, email, roles string) map[
 // link is the secret of the newest mail to somebody with a link of the kind; only operators see it.
 func (p *society) link(to, kind string) string {
 	p.Helper()
+	p.linksAreSent()
 	for _, m := range p.must(p.operator, `{ platformOutbox { to body } }`)["platformOutbox"].([]any) {
 		mail := m.(map[string]any)
 		if _, secret, found := strings.Cut(mail["body"].(string), kind); found && mail["to"] == to {
@@ -119,6 +120,18 @@ func (p *society) link(to, kind string) string {
 	}
 	p.Fatalf("no mail with %s to %s", kind, to)
 	return ""
+}
+
+// linksAreSent waits until every link that was asked for has been sent or refused.
+func (p *society) linksAreSent() {
+	p.Helper()
+	eventually(p.T, "links to set a password are sent", func() error {
+		var n int64
+		if err := p.store.DB(context.Background()).Table("jobs").Where("kind = ?", identity.PasswordLinkJob).Count(&n).Error; err != nil || n > 0 {
+			return fmt.Errorf("%d are not, %v", n, err)
+		}
+		return nil
+	})
 }
 
 func (p *society) accept(token, password string) answer {
@@ -245,6 +258,7 @@ func TestGuesses(t *testing.T) {
 		p.run("tell nothing", p.guessesTellNothing)
 		p.run("known device", p.knownDevicePasses)
 		p.run("links", p.guessedLinks)
+		p.run("asking for links", p.asksForLinks)
 	})
 }
 
@@ -563,6 +577,7 @@ func (p *society) resetSecondFactor(t *testing.T) {
 	if err := p.identity.RequestPasswordReset(victim.context(), victim.Email); err != nil {
 		t.Fatal(err)
 	}
+	p.linksAreSent()
 	for _, m := range p.must(p.operator, `{ platformOutbox { to body } }`)["platformOutbox"].([]any) {
 		if mail := m.(map[string]any); mail["to"] == victim.Email && strings.Contains(mail["body"].(string), "/password#") {
 			t.Error("the mailbox alone opens the account")
@@ -747,6 +762,37 @@ func (p *society) ownRecovery(t *testing.T) {
 	v.Password = "other plain words 43"
 	if _, in := v.halfway(); in.EnrolmentRequired || !slices.Contains(in.Factors, identity.TOTP) {
 		t.Errorf("the second factor is gone: %+v", in)
+	}
+
+	// Who has only the mailbox asks the operator to reset the second factor next.
+	id := p.must(p.operator, `{ accounts(search: "w@x.example") { nodes { id } } }`)["accounts"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
+	reset := fmt.Sprintf(`mutation { resetSecondFactor(id: %q) { user { id } } }`, id)
+	if got := p.ask(t, p.operator, reset, nil); got.code() != "CONFLICT" {
+		t.Errorf("a mailbox resets the password and then the second factor: %v", got)
+	}
+	shown := p.must(p.operator, fmt.Sprintf(`{ account(id: %q) { passwordResetAt } }`, id))["account"].(map[string]any)["passwordResetAt"]
+	if shown == nil {
+		t.Error("the operator does not see that the password was set by a link")
+	}
+	v.signIn()
+	p.must(p.operator, reset)
+}
+
+// asksForLinks: an address asks for a few links, and then for no more; signing in from it goes on.
+func (p *society) asksForLinks(t *testing.T) {
+	victim := p.demoUser(rbac.CertificateAdministrators)
+	ctx := identity.WithOrigin(context.Background(), &identity.Origin{IPAddress: "203.0.113.77"})
+	var last error
+	for n := range 40 {
+		if last = p.identity.RequestPasswordReset(ctx, fmt.Sprintf("nobody%d@example.com", n)); last != nil {
+			break
+		}
+	}
+	if !fault.Is(last, fault.TooManyRequests) {
+		t.Errorf("forty links: %v", last)
+	}
+	if _, err := p.identity.SignIn(ctx, victim.Email, victim.Password); err != nil {
+		t.Errorf("who asks for links bars others from signing in: %v", err)
 	}
 }
 

@@ -365,6 +365,7 @@ func TestShards(t *testing.T) {
 	if extensionOf(all, issuingPoint) != nil {
 		t.Error("the list that names all says that it does not")
 	}
+	b.aKeptShard(byShard[1])
 	set.Complete = false
 	if _, err := b.status.UpdateSettings(b.ctx, b.ca.ID, set); err != nil {
 		t.Fatal(err)
@@ -373,6 +374,26 @@ func TestShards(t *testing.T) {
 	if reasonOn(own, old.SerialNumber) != 4 || reasonOn(own, byShard[1].SerialNumber) != -1 || b.reload().CRLAlarm != "" {
 		t.Errorf("it names %d, alarm %q", len(own.RevokedCertificateEntries), b.ca.CRLAlarm)
 	}
+}
+
+// aKeptShard: a copy of a shard's list that somebody has kept is compared with that shard, not with the list of the CA.
+func (b *statusBench) aKeptShard(c *certificate.Certificate) {
+	b.t.Helper()
+	kept := b.fetch("shard-1.crl")
+	if err := b.store.DB(b.ctx).Exec("DELETE FROM crl_lists WHERE ca_id = ? AND shard = 1", b.ca.ID).Error; err != nil {
+		b.t.Fatal(err)
+	}
+	ahead, err := b.status.Compare(b.ctx, status.File{Name: "kept.crl", DER: kept.Raw})
+	if err != nil || len(ahead) != 1 || ahead[0].Known != 0 {
+		b.t.Fatalf("%+v, %v", ahead, err)
+	}
+	if err := b.status.Adopt(b.ctx, ahead[0]); err != nil {
+		b.t.Fatal(err)
+	}
+	if all := b.fetch("crl.crl"); extensionOf(all, issuingPoint) != nil {
+		b.t.Error("the list of a shard is served as the one of the CA")
+	}
+	b.awaitList("shard-1.crl", "the shard is served again", func(l *x509.RevocationList) bool { return reasonOn(l, c.SerialNumber) == 4 })
 }
 
 // TestShardsAndDeltaOverRenewal: what a certificate of the key before points to goes on being served, signed by that

@@ -124,10 +124,15 @@ func (h *Heads) Round(ctx context.Context) error {
 	if err := h.read(ctx); err != nil {
 		h.Logger.Error("the heads of the audit log could not be read", "error", err)
 	}
+	// The ends are read before the chains are compared: a chain that is rewritten in between is not what gets signed.
+	var ends []chain
+	if err := h.Log.Store.DB(ctx).Order("partition_id").Find(&ends, "sequence > 0").Error; err != nil {
+		return err
+	}
 	if err := h.compare(ctx); err != nil {
 		return err
 	}
-	return h.send(ctx)
+	return h.send(ctx, ends)
 }
 
 // read takes over what the keepers have, for example from another server or from before a start.
@@ -267,11 +272,7 @@ func (h *Heads) report(ctx context.Context, a *Alarm) error {
 }
 
 // send signs the heads of the chains that have grown, and gives each keeper what it lacks.
-func (h *Heads) send(ctx context.Context) error {
-	var ends []chain
-	if err := h.Log.Store.DB(ctx).Order("partition_id").Find(&ends, "sequence > 0").Error; err != nil {
-		return err
-	}
+func (h *Heads) send(ctx context.Context, ends []chain) error {
 	for _, end := range ends {
 		h.mu.Lock()
 		known, had := h.known[end.PartitionID]

@@ -170,6 +170,17 @@ func (u URLs) CRLShard(c *CertificationAuthority, shard int64, delta bool) strin
 	return strings.TrimSuffix(u.CRL(c), "crl.crl") + CRLFile(shard, delta)
 }
 
+// ShardOf is the shard whose list has the address, whatever server it names; false when it is no address of CRLShard.
+func ShardOf(address string, shards int64) (int64, bool) {
+	name := address[strings.LastIndexByte(address, '/')+1:]
+	for shard := range shards + 1 {
+		if name == CRLFile(shard, false) {
+			return shard, true
+		}
+	}
+	return 0, false
+}
+
 // CRLFile is the last part of a list's address.
 func CRLFile(shard int64, delta bool) string {
 	switch {

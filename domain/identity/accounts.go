@@ -18,6 +18,7 @@ type Account struct {
 	Operator            bool
 	Factors             []Factor
 	SecondFactorResetAt *time.Time
+	PasswordResetAt     *time.Time
 	SoleOwnerOf         []string // names of partitions that would be without an Owner who can act
 }
 
@@ -54,7 +55,7 @@ func (s *Service) Account(ctx context.Context, id string) (*Account, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Account{User: u, Operator: u.Operator, SecondFactorResetAt: u.SecondFactorResetAt}
+	a := &Account{User: u, Operator: u.Operator, SecondFactorResetAt: u.SecondFactorResetAt, PasswordResetAt: u.PasswordResetAt}
 	if a.Factors, err = s.factors(ctx, u); err != nil {
 		return nil, err
 	}
@@ -91,10 +92,16 @@ func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn
 	}
 	var u *User
 	err := s.Store.Tx(ctx, func(ctx context.Context) (err error) {
+		// Partitions before users, and all of them: of two Owners who leave at once, one is the last.
+		owned := s.Store.ForUpdate(s.Store.DB(ctx)).Table("partitions").Order("id").
+			Where("id IN (SELECT domain FROM role_grants WHERE user_id = ? AND role = ?)", id, rbac.Owners)
+		var partitions []string
+		if err := owned.Pluck("id", &partitions).Error; err != nil {
+			return err
+		}
 		if u, err = s.locked(ctx, id); err != nil {
 			return err
 		}
-		var partitions []string
 		if err := s.Store.DB(ctx).Table("role_grants").Distinct().Where("user_id = ? AND domain IN (SELECT id FROM partitions)",
 			id).Order("domain").Pluck("domain", &partitions).Error; err != nil {
 			return err
@@ -159,6 +166,9 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 	u, err := s.changeAccount(ctx, id, "account.reset-second-factor", "reset the second factor of", func(ctx context.Context,
 		u *User) error {
 		now := s.Now()
+		if err := s.mailboxAlone(ctx, u, now); err != nil {
+			return err
+		}
 		u.SecondFactorResetAt, u.TOTPSecret, u.TOTPPending, u.TOTPConfirmedAt, u.TOTPLastStep = &now, nil, nil, nil, 0
 		if err := s.Store.DB(ctx).Model(u).Select("second_factor_reset_at", "totp_secret", "totp_pending", "totp_confirmed_at",
 			"totp_last_step").Updates(u).Error; err != nil {
@@ -187,6 +197,21 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 		code = ""
 	}
 	return u, code, err
+}
+
+// mailboxAlone refuses to reset the second factor while the password was only just set by a mailed link: both would then be
+// proved by the mailbox. The command line may: who uses it has other ways to know the person.
+func (s *Service) mailboxAlone(ctx context.Context, u *User, now time.Time) error {
+	if u.PasswordResetAt == nil || rbac.ActorFrom(ctx).Kind == rbac.System {
+		return nil
+	}
+	until := u.PasswordResetAt.Add(linkProbation)
+	if !now.Before(until) {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s set a new password by a mailed link at %s and has not signed in since, so the mailbox would be all that opens the account",
+		u.Email, u.PasswordResetAt.UTC().Format(time.RFC3339)).
+		Do("Make sure who asks, and reset the second factor after " + until.UTC().Format(time.RFC3339) + "; or delete the account and have the person invited anew.")
 }
 
 // DeleteAccount removes an account with its roles, factors and sessions for good; what it did stays in the audit log.

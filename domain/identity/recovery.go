@@ -4,16 +4,19 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/hex"
 	"time"
 
 	"gorm.io/gorm/clause"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/job"
 )
 
 // What is sent to an address proves that address, and replaces one factor at a time: a forgotten password by link and
-// second factor, a lost second factor by code and password. Mail alone never opens an account that had two factors.
+// second factor, a lost second factor by code and password. Mail alone never opens an account that had two factors: what
+// replaces the one does not follow at once on what replaced the other.
 const (
 	passwordProof     = "PASSWORD"
 	secondFactorProof = "SECOND_FACTOR"
@@ -21,6 +24,9 @@ const (
 	passwordLinkLifetime = time.Hour
 	passwordLinkInterval = 15 * time.Minute // between two mails to the same person
 	factorCodeLifetime   = 7 * 24 * time.Hour
+	// linkProbation is how long a password that was set by a mailed link proves no more than the mailbox, unless the
+	// person has signed in with it and the second factor.
+	linkProbation = 7 * 24 * time.Hour
 )
 
 type addressProof struct {
@@ -91,48 +97,76 @@ func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn
 	return result, nil
 }
 
-// RequestPasswordReset sends a link to the address if it has an account, and answers the same if it has none. While the
-// second factor waits to be enrolled anew there is no link, since the mail would then be all that it takes.
+// PasswordLinkJob sends the link to set a new password.
+const PasswordLinkJob = "identity.password-link"
+
+// passwordLink is what the job is given: the address that was typed, and where the request came from.
+type passwordLink struct{ Email, IPAddress, RequestID string }
+
+// RequestPasswordReset has a link sent to the address if it has an account. Everything that depends on the account is
+// done by a job, so neither the answer nor the time it takes tells whether there is one.
 func (s *Service) RequestPasswordReset(ctx context.Context, email string) error {
 	address, err := CheckEmail(email)
 	if err != nil {
 		return err
 	}
-	// Counted like a wrong guess: an address is asked about a few times, not a thousand.
-	subjects := s.subjects(ctx, guess{})
-	if err := s.count(ctx, subjects); err != nil {
-		return err
+	link := passwordLink{Email: address}
+	if o := OriginFrom(ctx); o != nil {
+		link.IPAddress, link.RequestID = o.IPAddress, o.RequestID
+		// An address may ask a few times, not a thousand. It is counted apart from guesses: signing in goes on.
+		if err := s.count(ctx, []string{addressSubject + network(o.IPAddress) + " asks for links"}); err != nil {
+			return err
+		}
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		var found []*User
-		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "email = ? AND status = ? AND second_factor_reset_at IS NULL",
-			address, Active).Error; err != nil {
-			return err
-		}
-		// Recorded in either case, so that the time it takes does not tell one from the other.
-		if len(found) == 0 {
-			s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused,
-				ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
-			return nil
-		}
-		u := found[0]
-		earlier, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, passwordProof)
-		if err != nil {
-			return err
-		}
-		if len(earlier) > 0 && s.Now().Sub(earlier[0].CreatedAt) < passwordLinkInterval {
-			s.record(ctx, u, "user.request-password-reset",
-				"the link to set a new password that was sent to "+u.Email+" is still good", nil)
-			return nil
-		}
-		token := newSecret()
-		if err := s.newProof(ctx, u, passwordProof, token, passwordLinkLifetime); err != nil {
-			return err
-		}
-		s.record(ctx, u, "user.request-password-reset", "a link to set a new password was sent to "+u.Email, nil)
-		return s.Mail.Send(ctx, "", u.Email, "pkiaas: set a new password",
-			"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second factor to sign in. If you did not ask for this, ignore it.\n")
+		return s.Jobs.Enqueue(ctx, PasswordLinkJob, hex.EncodeToString(hashSecret(address)), s.Now(), link)
 	})
+}
+
+// SendPasswordLink is that job. While the second factor waits to be enrolled anew there is no link, since the mail would
+// then be all that it takes.
+func (s *Service) SendPasswordLink(ctx context.Context, claim *job.Claim) error {
+	var link passwordLink
+	if err := claim.Arguments(&link); err != nil {
+		return err
+	}
+	ctx = WithOrigin(ctx, &Origin{IPAddress: link.IPAddress, RequestID: link.RequestID})
+	return s.Store.Tx(ctx, func(ctx context.Context) error {
+		if err := s.sendPasswordLink(ctx, link.Email); err != nil {
+			return err
+		}
+		return claim.Done(ctx)
+	})
+}
+
+func (s *Service) sendPasswordLink(ctx context.Context, address string) error {
+	var found []*User
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "email = ? AND status = ? AND second_factor_reset_at IS NULL",
+		address, Active).Error; err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused,
+			ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
+		return nil
+	}
+	u := found[0]
+	earlier, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, passwordProof)
+	if err != nil {
+		return err
+	}
+	if len(earlier) > 0 && s.Now().Sub(earlier[0].CreatedAt) < passwordLinkInterval {
+		s.record(ctx, u, "user.request-password-reset",
+			"the link to set a new password that was sent to "+u.Email+" is still good", nil)
+		return nil
+	}
+	token := newSecret()
+	if err := s.newProof(ctx, u, passwordProof, token, passwordLinkLifetime); err != nil {
+		return err
+	}
+	s.record(ctx, u, "user.request-password-reset", "a link to set a new password was sent to "+u.Email, nil)
+	return s.Mail.Send(ctx, "", u.Email, "pkiaas: set a new password",
+		"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second factor to sign in. If you did not ask for this, ignore it.\n")
 }
 
 // ResetPassword sets a new password by the link and ends every session. It signs nobody in.
@@ -172,7 +206,8 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) (*U
 		if used.RowsAffected == 0 || u.Status != Active || u.SecondFactorResetAt != nil {
 			return over
 		}
-		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {
+		changes := map[string]any{"password_hash": hash, "password_reset_at": s.Now()}
+		if err := s.Store.DB(ctx).Model(u).Updates(changes).Error; err != nil {
 			return err
 		}
 		ended, err := s.endSessions(ctx, u.ID)

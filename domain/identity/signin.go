@@ -168,7 +168,8 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 // signedIn opens the full session, in the transaction of ctx.
 func (s *Service) signedIn(ctx context.Context, u *User, kind string) (*SignedIn, error) {
 	now := s.Now()
-	if err := s.Store.DB(ctx).Model(u).Update("last_sign_in_at", now).Error; err != nil {
+	changes := map[string]any{"last_sign_in_at": now, "password_reset_at": nil}
+	if err := s.Store.DB(ctx).Model(u).Updates(changes).Error; err != nil {
 		return nil, err
 	}
 	if err := s.forgive(ctx, u); err != nil {

@@ -47,8 +47,10 @@ type User struct {
 	TOTPLastStep    int64      `gorm:"column:totp_last_step"`
 	// SecondFactorResetAt: before enrolling a second factor anew, the person must prove the address.
 	SecondFactorResetAt *time.Time
-	LastSignInAt        *time.Time
-	CreatedAt           time.Time
+	// PasswordResetAt: the password was set by a mailed link, and no complete sign-in has followed.
+	PasswordResetAt *time.Time
+	LastSignInAt    *time.Time
+	CreatedAt       time.Time
 }
 
 func (User) TableName() string { return "users" }

@@ -12,10 +12,11 @@ import (
 )
 
 // watchInterval is how old the rights of a watched actor can be.
-const watchInterval = time.Second
+const watchInterval = 500 * time.Millisecond
 
-// watchPatience is how long a database may take to say so; then all are taken to have ended.
-const watchPatience = 5 * time.Second
+// watchPatience is how long a database may take to say so; then all are taken to have ended. Together with the interval,
+// nobody keeps rights for more than two seconds after they ended.
+const watchPatience = 1500 * time.Millisecond
 
 // Watched is an actor of something that outlives a request, with the rights of the moment. It is an rbac.Live.
 type Watched struct {

@@ -15,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 )
 
@@ -173,8 +174,19 @@ func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, at sl
 		}
 		return nil, nil
 	}
-	if given {
-		at.delta = read.DeltaBase != nil
+	shard, known := int64(0), true
+	if read.DistributionPoint != "" {
+		shard, known = ca.ShardOf(read.DistributionPoint, v.CRLShardLast)
+	}
+	switch {
+	case given && !known:
+		return nil, fault.New(fault.Invalid, "%s lists only what has the distribution point %s, which is none of %s", source,
+			read.DistributionPoint, v.Identifier).At("crl").Do("Give the CRLs that this CA has published.")
+	case given:
+		at.shard, at.delta = shard, read.DeltaBase != nil
+	case shard != at.shard || at.delta != (read.DeltaBase != nil):
+		s.logger().Warn("a CRL outside is another one than its name says", "where", source, "distributionPoint", read.DistributionPoint)
+		return nil, nil
 	}
 	// Read after the list outside: one that another server publishes meanwhile is in the database first.
 	newest, err := s.newest(ctx, v.ID)
@@ -182,9 +194,9 @@ func (s *Service) ahead(ctx context.Context, v *ca.CertificationAuthority, at sl
 		return nil, err
 	}
 	a := &Ahead{view: v, Source: source, Number: read.Number.Int64(), slot: at, der: der, read: read}
-	if known := newest[at]; known != nil {
-		a.Known = known.Number
-		if hash := sha256.Sum256(der); bytes.Equal(known.SHA256, hash[:]) || !given && a.Number < a.Known {
+	if last := newest[at]; last != nil {
+		a.Known = last.Number
+		if hash := sha256.Sum256(der); bytes.Equal(last.SHA256, hash[:]) || !given && a.Number < a.Known {
 			return nil, nil
 		}
 	}
@@ -255,15 +267,13 @@ func (s *Service) unknown(ctx context.Context, caID string, list []certificate.A
 // compared with. The CA has signed it, so it is true whatever the database says. A new one follows at once.
 func (s *Service) Adopt(ctx context.Context, a *Ahead) error {
 	list := &CRL{ID: uuid.Must(uuid.NewV7()).String(), CAID: a.CA.ID, KeyGeneration: a.slot.generation, Shard: a.slot.shard, Number: a.Number, Entries: int64(a.read.Entries), Bytes: int64(len(a.der)),
-		ThisUpdate: a.read.ThisUpdate, NextUpdate: a.read.NextUpdate, MadeAt: s.Now(), StatusVersion: -1}
+		ThisUpdate: a.read.ThisUpdate, NextUpdate: a.read.NextUpdate, MadeAt: s.Now(), StatusVersion: -1,
+		Scope: a.read.DistributionPoint}
 	if a.read.DeltaBase != nil {
 		list.BaseNumber = a.read.DeltaBase.Int64()
 	}
 	hash := sha256.Sum256(a.der)
 	list.SHA256 = hash[:]
-	if a.slot.shard != 0 || !a.CA.CRLComplete {
-		list.Scope = s.CAs.URLs.CRLShard(a.view, a.slot.shard, false)
-	}
 	serve := a.Number > a.Known
 	if serve {
 		if err := s.lay(ctx, list.ID, a.der); err != nil {

@@ -101,6 +101,7 @@ type ComplexityRoot struct {
 	Account struct {
 		Factors             func(childComplexity int) int
 		Operator            func(childComplexity int) int
+		PasswordResetAt     func(childComplexity int) int
 		SecondFactorResetAt func(childComplexity int) int
 		SoleOwnerOf         func(childComplexity int) int
 		User                func(childComplexity int) int
@@ -1797,6 +1798,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Account.Operator(childComplexity), true
+	case "Account.passwordResetAt":
+		if e.ComplexityRoot.Account.PasswordResetAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Account.PasswordResetAt(childComplexity), true
 	case "Account.secondFactorResetAt":
 		if e.ComplexityRoot.Account.SecondFactorResetAt == nil {
 			break
@@ -9205,6 +9212,11 @@ type Account {
   factors: [SecondFactor!]!
   "The second factor was reset, and the person has not enrolled a new one yet."
   secondFactorResetAt: Time
+  """
+  The person set a new password by a mailed link and has not completed a sign-in since. For seven days the second factor
+  cannot be reset, since the mailbox would then be all that opens the account.
+  """
+  passwordResetAt: Time
   "Names of the partitions of which this is the only Owner who can sign in."
   soleOwnerOf: [String!]!
 }
@@ -10355,6 +10367,8 @@ func (ec *executionContext) childFields_Account(ctx context.Context, field graph
 		return ec.fieldContext_Account_factors(ctx, field)
 	case "secondFactorResetAt":
 		return ec.fieldContext_Account_secondFactorResetAt(ctx, field)
+	case "passwordResetAt":
+		return ec.fieldContext_Account_passwordResetAt(ctx, field)
 	case "soleOwnerOf":
 		return ec.fieldContext_Account_soleOwnerOf(ctx, field)
 	}
@@ -15157,6 +15171,29 @@ func (ec *executionContext) _Account_secondFactorResetAt(ctx context.Context, fi
 	)
 }
 func (ec *executionContext) fieldContext_Account_secondFactorResetAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _Account_passwordResetAt(ctx context.Context, field graphql.CollectedField, obj *identity.Account) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Account_passwordResetAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PasswordResetAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalOTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Account_passwordResetAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Account", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
@@ -43545,6 +43582,8 @@ func (ec *executionContext) _Account(ctx context.Context, sel ast.SelectionSet, 
 			}
 		case "secondFactorResetAt":
 			out.Values[i] = ec._Account_secondFactorResetAt(ctx, field, obj)
+		case "passwordResetAt":
+			out.Values[i] = ec._Account_passwordResetAt(ctx, field, obj)
 		case "soleOwnerOf":
 			out.Values[i] = ec._Account_soleOwnerOf(ctx, field, obj)
 			if out.Values[i] == graphql.Null {

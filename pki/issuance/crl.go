@@ -235,6 +235,8 @@ type CheckedCRL struct {
 	DeltaBase              *big.Int // nil: it is complete
 	Entries                int
 	ThisUpdate, NextUpdate time.Time
+	// DistributionPoint is the address in its issuing distribution point; "": it lists all certificates of its issuer.
+	DistributionPoint string
 }
 
 // CheckCRL verifies the signature of a CRL (DER) and reads what it says of itself.
@@ -277,9 +279,15 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 	}
 	for _, e := range extensions {
 		number := &c.Number
-		if e.ID.Equal(oidDeltaCRLIndicator) {
+		switch {
+		case e.ID.Equal(oidDeltaCRLIndicator):
 			number = &c.DeltaBase
-		} else if !e.ID.Equal(oidCRLNumber) {
+		case e.ID.Equal(oidIssuingPoint):
+			if c.DistributionPoint, ok = readIssuingPoint(e.Value); !ok {
+				return nil, invalid.New("crl", "the scope of this CRL cannot be read: only one distribution point with a URI is supported")
+			}
+			continue
+		case !e.ID.Equal(oidCRLNumber):
 			continue
 		}
 		value := cryptobyte.String(e.Value)
@@ -289,6 +297,15 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 		}
 	}
 	return c, nil
+}
+
+// readIssuingPoint reads an IssuingDistributionPoint with one URI and nothing else (RFC 5280 5.2.5).
+func readIssuingPoint(value cryptobyte.String) (string, bool) {
+	explicit := cbasn1.Tag(0).ContextSpecific().Constructed()
+	var point, name, full, uri cryptobyte.String
+	ok := value.ReadASN1(&point, cbasn1.SEQUENCE) && value.Empty() && point.ReadASN1(&name, explicit) && point.Empty() &&
+		name.ReadASN1(&full, explicit) && name.Empty() && full.ReadASN1(&uri, cbasn1.Tag(uriTag).ContextSpecific()) && full.Empty()
+	return string(uri), ok && len(uri) > 0
 }
 
 func readTime(s *cryptobyte.String, t *time.Time) bool {

@@ -53,7 +53,8 @@ func TestDeltaAndShardSayWhatTheyAre(t *testing.T) {
 	delta := template
 	delta.DeltaBase, delta.DistributionPoint = big.NewInt(299), "http://a"
 	got, checked := read(delta, issuance.RevokedCertificate{SerialNumber: []byte{5}, RevokedAt: now, Reason: issuance.RemoveFromCRL})
-	if got["2.5.29.27"] != "critical 0202012b" || got["2.5.29.20"] != "0202012c" || got["2.5.29.28"] != "critical 300ea00ca00a8608687474703a2f2f61" || checked.DeltaBase.Int64() != 299 {
+	if got["2.5.29.27"] != "critical 0202012b" || got["2.5.29.20"] != "0202012c" || got["2.5.29.28"] != "critical 300ea00ca00a8608687474703a2f2f61" || checked.DeltaBase.Int64() != 299 ||
+		checked.DistributionPoint != "http://a" {
 		t.Errorf("delta CRL of a shard: %v %+v", got, checked)
 	}
 	complete := template

@@ -1722,7 +1722,7 @@ export type AccountDetailsQueryVariables = Exact<{
 }>;
 
 
-export type AccountDetailsQuery = { account: { operator: boolean, factors: Array<SecondFactor>, secondFactorResetAt: string | null, soleOwnerOf: Array<string>, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, createdAt: string, lastSignInAt: string | null } } | null };
+export type AccountDetailsQuery = { account: { operator: boolean, factors: Array<SecondFactor>, secondFactorResetAt: string | null, passwordResetAt: string | null, soleOwnerOf: Array<string>, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, createdAt: string, lastSignInAt: string | null } } | null };
 
 export type DisableAccountMutationVariables = Exact<{
   input: DisableAccountInput;
@@ -4120,6 +4120,7 @@ export const AccountDetailsDocument = new TypedDocumentString(`
     operator
     factors
     secondFactorResetAt
+    passwordResetAt
     soleOwnerOf
   }
 }

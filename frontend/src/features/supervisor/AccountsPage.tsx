@@ -15,7 +15,7 @@ const Accounts = graphql(`
     accounts(first: 50, after: $after, search: $search) { nodes { id email firstName lastName status createdAt lastSignInAt } pageInfo { hasNextPage endCursor } totalCount }
   }
 `);
-const AccountDetails = graphql(`query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt soleOwnerOf } }`);
+const AccountDetails = graphql(`query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt passwordResetAt soleOwnerOf } }`);
 const Disable = graphql(`mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }`);
 const Enable = graphql(`mutation EnableAccount($id: ID!) { enableAccount(id: $id) { user { id } } }`);
 const ResetFactor = graphql(`mutation ResetSecondFactor($id: ID!) { resetSecondFactor(id: $id) { user { id } } }`);
@@ -124,6 +124,7 @@ function AccountDialog({ id, onClose }: { id: string; onClose: () => void }) {
               ["Status", <StatusBadge key="s" status={a.user.status} />],
               ["Platform operator", a.operator ? "yes" : "no"],
               ["Second factors", a.secondFactorResetAt ? <Text key="r" size="sm">reset <Moment at={a.secondFactorResetAt} />, not enrolled again yet</Text> : a.factors.map((f) => factorNames[f]).join(", ") || "none"],
+              ["Password", a.passwordResetAt ? <Text key="p" size="sm">set by a mailed link <Moment at={a.passwordResetAt} />, no sign-in since: for 7 days the second factor cannot be reset</Text> : null],
               ["Only Owner of", a.soleOwnerOf.join(", ") || null],
             ]}
           />
