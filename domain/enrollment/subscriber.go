@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
@@ -58,9 +59,20 @@ type CSRRequest struct {
 	SANsFromCSR bool `json:",omitzero"` // with Explicit: added to SANs
 	// Repeat, if given, has a request that was carried out answered with the same certificate.
 	Repeat *Repeat `json:"-"`
+	// Waiting, if given, is how the request of a protocol waits for the approval of others.
+	Waiting *Waiting `json:"-"`
 	// Recorded, if given, is called in the transaction that records the certificate, under whose context it may change rows of its
 	// own. If it answers with a fault the certificate is not issued.
 	Recorded func(context.Context, *certificate.Certificate) error `json:"-"`
+}
+
+// Waiting is how a request waits until others have approved it: what is kept of it, who carries it out then, and rows of the protocol's
+// own that wait with it. The answer is ApprovalNeeded meanwhile.
+type Waiting struct {
+	Verb    string // of approval.Service.Verbs; it asks again with the same payload
+	Payload any
+	// Kept is called in the transaction that keeps the request, also when the same one waits already.
+	Kept func(ctx context.Context, r *approval.Request) error
 }
 
 // Issued is a certificate and why it is as it is.
@@ -94,8 +106,8 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 			err = explicit(i, p, request)
 		}
 		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
-		if r.Recorded == nil { // what else is to be recorded could not wait with the request
-			o.asked = &r
+		if o.waiting = r.Waiting; o.waiting == nil && r.Recorded == nil { // what else is to be recorded could not wait with the request
+			o.waiting = &Waiting{Verb: VerbIssue, Payload: &r}
 		}
 		return o, err
 	})
@@ -108,10 +120,13 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	return &Issued{Certificate: c, Decisions: decisions}, nil
 }
 
-// explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.
+// explicit holds a request to the profile where the profile would leave something out, and cuts its validity to that of the CA.
 func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
 	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
 		r.NotAfter = &i.ca.NotAfter
+	}
+	if r.NotBefore != nil && r.NotBefore.Before(i.facts.NotBefore) { // the CA is young
+		r.NotBefore = &i.facts.NotBefore
 	}
 	for _, e := range r.Extensions {
 		if !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
@@ -138,6 +153,9 @@ func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Per
 	}
 	return event, s.Limits.AllowCertificate(ctx, i.ca.PartitionID)
 }
+
+// NoSubject is what clients of the CA Gateway look for.
+const NoSubject = "No SubjectName provided in Request or CSR"
 
 func parse(r CSRRequest) (*profile.Request, error) {
 	if r.EndEntity != "" {
@@ -169,7 +187,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 		}
 	}
 	if r.Explicit && request.Subject.IsEmpty() {
-		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+		return nil, fault.New(fault.Invalid, NoSubject).At("subject")
 	}
 	if r.SANsGiven || r.Explicit {
 		names, err := parseSANs(r.SANs)
@@ -235,6 +253,9 @@ type PKCS12Request struct {
 	Explicit   bool
 	Extensions []GivenExtension
 	Repeat     *Repeat
+	// CSR, if given with Explicit, is where the subject is taken from when none is given, and names with SANsFromCSR. Its key is not used.
+	CSR         string
+	SANsFromCSR bool
 	// Legacy has the file written for readers that know nothing newer than Triple DES and SHA-1.
 	Legacy bool
 }
@@ -352,9 +373,21 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.CSR != "" && (subject.IsEmpty() || r.SANsFromCSR) { // what is not used is not judged
+		parsed, err := csr.Parse([]byte(r.CSR))
+		if err != nil {
+			return nil, err
+		}
+		if subject.IsEmpty() {
+			subject = parsed.Subject
+		}
+		if r.SANsFromCSR {
+			names = append(names, parsed.SANs...)
+		}
+	}
 	request := &profile.Request{Subject: subject, SANs: names, NotBefore: r.NotBefore, NotAfter: r.NotAfter, ServerSideKey: true}
 	if r.Explicit && subject.IsEmpty() {
-		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+		return nil, fault.New(fault.Invalid, NoSubject).At("subject")
 	}
 	return request, give(request, r.Extensions)
 }

@@ -234,7 +234,7 @@ func (q *request) decode(into any) error {
 }
 
 func (q *request) answer(v any) error {
-	body, err := json.Marshal(v)
+	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		return err
 	}
