@@ -102,8 +102,11 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	}
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
+		if err == nil {
+			err = s.permitAuthority(ctx, i, p)
+		}
 		if err == nil && r.Explicit {
-			err = explicit(i, p, request)
+			err = explicit(i, p, request, s.Now())
 		}
 		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
 		if o.waiting = r.Waiting; o.waiting == nil && r.Recorded == nil { // what else is to be recorded could not wait with the request
@@ -120,12 +123,22 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	return &Issued{Certificate: c, Decisions: decisions}, nil
 }
 
+// permitAuthority refuses the certificate of a CA to those who may not create CAs. The role of a CA Gateway credential on the CA is
+// enough: who gave it to the credential, and who selected the profile for the CA, may.
+func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Profile) error {
+	if a := rbac.ActorFrom(ctx); !p.IsCA() || a.Kind == rbac.CredentialActor {
+		return nil
+	}
+	return s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID)
+}
+
 // explicit holds a request to the profile where the profile would leave something out, and cuts its validity to that of the CA.
-func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
+func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time) error {
 	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
 		r.NotAfter = &i.ca.NotAfter
 	}
-	if r.NotBefore != nil && r.NotBefore.Before(i.facts.NotBefore) { // the CA is young
+	// The CA may be younger than a client's usual back-dating.
+	if r.NotBefore != nil && r.NotBefore.Before(i.facts.NotBefore) && !r.NotBefore.Before(now.Add(-profile.MaxBackdating)) {
 		r.NotBefore = &i.facts.NotBefore
 	}
 	for _, e := range r.Extensions {
@@ -298,8 +311,11 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 	var file []byte
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
+		if err == nil {
+			err = s.permitAuthority(ctx, i, p)
+		}
 		if err == nil && r.Explicit {
-			err = explicit(i, p, request)
+			err = explicit(i, p, request, s.Now())
 		}
 		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, nil), deliver: func(i *issuer, der []byte) error {
 			pkcs8, err := key.MarshalPKCS8()

@@ -32,6 +32,26 @@ func unsupported(format string, args ...any) error {
 	return refuse(http.StatusNotImplemented, "cagw-5010", format, args...)
 }
 
+// What whoever serves beside the resources answers.
+var (
+	NoSuchResource  = refuse(http.StatusNotFound, "cagw-4040", "there is no such resource")
+	HeadersTooLarge = refuse(http.StatusRequestHeaderFieldsTooLarge, "cagw-4310", "the headers of the request are too long")
+)
+
+// NoSuchMethod refuses a method.
+func NoSuchMethod(method string) error {
+	return refuse(http.StatusMethodNotAllowed, "cagw-4050", "this resource does not know the method %s", method)
+}
+
+// Refusal is the body of an answer to what could not be read as a request of HTTP.
+func Refusal(status int, says string) []byte {
+	body, err := json.Marshal(errorResponse{"ErrorResponse", detail{Code: fmt.Sprintf("cagw-%d0", status), Message: printable(says), Details: []detail{}}})
+	if err != nil {
+		return nil // never: strings that can be printed
+	}
+	return body
+}
+
 type detail struct {
 	Code    string   `json:"code"`
 	Message string   `json:"message"`
