@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/protocols"
 	"github.com/pkiaas/pkiaas/protocols/cagw"
 )
@@ -28,7 +29,7 @@ func swaggerUI(files fs.FS, refuse func(http.ResponseWriter, *http.Request, erro
 		}
 		s, err := load()
 		if err != nil {
-			notBuilt(w)
+			refuse(w, r, fault.New(fault.Unavailable, "the reference is not part of this binary: build it with `npm run build`").Because(err))
 			return
 		}
 		a, ok := s.assets[name]

@@ -2,7 +2,6 @@ package acme
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -33,7 +32,7 @@ const pause = time.Minute
 // Paused is the answer while a CA or a configuration is disabled: clients that wait succeed later.
 func Paused(says string) *Problem {
 	p := NewProblem("serverInternal", "%s", says)
-	p.Status, p.RetryAfter, p.Paused = http.StatusServiceUnavailable, pause, true
+	p.Status, p.RetryAfter, p.Paused = 503, pause, true
 	return p
 }
 

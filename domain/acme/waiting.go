@@ -47,6 +47,25 @@ func (e *Engine) waiting(ctx context.Context, where string, args ...any) (*Waiti
 	return found[0], nil
 }
 
+// ApprovalID is the request for approval that an order waits for, "" for none.
+func (s *Service) ApprovalID(ctx context.Context, o *Order) (string, error) {
+	if o.Status != Processing {
+		return "", nil
+	}
+	c, err := s.Configurations.ByID(ctx, o.ConfigurationID)
+	if err == nil {
+		err = s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID)
+	}
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	if err := s.Store.DB(ctx).Model(&Waiting{}).Where("order_id = ?", o.ID).Pluck("approval_id", &ids).Error; err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
 // wait has an order wait for the approval of others, in the transaction that keeps their request.
 func (e *Engine) wait(ctx context.Context, o *Order, digest string, r *approval.Request) error {
 	db := e.Store.DB(ctx)

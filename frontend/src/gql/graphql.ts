@@ -1411,7 +1411,7 @@ export type ProfileGroupsQueryVariables = Exact<{
 }>;
 
 
-export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string> }> }> } | null };
+export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string>, selectable: boolean }> }> } | null };
 
 export type PublishCrlMutationVariables = Exact<{
   id: string | number;
@@ -1668,7 +1668,7 @@ export type AcmeActivityQueryVariables = Exact<{
 }>;
 
 
-export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null }> } } | null } | null };
+export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null, approval: { id: string } | null }> } } | null } | null };
 
 export type CreateAcmeKeyMutationVariables = Exact<{
   input: CreateAcmeKeyInput;
@@ -3232,6 +3232,7 @@ export const ProfileGroupsDocument = new TypedDocumentString(`
         name
         description
         allowedCaTypes
+        selectable
       }
     }
   }
@@ -3956,6 +3957,9 @@ export const AcmeActivityDocument = new TypedDocumentString(`
             id
             serialNumber
             status
+          }
+          approval {
+            id
           }
         }
       }
