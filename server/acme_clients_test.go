@@ -223,8 +223,13 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := <-enabled; err != nil || waited != 2 {
-		t.Fatalf("waited %d times: %v", waited, err)
+	select {
+	case err := <-enabled:
+		if err != nil || waited != 2 {
+			t.Fatalf("waited %d times: %v", waited, err)
+		}
+	default:
+		t.Fatal("the client was not told to wait")
 	}
 	request, _ := newCSR(t, "", "patient.example.com")
 	if _, _, err := c.CreateOrderCert(t.Context(), order.FinalizeURL, request, true); err != nil {
@@ -262,7 +267,11 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 
 // TestACMEWaitsForApproval: an order that others are to approve is processing until they have decided, then valid or invalid.
 func TestACMEWaitsForApproval(t *testing.T) {
-	e := newACME(t, "")
+	t.Run("sqlite", func(t *testing.T) { waitsForApproval(t, newACME(t, "")) })
+	t.Run("postgres", func(t *testing.T) { waitsForApproval(t, newACMEOn(t, postgres(t), "")) })
+}
+
+func waitsForApproval(t *testing.T, e *acmeEstate) {
 	t.Cleanup(func() { ahead.Store(0) })
 	s := &approvals{T: t, App: e.App, m: e.m, alice: colleague(t, e.App, e.m, "alice", rbac.Owners), bob: colleague(t, e.App, e.m, "bob", rbac.Owners), carol: colleague(t, e.App, e.m, "carol", rbac.CertificateAdministrators)}
 	if _, err := e.approvals.SetRules(s.alice, approval.Change{PartitionID: e.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 1, e.c.ProfileID)}}); err != nil {

@@ -34,7 +34,12 @@ type acmeEstate struct {
 
 func newACME(t testing.TB, settings string) *acmeEstate {
 	t.Helper()
-	a, m := inProcess(t)
+	return newACMEOn(t, "", settings)
+}
+
+func newACMEOn(t testing.TB, database, settings string) *acmeEstate {
+	t.Helper()
+	a, m := inProcessOn(t, database)
 	ctx := rbac.WithActor(context.Background(), rbac.SystemActor())
 	issuing, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "issuing-rsa")
 	if err != nil {

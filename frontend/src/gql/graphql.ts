@@ -1439,7 +1439,7 @@ export type CertificateDetailQueryVariables = Exact<{
 }>;
 
 
-export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
+export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, statusComment: string, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
 
 export type CaNamesQueryVariables = Exact<{
   partition: string | number;
@@ -3282,6 +3282,7 @@ export const CertificateDetailDocument = new TypedDocumentString(`
     revokedAt
     revocationReason
     invalidityDate
+    statusComment
     suspendedUntil
     pem
     endEntity {
