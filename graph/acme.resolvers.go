@@ -9,8 +9,10 @@ import (
 	"context"
 
 	"github.com/pkiaas/pkiaas/domain/acme"
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/tenant"
@@ -86,6 +88,18 @@ func (r *acmeOrderResolver) Certificate(ctx context.Context, obj *acme.Order) (*
 		return nil, nil
 	}
 	return loadersFrom(ctx).certificate.Load(ctx, *obj.CertificateID)
+}
+
+func (r *acmeOrderResolver) Approval(ctx context.Context, obj *acme.Order) (*approval.Request, error) {
+	id, err := r.ACME.ApprovalID(ctx, obj)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	found, err := r.ApprovalService.Get(ctx, id)
+	if fault.Is(err, fault.Forbidden) {
+		return nil, nil
+	}
+	return found, err
 }
 
 func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error) {

@@ -54,7 +54,7 @@ func TestTheSecretOfAnACMEKeyIsShownOnce(t *testing.T) {
 	}
 	e.done(t, rbac.ProtocolOperators, `mutation { createAcmeKey(input: {configurationId: "`+e.c.ID+`", friendlyName: "shop", allowedIdentifiers: ["*.Shop.example.com"], maxAccounts: 1, expiresAt: "`+e.now().Add(24*time.Hour).Format(time.RFC3339)+`"}) { key { id state allowedIdentifiers } hmacKey } }`, &made)
 	key, secret := made.CreateAcmeKey.Key, made.CreateAcmeKey.HmacKey
-	if len(secret) != 43 || key.State != "ACTIVE" || len(key.AllowedIdentifiers) != 1 || key.AllowedIdentifiers[0] != "*.shop.example.com" {
+	if len(secret) != 86 || key.State != "ACTIVE" || len(key.AllowedIdentifiers) != 1 || key.AllowedIdentifiers[0] != "*.shop.example.com" {
 		t.Fatalf("%+v", made)
 	}
 	everything := e.done(t, rbac.Owners, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { directoryUrl externalKeys { id friendlyName state maxAccounts accountCount createdBy } } } partition(id: "`+e.m.Partition.ID+`") { auditEvents(first: 50) { nodes { action summary details } } } }`, nil)
@@ -285,7 +285,7 @@ func TestTheManifestHasAnACMEConfiguration(t *testing.T) {
 		t.Fatal(answer, err)
 	}
 	answer.Body.Close()
-	if at.EABKid == "" || len(at.EABHMACKey) != 43 || at.CAID != "issuing-1" {
+	if at.EABKid == "" || len(at.EABHMACKey) != 86 || at.CAID != "issuing-1" {
 		t.Errorf("%+v", at)
 	}
 }

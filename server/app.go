@@ -348,10 +348,12 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 			s.TLSConfig = tlsConfig(a.certs)
 		case "mtls":
 			s.TLSConfig = mutualTLSConfig(a.certs)
+			s.MaxHeaderBytes, s.ConnContext = readHeaders, withTLSState
+			l = newShapedListener(l, s.TLSConfig)
 		}
 		go func() {
 			var err error
-			if s.TLSConfig != nil {
+			if s.TLSConfig != nil && name != "mtls" {
 				err = s.ServeTLS(l, "", "")
 			} else {
 				err = s.Serve(l)

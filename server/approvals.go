@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -12,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -27,15 +29,19 @@ func approved[In any](verb func(context.Context, In) error) approval.Execute {
 	}
 }
 
-// people knows those who ask: users and API tokens, and clients of the CA Gateway API.
+// people knows those who ask: users and API tokens, and clients of the CA Gateway API and of enrollment protocols.
 type people struct {
 	*identity.Service
-	credentials *credential.Service
+	credentials    *credential.Service
+	configurations *protocolconfig.Service
 }
 
 func (p people) Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
-	if kind == rbac.CredentialActor {
+	switch kind {
+	case rbac.CredentialActor:
 		return p.credentials.Standing(ctx, id, name)
+	case rbac.ProtocolActor:
+		return p.configurations.Standing(ctx, id, name)
 	}
 	return p.Service.Standing(ctx, kind, id, name)
 }
@@ -43,7 +49,7 @@ func (p people) Standing(ctx context.Context, kind rbac.ActorKind, id, name stri
 // wireApprovals tells the approvals what lies above them: who people are, what profiles there are, and the verbs.
 func (a *App) wireApprovals() {
 	s := a.approvals
-	s.People, s.Changed = people{a.identity, a.credentials}, a.cas.Unsettle
+	s.People, s.Changed = people{a.identity, a.credentials, a.configurations}, a.cas.Unsettle
 	s.Profiles = func(ctx context.Context, partitionID string, ids []string) error {
 		found, err := a.profiles.Find(ctx, partitionID, ids)
 		if err != nil {
@@ -56,6 +62,7 @@ func (a *App) wireApprovals() {
 		}
 		return nil
 	}
+	s.Ended = map[string]func(context.Context, *approval.Request) error{acme.VerbFinalize: a.acme.NotApproved}
 	s.Verbs = map[string]approval.Execute{
 		approval.SetVerb: approved(func(ctx context.Context, in approval.Change) error { _, err := s.SetRules(ctx, in); return err }),
 		ca.VerbCreate:    approved(func(ctx context.Context, in ca.Request) error { _, err := a.cas.Create(ctx, in); return err }),
@@ -82,6 +89,7 @@ func (a *App) wireApprovals() {
 			}
 			return err
 		}),
+		acme.VerbFinalize: approved(a.acme.FinalizeApproved),
 		certificate.VerbRevokeSerials: approved(func(ctx context.Context, in certificate.RevokingSerials) error {
 			_, err := a.certificates.RevokeSerials(ctx, in)
 			return err

@@ -264,7 +264,7 @@ func (e *estate) authorities(ctx context.Context) error {
 		typ                         ca.Type
 		profiles                    []string
 	}{
-		{"root-1", "Demo Root", "", "ECDSAP384+SHA384", ca.Root, nil},
+		{"root-1", "Demo Root", "", "ECDSAP384+SHA384", ca.Root, []string{demoCAProfile}},
 		{"issuing-1", "Demo Issuing", "root-1", "ECDSAP256+SHA256", ca.Issuing, all},
 		{"issuing-rsa", "Demo Issuing RSA", "root-1", "RSA-3072+PKCS15-SHA256", ca.Issuing, all},
 		{"root-pq", "Demo Post-Quantum Root", "", "ML-DSA-65", ca.Root, nil},
@@ -420,7 +420,10 @@ func (e *estate) protocols(ctx context.Context) error {
 	return nil
 }
 
-// gateway makes a credential of the CA Gateway API that may do all there is to do on the issuing CAs.
+// demoCAProfile is the profile under which clients have CAs of their own certified.
+const demoCAProfile = "basic-ca-subord"
+
+// gateway makes a credential of the CA Gateway API that may do all there is to do on the issuing CAs, and have CAs certified by a root.
 func (e *estate) gateway(ctx context.Context) error {
 	ctx = e.system(ctx)
 	var grants []*credential.Grant
@@ -434,6 +437,11 @@ func (e *estate) gateway(ctx context.Context) error {
 		}
 		grants = append(grants, &credential.Grant{CAID: issuing.ID, Role: credential.CertAdmins})
 	}
+	root, err := e.cas.ByIdentifier(ctx, e.Partition.ID, "root-1")
+	if err != nil {
+		return err
+	}
+	grants = append(grants, &credential.Grant{CAID: root.ID, Role: credential.CertAdmins})
 	asked := credential.Request{PartitionID: e.Partition.ID, Identifier: "demo-gateway", FriendlyName: "Demo gateway client", Roles: grants}
 	var issued *credential.Issued
 	if err := patiently(ctx, e.log, "making the credential of the demo", func() (err error) {
@@ -443,7 +451,8 @@ func (e *estate) gateway(ctx context.Context) error {
 		return err
 	}
 	e.CAGW = &ManifestCAGW{P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",
-		ProfileIDs: []string{"privatessl-tls-server", "privatessl-tls-client-server", "privatessl-tls-client"}}
+		ProfileIDs:  []string{"multiuse-p12-key-encipherment-client-server", "privatessl-tls-server", "privatessl-tls-client-server", "privatessl-tls-client"},
+		CAProfileID: demoCAProfile, CAProfileCAID: e.Partition.ID + "~" + root.Identifier}
 	return os.WriteFile(e.CAGW.P12File, issued.PKCS12, 0o600)
 }
 

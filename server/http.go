@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/frontend"
 	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/protocols/cagw"
 	"github.com/pkiaas/pkiaas/protocols/crl"
 	"github.com/pkiaas/pkiaas/protocols/export"
 	"github.com/pkiaas/pkiaas/protocols/ocsp"
@@ -46,7 +47,10 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	muxes[protocols.MutualTLS].add(swaggerUI(swagger))
+	gateway := a.cagwProtocol()
+	muxes[protocols.MutualTLS].add(swaggerUI(swagger, gateway.Refuse))
+	// Whatever else is asked for on that listener is answered in the shape that its clients read.
+	muxes[protocols.MutualTLS].add(protocols.Endpoint{Prefix: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Refuse(w, r, cagw.NoSuchResource) })})
 	for _, p := range a.protocols() {
 		for _, e := range p.Endpoints() {
 			muxes[e.Listener].add(e)
@@ -55,7 +59,7 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	return map[string]http.Handler{
 		"tls":    a.observe(protocols.TLS, secure(muxes[protocols.TLS])),
 		"public": a.observe(protocols.Public, muxes[protocols.Public]),
-		"mtls":   a.observe(protocols.MutualTLS, secure(a.mutual(muxes[protocols.MutualTLS], a.cagwProtocol().Refuse))),
+		"mtls":   a.observe(protocols.MutualTLS, shaped(secure(a.mutual(muxes[protocols.MutualTLS], gateway.Refuse)), gateway.Refuse)),
 		"admin":  a.admin(),
 	}, nil
 }

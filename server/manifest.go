@@ -78,6 +78,9 @@ type ManifestCAGW struct {
 	P12Password string   `json:"p12Password"`
 	CAID        string   `json:"caId"` // partition~identifier
 	ProfileIDs  []string `json:"profileIds"`
+	// CAProfileID is a profile for subordinate CAs, and CAProfileCAID the CA whose key signs them.
+	CAProfileID   string `json:"caProfileId,omitempty"`
+	CAProfileCAID string `json:"caProfileCaId,omitempty"`
 }
 
 // writeManifest fills in the addresses and writes the file whole, for its owner only.

@@ -63,7 +63,11 @@ func (a *App) observe(door protocols.Listener, next http.Handler) http.Handler {
 			}
 			a.metrics.observe(door, r.Method, sw.status, time.Since(start))
 			level := slog.LevelDebug
-			if sw.status >= 500 {
+			switch {
+			case sw.status == http.StatusNotImplemented: // a client asked for what there is not
+			case sw.status == http.StatusServiceUnavailable:
+				level = slog.LevelWarn // what is out of order says so itself
+			case sw.status >= 500:
 				level = slog.LevelError
 			}
 			attributes := []any{"door", string(door), "method", r.Method, "path", r.URL.Path, "status", sw.status, "ms", time.Since(start).Milliseconds(), "ip", ip, "request", info.id}

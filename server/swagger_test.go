@@ -9,6 +9,7 @@ import (
 	"testing/fstest"
 
 	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/protocols/cagw"
 )
 
 // The reference is at its address with a slash at the end and without, whatever else stands behind the door below /cagw.
@@ -16,7 +17,7 @@ func TestSwaggerUI(t *testing.T) {
 	script := strings.Repeat("SwaggerUIBundle;", 100)
 	r := newRouter()
 	r.add(protocols.Endpoint{Prefix: "/cagw", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })})
-	r.add(swaggerUI(fstest.MapFS{"index.html": {Data: []byte("<title>CA Gateway API</title>")}, "swagger-ui-bundle.js": {Data: []byte(script)}}))
+	r.add(swaggerUI(fstest.MapFS{"index.html": {Data: []byte("<title>CA Gateway API</title>")}, "swagger-ui-bundle.js": {Data: []byte(script)}}, cagw.Protocol{}.Refuse))
 	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(method, path, nil)
 		if len(header) > 0 {
@@ -52,7 +53,7 @@ func TestSwaggerUI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.add(swaggerUI(missing))
+	r.add(swaggerUI(missing, cagw.Protocol{}.Refuse))
 	if w := ask("GET", "/cagw/swagger-ui"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "npm run build") {
 		t.Errorf("not built: %d %s", w.Code, w.Body)
 	}

@@ -27,6 +27,7 @@ type Key struct {
 type Binding struct {
 	KeyID  string
 	Raw    json.RawMessage
+	Bytes  int // that its algorithm needs the secret to have
 	Verify func(secret []byte) bool
 }
 
@@ -159,6 +160,9 @@ func (e *Engine) bound(ctx context.Context, c *protocolconfig.Configuration, bin
 	if err != nil {
 		return nil, err
 	}
+	if len(secret) < binding.Bytes {
+		return nil, malformed("the HMAC key of this EAB key has %d bytes: sign the external account binding with HS256", len(secret))
+	}
 	if !binding.Verify(secret) {
 		return nil, refusal
 	}
@@ -241,7 +245,7 @@ func (e *Engine) UpdateContact(ctx context.Context, c *protocolconfig.Configurat
 	})
 }
 
-// Deactivate ends an account for good (RFC 8555 7.3.6); its open orders end with it.
+// Deactivate ends an account for good (RFC 8555 7.3.6); its open orders end with it, and its key may make another account.
 func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration, id string) (*Account, error) {
 	return e.locked(ctx, c, id, func(ctx context.Context, a *Account) error {
 		e.record(ctx, c, "acme.account.deactivate", "acme-account", a.ID, "", "deactivated an ACME account", nil)
@@ -251,6 +255,9 @@ func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration
 		}
 		if err := e.Store.DB(ctx).Model(&Order{}).Where("account_id = ? AND status IN ?", a.ID, []Status{Pending, Ready, Processing}).
 			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
+			return err
+		}
+		if err := e.Store.DB(ctx).Model(&ExternalKey{}).Where("id = ? AND accounts > 0", a.ExternalKeyID).Update("accounts", gorm.Expr("accounts - 1")).Error; err != nil {
 			return err
 		}
 		return e.Store.DB(ctx).Model(a).Update("status", a.Status).Error

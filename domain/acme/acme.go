@@ -65,6 +65,7 @@ type ExternalKey struct {
 	FriendlyName    string
 	Secret          []byte // sealed; empty WithoutBinding
 	CreatedBy       string
+	OwnerID         string // the user who made it, or the owner of the token that did; "" where none is known
 	CreatedAt       time.Time
 	ExpiresAt       *time.Time
 	RevokedAt       *time.Time
@@ -129,6 +130,8 @@ type Order struct {
 
 	ReplacesName   string   // as the client named it (RFC 9773 4.1); "" none
 	Authorizations []string `gorm:"-"`
+	// Waiting, if others are to approve it.
+	Waiting *Waiting `gorm:"-"`
 }
 
 func (Order) TableName() string { return "acme_orders" }

@@ -90,13 +90,13 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 			return nil, "", fault.Of(err).At("needsNoChallenge")
 		}
 	}
-	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now(),
+	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner(rbac.ActorFrom(ctx)), CreatedAt: s.Now(),
 		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
 	if k.Allowed == nil {
 		k.Allowed = []string{}
 	}
 	if !k.WithoutBinding {
-		key := make([]byte, 32)
+		key := make([]byte, 64) // HS512 takes no shorter one (RFC 7518 3.2)
 		for {
 			rand.Read(key)
 			// Option parsers of clients take a leading '-' for an option.
@@ -128,6 +128,17 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 		return nil, "", err
 	}
 	return k, secret, nil
+}
+
+// owner is the person behind an actor, "" where none is known.
+func owner(a *rbac.Actor) string {
+	switch a.Kind {
+	case rbac.UserActor:
+		return a.ID
+	case rbac.TokenActor:
+		return a.OwnerID
+	}
+	return ""
 }
 
 // mayBeWithoutBinding checks, in the transaction that makes a key without binding, that devices can prove themselves and that

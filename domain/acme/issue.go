@@ -3,12 +3,16 @@ package acme
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
+	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -16,6 +20,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/csr"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 func sha256Hex(b []byte) string {
@@ -24,21 +29,26 @@ func sha256Hex(b []byte) string {
 }
 
 // Finalize issues the certificate of an order (RFC 8555 7.4) before it returns: the order is valid in the transaction that
-// records the certificate. accountKey is the SubjectPublicKeyInfo of the account.
+// records the certificate. Where others are to approve that it is processing until they have decided. accountKey is the
+// SubjectPublicKeyInfo of the account.
 func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, a *Account, id string, request, accountKey []byte) (*Order, error) {
 	o, err := e.Order(ctx, a, id)
 	if err != nil {
 		return nil, err
 	}
 	digest := sha256Hex(request)
-	if o.Status == Valid && o.CSRSHA256 == digest {
+	if o.asked(digest) {
 		return o, nil // the answer was lost on its way
 	}
 	if o.Status != Ready {
 		return nil, NewProblem("orderNotReady", "the order is %s, not ready", o.Status)
 	}
-	if _, err := e.usable(a); err != nil {
+	key, err := e.usable(a)
+	if err != nil {
 		return nil, err
+	}
+	if len(request) == 0 || request[0] != 0x30 { // PEM and base64 are for people
+		return nil, NewProblem("badCSR", "csr is not the base64url of a PKCS #10 request in DER (RFC 8555 7.4)")
 	}
 	parsed, err := csr.Parse(request)
 	if err != nil {
@@ -58,13 +68,15 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	if err != nil {
 		return nil, err
 	}
-	issued, err := e.Enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: string(request), Subject: &subject, SANs: names, SANsGiven: true,
-		NotAfter: o.NotAfter, EndEntity: o.endEntity(), Recorded: func(ctx context.Context, made *certificate.Certificate) error {
-			return e.fulfil(ctx, c, o, made, digest)
-		}})
-	if f := fault.Of(err); err != nil && f.Kind == fault.Conflict && f.Field == "order" {
-		// The same request came twice, as from a client that heard no answer: both get the certificate.
-		if now, failed := e.Order(ctx, a, id); failed == nil && now.Status == Valid && now.CSRSHA256 == digest {
+	// Whoever made the account's key answers for what it orders.
+	actor := *rbac.ActorFrom(ctx)
+	actor.OwnerID = key.OwnerID
+	ctx = rbac.WithActor(ctx, &actor)
+	issued, err := e.issue(ctx, c, o, Ready, digest, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: base64.StdEncoding.EncodeToString(request), Subject: &subject,
+		SANs: names, SANsGiven: true, NotAfter: o.NotAfter, EndEntity: o.endEntity()})
+	if f := fault.Of(err); err != nil && (f.Kind == fault.Conflict && f.Field == "order" || f.Kind == fault.ApprovalNeeded) {
+		// It waits now; or the same request came twice, as from a client that heard no answer: both get the certificate.
+		if now, failed := e.Order(ctx, a, id); failed == nil && now.asked(digest) {
 			return now, nil
 		}
 	}
@@ -75,10 +87,33 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	return o, nil
 }
 
+// asked tells whether the request with this digest was accepted.
+func (o *Order) asked(digest string) bool {
+	return (o.Status == Valid || o.Status == Processing) && o.CSRSHA256 == digest
+}
+
+// issue asks for the certificate of an order that has the status, which it has until the transaction that records the certificate.
+func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, digest string, r enrollment.CSRRequest) (*enrollment.Issued, error) {
+	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize, Payload: Finalizing{o.ID, digest, r}, Kept: func(ctx context.Context, kept *approval.Request) error {
+		return e.wait(ctx, o, digest, kept)
+	}}
+	r.Recorded = func(ctx context.Context, made *certificate.Certificate) error {
+		if others := o.endEntities()[1:]; len(others) > 0 { // the first is asked where it is enlisted
+			if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, others...); fault.Is(err, fault.PolicyRefused) {
+				return fault.New(fault.Conflict, "%s", err).At("endEntity")
+			} else if err != nil {
+				return err
+			}
+		}
+		return e.fulfil(ctx, c, o, from, made, digest)
+	}
+	return e.Enrollment.IssueFromCSR(ctx, r)
+}
+
 // fulfil ends an order in the transaction that records its certificate. Of two requests to finalize one wins.
-func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o *Order, made *certificate.Certificate, digest string) error {
+func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, made *certificate.Certificate, digest string) error {
 	db := e.Store.DB(ctx)
-	done := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, Ready).Updates(map[string]any{"status": Valid, "certificate_id": made.ID, "csr_sha256": digest})
+	done := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, from).Updates(map[string]any{"status": Valid, "certificate_id": made.ID, "csr_sha256": digest})
 	if done.Error != nil {
 		return done.Error
 	}
@@ -88,10 +123,22 @@ func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o 
 	return e.replaced(ctx, c, o, made)
 }
 
+// ready refuses at the beginning what would be refused at the end, whatever the request is.
+func (e *Engine) ready(ctx context.Context, c *protocolconfig.Configuration, profileID string, notAfter *time.Time) error {
+	err := e.Enrollment.Ready(ctx, c.CAID, profileID, notAfter)
+	if f := fault.Of(err); err != nil && f.Kind == fault.Invalid && f.Field != "notAfter" {
+		return unauthorized("%s", f.Message) // nothing that the client wrote
+	}
+	return refusal(err)
+}
+
 func badCSR(err error) *Problem { return NewProblem("badCSR", "%s", fault.Of(err).Message) }
 
 // refusal turns what the enrollment says into the protocol's words. The order stays ready.
 func refusal(err error) error {
+	if err == nil {
+		return nil
+	}
 	f := fault.Of(err)
 	switch f.Kind {
 	case fault.Invalid:
@@ -100,12 +147,17 @@ func refusal(err error) error {
 		}
 		return badCSR(err)
 	case fault.PolicyRefused:
-		if f.Field == "endEntity" {
+		if f.Field == "endEntity" || f.Field == "profileId" || errors.Is(err, approval.ErrNobody) {
 			return unauthorized("%s", f.Message)
 		}
 		return badCSR(err)
 	case fault.Conflict:
-		if f.Field == "order" {
+		switch {
+		case errors.Is(err, ca.ErrDisabled):
+			return Paused(f.Message)
+		case f.Field == "endEntity":
+			return unauthorized("%s", f.Message)
+		case f.Field == "order":
 			return NewProblem("orderNotReady", "%s", f.Message)
 		}
 	}
@@ -182,8 +234,17 @@ func (o *Order) forDevice() bool {
 	return slices.ContainsFunc(o.Identifiers, func(id Identifier) bool { return id.Type == PermanentIdentifier || id.Type == HardwareModule })
 }
 
-// endEntity is whom an order's certificate is for.
-func (o *Order) endEntity() string { return strings.TrimPrefix(o.Identifiers[0].Value, "*.") }
+// endEntity is whom an order's certificate is for: the first name that the client gave.
+func (o *Order) endEntity() string { return o.endEntities()[0] }
+
+// endEntities are all whom the order names. None of them may be deactivated.
+func (o *Order) endEntities() []string {
+	var list []string
+	for _, id := range o.Identifiers {
+		list = append(list, strings.TrimPrefix(id.Value, "*."))
+	}
+	return list
+}
 
 const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 

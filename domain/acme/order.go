@@ -33,7 +33,7 @@ type OrderRequest struct {
 
 const maxIdentifiers = 100
 
-// normalize brings identifiers into their one spelling, sorted and each once.
+// normalize brings identifiers into their one spelling, each once, in the order in which the client wrote them.
 func normalize(given []Identifier) ([]Identifier, error) {
 	if len(given) == 0 || len(given) > maxIdentifiers {
 		return nil, malformed("an order has 1 to %d identifiers", maxIdentifiers)
@@ -59,10 +59,12 @@ func normalize(given []Identifier) ([]Identifier, error) {
 		p.Subproblems = bad
 		return nil, p
 	}
-	slices.SortFunc(list, func(a, b Identifier) int {
-		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Value, b.Value))
-	})
-	return slices.Compact(list), nil
+	seen := map[Identifier]bool{}
+	return slices.DeleteFunc(list, func(id Identifier) bool {
+		before := seen[id]
+		seen[id] = true
+		return before
+	}), nil
 }
 
 func (id Identifier) normal() (Identifier, *Problem) {
@@ -99,6 +101,9 @@ func (id Identifier) normal() (Identifier, *Problem) {
 
 // names is what orders for the same names have in common.
 func names(list []Identifier) string {
+	list = slices.SortedFunc(slices.Values(list), func(a, b Identifier) int {
+		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.Value, b.Value))
+	})
 	text, err := json.Marshal(list)
 	if err != nil {
 		panic(err) // strings only
@@ -181,18 +186,18 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 	if r.Profile, err = e.profileFor(ctx, c, set, r.Profile); err != nil {
 		return nil, err
 	}
-	if r.NotAfter != nil && !r.NotAfter.After(now) {
-		return nil, malformed("notAfter must lie ahead")
-	}
 	if r.NotBefore != nil { // what cannot be done as asked must be refused (RFC 8555 7.4)
-		return nil, malformed("notBefore is not offered here: a certificate begins when it is issued")
+		return nil, malformed("notBefore is not supported: a certificate is valid from the moment it is issued")
+	}
+	if err := e.ready(ctx, c, r.Profile, r.NotAfter); err != nil {
+		return nil, err
 	}
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
 	}
 	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
-	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntity()); err != nil {
+	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntities()...); err != nil {
 		return nil, refusal(err)
 	}
 	if r.Replaces != "" {
@@ -294,17 +299,26 @@ func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, ke
 		return err
 	}
 	if orders >= set.Orders() {
-		return rateLimited("this account has made %d orders within an hour", orders)
+		return e.rateLimited(ctx, now, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ?", a.ID), set.Orders(), "this account has made %d orders within an hour")
 	}
 	if failures >= set.Failures() {
-		return rateLimited("this account has failed %d authorizations within an hour", failures)
+		failed := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ?", a.ID, Invalid)
+		return e.rateLimited(ctx, now, failed, set.Failures(), "this account has failed %d authorizations within an hour")
 	}
 	return nil
 }
 
-func rateLimited(format string, args ...any) *Problem {
-	p := NewProblem("rateLimited", format, args...)
-	p.RetryAfter = 10 * time.Minute
+// rateLimited says when the oldest of the newest rows, as many as the limit, is an hour old: then the next one is allowed.
+func (e *Engine) rateLimited(ctx context.Context, now time.Time, rows *gorm.DB, limit int, format string) error {
+	var oldest []time.Time
+	if err := rows.Order("created_at DESC").Offset(limit-1).Limit(1).Pluck("created_at", &oldest).Error; err != nil {
+		return err
+	}
+	p := NewProblem("rateLimited", format, limit)
+	p.RetryAfter = time.Second
+	if len(oldest) > 0 {
+		p.RetryAfter = max(oldest[0].Add(time.Hour).Sub(now), time.Second)
+	}
 	return p
 }
 
@@ -371,7 +385,7 @@ func offers(challenge, identifier string, wildcard bool) bool {
 }
 
 // Order returns one of the account's, as it is now.
-func (e *Engine) Order(ctx context.Context, a *Account, id string) (*Order, error) {
+func (e *Engine) Order(ctx context.Context, a *Account, id string) (_ *Order, err error) {
 	var found []*Order
 	if err := e.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
 		return nil, err
@@ -402,7 +416,10 @@ func (e *Engine) Order(ctx context.Context, a *Account, id string) (*Order, erro
 		o.ExpiresAt = ends
 	}
 	e.age(o)
-	return o, nil
+	if o.Status == Processing {
+		o.Waiting, err = e.waiting(ctx, "order_id = ?", o.ID)
+	}
+	return o, err
 }
 
 // age shows an order whose time is over as what it is.
@@ -483,7 +500,7 @@ func (e *Engine) settleOrders(ctx context.Context, list []*Authorization) error 
 		return db.Session(&gormSession).Model(&orderAuthorization{}).Select("order_id").Where("authorization_id IN ?", padded(ids))
 	}
 	var ids []string
-	if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", of(changed), []Status{Pending, Ready}).Order("id").Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+	if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", of(changed), []Status{Pending, Ready, Processing}).Order("id").Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
 		return err
 	}
 	open := func() *gorm.DB {

@@ -159,6 +159,8 @@ type Service struct {
 	Changed func(ctx context.Context, partitionID string) error
 	// Verbs carry out what was approved, by name.
 	Verbs map[string]Execute
+	// Ended are told of requests of a verb that nobody will carry out any more, in the transaction that says so.
+	Ended map[string]func(ctx context.Context, r *Request) error
 }
 
 // Ask is the question of a verb that is about to do something.
@@ -172,6 +174,9 @@ type Ask struct {
 	ObjectID    string
 	Summary     string
 	Facts       []Fact
+	// Kept, if given, is called in the transaction that keeps the request, also when the same one is kept already: rows of the verb's
+	// own wait with it.
+	Kept func(ctx context.Context, r *Request) error
 	// TwoPeople: the deployment has it approved by one other at least, whatever the rules, and asked for by a person.
 	TwoPeople bool
 }
@@ -183,7 +188,10 @@ const defaultHours = 72
 const most = 1000
 
 // pending is a question on its way out of the verb, whose transaction is given up.
-type pending struct{ request *Request }
+type pending struct {
+	request *Request
+	kept    func(ctx context.Context, r *Request) error
+}
 
 func (*pending) Error() string { return "needs approval" }
 
@@ -231,7 +239,7 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 	r := &Request{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: a.PartitionID, Operation: a.Operation, Verb: a.Verb, Payload: payload, Summary: a.Summary, Facts: a.Facts,
 		ObjectKind: a.ObjectKind, ObjectID: a.ObjectID, Permissions: permissions, Needed: rule.Needed, State: Pending, RequestedBy: actor.Name, RequestedByID: actor.ID, ActorKind: actor.Kind,
 		OwnerID: actor.ID, IPAddress: actor.IPAddress, RequestID: actor.RequestID, RequestedAt: now, ExpiresAt: now.Add(time.Duration(rule.Hours) * time.Hour)}
-	if actor.Kind == rbac.TokenActor || actor.Kind == rbac.CredentialActor {
+	if actor.Kind == rbac.TokenActor || actor.Kind == rbac.CredentialActor || actor.Kind == rbac.ProtocolActor {
 		r.OwnerID = actor.OwnerID
 	}
 	r.Digest = r.digest()
@@ -240,12 +248,15 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 		return err
 	}
 	if len(voters) < r.Needed {
-		return fault.New(fault.PolicyRefused, "%s must approve this, and there are %d who could", others(r.Needed), len(voters)).Do("Have an Owner give more people the role that this takes.")
+		return fault.New(fault.PolicyRefused, "%s must approve this, and there are %d who could", others(r.Needed), len(voters)).Do("Have an Owner give more people the role that this takes.").Because(ErrNobody)
 	}
-	f := fault.New(fault.ApprovalNeeded, "%s must approve this first", others(r.Needed)).Because(&pending{r})
+	f := fault.New(fault.ApprovalNeeded, "%s must approve this first", others(r.Needed)).Because(&pending{r, a.Kept})
 	f.ApprovalID = r.ID
 	return f
 }
+
+// ErrNobody is the cause of the refusal of a request that too few people could approve.
+var ErrNobody = errors.New("too few people could approve it")
 
 func (r *Request) digest() string {
 	text, _ := json.Marshal([]string{r.PartitionID, r.Verb, r.Payload, string(r.ActorKind), r.RequestedByID}) // of strings: never fails
@@ -269,7 +280,7 @@ func (s *Service) Submit(ctx context.Context, err *error) {
 	if *err == nil || !errors.As(*err, &p) {
 		return
 	}
-	r, failure := s.submit(ctx, p.request)
+	r, failure := s.submit(ctx, p)
 	if failure != nil {
 		*err = failure
 		return
@@ -279,44 +290,50 @@ func (s *Service) Submit(ctx context.Context, err *error) {
 	*err = f
 }
 
-func (s *Service) submit(ctx context.Context, r *Request) (kept *Request, err error) {
+func (s *Service) submit(ctx context.Context, p *pending) (kept *Request, err error) {
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		kept = r
-		var same []*Request
-		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&same, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error; err != nil {
+		if kept, err = s.keep(ctx, p.request); err != nil || p.kept == nil {
 			return err
 		}
-		for _, old := range same {
-			if old.StateAt(s.Now()) == Pending {
-				kept = old
-				return nil
-			}
-			if err := s.expire(ctx, old); err != nil {
-				return err
-			}
-		}
-		waiting, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending), most)
-		if err != nil {
-			return err
-		}
-		if waiting >= most {
-			return fault.New(fault.Conflict, "%d requests wait for approval already", waiting).Do("Have some of them decided or withdrawn.")
-		}
-		made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(r)
-		if made.Error != nil {
-			return made.Error
-		}
-		if made.RowsAffected == 0 { // at the same moment, by another server
-			kept = &Request{}
-			return s.Store.DB(ctx).Take(kept, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error
-		}
-		s.record(ctx, r, "approval.request", "asked for approval to "+r.Summary, nil)
-		if err := s.Jobs.Enqueue(ctx, ExpireJob, r.ID, r.ExpiresAt, nil); err != nil {
-			return err
-		}
-		return s.tellLater(ctx, r.PartitionID)
+		return p.kept(ctx, kept)
 	})
 	return kept, err
+}
+
+// keep keeps the request in the transaction of ctx, or finds the same one that waits already.
+func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
+	var same []*Request
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&same, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error; err != nil {
+		return nil, err
+	}
+	for _, old := range same {
+		if old.StateAt(s.Now()) == Pending {
+			return old, nil
+		}
+		if err := s.expire(ctx, old); err != nil {
+			return nil, err
+		}
+	}
+	waiting, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending), most)
+	if err != nil {
+		return nil, err
+	}
+	if waiting >= most {
+		return nil, fault.New(fault.Conflict, "%d requests wait for approval already", waiting).Do("Have some of them decided or withdrawn.")
+	}
+	made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(r)
+	if made.Error != nil {
+		return nil, made.Error
+	}
+	if made.RowsAffected == 0 { // at the same moment, by another server
+		kept := &Request{}
+		return kept, s.Store.DB(ctx).Take(kept, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error
+	}
+	s.record(ctx, r, "approval.request", "asked for approval to "+r.Summary, nil)
+	if err := s.Jobs.Enqueue(ctx, ExpireJob, r.ID, r.ExpiresAt, nil); err != nil {
+		return nil, err
+	}
+	return r, s.tellLater(ctx, r.PartitionID)
 }
 
 // record writes an event about a request, by the actor of ctx.

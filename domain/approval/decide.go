@@ -254,5 +254,13 @@ func (s *Service) decide(ctx context.Context, r *Request, state State, reason st
 	if state == Approved {
 		return s.Jobs.Enqueue(ctx, RunJob, r.ID, now, nil)
 	}
+	return s.ended(ctx, r)
+}
+
+// ended tells the verb that nobody will carry the request out.
+func (s *Service) ended(ctx context.Context, r *Request) error {
+	if told := s.Ended[r.Verb]; told != nil {
+		return told(ctx, r)
+	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// patience is how long what was approved is tried again while a part of the service is out of order.
-const patience = 24 * time.Hour
+// Patience is how long what was approved is tried again while a part of the service is out of order.
+const Patience = 24 * time.Hour
 
 // Run is the job that carries out what was approved, with the rights that who asked has now. The verb notes that it is
 // done in the transaction of its work, so that however often the job is begun it is done once.
@@ -36,7 +36,7 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 		return err2
 	}
 	passes := f.Kind == fault.Internal || f.Kind == fault.Unavailable || f.Kind == fault.TooManyRequests
-	if passes && s.Now().Before(r.DecidedAt.Add(patience)) {
+	if passes && s.Now().Before(r.DecidedAt.Add(Patience)) {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -46,6 +46,10 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 		}
 		s.record(ctx, r, "approval.fail", "could not carry out what was approved: "+f.Message, audit.Details{"reason": f.Message})
 		if err := s.answer(ctx, r, "It was approved, but could not be carried out: "+f.Message); err != nil {
+			return err
+		}
+		r.State, r.Reason = Failed, f.Message
+		if err := s.ended(ctx, r); err != nil {
 			return err
 		}
 		return claim.Done(ctx)
@@ -91,6 +95,9 @@ func (s *Service) expire(ctx context.Context, r *Request) error {
 	s.Audit.RecordAs(ctx, rbac.SystemActor(), audit.Event{PartitionID: r.PartitionID, Action: "approval.expire", ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary,
 		Summary: "the request to " + r.Summary + " expired", Details: audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy}})
 	if err := s.answer(ctx, r, "It expired: not enough people decided in time. You can ask again."); err != nil {
+		return err
+	}
+	if err := s.ended(ctx, r); err != nil {
 		return err
 	}
 	return s.Store.DB(ctx).Select("*").Updates(r).Error

@@ -2,6 +2,7 @@ package ca
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
@@ -158,9 +159,16 @@ func (s *Service) alive(c *CertificationAuthority) error {
 	return nil
 }
 
+// ErrDisabled is the cause of the refusal of a CA that issues again once it is enabled: a client that waits succeeds.
+var ErrDisabled = errors.New("the certification authority is disabled")
+
 // Usable tells, with the reason, whether the CA can sign certificates at the given instant.
 func (c *CertificationAuthority) Usable(now time.Time) error {
-	if status := c.StatusAt(now); status != Active {
+	switch status := c.StatusAt(now); status {
+	case Active:
+	case Disabled:
+		return fault.New(fault.Conflict, "%s cannot issue certificates: it is disabled", c.Identifier).At("caId").Do("Choose an active certification authority, or have this one enabled.").Because(ErrDisabled)
+	default:
 		return fault.New(fault.Conflict, "%s cannot issue certificates: it is %s", c.Identifier, text.Lower(status)).At("caId").Do("Choose an active certification authority.")
 	}
 	if c.Type == ExternalRoot {

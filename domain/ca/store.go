@@ -216,48 +216,56 @@ func (s *Service) Chain(ctx context.Context, c *CertificationAuthority) ([][]byt
 
 const maxChains = 8
 
-// Chains are all ways from the CA to a root, Chain's first: a key that has been certified by the one before it (RFC 4210 4.4) is
-// believed by those who still trust only that one. At most 8.
+// Chains are all ways from the CA to a root that is valid, at most 8, the one that most verifiers can follow first. A root with a new
+// key is certified by the one before it, and the reverse (RFC 4210 4.4). So the first chain goes on through such certificates to the
+// oldest root, and serves hosts that trust any root on its way; the others end earlier, or go on to newer roots.
 func (s *Service) Chains(ctx context.Context, c *CertificationAuthority) ([][][]byte, error) {
+	return s.chains(ctx, c, NewWithOld, OldWithNew)
+}
+
+// chains follows cross-certificates of the kinds: on the way to older keys there is no way back to newer ones.
+func (s *Service) chains(ctx context.Context, c *CertificationAuthority, kinds ...CertificateKind) ([][][]byte, error) {
+	if c.Certificate == nil {
+		return nil, nil
+	}
 	var all [][][]byte
-	follow := func(certificate []byte, next *CertificationAuthority) error {
-		above, err := s.Chains(ctx, next)
+	follow := func(certificate []byte, next *CertificationAuthority, kinds ...CertificateKind) error {
+		above, err := s.chains(ctx, next, kinds...)
 		for _, chain := range above {
-			if len(all) < maxChains {
-				all = append(all, append([][]byte{certificate}, chain...))
-			}
+			all = append(all, append([][]byte{certificate}, chain...))
 		}
 		return err
 	}
-	switch {
-	case c.Certificate == nil:
-		return nil, nil
-	case c.ParentID == nil:
-		all = append(all, [][]byte{c.Certificate})
-	default:
+	if c.ParentID != nil {
 		parent, err := s.Generation(ctx, *c.ParentID, c.IssuerGeneration)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = follow(c.Certificate, parent, kinds...)
 		}
-		if err := follow(c.Certificate, parent); err != nil {
-			return nil, err
-		}
+		return all[:min(len(all), maxChains)], err
 	}
 	var cross []*OwnCertificate
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind = ? AND key_generation = ? AND issuer_generation < ? AND not_after > ?", c.ID, NewWithOld, c.KeyGeneration, c.KeyGeneration, s.Now()).
-		Order("created_at DESC").Find(&cross).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind IN ? AND key_generation = ? AND issuer_generation <> ? AND not_after > ?", c.ID, kinds, c.KeyGeneration, c.KeyGeneration, s.Now()).
+		Order("issuer_generation, created_at DESC").Find(&cross).Error; err != nil {
 		return nil, err
 	}
-	for _, x := range cross {
-		before, err := s.Generation(ctx, c.ID, x.IssuerGeneration)
-		if err != nil {
-			return nil, err
+	for _, kind := range []CertificateKind{NewWithOld, Own, OldWithNew} {
+		if kind == Own {
+			all = append(all, [][]byte{c.Certificate})
 		}
-		if err := follow(x.DER, before); err != nil {
-			return nil, err
+		for _, x := range cross {
+			if x.Kind != kind {
+				continue
+			}
+			other, err := s.Generation(ctx, c.ID, x.IssuerGeneration)
+			if err == nil {
+				err = follow(x.DER, other, kind)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 	}
-	return all, nil
+	return all[:min(len(all), maxChains)], nil
 }
 
 // Download returns the CA's certificate chain, for those who may download CA certificates.

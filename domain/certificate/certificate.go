@@ -66,6 +66,7 @@ type Certificate struct {
 	RevokedAt        *time.Time
 	RevocationReason Reason
 	InvalidityDate   *time.Time
+	StatusComment    string // of the last change of status
 	SuspendedUntil   *time.Time
 	ProfileVersion   int64  // of a partition's own profile; 0 = a system profile
 	Story            *Story `gorm:"serializer:json"` // nil for certificates older than it

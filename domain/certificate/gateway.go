@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -50,32 +51,47 @@ func (s *Service) bySerial(ctx context.Context, c *ca.CertificationAuthority, se
 	return found[0], nil
 }
 
-// SetStatus brings the certificate with a serial number into a status: Revoke, Suspend or Unsuspend. With settled, one that is in
-// it already is left as it is, else that is a conflict. The reason is that of a revocation.
-func (s *Service) SetStatus(ctx context.Context, c *ca.CertificationAuthority, serial string, to Status, reason Reason, settled bool) (*Certificate, error) {
+// StatusChange is what SetStatus does.
+type StatusChange struct {
+	To Status
+	// Reason and InvalidityDate are those of a revocation.
+	Reason         Reason
+	InvalidityDate *time.Time
+	Comment        string
+	// Settled leaves a certificate that is in the status already as it is; else that is a conflict.
+	Settled bool
+}
+
+// SetStatus brings the certificate with a serial number into a status: Revoke, Suspend or Unsuspend.
+func (s *Service) SetStatus(ctx context.Context, c *ca.CertificationAuthority, serial string, to StatusChange) (*Certificate, error) {
 	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, c.PartitionID, c.ID); err != nil {
 		return nil, err
 	}
+	if err := checkComment(to.Comment); err != nil {
+		return nil, err
+	}
 	found, err := s.bySerial(ctx, c, serial)
-	if err != nil || settled && found.Status == to {
+	if err != nil || to.Settled && found.Status == to.To {
 		return found, err
 	}
 	var changed *Certificate
-	switch to {
+	switch to.To {
 	case Revoked:
-		changed, err = s.Revoke(ctx, found.ID, reason, nil)
+		changed, err = s.revoke(ctx, found.ID, to.Reason, to.InvalidityDate, to.Comment)
 	case Suspended:
-		changed, err = s.Suspend(ctx, found.ID, nil)
+		changed, err = s.suspend(ctx, found.ID, nil, to.Comment)
 	default:
-		changed, err = s.Unsuspend(ctx, found.ID)
+		changed, err = s.release(ctx, found.ID, to.Comment)
 	}
-	if settled && fault.Is(err, fault.Conflict) { // somebody else was faster
-		if now, err2 := s.find(ctx, found.ID); err2 == nil && now.Status == to {
+	if to.Settled && fault.Is(err, fault.Conflict) { // somebody else was faster
+		if now, err2 := s.find(ctx, found.ID); err2 == nil && now.Status == to.To {
 			return now, nil
 		}
 	}
 	return changed, err
 }
+
+func checkComment(comment string) error { return text.Label("comment", comment, 0, 500) }
 
 // MaxSerials bounds RevokeSerials.
 const MaxSerials = 1000
@@ -88,6 +104,9 @@ type RevokingSerials struct {
 	CAID    string
 	Serials []string
 	Reason  Reason
+	Comment string `json:",omitzero"`
+	// InvalidityDate is left out of certificates that begin later.
+	InvalidityDate *time.Time `json:",omitzero"`
 }
 
 // RevokeSerials revokes certificates of one CA in one transaction, with one new CRL. The answer to each is nil, also
@@ -108,9 +127,15 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 	if _, ok := ReasonNames[r.Reason]; !ok {
 		return nil, fault.New(fault.Invalid, "unknown revocation reason").At("reason")
 	}
+	if r.InvalidityDate != nil && r.InvalidityDate.After(s.Now()) {
+		return nil, fault.New(fault.Invalid, "the invalidity date must not lie in the future").At("invalidityDate")
+	}
+	if err := checkComment(r.Comment); err != nil {
+		return nil, err
+	}
 	serials := map[string]bool{}
-	for _, text := range r.Serials {
-		serials[SerialNumber(text)] = true
+	for _, serial := range r.Serials {
+		serials[SerialNumber(serial)] = true
 	}
 	var answers []error
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -129,10 +154,10 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 		var list []Revocation
 		for _, row := range rows {
 			found[row.SerialNumber] = row
-			list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason})
+			list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment})
 		}
-		for n, text := range r.Serials {
-			switch row := found[SerialNumber(text)]; {
+		for n, serial := range r.Serials {
+			switch row := found[SerialNumber(serial)]; {
 			case row == nil:
 				answers[n] = rbac.NotFound()
 			case row.Kind != Subscriber:

@@ -48,6 +48,7 @@ type Revocation struct {
 	CertificateID  string
 	Reason         Reason
 	InvalidityDate *time.Time
+	Comment        string
 }
 
 // RevokeMany revokes, in the transaction of ctx, those of the given subscriber certificates that are not revoked yet,
@@ -85,12 +86,13 @@ func (s *Service) revokeMany(ctx context.Context, partitionID, operation string,
 	type same struct {
 		reason     Reason
 		invalidity time.Time
+		comment    string
 	}
 	now, counted, groups := s.Now(), int64(0), map[same][]string{}
 	revoked = map[string]bool{}
 	for _, c := range rows {
 		r := wanted[c.ID]
-		key := same{reason: r.Reason}
+		key := same{reason: r.Reason, comment: r.Comment}
 		if r.InvalidityDate != nil && r.InvalidityDate.Before(c.NotBefore) {
 			r.InvalidityDate = nil // one date for many: this one did not exist yet
 		}
@@ -107,12 +109,14 @@ func (s *Service) revokeMany(ctx context.Context, partitionID, operation string,
 				return nil, nil, err
 			}
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
+		event := audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
 			Summary: "revoked certificate " + c.SerialNumber + " of " + c.Subject,
-			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate, "bulkOperation": operation}})
+			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate, "bulkOperation": operation}}
+		c.say(r.Comment, &event)
+		s.Audit.Record(ctx, event)
 	}
 	for key, ids := range groups {
-		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "invalidity_date": nil, "suspended_until": nil, "counted": false, "status_version": changed()}
+		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "status_comment": key.comment, "invalidity_date": nil, "suspended_until": nil, "counted": false, "status_version": changed()}
 		if !key.invalidity.IsZero() {
 			change["invalidity_date"] = key.invalidity
 		}

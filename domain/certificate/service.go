@@ -47,6 +47,10 @@ type Service struct {
 // Revoke ends a certificate for good. CRL and OCSP follow. Revoking the certificate of a CA needs the right to delete
 // that CA too, and ends all issuance below it.
 func (s *Service) Revoke(ctx context.Context, id string, reason Reason, invalidity *time.Time) (*Certificate, error) {
+	return s.revoke(ctx, id, reason, invalidity, "")
+}
+
+func (s *Service) revoke(ctx context.Context, id string, reason Reason, invalidity *time.Time, comment string) (*Certificate, error) {
 	return s.change(ctx, id, "certificate.revoke", func(ctx context.Context, c *Certificate, e *audit.Event) error {
 		if _, ok := ReasonNames[reason]; !ok {
 			return fault.New(fault.Invalid, "unknown revocation reason").At("reason")
@@ -65,6 +69,7 @@ func (s *Service) Revoke(ctx context.Context, id string, reason Reason, invalidi
 		}
 		e.Summary = "revoked certificate " + c.SerialNumber + " of " + c.Subject
 		e.Details = audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[reason], "invalidityDate": invalidity}
+		c.say(comment, e)
 		c.Status, c.RevokedAt, c.RevocationReason, c.InvalidityDate, c.SuspendedUntil = Revoked, &now, reason, invalidity, nil
 		if c.Counted {
 			c.Counted = false
@@ -109,6 +114,10 @@ func (s *Service) markRevoked(ctx context.Context, c *Certificate, now time.Time
 
 // Suspend puts a certificate on hold (certificateHold), until the given instant or until Unsuspend.
 func (s *Service) Suspend(ctx context.Context, id string, until *time.Time) (*Certificate, error) {
+	return s.suspend(ctx, id, until, "")
+}
+
+func (s *Service) suspend(ctx context.Context, id string, until *time.Time, comment string) (*Certificate, error) {
 	return s.change(ctx, id, "certificate.suspend", func(ctx context.Context, c *Certificate, e *audit.Event) error {
 		now := s.Now()
 		if c.Status != Issued {
@@ -132,6 +141,7 @@ func (s *Service) Suspend(ctx context.Context, id string, until *time.Time) (*Ce
 		}
 		e.Summary = "suspended certificate " + c.SerialNumber + " of " + c.Subject
 		e.Details = audit.Details{"before": c.Status, "after": Suspended, "until": until}
+		c.say(comment, e)
 		c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil = Suspended, &now, CertificateHold, until
 		return nil
 	})
@@ -139,6 +149,10 @@ func (s *Service) Suspend(ctx context.Context, id string, until *time.Time) (*Ce
 
 // Unsuspend ends a suspension: the certificate is good again.
 func (s *Service) Unsuspend(ctx context.Context, id string) (*Certificate, error) {
+	return s.release(ctx, id, "")
+}
+
+func (s *Service) release(ctx context.Context, id, comment string) (*Certificate, error) {
 	return s.change(ctx, id, "certificate.unsuspend", func(ctx context.Context, c *Certificate, e *audit.Event) error {
 		if c.Status != Suspended {
 			return fault.New(fault.Conflict, "certificate %s is not suspended", c.SerialNumber)
@@ -146,12 +160,20 @@ func (s *Service) Unsuspend(ctx context.Context, id string) (*Certificate, error
 		e.Summary = "ended the suspension of certificate " + c.SerialNumber + " of " + c.Subject
 		e.Details = audit.Details{"before": c.Status, "after": Issued}
 		c.unsuspend(s.Now())
+		c.say(comment, e)
 		return s.Jobs.Cancel(ctx, ReleaseJob, c.ID)
 	})
 }
 
 func (c *Certificate) unsuspend(now time.Time) {
-	c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil, c.ReleasedAt = Issued, nil, Unspecified, nil, &now
+	c.Status, c.RevokedAt, c.RevocationReason, c.SuspendedUntil, c.ReleasedAt, c.StatusComment = Issued, nil, Unspecified, nil, &now, ""
+}
+
+// say keeps what somebody wrote about a change of status.
+func (c *Certificate) say(comment string, e *audit.Event) {
+	if c.StatusComment = comment; comment != "" {
+		e.Details["comment"] = comment
+	}
 }
 
 // change is the way of every change of status: find, permit, lock, change, record, have the CRL published.
@@ -193,7 +215,7 @@ func (s *Service) locked(ctx context.Context, id string) (*Certificate, error) {
 
 func (s *Service) save(ctx context.Context, c *Certificate) error {
 	if err := s.Store.DB(ctx).Model(c).Updates(map[string]any{"status": c.Status, "revoked_at": c.RevokedAt, "revocation_reason": c.RevocationReason, "invalidity_date": c.InvalidityDate,
-		"suspended_until": c.SuspendedUntil, "released_at": c.ReleasedAt, "counted": c.Counted, "status_version": changed()}).Error; err != nil {
+		"status_comment": c.StatusComment, "suspended_until": c.SuspendedUntil, "released_at": c.ReleasedAt, "counted": c.Counted, "status_version": changed()}).Error; err != nil {
 		return err
 	}
 	return s.Jobs.Enqueue(ctx, PublishCRLJob, c.CAID, s.Now(), nil)

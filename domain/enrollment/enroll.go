@@ -31,8 +31,8 @@ type order struct {
 	deliver func(i *issuer, der []byte) error
 	// recorded is called in the transaction that records the certificate: if it answers with a fault, nothing was issued.
 	recorded func(ctx context.Context, c *certificate.Certificate) error
-	// asked is what the request is carried out with once others have approved it, nil where it cannot wait.
-	asked *CSRRequest
+	// waiting is how the request waits for the approval of others, nil where it cannot.
+	waiting *Waiting
 }
 
 // sources are the ways of asking that are known by who asks.
@@ -108,13 +108,17 @@ const VerbIssue = "certificate.issue"
 
 // askApproval tells whether a certificate for a subscriber may be signed. Everything else is decided by then.
 func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) error {
-	if o.kind != certificate.Subscriber || !i.approval.Covers(o.profile.ID) {
+	operation, covered := approval.Issue, i.approval.Covers(o.profile.ID)
+	if o.profile.IsCA() && i.creation != nil && (!covered || i.creation.Needed >= i.approval.Needed) {
+		operation, covered = approval.CACreate, true
+	}
+	if o.kind != certificate.Subscriber || !covered {
 		return nil
 	}
-	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: approval.Issue, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
+	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
 		Facts: []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
-	if o.asked != nil {
-		a.Payload = o.asked
+	if w := o.waiting; w != nil {
+		a.Verb, a.Payload, a.Kept = w.Verb, w.Payload, w.Kept
 	}
 	var names []string
 	for _, n := range m.result.SANs {

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
@@ -58,9 +59,20 @@ type CSRRequest struct {
 	SANsFromCSR bool `json:",omitzero"` // with Explicit: added to SANs
 	// Repeat, if given, has a request that was carried out answered with the same certificate.
 	Repeat *Repeat `json:"-"`
+	// Waiting, if given, is how the request of a protocol waits for the approval of others.
+	Waiting *Waiting `json:"-"`
 	// Recorded, if given, is called in the transaction that records the certificate, under whose context it may change rows of its
 	// own. If it answers with a fault the certificate is not issued.
 	Recorded func(context.Context, *certificate.Certificate) error `json:"-"`
+}
+
+// Waiting is how a request waits until others have approved it: what is kept of it, who carries it out then, and rows of the protocol's
+// own that wait with it. The answer is ApprovalNeeded meanwhile.
+type Waiting struct {
+	Verb    string // of approval.Service.Verbs; it asks again with the same payload
+	Payload any
+	// Kept is called in the transaction that keeps the request, also when the same one waits already.
+	Kept func(ctx context.Context, r *approval.Request) error
 }
 
 // Issued is a certificate and why it is as it is.
@@ -90,12 +102,15 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	}
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
+		if err == nil {
+			err = s.permitAuthority(ctx, i, p)
+		}
 		if err == nil && r.Explicit {
-			err = explicit(i, p, request)
+			err = explicit(i, p, request, s.Now())
 		}
 		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
-		if r.Recorded == nil { // what else is to be recorded could not wait with the request
-			o.asked = &r
+		if o.waiting = r.Waiting; o.waiting == nil && r.Recorded == nil { // what else is to be recorded could not wait with the request
+			o.waiting = &Waiting{Verb: VerbIssue, Payload: &r}
 		}
 		return o, err
 	})
@@ -108,10 +123,23 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	return &Issued{Certificate: c, Decisions: decisions}, nil
 }
 
-// explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.
-func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
+// permitAuthority refuses the certificate of a CA to those who may not create CAs. The role of a CA Gateway credential on the CA is
+// enough: who gave it to the credential, and who selected the profile for the CA, may.
+func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Profile) error {
+	if a := rbac.ActorFrom(ctx); !p.IsCA() || a.Kind == rbac.CredentialActor {
+		return nil
+	}
+	return s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID)
+}
+
+// explicit holds a request to the profile where the profile would leave something out, and cuts its validity to that of the CA.
+func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time) error {
 	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
 		r.NotAfter = &i.ca.NotAfter
+	}
+	// The CA may be younger than a client's usual back-dating.
+	if r.NotBefore != nil && r.NotBefore.Before(i.facts.NotBefore) && !r.NotBefore.Before(now.Add(-profile.MaxBackdating)) {
+		r.NotBefore = &i.facts.NotBefore
 	}
 	for _, e := range r.Extensions {
 		if !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
@@ -138,6 +166,9 @@ func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Per
 	}
 	return event, s.Limits.AllowCertificate(ctx, i.ca.PartitionID)
 }
+
+// NoSubject is what clients of the CA Gateway look for.
+const NoSubject = "No SubjectName provided in Request or CSR"
 
 func parse(r CSRRequest) (*profile.Request, error) {
 	if r.EndEntity != "" {
@@ -169,7 +200,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 		}
 	}
 	if r.Explicit && request.Subject.IsEmpty() {
-		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+		return nil, fault.New(fault.Invalid, NoSubject).At("subject")
 	}
 	if r.SANsGiven || r.Explicit {
 		names, err := parseSANs(r.SANs)
@@ -235,6 +266,9 @@ type PKCS12Request struct {
 	Explicit   bool
 	Extensions []GivenExtension
 	Repeat     *Repeat
+	// CSR, if given with Explicit, is where the subject is taken from when none is given, and names with SANsFromCSR. Its key is not used.
+	CSR         string
+	SANsFromCSR bool
 	// Legacy has the file written for readers that know nothing newer than Triple DES and SHA-1.
 	Legacy bool
 }
@@ -277,8 +311,11 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 	var file []byte
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
+		if err == nil {
+			err = s.permitAuthority(ctx, i, p)
+		}
 		if err == nil && r.Explicit {
-			err = explicit(i, p, request)
+			err = explicit(i, p, request, s.Now())
 		}
 		return order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, nil), deliver: func(i *issuer, der []byte) error {
 			pkcs8, err := key.MarshalPKCS8()
@@ -352,9 +389,21 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.CSR != "" && (subject.IsEmpty() || r.SANsFromCSR) { // what is not used is not judged
+		parsed, err := csr.Parse([]byte(r.CSR))
+		if err != nil {
+			return nil, err
+		}
+		if subject.IsEmpty() {
+			subject = parsed.Subject
+		}
+		if r.SANsFromCSR {
+			names = append(names, parsed.SANs...)
+		}
+	}
 	request := &profile.Request{Subject: subject, SANs: names, NotBefore: r.NotBefore, NotAfter: r.NotAfter, ServerSideKey: true}
 	if r.Explicit && subject.IsEmpty() {
-		return nil, fault.New(fault.Invalid, "No SubjectName provided in Request or CSR").At("subject")
+		return nil, fault.New(fault.Invalid, NoSubject).At("subject")
 	}
 	return request, give(request, r.Extensions)
 }

@@ -2,6 +2,7 @@ package protocolconfig
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -20,20 +21,36 @@ type opened struct {
 
 func address(partitionID, identifier string) string { return partitionID + "/" + identifier }
 
+// ErrDisabled is the cause of the refusal of a configuration that serves again once it is enabled.
+var ErrDisabled = errors.New("the configuration is disabled")
+
 // Open returns the configuration that has an address, for the protocol that serves it: NotFound when there is none of
 // the type, PolicyRefused when it is disabled or its CA is deleted. What it returns is at most two seconds old, and on
 // the server that changed it not at all.
 func (s *Service) Open(ctx context.Context, partitionID, identifier string, t TypeID) (*Configuration, error) {
+	c, closed, err := s.OpenOrClosed(ctx, partitionID, identifier, t)
+	if err == nil {
+		err = closed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// OpenOrClosed is Open for protocols whose clients may go on reading and revoking what they have: closed tells why nothing new can
+// be asked for.
+func (s *Service) OpenOrClosed(ctx context.Context, partitionID, identifier string, t TypeID) (_ *Configuration, closed, err error) {
 	key := address(partitionID, identifier)
 	o, ok := s.open.Load(key)
 	if !ok || s.Now().Sub(o.(*opened).at) >= remembered {
 		fresh, err := s.look(ctx, partitionID, identifier)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if fresh == nil {
 			s.open.Delete(key) // only what exists is remembered, so guesses fill nothing
-			return nil, rbac.NotFound()
+			return nil, nil, rbac.NotFound()
 		}
 		s.open.Store(key, fresh)
 		o = fresh
@@ -42,13 +59,13 @@ func (s *Service) Open(ctx context.Context, partitionID, identifier string, t Ty
 	c := found.configuration
 	switch {
 	case c.Type != t:
-		return nil, rbac.NotFound()
+		return nil, nil, rbac.NotFound()
 	case c.Status != Active:
-		return nil, fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.")
+		closed = fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.").Because(ErrDisabled)
 	case found.gone:
-		return nil, fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).Do("Ask those who operate it to choose another one.")
+		closed = fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).Do("Ask those who operate it to choose another one.")
 	}
-	return &c, nil
+	return &c, closed, nil
 }
 
 func (s *Service) look(ctx context.Context, partitionID, identifier string) (*opened, error) {
@@ -75,4 +92,20 @@ func (s *Service) ByID(ctx context.Context, id string) (*Configuration, error) {
 		return nil, rbac.NotFound()
 	}
 	return found[0], nil
+}
+
+// Standing is the actor of work that outlives the request it was asked for in: Unauthenticated once the configuration is deleted,
+// Unavailable while it is disabled.
+func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, error) {
+	c, err := s.ByID(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case c.DeletedAt != nil:
+		return nil, fault.New(fault.Unauthenticated, "%s may no longer do this: it is deleted", name)
+	case c.Status != Active:
+		return nil, fault.New(fault.Unavailable, "%s is %s", c.Identifier, text.Lower(c.Status)).Because(ErrDisabled)
+	}
+	return c.Actor("", ""), nil
 }

@@ -172,6 +172,7 @@ type ComplexityRoot struct {
 
 	AcmeOrder struct {
 		Account     func(childComplexity int) int
+		Approval    func(childComplexity int) int
 		Certificate func(childComplexity int) int
 		CreatedAt   func(childComplexity int) int
 		Error       func(childComplexity int) int
@@ -462,6 +463,7 @@ type ComplexityRoot struct {
 		RevokedAt             func(childComplexity int) int
 		SerialNumber          func(childComplexity int) int
 		Status                func(childComplexity int) int
+		StatusComment         func(childComplexity int) int
 		Story                 func(childComplexity int) int
 		Subject               func(childComplexity int) int
 		SuspendedUntil        func(childComplexity int) int
@@ -531,6 +533,7 @@ type ComplexityRoot struct {
 		RequiredSanTypes        func(childComplexity int) int
 		RetiredAt               func(childComplexity int) int
 		RetiredBy               func(childComplexity int) int
+		Selectable              func(childComplexity int) int
 		SelectedFor             func(childComplexity int) int
 		ServerSideKeys          func(childComplexity int) int
 		System                  func(childComplexity int) int
@@ -1410,6 +1413,7 @@ type AcmeOrderResolver interface {
 
 	Account(ctx context.Context, obj *acme.Order) (*acme.Account, error)
 	Certificate(ctx context.Context, obj *acme.Order) (*certificate.Certificate, error)
+	Approval(ctx context.Context, obj *acme.Order) (*approval.Request, error)
 }
 type ApiTokenResolver interface {
 	MayRevoke(ctx context.Context, obj *identity.APIToken) (bool, error)
@@ -2064,6 +2068,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcmeOrder.Account(childComplexity), true
+	case "AcmeOrder.approval":
+		if e.ComplexityRoot.AcmeOrder.Approval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeOrder.Approval(childComplexity), true
 	case "AcmeOrder.certificate":
 		if e.ComplexityRoot.AcmeOrder.Certificate == nil {
 			break
@@ -3277,6 +3287,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Certificate.Status(childComplexity), true
+	case "Certificate.statusComment":
+		if e.ComplexityRoot.Certificate.StatusComment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Certificate.StatusComment(childComplexity), true
 	case "Certificate.story":
 		if e.ComplexityRoot.Certificate.Story == nil {
 			break
@@ -3611,6 +3627,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificateProfile.RetiredBy(childComplexity), true
+	case "CertificateProfile.selectable":
+		if e.ComplexityRoot.CertificateProfile.Selectable == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Selectable(childComplexity), true
 	case "CertificateProfile.selectedFor":
 		if e.ComplexityRoot.CertificateProfile.SelectedFor == nil {
 			break
@@ -8023,6 +8045,8 @@ type AcmeOrder {
   account: AcmeAccount!
   "Null until it is issued."
   certificate: Certificate
+  "The request for approval that the order waits for while it is ` + "`" + `PROCESSING` + "`" + `. Null otherwise, and for those who may not see approvals."
+  approval: Approval
   createdAt: Time!
   expiresAt: Time!
 }
@@ -8843,6 +8867,8 @@ type Certificate {
   revokedAt: Time
   revocationReason: RevocationReason
   invalidityDate: Time
+  "What a client of the CA Gateway API wrote when it last changed the status; empty where nobody wrote anything."
+  statusComment: String!
   "When a suspension ends by itself; null = open."
   suspendedUntil: Time
   endEntity: EndEntity
@@ -9764,6 +9790,8 @@ type CertificateProfile {
   "System profiles cannot be changed."
   system: Boolean!
   allowedCaTypes: [String!]!
+  "A CA of one of these types can be given it: a subscriber profile, or one for CAs that are run elsewhere."
+  selectable: Boolean!
   "ISO 8601 duration, e.g. ` + "`" + `P1Y` + "`" + `."
   validityPeriod: String!
   keyUsages: [UsageName!]!
@@ -10515,6 +10543,8 @@ func (ec *executionContext) childFields_AcmeOrder(ctx context.Context, field gra
 		return ec.fieldContext_AcmeOrder_account(ctx, field)
 	case "certificate":
 		return ec.fieldContext_AcmeOrder_certificate(ctx, field)
+	case "approval":
+		return ec.fieldContext_AcmeOrder_approval(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_AcmeOrder_createdAt(ctx, field)
 	case "expiresAt":
@@ -11069,6 +11099,8 @@ func (ec *executionContext) childFields_Certificate(ctx context.Context, field g
 		return ec.fieldContext_Certificate_revocationReason(ctx, field)
 	case "invalidityDate":
 		return ec.fieldContext_Certificate_invalidityDate(ctx, field)
+	case "statusComment":
+		return ec.fieldContext_Certificate_statusComment(ctx, field)
 	case "suspendedUntil":
 		return ec.fieldContext_Certificate_suspendedUntil(ctx, field)
 	case "endEntity":
@@ -11189,6 +11221,8 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 		return ec.fieldContext_CertificateProfile_system(ctx, field)
 	case "allowedCaTypes":
 		return ec.fieldContext_CertificateProfile_allowedCaTypes(ctx, field)
+	case "selectable":
+		return ec.fieldContext_CertificateProfile_selectable(ctx, field)
 	case "validityPeriod":
 		return ec.fieldContext_CertificateProfile_validityPeriod(ctx, field)
 	case "keyUsages":
@@ -16345,6 +16379,38 @@ func (ec *executionContext) fieldContext_AcmeOrder_certificate(_ context.Context
 	return fc, nil
 }
 
+func (ec *executionContext) _AcmeOrder_approval(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeOrder_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.AcmeOrder().Approval(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeOrder_approval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeOrder",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _AcmeOrder_createdAt(ctx context.Context, field graphql.CollectedField, obj *acme.Order) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20856,6 +20922,29 @@ func (ec *executionContext) fieldContext_Certificate_invalidityDate(_ context.Co
 	return graphql.NewScalarFieldContext("Certificate", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _Certificate_statusComment(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Certificate_statusComment(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StatusComment, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Certificate_statusComment(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Certificate", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _Certificate_suspendedUntil(ctx context.Context, field graphql.CollectedField, obj *certificate.Certificate) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22006,6 +22095,29 @@ func (ec *executionContext) _CertificateProfile_allowedCaTypes(ctx context.Conte
 }
 func (ec *executionContext) fieldContext_CertificateProfile_allowedCaTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_selectable(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_selectable(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Selectable(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_selectable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateProfile_validityPeriod(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
@@ -44465,6 +44577,39 @@ func (ec *executionContext) _AcmeOrder(ctx context.Context, sel ast.SelectionSet
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "approval":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._AcmeOrder_approval(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._AcmeOrder_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -47310,6 +47455,11 @@ func (ec *executionContext) _Certificate(ctx context.Context, sel ast.SelectionS
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "invalidityDate":
 			out.Values[i] = ec._Certificate_invalidityDate(ctx, field, obj)
+		case "statusComment":
+			out.Values[i] = ec._Certificate_statusComment(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "suspendedUntil":
 			out.Values[i] = ec._Certificate_suspendedUntil(ctx, field, obj)
 		case "endEntity":
@@ -48053,6 +48203,11 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 			}
 		case "allowedCaTypes":
 			out.Values[i] = ec._CertificateProfile_allowedCaTypes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "selectable":
+			out.Values[i] = ec._CertificateProfile_selectable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

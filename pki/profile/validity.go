@@ -6,9 +6,9 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// maxBackdating bounds a requested notBefore: a certificate that claims to be older than it is lets its owner claim to
+// MaxBackdating bounds a requested notBefore: a certificate that claims to be older than it is lets its owner claim to
 // have signed earlier.
-const maxBackdating = 24 * time.Hour
+const MaxBackdating = 24 * time.Hour
 
 // end of the time that DER can write (RFC 5280 4.1.2.5).
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
@@ -87,8 +87,8 @@ func (a *application) decideNotBefore() error {
 	switch {
 	case !a.p.SelfSigned && begin.Before(issuerBegin):
 		return invalid.New("notBefore", "%s is before the CA's own begin on %s", at(begin), at(issuerBegin))
-	case begin.Before(a.now.Add(-max(maxBackdating, a.skew))):
-		return invalid.New("notBefore", "%s is too long ago: a certificate can be back-dated by at most %s", at(begin), maxBackdating)
+	case begin.Before(a.now.Add(-max(MaxBackdating, a.skew))):
+		return invalid.New("notBefore", "%s is too long ago: a certificate can be back-dated by at most %s", at(begin), MaxBackdating)
 	}
 	a.result.NotBefore = begin
 	a.decide("begin", at(begin), "as requested")

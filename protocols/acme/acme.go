@@ -66,6 +66,8 @@ type request struct {
 	key     *jose.JSONWebKey // that signed
 	message *message
 	path    []string // behind the resource's name
+	now     time.Time
+	closed  error // why the configuration accepts no new accounts and orders, nil while it does
 }
 
 func (r *request) postAsGet() bool { return len(r.message.payload) == 0 }
@@ -103,22 +105,23 @@ type resource struct {
 	signer   signer
 	parts    int // of the path behind the name
 	readOnly bool
+	issuing  bool // refused while the configuration is closed; reading and revoking go on (RFC 8555 7.6)
 	serve    func(Protocol, context.Context, *request) error
 }
 
 var resources = map[string]resource{
-	"new-account": {byKey, 0, false, Protocol.newAccount},
-	"account":     {byAccount, 1, false, Protocol.account},
-	"orders":      {byAccount, 1, true, Protocol.orders},
-	"new-order":   {byAccount, 0, false, Protocol.newOrder},
-	"order":       {byAccount, 1, true, Protocol.order},
-	"finalize":    {byAccount, 1, false, Protocol.finalize}, // /order/{id}/finalize
-	"authz":       {byAccount, 1, false, Protocol.authorization},
-	"challenge":   {byAccount, 2, false, Protocol.challenge},
-	"certificate": {byAccount, 1, true, Protocol.certificate},
-	"alternate":   {byAccount, 2, true, Protocol.certificate}, // /certificate/{id}/{n}
-	"revoke-cert": {byEither, 0, false, Protocol.revoke},
-	"key-change":  {byAccount, 0, false, Protocol.keyChange},
+	"new-account": {signer: byKey, serve: Protocol.newAccount},
+	"account":     {parts: 1, serve: Protocol.account},
+	"orders":      {parts: 1, readOnly: true, serve: Protocol.orders},
+	"new-order":   {issuing: true, serve: Protocol.newOrder},
+	"order":       {parts: 1, readOnly: true, serve: Protocol.order},
+	"finalize":    {parts: 1, issuing: true, serve: Protocol.finalize}, // /order/{id}/finalize
+	"authz":       {parts: 1, serve: Protocol.authorization},
+	"challenge":   {parts: 2, issuing: true, serve: Protocol.challenge},
+	"certificate": {parts: 1, readOnly: true, serve: Protocol.certificate},
+	"alternate":   {parts: 2, readOnly: true, serve: Protocol.certificate}, // /certificate/{id}/{n}
+	"revoke-cert": {signer: byEither, serve: Protocol.revoke},
+	"key-change":  {serve: Protocol.keyChange},
 }
 
 func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
@@ -159,7 +162,7 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 
 func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, parts []string) error {
 	ctx := r.Context()
-	c, err := p.Configurations.Open(ctx, parts[0], parts[1], protocolconfig.ACME)
+	c, closed, err := p.Configurations.OpenOrClosed(ctx, parts[0], parts[1], protocolconfig.ACME)
 	if err != nil {
 		return err
 	}
@@ -193,9 +196,12 @@ func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, par
 		w.Header().Set("Allow", "POST")
 		return malformed("this resource is asked for by POST-as-GET (RFC 8555 6.3)").With(http.StatusMethodNotAllowed)
 	}
-	q := &request{Request: r, w: w, c: c, base: base, path: rest}
+	q := &request{Request: r, w: w, c: c, base: base, path: rest, now: p.Engine.Now(), closed: closed}
 	if err := p.verify(ctx, q, res.signer); err != nil {
 		return err
+	}
+	if closed != nil && res.issuing && !q.postAsGet() {
+		return closed
 	}
 	if res.readOnly && !q.postAsGet() {
 		return malformed("this resource is asked for by POST-as-GET: with an empty payload (RFC 8555 6.3)")
@@ -324,6 +330,15 @@ func (p Protocol) newAccount(ctx context.Context, q *request) error {
 			return err
 		}
 	}
+	if q.closed != nil { // who has an account may still find it, to read and to revoke
+		known, err := p.Engine.FindAccount(ctx, q.c, key.Thumbprint)
+		if err != nil {
+			return err
+		}
+		if known == nil && !payload.OnlyReturnExisting {
+			return q.closed
+		}
+	}
 	a, created, err := p.Engine.NewAccount(ctx, q.c, key, payload.Contact, payload.OnlyReturnExisting, bound)
 	if err != nil {
 		return err
@@ -419,7 +434,10 @@ func (p Protocol) newOrder(ctx context.Context, q *request) error {
 // answerOrder: Location also where the RFC does not ask for it, since clients poll there.
 func (q *request) answerOrder(status int, o *acme.Order) error {
 	q.w.Header().Set("Location", q.base+"order/"+o.ID)
-	if o.Status == acme.Processing {
+	switch {
+	case o.Waiting != nil:
+		retryAfter(q.w.Header(), o.Waiting.RetryAfter(q.now))
+	case o.Status == acme.Processing:
 		retryAfter(q.w.Header(), time.Second)
 	}
 	return q.answer(status, orderOf(q.base, o))

@@ -237,11 +237,14 @@ func binding(raw []byte, outer *jose.JSONWebKey, url string) (*acme.Binding, err
 	if err1 != nil || err2 != nil || subtle.ConstantTimeCompare(a, b) != 1 {
 		return nil, malformed("the payload of the external account binding is another key than the account's")
 	}
-	return &acme.Binding{KeyID: *m.header.KeyID, Raw: compact(raw), Verify: func(secret []byte) bool {
+	return &acme.Binding{KeyID: *m.header.KeyID, Raw: compact(raw), Bytes: hashBytes[m.header.Algorithm], Verify: func(secret []byte) bool {
 		_, err := m.signed.Verify(secret)
 		return err == nil
 	}}, nil
 }
+
+// hashBytes is the least length of a key of each algorithm (RFC 7518 3.2).
+var hashBytes = map[string]int{string(jose.HS256): 32, string(jose.HS384): 48, string(jose.HS512): 64}
 
 func compact(raw []byte) []byte {
 	v := jsontext.Value(strings.Clone(string(raw)))

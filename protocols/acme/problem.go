@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 )
 
 const urn = "urn:ietf:params:acme:error:"
@@ -44,6 +45,9 @@ func problemOf(err error) *acme.Problem {
 		typ, status = "rateLimited", 429
 	case fault.Unavailable:
 		status = 503
+	}
+	if errors.Is(err, protocolconfig.ErrDisabled) { // for a while
+		return acme.Paused(f.Message)
 	}
 	p = acme.NewProblem(typ, "%s", f.Message)
 	if f.Action != "" {
@@ -92,7 +96,7 @@ func object(p *acme.Problem) *problemObject {
 func (p Protocol) fail(w http.ResponseWriter, r *http.Request, base string, err error) {
 	problem := problemOf(err)
 	status := statusOf(problem)
-	if status >= 500 && p.Log != nil {
+	if status >= 500 && !problem.Paused && p.Log != nil {
 		p.Log.Error("acme request failed", "path", r.URL.Path, "error", err, "cause", fmt.Sprint(errors.Unwrap(err)), slog.Int("status", status))
 	}
 	h := w.Header()

@@ -3,6 +3,7 @@ package cagw
 import (
 	"encoding/base64"
 	"encoding/json/jsontext"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,6 +105,19 @@ func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
 	return a, nil
 }
 
+// locate names the member that the subject was taken from.
+func (in *enrollmentRequest) locate(err error) error {
+	f := fault.Of(err)
+	if field, _, _ := strings.Cut(f.Field, "."); field != "subject" || f.Message == enrollment.NoSubject || strings.TrimSpace(in.Details.SubjectDN) != "" {
+		return err
+	}
+	moved := *f
+	if moved.Field = "csr"; len(in.SubjectVariables) > 0 {
+		moved.Field = "subjectVariables"
+	}
+	return &moved
+}
+
 func given(v jsontext.Value) bool { return len(v) > 0 && string(v) != "null" && string(v) != `""` }
 
 // subject is subjectDn, else what the variables make; nil where neither is given.
@@ -115,6 +129,11 @@ func (in *enrollmentRequest) subject() (*string, error) {
 			return nil, err
 		}
 		text = n.String()
+	} else if found := mixed.FindStringSubmatch(text); found != nil {
+		if _, known := name.TypeByKeyword(found[1]); known {
+			return nil, fault.New(fault.Invalid, "the name mixes two forms at %s", strconv.Quote(found[0])).At("subject").
+				Do("Separate attributes by commas, or begin the name with a slash. A slash within a value is written \\2F.")
+		}
 	}
 	if text != "" {
 		return &text, nil
@@ -134,25 +153,53 @@ func (in *enrollmentRequest) subject() (*string, error) {
 	return &text, nil
 }
 
-// slashed reads /C=CA/O=Acme/CN=host, most significant first. A slash before what is no type=value belongs to the value.
+// mixed finds the separator of the slash form within the other form, as old versions of OpenSSL wrote "CN=host/emailAddress=a@b".
+var mixed = regexp.MustCompile(`/\s*([A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)\s*=`)
+
+// slashed reads /C=CA/O=Acme/CN=host, most significant first, as OpenSSL's -subj does: a backslash before a character takes away its
+// meaning, a plus joins an attribute to the one before. What OpenSSL leaves out with a warning is refused.
 func slashed(text string) (name.Name, error) {
 	var n name.Name
-	var parts []string
-	for _, part := range strings.Split(text[1:], "/") {
-		keyword, _, typed := strings.Cut(part, "=")
-		if _, known := name.TypeByKeyword(strings.TrimSpace(keyword)); len(parts) == 0 || typed && known {
-			parts = append(parts, part)
-		} else {
-			parts[len(parts)-1] += "/" + part
-		}
+	bad := func(format string, args ...any) (name.Name, error) {
+		return n, fault.New(fault.Invalid, format, args...).At("subject").Do("Write /type=value/type=value, and a backslash before a slash, plus or backslash of a value.")
 	}
-	for _, part := range parts {
-		keyword, value, _ := strings.Cut(part, "=")
-		t, ok := name.TypeByKeyword(strings.TrimSpace(keyword))
-		if !ok {
-			return n, fault.New(fault.Invalid, "%s is not an attribute of a subject such as CN, O, OU, L, ST, C", strconv.Quote(keyword)).At("subject")
+	joined := false
+	for rest := text[1:]; rest != ""; {
+		keyword, after, typed := strings.Cut(rest, "=")
+		if !typed {
+			return bad("%s in the name has no value", strconv.Quote(keyword))
 		}
-		n.RDNs = append(n.RDNs, []name.Attribute{{Type: t.OID, Value: value}})
+		var value strings.Builder
+		at, joins := 0, false
+		for ; at < len(after) && after[at] != '/'; at++ {
+			if joins = after[at] == '+'; joins {
+				break
+			}
+			if after[at] == '\\' {
+				if at++; at == len(after) {
+					return bad("the name ends with a backslash")
+				}
+			}
+			value.WriteByte(after[at])
+		}
+		rest = after[min(at+1, len(after)):]
+		if joins && rest == "" {
+			return bad("the name ends with a plus")
+		}
+		t, ok := name.TypeByKeyword(strings.TrimSpace(keyword))
+		switch {
+		case !ok:
+			return bad("%s is not an attribute of a subject such as CN, O, OU, L, ST, C", strconv.Quote(keyword))
+		case value.Len() == 0:
+			return bad("the attribute %s of the name is empty", strconv.Quote(keyword))
+		}
+		attribute := name.Attribute{Type: t.OID, Value: value.String()}
+		if last := len(n.RDNs) - 1; joined {
+			n.RDNs[last] = append(n.RDNs[last], attribute)
+		} else {
+			n.RDNs = append(n.RDNs, []name.Attribute{attribute})
+		}
+		joined = joins
 	}
 	slices.Reverse(n.RDNs)
 	return n, nil
@@ -198,6 +245,7 @@ type action struct {
 	Type     string  `json:"type"`
 	Reason   string  `json:"reason"`
 	Comment  string  `json:"comment"`
+	Date     string  `json:"compromiseDate"`
 	Settled  *bool   `json:"succeedIfAlreadyInRequestedState"`
 	IssueCRL boolean `json:"issueCrl"`
 }
@@ -217,32 +265,43 @@ var reasons = map[certificate.Reason]string{certificate.Unspecified: "unspecifie
 
 func reasonText(r certificate.Reason) string { return reasons[r] }
 
-// read is what status the action asks for, and why.
-func (a action) read() (certificate.Status, certificate.Reason, error) {
+// read is what the action asks for.
+func (a action) read() (certificate.StatusChange, error) {
+	to := certificate.StatusChange{Comment: strings.TrimSpace(a.Comment), Settled: a.Settled == nil || *a.Settled}
+	if a.Date != "" {
+		at, err := readTime(a.Date)
+		if err != nil {
+			return to, fault.New(fault.Invalid, "%s is not a time such as 2026-01-02T03:04:05Z", strconv.Quote(a.Date)).At("action.compromiseDate")
+		}
+		to.InvalidityDate = &at
+	}
 	switch a.Type {
 	case "HoldAction":
-		return certificate.Suspended, certificate.CertificateHold, nil
+		to.To, to.Reason = certificate.Suspended, certificate.CertificateHold
+		return to, nil
 	case "UnholdAction":
-		return certificate.Issued, 0, nil
+		to.To = certificate.Issued
+		return to, nil
 	case "RevokeAction":
 	case "RenewAction", "ReissueAction", "ReactivateAction", "RecoverAction":
-		return "", 0, unsupported("certification authorities of this service do not support %s: enroll again", a.Type)
+		return to, unsupported("certification authorities of this service do not support %s: enroll again", a.Type)
 	case "":
-		return "", 0, fault.New(fault.Invalid, "action.type is missing").At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
+		return to, fault.New(fault.Invalid, "action.type is missing").At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
 	default:
-		return "", 0, fault.New(fault.Invalid, "there is no action %s", strconv.Quote(a.Type)).At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
+		return to, fault.New(fault.Invalid, "there is no action %s", strconv.Quote(a.Type)).At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
 	}
+	to.To, to.Reason = certificate.Revoked, certificate.Unspecified
 	if a.Reason == "" {
-		return certificate.Revoked, certificate.Unspecified, nil
+		return to, nil
 	}
 	for code, text := range reasons {
 		if strings.EqualFold(text, a.Reason) {
-			if code == certificate.CertificateHold {
-				return certificate.Suspended, code, nil
+			if to.Reason = code; code == certificate.CertificateHold {
+				to.To = certificate.Suspended
 			}
-			return certificate.Revoked, code, nil
+			return to, nil
 		}
 	}
-	return "", 0, fault.New(fault.Invalid, "there is no reason %s", strconv.Quote(a.Reason)).At("action.reason").
+	return to, fault.New(fault.Invalid, "there is no reason %s", strconv.Quote(a.Reason)).At("action.reason").
 		Do("Give unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, certificateHold or privilegeWithdrawn.")
 }

@@ -157,9 +157,9 @@ func (p Protocol) route(ctx context.Context, q *request) error {
 	}
 	if allowed != nil {
 		q.w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return refuse(http.StatusMethodNotAllowed, "cagw-4050", "this resource does not know the method %s", q.Method)
+		return NoSuchMethod(q.Method)
 	}
-	return refuse(http.StatusNotFound, "cagw-4040", "there is no such resource")
+	return NoSuchResource
 }
 
 func (p Protocol) handle(ctx context.Context, q *request, r route, values []string) error {
@@ -234,7 +234,7 @@ func (q *request) decode(into any) error {
 }
 
 func (q *request) answer(v any) error {
-	body, err := json.Marshal(v)
+	body, err := json.Marshal(v, json.Deterministic(true))
 	if err != nil {
 		return err
 	}

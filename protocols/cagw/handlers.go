@@ -30,8 +30,8 @@ import (
 
 var base64Text = base64.StdEncoding.EncodeToString
 
-// instant as clients read it: UTC with Z. (.NET reads no more than seven digits of a second, and others none.)
-func instant(t time.Time) string { return t.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano) }
+// instant as clients read it: UTC with Z, always with three digits of a second. (.NET reads no more than seven digits of a second, and others none.)
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func validity(from, to time.Time) string { return instant(from) + "/" + instant(to) }
 
@@ -122,17 +122,38 @@ func (p Protocol) unsupported(context.Context, *request) error {
 	return unsupported("certification authorities of this service do not support this operation")
 }
 
+// keyAlgorithm is the type of a key as Java names it, which the clients know: without its length.
+func keyAlgorithm(keyType string) string {
+	switch family, _, _ := strings.Cut(keyType, " "); family {
+	case "RSA":
+		return family
+	case "ECDSA":
+		return "EC"
+	}
+	return keyType
+}
+
+// lifetime is a duration of a profile as the clients read it: 87600h0m0s. A year has 365 days in it, a month 30.
+func lifetime(period string) string {
+	d, ok := readDuration(period)
+	if !ok {
+		return period
+	}
+	seconds := int64(365*d.years+30*d.months+d.days)*86400 + d.seconds
+	return fmt.Sprintf("%dh%dm%ds", seconds/3600, seconds/60%60, seconds%60)
+}
+
 // described is a profile in the words of the gateway.
 func described(f *profile.Profile) profileObject {
 	var usages []string
 	for _, u := range f.KeyUsages() {
 		usages = append(usages, u.Name)
 	}
-	o := profileObject{ID: f.ID, Name: f.ID, Properties: map[string]string{"cert_lifetime": f.ValidityPeriod, "key_usage": strings.Join(usages, ","),
+	o := profileObject{ID: f.ID, Name: f.ID, Properties: map[string]string{"cert_lifetime": lifetime(f.ValidityPeriod), "key_usage": strings.Join(usages, ","),
 		"key_client_generated": strconv.FormatBool(f.ClientSideKeys), "issue_ca_certificate": strconv.FormatBool(f.IsCA())},
 		Protocols: []string{}, RequestedProperties: []string{}, SubjectVariables: []requirement{}, AlternativeNames: []requirement{}}
 	if f.MaxValidityPeriod != "" {
-		o.Properties["max_lifetime"] = f.MaxValidityPeriod
+		o.Properties["max_lifetime"] = lifetime(f.MaxValidityPeriod)
 	}
 	for _, rule := range f.SubjectRules {
 		if typ, ok := name.TypeByKeyword(rule.Attribute); ok && rule.Presence == rules.Required {
@@ -208,7 +229,7 @@ func (p Protocol) enroll(ctx context.Context, q *request) error {
 	}
 	asked, err := in.read(p.CAs.Now())
 	if err != nil {
-		return err
+		return in.locate(err)
 	}
 	var done *enrollment.Issued
 	if in.Format.Format == "PKCS12" {
@@ -218,7 +239,7 @@ func (p Protocol) enroll(ctx context.Context, q *request) error {
 			Extensions: asked.extensions, Explicit: true, SANsFromCSR: in.Details.SANsFromCSR, Repeat: q.idempotency()})
 	}
 	if err != nil {
-		return err
+		return in.locate(err)
 	}
 	c := done.Certificate
 	d, err := issuance.Inspect(c.DER)
@@ -252,11 +273,12 @@ func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRe
 	if !f.ServerSideKeys {
 		return nil, unsupported("profile %s has no keys made by the service: send a csr with the format X509 or PEM, or choose a profile for PKCS #12", f.ID)
 	}
-	if asked.subject == nil {
-		asked.subject = new("")
+	var subject string
+	if asked.subject != nil {
+		subject = *asked.subject
 	}
-	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: q.ca.ID, ProfileID: in.ProfileID, Password: in.Format.Protection.Password, Subject: *asked.subject, SANs: asked.names,
-		NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions, Explicit: true, Legacy: true, Repeat: q.idempotency()})
+	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: q.ca.ID, ProfileID: in.ProfileID, Password: in.Format.Protection.Password, Subject: subject, SANs: asked.names,
+		CSR: in.CSR, SANsFromCSR: in.Details.SANsFromCSR, NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions, Explicit: true, Legacy: true, Repeat: q.idempotency()})
 	if err == nil && done.Repeated {
 		err = fault.New(fault.Conflict, "this request was carried out before, and its PKCS #12 file is kept nowhere; it made certificate %s", done.Certificate.SerialNumber).At("Idempotency-Key").
 			Do("Revoke that certificate if its file did not arrive, and ask again with a new key.")
@@ -296,7 +318,7 @@ func (p Protocol) certificate(ctx context.Context, q *request) error {
 	}
 	o := certificateObject{Status: "normal", SerialNumber: c.SerialNumber, ValidityPeriod: validity(c.NotBefore, c.NotAfter), Data: base64Text(c.DER), IssuerName: nameText(d.Issuer), SubjectName: c.Subject,
 		EncodedSubject: c.Subject, EscapedSubject: c.Subject, Version: "3", SignatureOID: signatureOID(c.DER), Signature: d.SignatureAlgorithm,
-		PublicKey: &publicKey{Algorithm: d.PublicKeyType, Key: base64Text(d.PublicKey)}}
+		PublicKey: &publicKey{Algorithm: keyAlgorithm(d.PublicKeyType), Key: base64Text(d.PublicKey)}}
 	switch {
 	case c.Status == certificate.Revoked:
 		o.Status, o.Revocation = "revoked", revocationOf(c)
@@ -321,7 +343,7 @@ func (p Protocol) certificate(ctx context.Context, q *request) error {
 }
 
 func revocationOf(c *certificate.Certificate) *revocation {
-	r := &revocation{Reason: reasonText(c.RevocationReason)}
+	r := &revocation{Reason: reasonText(c.RevocationReason), Comment: c.StatusComment}
 	if c.RevokedAt != nil {
 		r.Date = instant(*c.RevokedAt)
 	}
@@ -340,23 +362,20 @@ func (p Protocol) act(ctx context.Context, q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
-	to, reason, err := in.Action.read()
+	to, err := in.Action.read()
 	if err != nil {
 		return err
 	}
-	settled := in.Action.Settled == nil || *in.Action.Settled
-	c, err := p.Certificates.SetStatus(ctx, q.ca, q.path[1], to, reason, settled)
+	c, err := p.Certificates.SetStatus(ctx, q.ca, q.path[1], to)
 	if err != nil {
 		return q.noCertificate(err)
 	}
-	done := actionDone{Type: in.Action.Type, ID: uuid.NewString(), Properties: map[string]string{}, Comment: in.Action.Comment, Status: "COMPLETED", Settled: settled}
-	if to == certificate.Revoked {
+	done := actionDone{Type: in.Action.Type, ID: uuid.NewString(), Properties: map[string]string{}, Comment: in.Action.Comment, Status: "COMPLETED", Settled: to.Settled, Reason: in.Action.Reason}
+	if to.To == certificate.Revoked {
 		done.Reason = reasonText(c.RevocationReason)
-	} else {
-		done.Reason = in.Action.Reason
-	}
-	if to == certificate.Revoked && c.RevokedAt != nil {
-		done.Compromise = instant(*c.RevokedAt)
+		if c.InvalidityDate != nil {
+			done.Compromise = instant(*c.InvalidityDate)
+		}
 	}
 	return q.answer(&actionResponse{Type: "ActionResponse", Action: done})
 }
@@ -370,14 +389,14 @@ func (p Protocol) actOnMany(ctx context.Context, q *request) error {
 	if err := q.decode(&in); err != nil {
 		return err
 	}
-	to, reason, err := in.Action.read()
+	to, err := in.Action.read()
 	if err != nil {
 		return err
 	}
-	if to != certificate.Revoked {
+	if to.To != certificate.Revoked {
 		return unsupported("only RevokeAction is for many certificates at a time")
 	}
-	answers, err := p.Certificates.RevokeSerials(ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: reason})
+	answers, err := p.Certificates.RevokeSerials(ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: to.Reason, Comment: to.Comment, InvalidityDate: to.InvalidityDate})
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,7 @@ type revocation struct {
 	Reason     string `json:"reason"`
 	Date       string `json:"revocationDate,omitzero"`
 	Compromise string `json:"compromiseDate,omitzero"`
+	Comment    string `json:"comment,omitzero"`
 }
 
 type certificateObject struct {

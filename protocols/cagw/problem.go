@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/protocols"
@@ -31,6 +32,26 @@ func unsupported(format string, args ...any) error {
 	return refuse(http.StatusNotImplemented, "cagw-5010", format, args...)
 }
 
+// What whoever serves beside the resources answers.
+var (
+	NoSuchResource  = refuse(http.StatusNotFound, "cagw-4040", "there is no such resource")
+	HeadersTooLarge = refuse(http.StatusRequestHeaderFieldsTooLarge, "cagw-4310", "the headers of the request are too long")
+)
+
+// NoSuchMethod refuses a method.
+func NoSuchMethod(method string) error {
+	return refuse(http.StatusMethodNotAllowed, "cagw-4050", "this resource does not know the method %s", method)
+}
+
+// Refusal is the body of an answer to what could not be read as a request of HTTP.
+func Refusal(status int, says string) []byte {
+	body, err := json.Marshal(errorResponse{"ErrorResponse", detail{Code: fmt.Sprintf("cagw-%d0", status), Message: printable(says), Details: []detail{}}})
+	if err != nil {
+		return nil // never: strings that can be printed
+	}
+	return body
+}
+
 type detail struct {
 	Code    string   `json:"code"`
 	Message string   `json:"message"`
@@ -52,7 +73,10 @@ var codes = map[fault.Kind]string{
 
 // targets are members of requests that the domain knows by other names.
 var targets = map[string]string{"subject": "optionalCertificateRequestDetails.subjectDn", "password": "requiredFormat.protection.password", "sans": "subjectAltNames", "subjectAlternativeNames": "subjectAltNames",
-	"extensions": "optionalCertificateRequestDetails.extensions", "notAfter": "optionalCertificateRequestDetails.validityPeriod", "notBefore": "optionalCertificateRequestDetails.validityPeriod", "reason": "action.reason"}
+	"extensions": "optionalCertificateRequestDetails.extensions", "notAfter": "optionalCertificateRequestDetails.validityPeriod", "notBefore": "optionalCertificateRequestDetails.validityPeriod",
+	"profile": "profileId", "reason": "action.reason", "comment": "action.comment", "invalidityDate": "action.compromiseDate"}
+
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // describe says an error in the protocol's words.
 func describe(err error) (int, detail) {
@@ -61,14 +85,20 @@ func describe(err error) (int, detail) {
 		return own.status, own.detail
 	}
 	f := fault.Of(err)
-	d := detail{Code: codes[f.Kind], Message: f.Message, Target: f.Field}
-	head, rest, indexed := strings.Cut(f.Field, "[")
-	if name := targets[head]; name != "" {
-		if d.Target = name; indexed {
-			d.Target += "[" + rest
-		}
+	d := detail{Code: codes[f.Kind], Message: f.Message}
+	if d.Target = f.Field; strings.HasPrefix(f.Field, "subject.") {
+		d.Target = targets["subject"]
+	} else if at := len(f.Field) - len(strings.TrimLeft(f.Field, letters)); targets[f.Field[:at]] != "" {
+		d.Target = targets[f.Field[:at]] + f.Field[at:]
+	}
+	// Clients print the message only. One of them is told by its text.
+	if (f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused) && d.Target != "" && f.Message != enrollment.NoSubject && !strings.Contains(d.Message, d.Target) {
+		d.Message = d.Target + ": " + d.Message
 	}
 	status := protocols.HTTPStatus(f.Kind)
+	if errors.Is(err, ca.ErrDisabled) { // for a while
+		status, d.Code = http.StatusServiceUnavailable, codes[fault.Unavailable]
+	}
 	if f.Kind == fault.ApprovalNeeded {
 		status, d.Value = http.StatusConflict, f.ApprovalID
 		d.Message += ": request " + f.ApprovalID + " waits for them"
@@ -90,7 +120,10 @@ func (p Protocol) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusInternalServerError && !errors.As(err, &own) && p.Log != nil {
 		p.Log.Error("gateway", "path", r.URL.Path, "error", errors.Unwrap(f))
 	}
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	switch {
+	case errors.Is(err, ca.ErrDisabled):
+		w.Header().Set("Retry-After", "60") // nobody knows when it is enabled again
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 		protocols.SetRetryAfter(w.Header(), f)
 	}
 	if d.Details == nil {

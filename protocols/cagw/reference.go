@@ -28,7 +28,7 @@ func (p Protocol) reference(q *request) (served bool, err error) {
 	}
 	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		q.w.Header().Set("Allow", http.MethodGet)
-		return true, refuse(http.StatusMethodNotAllowed, "cagw-4050", "this resource does not know the method %s", q.Method)
+		return true, NoSuchMethod(q.Method)
 	}
 	q.w.Header().Set("Content-Type", media)
 	_, _ = q.w.Write(text) // the client may have gone

@@ -1411,7 +1411,7 @@ export type ProfileGroupsQueryVariables = Exact<{
 }>;
 
 
-export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string> }> }> } | null };
+export type ProfileGroupsQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, allowedCaTypes: Array<string>, selectable: boolean }> }> } | null };
 
 export type PublishCrlMutationVariables = Exact<{
   id: string | number;
@@ -1439,7 +1439,7 @@ export type CertificateDetailQueryVariables = Exact<{
 }>;
 
 
-export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
+export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, statusComment: string, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
 
 export type CaNamesQueryVariables = Exact<{
   partition: string | number;
@@ -1668,7 +1668,7 @@ export type AcmeActivityQueryVariables = Exact<{
 }>;
 
 
-export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null }> } } | null } | null };
+export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null, approval: { id: string } | null }> } } | null } | null };
 
 export type CreateAcmeKeyMutationVariables = Exact<{
   input: CreateAcmeKeyInput;
@@ -3232,6 +3232,7 @@ export const ProfileGroupsDocument = new TypedDocumentString(`
         name
         description
         allowedCaTypes
+        selectable
       }
     }
   }
@@ -3281,6 +3282,7 @@ export const CertificateDetailDocument = new TypedDocumentString(`
     revokedAt
     revocationReason
     invalidityDate
+    statusComment
     suspendedUntil
     pem
     endEntity {
@@ -3956,6 +3958,9 @@ export const AcmeActivityDocument = new TypedDocumentString(`
             id
             serialNumber
             status
+          }
+          approval {
+            id
           }
         }
       }

@@ -20,7 +20,7 @@ const operations: [Exclude<ApprovalOperation, "RULES">, string, string][] = [
   ["CA_DELETE", "Delete an authority", "It can still be undone for 24 hours"],
   ["CA_RENEW", "Renew an authority", "With the same key or a new one"],
   ["CA_MOVE_KEY", "Move the key of an authority", "To another key store"],
-  ["ISSUE", "Issue certificates", "One at a time, from a CSR; keys made by the server and bulk issuance are refused where this applies"],
+  ["ISSUE", "Issue certificates", "One at a time, from a CSR; ACME clients wait until it is decided. Keys made by the server and bulk issuance are refused where this applies"],
   ["BULK_REVOKE", "Revoke in bulk", "Single certificates can still be revoked at once"],
   ["ROLE_CHANGE", "Change roles", "Invitations that give a role included"],
 ];

@@ -14,7 +14,7 @@ import { Story } from "./Story";
 const CertificateDetail = graphql(`
   query CertificateDetail($id: ID!) {
     certificate(id: $id) {
-      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate suspendedUntil pem
+      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate statusComment suspendedUntil pem
       endEntity { id identifier }
       protocolConfiguration { id identifier type deletedAt }
       issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }
@@ -99,6 +99,7 @@ export function CertificatePage() {
               [c.status === "REVOKED" ? "Revoked" : "Suspended", c.revokedAt && <Moment at={c.revokedAt} />],
               ...(c.revocationReason ? [["Reason", words(c.revocationReason)] as [string, string]] : []),
               ...(c.invalidityDate ? [["Invalid since", <Moment key="i" at={c.invalidityDate} />] as [string, React.ReactNode]] : []),
+              ...(c.statusComment ? [["Comment", c.statusComment] as [string, string]] : []),
               ...(c.suspendedUntil ? [["Ends", <Moment key="u" at={c.suspendedUntil} />] as [string, React.ReactNode]] : []),
             ]}
           />

@@ -84,7 +84,12 @@ export function Orders({ configuration: c, partitionId }: PanelProps) {
               </Anchor>
             )}
             {o.error && <Problem {...o.error} />}
-            {!o.certificate && !o.error && <Text size="sm" c="dimmed">not finished</Text>}
+            {!o.certificate && !o.error && o.approval && (
+              <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id: o.approval!.id }} {...p} />}>
+                Waiting for approval
+              </Anchor>
+            )}
+            {!o.certificate && !o.error && !o.approval && <Text size="sm" c="dimmed">{o.status === "PROCESSING" ? "Waiting for approval" : "Not finished"}</Text>}
           </Table.Td>
           <Table.Td><Moment at={o.createdAt} /></Table.Td>
         </Table.Tr>

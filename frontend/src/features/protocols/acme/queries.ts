@@ -31,6 +31,7 @@ export const AcmeActivity = graphql(`
             error { type detail identifier { value } subproblems { type detail identifier { value } } }
             account { id key { friendlyName } }
             certificate { id serialNumber status }
+            approval { id }
           }
         }
       }

@@ -1,0 +1,27 @@
+package enrollment
+
+import (
+	"context"
+	"time"
+)
+
+// Ready refuses what IssueFromCSR would refuse whatever the names and the key: for protocols whose clients have work to do before they
+// send the request. It reads the CA as it is now. What counts is what IssueFromCSR says.
+func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *time.Time) error {
+	i, fresh, err := s.issuer(ctx, caID)
+	if err == nil && !fresh {
+		i, err = s.upToDate(ctx, i)
+	}
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	if err := i.usable(now); err != nil {
+		return err
+	}
+	p, err := s.profileOf(i, profileID)
+	if err != nil {
+		return err
+	}
+	return p.CheckTerms(i.facts, notAfter, now, s.ClockSkew)
+}

@@ -1,0 +1,17 @@
+package profile
+
+import "time"
+
+// CheckTerms refuses what Apply would refuse whatever the names and the key: an issuer that the profile is not for, and a validity
+// that cannot be had.
+func (p *Profile) CheckTerms(issuer Issuer, notAfter *time.Time, now time.Time, skew time.Duration) error {
+	a := &application{p: p, r: Request{NotAfter: notAfter}, issuer: issuer, now: now.UTC(), skew: skew, result: &Result{}}
+	if err := a.checkIssuer(); err != nil {
+		return err
+	}
+	return a.decideValidity()
+}
+
+// CertifiesOthers tells whether the profile is for the certificates of CAs that may be run elsewhere: it can be selected for a CA, and
+// somebody who may create CAs, or a CA Gateway credential of that CA, asks for certificates under it with a request.
+func (p *Profile) CertifiesOthers() bool { return p.IsCA() && !p.SelfSigned }
