@@ -38,6 +38,9 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 	for n, r := range requests {
 		p, err := s.profileOf(i, r.ProfileID)
 		if err == nil {
+			err = oneByOne(p)
+		}
+		if err == nil {
 			request, bad := parse(r)
 			if err = bad; err == nil {
 				o := order{kind: certificate.Subscriber, profile: p, request: *request}
@@ -67,7 +70,7 @@ func (s *Service) IssueMany(ctx context.Context, source string, requests []CSRRe
 		})
 	}
 	for n, r := range requests {
-		if _, outcomes[n].Err = s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue); outcomes[n].Err == nil {
+		if _, outcomes[n].Err = s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssue); outcomes[n].Err == nil {
 			work <- n
 		}
 	}
@@ -115,6 +118,9 @@ func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*si
 				return nil, err
 			}
 			p, err := s.profileOf(i, r.ProfileID)
+			if err == nil {
+				err = oneByOne(p)
+			}
 			if err != nil {
 				return nil, err
 			}

@@ -73,7 +73,7 @@ type Issued struct {
 
 // IssueFromCSR issues a certificate for a key whose possession the CSR proves.
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
 	defer s.awaits(ctx, r.Repeat, &err)
 	defer s.Approvals.Submit(ctx, &err)
@@ -90,14 +90,19 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	}
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		if err == nil && r.Explicit {
-			err = explicit(i, p, request)
+		if err != nil {
+			return order{}, err
 		}
-		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
+		if r.Explicit {
+			if err := explicit(i, p, request); err != nil {
+				return order{}, err
+			}
+		}
+		o := order{kind: kindOf(p), profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
 		if r.Recorded == nil { // what else is to be recorded could not wait with the request
 			o.asked = &r
 		}
-		return o, err
+		return o, s.certifiesCA(ctx, i, p, request, r.EndEntity)
 	})
 	if errors.Is(err, errRepeated) {
 		return s.repeated(ctx, r.Repeat)
@@ -122,7 +127,7 @@ func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
 }
 
 // permit asks for the permission and the rate of a request to issue under a CA. The event is for its refusal.
-func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Permission) (*audit.Event, error) {
+func (s *Service) permit(ctx context.Context, caID, profileID, endEntity string, p rbac.Permission) (*audit.Event, error) {
 	event := &audit.Event{Action: "certificate.issue", ObjectKind: "certificate"}
 	if rbac.ActorFrom(ctx) == nil {
 		return event, s.Guard.Require(ctx, p, "")
@@ -133,6 +138,12 @@ func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Per
 	}
 	event.PartitionID = i.ca.PartitionID
 	event.Details = audit.Details{"ca": i.ca.Identifier, "profile": strings.Trim(text.Quote(profileID), `"`)}
+	if endEntity != "" {
+		event.Details["endEntity"] = endEntity
+		if endentity.CheckIdentifier(endEntity) != nil { // not an identifier, and as long as the caller likes
+			event.Details["endEntity"] = strings.Trim(text.Quote(endEntity), `"`)
+		}
+	}
 	if err := s.Guard.RequireOn(ctx, p, i.ca.PartitionID, i.ca.ID); err != nil {
 		return event, err
 	}
@@ -248,7 +259,7 @@ var keyTypes = map[string]string{
 // IssuePKCS12 makes a key, issues its certificate and returns both with the chain in a PKCS #12 file. The key exists
 // nowhere else: a caller that loses the answer revokes and asks again.
 func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssuePKCS12)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssuePKCS12)
 	defer s.Audit.Refusal(ctx, &err, event)
 	if err != nil {
 		return nil, err
