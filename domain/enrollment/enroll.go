@@ -106,21 +106,13 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 // VerbIssue is the verb that an approval carries out: IssueFromCSR.
 const VerbIssue = "certificate.issue"
 
-// askApproval tells whether a certificate for somebody else may be signed. Everything else is decided by then.
+// askApproval tells whether a certificate for a subscriber may be signed. Everything else is decided by then.
 func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) error {
-	operation := approval.Issue
-	switch {
-	case o.kind == certificate.CA && o.asked != nil: // of a CA that is run elsewhere
-		rule, err := s.Approvals.Rule(ctx, i.ca.PartitionID, approval.CACreate)
-		if err != nil {
-			return err
-		}
-		if rule != nil {
-			operation = approval.CACreate
-		} else if !i.approval.Covers(o.profile.ID) {
-			return nil
-		}
-	case o.kind != certificate.Subscriber || !i.approval.Covers(o.profile.ID):
+	operation, covered := approval.Issue, i.approval.Covers(o.profile.ID)
+	if o.profile.IsCA() && i.creation != nil && (!covered || i.creation.Needed >= i.approval.Needed) {
+		operation, covered = approval.CACreate, true
+	}
+	if o.kind != certificate.Subscriber || !covered {
 		return nil
 	}
 	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),

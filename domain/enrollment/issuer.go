@@ -31,6 +31,7 @@ type issuer struct {
 	facts       profile.Issuer
 	constraints []nameconstraint.Constraints
 	approval    *approval.Rule // of issuing; a change of it changes the version of the CA
+	creation    *approval.Rule // of creating CAs, which is what certifying one is
 }
 
 // usable tells whether the CA and all above it can be relied on now.
@@ -133,6 +134,9 @@ func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64)
 		parent = above.ParentID
 	}
 	if i.approval, err = s.Approvals.Rule(ctx, i.ca.PartitionID, approval.Issue); err != nil {
+		return nil, err
+	}
+	if i.creation, err = s.Approvals.Rule(ctx, i.ca.PartitionID, approval.CACreate); err != nil {
 		return nil, err
 	}
 	ids, err := s.CAs.ProfileIDs(ctx, []string{caID})

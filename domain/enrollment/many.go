@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -36,10 +37,7 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 	}
 	refusals := make([]error, len(requests))
 	for n, r := range requests {
-		p, err := s.profileOf(i, r.ProfileID)
-		if err == nil {
-			err = oneByOne(p)
-		}
+		p, err := s.subscriberProfile(i, r.ProfileID)
 		if err == nil {
 			request, bad := parse(r)
 			if err = bad; err == nil {
@@ -103,6 +101,15 @@ func (s *Service) IssueMany(ctx context.Context, source string, requests []CSRRe
 	})
 }
 
+// subscriberProfile is profileOf where no CA is certified.
+func (s *Service) subscriberProfile(i *issuer, id string) (*profiles.Profile, error) {
+	p, err := s.profileOf(i, id)
+	if err == nil && p.IsCA() {
+		err = fault.New(fault.PolicyRefused, "profile %s is for certification authorities, which are certified one at a time", p.ID).At("profileId").Do("Choose a profile for subscribers.")
+	}
+	return p, err
+}
+
 func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*signed, error) {
 	request, err := parse(r)
 	if err != nil {
@@ -117,10 +124,7 @@ func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*si
 			if err := i.usable(s.Now()); err != nil {
 				return nil, err
 			}
-			p, err := s.profileOf(i, r.ProfileID)
-			if err == nil {
-				err = oneByOne(p)
-			}
+			p, err := s.subscriberProfile(i, r.ProfileID)
 			if err != nil {
 				return nil, err
 			}

@@ -90,19 +90,17 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	}
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
-		if err != nil {
-			return order{}, err
+		if err == nil {
+			err = s.permitAuthority(ctx, i, p, request)
 		}
-		if r.Explicit {
-			if err := explicit(i, p, request); err != nil {
-				return order{}, err
-			}
+		if err == nil && r.Explicit {
+			err = explicit(i, p, request)
 		}
-		o := order{kind: kindOf(p), profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
+		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
 		if r.Recorded == nil { // what else is to be recorded could not wait with the request
 			o.asked = &r
 		}
-		return o, s.certifiesCA(ctx, i, p, request, r.EndEntity)
+		return o, err
 	})
 	if errors.Is(err, errRepeated) {
 		return s.repeated(ctx, r.Repeat)
@@ -111,6 +109,20 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 		return nil, err
 	}
 	return &Issued{Certificate: c, Decisions: decisions}, nil
+}
+
+// permitAuthority refuses the certificate of a CA to those who may not create CAs, and the name of another CA. The role of a CA Gateway
+// credential on the CA is enough: who gave it to the credential, and who selected the profile for the CA, may.
+func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Profile, request *profile.Request) error {
+	if !p.IsCA() {
+		return nil
+	}
+	if rbac.ActorFrom(ctx).Kind != rbac.CredentialActor {
+		if err := s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID); err != nil {
+			return err
+		}
+	}
+	return s.CAs.CheckName(ctx, i.ca.PartitionID, request.Subject)
 }
 
 // explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.

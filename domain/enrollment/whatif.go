@@ -76,10 +76,10 @@ func (s *Service) whatIf(ctx context.Context, i *issuer, r WhatIfRequest, out *W
 	if out.Profile, err = s.profileOf(i, r.ProfileID); err != nil {
 		return err
 	}
-	if err := s.certifiesCA(ctx, i, out.Profile, request, r.EndEntity); err != nil {
+	if err := s.permitAuthority(ctx, i, out.Profile, request); err != nil {
 		return err
 	}
-	made, decisions, err := s.prepare(i, order{kind: kindOf(out.Profile), profile: out.Profile, request: *request})
+	made, decisions, err := s.prepare(i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})
 	out.Decisions = decisions
 	if err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestTheGuidesForm(t *testing.T) {
 
 func TestSelectable(t *testing.T) {
 	for _, p := range Builtin() {
-		want := p.Kind == Subscriber || slices.Contains([]string{"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord"}, p.ID)
+		want := p.Kind == Subscriber || slices.Contains([]string{"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord", "basic-ca-subord", "intermediate-ca-subord"}, p.ID)
 		if p.Selectable() != want {
 			t.Errorf("%s: %v", p.ID, p.Selectable())
 		}

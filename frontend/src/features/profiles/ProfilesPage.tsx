@@ -49,7 +49,7 @@ export function ProfilesPage() {
   const viewed = retired.find((p) => p.id === search.id) ?? groups.flatMap((g) => g.profiles.map((p) => ({ ...p, group: g.title, kind: g.kind }))).find((p) => p.id === search.id);
   return (
     <>
-      <PageHeader title="Certificate Profiles" description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed. Authority profiles are fixed: the service uses them itself, and those of external CAs can be selected for a root or an intermediate." />
+      <PageHeader title="Certificate Profiles" description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed. Authority profiles are fixed: the service uses them itself, and those of CAs can be selected for a root or an intermediate." />
       <Group mb="lg" align="flex-end">
         <TextInput label="Search" placeholder="Identifier, name or purpose" defaultValue={search.search} onChange={(e) => set({ search: e.currentTarget.value || undefined })} style={{ flex: "1 1 240px", maxWidth: 380 }} />
         <Select label="Group" clearable placeholder="All" data={groups.map((g) => ({ value: g.id, label: g.title }))} value={search.group ?? null} onChange={(v) => set({ group: v ?? undefined })} />
