@@ -33,9 +33,9 @@ type alarmCall struct {
 	Objects []struct{ ID, Name, Summary, Actor string }
 }
 
-func newAlarms(t *testing.T) *alarms {
+func newAlarms(t *testing.T, database string) *alarms {
 	t.Helper()
-	s := &alarms{approvals: newApprovals(t, rule(approval.CADelete, 1))}
+	s := &alarms{approvals: newApprovalsOn(t, database, rule(approval.CADelete, 1))}
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var c alarmCall
@@ -98,7 +98,12 @@ func (s *alarms) told(event, words string) (list []alarmCall, mails int) {
 // TestAlarms: refusals around keys, held CRLs, key stores that are away and approvals that wait are told of once, by mail and
 // webhook.
 func TestAlarms(t *testing.T) {
-	s := newAlarms(t)
+	t.Run("sqlite", func(t *testing.T) { testAlarms(t, "") })
+	t.Run("postgres", func(t *testing.T) { testAlarms(t, postgres(t)) })
+}
+
+func testAlarms(t *testing.T, database string) {
+	s := newAlarms(t, database)
 	p := s.m.Partition.ID
 	s.run()
 	if len(s.calls) > 0 {
