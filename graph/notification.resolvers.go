@@ -15,7 +15,7 @@ import (
 )
 
 func (r *mutationResolver) UpdateNotificationSettings(ctx context.Context, input model.UpdateNotificationSettingsInput) (*model.NotificationSettingsPayload, error) {
-	set, err := r.Notify.Update(ctx, input.PartitionID, input.Days, input.Recipients)
+	set, err := r.Notify.Update(ctx, input.PartitionID, input.Days, input.Recipients, input.Alarms)
 	if err != nil {
 		return nil, err
 	}

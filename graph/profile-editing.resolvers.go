@@ -44,11 +44,11 @@ func (r *certificateProfileResolver) Changes(ctx context.Context, obj *profiles.
 }
 
 func (r *mutationResolver) CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error) {
-	return profilePayload(r.Profiles.Clone(ctx, input.PartitionID, input.SourceID, input.ID, input.Name, value(input.JSON)))
+	return profilePayload(r.Profiles.Clone(ctx, input.PartitionID, input.SourceID, input.ID, profiles.Draft{JSON: value(input.JSON), Name: input.Name, Group: value(input.Group)}))
 }
 
 func (r *mutationResolver) UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error) {
-	return profilePayload(r.Profiles.Update(ctx, input.PartitionID, input.ID, input.Version, input.JSON, input.Comment))
+	return profilePayload(r.Profiles.Update(ctx, input.PartitionID, input.ID, input.Version, profiles.Draft{JSON: input.JSON, Name: value(input.Name), Group: value(input.Group)}, input.Comment))
 }
 
 func (r *mutationResolver) RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error) {
@@ -70,8 +70,8 @@ func (r *queryResolver) ProfileSchema(ctx context.Context) (string, error) {
 	return string(rules.Schema), nil
 }
 
-func (r *queryResolver) ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*rules.Problem, error) {
-	problems, err := r.Profiles.Validate(ctx, partitionID, value(id), json)
+func (r *queryResolver) ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*rules.Problem, error) {
+	problems, err := r.Profiles.Validate(ctx, partitionID, value(id), profiles.Draft{JSON: json, Name: value(name), Group: value(group)})
 	return pointers(problems), err
 }
 

@@ -23,7 +23,7 @@ func (r *mutationResolver) CreateSubscription(ctx context.Context, input model.C
 }
 
 func (r *mutationResolver) UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error) {
-	return subscriptionPayload(r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier))
+	return subscriptionPayload(r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier, input.TierFollowsPurchase))
 }
 
 func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error) {

@@ -12,6 +12,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 	"testing/fstest"
 
@@ -54,6 +55,21 @@ func Up(ctx context.Context, db *sql.DB, d Dialect) (int64, error) {
 		return current, fmt.Errorf("migrating the database: %w", err)
 	}
 	return newest, nil
+}
+
+// Newest is the version that this program knows.
+func Newest() (newest int64) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		panic(err) // embedded
+	}
+	for _, e := range entries {
+		number, _, _ := strings.Cut(e.Name(), "_")
+		if n, err := strconv.ParseInt(number, 10, 64); err == nil {
+			newest = max(newest, n)
+		}
+	}
+	return newest
 }
 
 func newProvider(db *sql.DB, d Dialect) (*goose.Provider, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
@@ -17,12 +18,24 @@ import (
 // A link that can only mean one domain keeps working for it; one that would have confirmed several, or that a partition's
 // Owners could read, has ended; people who had confirmed keep what they have.
 func TestPendingPeople(t *testing.T) {
+	onBoth(t, func(t *testing.T, db *sql.DB, d Dialect) {
+		if d == SQLite {
+			pendingPeople(t, db, d, "x'01'", "x'02'", "x'03'")
+		} else {
+			pendingPeople(t, db, d, `'\x01'::bytea`, `'\x02'::bytea`, `'\x03'::bytea`)
+		}
+	})
+}
+
+// onBoth runs a test on an empty database of each kind.
+func onBoth(t *testing.T, run func(*testing.T, *sql.DB, Dialect)) {
 	t.Run("sqlite", func(t *testing.T) {
 		db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "test.db")+"?_pragma=foreign_keys(1)")
 		if err != nil {
 			t.Fatal(err)
 		}
-		pendingPeople(t, db, SQLite, "x'01'", "x'02'", "x'03'")
+		t.Cleanup(func() { _ = db.Close() })
+		run(t, db, SQLite)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		base := os.Getenv("PKIAAS_TEST_POSTGRES")
@@ -36,14 +49,10 @@ func TestPendingPeople(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := fmt.Sprintf("people_%d", os.Getpid())
+		name := fmt.Sprintf("migrations_%d_%d", os.Getpid(), time.Now().UnixNano())
 		if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			_, _ = admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
-			_ = admin.Close()
-		})
 		u, err := url.Parse(base)
 		if err != nil {
 			t.Fatal(err)
@@ -53,12 +62,16 @@ func TestPendingPeople(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pendingPeople(t, db, PostgreSQL, `'\x01'::bytea`, `'\x02'::bytea`, `'\x03'::bytea`)
+		t.Cleanup(func() {
+			_ = db.Close()
+			_, _ = admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+			_ = admin.Close()
+		})
+		run(t, db, PostgreSQL)
 	})
 }
 
 func pendingPeople(t *testing.T, db *sql.DB, d Dialect, first, second, third string) {
-	t.Cleanup(func() { _ = db.Close() })
 	provider, err := newProvider(db, d)
 	if err != nil {
 		t.Fatal(err)

@@ -49,6 +49,7 @@ const Version = "0.1.0"
 type App struct {
 	cfg      *Config
 	log      *slog.Logger
+	recent   *recentLines // of the log
 	now      func() time.Time
 	hashCost identity.HashCost
 	store    *store.Store
@@ -101,7 +102,8 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory: %w", err)
 	}
-	a := &App{cfg: cfg, log: newLogger(cfg), now: store.Now, hashCost: identity.StrongHashes, listeners: map[string]net.Listener{}}
+	log, recent := newLogger(cfg)
+	a := &App{cfg: cfg, log: log, recent: recent, now: store.Now, hashCost: identity.StrongHashes, listeners: map[string]net.Listener{}}
 	a.visitors = newVisitors(cfg.AddressRate)
 	var err error
 	if a.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
@@ -122,16 +124,18 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	return a, nil
 }
 
-func newLogger(cfg *Config) *slog.Logger {
+func newLogger(cfg *Config) (*slog.Logger, *recentLines) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
 		level = slog.LevelInfo
 	}
 	options := &slog.HandlerOptions{Level: level}
+	var handler slog.Handler = slog.NewJSONHandler(os.Stderr, options)
 	if cfg.LogFormat == "text" {
-		return slog.New(slog.NewTextHandler(os.Stderr, options))
+		handler = slog.NewTextHandler(os.Stderr, options)
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	kept, recent := keepRecent(handler)
+	return slog.New(kept), recent
 }
 
 // wire fills the services, in the order in which they depend on each other. It reads like a parts list.
@@ -178,7 +182,7 @@ func (a *App) wire() error {
 	if err != nil {
 		return err
 	}
-	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL}
+	a.notify = &notify.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Mail: a.mail, Poster: webhooks, Sealer: a.kek, Now: a.now, BaseURL: cfg.BaseURL, Keys: a.keys}
 	authority, err := newValidation(cfg)
 	if err != nil {
 		return err
@@ -211,6 +215,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(job.Work, bulk.RunJob, a.bulk.Run)
 	a.jobs.Handle(job.Work, bulk.CleanJob, a.bulk.Clean)
 	a.jobs.Handle(job.Work, notify.ExpiryJob, a.notify.Expiry)
+	a.jobs.HandleLong(job.Outward, notify.AlarmJob, a.notify.Alarms)
 	a.jobs.Handle(job.Outward, notify.DeliverJob, a.notify.Deliver)
 	a.jobs.Handle(job.Outward, acme.ValidateJob, a.acme.Validate)
 	a.jobs.Handle(job.Work, acme.CleanJob, a.acme.Clean)
@@ -225,7 +230,7 @@ func (a *App) registerJobs() {
 }
 
 // standingJobs are those that are always due again; asking for them twice is asking once.
-var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, acme.CleanJob, enrollment.CleanJob}
+var standingJobs = []string{certificate.ExpireJob, tenant.CleanJob, identity.CleanJob, certificate.DescribeJob, certificate.WordsJob, bulk.CleanJob, notify.ExpiryJob, notify.AlarmJob, acme.CleanJob, enrollment.CleanJob}
 
 // newWebAuthn: a passkey is bound to a domain name, so a server reached by its address (as in the demo) serves passkeys
 // under localhost.

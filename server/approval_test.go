@@ -60,7 +60,12 @@ type approvals struct {
 
 func newApprovals(t *testing.T, rules ...*approval.Rule) *approvals {
 	t.Helper()
-	a, m := inProcess(t)
+	return newApprovalsOn(t, "", rules...)
+}
+
+func newApprovalsOn(t *testing.T, database string, rules ...*approval.Rule) *approvals {
+	t.Helper()
+	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	s := &approvals{T: t, App: a, m: m, alice: colleague(t, a, m, "alice", rbac.Owners), bob: colleague(t, a, m, "bob", rbac.Owners),
 		carol: colleague(t, a, m, "carol", rbac.CertificateAdministrators), dave: colleague(t, a, m, "dave", rbac.CertificateAdministrators)}

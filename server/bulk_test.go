@@ -52,7 +52,7 @@ func TestBulk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(100000), nil, new(tenant.Unlimited)); err != nil {
+	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(100000), nil, new(tenant.Unlimited), false); err != nil {
 		t.Fatal(err)
 	}
 	const p = "privatessl-tls-client-server"
@@ -199,7 +199,7 @@ func TestBulk(t *testing.T) {
 	})
 
 	// The purchased number is used up in the middle: it stops, and goes on when there is more.
-	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(0), nil, nil); err != nil {
+	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(0), nil, nil, false); err != nil {
 		t.Fatal(err)
 	}
 	short, err := a.bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: m.Partition.ID, CAID: issuing.ID, ProfileID: p, CSV: base64Line(one)})
@@ -212,7 +212,7 @@ func TestBulk(t *testing.T) {
 	if short = ended(short); short.State != bulk.Failed || short.Pending() != 1 || !strings.Contains(short.Failure, "used up") {
 		t.Errorf("without quota: %+v", short)
 	}
-	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(100000), nil, nil); err != nil {
+	if _, err := a.tenants.Update(ctx, m.Subscription.ID, new(100000), nil, nil, false); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.bulk.Start(ctx, short.ID); err != nil {

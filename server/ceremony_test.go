@@ -138,7 +138,7 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 		t.Error("altered minutes verify")
 	}
 
-	request.Identifier = "rejected"
+	request.Identifier, request.Subject = "rejected", "CN=Rejected"
 	_, err = a.cas.Create(alice, request)
 	id = asked(err)
 	if _, err := a.approvals.Reject(bob, id, "wrong name"); err != nil {

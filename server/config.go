@@ -34,7 +34,7 @@ type Config struct {
 	TLSCert        string        `name:"tls-cert" help:"PEM file of the serving certificate and its chain; read again when it changes. Default: issued by the server's own internal CA."`
 	TLSKey         string        `name:"tls-key" help:"PEM file of its key."`
 	TLSNames       []string      `name:"tls-names" help:"Further DNS names and IP addresses of the internally issued serving certificate."`
-	Regions        []string      `default:"US,EU,PQLAB" help:"Regions that this deployment serves: US, EU, PQLAB."`
+	Regions        []string      `default:"US" help:"Regions that this deployment serves, of US, EU and PQLAB: those that subscriptions can be assigned to. One deployment is usually one region."`
 	SMTPURL        string        `name:"smtp-url" help:"smtp://user:password@host:587 or smtps://…; without it mail stays in the outbox that platform operators see."`
 	MailFrom       string        `default:"pkiaas@localhost" help:"Sender of mail."`
 	WebhookAllow   []string      `name:"webhook-allow" help:"Address ranges (CIDR) that webhooks of tenants may call although they are private: 10.1.0.0/16. Plain http is allowed within them too."`

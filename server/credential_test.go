@@ -595,7 +595,7 @@ func TestCredentialUse(t *testing.T) {
 		}
 	}
 
-	if _, err := g.notify.Update(g.ctx, g.m.Partition.ID, []int{30}, []string{"pki@example.com"}); err != nil {
+	if _, err := g.notify.Update(g.ctx, g.m.Partition.ID, []int{30}, []string{"pki@example.com"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	told := func() (n int) {

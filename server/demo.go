@@ -162,14 +162,14 @@ func (e *estate) people(ctx context.Context) error {
 		return err
 	}
 	owner := ManifestUser{Email: "owner@" + demoHost, Password: newDemoPassword(), Role: string(rbac.Owners)}
-	subscription, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "demo", PurchasedCertificates: 10_000, PurchasedCAs: 100, Tier: tenant.Premium,
+	subscription, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "demo", PurchasedCertificates: 10_000, PurchasedCAs: 100, Tier: new(tenant.Premium),
 		OwnerEmail: owner.Email, OwnerFirstName: "Olivia", OwnerLastName: "Owner"})
 	if err != nil {
 		return err
 	}
 	e.Subscription = &ManifestNamed{ID: subscription.ID, Name: subscription.Name}
 	// A second one, unassigned, so that there is something to assign.
-	if _, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "second subscription", PurchasedCertificates: 500, PurchasedCAs: 5, Tier: tenant.Standard, OwnerEmail: owner.Email}); err != nil {
+	if _, err := e.tenants.Create(operator, tenant.NewSubscription{Name: "second subscription", PurchasedCertificates: 500, PurchasedCAs: 5, OwnerEmail: owner.Email}); err != nil {
 		return err
 	}
 	asOwner, err := e.confirm(ctx, &owner, "Olivia", "Owner")

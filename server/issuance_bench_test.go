@@ -118,7 +118,7 @@ func BenchmarkOCSPNonce(b *testing.B) {
 	e := &estate{App: a}
 	for n, label := range []string{"ECDSAP256+SHA256", "ECDSAP384+SHA384", "RSA-3072+PKCS15-SHA256"} {
 		b.Run(label, func(b *testing.B) {
-			c, err := e.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: fmt.Sprintf("ocsp-%d-%d", n, b.N), FriendlyName: label, SigningAlgorithm: label, Subject: "CN=bench", OCSPEnabled: true})
+			c, err := e.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: fmt.Sprintf("ocsp-%d-%d", n, b.N), FriendlyName: label, SigningAlgorithm: label, Subject: fmt.Sprintf("CN=bench %d %d", n, b.N), OCSPEnabled: true})
 			if err != nil {
 				b.Fatal(err)
 			}

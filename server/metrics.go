@@ -117,6 +117,7 @@ func (m *metrics) observe(door protocols.Listener, method string, status int, to
 func (a *App) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /errors", a.recent)
 	a.health(mux)
 	return mux
 }

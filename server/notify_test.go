@@ -61,10 +61,10 @@ func TestNotifications(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7, 30, 1, 7}, []string{"pki@example.com", "second@example.com"}); err != nil {
+	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7, 30, 1, 7}, []string{"pki@example.com", "second@example.com"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7}, []string{"Mallory <m@example.com>\r\nBcc: x@example.com"}); !fault.Is(err, fault.Invalid) {
+	if _, err := a.notify.Update(ctx, m.Partition.ID, []int{7}, []string{"Mallory <m@example.com>\r\nBcc: x@example.com"}, nil); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a recipient with a header in it: %v", err)
 	}
 

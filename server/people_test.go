@@ -36,7 +36,7 @@ func newSociety(t *testing.T, database string) *society {
 	a, m := inProcessOn(t, database)
 	t.Cleanup(func() { ahead.Store(0) })
 	system := rbac.WithActor(t.Context(), rbac.SystemActor())
-	sub, err := a.tenants.Create(system, tenant.NewSubscription{Name: "rival", PurchasedCertificates: 10, PurchasedCAs: 1, Tier: tenant.Standard, OwnerEmail: "nobody@rival.example"})
+	sub, err := a.tenants.Create(system, tenant.NewSubscription{Name: "rival", PurchasedCertificates: 10, PurchasedCAs: 1, OwnerEmail: "nobody@rival.example"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func awaitDatabase(ctx context.Context, cfg *Config) error {
 	if wrong == "" {
 		return nil
 	}
-	log := newLogger(cfg)
+	log, _ := newLogger(cfg)
 	log.Error("waiting for the database; the status of certificates is served from what was kept", "cause", wrong)
 	stop, err := standIn(cfg, log)
 	if err != nil {

@@ -81,6 +81,10 @@ type commands struct {
 			} `cmd:"" help:"Make a key for external account binding and print it. Servers may go on running; give their --base-url to have the right directory printed."`
 		} `cmd:"" help:"Keys for external account binding."`
 	} `cmd:"" name:"acme" help:"ACME."`
+	Support struct {
+		server.Config
+		Out string `help:"File that it writes. Default: pkiaas-support-TIME.zip." placeholder:"FILE"`
+	} `cmd:"" help:"Collect in one file what somebody who helps you needs to know: versions, settings without secrets, health, last errors."`
 	Settings struct{} `cmd:"" help:"Print the table of settings as Markdown."`
 	Version  struct{} `cmd:"" help:"Print the version."`
 }
@@ -135,6 +139,8 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 	case "acme key create <partition> <configuration>":
 		k := &c.Acme.Key.Create
 		return server.CreateACMEKey(ctx, &k.Config, k.Partition, k.Configuration, k.Name, k.Allowed, k.Preauthorized, k.WithoutBinding, k.MaxAccounts, k.Expires, os.Stdout)
+	case "support":
+		return server.Support(ctx, &c.Support.Config, c.Support.Out, os.Stdout)
 	case "settings":
 		printSettings(parsed.Model)
 	case "version":

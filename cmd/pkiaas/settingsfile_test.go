@@ -40,3 +40,11 @@ func TestTheSettingsFile(t *testing.T) {
 		t.Error("not an object")
 	}
 }
+
+// TestOneRegionByDefault: a deployment is one place unless somebody says otherwise.
+func TestOneRegionByDefault(t *testing.T) {
+	c, err := parse(t, `{}`)
+	if err != nil || len(c.Serve.Regions) != 1 || c.Serve.Regions[0] != "US" {
+		t.Errorf("%v, %v", c.Serve.Regions, err)
+	}
+}

@@ -168,7 +168,7 @@ func fill(ctx context.Context, url, partition string, rows int64, templates map[
 	}
 	for _, s := range []string{
 		"UPDATE partitions SET active_certificates = (SELECT count(*) FROM certificates WHERE partition_id = partitions.id AND counted)",
-		"UPDATE subscriptions SET tier = 'UNLIMITED', purchased_certificates = 20000000",
+		"UPDATE subscriptions SET tier = 'UNLIMITED', tier_set = true, purchased_certificates = 20000000",
 		"VACUUM (ANALYZE) certificates", "VACUUM (ANALYZE) certificate_words", "CHECKPOINT",
 	} {
 		if _, err := conn.Exec(ctx, s); err != nil {

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -189,11 +189,4 @@ func (s *Service) answer(ctx context.Context, r *Request, what string) error {
 }
 
 // plain is text of others on one line of a mail.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, text)
-}
+func plain(s string) string { return text.Line(s, 1000) }

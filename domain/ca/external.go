@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,12 +31,12 @@ type Importing struct {
 // ImportRoot records a root whose key is elsewhere, by its certificate (PEM or DER). CAs below it are made here and
 // signed there; it has no CRL or OCSP of ours. It counts as a CA.
 func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, friendlyName string, certificate []byte) (_ *CertificationAuthority, err error) {
+	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(identifier), `"`)}
+	defer s.Audit.Refusal(ctx, &err, &event)
+	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.CACreate, partitionID); err != nil {
 		return nil, err
 	}
-	event := audit.Event{PartitionID: partitionID, Action: "ca.import-root", ObjectKind: "ca", ObjectName: identifier}
-	defer s.Audit.Refusal(ctx, &err, &event)
-	defer s.Approvals.Submit(ctx, &err)
 	if err := CheckIdentifier("identifier", identifier); err != nil {
 		return nil, err
 	}

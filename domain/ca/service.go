@@ -98,11 +98,11 @@ func CheckIdentifier(field, identifier string) error {
 
 // Create records a new CA with status CREATING; a job makes its key, certificate, OCSP signer and first CRL.
 func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthority, err error) {
+	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: strings.Trim(text.Quote(r.Identifier), `"`)})
+	defer s.Approvals.Submit(ctx, &err)
 	if err := s.Guard.Require(ctx, rbac.CACreate, r.PartitionID); err != nil {
 		return nil, err
 	}
-	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: r.PartitionID, Action: "ca.create", ObjectKind: "ca", ObjectName: r.Identifier})
-	defer s.Approvals.Submit(ctx, &err)
 	c, err := s.prepare(ctx, r)
 	if err != nil {
 		return nil, err
@@ -115,6 +115,10 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *CertificationAuthor
 			}
 		}
 		if err := s.Quota.TakeCA(ctx, c.PartitionID); err != nil {
+			return err
+		}
+		// After the quota, whose row makes those who create at the same moment wait for each other.
+		if err := s.checkName(ctx, c.PartitionID, c.SubjectDER, c.ParentID); err != nil {
 			return err
 		}
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
@@ -247,6 +251,36 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		KeyGeneration: 1, IssuerGeneration: 1, PathLength: r.PathLength, NameConstraints: r.NameConstraints,
 		CRLAutoShard: true, CRLComplete: true, CRLShardFirst: 1,
 	}, nil
+}
+
+// CheckName refuses a subject that a CA of the partition has: verifiers look for the issuer of a certificate, and of a CRL,
+// by its name. Roots that were imported are named by others, and do not count.
+func (s *Service) CheckName(ctx context.Context, partitionID string, subject name.Name) error {
+	return s.checkName(ctx, partitionID, subject.DER(), nil)
+}
+
+// checkName is CheckName for a CA below parent, which may be an imported root.
+func (s *Service) checkName(ctx context.Context, partitionID string, subject []byte, parent *string) error {
+	wanted, err := name.FromDER(subject)
+	if err != nil {
+		return err
+	}
+	above := ""
+	if parent != nil {
+		above = *parent
+	}
+	var others []*CertificationAuthority
+	if err := s.Store.DB(ctx).Select("identifier", "subject_der").Order("created_at, id").
+		Find(&others, "partition_id = ? AND purged_at IS NULL AND status <> ? AND (type <> ? OR id = ?)", partitionID, Failed, ExternalRoot, above).Error; err != nil {
+		return err
+	}
+	for _, c := range others {
+		if other, err := name.FromDER(c.SubjectDER); err == nil && other.Equal(wanted) {
+			return fault.New(fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", c.Identifier).At("subject").
+				Do("Choose another subject, or renew the CA that has it. The subject of a deleted CA becomes free 24 hours after the deletion.")
+		}
+	}
+	return nil
 }
 
 func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*CertificationAuthority, error) {

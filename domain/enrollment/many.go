@@ -68,7 +68,7 @@ func (s *Service) IssueMany(ctx context.Context, source string, requests []CSRRe
 		})
 	}
 	for n, r := range requests {
-		if _, outcomes[n].Err = s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue); outcomes[n].Err == nil {
+		if _, outcomes[n].Err = s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssue); outcomes[n].Err == nil {
 			work <- n
 		}
 	}

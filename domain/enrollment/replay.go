@@ -56,7 +56,7 @@ func (s *Service) Replay(ctx context.Context, partitionID, json string, days int
 	if days < 1 || days > replayDays {
 		return nil, fault.New(fault.Invalid, "a replay goes back 1 to %d days", replayDays).At("days")
 	}
-	draft, err := profile.Parse([]byte(json))
+	draft, err := profile.ParseGiven([]byte(json), profile.Given{ID: "draft", Name: "draft", Group: "draft"})
 	if err != nil {
 		return nil, err
 	}

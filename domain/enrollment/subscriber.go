@@ -85,7 +85,7 @@ type Issued struct {
 
 // IssueFromCSR issues a certificate for a key whose possession the CSR proves.
 func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssue)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssue)
 	defer s.Audit.Refusal(ctx, &err, event)
 	defer s.awaits(ctx, r.Repeat, &err)
 	defer s.Approvals.Submit(ctx, &err)
@@ -103,7 +103,7 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
 		if err == nil {
-			err = s.permitAuthority(ctx, i, p)
+			err = s.permitAuthority(ctx, i, p, request)
 		}
 		if err == nil && r.Explicit {
 			err = explicit(i, p, request, s.Now())
@@ -123,16 +123,21 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 	return &Issued{Certificate: c, Decisions: decisions}, nil
 }
 
-// permitAuthority refuses the certificate of a CA to those who may not create CAs. The role of a CA Gateway credential on the CA is
-// enough: who gave it to the credential, and who selected the profile for the CA, may.
-func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Profile) error {
-	if a := rbac.ActorFrom(ctx); !p.IsCA() || a.Kind == rbac.CredentialActor {
+// permitAuthority refuses the certificate of a CA to those who may not create CAs, and the name of another CA. The role of a CA Gateway
+// credential on the CA is enough: who gave it to the credential, and who selected the profile for the CA, may.
+func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Profile, request *profile.Request) error {
+	if !p.IsCA() {
 		return nil
 	}
-	return s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID)
+	if rbac.ActorFrom(ctx).Kind != rbac.CredentialActor {
+		if err := s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID); err != nil {
+			return err
+		}
+	}
+	return s.CAs.CheckName(ctx, i.ca.PartitionID, request.Subject)
 }
 
-// explicit holds a request to the profile where the profile would leave something out, and cuts its validity to that of the CA.
+// explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.
 func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time) error {
 	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
 		r.NotAfter = &i.ca.NotAfter
@@ -150,7 +155,7 @@ func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time)
 }
 
 // permit asks for the permission and the rate of a request to issue under a CA. The event is for its refusal.
-func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Permission) (*audit.Event, error) {
+func (s *Service) permit(ctx context.Context, caID, profileID, endEntity string, p rbac.Permission) (*audit.Event, error) {
 	event := &audit.Event{Action: "certificate.issue", ObjectKind: "certificate"}
 	if rbac.ActorFrom(ctx) == nil {
 		return event, s.Guard.Require(ctx, p, "")
@@ -161,6 +166,12 @@ func (s *Service) permit(ctx context.Context, caID, profileID string, p rbac.Per
 	}
 	event.PartitionID = i.ca.PartitionID
 	event.Details = audit.Details{"ca": i.ca.Identifier, "profile": strings.Trim(text.Quote(profileID), `"`)}
+	if endEntity != "" {
+		event.Details["endEntity"] = endEntity
+		if endentity.CheckIdentifier(endEntity) != nil { // not an identifier, and as long as the caller likes
+			event.Details["endEntity"] = strings.Trim(text.Quote(endEntity), `"`)
+		}
+	}
 	if err := s.Guard.RequireOn(ctx, p, i.ca.PartitionID, i.ca.ID); err != nil {
 		return event, err
 	}
@@ -282,7 +293,7 @@ var keyTypes = map[string]string{
 // IssuePKCS12 makes a key, issues its certificate and returns both with the chain in a PKCS #12 file. The key exists
 // nowhere else: a caller that loses the answer revokes and asks again.
 func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, err error) {
-	event, err := s.permit(ctx, r.CAID, r.ProfileID, rbac.CertificateIssuePKCS12)
+	event, err := s.permit(ctx, r.CAID, r.ProfileID, r.EndEntity, rbac.CertificateIssuePKCS12)
 	defer s.Audit.Refusal(ctx, &err, event)
 	if err != nil {
 		return nil, err
@@ -312,7 +323,7 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 	c, decisions, err := s.enroll(ctx, r.CAID, func(i *issuer) (order, error) {
 		p, err := s.profileOf(i, r.ProfileID)
 		if err == nil {
-			err = s.permitAuthority(ctx, i, p)
+			err = s.permitAuthority(ctx, i, p, request)
 		}
 		if err == nil && r.Explicit {
 			err = explicit(i, p, request, s.Now())

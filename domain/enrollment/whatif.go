@@ -54,7 +54,7 @@ func (s *Service) WhatIf(ctx context.Context, r WhatIfRequest) (*WhatIf, error) 
 		}
 	}
 	out := &WhatIf{}
-	if err = s.whatIf(i, r, out); err == nil {
+	if err = s.whatIf(ctx, i, r, out); err == nil {
 		return out, nil
 	}
 	// A refusal is the answer; what is out of order here is not.
@@ -65,7 +65,7 @@ func (s *Service) WhatIf(ctx context.Context, r WhatIfRequest) (*WhatIf, error) 
 	return nil, err
 }
 
-func (s *Service) whatIf(i *issuer, r WhatIfRequest, out *WhatIf) error {
+func (s *Service) whatIf(ctx context.Context, i *issuer, r WhatIfRequest, out *WhatIf) error {
 	request, err := r.parse()
 	if err != nil {
 		return err
@@ -74,6 +74,9 @@ func (s *Service) whatIf(i *issuer, r WhatIfRequest, out *WhatIf) error {
 		return err
 	}
 	if out.Profile, err = s.profileOf(i, r.ProfileID); err != nil {
+		return err
+	}
+	if err := s.permitAuthority(ctx, i, out.Profile, request); err != nil {
 		return err
 	}
 	made, decisions, err := s.prepare(i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})

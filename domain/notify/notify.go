@@ -1,5 +1,5 @@
-// Package notify tells people and programs before something expires: by mail and by signed webhooks, batched, and once
-// for each thing and day-mark.
+// Package notify tells people and programs before something expires, and of alarms: by mail and by signed webhooks,
+// batched, and once for each thing.
 package notify
 
 import (
@@ -17,15 +17,17 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Settings of a partition. Without a row: DefaultDays, and nobody is told.
+// Settings of a partition. Without a row: DefaultDays, all alarms, and nobody is told.
 type Settings struct {
 	PartitionID string   `gorm:"primaryKey"`
 	Days        []int    `gorm:"serializer:json"`
 	Recipients  []string `gorm:"serializer:json"`
+	Alarms      []Alarm  `gorm:"serializer:json"` // of what else it is told
 }
 
 func (Settings) TableName() string { return "notification_settings" }
@@ -109,6 +111,7 @@ type Service struct {
 	Sealer  seal.Sealer
 	Now     func() time.Time
 	BaseURL string
+	Keys    keystore.Set
 }
 
 // Get returns the settings of a partition.
@@ -123,13 +126,13 @@ func (s *Service) settings(ctx context.Context, partitionID string) (*Settings, 
 	found := &Settings{}
 	err := s.Store.DB(ctx).Take(found, "partition_id = ?", partitionID).Error
 	if store.IsNotFound(err) {
-		return &Settings{PartitionID: partitionID, Days: DefaultDays, Recipients: []string{}}, nil
+		return &Settings{PartitionID: partitionID, Days: DefaultDays, Recipients: []string{}, Alarms: Alarms()}, nil
 	}
 	return found, err
 }
 
-// Update sets day-marks and recipients.
-func (s *Service) Update(ctx context.Context, partitionID string, days []int, recipients []string) (_ *Settings, err error) {
+// Update sets day-marks, recipients and alarms; nil leaves the alarms as they are.
+func (s *Service) Update(ctx context.Context, partitionID string, days []int, recipients []string, alarms []Alarm) (_ *Settings, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "notification.update", ObjectKind: "partition", ObjectID: partitionID}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if err := s.Guard.Require(ctx, rbac.NotificationManage, partitionID); err != nil {
@@ -154,16 +157,28 @@ func (s *Service) Update(ctx context.Context, partitionID string, days []int, re
 			clean = append(clean, r)
 		}
 	}
-	set := &Settings{PartitionID: partitionID, Days: days, Recipients: clean}
+	if alarms != nil {
+		if alarms, err = checkAlarms(alarms); err != nil {
+			return nil, err
+		}
+	}
+	set := &Settings{PartitionID: partitionID, Days: days, Recipients: clean, Alarms: alarms}
 	return set, s.Store.Tx(ctx, func(ctx context.Context) error {
 		before, err := s.settings(ctx, partitionID)
 		if err != nil {
 			return err
 		}
+		if alarms == nil {
+			set.Alarms = before.Alarms
+		}
 		done := event
 		done.Summary = "changed the notifications"
-		done.Details = audit.Details{"before": audit.Details{"days": before.Days, "recipients": before.Recipients}, "after": audit.Details{"days": days, "recipients": clean}}
+		done.Details = audit.Details{"before": audit.Details{"days": before.Days, "recipients": before.Recipients, "alarms": before.Alarms},
+			"after": audit.Details{"days": days, "recipients": clean, "alarms": set.Alarms}}
 		s.Audit.Record(ctx, done)
+		if err := s.begin(ctx, partitionID); err != nil {
+			return err
+		}
 		return s.Store.DB(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "partition_id"}}, UpdateAll: true}).Create(set).Error
 	})
 }

@@ -78,6 +78,9 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 		done := event
 		done.ObjectID, done.Summary, done.Details = h.ID, "added the webhook "+name, audit.Details{"host": host(url)}
 		s.Audit.Record(ctx, done)
+		if err := s.begin(ctx, partitionID); err != nil {
+			return err
+		}
 		return s.Store.DB(ctx).Create(h).Error
 	})
 	return h, secret, err

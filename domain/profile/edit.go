@@ -1,8 +1,10 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -19,8 +21,23 @@ import (
 // maxCustom bounds the profiles of a partition: lists of them have no pages.
 const maxCustom = 200
 
-// Clone makes a profile of another one, under a new id. json "" = the source as it is, but for id and name.
-func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id, name, json string) (p *Profile, err error) {
+// Draft is a profile as somebody writes it. What the JSON leaves out of id, name and group is as said beside it.
+type Draft struct {
+	JSON        string
+	Name, Group string // "": as in the profile that it is made of
+}
+
+// given is what stands beside the JSON of a draft made of p, which may be nil.
+func (d Draft) given(id string, p *Profile) profile.Given {
+	g := profile.Given{ID: id, Name: d.Name, Group: d.Group}
+	if p != nil {
+		g.Name, g.Group = cmp.Or(g.Name, p.Name), cmp.Or(g.Group, p.Group)
+	}
+	return g
+}
+
+// Clone makes a profile of another one, under a new id. Without JSON it is the source but for id, name and group.
+func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d Draft) (p *Profile, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return nil, err
 	}
@@ -36,12 +53,13 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id, name, js
 	if source.Kind != profile.Subscriber {
 		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile: it cannot be cloned or changed", source.ID).At("sourceId").Do("Choose a subscriber profile.")
 	}
-	if json == "" {
+	given := d.given(id, source)
+	if d.JSON == "" {
 		copied := *source.Profile
-		copied.ID, copied.Name = id, name
-		json = string(copied.JSON())
+		copied.ID, copied.Name, copied.Group = given.ID, given.Name, given.Group
+		d.JSON = string(copied.JSON())
 	}
-	rules, err := s.parse(id, json)
+	rules, err := s.parse(d.JSON, given)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +68,7 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id, name, js
 	}
 	now, actor := s.Now(), rbac.ActorFrom(ctx).Name
 	r := &row{UID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, ID: id, BasedOn: source.ID, Version: 1, CreatedAt: now, CreatedBy: actor}
-	json = string(rules.JSON())
+	json := string(rules.JSON())
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		var count int64
 		if err := s.Store.DB(ctx).Model(&row{}).Where("partition_id = ?", partitionID).Count(&count).Error; err != nil {
@@ -80,13 +98,13 @@ func taken(id string) error {
 }
 
 // parse reads a custom profile: what every profile must be, and what only the system's may be.
-func (s *Service) parse(id, json string) (*profile.Profile, error) {
-	rules, err := profile.Parse([]byte(json))
+func (s *Service) parse(json string, given profile.Given) (*profile.Profile, error) {
+	rules, err := profile.ParseGiven([]byte(json), given)
 	var bad *invalid.Error
 	if errors.As(err, &bad) {
-		// The caller sent id, name or the JSON; where in it is a path below "json".
+		// The caller sent id, name, group or the JSON; where in it is a path below "json".
 		field := "json." + bad.Field
-		if bad.Field == "id" || bad.Field == "name" || bad.Field == "json" {
+		if slices.Contains([]string{"id", "name", "group", "json"}, bad.Field) {
 			field = bad.Field
 		}
 		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do("validateProfile tells everything that is wrong with it.")
@@ -94,7 +112,7 @@ func (s *Service) parse(id, json string) (*profile.Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	if own := restrictions(id, rules); len(own) > 0 {
+	if own := restrictions(given.ID, rules); len(own) > 0 {
 		return nil, fault.New(fault.Invalid, "%s: %s", own[0].Path, own[0].Message).At("json." + own[0].Path)
 	}
 	return rules, nil
@@ -116,21 +134,26 @@ func restrictions(id string, p *profile.Profile) (problems []profile.Problem) {
 	return problems
 }
 
-// Validate lists what is wrong with the JSON of a profile; id "" = any identifier.
-func (s *Service) Validate(ctx context.Context, partitionID, id, json string) ([]profile.Problem, error) {
+// Validate lists what is wrong with a draft; id "" = any identifier. That id, name and group are missing is not: they can
+// be given beside the JSON.
+func (s *Service) Validate(ctx context.Context, partitionID, id string, d Draft) ([]profile.Problem, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	problems := profile.Problems([]byte(json))
-	if rules, err := profile.Parse([]byte(json)); err == nil {
+	given := profile.Given{ID: cmp.Or(id, anything), Name: cmp.Or(d.Name, anything), Group: cmp.Or(d.Group, anything)}
+	problems := profile.Problems([]byte(d.JSON), given)
+	if rules, err := profile.ParseGiven([]byte(d.JSON), given); err == nil {
 		problems = append(problems, restrictions(id, rules)...)
 	}
 	return problems, nil
 }
 
+// anything stands for an identifier, a name or a group that is not known yet.
+const anything = "draft"
+
 // Update gives a profile a new version. version is the one that the change was made of: when somebody else was
 // quicker, nothing is changed.
-func (s *Service) Update(ctx context.Context, partitionID, id string, version int64, json, comment string) (p *Profile, err error) {
+func (s *Service) Update(ctx context.Context, partitionID, id string, version int64, d Draft, comment string) (p *Profile, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return nil, err
 	}
@@ -144,8 +167,15 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 			return nil, err
 		}
 	}
-	rules, err := s.parse(id, json)
+	present, err := s.At(ctx, partitionID, id, 0)
 	if err != nil {
+		return nil, err
+	}
+	if present == nil {
+		return nil, rbac.NotFound()
+	}
+	rules, err := s.parse(d.JSON, d.given(id, present))
+	if err != nil && !present.System() {
 		return nil, err
 	}
 	err = s.change(ctx, partitionID, id, version, func(ctx context.Context, r *row, e *audit.Event) error {

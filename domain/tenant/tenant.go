@@ -34,9 +34,24 @@ type Subscription struct {
 	ID                    string `gorm:"primaryKey"` // 24 hexadecimal digits
 	Name                  string
 	Tier                  Tier
+	TierSet               bool // by an operator; otherwise Tier follows the purchased number
 	PurchasedCertificates int64
 	PurchasedCAs          int64 `gorm:"column:purchased_cas"`
 	CreatedAt             time.Time
+}
+
+// PremiumFrom is the purchased number of certificates from which the tier is PREMIUM, unless an operator set one.
+const PremiumFrom = 1_000_000
+
+// follow has the tier follow the purchased number, unless it was set.
+func (s *Subscription) follow() {
+	switch {
+	case s.TierSet:
+	case s.PurchasedCertificates >= PremiumFrom:
+		s.Tier = Premium
+	default:
+		s.Tier = Standard
+	}
 }
 
 func (Subscription) TableName() string { return "subscriptions" }
@@ -77,7 +92,7 @@ type NewSubscription struct {
 	Name                  string
 	PurchasedCertificates int
 	PurchasedCAs          int
-	Tier                  Tier
+	Tier                  *Tier // nil: by the purchased number
 	OwnerEmail            string
 	OwnerFirstName        string
 	OwnerLastName         string
@@ -94,13 +109,17 @@ func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription,
 	if err := checkPurchase(n.PurchasedCertificates, n.PurchasedCAs); err != nil {
 		return nil, err
 	}
-	sub := &Subscription{ID: randomHex(12), Name: n.Name, Tier: n.Tier, PurchasedCertificates: int64(n.PurchasedCertificates), PurchasedCAs: int64(n.PurchasedCAs), CreatedAt: s.Now()}
+	sub := &Subscription{ID: randomHex(12), Name: n.Name, PurchasedCertificates: int64(n.PurchasedCertificates), PurchasedCAs: int64(n.PurchasedCAs), CreatedAt: s.Now()}
+	if n.Tier != nil {
+		sub.Tier, sub.TierSet = *n.Tier, true
+	}
+	sub.follow()
 	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Store.DB(ctx).Create(sub).Error; err != nil {
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{Action: "subscription.create", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name,
-			Summary: "created subscription " + sub.Name, Details: audit.Details{"certificates": n.PurchasedCertificates, "cas": n.PurchasedCAs, "tier": n.Tier, "owner": n.OwnerEmail}})
+			Summary: "created subscription " + sub.Name, Details: audit.Details{"certificates": n.PurchasedCertificates, "cas": n.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet, "owner": n.OwnerEmail}})
 		return s.Owners.InviteOwner(ctx, sub.ID, n.OwnerEmail, n.OwnerFirstName, n.OwnerLastName)
 	})
 }
@@ -115,11 +134,14 @@ func checkPurchase(certificates, cas int) error {
 	return nil
 }
 
-// Update changes what was purchased or the tier; nil leaves a value. Operators. Less than is in use is allowed: then
-// nothing more is issued until enough has ended.
-func (s *Service) Update(ctx context.Context, id string, certificates, cas *int, tier *Tier) (*Subscription, error) {
+// Update changes what was purchased or the tier; nil leaves a value. follows has the tier follow the purchased number again.
+// Operators. Less than is in use is allowed: then nothing more is issued until enough has ended.
+func (s *Service) Update(ctx context.Context, id string, certificates, cas *int, tier *Tier, follows bool) (*Subscription, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionUpdate, rbac.Platform); err != nil {
 		return nil, err
+	}
+	if tier != nil && follows {
+		return nil, fault.New(fault.Invalid, "a tier that is set does not follow the purchased number").At("tierFollowsPurchase").Do("Give one of the two.")
 	}
 	sub := &Subscription{}
 	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -130,7 +152,7 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 		if err != nil {
 			return err
 		}
-		before := audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier}
+		before := audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet}
 		if certificates != nil {
 			sub.PurchasedCertificates = int64(*certificates)
 		}
@@ -138,13 +160,17 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 			sub.PurchasedCAs = int64(*cas)
 		}
 		if tier != nil {
-			sub.Tier = *tier
+			sub.Tier, sub.TierSet = *tier, true
 		}
+		if follows {
+			sub.TierSet = false
+		}
+		sub.follow()
 		if err := checkPurchase(int(sub.PurchasedCertificates), int(sub.PurchasedCAs)); err != nil {
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{Action: "subscription.update", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "changed subscription " + sub.Name,
-			Details: audit.Details{"before": before, "after": audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier}}})
+			Details: audit.Details{"before": before, "after": audit.Details{"certificates": sub.PurchasedCertificates, "cas": sub.PurchasedCAs, "tier": sub.Tier, "tierSet": sub.TierSet}}})
 		return s.Store.DB(ctx).Select("*").Updates(sub).Error
 	})
 }

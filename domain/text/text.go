@@ -40,3 +40,17 @@ func Quote(s string) string {
 func Lower[T ~string](s T) string {
 	return strings.ToLower(strings.ReplaceAll(string(s), "_", " "))
 }
+
+// Line is text of others on one line of a message: bounded, and nothing unprintable.
+func Line(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
+			return ' '
+		}
+		return r
+	}, s)
+	if utf8.RuneCountInString(s) > most {
+		s = string([]rune(s)[:most-3]) + "..."
+	}
+	return s
+}

@@ -946,6 +946,7 @@ type ComplexityRoot struct {
 	}
 
 	NotificationSettings struct {
+		Alarms     func(childComplexity int) int
 		Days       func(childComplexity int) int
 		Recipients func(childComplexity int) int
 		Webhooks   func(childComplexity int) int
@@ -1130,7 +1131,7 @@ type ComplexityRoot struct {
 		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
 		Subscriptions          func(childComplexity int, search *string) int
-		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string) int
+		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string, name *string, group *string) int
 		Viewer                 func(childComplexity int) int
 		WhatIf                 func(childComplexity int, input model.WhatIfInput) int
 	}
@@ -1245,6 +1246,7 @@ type ComplexityRoot struct {
 		Region    func(childComplexity int) int
 		Status    func(childComplexity int) int
 		Tier      func(childComplexity int) int
+		TierSet   func(childComplexity int) int
 		URL       func(childComplexity int) int
 	}
 
@@ -1710,7 +1712,7 @@ type QueryResolver interface {
 	Account(ctx context.Context, id string) (*identity.Account, error)
 	Jobs(ctx context.Context) ([]*job.Job, error)
 	ProfileSchema(ctx context.Context) (string, error)
-	ValidateProfile(ctx context.Context, partitionID string, json string, id *string) ([]*profile1.Problem, error)
+	ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
 	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
 	ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error)
@@ -5855,6 +5857,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.NameSubtree.Value(childComplexity), true
 
+	case "NotificationSettings.alarms":
+		if e.ComplexityRoot.NotificationSettings.Alarms == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NotificationSettings.Alarms(childComplexity), true
 	case "NotificationSettings.days":
 		if e.ComplexityRoot.NotificationSettings.Days == nil {
 			break
@@ -6802,7 +6810,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.ValidateProfile(childComplexity, args["partitionId"].(string), args["json"].(string), args["id"].(*string)), true
+		return e.ComplexityRoot.Query.ValidateProfile(childComplexity, args["partitionId"].(string), args["json"].(string), args["id"].(*string), args["name"].(*string), args["group"].(*string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -7257,6 +7265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSubscription.Tier(childComplexity), true
+	case "ServiceSubscription.tierSet":
+		if e.ComplexityRoot.ServiceSubscription.TierSet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscription.TierSet(childComplexity), true
 	case "ServiceSubscription.url":
 		if e.ComplexityRoot.ServiceSubscription.URL == nil {
 			break
@@ -9508,16 +9522,28 @@ extend type Query {
   jobs: [Job!]!
 }
 `, BuiltIn: false},
-	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire."
+	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire; and of which alarms."
 type NotificationSettings {
   "Days before the expiry, largest first."
   days: [Int!]!
   "E-mail addresses."
   recipients: [String!]!
+  "What else they are told of, within a minute: all unless something else was chosen."
+  alarms: [NotificationAlarm!]!
   webhooks: [Webhook!]!
 }
+enum NotificationAlarm {
+  "An attempt to do something with a CA or its key was refused, or failed."
+  KEY_REFUSED
+  "A CRL is held back, or the clock is behind the last one."
+  CRL_HELD
+  "A key store with keys of the partition's CAs cannot be used, or can be used again."
+  KEY_STORE_AWAY
+  "Somebody asked for something that others must approve."
+  APPROVAL_WAITING
+}
 """
-An address that is called when something is about to expire, by POST with JSON. ` + "`" + `Pkiaas-Signature: t=<seconds>,v1=<hex>` + "`" + `
+An address that is called when something is about to expire, and for each alarm, by POST with JSON. ` + "`" + `Pkiaas-Signature: t=<seconds>,v1=<hex>` + "`" + `
 is HMAC-SHA256 over ` + "`" + `<seconds>.<body>` + "`" + ` under the secret.
 """
 type Webhook {
@@ -9534,7 +9560,10 @@ type Webhook {
 }
 type WebhookDelivery {
   id: ID!
-  "` + "`" + `expiry.certificate` + "`" + `, ` + "`" + `expiry.ca` + "`" + `, ` + "`" + `expiry.ocsp-signer` + "`" + `, ` + "`" + `expiry.api-token` + "`" + `, ` + "`" + `expiry.cagw-credential` + "`" + ` or ` + "`" + `test` + "`" + `."
+  """
+  ` + "`" + `expiry.certificate` + "`" + `, ` + "`" + `expiry.ca` + "`" + `, ` + "`" + `expiry.ocsp-signer` + "`" + `, ` + "`" + `expiry.api-token` + "`" + `, ` + "`" + `expiry.cagw-credential` + "`" + `, ` + "`" + `alarm.key-refused` + "`" + `,
+  ` + "`" + `alarm.crl-held` + "`" + `, ` + "`" + `alarm.key-store-away` + "`" + `, ` + "`" + `alarm.approval-waiting` + "`" + ` or ` + "`" + `test` + "`" + `.
+  """
   event: String!
   state: WebhookDeliveryState!
   attempts: Int!
@@ -9554,6 +9583,8 @@ input UpdateNotificationSettingsInput {
   days: [Int!]!
   "Up to 50."
   recipients: [String!]!
+  "Absent = as they are; an empty list = none."
+  alarms: [NotificationAlarm!]
 }
 input CreateWebhookInput {
   partitionId: ID!
@@ -9738,7 +9769,12 @@ input CloneProfileInput {
   "2 to 64 of ` + "`" + `a-z 0-9 -` + "`" + `."
   id: ID!
   name: String!
-  "The whole profile; absent = the source as it is, but for id and name."
+  "Absent = that of the source."
+  group: ID
+  """
+  The rules of the profile, see ` + "`" + `profileSchema` + "`" + `; absent = those of the source. id, name and group may be in it; what it leaves out is as
+  given here. Types of CA may be named as in the guide: ` + "`" + `root` + "`" + `, ` + "`" + `externalKey` + "`" + `, ` + "`" + `intermediate` + "`" + `, ` + "`" + `subord` + "`" + `.
+  """
   json: String
 }
 input UpdateProfileInput {
@@ -9746,8 +9782,12 @@ input UpdateProfileInput {
   id: ID!
   "The version that the change was made of; CONFLICT when it is not the newest any more."
   version: Int64!
-  "The whole profile, see ` + "`" + `profileSchema` + "`" + `."
+  "The rules of the profile, as in ` + "`" + `CloneProfileInput` + "`" + `."
   json: String!
+  "Of a profile whose JSON leaves it out; absent = as it was."
+  name: String
+  "Of a profile whose JSON leaves it out; absent = as it was."
+  group: ID
   "Why; up to 200 characters."
   comment: String! = ""
 }
@@ -9762,8 +9802,11 @@ extend type Partition {
 extend type Query {
   "The JSON Schema (draft 2020-12) of a profile."
   profileSchema: String!
-  "Everything that is wrong with the JSON of a custom profile; empty = nothing. ` + "`" + `id` + "`" + ` = the identifier that it must have."
-  validateProfile(partitionId: ID!, json: String!, id: ID): [ProfileProblem!]!
+  """
+  Everything that is wrong with the JSON of a custom profile; empty = nothing. ` + "`" + `id` + "`" + ` = the identifier that it must have; ` + "`" + `name` + "`" + ` and ` + "`" + `group` + "`" + `
+  are those of a profile whose JSON leaves them out.
+  """
+  validateProfile(partitionId: ID!, json: String!, id: ID, name: String, group: ID): [ProfileProblem!]!
   "What would be issued, by the engine that issues, without signing. Nothing is recorded; quota, rate and end entity are not looked at."
   whatIf(input: WhatIfInput!): WhatIf!
   "Tries a draft profile on the requests of the last days, each at its own instant; ` + "`" + `profileId` + "`" + ` = only those issued under that profile."
@@ -10264,6 +10307,8 @@ type ServiceSubscription {
   "Null until assigned."
   partition: Partition
   tier: Tier!
+  "True where an operator set the tier; otherwise it follows the purchased number of certificates: PREMIUM from a million."
+  tierSet: Boolean!
   "` + "`" + `pkiaas-certs` + "`" + ` and ` + "`" + `pkiaas-cas` + "`" + `."
   inventory: [InventoryItem!]!
   createdAt: Time!
@@ -10345,7 +10390,8 @@ input CreateSubscriptionInput {
   name: String!
   purchasedCertificates: Int!
   purchasedCas: Int!
-  tier: Tier! = STANDARD
+  "Absent = by the purchased number of certificates: PREMIUM from a million, else STANDARD; it then follows that number."
+  tier: Tier
   "E-mail of its first owner, who is invited if not yet a user."
   ownerEmail: String!
   ownerFirstName: String! = ""
@@ -10355,7 +10401,10 @@ input UpdateSubscriptionInput {
   subscriptionId: ID!
   purchasedCertificates: Int
   purchasedCas: Int
+  "Sets the tier, whatever the purchased number."
   tier: Tier
+  "True: the tier follows the purchased number again. Not together with tier."
+  tierFollowsPurchase: Boolean! = false
 }
 input AssignSubscriptionInput {
   subscriptionId: ID!
@@ -11905,6 +11954,8 @@ func (ec *executionContext) childFields_NotificationSettings(ctx context.Context
 		return ec.fieldContext_NotificationSettings_days(ctx, field)
 	case "recipients":
 		return ec.fieldContext_NotificationSettings_recipients(ctx, field)
+	case "alarms":
+		return ec.fieldContext_NotificationSettings_alarms(ctx, field)
 	case "webhooks":
 		return ec.fieldContext_NotificationSettings_webhooks(ctx, field)
 	}
@@ -12445,6 +12496,8 @@ func (ec *executionContext) childFields_ServiceSubscription(ctx context.Context,
 		return ec.fieldContext_ServiceSubscription_partition(ctx, field)
 	case "tier":
 		return ec.fieldContext_ServiceSubscription_tier(ctx, field)
+	case "tierSet":
+		return ec.fieldContext_ServiceSubscription_tierSet(ctx, field)
 	case "inventory":
 		return ec.fieldContext_ServiceSubscription_inventory(ctx, field)
 	case "createdAt":
@@ -14916,6 +14969,22 @@ func (ec *executionContext) field_Query_validateProfile_args(ctx context.Context
 		return nil, err
 	}
 	args["id"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "name",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["name"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "group",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["group"] = arg4
 	return args, nil
 }
 
@@ -31622,6 +31691,29 @@ func (ec *executionContext) fieldContext_NotificationSettings_recipients(_ conte
 	return graphql.NewScalarFieldContext("NotificationSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _NotificationSettings_alarms(ctx context.Context, field graphql.CollectedField, obj *notify.Settings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NotificationSettings_alarms(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Alarms, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []notify.Alarm) graphql.Marshaler {
+			return ec.marshalNNotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NotificationSettings_alarms(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NotificationSettings", field, false, false, errors.New("field of type NotificationAlarm does not have child fields"))
+}
+
 func (ec *executionContext) _NotificationSettings_webhooks(ctx context.Context, field graphql.CollectedField, obj *notify.Settings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -35223,7 +35315,7 @@ func (ec *executionContext) _Query_validateProfile(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().ValidateProfile(ctx, fc.Args["partitionId"].(string), fc.Args["json"].(string), fc.Args["id"].(*string))
+			return ec.Resolvers.Query().ValidateProfile(ctx, fc.Args["partitionId"].(string), fc.Args["json"].(string), fc.Args["id"].(*string), fc.Args["name"].(*string), fc.Args["group"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []*profile1.Problem) graphql.Marshaler {
@@ -37335,6 +37427,29 @@ func (ec *executionContext) _ServiceSubscription_tier(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_ServiceSubscription_tier(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ServiceSubscription", field, false, false, errors.New("field of type Tier does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSubscription_tierSet(ctx context.Context, field graphql.CollectedField, obj *tenant.Subscription) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscription_tierSet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TierSet, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscription_tierSet(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSubscription", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
 func (ec *executionContext) _ServiceSubscription_inventory(ctx context.Context, field graphql.CollectedField, obj *tenant.Subscription) (ret graphql.Marshaler) {
@@ -41139,7 +41254,7 @@ func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "sourceId", "id", "name", "json"}
+	fieldsInOrder := [...]string{"partitionId", "sourceId", "id", "name", "group", "json"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -41174,6 +41289,13 @@ func (ec *executionContext) unmarshalInputCloneProfileInput(ctx context.Context,
 				return it, err
 			}
 			it.Name = data
+		case "group":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("group"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Group = data
 		case "json":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("json"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -41718,9 +41840,6 @@ func (ec *executionContext) unmarshalInputCreateSubscriptionInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	if _, present := asMap["tier"]; !present {
-		asMap["tier"] = "STANDARD"
-	}
 	if _, present := asMap["ownerFirstName"]; !present {
 		asMap["ownerFirstName"] = ""
 	}
@@ -41758,7 +41877,7 @@ func (ec *executionContext) unmarshalInputCreateSubscriptionInput(ctx context.Co
 			it.PurchasedCas = data
 		case "tier":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tier"))
-			data, err := ec.unmarshalNTier2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐTier(ctx, v)
+			data, err := ec.unmarshalOTier2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐTier(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -43371,7 +43490,7 @@ func (ec *executionContext) unmarshalInputUpdateNotificationSettingsInput(ctx co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "days", "recipients"}
+	fieldsInOrder := [...]string{"partitionId", "days", "recipients", "alarms"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -43399,6 +43518,13 @@ func (ec *executionContext) unmarshalInputUpdateNotificationSettingsInput(ctx co
 				return it, err
 			}
 			it.Recipients = data
+		case "alarms":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("alarms"))
+			data, err := ec.unmarshalONotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Alarms = data
 		}
 	}
 	return it, nil
@@ -43419,7 +43545,7 @@ func (ec *executionContext) unmarshalInputUpdateProfileInput(ctx context.Context
 		asMap["comment"] = ""
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "id", "version", "json", "comment"}
+	fieldsInOrder := [...]string{"partitionId", "id", "version", "json", "name", "group", "comment"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -43454,6 +43580,20 @@ func (ec *executionContext) unmarshalInputUpdateProfileInput(ctx context.Context
 				return it, err
 			}
 			it.JSON = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "group":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("group"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Group = data
 		case "comment":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
 			data, err := ec.unmarshalNString2string(ctx, v)
@@ -43528,7 +43668,11 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"subscriptionId", "purchasedCertificates", "purchasedCas", "tier"}
+	if _, present := asMap["tierFollowsPurchase"]; !present {
+		asMap["tierFollowsPurchase"] = false
+	}
+
+	fieldsInOrder := [...]string{"subscriptionId", "purchasedCertificates", "purchasedCas", "tier", "tierFollowsPurchase"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -43563,6 +43707,13 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 				return it, err
 			}
 			it.Tier = data
+		case "tierFollowsPurchase":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("tierFollowsPurchase"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TierFollowsPurchase = data
 		}
 	}
 	return it, nil
@@ -52694,6 +52845,11 @@ func (ec *executionContext) _NotificationSettings(ctx context.Context, sel ast.S
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "alarms":
+			out.Values[i] = ec._NotificationSettings_alarms(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "webhooks":
 			field := field
 
@@ -56892,6 +57048,11 @@ func (ec *executionContext) _ServiceSubscription(ctx context.Context, sel ast.Se
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "tierSet":
+			out.Values[i] = ec._ServiceSubscription_tierSet(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "inventory":
 			field := field
 
@@ -61024,6 +61185,54 @@ func (ec *executionContext) unmarshalNNameSubtreeInput2ᚕgithubᚗcomᚋpkiaas�
 	return res, nil
 }
 
+func (ec *executionContext) unmarshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx context.Context, v any) (notify.Alarm, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := notify.Alarm(tmp)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx context.Context, sel ast.SelectionSet, v notify.Alarm) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func (ec *executionContext) unmarshalNNotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx context.Context, v any) ([]notify.Alarm, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]notify.Alarm, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalNNotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx context.Context, sel ast.SelectionSet, v []notify.Alarm) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNNotificationSettings2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐSettings(ctx context.Context, sel ast.SelectionSet, v notify.Settings) graphql.Marshaler {
 	return ec._NotificationSettings(ctx, sel, &v)
 }
@@ -63108,6 +63317,43 @@ func (ec *executionContext) unmarshalONameConstraintsInput2ᚖgithubᚗcomᚋpki
 	}
 	res, err := ec.unmarshalInputNameConstraintsInput(ctx, v)
 	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalONotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx context.Context, v any) ([]notify.Alarm, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]notify.Alarm, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalONotificationAlarm2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarmᚄ(ctx context.Context, sel ast.SelectionSet, v []notify.Alarm) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNotificationAlarm2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐAlarm(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalOPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartition(ctx context.Context, sel ast.SelectionSet, v *tenant.Partition) graphql.Marshaler {

@@ -298,7 +298,10 @@ type CloneProfileInput struct {
 	// 2 to 64 of `a-z 0-9 -`.
 	ID   string `json:"id"`
 	Name string `json:"name"`
-	// The whole profile; absent = the source as it is, but for id and name.
+	// Absent = that of the source.
+	Group *string `json:"group,omitempty"`
+	// The rules of the profile, see `profileSchema`; absent = those of the source. id, name and group may be in it; what it leaves out is as
+	// given here. Types of CA may be named as in the guide: `root`, `externalKey`, `intermediate`, `subord`.
 	JSON *string `json:"json,omitempty"`
 }
 
@@ -428,10 +431,11 @@ type CreateRenewalCampaignInput struct {
 
 type CreateSubscriptionInput struct {
 	// 2 to 64 characters.
-	Name                  string      `json:"name"`
-	PurchasedCertificates int         `json:"purchasedCertificates"`
-	PurchasedCas          int         `json:"purchasedCas"`
-	Tier                  tenant.Tier `json:"tier"`
+	Name                  string `json:"name"`
+	PurchasedCertificates int    `json:"purchasedCertificates"`
+	PurchasedCas          int    `json:"purchasedCas"`
+	// Absent = by the purchased number of certificates: PREMIUM from a million, else STANDARD; it then follows that number.
+	Tier *tenant.Tier `json:"tier,omitempty"`
 	// E-mail of its first owner, who is invited if not yet a user.
 	OwnerEmail     string `json:"ownerEmail"`
 	OwnerFirstName string `json:"ownerFirstName"`
@@ -989,6 +993,8 @@ type UpdateNotificationSettingsInput struct {
 	Days []int `json:"days"`
 	// Up to 50.
 	Recipients []string `json:"recipients"`
+	// Absent = as they are; an empty list = none.
+	Alarms []notify.Alarm `json:"alarms,omitempty"`
 }
 
 type UpdateProfileInput struct {
@@ -996,8 +1002,12 @@ type UpdateProfileInput struct {
 	ID          string `json:"id"`
 	// The version that the change was made of; CONFLICT when it is not the newest any more.
 	Version int64 `json:"version"`
-	// The whole profile, see `profileSchema`.
+	// The rules of the profile, as in `CloneProfileInput`.
 	JSON string `json:"json"`
+	// Of a profile whose JSON leaves it out; absent = as it was.
+	Name *string `json:"name,omitempty"`
+	// Of a profile whose JSON leaves it out; absent = as it was.
+	Group *string `json:"group,omitempty"`
 	// Why; up to 200 characters.
 	Comment string `json:"comment"`
 }
@@ -1011,10 +1021,13 @@ type UpdateProtocolConfigurationInput struct {
 }
 
 type UpdateSubscriptionInput struct {
-	SubscriptionID        string       `json:"subscriptionId"`
-	PurchasedCertificates *int         `json:"purchasedCertificates,omitempty"`
-	PurchasedCas          *int         `json:"purchasedCas,omitempty"`
-	Tier                  *tenant.Tier `json:"tier,omitempty"`
+	SubscriptionID        string `json:"subscriptionId"`
+	PurchasedCertificates *int   `json:"purchasedCertificates,omitempty"`
+	PurchasedCas          *int   `json:"purchasedCas,omitempty"`
+	// Sets the tier, whatever the purchased number.
+	Tier *tenant.Tier `json:"tier,omitempty"`
+	// True: the tier follows the purchased number again. Not together with tier.
+	TierFollowsPurchase bool `json:"tierFollowsPurchase"`
 }
 
 // An OID and the name people know it by.

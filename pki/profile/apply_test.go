@@ -146,10 +146,10 @@ func TestATLSServerCertificate(t *testing.T) {
 	if len(order) != 8 || !strings.HasPrefix(order[6], "2.5.29.31 false ") || !strings.HasPrefix(order[7], "1.3.6.1.5.5.7.1.1 false ") {
 		t.Errorf("extensions\n%s", strings.Join(order, "\n"))
 	}
-	if result.NotBefore != time.Date(2026, 11, 14, 10, 29, 0, 0, time.UTC) || result.NotAfter != time.Date(2027, 11, 14, 10, 30, 0, 0, time.UTC) {
+	if result.NotBefore != time.Date(2026, 11, 14, 10, 29, 0, 0, time.UTC) || result.NotAfter != time.Date(2029, 11, 14, 10, 30, 0, 0, time.UTC) {
 		t.Errorf("validity %s to %s", result.NotBefore, result.NotAfter)
 	}
-	if !decided(result, "validity", "P1Y") || len(result.SANs) != 1 {
+	if !decided(result, "validity", "P3Y") || len(result.SANs) != 1 {
 		t.Errorf("decisions %+v, names %v", result.Decisions, result.SANs)
 	}
 	again := apply(t, builtin(t, "privatessl-tls-server"), r, issuingCA(t))

@@ -126,7 +126,7 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 		`"ocsp_no_check":true`: "usages",
 		`"subject_rules":[{"attribute":"CN","pattern":"` + strings.Repeat("a", maxPattern+1) + `"}]`: "subject_rules[0].pattern",
 	} {
-		problems := Problems([]byte(with(members)))
+		problems := Problems([]byte(with(members)), Given{})
 		if !slices.ContainsFunc(problems, func(p Problem) bool { return p.Path == path && p.Message != "" && p.Line > 0 }) {
 			t.Errorf("%s: %+v, want %s", members, problems, path)
 		}
@@ -135,7 +135,7 @@ func TestRulesThatMakeNoSense(t *testing.T) {
 
 func TestProblemsAreAllToldWithTheirLines(t *testing.T) {
 	text := strings.NewReplacer(`"P1Y"`, `"1 year"`, `"SUBSCRIBER"`, `"PERSON"`, `,"`, ",\n\"").Replace(minimal)
-	problems := Problems([]byte(text))
+	problems := Problems([]byte(text), Given{})
 	lines := strings.Split(text, "\n")
 	var paths []string
 	for _, p := range problems {
@@ -147,11 +147,11 @@ func TestProblemsAreAllToldWithTheirLines(t *testing.T) {
 	if !slices.Contains(paths, "validity_period") || !slices.Contains(paths, "kind") {
 		t.Errorf("problems %v", paths)
 	}
-	broken := Problems([]byte("{\n\"id\": \"x\",\n\"name\" \"y\"}"))
+	broken := Problems([]byte("{\n\"id\": \"x\",\n\"name\" \"y\"}"), Given{})
 	if len(broken) != 1 || broken[0].Line != 3 || broken[0].Path != "json" {
 		t.Errorf("broken JSON: %+v", broken)
 	}
-	if len(Problems([]byte(minimal))) != 0 {
+	if len(Problems([]byte(minimal), Given{})) != 0 {
 		t.Error("a good profile has problems")
 	}
 }
@@ -245,7 +245,7 @@ func TestTheManualsExample(t *testing.T) {
 	}
 	_, rest, found := strings.Cut(string(page), "```json\n")
 	text, _, closed := strings.Cut(rest, "```")
-	if problems := Problems([]byte(text)); !found || !closed || len(problems) > 0 {
+	if problems := Problems([]byte(text), Given{}); !found || !closed || len(problems) > 0 {
 		t.Errorf("%+v in %s", problems, text)
 	}
 }

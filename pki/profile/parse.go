@@ -2,6 +2,7 @@ package profile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,8 +16,14 @@ import (
 
 // Parse reads and checks the JSON of a profile, see schema.json. It is strict: members that do not exist are refused,
 // so that a misspelt rule is not silently no rule. Errors are *invalid.Error with the JSON path as field.
-func Parse(text []byte) (*Profile, error) {
-	p, err := read(text)
+func Parse(text []byte) (*Profile, error) { return ParseGiven(text, Given{}) }
+
+// Given is what is said of a profile beside its JSON, which may then leave it out.
+type Given struct{ ID, Name, Group string }
+
+// ParseGiven is Parse for JSON that leaves out what is given beside it.
+func ParseGiven(text []byte, given Given) (*Profile, error) {
+	p, err := read(text, given)
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +42,9 @@ type Problem struct {
 	Line int
 }
 
-// Problems lists what Parse refuses, for people who write: one for each group of rules, not the first only.
-func Problems(text []byte) []Problem {
-	p, err := read(text)
+// Problems lists what ParseGiven refuses, for people who write: one for each group of rules, not the first only.
+func Problems(text []byte, given Given) []Problem {
+	p, err := read(text, given)
 	found := []error{err}
 	if err == nil {
 		found = p.check()
@@ -80,8 +87,11 @@ func lineOf(text []byte, path string, err error) int {
 	return 1 + bytes.Count(text[:found[0]], []byte("\n"))
 }
 
+// caTypes are the types of CA by the names that the guide gives them in profiles.
+var caTypes = map[string]string{"root": CATypeRoot, "externalKey": CATypeExternalRoot, "intermediate": CATypeIntermediate, "subord": CATypeIssuing}
+
 // read is the shape alone: members and their types.
-func read(text []byte) (*Profile, error) {
+func read(text []byte, given Given) (*Profile, error) {
 	if len(text) > MaxLength {
 		return nil, invalid.New("json", "the profile has %d bytes, at most %d are allowed", len(text), MaxLength)
 	}
@@ -97,8 +107,11 @@ func read(text []byte) (*Profile, error) {
 	if err := decoder.Decode(&d); err != nil {
 		return nil, jsonError(err)
 	}
+	for n, name := range d.AllowedCATypes {
+		d.AllowedCATypes[n] = cmp.Or(caTypes[name], name)
+	}
 	p := &Profile{
-		ID: d.ID, Name: d.Name, Group: d.Group, Kind: d.Kind, Description: d.Description, AllowedCATypes: d.AllowedCATypes,
+		ID: cmp.Or(d.ID, given.ID), Name: cmp.Or(d.Name, given.Name), Group: cmp.Or(d.Group, given.Group), Kind: cmp.Or(d.Kind, Subscriber), Description: d.Description, AllowedCATypes: d.AllowedCATypes,
 		ValidityPeriod: d.ValidityPeriod, MaxValidityPeriod: d.MaxValidityPeriod, Usages: d.Usages,
 		ExtendedKeyUsageCritical: d.ExtendedKeyUsageCritical, AllowedExtensions: d.AllowedExtensions,
 		IgnoreUnknownExtensions: d.IgnoreUnknownExtensions == nil || *d.IgnoreUnknownExtensions,

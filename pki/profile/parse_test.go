@@ -218,7 +218,7 @@ func FuzzParse(f *testing.F) {
 		if changes := Diff(p, again); len(changes) > 0 {
 			t.Fatalf("%s differs from what it reads back as: %v", p.JSON(), changes)
 		}
-		if problems := Problems(text); len(problems) > 0 {
+		if problems := Problems(text, Given{}); len(problems) > 0 {
 			t.Fatalf("%s is accepted and has problems: %+v", text, problems)
 		}
 	})

@@ -34,7 +34,7 @@ type Profile struct {
 	// Kind is Authority or Subscriber.
 	Kind        string
 	Description string
-	// AllowedCATypes are the types of issuer, at least one.
+	// AllowedCATypes are the types of issuer, at least one; JSON may also name them as the guide does, see caTypes.
 	AllowedCATypes []string
 	// ValidityPeriod is an ISO 8601 duration such as P1Y: what a certificate gets when the request names no end.
 	ValidityPeriod string
@@ -110,6 +110,10 @@ type allowedExtensionJSON struct {
 
 // IsCA tells whether certificates of the profile may sign others.
 func (p *Profile) IsCA() bool { return p.CAConstraint != nil && p.CAConstraint.IsCA }
+
+// Selectable tells whether a CA can be given the profile, to issue under it on request: every subscriber profile, and those
+// of CAs below it, which may be run elsewhere. The others are used by the service itself.
+func (p *Profile) Selectable() bool { return p.Kind == Subscriber || p.IsCA() && !p.SelfSigned }
 
 func (p *Profile) allowed(oid string) (AllowedExtension, bool) {
 	i := slices.IndexFunc(p.AllowedExtensions, func(a AllowedExtension) bool { return a.OID == oid })

@@ -107,18 +107,18 @@ type Documents = {
     "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": typeof types.CertificateStoryDocument,
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt alarm headHash } } }": typeof types.VerifyAuditDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      protocolConfigurations(first: 1) { totalCount }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": typeof types.HomeDocument,
-    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": typeof types.NotificationsDocument,
+    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": typeof types.NotificationsDocument,
     "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": typeof types.UpdateNotificationsDocument,
     "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": typeof types.CreateWebhookDocument,
     "mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }": typeof types.TestWebhookDocument,
     "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }": typeof types.DeleteWebhookDocument,
-    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": typeof types.CloneProfileDocument,
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": typeof types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": typeof types.DeleteProfileDocument,
     "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": typeof types.ProfileHistoryDocument,
     "query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }": typeof types.ProfileProtocolsDocument,
     "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": typeof types.ProfileChangesDocument,
-    "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": typeof types.ValidateProfileDocument,
+    "query ValidateProfile($partition: ID!, $json: String!, $id: ID, $name: String, $group: ID) { validateProfile(partitionId: $partition, json: $json, id: $id, name: $name, group: $group) { path message line } }": typeof types.ValidateProfileDocument,
+    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": typeof types.CloneProfileDocument,
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": typeof types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": typeof types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": typeof types.ProfilesDocument,
@@ -263,18 +263,18 @@ const documents: Documents = {
     "\n  query CertificateStory($id: ID!) {\n    certificate(id: $id) {\n      createdAt profileId profileVersion profile { name version retiredAt }\n      endEntity { identifier }\n      story {\n        approval { id requestedBy votes { name approves comment votedAt } }\n        recorded protocol actorKind actorName ipAddress requestId\n        asked { subject subjectAlternativeNames { type value } extensions { oid name } notAfter serverSideKey }\n        decisions { rule outcome detail }\n        changes { what asked issued }\n        events { sequence time action result actorName ipAddress summary }\n        crlUrls ocspUrls caIssuersUrls\n      }\n    }\n  }\n": types.CertificateStoryDocument,
     "query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt alarm headHash } } }": types.VerifyAuditDocument,
     "\n  query Home($partition: ID!, $people: Boolean!) {\n    partition(id: $partition) {\n      counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }\n      activity(days: 30) { day issued revoked }\n      certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }\n      protocolConfigurations(first: 1) { totalCount }\n      members @include(if: $people) { user { id } }\n    }\n  }\n": types.HomeDocument,
-    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": types.NotificationsDocument,
+    "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n": types.NotificationsDocument,
     "mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }": types.UpdateNotificationsDocument,
     "mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }": types.CreateWebhookDocument,
     "mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }": types.TestWebhookDocument,
     "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }": types.DeleteWebhookDocument,
-    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": types.CloneProfileDocument,
     "mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }": types.RetireProfileDocument,
     "mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }": types.DeleteProfileDocument,
     "\n  query ProfileHistory($partition: ID!, $id: ID!) {\n    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }\n  }\n": types.ProfileHistoryDocument,
     "query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }": types.ProfileProtocolsDocument,
     "\n  query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {\n    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }\n  }\n": types.ProfileChangesDocument,
-    "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }": types.ValidateProfileDocument,
+    "query ValidateProfile($partition: ID!, $json: String!, $id: ID, $name: String, $group: ID) { validateProfile(partitionId: $partition, json: $json, id: $id, name: $name, group: $group) { path message line } }": types.ValidateProfileDocument,
+    "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }": types.CloneProfileDocument,
     "mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }": types.UpdateProfileDocument,
     "\n  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {\n    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {\n      requests more same changed refused rules { rule count }\n      examples { certificate { id subject profileId } refusal { message rule } changes }\n    }\n  }\n": types.ReplayProfileDocument,
     "\n  query Profiles($partition: ID!) {\n    partition(id: $partition) {\n      profileGroups {\n        id title kind\n        profiles {\n          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }\n          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n        }\n      }\n      retiredProfiles {\n        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }\n        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt\n      }\n    }\n  }\n": types.ProfilesDocument,
@@ -698,7 +698,7 @@ export function graphql(source: "\n  query Home($partition: ID!, $people: Boolea
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n"): typeof import('./graphql').NotificationsDocument;
+export function graphql(source: "\n  query Notifications($partition: ID!) {\n    partition(id: $partition) {\n      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }\n    }\n  }\n"): typeof import('./graphql').NotificationsDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -715,10 +715,6 @@ export function graphql(source: "mutation TestWebhook($id: ID!) { testWebhook(id
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
 export function graphql(source: "mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }"): typeof import('./graphql').DeleteWebhookDocument;
-/**
- * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
- */
-export function graphql(source: "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }"): typeof import('./graphql').CloneProfileDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -742,7 +738,11 @@ export function graphql(source: "\n  query ProfileChanges($partition: ID!, $id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }"): typeof import('./graphql').ValidateProfileDocument;
+export function graphql(source: "query ValidateProfile($partition: ID!, $json: String!, $id: ID, $name: String, $group: ID) { validateProfile(partitionId: $partition, json: $json, id: $id, name: $name, group: $group) { path message line } }"): typeof import('./graphql').ValidateProfileDocument;
+/**
+ * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
+ */
+export function graphql(source: "mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }"): typeof import('./graphql').CloneProfileDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

@@ -236,9 +236,14 @@ export type ChangePasswordInput = {
 };
 
 export type CloneProfileInput = {
+  /** Absent = that of the source. */
+  group?: string | number | null | undefined;
   /** 2 to 64 of `a-z 0-9 -`. */
   id: string | number;
-  /** The whole profile; absent = the source as it is, but for id and name. */
+  /**
+   * The rules of the profile, see `profileSchema`; absent = those of the source. id, name and group may be in it; what it leaves out is as
+   * given here. Types of CA may be named as in the guide: `root`, `externalKey`, `intermediate`, `subord`.
+   */
   json?: string | null | undefined;
   name: string;
   partitionId: string | number;
@@ -368,7 +373,8 @@ export type CreateSubscriptionInput = {
   ownerLastName?: string;
   purchasedCas: number;
   purchasedCertificates: number;
-  tier?: Tier;
+  /** Absent = by the purchased number of certificates: PREMIUM from a million, else STANDARD; it then follows that number. */
+  tier?: Tier | null | undefined;
 };
 
 export type CreateWebhookInput = {
@@ -538,6 +544,16 @@ export type NameSubtreeInput = {
   /** `example.com` (it and all below); `host.example`, `.example` or a mailbox; RFC 4514; CIDR. */
   value: string;
 };
+
+export type NotificationAlarm =
+  /** Somebody asked for something that others must approve. */
+  | 'APPROVAL_WAITING'
+  /** A CRL is held back, or the clock is behind the last one. */
+  | 'CRL_HELD'
+  /** An attempt to do something with a CA or its key was refused, or failed. */
+  | 'KEY_REFUSED'
+  /** A key store with keys of the partition's CAs cannot be used, or can be used again. */
+  | 'KEY_STORE_AWAY';
 
 export type PrepareBulkIssuanceInput = {
   caId: string | number;
@@ -768,6 +784,8 @@ export type UpdateAcmeSettingsInput = {
 };
 
 export type UpdateNotificationSettingsInput = {
+  /** Absent = as they are; an empty list = none. */
+  alarms?: Array<NotificationAlarm> | null | undefined;
   /** Up to 10, each 1 to 365. */
   days: Array<number>;
   partitionId: string | number;
@@ -778,9 +796,13 @@ export type UpdateNotificationSettingsInput = {
 export type UpdateProfileInput = {
   /** Why; up to 200 characters. */
   comment?: string;
+  /** Of a profile whose JSON leaves it out; absent = as it was. */
+  group?: string | number | null | undefined;
   id: string | number;
-  /** The whole profile, see `profileSchema`. */
+  /** The rules of the profile, as in `CloneProfileInput`. */
   json: string;
+  /** Of a profile whose JSON leaves it out; absent = as it was. */
+  name?: string | null | undefined;
   partitionId: string | number;
   /** The version that the change was made of; CONFLICT when it is not the newest any more. */
   version: number;
@@ -1475,7 +1497,7 @@ export type NotificationsQueryVariables = Exact<{
 }>;
 
 
-export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> }> } } | null };
+export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, alarms: Array<NotificationAlarm>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> }> } } | null };
 
 export type UpdateNotificationsMutationVariables = Exact<{
   input: UpdateNotificationSettingsInput;
@@ -1505,13 +1527,6 @@ export type DeleteWebhookMutationVariables = Exact<{
 
 
 export type DeleteWebhookMutation = { deleteWebhook: { webhook: { id: string } } };
-
-export type CloneProfileMutationVariables = Exact<{
-  input: CloneProfileInput;
-}>;
-
-
-export type CloneProfileMutation = { cloneProfile: { profile: { id: string } } };
 
 export type RetireProfileMutationVariables = Exact<{
   input: ProfileInput;
@@ -1557,10 +1572,19 @@ export type ValidateProfileQueryVariables = Exact<{
   partition: string | number;
   json: string;
   id?: string | number | null | undefined;
+  name?: string | null | undefined;
+  group?: string | number | null | undefined;
 }>;
 
 
 export type ValidateProfileQuery = { validateProfile: Array<{ path: string, message: string, line: number }> };
+
+export type CloneProfileMutationVariables = Exact<{
+  input: CloneProfileInput;
+}>;
+
+
+export type CloneProfileMutation = { cloneProfile: { profile: { id: string } } };
 
 export type UpdateProfileMutationVariables = Exact<{
   input: UpdateProfileInput;
@@ -3478,6 +3502,7 @@ export const NotificationsDocument = new TypedDocumentString(`
     notificationSettings {
       days
       recipients
+      alarms
       webhooks {
         id
         name
@@ -3536,15 +3561,6 @@ export const DeleteWebhookDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<DeleteWebhookMutation, DeleteWebhookMutationVariables>;
-export const CloneProfileDocument = new TypedDocumentString(`
-    mutation CloneProfile($input: CloneProfileInput!) {
-  cloneProfile(input: $input) {
-    profile {
-      id
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<CloneProfileMutation, CloneProfileMutationVariables>;
 export const RetireProfileDocument = new TypedDocumentString(`
     mutation RetireProfile($input: ProfileInput!) {
   retireProfile(input: $input) {
@@ -3606,14 +3622,29 @@ export const ProfileChangesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ProfileChangesQuery, ProfileChangesQueryVariables>;
 export const ValidateProfileDocument = new TypedDocumentString(`
-    query ValidateProfile($partition: ID!, $json: String!, $id: ID) {
-  validateProfile(partitionId: $partition, json: $json, id: $id) {
+    query ValidateProfile($partition: ID!, $json: String!, $id: ID, $name: String, $group: ID) {
+  validateProfile(
+    partitionId: $partition
+    json: $json
+    id: $id
+    name: $name
+    group: $group
+  ) {
     path
     message
     line
   }
 }
     `) as unknown as TypedDocumentString<ValidateProfileQuery, ValidateProfileQueryVariables>;
+export const CloneProfileDocument = new TypedDocumentString(`
+    mutation CloneProfile($input: CloneProfileInput!) {
+  cloneProfile(input: $input) {
+    profile {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CloneProfileMutation, CloneProfileMutationVariables>;
 export const UpdateProfileDocument = new TypedDocumentString(`
     mutation UpdateProfile($input: UpdateProfileInput!) {
   updateProfile(input: $input) {

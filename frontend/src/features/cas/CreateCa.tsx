@@ -72,7 +72,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
       external ? request(ImportRoot, { input: { partitionId, identifier, friendlyName: friendlyName.trim(), certificate } }) : request(Create, {
         input: {
           partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, keyStore: store ?? null, parentId: root ? null : parentId, subject,
-          expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: root ? [] : profiles,
+          expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: profiles.filter((id) => groups.some((g) => g.profiles.some((p) => p.id === id && p.allowedCaTypes.includes(type)))),
           pathLength: pathLength === "" || type === "ISSUING" ? null : Number(pathLength),
           nameConstraints: root || !(permitted + excluded).trim() ? null : { permitted: parseSubtrees(permitted), excluded: parseSubtrees(excluded) },
         },
@@ -137,7 +137,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
               <Textarea label="Excluded names" description="Never allowed below it, whatever is permitted" autosize minRows={1} value={excluded} onChange={(e) => setExcluded(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.excluded")} />
             </>
           )}
-          {!root && <ProfilePicker label="Certificate Profiles" groups={groups} caType={type} selected={profiles} onChange={setProfiles} />}
+          <ProfilePicker label="Certificate Profiles" groups={groups} caType={type} selected={profiles} onChange={setProfiles} />
             </>
           )}
           {proposes && (

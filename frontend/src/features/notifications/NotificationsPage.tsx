@@ -1,4 +1,4 @@
-import { Button, Card, Group, Modal, Stack, Table, TagsInput, Text, TextInput } from "@mantine/core";
+import { Button, Card, Checkbox, Group, Modal, Stack, Table, TagsInput, Text, TextInput } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconBell, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
@@ -6,14 +6,14 @@ import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { ConfirmTyping, EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, Section, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
-import type { NotificationsQuery } from "@/gql/graphql";
+import type { NotificationAlarm, NotificationsQuery } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
 const Settings = graphql(`
   query Notifications($partition: ID!) {
     partition(id: $partition) {
-      notificationSettings { days recipients webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }
+      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }
     }
   }
 `);
@@ -38,12 +38,12 @@ export function NotificationsPage() {
   const s = query.data?.partition?.notificationSettings;
   return (
     <>
-      <PageHeader title="Notifications" description="People and programs are told before certificates, authorities, OCSP signers and API tokens expire: one message for each kind, once for each mark." />
+      <PageHeader title="Notifications" description="People and programs are told before certificates, authorities, OCSP signers and API tokens expire, and of alarms: refused attempts with CA keys, CRLs that are held back, key stores that cannot be used, requests that wait for approval." />
       <ErrorAlert error={query.error} retry={() => void query.refetch()} />
       {query.isPending && <Loading />}
       {s && (
         <Stack gap="lg">
-          <Marks key={JSON.stringify([s.days, s.recipients])} partitionId={partitionId} s={s} readOnly={!can("notification:manage")} />
+          <Marks key={JSON.stringify([s.days, s.recipients, s.alarms])} partitionId={partitionId} s={s} readOnly={!can("notification:manage")} />
           <Section title="Webhooks" actions={can("notification:manage") && <Button size="xs" leftSection={<IconPlus size={14} />} onClick={() => setAdding(true)}>Add Webhook</Button>}>
             {s.webhooks.length === 0 && <EmptyState icon={<IconBell />} title="No webhook yet">{can("notification:manage") ? "Add the address of a program that should be told. Calls are signed with HMAC-SHA256." : "Those who run the authorities can add one."}</EmptyState>}
             <Stack>{s.webhooks.map((w) => <Hook key={w.id} w={w} manage={can("notification:manage")} />)}</Stack>
@@ -55,24 +55,37 @@ export function NotificationsPage() {
   );
 }
 
+const alarmKinds: { value: NotificationAlarm; label: string; description: string }[] = [
+  { value: "KEY_REFUSED", label: "Refused attempts with CAs and their keys", description: "Somebody tried what is not permitted, or it failed." },
+  { value: "CRL_HELD", label: "CRLs that are held back", description: "Or a clock that is behind the last CRL." },
+  { value: "KEY_STORE_AWAY", label: "Key stores that cannot be used", description: "And when they can be used again." },
+  { value: "APPROVAL_WAITING", label: "Requests that wait for approval", description: "Those who can approve them get a mail in any case." },
+];
+
 function Marks({ partitionId, s, readOnly }: { partitionId: string; s: Data; readOnly: boolean }) {
   const queryClient = useQueryClient();
   const [days, setDays] = useState(s.days.map(String));
   const [recipients, setRecipients] = useState<string[]>([...s.recipients]);
+  const [alarms, setAlarms] = useState<string[]>([...s.alarms]);
   const save = useMutation({
-    mutationFn: () => request(Update, { input: { partitionId, days: days.map(Number).filter(Number.isInteger), recipients } }),
+    mutationFn: () => request(Update, { input: { partitionId, days: days.map(Number).filter(Number.isInteger), recipients, alarms: alarms as NotificationAlarm[] } }),
     onSuccess: () => {
       notifications.show({ message: "Saved." });
       void queryClient.invalidateQueries({ queryKey: ["notifications"] });
     },
   });
-  const changed = JSON.stringify([days, recipients]) !== JSON.stringify([s.days.map(String), s.recipients]);
+  const changed = JSON.stringify([days, recipients, [...alarms].sort()]) !== JSON.stringify([s.days.map(String), s.recipients, [...s.alarms].sort()]);
   return (
     <Section title="When and whom">
       <form onSubmit={(e) => { e.preventDefault(); save.mutate(); }}>
         <Stack maw={560}>
           <TagsInput label="Days before the expiry" description="Up to 10 numbers from 1 to 365. What lives shorter than a mark is not told of at it." readOnly={readOnly} value={days} onChange={(v) => setDays(v.filter((d) => /^\d{1,3}$/.test(d)))} error={fieldError(save.error, "days")} />
           <TagsInput label="E-mail addresses" description={recipients.length === 0 ? "Nobody is told by mail yet: add an address and press Enter." : "Press Enter after each."} readOnly={readOnly} value={recipients} onChange={setRecipients} error={fieldError(save.error, "recipients")} />
+          <Checkbox.Group label="Alarms" description="Told within a minute, by one message for each kind; the next one follows after five minutes at the earliest." value={alarms} onChange={(v) => !readOnly && setAlarms(v)}>
+            <Stack gap={6} mt={6}>
+              {alarmKinds.map((k) => <Checkbox key={k.value} value={k.value} label={k.label} description={k.description} disabled={readOnly} />)}
+            </Stack>
+          </Checkbox.Group>
           <ErrorAlert error={save.error} />
           {!readOnly && <Group><Button type="submit" disabled={!changed} loading={save.isPending}>Save</Button></Group>}
         </Stack>

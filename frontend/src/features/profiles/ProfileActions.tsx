@@ -1,11 +1,10 @@
-import { Accordion, Button, Card, Code, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Accordion, Card, Code, Stack, Text } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ConfirmTyping, ErrorAlert, Loading, Moment, fieldError } from "@/components/ui";
+import { ConfirmTyping, ErrorAlert, Loading, Moment } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
-const Clone = graphql(`mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }`);
 const Retire = graphql(`mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
 const Delete = graphql(`mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }`);
 const History = graphql(`
@@ -23,48 +22,9 @@ const Changes = graphql(`
 type Named = { id: string; name: string; version: number };
 
 /** Everything that lists profiles reads them again. */
-function useReload() {
+export function useReload() {
   const queryClient = useQueryClient();
   return () => ["profiles", "profile-groups", "profile-history", "issue-choices", "ca"].forEach((key) => void queryClient.invalidateQueries({ queryKey: [key] }));
-}
-
-export function CloneDialog({ partitionId, source, onClose, onDone }: { partitionId: string; source: Named; onClose: () => void; onDone: (id: string) => void }) {
-  const [id, setId] = useState(`${source.id.slice(0, 59)}-copy`);
-  const [name, setName] = useState(`${source.name} (copy)`);
-  const reload = useReload();
-  const clone = useMutation({
-    mutationFn: () => request(Clone, { input: { partitionId, sourceId: source.id, id: id.trim(), name: name.trim() } }),
-    onSuccess: (d) => {
-      reload();
-      onDone(d.cloneProfile.profile.id);
-    },
-  });
-  const idError = fieldError(clone.error, "id");
-  const nameError = fieldError(clone.error, "name");
-  return (
-    <Modal opened onClose={onClose} title={<Text fw={650}>Clone {source.id}</Text>}>
-      <form
-        onSubmit={(e) => {
-          e.preventDefault();
-          clone.mutate();
-        }}
-      >
-        <Stack>
-          <TextInput label="Profile ID" description="2 to 64 of a-z, 0-9 and hyphen; cannot be changed later" required data-autofocus value={id} onChange={(e) => setId(e.currentTarget.value)} error={idError} />
-          <TextInput label="Name" required maxLength={128} value={name} onChange={(e) => setName(e.currentTarget.value)} error={nameError} />
-          {!idError && !nameError && <ErrorAlert error={clone.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={clone.isPending} disabled={!id.trim() || !name.trim()}>
-              Clone
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
-  );
 }
 
 export function EndDialog({ partitionId, profile, how, onClose, onDone }: { partitionId: string; profile: Named; how: "retire" | "delete"; onClose: () => void; onDone: () => void }) {

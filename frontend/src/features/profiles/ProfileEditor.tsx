@@ -1,16 +1,18 @@
 import { ActionIcon, Alert, Anchor, Button, Card, Drawer, Group, List, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TagsInput, Text, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconPlus, IconTrash } from "@tabler/icons-react";
-import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
-import { ErrorAlert, Lines, capital } from "@/components/ui";
+import { ErrorAlert, Lines, capital, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import { formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
-import { parseDocument, setMember, type ProfileDocument, type SanRule, type SubjectRule } from "./document";
+import { useReload } from "./ProfileActions";
+import { caType, parseDocument, setMember, withoutHead, type ProfileDocument, type SanRule, type SubjectRule } from "./document";
 
-const Validate = graphql(`query ValidateProfile($partition: ID!, $json: String!, $id: ID) { validateProfile(partitionId: $partition, json: $json, id: $id) { path message line } }`);
+const Validate = graphql(`query ValidateProfile($partition: ID!, $json: String!, $id: ID, $name: String, $group: ID) { validateProfile(partitionId: $partition, json: $json, id: $id, name: $name, group: $group) { path message line } }`);
+const Clone = graphql(`mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }`);
 const Update = graphql(`mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }`);
 const Replay = graphql(`
   query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
@@ -26,27 +28,48 @@ const keyAlgorithms = ["RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-
 const keyUsages = ["Digital Signature", "Non-Repudiation", "Key Encipherment", "Data Encipherment", "Key Agreement"].map((label, n) => ({ value: `2.5.29.15.${n}`, label })).concat({ value: "2.5.29.15.7", label: "Encipher Only" }, { value: "2.5.29.15.8", label: "Decipher Only" });
 const sanTypes = ["DNS_NAME", "IP_ADDRESS", "EMAIL", "URI", "UPN", "DIRECTORY_NAME", "REGISTERED_ID", "OTHER_NAME"];
 
-/** Edits a custom profile by form or as JSON; each keystroke is checked by the server, and a draft can be tried on what was issued. */
-export function ProfileEditor({ partitionId, profile, known, onClose }: { partitionId: string; profile: { id: string; version: number; json: string }; known: readonly Usage[]; onClose: () => void }) {
-  const queryClient = useQueryClient();
-  const [json, setJson] = useState(profile.json);
+type Edited = { id: string; name: string; version: number; json: string };
+
+/**
+ * Edits a custom profile, or makes one of another: by form, or as JSON beside which identifier, name and group stand. Each
+ * keystroke is checked by the server, and a draft can be tried on what was issued.
+ */
+export function ProfileEditor({ partitionId, profile, clone = false, known, onClose, onDone }: { partitionId: string; profile: Edited; clone?: boolean; known: readonly Usage[]; onClose: () => void; onDone: (id: string) => void }) {
+  const reload = useReload();
+  const [start] = useState(() => {
+    const { head, body } = withoutHead(profile.json);
+    return { head: clone ? { ...head, id: `${profile.id.slice(0, 59)}-copy`, name: `${profile.name} (copy)` } : head, body };
+  });
+  const [head, setHead] = useState(start.head);
+  const [json, setJson] = useState(start.body);
   const [raw, setRaw] = useState(false);
   const [comment, setComment] = useState("");
-  const [settled] = useDebouncedValue(json, 300);
+  const draft = { id: head.id.trim(), name: head.name.trim(), group: head.group.trim(), json };
+  const [settled] = useDebouncedValue(JSON.stringify(draft), 300);
   const document = parseDocument(json);
-  const check = useQuery({ queryKey: ["validate-profile", partitionId, profile.id, settled], queryFn: () => request(Validate, { partition: partitionId, json: settled, id: profile.id }), placeholderData: keepPreviousData });
+  const check = useQuery({ queryKey: ["validate-profile", partitionId, settled], queryFn: () => request(Validate, { partition: partitionId, ...(JSON.parse(settled) as typeof draft) }), placeholderData: keepPreviousData });
   const problems = check.data?.validateProfile ?? [];
-  const changed = json !== profile.json;
-  const close = () => (!changed || window.confirm("Leave the profile without saving the change?")) && onClose();
+  const say = (path: string) => {
+    const found = problems.find((p) => p.path === path || p.path.startsWith(`${path}[`) || p.path.startsWith(`${path}.`))?.message;
+    return found && capital(found);
+  };
+  const changed = json !== start.body || JSON.stringify(head) !== JSON.stringify(start.head);
+  const close = () => (!changed || window.confirm(clone ? "Close without making the profile?" : "Leave the profile without saving the change?")) && onClose();
   const save = useMutation({
-    mutationFn: () => request(Update, { input: { partitionId, id: profile.id, version: profile.version, json, comment: comment.trim() } }),
-    onSuccess: () => {
-      for (const key of ["profiles", "profile-groups", "profile-history", "issue-choices"]) void queryClient.invalidateQueries({ queryKey: [key] });
-      onClose();
+    mutationFn: async () => {
+      const { id, name, group } = draft;
+      if (clone) return (await request(Clone, { input: { partitionId, sourceId: profile.id, id, name, group, json } })).cloneProfile.profile;
+      return (await request(Update, { input: { partitionId, id, version: profile.version, name, group, json, comment: comment.trim() } })).updateProfile.profile;
+    },
+    onSuccess: (p) => {
+      reload();
+      onDone(p.id);
     },
   });
+  // What the JSON itself says stands.
+  const beside = (member: "name" | "group") => ({ value: document?.[member] ?? head[member], disabled: document?.[member] !== undefined, onChange: (e: { currentTarget: { value: string } }) => setHead({ ...head, [member]: e.currentTarget.value }) });
   return (
-    <Drawer opened onClose={close} size="xl" title={<Text fw={650} fz="lg">Edit {profile.id}</Text>} closeOnClickOutside={!changed}>
+    <Drawer opened onClose={close} size="xl" title={<Text fw={650} fz="lg">{clone ? "Clone" : "Edit"} {profile.id}</Text>} closeOnClickOutside={!changed}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -54,11 +77,14 @@ export function ProfileEditor({ partitionId, profile, known, onClose }: { partit
         }}
       >
         <Stack>
+          <TextInput label="Profile ID" description={clone ? "2 to 64 of a-z, 0-9 and hyphen; cannot be changed later" : "Cannot be changed"} required readOnly={!clone} data-autofocus={clone || undefined} value={head.id} onChange={(e) => setHead({ ...head, id: e.currentTarget.value })} error={fieldError(save.error, "id") ?? say("id")} />
+          <TextInput label="Name" required maxLength={128} {...beside("name")} error={fieldError(save.error, "name") ?? say("name")} />
+          <TextInput label="Profile Group" description="One group: 2 to 64 of a-z, 0-9 and hyphen" required {...beside("group")} error={fieldError(save.error, "group") ?? say("group")} />
           <Switch label="Edit the Raw Profile Information" checked={raw || !document} disabled={!document} onChange={(e) => setRaw(e.currentTarget.checked)} />
           {raw || !document ? (
             <Textarea
               label="Profile as JSON"
-              description="Checked against the published JSON Schema while you type"
+              description="Checked against the published JSON Schema while you type. Identifier, name and group may stand in it or above."
               autosize
               minRows={16}
               maxRows={40}
@@ -69,7 +95,7 @@ export function ProfileEditor({ partitionId, profile, known, onClose }: { partit
               styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 12 } }}
             />
           ) : (
-            <Fields document={document} known={known} error={(path) => problems.find((p) => p.path === path || p.path.startsWith(`${path}[`) || p.path.startsWith(`${path}.`))?.message} set={(change) => setJson(setMember(document, change))} />
+            <Fields document={document} known={known} say={say} set={(change) => setJson(setMember(document, change))} />
           )}
           <div role="status" aria-live="polite">
             {problems.length > 0 ? (
@@ -88,15 +114,15 @@ export function ProfileEditor({ partitionId, profile, known, onClose }: { partit
             )}
           </div>
           <ReplayPanel partitionId={partitionId} json={json} profileId={profile.id} ready={problems.length === 0} />
-          <TextInput label="Comment" description="Why; kept with the version" maxLength={200} value={comment} onChange={(e) => setComment(e.currentTarget.value)} />
+          {!clone && <TextInput label="Comment" description="Why; kept with the version" maxLength={200} value={comment} onChange={(e) => setComment(e.currentTarget.value)} />}
           <ErrorAlert error={check.error} />
           <ErrorAlert error={save.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={close}>
               Cancel
             </Button>
-            <Button type="submit" loading={save.isPending} disabled={!changed || problems.length > 0 || settled !== json || !check.data}>
-              Save as version {profile.version + 1}
+            <Button type="submit" loading={save.isPending} disabled={(!clone && !changed) || !draft.id || problems.length > 0 || settled !== JSON.stringify(draft) || !check.data}>
+              {clone ? "Clone" : `Save as version ${profile.version + 1}`}
             </Button>
           </Group>
         </Stack>
@@ -105,15 +131,20 @@ export function ProfileEditor({ partitionId, profile, known, onClose }: { partit
   );
 }
 
-function Fields({ document: d, known, set, error }: { document: ProfileDocument; known: readonly Usage[]; set: (change: ProfileDocument) => void; error: (path: string) => string | undefined }) {
+const caTypeNames = [
+  { value: "ROOT", label: "Root Authority" },
+  { value: "EXTERNAL_ROOT", label: "External Root Authority" },
+  { value: "INTERMEDIATE", label: "Intermediate Subordinate Authority" },
+  { value: "ISSUING", label: "Subordinate Authority" },
+];
+
+function Fields({ document: d, known, set, say }: { document: ProfileDocument; known: readonly Usage[]; set: (change: ProfileDocument) => void; say: (path: string) => string | undefined }) {
   const usages = d.usages ?? [];
   const isKeyUsage = (oid: string) => oid.startsWith("2.5.29.15.");
   const purposes = [...new Map(known.filter((u) => !isKeyUsage(u.oid)).map((u) => [u.oid, u])).values()];
-  const say = (path: string) => error(path) && capital(error(path)!);
   return (
     <Stack>
-      <TextInput label="Name" required value={d.name ?? ""} onChange={(e) => set({ name: e.currentTarget.value })} error={say("name")} />
-      <TextInput label="Profile Group" description="2 to 64 of a-z, 0-9 and hyphen" required value={d.group ?? ""} onChange={(e) => set({ group: e.currentTarget.value })} error={say("group")} />
+      <MultiSelect label="Default CA Types" description="Types of authorities that can be given the profile" required data={caTypeNames} value={(d.allowedCATypes ?? []).map(caType)} onChange={(v) => set({ allowedCATypes: v })} error={say("allowedCATypes")} />
       <Textarea label="Description" autosize value={d.description ?? ""} onChange={(e) => set({ description: e.currentTarget.value || undefined })} error={say("description")} />
       <SimpleGrid cols={{ base: 1, xs: 2 }}>
         <TextInput label="Validity period" description="ISO 8601, e.g. P1Y or P90D" required value={d.validity_period ?? ""} onChange={(e) => set({ validity_period: e.currentTarget.value })} error={say("validity_period")} />

@@ -8,7 +8,7 @@ import { graphql } from "@/gql";
 import { words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { CloneDialog, EndDialog, ProfileHistory } from "./ProfileActions";
+import { EndDialog, ProfileHistory } from "./ProfileActions";
 import { ProfileEditor } from "./ProfileEditor";
 
 const Profiles = graphql(`
@@ -49,7 +49,7 @@ export function ProfilesPage() {
   const viewed = retired.find((p) => p.id === search.id) ?? groups.flatMap((g) => g.profiles.map((p) => ({ ...p, group: g.title, kind: g.kind }))).find((p) => p.id === search.id);
   return (
     <>
-      <PageHeader title="Certificate Profiles" description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed; authority profiles are fixed and used by themselves." />
+      <PageHeader title="Certificate Profiles" description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed. Authority profiles are fixed: the service uses them itself, and those of CAs can be selected for a root or an intermediate." />
       <Group mb="lg" align="flex-end">
         <TextInput label="Search" placeholder="Identifier, name or purpose" defaultValue={search.search} onChange={(e) => set({ search: e.currentTarget.value || undefined })} style={{ flex: "1 1 240px", maxWidth: 380 }} />
         <Select label="Group" clearable placeholder="All" data={groups.map((g) => ({ value: g.id, label: g.title }))} value={search.group ?? null} onChange={(v) => set({ group: v ?? undefined })} />
@@ -112,7 +112,7 @@ export function ProfilesPage() {
           </Box>
         )}
       </Stack>
-      <Drawer opened={!!viewed && dialog !== "edit"} onClose={() => set({ id: undefined })} title={<Text fw={650}>{viewed?.name}</Text>}>
+      <Drawer opened={!!viewed && dialog !== "edit" && dialog !== "clone"} onClose={() => set({ id: undefined })} title={<Text fw={650}>{viewed?.name}</Text>}>
         {viewed && (
           <Stack>
             <Text size="sm">{viewed.description}</Text>
@@ -166,8 +166,9 @@ export function ProfilesPage() {
           </Stack>
         )}
       </Drawer>
-      {viewed && dialog === "clone" && <CloneDialog partitionId={partitionId} source={viewed} onClose={() => setDialog(undefined)} onDone={(id) => { setDialog(undefined); set({ id }); }} />}
-      {viewed && dialog === "edit" && <ProfileEditor partitionId={partitionId} profile={viewed} known={known} onClose={() => setDialog(undefined)} />}
+      {viewed && (dialog === "clone" || dialog === "edit") && (
+        <ProfileEditor key={dialog} partitionId={partitionId} profile={viewed} clone={dialog === "clone"} known={known} onClose={() => setDialog(undefined)} onDone={(id) => { setDialog(undefined); set({ id }); }} />
+      )}
       {viewed && (dialog === "retire" || dialog === "delete") && <EndDialog partitionId={partitionId} profile={viewed} how={dialog} onClose={() => setDialog(undefined)} onDone={() => { setDialog(undefined); if (dialog === "delete") set({ id: undefined }); }} />}
     </>
   );

@@ -1,6 +1,6 @@
 /** The JSON of a profile as far as the form knows it; whatever else is there stays as it is. */
 export type ProfileDocument = {
-  id?: string; name?: string; group?: string; description?: string; validity_period?: string; max_validity_period?: string; usages?: string[];
+  id?: string; name?: string; group?: string; description?: string; allowedCATypes?: string[]; validity_period?: string; max_validity_period?: string; usages?: string[];
   allowed_extensions?: (string | { oid: string; critical?: string })[]; ignore_unknown_extensions?: boolean; server_side_keys?: boolean; client_side_keys?: boolean;
   key_algorithms?: string[]; fill_san_dns_with_cn?: boolean; subject_rules?: SubjectRule[]; other_subject_attributes?: string; san_rules?: SanRule[]; [member: string]: unknown;
 };
@@ -16,6 +16,20 @@ export function parseDocument(text: string): ProfileDocument | undefined {
     return undefined;
   }
 }
+
+/** What stands in the form beside the JSON, as in the guide. */
+export type Head = { id: string; name: string; group: string };
+
+/** The JSON without what stands beside it. */
+export function withoutHead(text: string): { head: Head; body: string } {
+  const { id = "", name = "", group = "", ...rest } = parseDocument(text) ?? {};
+  return { head: { id, name, group }, body: JSON.stringify(rest, null, 2) };
+}
+
+const caTypes: Record<string, string> = { root: "ROOT", externalKey: "EXTERNAL_ROOT", intermediate: "INTERMEDIATE", subord: "ISSUING" };
+
+/** A type of CA by its name here or in the guide. */
+export const caType = (name: string) => caTypes[name] ?? name;
 
 /** The text with one member set; undefined removes it. */
 export function setMember(document: ProfileDocument, change: ProfileDocument): string {

@@ -6,7 +6,7 @@ import userEvent from "@testing-library/user-event";
 import { Suspense } from "react";
 import { afterEach, expect, it, vi } from "vitest";
 import { createTestRouter } from "@/lib/test-router";
-import { parseDocument, setMember } from "./document";
+import { caType, parseDocument, setMember, withoutHead } from "./document";
 import { ProfilesPage } from "./ProfilesPage";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -67,16 +67,62 @@ it("keeps what the form does not know, and removes what is empty", () => {
   expect(parseDocument("{")).toBeUndefined();
 });
 
-it("offers a system profile for cloning only, an authority profile for nothing, and nobody without the permission anything", async () => {
+it("takes identifier, name and group out of the JSON, and knows the guide's types of CA", () => {
+  const { head, body } = withoutHead(json);
+  expect(head).toEqual({ id: "our-servers", name: "Ours", group: "privatessl" });
+  expect(parseDocument(body)).toEqual({ ...parseDocument(json), id: undefined, name: undefined, group: undefined });
+  expect(["root", "externalKey", "intermediate", "subord", "ISSUING"].map(caType)).toEqual(["ROOT", "EXTERNAL_ROOT", "INTERMEDIATE", "ISSUING", "ISSUING"]);
+});
+
+it("clones in the editor, with everything in it", async () => {
+  const asked = await open("privatessl-tls-server", ["profile:manage"]);
+  const user = userEvent.setup();
+  const clone = await screen.findByRole("button", { name: "Clone" });
+  expect(screen.queryByRole("button", { name: "Edit" })).toBeNull();
+  await user.click(clone);
+  const editor = within(await screen.findByRole("dialog", { name: "Clone privatessl-tls-server" }));
+  const id = editor.getByLabelText(/^Profile ID/);
+  expect(id).toHaveProperty("value", "privatessl-tls-server-copy");
+  expect(editor.getByLabelText(/^Name/)).toHaveProperty("value", "Name of privatessl-tls-server (copy)");
+  expect(editor.getByLabelText(/^Profile Group/)).toHaveProperty("value", "privatessl");
+  expect(editor.getByLabelText(/^Validity period/)).toHaveProperty("value", "P1Y");
+  for (const label of [/^Key Usages/, /^Extended Key Usages/, /^Allowed extensions/]) expect(editor.getAllByLabelText(label).length).toBeGreaterThan(0);
+  // The type of CA that the profile is for, by its name in the guide; another one is added.
+  await user.click(editor.getAllByLabelText(/^Default CA Types/)[0]!);
+  await user.click(await screen.findByRole("option", { name: "Intermediate Subordinate Authority", hidden: true }));
+  await user.clear(id);
+  await user.type(id, "mine");
+  await user.clear(editor.getByLabelText(/^Profile Group/));
+  await user.type(editor.getByLabelText(/^Profile Group/), "corp");
+  await user.click(editor.getByLabelText("Edit the Raw Profile Information"));
+  const text = editor.getByLabelText<HTMLTextAreaElement>(/^Profile as JSON/);
+  expect(parseDocument(text.value)).not.toHaveProperty("id");
+  // It still says which profile it is.
+  expect(editor.getByLabelText(/^Profile ID/)).toHaveProperty("value", "mine");
+  await waitFor(() => expect(editor.getByRole("button", { name: "Clone" })).toHaveProperty("disabled", false));
+  await user.click(editor.getByRole("button", { name: "Clone" }));
+  await waitFor(() => expect(asked.some((a) => a.name === "CloneProfile")).toBe(true));
+  const { json: rules, ...input } = asked.find((a) => a.name === "CloneProfile")!.variables.input;
+  expect(input).toEqual({ partitionId: "sub0", sourceId: "privatessl-tls-server", id: "mine", name: "Name of privatessl-tls-server (copy)", group: "corp" });
+  const { id: _id, name: _name, group: _group, ...rest } = JSON.parse(json);
+  expect(JSON.parse(rules)).toEqual({ ...rest, allowedCATypes: ["ISSUING", "INTERMEDIATE"] });
+});
+
+it("takes the guide's own JSON, and what that says of identifier and group", async () => {
   const asked = await open("privatessl-tls-server", ["profile:manage"]);
   const user = userEvent.setup();
   await user.click(await screen.findByRole("button", { name: "Clone" }));
-  expect(screen.queryByRole("button", { name: "Edit" })).toBeNull();
-  const id = await screen.findByLabelText(/^Profile ID/);
-  await user.clear(id);
-  await user.type(id, "mine");
-  await user.click(within(screen.getByRole("dialog", { name: "Clone privatessl-tls-server" })).getByRole("button", { name: "Clone" }));
-  await waitFor(() => expect(asked.find((a) => a.name === "CloneProfile")?.variables.input).toEqual({ partitionId: "sub0", sourceId: "privatessl-tls-server", id: "mine", name: "Name of privatessl-tls-server (copy)" }));
+  await user.click(await screen.findByLabelText("Edit the Raw Profile Information"));
+  const text = await screen.findByLabelText<HTMLTextAreaElement>(/^Profile as JSON/);
+  await user.clear(text);
+  await user.click(text);
+  await user.paste('{"group": "corp", "allowedCATypes": ["subord"], "validity_period": "P2Y", "usages": ["2.5.29.15.0"]}');
+  const group = screen.getByLabelText(/^Profile Group/);
+  expect(group).toHaveProperty("value", "corp");
+  expect(group).toHaveProperty("disabled", true);
+  await user.click(screen.getByLabelText("Edit the Raw Profile Information"));
+  expect((await screen.findAllByText("Subordinate Authority")).length).toBeGreaterThan(0);
+  await waitFor(() => expect(asked.findLast((a) => a.name === "ValidateProfile")?.variables).toMatchObject({ id: "privatessl-tls-server-copy", json: expect.stringContaining("subord") }));
 });
 
 it.each([["basic-ca-subord", ["profile:manage"]], ["our-servers", []]])("gives no way to change %s with %j", async (id, permissions) => {
@@ -96,10 +142,11 @@ it("shows versions with what each changed", async () => {
 
 it("edits by form, checks while typing, and saves the whole profile as the next version", async () => {
   const asked = await open("our-servers", ["profile:manage"], {
-    ValidateProfile: (v: { json: string }) => ({ validateProfile: v.json.includes('"P90D"') || v.json === json ? [] : [{ path: "validity_period", message: "must be an ISO 8601 duration", line: 7 }] }),
+    ValidateProfile: (v: { json: string }) => ({ validateProfile: /"P90D"|"P1Y"/.test(v.json) ? [] : [{ path: "validity_period", message: "must be an ISO 8601 duration", line: 7 }] }),
   });
   const user = userEvent.setup();
   await user.click(await screen.findByRole("button", { name: "Edit" }));
+  expect(screen.getByLabelText(/^Profile ID/)).toHaveProperty("readOnly", true);
   const validity = await screen.findByLabelText(/^Validity period/);
   await user.clear(validity);
   await user.type(validity, "90 days");
@@ -111,12 +158,12 @@ it("edits by form, checks while typing, and saves the whole profile as the next 
   await user.click(screen.getByRole("button", { name: "Save as version 4" }));
   await waitFor(() => expect(asked.some((a) => a.name === "UpdateProfile")).toBe(true));
   const input = asked.find((a) => a.name === "UpdateProfile")!.variables.input;
-  expect(input).toMatchObject({ partitionId: "sub0", id: "our-servers", version: 3 });
-  expect(JSON.parse(input.json)).toEqual({ ...JSON.parse(json), validity_period: "P90D" });
+  expect(input).toMatchObject({ partitionId: "sub0", id: "our-servers", version: 3, name: "Ours", group: "privatessl" });
+  expect({ ...JSON.parse(json), ...JSON.parse(input.json) }).toEqual({ ...JSON.parse(json), validity_period: "P90D" });
 });
 
 it("takes broken JSON as raw text and says so", async () => {
-  await open("our-servers", ["profile:manage"], { ValidateProfile: (v: { json: string }) => ({ validateProfile: v.json === json ? [] : [{ path: "json", message: "the profile is not valid JSON", line: 1 }] }) });
+  await open("our-servers", ["profile:manage"], { ValidateProfile: (v: { json: string }) => ({ validateProfile: parseDocument(v.json) ? [] : [{ path: "json", message: "the profile is not valid JSON", line: 1 }] }) });
   const user = userEvent.setup();
   await user.click(await screen.findByRole("button", { name: "Edit" }));
   await user.click(await screen.findByLabelText("Edit the Raw Profile Information"));

@@ -114,7 +114,9 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
   const deployment = useDeployment();
   const queryClient = useQueryClient();
   const navigate = useNavigate();
-  const [region, setRegion] = useState<string | null>(null);
+  const regions = deployment?.regions ?? [];
+  const [chosen, setRegion] = useState<string | null>(null);
+  const region = chosen ?? (regions.length === 1 ? regions[0]! : null);
   const [agreed, setAgreed] = useState(false);
   const assign = useMutation({
     mutationFn: () => request(Assign, { input: { subscriptionId: subscription.id, region: region as Region, acceptTerms: agreed } }),
@@ -136,7 +138,7 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
           <Text size="sm">
             <strong>{subscription.name}</strong> gets a partition in the region you choose. This cannot be changed later.
           </Text>
-          <Select label="Regions" required data={(deployment?.regions ?? []).map((r) => ({ value: r, label: { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" }[r] }))} value={region} onChange={setRegion} error={fieldError(assign.error, "region")} />
+          <Select label="Regions" required data={regions.map((r) => ({ value: r, label: { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" }[r] }))} value={region} onChange={setRegion} error={fieldError(assign.error, "region")} />
           <Text size="sm" c="dimmed">
             {deployment?.terms}
           </Text>
@@ -195,9 +197,9 @@ function InviteOwnerDialog({ subscription, onClose }: { subscription: Subscripti
 
 function CreateDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
   const queryClient = useQueryClient();
-  const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "STANDARD" as Tier, email: "" });
+  const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "" as Tier | "", email: "" });
   const create = useMutation({
-    mutationFn: () => request(Create, { input: { name: v.name.trim(), purchasedCertificates: v.certificates, purchasedCas: v.cas, tier: v.tier, ownerEmail: v.email.trim() } }),
+    mutationFn: () => request(Create, { input: { name: v.name.trim(), purchasedCertificates: v.certificates, purchasedCas: v.cas, tier: v.tier || null, ownerEmail: v.email.trim() } }),
     onSuccess: async () => {
       onClose();
       notifications.show({ message: "The subscription is created and its owner invited." });
@@ -216,7 +218,7 @@ function CreateDialog({ opened, onClose }: { opened: boolean; onClose: () => voi
           <TextInput label="Name" required minLength={2} maxLength={64} value={v.name} onChange={(e) => setV({ ...v, name: e.currentTarget.value })} error={fieldError(create.error, "name")} data-autofocus />
           <NumberInput label="Purchased certificates" required min={0} thousandSeparator value={v.certificates} onChange={(n) => setV({ ...v, certificates: Number(n) })} error={fieldError(create.error, "purchasedCertificates")} />
           <NumberInput label="Purchased certificate authorities" required min={0} value={v.cas} onChange={(n) => setV({ ...v, cas: Number(n) })} error={fieldError(create.error, "purchasedCas")} />
-          <Select label="Tier" description="Requests in 10 seconds: Standard 100, Premium 1000." data={[{ value: "STANDARD", label: "Standard" }, { value: "PREMIUM", label: "Premium" }, { value: "UNLIMITED", label: "Unlimited" }]} value={v.tier} onChange={(t) => setV({ ...v, tier: (t ?? "STANDARD") as Tier })} allowDeselect={false} />
+          <Select label="Tier" description="Requests in 10 seconds: Standard 100, Premium 1000." data={[{ value: "", label: "By the purchased number (Premium from 1,000,000)" }, { value: "STANDARD", label: "Standard" }, { value: "PREMIUM", label: "Premium" }, { value: "UNLIMITED", label: "Unlimited" }]} value={v.tier} onChange={(t) => setV({ ...v, tier: (t ?? "") as Tier | "" })} allowDeselect={false} />
           <TextInput label="Owner's e-mail" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(create.error, "ownerEmail")} />
           <ErrorAlert error={create.error} />
           <Group justify="flex-end">
