@@ -85,7 +85,7 @@ func TestGatewayAnswers(t *testing.T) {
 	enroll(200, object{"profileId": g.m.CAGW.ProfileIDs[0], "subjectAltNames": []object{{"type": "dNSName", "value": "a.example"}, {"type": "iPAddress", "value": "10.0.0.1"}, {"type": "uniformResourceIdentifier", "value": "https://a.example/"}, {"type": "rfc822Name", "value": "a@example.com"}}})
 
 	// Durations and algorithms as the clients parse them; three digits of a second, always; members in one order.
-	for id, want := range map[string]string{"privatessl-tls-server": "8760h0m0s", "multiuse-p12-client": "8760h0m0s"} {
+	for id, want := range map[string]string{"privatessl-tls-server": "26280h0m0s", "multiuse-p12-client": "26280h0m0s"} {
 		if d := str(t, g.call(200, "GET", g.base+"/profiles/"+id, nil), "profile.properties.cert_lifetime"); d != want {
 			t.Errorf("%s: %s", id, d)
 		}
