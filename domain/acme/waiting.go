@@ -123,8 +123,11 @@ func (e *Engine) NotApproved(ctx context.Context, r *approval.Request) error {
 	if err != nil || w == nil {
 		return err
 	}
-	said := unauthorized("the request for approval is %s", text.Lower(r.State))
-	if r.State == approval.Failed {
+	said := unauthorized("the request for approval was %s", text.Lower(r.State))
+	switch r.State {
+	case approval.Expired:
+		said = unauthorized("the request for approval has expired")
+	case approval.Failed:
 		said = unauthorized("the certificate was approved, but could not be issued: %s", r.Reason)
 	}
 	ended := e.Store.DB(ctx).Model(&Order{}).Where("id = ? AND status = ?", w.OrderID, Processing).Select("status", "error").
