@@ -74,7 +74,8 @@ func TestACMEKeepsTheOrderOfNames(t *testing.T) {
 	if _, err := e.endEntities.Deactivate(e.ctx, www.ID); err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range [][]string{{"www.example.com"}, {"api.example.com", "www.example.com"}, {"zzz.example.com", "*.www.example.com", "www.example.com"}} {
+	for _, names := range [][]string{{"www.example.com"}, {"api.example.com", "www.example.com"},
+		{"zzz.example.com", "*.www.example.com", "www.example.com"}} {
 		c.want(fmt.Sprint("an order with a deactivated end entity: ", names), c.post("new-order", identifiers(names...)), 403, "unauthorized")
 	}
 	c.want("finalizing for a deactivated end entity", c.finalize(before, "www.example.com", "api.example.com"), 403, "unauthorized")
@@ -86,7 +87,9 @@ func TestACMEKeepsTheOrderOfNames(t *testing.T) {
 	_, second := c.order("n.example.com", "m.example.com")
 	c.ok(c.finalize(second, "m.example.com", "n.example.com"), 200)
 	var names []string
-	if err := e.store.DB(e.ctx).Model(&acme.Order{}).Distinct("names").Where("identifiers LIKE '%m.example.com%' AND identifiers LIKE '%n.example.com%' AND status = 'valid'").Pluck("names", &names).Error; err != nil || len(names) != 1 {
+	if err := e.store.DB(e.ctx).Model(&acme.Order{}).Distinct("names").
+		Where("identifiers LIKE '%m.example.com%' AND identifiers LIKE '%n.example.com%' AND status = 'valid'").
+		Pluck("names", &names).Error; err != nil || len(names) != 1 {
 		t.Errorf("%v %v", names, err)
 	}
 }
@@ -105,7 +108,9 @@ func TestACMERefusesEarly(t *testing.T) {
 		request["notAfter"] = notAfter.UTC().Format(time.RFC3339)
 		return c.post("new-order", request)
 	}
-	for what, at := range map[string]time.Time{"a notAfter in the past": e.now().Add(-time.Hour), "a notAfter after the CA's end": issuer.NotAfter.Add(time.Hour), "a notAfter beyond all time": time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)} {
+	for what, at := range map[string]time.Time{"a notAfter in the past": e.now().Add(-time.Hour),
+		"a notAfter after the CA's end": issuer.NotAfter.Add(time.Hour), "a notAfter beyond all time": time.Date(9999, 12, 31, 23, 59, 59, 0,
+			time.UTC)} {
 		if r := c.want(what, order(at), 400, "malformed"); !strings.Contains(r.Detail, "CA") && !strings.Contains(r.Detail, "past") {
 			t.Errorf("%s: %s", what, r.Detail)
 		}
@@ -118,7 +123,8 @@ func TestACMERefusesEarly(t *testing.T) {
 	// A request in PEM or base64 is not what the RFC asks for.
 	der, _ := newCSR(t, "", "a.example.com")
 	_, o = c.order("a.example.com")
-	for what, text := range map[string][]byte{"PEM": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), "base64": []byte(base64.StdEncoding.EncodeToString(der)), "a byte-order mark": append([]byte("\xef\xbb\xbf"), der...)} {
+	for what, text := range map[string][]byte{"PEM": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
+		"base64": []byte(base64.StdEncoding.EncodeToString(der)), "a byte-order mark": append([]byte("\xef\xbb\xbf"), der...)} {
 		c.want(what+" as csr", c.post(o["finalize"].(string), map[string]any{"csr": b64(text)}), 400, "badCSR")
 	}
 	c.ok(c.finalize(o, "a.example.com"), 200)
@@ -137,7 +143,8 @@ func TestACMERefusesEarly(t *testing.T) {
 	if _, err := e.cas.UnselectProfiles(e.ctx, e.c.CAID, []string{e.c.ProfileID}); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.want("an order for a profile that the CA does not issue under", c.post("new-order", identifiers("a.example.com")), 403, "unauthorized"); !strings.Contains(r.Detail, e.c.ProfileID) {
+	if r := c.want("an order for a profile that the CA does not issue under", c.post("new-order", identifiers("a.example.com")), 403,
+		"unauthorized"); !strings.Contains(r.Detail, e.c.ProfileID) {
 		t.Error(r.Detail)
 	}
 }
@@ -164,7 +171,8 @@ func TestACMEBindings(t *testing.T) {
 	if err := e.store.DB(e.ctx).Exec("UPDATE acme_external_keys SET secret = ? WHERE id = ?", short, kid).Error; err != nil {
 		t.Fatal(err)
 	}
-	if r := c.want("HS384 with a short key", c.post("new-account", map[string]any{"externalAccountBinding": c.eab(kid, make([]byte, 32), header("alg", "HS384"))}), 400, "malformed"); !strings.Contains(r.Detail, "HS256") {
+	if r := c.want("HS384 with a short key", c.post("new-account", map[string]any{"externalAccountBinding": c.eab(kid, make([]byte, 32),
+		header("alg", "HS384"))}), 400, "malformed"); !strings.Contains(r.Detail, "HS256") {
 		t.Error(r.Detail)
 	}
 	c.ok(c.post("new-account", map[string]any{"externalAccountBinding": c.eab(kid, make([]byte, 32))}), 201)
@@ -248,7 +256,8 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 	}
 	s := e.stranger(t)
 	kid, secret := e.rawKey(t, acme.NewKey{FriendlyName: "late"})
-	s.want("an account of a disabled configuration", s.post("new-account", map[string]any{"externalAccountBinding": s.eab(kid, secret)}), 503, "serverInternal")
+	s.want("an account of a disabled configuration", s.post("new-account", map[string]any{"externalAccountBinding": s.eab(kid, secret)}), 503,
+		"serverInternal")
 	raw.ok(raw.post(url, nil), 200)
 	raw.ok(raw.post("revoke-cert", map[string]any{"certificate": b64(der)}), 200)
 	if _, err := e.configurations.Enable(e.ctx, e.c.ID); err != nil {
@@ -273,8 +282,10 @@ func TestACMEWaitsForApproval(t *testing.T) {
 
 func waitsForApproval(t *testing.T, e *acmeEstate) {
 	t.Cleanup(func() { ahead.Store(0) })
-	s := &approvals{T: t, App: e.App, m: e.m, alice: colleague(t, e.App, e.m, "alice", rbac.Owners), bob: colleague(t, e.App, e.m, "bob", rbac.Owners), carol: colleague(t, e.App, e.m, "carol", rbac.CertificateAdministrators)}
-	if _, err := e.approvals.SetRules(s.alice, approval.Change{PartitionID: e.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 1, e.c.ProfileID)}}); err != nil {
+	s := &approvals{T: t, App: e.App, m: e.m, alice: colleague(t, e.App, e.m, "alice", rbac.Owners),
+		bob: colleague(t, e.App, e.m, "bob", rbac.Owners), carol: colleague(t, e.App, e.m, "carol", rbac.CertificateAdministrators)}
+	if _, err := e.approvals.SetRules(s.alice, approval.Change{PartitionID: e.m.Partition.ID,
+		Rules: []*approval.Rule{rule(approval.Issue, 1, e.c.ProfileID)}}); err != nil {
 		t.Fatal(err)
 	}
 	// Bob made the key: he answers for what its accounts order, and does not approve that himself.
@@ -309,7 +320,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	}
 	url, finalize, csr, id := waiting("a.example.com")
 	asked := s.find(id)
-	if asked.RequestedBy != "acme:acme-test" || asked.State != approval.Pending || !strings.Contains(fmt.Sprint(asked.Facts), "CN=a.example.com") {
+	if asked.RequestedBy != "acme:acme-test" || asked.State != approval.Pending ||
+		!strings.Contains(fmt.Sprint(asked.Facts), "CN=a.example.com") {
 		t.Errorf("%+v", asked)
 	}
 	// Sent again, it is the same; another request is refused; and who waits for long asks seldom.
@@ -352,7 +364,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	if _, err := e.approvals.Reject(s.carol, id, "not ours"); err != nil {
 		t.Fatal(err)
 	}
-	if v := c.ok(c.post(rejected, nil), 200).object(); v["status"] != "invalid" || !strings.Contains(fmt.Sprint(v["error"]), "rejected") || strings.Contains(fmt.Sprint(v["error"]), "not ours") {
+	if v := c.ok(c.post(rejected, nil), 200).object(); v["status"] != "invalid" || !strings.Contains(fmt.Sprint(v["error"]), "rejected") ||
+		strings.Contains(fmt.Sprint(v["error"]), "not ours") {
 		t.Errorf("%v", v)
 	}
 	failed, _, _, id := waiting("c.example.com")
@@ -361,7 +374,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	}
 	s.approve(id, s.alice)
 	s.becomes(id, approval.Failed)
-	if v := c.ok(c.post(failed, nil), 200).object(); v["status"] != "invalid" || !strings.Contains(fmt.Sprint(v["error"]), "external account key has ended") {
+	if v := c.ok(c.post(failed, nil), 200).object(); v["status"] != "invalid" ||
+		!strings.Contains(fmt.Sprint(v["error"]), "external account key has ended") {
 		t.Errorf("%v", v)
 	}
 	if err := e.store.DB(e.ctx).Exec("UPDATE acme_external_keys SET revoked_at = NULL WHERE id = ?", key.ID).Error; err != nil {
@@ -400,7 +414,8 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	s.approve(id, s.alice)
 	s.becomes(id, approval.Failed)
 	var last acme.Order
-	if err := e.store.DB(e.ctx).Take(&last, "id = ?", gone[strings.LastIndex(gone, "/")+1:]).Error; err != nil || last.Status != acme.Invalid || last.CertificateID != nil {
+	if err := e.store.DB(e.ctx).Take(&last, "id = ?", gone[strings.LastIndex(gone, "/")+1:]).Error; err != nil ||
+		last.Status != acme.Invalid || last.CertificateID != nil {
 		t.Errorf("%+v %v", last, err)
 	}
 	if v, err := e.audit.Verify(s.alice, e.m.Partition.ID); err != nil || v.BrokenAt != 0 {
@@ -460,7 +475,8 @@ func TestACMEChainsAfterARootIsRenewed(t *testing.T) {
 		for _, one := range chain[1:] {
 			between.AddCert(one)
 		}
-		_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: e.now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+		_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: e.now(),
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 		return err == nil
 	}
 	any := func(all [][]*x509.Certificate, root *ca.CertificationAuthority) bool {
@@ -482,7 +498,8 @@ func TestACMEChainsAfterARootIsRenewed(t *testing.T) {
 	after, _, _ := c.issue("after.example.com")
 	all = chains(after)
 	if !verifies(all[0], first) || !verifies(all[0], second) || len(all[0]) != 3 || len(all) != 2 || len(all[1]) != 2 {
-		t.Errorf("issued after: %d chains of %d, old root %v, new root %v", len(all), len(all[0]), verifies(all[0], first), verifies(all[0], second))
+		t.Errorf("issued after: %d chains of %d, old root %v, new root %v", len(all), len(all[0]), verifies(all[0], first),
+			verifies(all[0], second))
 	}
 	third := renew("root-1")
 	renew("issuing-rsa")

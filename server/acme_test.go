@@ -139,7 +139,8 @@ func TestACME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(leaf.DNSNames, []string{"b.example.com", "a.example.com"}) || len(leaf.IPAddresses) != 1 || leaf.Subject.CommonName != "b.example.com" {
+	if !slices.Equal(leaf.DNSNames, []string{"b.example.com", "a.example.com"}) || len(leaf.IPAddresses) != 1 ||
+		leaf.Subject.CommonName != "b.example.com" {
 		t.Errorf("%v %v %v", leaf.Subject, leaf.DNSNames, leaf.IPAddresses)
 	}
 	if len(chain) != 2 {

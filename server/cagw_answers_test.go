@@ -52,10 +52,11 @@ func TestGatewayAnswers(t *testing.T) {
 		"optionalCertificateRequestDetails.subjectDn":      details("subjectDn", "CN="),
 		"optionalCertificateRequestDetails.subjectDn ":     details("subjectDn", "/CN=a/b"),
 		"optionalCertificateRequestDetails.subjectDn  ":    details("subjectDn", "CN=host.example/emailAddress=a@example.com"),
-		"subjectVariables":   {"subjectVariables": []object{{"type": "c", "value": "Canada"}}},
-		"subjectAltNames[1]": {"subjectAltNames": []object{{"type": "dNSName", "value": "a.example"}, {"type": "dNSName", "value": "not a name"}}},
-		"profileId":          {"profileId": "no-such"},
-		"csr":                {"csr": "AAAA"},
+		"subjectVariables": {"subjectVariables": []object{{"type": "c", "value": "Canada"}}},
+		"subjectAltNames[1]": {"subjectAltNames": []object{{"type": "dNSName", "value": "a.example"},
+			{"type": "dNSName", "value": "not a name"}}},
+		"profileId": {"profileId": "no-such"},
+		"csr":       {"csr": "AAAA"},
 	} {
 		want = strings.TrimSpace(want)
 		got := enroll(400, body)
@@ -63,26 +64,31 @@ func TestGatewayAnswers(t *testing.T) {
 			t.Errorf("%s: %v", want, got)
 		}
 	}
-	if c := parseBody(t, str(t, enroll(200, details("subjectDn", `CN=host.example\2FemailAddress=a`)), "enrollment.body")); c.Subject.CommonName != "host.example/emailAddress=a" {
+	if c := parseBody(t, str(t, enroll(200, details("subjectDn", `CN=host.example\2FemailAddress=a`)),
+		"enrollment.body")); c.Subject.CommonName != "host.example/emailAddress=a" {
 		t.Errorf("%s", c.Subject)
 	}
 	// PKCS12 with the subject and names of a CSR, and a key of the service's.
 	csr, own := gatewayCSR(t, pkix.Name{CommonName: "p12.example", Organization: []string{"Acme"}}, "p12.example")
-	got := g.call(200, "POST", g.base+"/enrollments", object{"profileId": g.m.CAGW.ProfileIDs[0], "csr": csr, "requiredFormat": object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough 1"}},
+	got := g.call(200, "POST", g.base+"/enrollments", object{"profileId": g.m.CAGW.ProfileIDs[0], "csr": csr,
+		"requiredFormat":                    object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough 1"}},
 		"optionalCertificateRequestDetails": object{"useSANFromCSR": true, "validityPeriod": "P400D"}})
 	file, err := base64.StdEncoding.DecodeString(str(t, got, "enrollment.body"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	key, leaf, _, err := pkcs12.DecodeChain(file, "long enough 1")
-	if err != nil || leaf.Subject.String() != "CN=p12.example,O=Acme" || len(leaf.DNSNames) != 1 || key == nil || own.Public().(*ecdsa.PublicKey).Equal(leaf.PublicKey) {
+	if err != nil || leaf.Subject.String() != "CN=p12.example,O=Acme" || len(leaf.DNSNames) != 1 || key == nil ||
+		own.Public().(*ecdsa.PublicKey).Equal(leaf.PublicKey) {
 		t.Fatalf("%v %v", err, leaf)
 	}
 	if leaf.NotAfter.Before(g.now().AddDate(0, 0, 399)) {
 		t.Errorf("ends %s", leaf.NotAfter)
 	}
 	// The manifest's first profile also takes a CSR, and every type of name.
-	enroll(200, object{"profileId": g.m.CAGW.ProfileIDs[0], "subjectAltNames": []object{{"type": "dNSName", "value": "a.example"}, {"type": "iPAddress", "value": "10.0.0.1"}, {"type": "uniformResourceIdentifier", "value": "https://a.example/"}, {"type": "rfc822Name", "value": "a@example.com"}}})
+	enroll(200, object{"profileId": g.m.CAGW.ProfileIDs[0], "subjectAltNames": []object{{"type": "dNSName", "value": "a.example"},
+		{"type": "iPAddress", "value": "10.0.0.1"}, {"type": "uniformResourceIdentifier", "value": "https://a.example/"}, {"type": "rfc822Name",
+			"value": "a@example.com"}}})
 
 	// Durations and algorithms as the clients parse them; three digits of a second, always; members in one order.
 	for id, want := range map[string]string{"privatessl-tls-server": "26280h0m0s", "multiuse-p12-client": "26280h0m0s"} {
@@ -104,37 +110,45 @@ func TestGatewayAnswers(t *testing.T) {
 	one := g.base + "/certificates/" + serial
 	instant := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`)
 	shown := g.call(200, "GET", one, nil)
-	if from, to, _ := strings.Cut(str(t, shown, "certificate.validityPeriod"), "/"); !instant.MatchString(from) || !instant.MatchString(to) || str(t, shown, "certificate.subjectPublicKeyInfo.publicKeyAlg") != "EC" {
+	if from, to, _ := strings.Cut(str(t, shown, "certificate.validityPeriod"), "/"); !instant.MatchString(from) || !instant.MatchString(to) ||
+		str(t, shown, "certificate.subjectPublicKeyInfo.publicKeyAlg") != "EC" {
 		t.Errorf("%v", shown)
 	}
 
 	// Comment and compromise date are kept and shown, here, in the audit log and in GraphQL.
 	at := g.now().Add(-time.Second).UTC().Format("2006-01-02T15:04:05.00Z")
 	held := g.call(200, "POST", one+"/actions", object{"action": object{"type": "HoldAction", "comment": "lost, perhaps"}})
-	if str(t, held, "action.comment") != "lost, perhaps" || str(t, g.call(200, "GET", one, nil), "certificate.revocationInfo.comment") != "lost, perhaps" {
+	if str(t, held, "action.comment") != "lost, perhaps" || str(t, g.call(200, "GET", one, nil),
+		"certificate.revocationInfo.comment") != "lost, perhaps" {
 		t.Errorf("%v", held)
 	}
 	ahead.Add(int64(10 * time.Second))
 	t.Cleanup(func() { ahead.Store(0) })
-	revoked := g.call(200, "POST", one+"/actions", object{"action": object{"type": "RevokeAction", "reason": "keyCompromise", "comment": "stolen", "compromiseDate": at}})
+	revoked := g.call(200, "POST", one+"/actions", object{"action": object{"type": "RevokeAction", "reason": "keyCompromise",
+		"comment": "stolen", "compromiseDate": at}})
 	info := g.call(200, "GET", one, nil)
 	want, err := time.Parse("2006-01-02T15:04:05.00Z", at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if date := want.Format("2006-01-02T15:04:05.000Z"); str(t, revoked, "action.compromiseDate") != date || str(t, info, "certificate.revocationInfo.compromiseDate") != date || str(t, info, "certificate.revocationInfo.comment") != "stolen" {
+	if date := want.Format("2006-01-02T15:04:05.000Z"); str(t, revoked, "action.compromiseDate") != date ||
+		str(t, info, "certificate.revocationInfo.compromiseDate") != date || str(t, info, "certificate.revocationInfo.comment") != "stolen" {
 		t.Errorf("%v %v", revoked, info)
 	}
 	var details2 []string
-	if err := g.store.DB(g.system).Raw("SELECT details FROM audit_events WHERE action = 'certificate.revoke' AND object_name = ?", serial).Scan(&details2).Error; err != nil || len(details2) != 1 || !strings.Contains(details2[0], `"comment":"stolen"`) {
+	if err := g.store.DB(g.system).Raw("SELECT details FROM audit_events WHERE action = 'certificate.revoke' AND object_name = ?", serial).
+		Scan(&details2).Error; err != nil || len(details2) != 1 || !strings.Contains(details2[0], `"comment":"stolen"`) {
 		t.Errorf("%v %v", details2, err)
 	}
-	for name, bad := range map[string]object{"action.compromiseDate": {"type": "RevokeAction", "compromiseDate": "yesterday"}, "action.comment": {"type": "RevokeAction", "comment": strings.Repeat("a", 501)}} {
+	for name, bad := range map[string]object{"action.compromiseDate": {"type": "RevokeAction", "compromiseDate": "yesterday"},
+		"action.comment": {"type": "RevokeAction", "comment": strings.Repeat("a", 501)}} {
 		if got := g.call(400, "POST", one+"/actions", object{"action": bad}); str(t, got, "error.target") != name {
 			t.Errorf("%v", got)
 		}
 	}
-	if got := g.call(400, "POST", g.base+"/certificates/"+str(t, g.issue("young.example"), "serialNumber")+"/actions", object{"action": object{"type": "RevokeAction", "compromiseDate": "2000-01-01T00:00:00Z"}}); str(t, got, "error.target") != "action.compromiseDate" {
+	if got := g.call(400, "POST", g.base+"/certificates/"+str(t, g.issue("young.example"), "serialNumber")+"/actions",
+		object{"action": object{"type": "RevokeAction",
+			"compromiseDate": "2000-01-01T00:00:00Z"}}); str(t, got, "error.target") != "action.compromiseDate" {
 		t.Errorf("%v", got)
 	}
 	// A disabled CA is there again later.
@@ -142,11 +156,13 @@ func TestGatewayAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	csr, _ = gatewayCSR(t, pkix.Name{CommonName: "later.example"})
-	w := g.send("POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}})
+	w := g.send("POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr,
+		"requiredFormat": object{"format": "X509"}})
 	if w.Code != 503 || w.Header().Get("Retry-After") != "60" || !strings.Contains(w.Body.String(), "cagw-5030") {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
 	}
-	g.call(200, "POST", g.base+"/certificates/"+str(t, shown, "certificate.serialNumber")+"/actions", object{"action": object{"type": "RevokeAction"}})
+	g.call(200, "POST", g.base+"/certificates/"+str(t, shown, "certificate.serialNumber")+"/actions",
+		object{"action": object{"type": "RevokeAction"}})
 }
 
 // TestTheGatewaysListenerAnswersInItsShape: also where no resource is asked for and where the request cannot be read.
@@ -165,7 +181,8 @@ func TestTheGatewaysListenerAnswersInItsShape(t *testing.T) {
 			Type  string
 			Error struct{ Code, Message string }
 		}
-		if err := json.Unmarshal(text, &got); err != nil || r.StatusCode != status || got.Type != "ErrorResponse" || got.Error.Code == "" || got.Error.Message == "" || r.Header.Get("Content-Type") != "application/json" {
+		if err := json.Unmarshal(text, &got); err != nil || r.StatusCode != status || got.Type != "ErrorResponse" || got.Error.Code == "" ||
+			got.Error.Message == "" || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %s %s %s %v", what, r.Proto, r.Status, text, err)
 		}
 	}
@@ -244,10 +261,12 @@ func TestTheGatewaysListenerAnswersInItsShape(t *testing.T) {
 	check("plain HTTP", r, 400)
 	// What a client asked for and there is not is no error of the server.
 	var log bytes.Buffer
-	watched := &App{log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})), proxies: a.proxies, visitors: a.visitors, metrics: a.metrics}
+	watched := &App{log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelError})), proxies: a.proxies,
+		visitors: a.visitors, metrics: a.metrics}
 	for status, logged := range map[int]bool{http.StatusNotImplemented: false, http.StatusInternalServerError: true} {
 		log.Reset()
-		watched.observe(protocols.MutualTLS, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		watched.observe(protocols.MutualTLS, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })).
+			ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 		if (log.Len() > 0) != logged {
 			t.Errorf("%d: %s", status, log.String())
 		}

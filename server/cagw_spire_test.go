@@ -54,9 +54,11 @@ func newSPIRE(t *testing.T, a *App, m *Manifest) *spire {
 		t.Fatal(err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}}, MinVersion: tls.VersionTLS12, RootCAs: roots}
+	transport.TLSClientConfig = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.Raw}, PrivateKey: key}},
+		MinVersion: tls.VersionTLS12, RootCAs: roots}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &spire{t, &http.Client{Transport: transport, Timeout: time.Minute}, strings.TrimSuffix(a.cas.URLs.GatewayAPI(), "/v1"), m.CAGW.CAProfileCAID, m.CAGW.CAProfileID, "example.org"}
+	return &spire{t, &http.Client{Transport: transport, Timeout: time.Minute}, strings.TrimSuffix(a.cas.URLs.GatewayAPI(), "/v1"),
+		m.CAGW.CAProfileCAID, m.CAGW.CAProfileID, "example.org"}
 }
 
 func (s *spire) do(method, path string, query url.Values, body, out any) (int, string) {
@@ -111,7 +113,8 @@ func (s *spire) request() ([]byte, *ecdsa.PrivateKey) {
 		s.Fatal(err)
 	}
 	id := &url.URL{Scheme: "spiffe", Host: s.name}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIFFE"}, SerialNumber: number.String()}, URIs: []*url.URL{id}}, key)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{Country: []string{"US"},
+		Organization: []string{"SPIFFE"}, SerialNumber: number.String()}, URIs: []*url.URL{id}}, key)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -135,8 +138,9 @@ func (s *spire) mint(der []byte, ttl int32) (chain, roots []*x509.Certificate, r
 			Chain []struct{ CertificateData string }
 		}
 	}
-	status, text := s.do("POST", "/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/enrollments", nil, map[string]any{"csr": base64.StdEncoding.EncodeToString(der), "profileId": s.profile,
-		"requiredFormat": map[string]any{"format": "X509"}, "optionalCertificateRequestDetails": details}, &enrolled)
+	status, text := s.do("POST", "/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/enrollments", nil,
+		map[string]any{"csr": base64.StdEncoding.EncodeToString(der), "profileId": s.profile,
+			"requiredFormat": map[string]any{"format": "X509"}, "optionalCertificateRequestDetails": details}, &enrolled)
 	if status >= 300 {
 		return nil, nil, fmt.Sprintf("%d %s", status, text)
 	}
@@ -150,12 +154,14 @@ func (s *spire) mint(der []byte, ttl int32) (chain, roots []*x509.Certificate, r
 			Chain       []struct{ CertificateData string }
 		}
 	}
-	if status, text := s.do("GET", "/v1/certificate-authorities/"+url.PathEscape(s.caID), url.Values{"$fields": {"ca.certificate,ca.chain"}}, nil, &found); status != 200 || found.CA == nil || found.CA.Certificate == nil {
+	if status, text := s.do("GET", "/v1/certificate-authorities/"+url.PathEscape(s.caID), url.Values{"$fields": {"ca.certificate,ca.chain"}},
+		nil, &found); status != 200 || found.CA == nil || found.CA.Certificate == nil {
 		s.Fatalf("%d %s", status, text)
 	}
 	chain = []*x509.Certificate{mustParse(s.T, leaf)}
 	seen := map[string]bool{}
-	for _, one := range append(append([]struct{ CertificateData string }{*found.CA.Certificate}, found.CA.Chain...), enrolled.Enrollment.Chain...) {
+	for _, one := range append(append([]struct{ CertificateData string }{*found.CA.Certificate}, found.CA.Chain...),
+		enrolled.Enrollment.Chain...) {
 		der, err := base64.StdEncoding.DecodeString(one.CertificateData)
 		if err != nil {
 			s.Fatal(err)
@@ -197,8 +203,10 @@ func (s *spire) valid(chain, roots []*x509.Certificate, key *ecdsa.PrivateKey, n
 	if err != nil {
 		s.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}}, NotBefore: now.Add(-10 * time.Second), NotAfter: now.Add(time.Hour),
-		URIs: []*url.URL{{Scheme: "spiffe", Host: s.name, Path: "/workload"}}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{Country: []string{"US"}, Organization: []string{"SPIRE"}},
+		NotBefore: now.Add(-10 * time.Second), NotAfter: now.Add(time.Hour),
+		URIs: []*url.URL{{Scheme: "spiffe", Host: s.name,
+			Path: "/workload"}}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, own, &workload.PublicKey, key)
 	if err != nil {
 		s.Fatal(err)
@@ -210,7 +218,8 @@ func (s *spire) valid(chain, roots []*x509.Certificate, key *ecdsa.PrivateKey, n
 	for _, c := range chain {
 		between.AddCert(c)
 	}
-	if _, err := mustParse(s.T, der).Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err != nil {
+	if _, err := mustParse(s.T, der).Verify(x509.VerifyOptions{Roots: pool, Intermediates: between, CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}); err != nil {
 		s.Error(err)
 	}
 }
@@ -250,7 +259,8 @@ func TestSPIRE(t *testing.T) {
 	s.valid(chain, roots, key, a.now())
 	// The credential revokes what it has minted.
 	var done map[string]any
-	if status, text := s.do("POST", "/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/certificates/"+chain[0].SerialNumber.Text(16)+"/actions", nil, map[string]any{"action": map[string]any{"type": "RevokeAction", "reason": "superseded"}}, &done); status != 200 {
+	if status, text := s.do("POST",
+		"/v1/certificate-authorities/"+url.PathEscape(s.caID)+"/certificates/"+chain[0].SerialNumber.Text(16)+"/actions", nil, map[string]any{"action": map[string]any{"type": "RevokeAction", "reason": "superseded"}}, &done); status != 200 {
 		t.Errorf("%d %s", status, text)
 	}
 	// Only under the CA for which the profile is selected, and only for a CA that may have others below it.
@@ -276,7 +286,8 @@ func TestSPIRE(t *testing.T) {
 			t.Errorf("%s selected: %v", id, err)
 		}
 	}
-	if _, err := a.cas.SelectProfiles(system, root.ID, []string{"external-ca-subord", "azure-firewall-ca-subord", "intermediate-ca-subord"}); err != nil {
+	if _, err := a.cas.SelectProfiles(system, root.ID, []string{"external-ca-subord", "azure-firewall-ca-subord",
+		"intermediate-ca-subord"}); err != nil {
 		t.Error(err)
 	}
 
@@ -294,7 +305,8 @@ func TestSPIRE(t *testing.T) {
 	}
 	// Where others approve new CAs they approve this.
 	colleague(t, a, m, "bob", rbac.Owners)
-	if _, err := a.approvals.SetRules(system, approval.Change{PartitionID: m.Partition.ID, Rules: []*approval.Rule{{Operation: approval.CACreate, Needed: 1, Hours: 24}}}); err != nil {
+	if _, err := a.approvals.SetRules(system, approval.Change{PartitionID: m.Partition.ID,
+		Rules: []*approval.Rule{{Operation: approval.CACreate, Needed: 1, Hours: 24}}}); err != nil {
 		t.Fatal(err)
 	}
 	der, _ = s.request()

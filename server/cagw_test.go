@@ -410,7 +410,9 @@ func (g *gatewayAPI) vault(t *testing.T) {
 func (g *gatewayAPI) ansible(t *testing.T) {
 	csr, _ := gatewayCSR(t, pkix.Name{CommonName: "ignored"})
 	done := g.call(200, "POST", g.base+"/enrollments", object{"profileId": "privatessl-tls-server", "csr": csr, "requiredFormat": object{"format": "X509"}, "includeCa": false, "properties": object{"tracking.requesterName": "Jo"},
-		"optionalCertificateRequestDetails": object{"subjectDn": `/C=CA/O=Acme/OU=a\/b/CN=ansible.example`, "validityPeriod": "P0Y1M3DT0H0M"}, "subjectAltNames": []object{{"type": "dNSName", "value": "ansible.example"}}}, "Connection", "keep-alive")
+		"optionalCertificateRequestDetails": object{"subjectDn": `/C=CA/O=Acme/OU=a\/b/CN=ansible.example`,
+			"validityPeriod": "P0Y1M3DT0H0M"}, "subjectAltNames": []object{{"type": "dNSName",
+			"value": "ansible.example"}}}, "Connection", "keep-alive")
 	if str(t, done, "enrollment.status") != "ACCEPTED" || str(t, done, "message.message") != "Enrollment was successful." {
 		t.Error(done)
 	}

@@ -805,8 +805,10 @@ func TestDeleteAndUndo(t *testing.T) {
 	entities := map[string]bool{}
 	profiles := map[string]bool{}
 	for id := range byID {
-		if id != root.ID && under(id) {
-			subordinates++
+		if id == root.ID || under(id) {
+			if id != root.ID {
+				subordinates++
+			}
 			selected, err := l.app.cas.ProfileIDs(l.ctx, []string{id})
 			if err != nil {
 				t.Fatal(err)

@@ -451,7 +451,8 @@ func (e *estate) gateway(ctx context.Context) error {
 		return err
 	}
 	e.CAGW = &ManifestCAGW{P12File: filepath.Join(e.cfg.Data, issued.FileName()), P12Password: issued.Password, CAID: e.Partition.ID + "~issuing-1",
-		ProfileIDs:  []string{"multiuse-p12-key-encipherment-client-server", "privatessl-tls-server", "privatessl-tls-client-server", "privatessl-tls-client"},
+		ProfileIDs: []string{"multiuse-p12-key-encipherment-client-server", "privatessl-tls-server", "privatessl-tls-client-server",
+			"privatessl-tls-client"},
 		CAProfileID: demoCAProfile, CAProfileCAID: e.Partition.ID + "~" + root.Identifier}
 	return os.WriteFile(e.CAGW.P12File, issued.PKCS12, 0o600)
 }

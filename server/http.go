@@ -50,7 +50,10 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 	gateway := a.cagwProtocol()
 	muxes[protocols.MutualTLS].add(swaggerUI(swagger, gateway.Refuse))
 	// Whatever else is asked for on that listener is answered in the shape that its clients read.
-	muxes[protocols.MutualTLS].add(protocols.Endpoint{Prefix: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Refuse(w, r, cagw.NoSuchResource) })})
+	muxes[protocols.MutualTLS].add(protocols.Endpoint{Prefix: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		gateway.Refuse(w, r, cagw.NoSuchResource)
+	})})
 	for _, p := range a.protocols() {
 		for _, e := range p.Endpoints() {
 			muxes[e.Listener].add(e)

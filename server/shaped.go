@@ -135,7 +135,7 @@ func withTLSState(ctx context.Context, c net.Conn) context.Context {
 }
 
 // Headers of a request to that listener. What is between the two is refused by the handler, in the protocol's shape.
-const mostHeaders, readHeaders = 64 << 10, 256 << 10
+const mostHeaders, readHeaders = 64 << 10, 128 << 10
 
 func headerBytes(r *http.Request) int {
 	n := len(r.RequestURI) + len(r.Host)

@@ -17,7 +17,8 @@ func TestSwaggerUI(t *testing.T) {
 	script := strings.Repeat("SwaggerUIBundle;", 100)
 	r := newRouter()
 	r.add(protocols.Endpoint{Prefix: "/cagw", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })})
-	r.add(swaggerUI(fstest.MapFS{"index.html": {Data: []byte("<title>CA Gateway API</title>")}, "swagger-ui-bundle.js": {Data: []byte(script)}}, cagw.Protocol{}.Refuse))
+	r.add(swaggerUI(fstest.MapFS{"index.html": {Data: []byte("<title>CA Gateway API</title>")},
+		"swagger-ui-bundle.js": {Data: []byte(script)}}, cagw.Protocol{}.Refuse))
 	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(method, path, nil)
 		if len(header) > 0 {

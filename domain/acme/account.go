@@ -257,7 +257,8 @@ func (e *Engine) Deactivate(ctx context.Context, c *protocolconfig.Configuration
 			Select("status", "error").Updates(&Order{Status: Invalid, Error: unauthorized("the account was deactivated")}).Error; err != nil {
 			return err
 		}
-		if err := e.Store.DB(ctx).Model(&ExternalKey{}).Where("id = ? AND accounts > 0", a.ExternalKeyID).Update("accounts", gorm.Expr("accounts - 1")).Error; err != nil {
+		if err := e.Store.DB(ctx).Model(&ExternalKey{}).Where("id = ? AND accounts > 0", a.ExternalKeyID).
+			Update("accounts", gorm.Expr("accounts - 1")).Error; err != nil {
 			return err
 		}
 		return e.Store.DB(ctx).Model(a).Update("status", a.Status).Error

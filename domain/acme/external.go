@@ -90,7 +90,8 @@ func (s *Service) CreateKey(ctx context.Context, configurationID string, n NewKe
 			return nil, "", fault.Of(err).At("needsNoChallenge")
 		}
 	}
-	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName, CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner(rbac.ActorFrom(ctx)), CreatedAt: s.Now(),
+	k = &ExternalKey{ID: rand.Text(), PartitionID: c.PartitionID, ConfigurationID: c.ID, FriendlyName: n.FriendlyName,
+		CreatedBy: rbac.ActorFrom(ctx).Name, OwnerID: owner(rbac.ActorFrom(ctx)), CreatedAt: s.Now(),
 		ExpiresAt: n.ExpiresAt, MaxAccounts: int64(n.MaxAccounts), Allowed: n.Allowed, Preauthorized: n.Preauthorized, WithoutBinding: n.WithoutBinding, Secret: []byte{}}
 	if k.Allowed == nil {
 		k.Allowed = []string{}

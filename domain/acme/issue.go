@@ -72,7 +72,8 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	actor := *rbac.ActorFrom(ctx)
 	actor.OwnerID = key.OwnerID
 	ctx = rbac.WithActor(ctx, &actor)
-	issued, err := e.issue(ctx, c, o, Ready, digest, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile, CSR: base64.StdEncoding.EncodeToString(request), Subject: &subject,
+	issued, err := e.issue(ctx, c, o, Ready, digest, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile,
+		CSR: base64.StdEncoding.EncodeToString(request), Subject: &subject,
 		SANs: names, SANsGiven: true, NotAfter: o.NotAfter, EndEntity: o.endEntity()})
 	if f := fault.Of(err); err != nil && (f.Kind == fault.Conflict && f.Field == "order" || f.Kind == fault.ApprovalNeeded) {
 		// It waits now; or the same request came twice, as from a client that heard no answer: both get the certificate.
@@ -93,10 +94,12 @@ func (o *Order) asked(digest string) bool {
 }
 
 // issue asks for the certificate of an order that has the status, which it has until the transaction that records the certificate.
-func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, digest string, r enrollment.CSRRequest) (*enrollment.Issued, error) {
-	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize, Payload: Finalizing{o.ID, digest, r}, Kept: func(ctx context.Context, kept *approval.Request) error {
-		return e.wait(ctx, o, digest, kept)
-	}}
+func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, digest string,
+	r enrollment.CSRRequest) (*enrollment.Issued, error) {
+	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize, Payload: Finalizing{o.ID, digest, r},
+		Kept: func(ctx context.Context, kept *approval.Request) error {
+			return e.wait(ctx, o, digest, kept)
+		}}
 	r.Recorded = func(ctx context.Context, made *certificate.Certificate) error {
 		if others := o.endEntities()[1:]; len(others) > 0 { // the first is asked where it is enlisted
 			if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, others...); fault.Is(err, fault.PolicyRefused) {
@@ -111,9 +114,11 @@ func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *
 }
 
 // fulfil ends an order in the transaction that records its certificate. Of two requests to finalize one wins.
-func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, made *certificate.Certificate, digest string) error {
+func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, made *certificate.Certificate,
+	digest string) error {
 	db := e.Store.DB(ctx)
-	done := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, from).Updates(map[string]any{"status": Valid, "certificate_id": made.ID, "csr_sha256": digest})
+	done := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, from).
+		Updates(map[string]any{"status": Valid, "certificate_id": made.ID, "csr_sha256": digest})
 	if done.Error != nil {
 		return done.Error
 	}

@@ -299,7 +299,8 @@ func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, ke
 		return err
 	}
 	if orders >= set.Orders() {
-		return e.rateLimited(ctx, now, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ?", a.ID), set.Orders(), "this account has made %d orders within an hour")
+		return e.rateLimited(ctx, now, e.Store.DB(ctx).Model(&Order{}).Where("account_id = ?", a.ID), set.Orders(),
+			"this account has made %d orders within an hour")
 	}
 	if failures >= set.Failures() {
 		failed := e.Store.DB(ctx).Model(&Authorization{}).Where("account_id = ? AND status = ?", a.ID, Invalid)
@@ -500,7 +501,8 @@ func (e *Engine) settleOrders(ctx context.Context, list []*Authorization) error 
 		return db.Session(&gormSession).Model(&orderAuthorization{}).Select("order_id").Where("authorization_id IN ?", padded(ids))
 	}
 	var ids []string
-	if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", of(changed), []Status{Pending, Ready, Processing}).Order("id").Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
+	if err := e.Store.ForUpdate(db.Model(&Order{})).Where("id IN (?) AND status IN ?", of(changed), []Status{Pending, Ready, Processing}).
+		Order("id").Pluck("id", &ids).Error; err != nil || len(ids) == 0 {
 		return err
 	}
 	open := func() *gorm.DB {

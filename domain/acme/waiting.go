@@ -74,7 +74,8 @@ func (e *Engine) wait(ctx context.Context, o *Order, digest string, r *approval.
 	if o.ExpiresAt.After(ends) {
 		ends = o.ExpiresAt
 	}
-	begun := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, Ready).Updates(map[string]any{"status": Processing, "csr_sha256": digest, "expires_at": ends})
+	begun := db.Model(&Order{}).Where("id = ? AND status = ?", o.ID, Ready).
+		Updates(map[string]any{"status": Processing, "csr_sha256": digest, "expires_at": ends})
 	if begun.Error != nil {
 		return begun.Error
 	}
@@ -122,11 +123,15 @@ func (e *Engine) NotApproved(ctx context.Context, r *approval.Request) error {
 	if err != nil || w == nil {
 		return err
 	}
-	said := unauthorized("the request for approval is %s", text.Lower(r.State))
-	if r.State == approval.Failed {
+	said := unauthorized("the request for approval was %s", text.Lower(r.State))
+	switch r.State {
+	case approval.Expired:
+		said = unauthorized("the request for approval has expired")
+	case approval.Failed:
 		said = unauthorized("the certificate was approved, but could not be issued: %s", r.Reason)
 	}
-	ended := e.Store.DB(ctx).Model(&Order{}).Where("id = ? AND status = ?", w.OrderID, Processing).Select("status", "error").Updates(&Order{Status: Invalid, Error: said})
+	ended := e.Store.DB(ctx).Model(&Order{}).Where("id = ? AND status = ?", w.OrderID, Processing).Select("status", "error").
+		Updates(&Order{Status: Invalid, Error: said})
 	if ended.Error != nil || ended.RowsAffected == 0 {
 		return ended.Error
 	}
@@ -134,7 +139,8 @@ func (e *Engine) NotApproved(ctx context.Context, r *approval.Request) error {
 	if actor == nil {
 		actor = rbac.SystemActor()
 	}
-	e.Audit.RecordAs(ctx, actor, audit.Event{PartitionID: r.PartitionID, Action: "acme.order.end", ObjectKind: "acme-order", ObjectID: w.OrderID, Result: audit.Refused,
+	e.Audit.RecordAs(ctx, actor, audit.Event{PartitionID: r.PartitionID, Action: "acme.order.end", ObjectKind: "acme-order",
+		ObjectID: w.OrderID, Result: audit.Refused,
 		Summary: "ended an ACME order: " + said.Detail, Details: audit.Details{"approval": r.ID}})
 	return nil
 }

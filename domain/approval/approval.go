@@ -248,7 +248,8 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 		return err
 	}
 	if len(voters) < r.Needed {
-		return fault.New(fault.PolicyRefused, "%s must approve this, and there are %d who could", others(r.Needed), len(voters)).Do("Have an Owner give more people the role that this takes.").Because(ErrNobody)
+		return fault.New(fault.PolicyRefused, "%s must approve this, and there are %d who could", others(r.Needed), len(voters)).
+			Do("Have an Owner give more people the role that this takes.").Because(ErrNobody)
 	}
 	f := fault.New(fault.ApprovalNeeded, "%s must approve this first", others(r.Needed)).Because(&pending{r, a.Kept})
 	f.ApprovalID = r.ID
@@ -303,7 +304,8 @@ func (s *Service) submit(ctx context.Context, p *pending) (kept *Request, err er
 // keep keeps the request in the transaction of ctx, or finds the same one that waits already.
 func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 	var same []*Request
-	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&same, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error; err != nil {
+	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&same, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest,
+		Pending).Error; err != nil {
 		return nil, err
 	}
 	for _, old := range same {
@@ -314,7 +316,8 @@ func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 			return nil, err
 		}
 	}
-	waiting, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending), most)
+	waiting, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ?", r.PartitionID, Pending),
+		most)
 	if err != nil {
 		return nil, err
 	}

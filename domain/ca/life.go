@@ -167,7 +167,8 @@ func (c *CertificationAuthority) Usable(now time.Time) error {
 	switch status := c.StatusAt(now); status {
 	case Active:
 	case Disabled:
-		return fault.New(fault.Conflict, "%s cannot issue certificates: it is disabled", c.Identifier).At("caId").Do("Choose an active certification authority, or have this one enabled.").Because(ErrDisabled)
+		return fault.New(fault.Conflict, "%s cannot issue certificates: it is disabled", c.Identifier).At("caId").
+			Do("Choose an active certification authority, or have this one enabled.").Because(ErrDisabled)
 	default:
 		return fault.New(fault.Conflict, "%s cannot issue certificates: it is %s", c.Identifier, text.Lower(status)).At("caId").Do("Choose an active certification authority.")
 	}

@@ -244,7 +244,8 @@ func (s *Service) chains(ctx context.Context, c *CertificationAuthority, kinds .
 		return all[:min(len(all), maxChains)], err
 	}
 	var cross []*OwnCertificate
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind IN ? AND key_generation = ? AND issuer_generation <> ? AND not_after > ?", c.ID, kinds, c.KeyGeneration, c.KeyGeneration, s.Now()).
+	if err := s.Store.DB(ctx).Where("ca_id = ? AND kind IN ? AND key_generation = ? AND issuer_generation <> ? AND not_after > ?", c.ID, kinds,
+		c.KeyGeneration, c.KeyGeneration, s.Now()).
 		Order("issuer_generation, created_at DESC").Find(&cross).Error; err != nil {
 		return nil, err
 	}

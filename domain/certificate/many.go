@@ -109,14 +109,17 @@ func (s *Service) revokeMany(ctx context.Context, partitionID, operation string,
 				return nil, nil, err
 			}
 		}
-		event := audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID, ObjectName: c.SerialNumber, CAID: c.CAID,
+		event := audit.Event{PartitionID: partitionID, Action: "certificate.revoke", ObjectKind: "certificate", ObjectID: c.ID,
+			ObjectName: c.SerialNumber, CAID: c.CAID,
 			Summary: "revoked certificate " + c.SerialNumber + " of " + c.Subject,
-			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate, "bulkOperation": operation}}
+			Details: audit.Details{"before": c.Status, "after": Revoked, "reason": ReasonNames[r.Reason], "invalidityDate": r.InvalidityDate,
+				"bulkOperation": operation}}
 		c.say(r.Comment, &event)
 		s.Audit.Record(ctx, event)
 	}
 	for key, ids := range groups {
-		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "status_comment": key.comment, "invalidity_date": nil, "suspended_until": nil, "counted": false, "status_version": changed()}
+		change := map[string]any{"status": Revoked, "revoked_at": now, "revocation_reason": key.reason, "status_comment": key.comment,
+			"invalidity_date": nil, "suspended_until": nil, "counted": false, "status_version": changed()}
 		if !key.invalidity.IsZero() {
 			change["invalidity_date"] = key.invalidity
 		}

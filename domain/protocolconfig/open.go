@@ -61,9 +61,11 @@ func (s *Service) OpenOrClosed(ctx context.Context, partitionID, identifier stri
 	case c.Type != t:
 		return nil, nil, rbac.NotFound()
 	case c.Status != Active:
-		closed = fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.").Because(ErrDisabled)
+		closed = fault.New(fault.PolicyRefused, "%s is %s", c.Identifier, text.Lower(c.Status)).Do("Ask those who operate it to enable it.").
+			Because(ErrDisabled)
 	case found.gone:
-		closed = fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).Do("Ask those who operate it to choose another one.")
+		closed = fault.New(fault.PolicyRefused, "the certification authority of %s is deleted", c.Identifier).
+			Do("Ask those who operate it to choose another one.")
 	}
 	return &c, closed, nil
 }

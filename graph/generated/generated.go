@@ -8018,7 +8018,7 @@ type AcmeKey {
   withoutBinding: Boolean!
   "0: no limit."
   maxAccounts: Int!
-  "Accounts that were made with it."
+  "Accounts that were made with it and that their clients have not deactivated."
   accountCount: Int!
   createdAt: Time!
   createdBy: String!

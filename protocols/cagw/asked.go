@@ -108,7 +108,8 @@ func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
 // locate names the member that the subject was taken from.
 func (in *enrollmentRequest) locate(err error) error {
 	f := fault.Of(err)
-	if field, _, _ := strings.Cut(f.Field, "."); field != "subject" || f.Message == enrollment.NoSubject || strings.TrimSpace(in.Details.SubjectDN) != "" {
+	if field, _, _ := strings.Cut(f.Field, "."); field != "subject" || f.Message == enrollment.NoSubject ||
+		strings.TrimSpace(in.Details.SubjectDN) != "" {
 		return err
 	}
 	moved := *f
@@ -161,7 +162,8 @@ var mixed = regexp.MustCompile(`/\s*([A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)\
 func slashed(text string) (name.Name, error) {
 	var n name.Name
 	bad := func(format string, args ...any) (name.Name, error) {
-		return n, fault.New(fault.Invalid, format, args...).At("subject").Do("Write /type=value/type=value, and a backslash before a slash, plus or backslash of a value.")
+		return n, fault.New(fault.Invalid, format, args...).At("subject").
+			Do("Write /type=value/type=value, and a backslash before a slash, plus or backslash of a value.")
 	}
 	joined := false
 	for rest := text[1:]; rest != ""; {
@@ -288,7 +290,8 @@ func (a action) read() (certificate.StatusChange, error) {
 	case "":
 		return to, fault.New(fault.Invalid, "action.type is missing").At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
 	default:
-		return to, fault.New(fault.Invalid, "there is no action %s", strconv.Quote(a.Type)).At("action.type").Do("Give RevokeAction, HoldAction or UnholdAction.")
+		return to, fault.New(fault.Invalid, "there is no action %s", strconv.Quote(a.Type)).At("action.type").
+			Do("Give RevokeAction, HoldAction or UnholdAction.")
 	}
 	to.To, to.Reason = certificate.Revoked, certificate.Unspecified
 	if a.Reason == "" {

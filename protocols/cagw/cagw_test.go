@@ -103,14 +103,16 @@ func TestTimes(t *testing.T) {
 }
 
 func TestSlashed(t *testing.T) {
-	for text, want := range map[string]string{"/C=CA/O=Acme/CN=host": "CN=host,O=Acme,C=CA", `/CN=http:\/\/a\/b`: "CN=http://a/b", "/CN=a, b": `CN=a\, b`, "/c=CA/cn=x=y": "CN=x=y,C=CA",
+	for text, want := range map[string]string{"/C=CA/O=Acme/CN=host": "CN=host,O=Acme,C=CA", `/CN=http:\/\/a\/b`: "CN=http://a/b",
+		"/CN=a, b": `CN=a\, b`, "/c=CA/cn=x=y": "CN=x=y,C=CA",
 		"/O=Acme/CN=a+UID=7": "CN=a+UID=7,O=Acme", `/CN=a\+b`: `CN=a\+b`, `/CN=a\\b`: `CN=a\\b`, "/CN=host/": "CN=host", "/2.5.4.3=host": "CN=host"} {
 		if got, err := slashed(text); err != nil || got.String() != want {
 			t.Errorf("%s: %s %v", text, got, err)
 		}
 	}
 	// What OpenSSL refuses, or leaves out with a warning.
-	for _, text := range []string{"/nobody=x", "/CN=a/b", "/CN=http://a/b", "/CN=a+b", "/CN=a+", "/CN=", "//CN=a", "/O=/CN=a", `/CN=a\`, "/CN", "/CN=a/emailadres=b"} {
+	for _, text := range []string{"/nobody=x", "/CN=a/b", "/CN=http://a/b", "/CN=a+b", "/CN=a+", "/CN=", "//CN=a", "/O=/CN=a", `/CN=a\`, "/CN",
+		"/CN=a/emailadres=b"} {
 		if got, err := slashed(text); err == nil {
 			t.Errorf("%s: %s", text, got)
 		}

@@ -30,7 +30,8 @@ import (
 
 var base64Text = base64.StdEncoding.EncodeToString
 
-// instant as clients read it: UTC with Z, always with three digits of a second. (.NET reads no more than seven digits of a second, and others none.)
+// instant as clients read it: UTC with Z, always with three digits of a second. (.NET reads no more than seven digits of a second, and
+// others none.)
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func validity(from, to time.Time) string { return instant(from) + "/" + instant(to) }
@@ -149,7 +150,8 @@ func described(f *profile.Profile) profileObject {
 	for _, u := range f.KeyUsages() {
 		usages = append(usages, u.Name)
 	}
-	o := profileObject{ID: f.ID, Name: f.ID, Properties: map[string]string{"cert_lifetime": lifetime(f.ValidityPeriod), "key_usage": strings.Join(usages, ","),
+	o := profileObject{ID: f.ID, Name: f.ID, Properties: map[string]string{"cert_lifetime": lifetime(f.ValidityPeriod),
+		"key_usage":            strings.Join(usages, ","),
 		"key_client_generated": strconv.FormatBool(f.ClientSideKeys), "issue_ca_certificate": strconv.FormatBool(f.IsCA())},
 		Protocols: []string{}, RequestedProperties: []string{}, SubjectVariables: []requirement{}, AlternativeNames: []requirement{}}
 	if f.MaxValidityPeriod != "" {
@@ -277,7 +279,8 @@ func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRe
 	if asked.subject != nil {
 		subject = *asked.subject
 	}
-	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: q.ca.ID, ProfileID: in.ProfileID, Password: in.Format.Protection.Password, Subject: subject, SANs: asked.names,
+	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: q.ca.ID, ProfileID: in.ProfileID,
+		Password: in.Format.Protection.Password, Subject: subject, SANs: asked.names,
 		CSR: in.CSR, SANsFromCSR: in.Details.SANsFromCSR, NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions, Explicit: true, Legacy: true, Repeat: q.idempotency()})
 	if err == nil && done.Repeated {
 		err = fault.New(fault.Conflict, "this request was carried out before, and its PKCS #12 file is kept nowhere; it made certificate %s", done.Certificate.SerialNumber).At("Idempotency-Key").
@@ -370,7 +373,8 @@ func (p Protocol) act(ctx context.Context, q *request) error {
 	if err != nil {
 		return q.noCertificate(err)
 	}
-	done := actionDone{Type: in.Action.Type, ID: uuid.NewString(), Properties: map[string]string{}, Comment: in.Action.Comment, Status: "COMPLETED", Settled: to.Settled, Reason: in.Action.Reason}
+	done := actionDone{Type: in.Action.Type, ID: uuid.NewString(), Properties: map[string]string{}, Comment: in.Action.Comment,
+		Status: "COMPLETED", Settled: to.Settled, Reason: in.Action.Reason}
 	if to.To == certificate.Revoked {
 		done.Reason = reasonText(c.RevocationReason)
 		if c.InvalidityDate != nil {
@@ -396,7 +400,8 @@ func (p Protocol) actOnMany(ctx context.Context, q *request) error {
 	if to.To != certificate.Revoked {
 		return unsupported("only RevokeAction is for many certificates at a time")
 	}
-	answers, err := p.Certificates.RevokeSerials(ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: to.Reason, Comment: to.Comment, InvalidityDate: to.InvalidityDate})
+	answers, err := p.Certificates.RevokeSerials(ctx, certificate.RevokingSerials{CAID: q.ca.ID, Serials: in.SerialNumbers, Reason: to.Reason,
+		Comment: to.Comment, InvalidityDate: to.InvalidityDate})
 	if err != nil {
 		return err
 	}

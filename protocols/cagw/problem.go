@@ -45,7 +45,8 @@ func NoSuchMethod(method string) error {
 
 // Refusal is the body of an answer to what could not be read as a request of HTTP.
 func Refusal(status int, says string) []byte {
-	body, err := json.Marshal(errorResponse{"ErrorResponse", detail{Code: fmt.Sprintf("cagw-%d0", status), Message: printable(says), Details: []detail{}}})
+	body, err := json.Marshal(errorResponse{"ErrorResponse", detail{Code: fmt.Sprintf("cagw-%d0", status), Message: printable(says),
+		Details: []detail{}}})
 	if err != nil {
 		return nil // never: strings that can be printed
 	}
@@ -92,7 +93,8 @@ func describe(err error) (int, detail) {
 		d.Target = targets[f.Field[:at]] + f.Field[at:]
 	}
 	// Clients print the message only. One of them is told by its text.
-	if (f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused) && d.Target != "" && f.Message != enrollment.NoSubject && !strings.Contains(d.Message, d.Target) {
+	if (f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused) && d.Target != "" && f.Message != enrollment.NoSubject &&
+		!strings.Contains(d.Message, d.Target) {
 		d.Message = d.Target + ": " + d.Message
 	}
 	status := protocols.HTTPStatus(f.Kind)

@@ -168,6 +168,15 @@ it("says why an order came to nothing, for each name", async () => {
   expect(screen.getByText(/a.example.com: connection refused/)).toBeVisible();
 });
 
+it("links an order that waits to the request for approval", async () => {
+  const order = { id: "o1", status: "PROCESSING", createdAt: "2026-11-01T00:00:00Z", identifiers: [{ type: "dns", value: "a.example.com" }], error: null, account: { id: "a1", key: { friendlyName: "shop" } }, certificate: null };
+  const nodes = [{ ...order, approval: { id: "r1" } }, { ...order, id: "o2", approval: null }, { ...order, id: "o3", status: "READY", approval: null }];
+  await open(Orders, { AcmeActivity: { protocolConfiguration: { acme: { orders: { totalCount: 3, pageInfo: { hasNextPage: false, endCursor: null }, nodes } } } } });
+  expect(await screen.findByRole("link", { name: "Waiting for approval" })).toHaveAttribute("href", expect.stringMatching(/\/approvals\/r1$/));
+  expect(screen.getAllByText("Waiting for approval")).toHaveLength(2);
+  expect(screen.getByText("Not finished")).toBeVisible();
+});
+
 it("keeps settings from being saved without a challenge, and shows an error at its field", async () => {
   const asked = await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } }, UpdateAcmeSettings: { errors: [{ message: "721 is out of range", extensions: { code: "INVALID", field: "settings.orderHours" } }] } });
   for (const c of ["http-01", "dns-01", "tls-alpn-01"]) fireEvent.click(await screen.findByLabelText(c));
