@@ -147,26 +147,6 @@ func TestAsTheGuideSays(t *testing.T) {
 				t.Errorf("field %s", f.Field)
 			}
 		}
-		// Of many at once, one.
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		made := 0
-		for n := range 8 {
-			wg.Go(func() {
-				err := create(fmt.Sprintf("race-%d", n), "CN=Race")
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					made++
-				} else if !fault.Is(err, fault.Conflict) {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if made != 1 {
-			t.Errorf("%d CAs have one name", made)
-		}
 		// Imported roots are named by others: two of one name, and one of the name of ours.
 		for n, subject := range []pkix.Name{{CommonName: "Theirs"}, {CommonName: "Theirs"}, {CommonName: "Demo Root CA", Organization: []string{"pkiaas demo"}}} {
 			if _, err := b.cas.ImportRoot(b.ctx, b.partition, fmt.Sprintf("theirs-%d", n), "Theirs", foreignRoot(t, subject)); err != nil {
@@ -228,6 +208,40 @@ func TestAsTheGuideSays(t *testing.T) {
 			t.Errorf("a million: %+v, %v", s, err)
 		}
 	})
+}
+
+// TestCAsOfOneNameAtOnce: of many that are asked for at the same moment, one is made.
+func TestCAsOfOneNameAtOnce(t *testing.T) {
+	race := func(t *testing.T, database string) {
+		a, m := inProcessOn(t, database)
+		ctx := asPerson("tester")
+		root, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "root-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		errs := make([]error, 8)
+		for n := range errs {
+			wg.Go(func() {
+				id := fmt.Sprintf("race-%d", n)
+				_, errs[n] = a.cas.Create(ctx, ca.Request{PartitionID: m.Partition.ID, Type: ca.Issuing, Identifier: id, FriendlyName: id, SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Race", ParentID: &root.ID})
+			})
+		}
+		wg.Wait()
+		made := 0
+		for _, err := range errs {
+			if err == nil {
+				made++
+			} else if !fault.Is(err, fault.Conflict) {
+				t.Error(err)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d CAs have one name", made)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) { race(t, "") })
+	t.Run("postgres", func(t *testing.T) { race(t, postgres(t)) })
 }
 
 func asRandom(t *testing.T) *big.Int {
