@@ -9801,7 +9801,7 @@ type CertificateProfile {
   kind: ProfileKind!
   "System profiles cannot be changed."
   system: Boolean!
-  "True where a CA can be given the profile: subscriber profiles, and those of CAs that are run elsewhere (group ` + "`" + `external` + "`" + `)."
+  "True where a CA can be given the profile: subscriber profiles, and those of CAs below it, which may be run elsewhere."
   selectable: Boolean!
   allowedCaTypes: [String!]!
   "ISO 8601 duration, e.g. ` + "`" + `P1Y` + "`" + `."
