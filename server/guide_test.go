@@ -452,6 +452,21 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		t.Errorf("what if, by who may not: %+v, %v", told, err)
 	}
 
+	// By the CA Gateway, with a role on the CA and on no other.
+	client := func(caID string) context.Context {
+		return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Partition: s.m.Partition.ID,
+			Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}})
+	}
+	explicit := func(r *enrollment.CSRRequest) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }
+	made, err := ask(client(root.ID), "azure-firewall-ca-subord", "gateway", explicit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifiesBelow(t, root, made.Certificate.DER, key)
+	if _, err := ask(client(s.issuing.ID), "azure-firewall-ca-subord", "gateway", explicit); !fault.Is(err, fault.NotFound) {
+		t.Errorf("with a role on another CA: %v", err)
+	}
+
 	// What creating a CA takes, this takes.
 	if _, err := s.approvals.SetRules(s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.CACreate, 1)}}); err != nil {
 		t.Fatal(err)
