@@ -37,7 +37,8 @@ func TestTiersAndAlarms(t *testing.T) {
 			}
 		}
 		var alarms string
-		if err := db.QueryRow("SELECT alarms FROM notification_settings").Scan(&alarms); err != nil || alarms != `["KEY_REFUSED","CRL_HELD","KEY_STORE_AWAY","APPROVAL_WAITING"]` {
+		if err := db.QueryRow("SELECT alarms FROM notification_settings").Scan(&alarms); err != nil ||
+			alarms != `["KEY_REFUSED","CRL_HELD","KEY_STORE_AWAY","APPROVAL_WAITING"]` {
 			t.Errorf("%s, %v", alarms, err)
 		}
 	})

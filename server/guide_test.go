@@ -53,7 +53,10 @@ func TestAsTheGuideSays(t *testing.T) {
 			var made *enrollment.Issued
 			var err error
 			if strings.Contains(id, "p12") {
-				made, err = b.enrollment.IssuePKCS12(b.ctx, enrollment.PKCS12Request{CAID: b.ca.ID, ProfileID: id, Password: "long enough", Subject: "CN=a.example.com", KeyType: "ECDSA-P256"})
+				made, err = b.enrollment.IssuePKCS12(
+					b.ctx,
+					enrollment.PKCS12Request{CAID: b.ca.ID, ProfileID: id, Password: "long enough", Subject: "CN=a.example.com", KeyType: "ECDSA-P256"},
+				)
 			} else {
 				made, err = b.enrollment.IssueFromCSR(b.ctx, b.request(id, "a.example.com"))
 			}
@@ -68,13 +71,27 @@ func TestAsTheGuideSays(t *testing.T) {
 
 	t.Run("profile JSON in the guide's form", func(t *testing.T) {
 		const rules = `{"allowedCATypes":["subord"],"validity_period":"P60D","usages":["2.5.29.15.0","1.3.6.1.5.5.7.3.1"],"ca_constraint":{"cA":false}}`
-		input := map[string]any{"partitionId": b.partition, "sourceId": "privatessl-tls-server", "id": "corp-web", "name": "Corp web", "group": "corp", "json": rules}
+		input := map[string]any{
+			"partitionId": b.partition,
+			"sourceId":    "privatessl-tls-server",
+			"id":          "corp-web",
+			"name":        "Corp web",
+			"group":       "corp",
+			"json":        rules,
+		}
 		const clone = `mutation($i: CloneProfileInput!) { cloneProfile(input: $i) { profile { id name group { id } allowedCaTypes validityPeriod } } }`
 		got := b.ask(t, rbac.SystemActor(), clone, map[string]any{"i": input})
-		if fmt.Sprint(got.Data["cloneProfile"]) != "map[profile:map[allowedCaTypes:[ISSUING] group:map[id:corp] id:corp-web name:Corp web validityPeriod:P60D]]" {
+		if fmt.Sprint(
+			got.Data["cloneProfile"],
+		) != "map[profile:map[allowedCaTypes:[ISSUING] group:map[id:corp] id:corp-web name:Corp web validityPeriod:P60D]]" {
 			t.Fatalf("%v %v", got.Data, got.Errors)
 		}
-		got = b.ask(t, rbac.SystemActor(), `query($p: ID!, $j: String!) { validateProfile(partitionId: $p, json: $j, id: "corp-web") { path message } }`, map[string]any{"p": b.partition, "j": rules})
+		got = b.ask(
+			t,
+			rbac.SystemActor(),
+			`query($p: ID!, $j: String!) { validateProfile(partitionId: $p, json: $j, id: "corp-web") { path message } }`,
+			map[string]any{"p": b.partition, "j": rules},
+		)
 		if list, ok := got.Data["validateProfile"].([]any); !ok || len(list) > 0 {
 			t.Errorf("%v %v", got.Data, got.Errors)
 		}
@@ -97,7 +114,13 @@ func TestAsTheGuideSays(t *testing.T) {
 		if err != nil || p.Group != "corp" || p.ID != "corp-too" || p.ValidityPeriod != "P61D" {
 			t.Errorf("%+v, %v", p, err)
 		}
-		_, err = b.profiles.Clone(b.ctx, b.partition, "corp-web", "corp-other", profiles.Draft{Name: "X", JSON: `{"id":"something-else",` + rules[1:]})
+		_, err = b.profiles.Clone(
+			b.ctx,
+			b.partition,
+			"corp-web",
+			"corp-other",
+			profiles.Draft{Name: "X", JSON: `{"id":"something-else",` + rules[1:]},
+		)
 		wants(t, "another identifier in the JSON", err, fault.Invalid, "must be")
 		_, err = b.profiles.Clone(b.ctx, b.partition, "corp-web", "corp-other", profiles.Draft{Name: "X", Group: "external"})
 		wants(t, "a group of authority profiles", err, fault.Invalid, "authority")
@@ -120,7 +143,8 @@ func TestAsTheGuideSays(t *testing.T) {
 				t.Fatal("issued under a profile that does not exist")
 			}
 			var e audit.Event
-			if err := b.store.DB(b.ctx).Where("result = 'REFUSED'").Order("sequence DESC").Take(&e).Error; err != nil || e.Details["endEntity"] != "device-17" {
+			if err := b.store.DB(b.ctx).Where("result = 'REFUSED'").Order("sequence DESC").Take(&e).Error; err != nil ||
+				e.Details["endEntity"] != "device-17" {
 				t.Errorf("%v, %v", e.Details, err)
 			}
 		}
@@ -129,14 +153,26 @@ func TestAsTheGuideSays(t *testing.T) {
 		_, err := b.enrollment.IssueFromCSR(b.ctx, r)
 		wants(t, "an end entity of 1000 characters", err, fault.Invalid, "")
 		var e audit.Event
-		if err := b.store.DB(b.ctx).Where("result = 'REFUSED'").Order("sequence DESC").Take(&e).Error; err != nil || len(fmt.Sprint(e.Details["endEntity"])) > 100 {
+		if err := b.store.DB(b.ctx).Where("result = 'REFUSED'").Order("sequence DESC").Take(&e).Error; err != nil ||
+			len(fmt.Sprint(e.Details["endEntity"])) > 100 {
 			t.Errorf("%d characters are kept, %v", len(fmt.Sprint(e.Details["endEntity"])), err)
 		}
 	})
 
 	t.Run("the subject of a CA is unique", func(t *testing.T) {
 		create := func(identifier, subject string) error {
-			_, err := b.cas.Create(b.ctx, ca.Request{PartitionID: b.partition, Type: ca.Issuing, Identifier: identifier, FriendlyName: identifier, SigningAlgorithm: "ECDSAP256+SHA256", Subject: subject, ParentID: &root.ID})
+			_, err := b.cas.Create(
+				b.ctx,
+				ca.Request{
+					PartitionID:      b.partition,
+					Type:             ca.Issuing,
+					Identifier:       identifier,
+					FriendlyName:     identifier,
+					SigningAlgorithm: "ECDSAP256+SHA256",
+					Subject:          subject,
+					ParentID:         &root.ID,
+				},
+			)
 			return err
 		}
 		// As RFC 5280 7.1 compares: case and blanks do not matter.
@@ -146,26 +182,6 @@ func TestAsTheGuideSays(t *testing.T) {
 			if f := fault.Of(err); f.Field != "subject" {
 				t.Errorf("field %s", f.Field)
 			}
-		}
-		// Of many at once, one.
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		made := 0
-		for n := range 8 {
-			wg.Go(func() {
-				err := create(fmt.Sprintf("race-%d", n), "CN=Race")
-				mu.Lock()
-				defer mu.Unlock()
-				if err == nil {
-					made++
-				} else if !fault.Is(err, fault.Conflict) {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if made != 1 {
-			t.Errorf("%d CAs have one name", made)
 		}
 		// Imported roots are named by others: two of one name, and one of the name of ours.
 		for n, subject := range []pkix.Name{{CommonName: "Theirs"}, {CommonName: "Theirs"}, {CommonName: "Demo Root CA", Organization: []string{"pkiaas demo"}}} {
@@ -177,7 +193,18 @@ func TestAsTheGuideSays(t *testing.T) {
 			t.Errorf("the name of an imported root: %v", err)
 		}
 		theirs := find("theirs-0")
-		_, err := b.cas.Create(b.ctx, ca.Request{PartitionID: b.partition, Type: ca.Issuing, Identifier: "self", FriendlyName: "self", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Theirs", ParentID: &theirs.ID})
+		_, err := b.cas.Create(
+			b.ctx,
+			ca.Request{
+				PartitionID:      b.partition,
+				Type:             ca.Issuing,
+				Identifier:       "self",
+				FriendlyName:     "self",
+				SigningAlgorithm: "ECDSAP256+SHA256",
+				Subject:          "CN=Theirs",
+				ParentID:         &theirs.ID,
+			},
+		)
 		wants(t, "the name of the imported root above it", err, fault.Conflict, "unique")
 		// A renewal keeps the name.
 		if _, err := b.cas.Renew(b.ctx, b.ca.ID, ca.NewKey, nil); err != nil {
@@ -207,7 +234,12 @@ func TestAsTheGuideSays(t *testing.T) {
 			return said
 		}
 		const returned = `{ subscription { id tier tierSet } }`
-		made := b.ask(t, operator, `mutation { createSubscription(input: {name: "small", purchasedCertificates: 999999, purchasedCas: 1, ownerEmail: "o@example.com"}) `+returned+` }`, nil)
+		made := b.ask(
+			t,
+			operator,
+			`mutation { createSubscription(input: {name: "small", purchasedCertificates: 999999, purchasedCas: 1, ownerEmail: "o@example.com"}) `+returned+` }`,
+			nil,
+		)
 		if !slices.Contains([]string{" STANDARD false", " false STANDARD"}, tier(made)) {
 			t.Errorf("999,999 certificates: %s", tier(made))
 		}
@@ -216,7 +248,14 @@ func TestAsTheGuideSays(t *testing.T) {
 			{"purchasedCertificates: 1000000", "PREMIUM", "false"}, {"purchasedCertificates: 10", "STANDARD", "false"}, {"tier: UNLIMITED", "UNLIMITED", "true"},
 			{"purchasedCertificates: 2000000", "UNLIMITED", "true"}, {"tierFollowsPurchase: true", "PREMIUM", "false"},
 		} {
-			got := tier(b.ask(t, operator, fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, %s}) `+returned+` }`, id, step.change), nil))
+			got := tier(
+				b.ask(
+					t,
+					operator,
+					fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, %s}) `+returned+` }`, id, step.change),
+					nil,
+				),
+			)
 			if !strings.Contains(got, step.tier) || !strings.Contains(got, step.set) {
 				t.Errorf("%s: %s", step.change, got)
 			}
@@ -224,10 +263,56 @@ func TestAsTheGuideSays(t *testing.T) {
 		if got := b.ask(t, operator, fmt.Sprintf(`mutation { updateSubscription(input: {subscriptionId: %q, tier: STANDARD, tierFollowsPurchase: true}) `+returned+` }`, id), nil); got.code() != "INVALID" {
 			t.Errorf("both: %v", got)
 		}
-		if s, err := b.tenants.Create(b.ctx, tenant.NewSubscription{Name: "large", PurchasedCertificates: tenant.PremiumFrom, OwnerEmail: "o@example.com"}); err != nil || s.Tier != tenant.Premium {
+		if s, err := b.tenants.Create(b.ctx, tenant.NewSubscription{Name: "large", PurchasedCertificates: tenant.PremiumFrom, OwnerEmail: "o@example.com"}); err != nil ||
+			s.Tier != tenant.Premium {
 			t.Errorf("a million: %+v, %v", s, err)
 		}
 	})
+}
+
+// TestCAsOfOneNameAtOnce: of many that are asked for at the same moment, one is made.
+func TestCAsOfOneNameAtOnce(t *testing.T) {
+	race := func(t *testing.T, database string) {
+		a, m := inProcessOn(t, database)
+		ctx := asPerson("tester")
+		root, err := a.cas.ByIdentifier(ctx, m.Partition.ID, "root-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		errs := make([]error, 8)
+		for n := range errs {
+			wg.Go(func() {
+				id := fmt.Sprintf("race-%d", n)
+				_, errs[n] = a.cas.Create(
+					ctx,
+					ca.Request{
+						PartitionID:      m.Partition.ID,
+						Type:             ca.Issuing,
+						Identifier:       id,
+						FriendlyName:     id,
+						SigningAlgorithm: "ECDSAP256+SHA256",
+						Subject:          "CN=Race",
+						ParentID:         &root.ID,
+					},
+				)
+			})
+		}
+		wg.Wait()
+		made := 0
+		for _, err := range errs {
+			if err == nil {
+				made++
+			} else if !fault.Is(err, fault.Conflict) {
+				t.Error(err)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d CAs have one name", made)
+		}
+	}
+	t.Run("sqlite", func(t *testing.T) { race(t, "") })
+	t.Run("postgres", func(t *testing.T) { race(t, postgres(t)) })
 }
 
 func asRandom(t *testing.T) *big.Int {
@@ -243,8 +328,16 @@ func asRandom(t *testing.T) *big.Int {
 func foreignRoot(t *testing.T, subject pkix.Name) []byte {
 	t.Helper()
 	key := ecKey(t)
-	template := &x509.Certificate{SerialNumber: asRandom(t), Subject: subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(5, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
-		SubjectKeyId: []byte{1, 2, 3, 4, byte(asRandom(t).Int64())}}
+	template := &x509.Certificate{
+		SerialNumber:          asRandom(t),
+		Subject:               subject,
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().AddDate(5, 0, 0),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		SubjectKeyId:          []byte{1, 2, 3, 4, byte(asRandom(t).Int64())},
+	}
 	der, err := x509.CreateCertificate(crand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -275,7 +368,12 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		_, err := s.cas.SelectProfiles(s.alice, root.ID, []string{id})
 		wants(t, id, err, fault.PolicyRefused, "cannot be selected")
 	}
-	got := s.ask(t, rbac.ActorFrom(s.alice), `query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { identifier profiles { id } } } }`, map[string]any{"p": s.m.Partition.ID})
+	got := s.ask(
+		t,
+		rbac.ActorFrom(s.alice),
+		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { identifier profiles { id } } } }`,
+		map[string]any{"p": s.m.Partition.ID},
+	)
 	if said := fmt.Sprint(got.Data); !strings.Contains(said, "selectable:true") || !strings.Contains(said, "map[id:external-ca-subord]") {
 		t.Errorf("%s %v", said, got.Errors)
 	}
@@ -303,7 +401,8 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !read.IsCA || read.MaxPathLen != want.pathLen || read.KeyUsage&x509.KeyUsageCertSign == 0 || len(read.ExtKeyUsage) > 0 || !c.Counted ||
+		if !read.IsCA || read.MaxPathLen != want.pathLen || read.KeyUsage&x509.KeyUsageCertSign == 0 || len(read.ExtKeyUsage) > 0 ||
+			!c.Counted ||
 			c.NotAfter.Sub(s.now().AddDate(want.years, 0, 0)).Abs() > time.Minute {
 			t.Errorf("%s: CA %v, path length %d, counted %v, until %s", profileID, read.IsCA, read.MaxPathLen, c.Counted, c.NotAfter)
 		}
@@ -343,9 +442,29 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	told, err := s.enrollment.WhatIf(s.carol, enrollment.WhatIfRequest{CSRRequest: enrollment.CSRRequest{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "what if")}})
+	told, err := s.enrollment.WhatIf(
+		s.carol,
+		enrollment.WhatIfRequest{
+			CSRRequest: enrollment.CSRRequest{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "what if")},
+		},
+	)
 	if err != nil || told.Refusal == nil {
 		t.Errorf("what if, by who may not: %+v, %v", told, err)
+	}
+
+	// By the CA Gateway, with a role on the CA and on no other.
+	client := func(caID string) context.Context {
+		return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Partition: s.m.Partition.ID,
+			Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}})
+	}
+	explicit := func(r *enrollment.CSRRequest) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }
+	made, err := ask(client(root.ID), "azure-firewall-ca-subord", "gateway", explicit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifiesBelow(t, root, made.Certificate.DER, key)
+	if _, err := ask(client(s.issuing.ID), "azure-firewall-ca-subord", "gateway", explicit); !fault.Is(err, fault.NotFound) {
+		t.Errorf("with a role on another CA: %v", err)
 	}
 
 	// What creating a CA takes, this takes.
@@ -374,7 +493,14 @@ func caRequest(t *testing.T, key crypto.Signer, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signedRequest(t, key, x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: constraints}}})
+	return signedRequest(
+		t,
+		key,
+		x509.CertificateRequest{
+			Subject:         pkix.Name{CommonName: name},
+			ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: constraints}},
+		},
+	)
 }
 
 // verifiesBelow has openssl verify what the external CA issues, up to the root.
@@ -384,7 +510,19 @@ func verifiesBelow(t *testing.T, root *ca.CertificationAuthority, external []byt
 	if err != nil {
 		t.Fatal(err)
 	}
-	leaf, err := x509.CreateCertificate(crand.Reader, &x509.Certificate{SerialNumber: asRandom(t), Subject: pkix.Name{CommonName: "behind the firewall"}, NotBefore: time.Now().Add(-time.Second), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"x.example.com"}}, parent, ecKey(t).Public(), key)
+	leaf, err := x509.CreateCertificate(
+		crand.Reader,
+		&x509.Certificate{
+			SerialNumber: asRandom(t),
+			Subject:      pkix.Name{CommonName: "behind the firewall"},
+			NotBefore:    time.Now().Add(-time.Second),
+			NotAfter:     time.Now().Add(time.Hour),
+			DNSNames:     []string{"x.example.com"},
+		},
+		parent,
+		ecKey(t).Public(),
+		key,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -394,7 +532,8 @@ func verifiesBelow(t *testing.T, root *ca.CertificationAuthority, external []byt
 			t.Fatal(err)
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "root"), "-untrusted", filepath.Join(dir, "external"), filepath.Join(dir, "leaf")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), "openssl", "verify", "-CAfile", filepath.Join(dir, "root"), "-untrusted", filepath.Join(dir, "external"), filepath.Join(dir, "leaf")).
+		CombinedOutput()
 	if err != nil {
 		t.Errorf("openssl verify: %v\n%s", err, out)
 	}
@@ -443,7 +582,18 @@ func TestWhatGoesOnAfterADeletion(t *testing.T) {
 	}
 	taken := func() string {
 		id := l.find("root-1").ID
-		_, err := l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "going", FriendlyName: "again", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=again", ParentID: &id})
+		_, err := l.app.cas.Create(
+			l.ctx,
+			ca.Request{
+				PartitionID:      l.m.Partition.ID,
+				Type:             ca.Issuing,
+				Identifier:       "going",
+				FriendlyName:     "again",
+				SigningAlgorithm: "ECDSAP256+SHA256",
+				Subject:          "CN=again",
+				ParentID:         &id,
+			},
+		)
 		if err != nil {
 			return "taken"
 		}
@@ -458,7 +608,8 @@ func TestWhatGoesOnAfterADeletion(t *testing.T) {
 	ahead.Store(int64(25 * time.Hour)) // after the deletion, and after the attempts to restore it
 	eventually(t, "it is forgotten", func() error {
 		var purged int64
-		if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND purged_at IS NOT NULL", c.ID).Count(&purged).Error; err != nil || purged == 0 {
+		if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where("id = ? AND purged_at IS NOT NULL", c.ID).Count(&purged).Error; err != nil ||
+			purged == 0 {
 			return fmt.Errorf("not yet: %v", err)
 		}
 		if code := status(l.app.cas.URLs.CRL(c)); code != http.StatusNotFound { // what was found a second ago is remembered

@@ -54,7 +54,13 @@ func Support(ctx context.Context, cfg *Config, out string, said io.Writer) error
 	if invalid != nil {
 		health["settings"] = invalid.Error()
 	}
-	versions := map[string]any{"pkiaas": Version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH, "made": now.Format(time.RFC3339), "databaseKnown": migrations.Newest()}
+	versions := map[string]any{
+		"pkiaas":        Version,
+		"go":            runtime.Version(),
+		"platform":      runtime.GOOS + "/" + runtime.GOARCH,
+		"made":          now.Format(time.RFC3339),
+		"databaseKnown": migrations.Newest(),
+	}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range build.Settings {
 			if strings.HasPrefix(s.Key, "vcs.") {
@@ -97,7 +103,11 @@ func Support(ctx context.Context, cfg *Config, out string, said io.Writer) error
 	if err := writeBundle(out, texts, scrubber(cfg), now); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(said, "Wrote %s. Secrets are left out, names of hosts, CAs and people are not: read it before you give it away.\n", out)
+	_, err := fmt.Fprintf(
+		said,
+		"Wrote %s. Secrets are left out, names of hosts, CAs and people are not: read it before you give it away.\n",
+		out,
+	)
 	return err
 }
 
@@ -178,7 +188,20 @@ var addresses = map[string]*regexp.Regexp{
 }
 
 // harmless are the parameters of addresses that are shown; pin-source only where it is a place.
-var harmless = []string{"sslmode", "target_session_attrs", "connect_timeout", "application_name", "token", "serial", "manufacturer", "model", "slot-id", "module-path", "x-sessions", "x-timeout-ms"}
+var harmless = []string{
+	"sslmode",
+	"target_session_attrs",
+	"connect_timeout",
+	"application_name",
+	"token",
+	"serial",
+	"manufacturer",
+	"model",
+	"slot-id",
+	"module-path",
+	"x-sessions",
+	"x-timeout-ms",
+}
 
 // withoutSecrets is a setting as it is shown. hide is told what is left out; nil: nobody asks.
 func withoutSecrets(name, value string, hide func(string)) string {
@@ -355,16 +378,25 @@ func lookAtDatabase(ctx context.Context, cfg *Config, versions, health, failures
 		into  map[string]any
 		query string
 	}{
-		"subscriptions":            {health, "SELECT tier, count(*) AS number, sum(purchased_certificates) AS purchased FROM subscriptions GROUP BY tier ORDER BY tier"},
-		"partitions":               {health, "SELECT count(*) AS number, sum(active_certificates) AS active_certificates, sum(active_cas) AS active_cas FROM partitions"},
-		"certificationAuthorities": {health, "SELECT type, status, signing_algorithm, key_store, count(*) AS number FROM certification_authorities WHERE purged_at IS NULL GROUP BY type, status, signing_algorithm, key_store ORDER BY 1, 2, 3, 4"},
-		"crlsHeld":                 {health, "SELECT partition_id, identifier, crl_alarm AS reason, crl_alarm_at AS since FROM certification_authorities WHERE crl_alarm <> '' AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200"},
-		"jobs":                     {health, "SELECT kind, count(*) AS number, min(run_at) AS first, sum(CASE WHEN last_error <> '' THEN 1 ELSE 0 END) AS failing FROM jobs GROUP BY kind ORDER BY kind"},
-		"mailsNotSent":             {health, "SELECT count(*) AS number, min(created_at) AS first FROM mails WHERE sent_at IS NULL"},
-		"failingJobs":              {failures, "SELECT kind, job_key, run_at, attempts, last_error FROM jobs WHERE last_error <> '' ORDER BY run_at DESC LIMIT 200"},
-		"failingWebhooks":          {failures, "SELECT partition_id, name, last_success_at, last_error FROM webhooks WHERE last_error <> '' ORDER BY 1, 2 LIMIT 200"},
-		"failedOperations":         {failures, "SELECT time, partition_id, action, object_kind, object_name, summary, request_id FROM audit_events WHERE result = 'FAILED' ORDER BY time DESC LIMIT 200"},
-		"failedAuthorities":        {failures, "SELECT partition_id, identifier, creation_failure, renewal_failure FROM certification_authorities WHERE (creation_failure <> '' OR renewal_failure <> '') AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200"},
+		"subscriptions": {health, `SELECT tier, count(*) AS number, sum(purchased_certificates) AS purchased
+			FROM subscriptions GROUP BY tier ORDER BY tier`},
+		"partitions": {health, `SELECT count(*) AS number, sum(active_certificates) AS active_certificates, sum(active_cas) AS active_cas
+			FROM partitions`},
+		"certificationAuthorities": {health, `SELECT type, status, signing_algorithm, key_store, count(*) AS number
+			FROM certification_authorities WHERE purged_at IS NULL GROUP BY type, status, signing_algorithm, key_store ORDER BY 1, 2, 3, 4`},
+		"crlsHeld": {health, `SELECT partition_id, identifier, crl_alarm AS reason, crl_alarm_at AS since
+			FROM certification_authorities WHERE crl_alarm <> '' AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200`},
+		"jobs": {health, `SELECT kind, count(*) AS number, min(run_at) AS first, sum(CASE WHEN last_error <> '' THEN 1 ELSE 0 END) AS failing
+			FROM jobs GROUP BY kind ORDER BY kind`},
+		"mailsNotSent": {health, "SELECT count(*) AS number, min(created_at) AS first FROM mails WHERE sent_at IS NULL"},
+		"failingJobs": {failures, `SELECT kind, job_key, run_at, attempts, last_error
+			FROM jobs WHERE last_error <> '' ORDER BY run_at DESC LIMIT 200`},
+		"failingWebhooks": {failures, `SELECT partition_id, name, last_success_at, last_error
+			FROM webhooks WHERE last_error <> '' ORDER BY 1, 2 LIMIT 200`},
+		"failedOperations": {failures, `SELECT time, partition_id, action, object_kind, object_name, summary, request_id
+			FROM audit_events WHERE result = 'FAILED' ORDER BY time DESC LIMIT 200`},
+		"failedAuthorities": {failures, `SELECT partition_id, identifier, creation_failure, renewal_failure
+			FROM certification_authorities WHERE (creation_failure <> '' OR renewal_failure <> '') AND purged_at IS NULL ORDER BY 1, 2 LIMIT 200`},
 	} {
 		rows := []map[string]any{}
 		if err := db.Raw(q.query).Scan(&rows).Error; err != nil {

@@ -70,12 +70,42 @@ func TestSupportHasNoSecret(t *testing.T) {
 	a, m := inProcessOn(t, "", func(c *Config) { c.ListenAdmin = any })
 	cfg := *a.cfg
 	cfg.ListenAdmin = a.listeners["admin"].Addr().String()
-	cfg.SMTPURL = "smtp://" + url.QueryEscape(secret("mail-user")) + ":" + url.QueryEscape(secret("mail")) + "@mail.example.com:587?auth=" + url.QueryEscape(secret("mail-parameter"))
-	cfg.CRLS3, cfg.CRLS3Key = "https://"+url.QueryEscape(secret("s3-user"))+":"+url.QueryEscape(secret("s3"))+"@s3.example.com/bucket?sig="+url.QueryEscape(secret("s3-parameter")), file("s3-key", secret("s3-id")+"\n"+secret("s3-key")+"\n")
-	cfg.AuditS3, cfg.AuditS3Key = "https://s3.example.com/audit#"+url.QueryEscape(secret("fragment")), file("audit-key", secret("audit-id")+"\n"+secret("audit-key")+"\n")
-	cfg.Keystore = append(cfg.Keystore,
-		"hsm=pkcs11:token=Production;pin-value="+url.QueryEscape(secret("pin"))+"?module-path=/usr/lib/hsm.so&pin-source=file:"+file("pin", secret("pin-of-file"))+"&x-unknown="+url.QueryEscape(secret("unknown")),
-		"second=pkcs11:token=Production?module-path=/usr/lib/hsm.so&pin-source=env:PKIAAS_TEST_PIN", "third=pkcs11:token=Production?pin-source="+url.QueryEscape(secret("pin-itself")))
+	cfg.SMTPURL = "smtp://" + url.QueryEscape(
+		secret("mail-user"),
+	) + ":" + url.QueryEscape(
+		secret("mail"),
+	) + "@mail.example.com:587?auth=" + url.QueryEscape(
+		secret("mail-parameter"),
+	)
+	cfg.CRLS3, cfg.CRLS3Key = "https://"+url.QueryEscape(
+		secret("s3-user"),
+	)+":"+url.QueryEscape(
+		secret("s3"),
+	)+"@s3.example.com/bucket?sig="+url.QueryEscape(
+		secret("s3-parameter"),
+	), file(
+		"s3-key",
+		secret("s3-id")+"\n"+secret("s3-key")+"\n",
+	)
+	cfg.AuditS3, cfg.AuditS3Key = "https://s3.example.com/audit#"+url.QueryEscape(
+		secret("fragment"),
+	), file(
+		"audit-key",
+		secret("audit-id")+"\n"+secret("audit-key")+"\n",
+	)
+	cfg.Keystore = append(
+		cfg.Keystore,
+		"hsm=pkcs11:token=Production;pin-value="+url.QueryEscape(
+			secret("pin"),
+		)+"?module-path=/usr/lib/hsm.so&pin-source=file:"+file(
+			"pin",
+			secret("pin-of-file"),
+		)+"&x-unknown="+url.QueryEscape(
+			secret("unknown"),
+		),
+		"second=pkcs11:token=Production?module-path=/usr/lib/hsm.so&pin-source=env:PKIAAS_TEST_PIN",
+		"third=pkcs11:token=Production?pin-source="+url.QueryEscape(secret("pin-itself")),
+	)
 	cfg.KEK = "env:PKIAAS_TEST_KEK"
 	before := append([]string{}, secrets...)
 	for _, s := range before {
@@ -152,7 +182,15 @@ func TestSupportHasNoSecret(t *testing.T) {
 // TestSupportOfWhatIsOutOfOrder: it is for when nothing else works, and makes nothing.
 func TestSupportOfWhatIsOutOfOrder(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "not-there")
-	base := Config{Data: data, Listen: "127.0.0.1:1", ListenPublic: "127.0.0.1:1", ListenMTLS: "127.0.0.1:1", ListenAdmin: "127.0.0.1:1", Regions: []string{"US"}, CRLInterval: 24 * 3600e9}
+	base := Config{
+		Data:         data,
+		Listen:       "127.0.0.1:1",
+		ListenPublic: "127.0.0.1:1",
+		ListenMTLS:   "127.0.0.1:1",
+		ListenAdmin:  "127.0.0.1:1",
+		Regions:      []string{"US"},
+		CRLInterval:  24 * 3600e9,
+	}
 	for what, change := range map[string]func(*Config){
 		"no such file":                 func(*Config) {},
 		"cannot connect":               func(c *Config) { c.Database = "postgres://user:hidden@127.0.0.1:1/db" },
@@ -162,7 +200,8 @@ func TestSupportOfWhatIsOutOfOrder(t *testing.T) {
 		cfg := base
 		change(&cfg)
 		files := bundle(t, &cfg)
-		if !strings.Contains(files["health.json"], what) || !strings.Contains(files["health.json"], "could not be asked") || strings.Contains(files["health.json"]+files["settings.json"], "hidden") {
+		if !strings.Contains(files["health.json"], what) || !strings.Contains(files["health.json"], "could not be asked") ||
+			strings.Contains(files["health.json"]+files["settings.json"], "hidden") {
 			t.Errorf("%s: %s", what, files["health.json"])
 		}
 	}

@@ -115,7 +115,7 @@ func TestWhatTimeDoes(t *testing.T) {
 		return nil
 	})
 
-	ahead.Store(int64(400 * 24 * time.Hour))
+	ahead.Store(int64(4 * 366 * 24 * time.Hour))
 	eventually(t, "expired certificates cease to count", func() error {
 		p, err := a.tenants.Partition(ctx, m.Partition.ID)
 		if err == nil && p.ActiveCertificates != 0 {

@@ -34,7 +34,12 @@ func Alarms() []Alarm { return []Alarm{KeyRefused, CRLHeld, KeyStoreAway, Approv
 
 // messages are, for each kind of alarm, the event of webhooks and the words of mails.
 var messages = map[Alarm]struct{ event, subject, intro, path string }{
-	KeyRefused:      {"alarm.key-refused", "attempts with CAs or their keys were refused or failed", "Attempts with CAs or their keys were refused, or failed", "/events"},
+	KeyRefused: {
+		"alarm.key-refused",
+		"attempts with CAs or their keys were refused or failed",
+		"Attempts with CAs or their keys were refused, or failed",
+		"/events",
+	},
 	CRLHeld:         {"alarm.crl-held", "CRLs need attention", "CRLs need attention", "/cas"},
 	KeyStoreAway:    {"alarm.key-store-away", "key stores changed state", "Key stores changed state", "/cas"},
 	ApprovalWaiting: {"alarm.approval-waiting", "requests wait for approval", "Requests wait for approval", "/approvals"},
@@ -49,6 +54,8 @@ const (
 	alarmEvery, alarmQuiet = time.Minute, 5 * time.Minute
 	// checkTime is how long a key store may take to answer.
 	checkTime = 5 * time.Second
+	// skipped is how many events that are no alarms may lie behind before the place is noted: not at every look.
+	skipped = 1000
 	// longest text of others in a message, characters.
 	longest = 300
 )
@@ -82,7 +89,8 @@ func (awayStore) TableName() string { return "notification_key_stores" }
 // Alarms is the job that tells of alarms.
 func (s *Service) Alarms(ctx context.Context, claim *job.Claim) error {
 	var partitions []string
-	if err := s.Store.DB(ctx).Raw("SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1").Scan(&partitions).Error; err != nil {
+	const told = "SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1"
+	if err := s.Store.DB(ctx).Raw(told).Scan(&partitions).Error; err != nil {
 		return err
 	}
 	stores, err := s.keyStores(ctx, partitions)
@@ -103,9 +111,11 @@ func (s *Service) Alarms(ctx context.Context, claim *job.Claim) error {
 // keyStores tells of the stores that have keys of the partitions' CAs whether they can be used now.
 func (s *Service) keyStores(ctx context.Context, partitions []string) (map[string]map[string]bool, error) {
 	var used []struct{ PartitionID, KeyStore string }
-	if err := s.Store.DB(ctx).Raw(`SELECT partition_id, key_store FROM certification_authorities WHERE partition_id IN @p AND deleted_at IS NULL AND key_id <> ''
-		UNION SELECT partition_id, ocsp_key_store FROM certification_authorities WHERE partition_id IN @p AND deleted_at IS NULL AND ocsp_key_id <> ''`,
-		map[string]any{"p": partitions}).Scan(&used).Error; err != nil {
+	const query = `SELECT partition_id, key_store FROM certification_authorities
+			WHERE partition_id IN @p AND deleted_at IS NULL AND key_id <> ''
+		UNION SELECT partition_id, ocsp_key_store FROM certification_authorities
+			WHERE partition_id IN @p AND deleted_at IS NULL AND ocsp_key_id <> ''`
+	if err := s.Store.DB(ctx).Raw(query, map[string]any{"p": partitions}).Scan(&used).Error; err != nil {
 		return nil, err
 	}
 	up := map[string]bool{}
@@ -184,15 +194,24 @@ func (s *Service) progress(ctx context.Context, partitionID string) (*progress, 
 // begin has alarms told from now on, unless they are already.
 func (s *Service) begin(ctx context.Context, partitionID string) error {
 	return s.Store.DB(ctx).Exec(`INSERT INTO notification_progress (partition_id, sequence)
-		SELECT ?, COALESCE((SELECT sequence FROM audit_chains WHERE partition_id = ?), 0) WHERE true ON CONFLICT (partition_id) DO NOTHING`, partitionID, partitionID).Error
+		SELECT ?, COALESCE((SELECT sequence FROM audit_chains WHERE partition_id = ?), 0) WHERE true
+		ON CONFLICT (partition_id) DO NOTHING`, partitionID, partitionID).Error
 }
 
 // heard reads the events since the last time. The condition is that of the index audit_events_alarms.
 func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*notice) error {
-	var events []*audit.Event
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND sequence > ? AND (object_kind = 'ca' AND result <> 'SUCCESS' OR action = 'approval.request')", to.PartitionID, to.Sequence).
-		Order("sequence").Limit(foundAtOnce).Find(&events).Error; err != nil {
+	var head int64 // before the events: all up to it are there
+	if err := s.Store.DB(ctx).Raw("SELECT sequence FROM audit_chains WHERE partition_id = ?", to.PartitionID).Scan(&head).Error; err != nil {
 		return err
+	}
+	var events []*audit.Event
+	const alarming = "partition_id = ? AND sequence > ? AND (object_kind = 'ca' AND result <> 'SUCCESS' OR action = 'approval.request')"
+	if err := s.Store.DB(ctx).Where(alarming, to.PartitionID, to.Sequence).Order("sequence").Limit(foundAtOnce).Find(&events).Error; err != nil {
+		return err
+	}
+	if len(events) == 0 && head-to.Sequence > skipped {
+		to.Sequence = head
+		return s.Store.DB(ctx).Select("sequence").Updates(to).Error
 	}
 	waiting := map[string]bool{}
 	for _, e := range events {
@@ -203,7 +222,8 @@ func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*n
 	}
 	if len(waiting) > 0 { // what was decided meanwhile waits no more
 		var pending []string
-		if err := s.Store.DB(ctx).Raw("SELECT id FROM approvals WHERE id IN ? AND state = 'PENDING'", slices.Sorted(maps.Keys(waiting))).Scan(&pending).Error; err != nil {
+		asked := slices.Sorted(maps.Keys(waiting))
+		if err := s.Store.DB(ctx).Raw("SELECT id FROM approvals WHERE id IN ? AND state = 'PENDING'", asked).Scan(&pending).Error; err != nil {
 			return err
 		}
 		for _, id := range pending {
@@ -220,7 +240,16 @@ func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*n
 		case "crl.hold", "crl.clock":
 			alarm = CRLHeld
 		}
-		raised[alarm] = append(raised[alarm], &notice{ID: e.ObjectID, Name: text.Line(e.ObjectName, longest), Summary: text.Line(e.Action+": "+e.Summary, longest), Actor: text.Line(e.ActorName, longest), Time: e.Time.UTC()})
+		raised[alarm] = append(
+			raised[alarm],
+			&notice{
+				ID:      e.ObjectID,
+				Name:    text.Line(e.ObjectName, longest),
+				Summary: text.Line(e.Action+": "+e.Summary, longest),
+				Actor:   text.Line(e.ActorName, longest),
+				Time:    e.Time.UTC(),
+			},
+		)
 	}
 	return nil
 }
@@ -260,8 +289,17 @@ func (s *Service) compare(ctx context.Context, partitionID string, stores map[st
 
 func (s *Service) send(ctx context.Context, set *Settings, hooks []*Webhook, alarm Alarm, list []*notice) error {
 	m := messages[alarm]
-	s.Audit.Record(ctx, audit.Event{PartitionID: set.PartitionID, Action: "notification.send", ObjectKind: "partition", ObjectID: set.PartitionID, Summary: "told that " + m.subject,
-		Details: audit.Details{"kind": alarm, "count": len(list), "recipients": len(set.Recipients), "webhooks": len(hooks)}})
+	s.Audit.Record(
+		ctx,
+		audit.Event{
+			PartitionID: set.PartitionID,
+			Action:      "notification.send",
+			ObjectKind:  "partition",
+			ObjectID:    set.PartitionID,
+			Summary:     "told that " + m.subject,
+			Details:     audit.Details{"kind": alarm, "count": len(list), "recipients": len(set.Recipients), "webhooks": len(hooks)},
+		},
+	)
 	first := list[:min(len(list), listed)]
 	var b strings.Builder
 	b.WriteString(m.intro + " in partition " + set.PartitionID + " (UTC):\r\n\r\n")

@@ -24,16 +24,7 @@ const maxCustom = 200
 // Draft is a profile as somebody writes it. What the JSON leaves out of id, name and group is as said beside it.
 type Draft struct {
 	JSON        string
-	Name, Group string // "": as in the profile that it is made of
-}
-
-// given is what stands beside the JSON of a draft made of p, which may be nil.
-func (d Draft) given(id string, p *Profile) profile.Given {
-	g := profile.Given{ID: id, Name: d.Name, Group: d.Group}
-	if p != nil {
-		g.Name, g.Group = cmp.Or(g.Name, p.Name), cmp.Or(g.Group, p.Group)
-	}
-	return g
+	Name, Group string // Group "": as in the profile that it is made of; so Name, where a profile is changed
 }
 
 // Clone makes a profile of another one, under a new id. Without JSON it is the source but for id, name and group.
@@ -53,7 +44,7 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 	if source.Kind != profile.Subscriber {
 		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile: it cannot be cloned or changed", source.ID).At("sourceId").Do("Choose a subscriber profile.")
 	}
-	given := d.given(id, source)
+	given := profile.Given{ID: id, Name: d.Name, Group: cmp.Or(d.Group, source.Group)}
 	if d.JSON == "" {
 		copied := *source.Profile
 		copied.ID, copied.Name, copied.Group = given.ID, given.Name, given.Group
@@ -174,7 +165,7 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 	if present == nil {
 		return nil, rbac.NotFound()
 	}
-	rules, err := s.parse(d.JSON, d.given(id, present))
+	rules, err := s.parse(d.JSON, profile.Given{ID: id, Name: cmp.Or(d.Name, present.Name), Group: cmp.Or(d.Group, present.Group)})
 	if err != nil && !present.System() {
 		return nil, err
 	}

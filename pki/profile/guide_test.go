@@ -11,7 +11,12 @@ import (
 
 // TestDefaultValidity: 3 years, as the guide says, and 1 year of Windows enrollment; the lifetimes of ISO 15118-2 alone differ.
 func TestDefaultValidity(t *testing.T) {
-	others := map[string]string{"v2g-certificate-provisioning": "P3M", "v2g-contract": "P2Y", "v2g-oem-provisioning": "P20Y", "v2g-user-identity": "P2Y"}
+	others := map[string]string{
+		"v2g-certificate-provisioning": "P3M",
+		"v2g-contract":                 "P2Y",
+		"v2g-oem-provisioning":         "P20Y",
+		"v2g-user-identity":            "P2Y",
+	}
 	for _, p := range Builtin() {
 		want := "P3Y"
 		switch {
@@ -75,7 +80,11 @@ func TestTheGuidesForm(t *testing.T) {
 
 func TestSelectable(t *testing.T) {
 	for _, p := range Builtin() {
-		want := p.Kind == Subscriber || slices.Contains([]string{"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord", "basic-ca-subord", "intermediate-ca-subord"}, p.ID)
+		want := p.Kind == Subscriber ||
+			slices.Contains(
+				[]string{"external-ca-cross", "external-ca-subord", "azure-firewall-ca-subord", "basic-ca-subord", "intermediate-ca-subord"},
+				p.ID,
+			)
 		if p.Selectable() != want {
 			t.Errorf("%s: %v", p.ID, p.Selectable())
 		}

@@ -76,12 +76,12 @@ function Marks({ partitionId, s, readOnly }: { partitionId: string; s: Data; rea
   });
   const changed = JSON.stringify([days, recipients, [...alarms].sort()]) !== JSON.stringify([s.days.map(String), s.recipients, [...s.alarms].sort()]);
   return (
-    <Section title="When and whom">
+    <Section title="When and to whom">
       <form onSubmit={(e) => { e.preventDefault(); save.mutate(); }}>
         <Stack maw={560}>
-          <TagsInput label="Days before the expiry" description="Up to 10 numbers from 1 to 365. What lives shorter than a mark is not told of at it." readOnly={readOnly} value={days} onChange={(v) => setDays(v.filter((d) => /^\d{1,3}$/.test(d)))} error={fieldError(save.error, "days")} />
-          <TagsInput label="E-mail addresses" description={recipients.length === 0 ? "Nobody is told by mail yet: add an address and press Enter." : "Press Enter after each."} readOnly={readOnly} value={recipients} onChange={setRecipients} error={fieldError(save.error, "recipients")} />
-          <Checkbox.Group label="Alarms" description="Told within a minute, by one message for each kind; the next one follows after five minutes at the earliest." value={alarms} onChange={(v) => !readOnly && setAlarms(v)}>
+          <TagsInput label="Days before the expiry" description="Up to 10 numbers from 1 to 365. What is valid for fewer days than a number gets no message for it." readOnly={readOnly} value={days} onChange={(v) => setDays(v.filter((d) => /^\d{1,3}$/.test(d)))} error={fieldError(save.error, "days")} />
+          <TagsInput label="E-mail addresses" description={recipients.length === 0 ? "No mail is sent yet: add an address and press Enter." : "Press Enter after each."} readOnly={readOnly} value={recipients} onChange={setRecipients} error={fieldError(save.error, "recipients")} />
+          <Checkbox.Group label="Alarms" description="Sent within a minute, one message for each kind. The next message follows after five minutes at the earliest." value={alarms} onChange={(v) => !readOnly && setAlarms(v)}>
             <Stack gap={6} mt={6}>
               {alarmKinds.map((k) => <Checkbox key={k.value} value={k.value} label={k.label} description={k.description} disabled={readOnly} />)}
             </Stack>

@@ -1,4 +1,4 @@
-import { Badge, Box, Button, Card, Drawer, Group, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { Badge, Box, Button, Card, Drawer, Group, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { IconListDetails } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -70,8 +70,9 @@ export function ProfilesPage() {
             </Group>
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
               {g.profiles.map((p) => (
-                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} aria-label={`View Certificate Profile ${p.id}`} style={{ height: "100%" }}>
+                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} style={{ height: "100%" }}>
                   <Card withBorder h="100%" padding="md">
+                    <VisuallyHidden>View Certificate Profile</VisuallyHidden>
                     <Group gap="xs" justify="space-between" wrap="nowrap" align="flex-start">
                       <Text fw={600}>{p.name}</Text>
                       {!p.system && <Badge variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }}>Custom</Badge>}
@@ -99,8 +100,9 @@ export function ProfilesPage() {
             </Text>
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
               {retired.map((p) => (
-                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} aria-label={`View Certificate Profile ${p.id}`}>
+                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })}>
                   <Card withBorder padding="md">
+                    <VisuallyHidden>View Certificate Profile</VisuallyHidden>
                     <Text fw={600}>{p.name}</Text>
                     <Text size="xs" c="dimmed" ff="monospace">
                       {p.id}

@@ -131,6 +131,12 @@ it.each([["basic-ca-subord", ["profile:manage"]], ["our-servers", []]])("gives n
   expect(screen.queryByRole("button", { name: /^(Clone|Edit|Retire|Delete)$/ })).toBeNull();
 });
 
+it("names each profile by what is seen of it", async () => {
+  await open("none", []);
+  const card = await screen.findByRole("button", { name: /View Certificate Profile.*Name of our-servers.*our-servers.*Validity P1Y/ });
+  expect(card.getAttribute("aria-label")).toBeNull();
+});
+
 it("shows versions with what each changed", async () => {
   await open("our-servers", []);
   const user = userEvent.setup();
