@@ -35,10 +35,8 @@ func (r *certificationAuthorityResolver) CaCertificates(ctx context.Context, obj
 }
 
 func (r *certificationAuthorityResolver) NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error) {
-	if obj.NameConstraints.IsZero() {
-		return nil, nil
-	}
-	return &obj.NameConstraints, nil
+	found := obj.Bounds()
+	return when(!found.IsZero(), found), nil
 }
 
 func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error) {

@@ -219,7 +219,7 @@ func details(der []byte) (*model.CertificateDetails, error) {
 }
 
 func nameText(der []byte) string {
-	n, err := name.FromDER(der)
+	n, _, err := name.Existing(der)
 	if err != nil {
 		return "" // not one of ours: names we write, we can read
 	}

@@ -145,11 +145,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 			return nil, err
 		}
 	}
-	read := csr.Parse
-	if r.Explicit && r.Subject != nil && !r.SANsFromCSR {
-		read = csr.ParseKey
-	}
-	parsed, err := read([]byte(r.CSR))
+	parsed, err := csr.ParseWithout([]byte(r.CSR), csr.Replaced{Subject: r.Subject != nil, SANs: r.SANsGiven || r.Explicit && !r.SANsFromCSR, Extensions: r.Explicit})
 	if err != nil {
 		return nil, err
 	}

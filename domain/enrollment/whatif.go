@@ -163,10 +163,8 @@ func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error)
 	if err != nil {
 		return nil, decisions, err
 	}
-	for _, c := range i.constraints {
-		if err := c.Check(o.request.Subject, result.SANs); err != nil && o.kind != certificate.OCSPSigner {
-			return nil, decisions, err
-		}
+	if err := i.bounds.check(o, result); err != nil {
+		return nil, decisions, err
 	}
 	template := issuance.Certificate{
 		SerialNumber: serial, Issuer: i.facts.Subject, Subject: result.Subject,

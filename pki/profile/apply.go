@@ -205,6 +205,6 @@ func (a *application) sameName() bool {
 	if bytes.Equal(a.result.Subject, a.issuer.Subject) {
 		return true
 	}
-	issuer, err := name.FromDER(a.issuer.Subject)
+	issuer, _, err := name.Existing(a.issuer.Subject)
 	return err == nil && issuer.Equal(a.r.Subject)
 }
