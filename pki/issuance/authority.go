@@ -44,7 +44,7 @@ func ParseCertificates(text []byte) ([][]byte, error) {
 	for _, b := range blocks {
 		switch {
 		case b.IsPrivateKey():
-			return nil, invalid.New("certificate", "this is a private key, not a certificate. It has left its owner: throw the key away and make a new one")
+			return nil, invalid.New("certificate", "this is a PRIVATE KEY, not a certificate. It has left its owner: throw the key away and make a new one")
 		case b.Label == "CERTIFICATE REQUEST" || b.Label == "NEW CERTIFICATE REQUEST":
 			return nil, invalid.New("certificate", "this is a certificate signing request: have it signed, and import the certificate that comes back")
 		case b.Label == "" || strings.HasSuffix(b.Label, "CERTIFICATE") || b.Label == "PKCS7" || b.Label == "CMS":
