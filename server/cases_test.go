@@ -323,3 +323,46 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 	l.until("adcs", "it is renewed", func(c *ca.CertificationAuthority) bool { return c.Renewal == "" })
 	l.verify(l.issued("adcs", "after.example.com"), false)
 }
+
+// TestClaimsNeedSomebodyWhoAnswersForThem, whichever way they come in: it follows from who asks.
+func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
+	l := newLife(t)
+	p := l.m.Partition.ID
+	l.create(ca.Root, "claims-root", "", nil)
+	issuing := l.create(ca.Issuing, "claims", "claims-root", func(r *ca.Request) { r.ProfileIDs = []string{"scep-digital-signature"} })
+	logon := "1.3.6.1.4.1.311.20.2.2"
+	l.file("claims.cnf", "[req]\ndistinguished_name=dn\nreq_extensions=ext\n[dn]\n[ext]\nextendedKeyUsage=clientAuth,"+logon+"\n1.3.6.1.4.1.311.25.2=DER:30020500\n")
+	l.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "claims.key", "-out", "claims.csr", "-subj", "/CN=Administrator", "-config", "claims.cnf")
+	stated := []enrollment.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
+	roles := map[string][]rbac.Role{p: {rbac.Owners}}
+	for label, c := range map[string]struct {
+		actor            *rbac.Actor
+		fromCSR, besides bool
+	}{
+		"a person":                     {rbac.ActorFrom(l.ctx), true, true},
+		"a program":                    {&rbac.Actor{Kind: rbac.TokenActor, ID: "t", Name: "t", Grants: roles}, false, true},
+		"a protocol":                   {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "acme:p", Protocol: "acme", Vouches: "NOBODY", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
+		"a protocol that says nothing": {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
+	} {
+		ctx := rbac.WithActor(l.ctx, c.actor)
+		made, err := l.app.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr")), Extensions: stated})
+		if err != nil {
+			t.Errorf("%s: %v", label, err)
+			continue
+		}
+		is, err := issuance.Inspect(made.Certificate.DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		has := map[string]bool{}
+		for _, e := range is.Extensions {
+			has[e.ID.String()] = true
+		}
+		for _, purpose := range is.ExtendedKeyUsages {
+			has[purpose] = true
+		}
+		if has[logon] != c.fromCSR || has["1.3.6.1.4.1.311.25.2"] != c.fromCSR || has["1.3.6.1.4.1.311.20.2"] != c.besides || !has["1.3.6.1.5.5.7.3.2"] {
+			t.Errorf("%s: %v", label, has)
+		}
+	}
+}

@@ -113,6 +113,7 @@ func explicit(i *issuer, p *profiles.Profile, r *profile.Request) error {
 	if r.NotAfter != nil && r.NotAfter.After(i.ca.NotAfter) {
 		r.NotAfter = &i.ca.NotAfter
 	}
+	r.LeaveNothingOut = true
 	for _, e := range r.Extensions {
 		if !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
 			return fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).At("extensions").Do("Leave it out, or choose another profile.")
@@ -155,7 +156,8 @@ func parse(r CSRRequest) (*profile.Request, error) {
 			parsed.SANs = nil
 		}
 	}
-	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter}
+	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
+		CSRExtensions: len(parsed.Extensions), CSRNames: parsed.SANs}
 	if err := give(request, r.Extensions); err != nil {
 		return nil, err
 	}
@@ -172,6 +174,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 		if err != nil {
 			return nil, err
 		}
+		request.CSRNames = slices.DeleteFunc(slices.Clone(parsed.SANs), func(g san.GeneralName) bool { return slices.Contains(names, g) })
 		if r.Explicit {
 			names = append(names, parsed.SANs...)
 		}
