@@ -5,22 +5,30 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf16"
 
+	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -365,4 +373,115 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 			t.Errorf("%s: %v", label, has)
 		}
 	}
+}
+
+// TestCertificatesAreFoundAsPeopleQuoteThem, in the search, in a bulk revocation and by the gateway.
+func TestCertificatesAreFoundAsPeopleQuoteThem(t *testing.T) {
+	l := newLife(t)
+	l.create(ca.Root, "quoted-root", "", nil)
+	issuing := l.create(ca.Issuing, "quoted", "quoted-root", nil)
+	c := l.issued("quoted", "quoted.example.com")
+	number, ok := new(big.Int).SetString(c.SerialNumber, 16)
+	if !ok {
+		t.Fatal(c.SerialNumber)
+	}
+	var octets []string
+	for n := 0; n < len(c.SerialNumber); n += 2 {
+		octets = append(octets, c.SerialNumber[n:n+2])
+	}
+	long, short := sha256.Sum256(c.DER), sha1.Sum(c.DER)
+	colons := func(b []byte) string {
+		return strings.TrimSuffix(regexp.MustCompile("..").ReplaceAllString(strings.ToUpper(hex.EncodeToString(b)), "$0:"), ":")
+	}
+	whole := map[string]string{
+		"as it is kept": c.SerialNumber, "blanks, as Windows writes": "\u200e" + strings.Join(octets, " "), "colons, as OpenSSL writes": strings.ToUpper(strings.Join(octets, ":")), "serial=": "serial=" + strings.ToUpper(c.SerialNumber),
+		"decimal": number.String(), "leading zeros": "0000" + c.SerialNumber, "SHA-256 fingerprint": colons(long[:]), "SHA-1 fingerprint": hex.EncodeToString(short[:]),
+	}
+	search := func(text string) int {
+		got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($p: ID!, $s: String!) { partition(id: $p) { certificates(first: 5, filter: { search: $s }) { nodes { id } } } }`, map[string]any{"p": l.m.Partition.ID, "s": text})
+		if got.code() != "" {
+			t.Fatal(text, got.Errors)
+		}
+		nodes := got.Data["partition"].(map[string]any)["certificates"].(map[string]any)["nodes"].([]any)
+		if len(nodes) == 1 && nodes[0].(map[string]any)["id"] != c.ID {
+			return -1
+		}
+		return len(nodes)
+	}
+	// Before its words are written, and after.
+	for _, when := range []string{"at once", "once its words are written"} {
+		for label, text := range whole {
+			if n := search(text); n != 1 {
+				t.Errorf("%s, %s: the search for %q finds %d", when, label, text, n)
+			}
+		}
+		for label, text := range map[string]string{"the beginning": c.SerialNumber[:10], "the end": c.SerialNumber[len(c.SerialNumber)-12:], "the end with blanks": strings.Join(octets[10:], " ")} {
+			if n := search(text); n < 1 {
+				t.Errorf("%s, %s: the search for %q finds %d", when, label, text, n)
+			}
+		}
+		if n := search(strings.Repeat("e", 64)); n != 0 {
+			t.Errorf("another fingerprint finds %d", n)
+		}
+		eventually(t, "its words are written", func() error {
+			var n int64
+			if err := l.app.store.DB(l.ctx).Raw("SELECT count(*) FROM certificates_unread").Scan(&n).Error; err != nil || n > 0 {
+				ahead.Add(int64(time.Second))
+				return fmt.Errorf("%d are unread: %v", n, err)
+			}
+			return nil
+		})
+	}
+	for label, text := range whole {
+		if found, err := l.app.certificates.BySerial(l.ctx, issuing, text); err != nil || found.ID != c.ID {
+			t.Errorf("%s: the gateway finds %v, %v", label, found, err)
+		}
+		o, err := l.app.bulk.PrepareRevocation(l.ctx, bulk.RevocationInput{PartitionID: l.m.Partition.ID, Serials: text})
+		if err != nil || o.Total != 1 || o.Failed != 0 {
+			t.Errorf("%s: in bulk %+v, %v", label, o, err)
+		}
+	}
+}
+
+// TestWhatTheServerIssuesPassesZlint: every certificate of the demo's estate, and of each CA the CRLs.
+func TestWhatTheServerIssuesPassesZlint(t *testing.T) {
+	l := newLife(t)
+	l.create(ca.Root, "lint-root", "", nil)
+	l.create(ca.Intermediate, "lint-middle", "lint-root", nil)
+	l.create(ca.Issuing, "lint", "lint-middle", nil)
+	if _, err := l.app.certificates.Revoke(l.ctx, l.issued("lint", "lint.example.com").ID, certificate.Superseded, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.published("lint", 1)
+	var all []*certificate.Certificate
+	if err := l.app.store.DB(l.ctx).Find(&all).Error; err != nil {
+		t.Fatal(err)
+	}
+	kinds, lists := map[certificate.Kind]int{}, map[string]bool{}
+	for _, c := range all {
+		d, err := issuance.Inspect(c.DER)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range d.CRLURLs {
+			lists[u] = true
+		}
+		kinds[c.Kind]++
+		for _, f := range lint.Check(c.DER) {
+			if f.Severity == lint.Error {
+				t.Errorf("%s under %s: %s: %s", c.Subject, c.ProfileID, f.Lint, f.Detail)
+			}
+		}
+	}
+	if kinds[certificate.CA] < 2 || kinds[certificate.OCSPSigner] < 1 || kinds[certificate.Subscriber] < 1 {
+		t.Errorf("%v", kinds)
+	}
+	for u := range lists {
+		for _, f := range lint.CheckCRL(l.get(u)) {
+			if f.Severity == lint.Error {
+				t.Errorf("%s: %s: %s", u, f.Lint, f.Detail)
+			}
+		}
+	}
+	t.Logf("%v certificates, %d CRLs", kinds, len(lists))
 }
