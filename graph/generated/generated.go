@@ -8600,9 +8600,9 @@ type NameConstraints { permitted: [NameSubtree!]!, excluded: [NameSubtree!]! }
 type NameSubtree { type: SanType!, value: String! }
 input NameConstraintsInput { permitted: [NameSubtreeInput!]! = [], excluded: [NameSubtreeInput!]! = [] }
 input NameSubtreeInput {
-  "DNS_NAME, EMAIL, DIRECTORY_NAME or IP_ADDRESS."
+  "DNS_NAME, EMAIL, URI, DIRECTORY_NAME or IP_ADDRESS."
   type: SanType!
-  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; RFC 4514; CIDR."
+  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; ` + "`" + `host.example` + "`" + ` or ` + "`" + `.example` + "`" + `; RFC 4514; CIDR."
   value: String!
 }
 extend input CreateCertificationAuthorityInput {
