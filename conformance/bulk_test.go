@@ -243,7 +243,7 @@ func populate(t *testing.T, data, database, id string, many int) {
 		SELECT '01900000-0000-7000-8000-' || substr(%s, 5), '70756c6b' || %s, 'cn=populated.example.com', %s FROM numbers, certificates WHERE id = '%s'`,
 		many-1, columns, hex, hex, "certificates."+strings.ReplaceAll(columns, ", ", ", certificates."), id))
 	if err == nil { // their words are still to be written, as after an issuance
-		_, err = db.Exec("INSERT INTO certificates_unread SELECT id, partition_id, search_text, serial_number FROM certificates WHERE common_name = 'populated.example.com' OR serial_number LIKE '70756c6b%' ON CONFLICT DO NOTHING")
+		_, err = db.Exec("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE common_name = 'populated.example.com' OR serial_number LIKE '70756c6b%' ON CONFLICT DO NOTHING")
 	}
 	if err == nil {
 		_, err = db.Exec(fmt.Sprintf("UPDATE partitions SET active_certificates = active_certificates + %d", many))

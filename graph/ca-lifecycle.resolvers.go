@@ -34,11 +34,14 @@ func (r *certificationAuthorityResolver) CaCertificates(ctx context.Context, obj
 	return r.CAs.Certificates(ctx, obj)
 }
 
+func (r *certificationAuthorityResolver) Remarks(ctx context.Context, obj *ca.CertificationAuthority) ([]string, error) {
+	remarks, err := r.CAs.Remarks(ctx, obj)
+	return list(remarks), err
+}
+
 func (r *certificationAuthorityResolver) NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error) {
-	if obj.NameConstraints.IsZero() {
-		return nil, nil
-	}
-	return &obj.NameConstraints, nil
+	found := obj.Bounds()
+	return when(!found.IsZero(), found), nil
 }
 
 func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error) {
@@ -62,11 +65,11 @@ func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj
 }
 
 func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, certificateFile(input.Certificate)))
+	return caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate)))
 }
 
 func (r *mutationResolver) ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Import(ctx, input.CaID, certificateFile(input.Certificate)))
+	return caPayload(r.CAs.Import(ctx, input.CaID, []byte(input.Certificate)))
 }
 
 func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {

@@ -75,12 +75,16 @@ func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.Iss
 func (r *mutationResolver) IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error) {
 	issued, err := r.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{
 		CAID: input.CaID, ProfileID: input.ProfileID, Password: input.Password, Subject: input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
-		NotAfter: input.NotAfter, KeyType: input.KeyType, EndEntity: value(input.EndEntity),
+		NotAfter: input.NotAfter, KeyType: input.KeyType, EndEntity: value(input.EndEntity), Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &model.IssuePkcs12Payload{Certificate: issued.Certificate, Decisions: pointers(issued.Decisions), Pkcs12: base64.StdEncoding.EncodeToString(issued.PKCS12)}, nil
+	warnings := []string{}
+	if warning := enrollment.PasswordWarning(input.Password); warning != "" {
+		warnings = append(warnings, warning)
+	}
+	return &model.IssuePkcs12Payload{Certificate: issued.Certificate, Warnings: warnings, Decisions: pointers(issued.Decisions), Pkcs12: base64.StdEncoding.EncodeToString(issued.PKCS12)}, nil
 }
 
 func (r *mutationResolver) RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error) {

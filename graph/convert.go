@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"strconv"
-	"strings"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
@@ -219,7 +218,7 @@ func details(der []byte) (*model.CertificateDetails, error) {
 }
 
 func nameText(der []byte) string {
-	n, err := name.FromDER(der)
+	n, _, err := name.Existing(der)
 	if err != nil {
 		return "" // not one of ours: names we write, we can read
 	}
@@ -249,14 +248,6 @@ func (r *Resolver) chainPEM(ctx context.Context, c *certificate.Certificate) (st
 func selfSigned(der []byte) bool {
 	d, err := issuance.Inspect(der)
 	return err == nil && (d.AuthorityKeyID == "" || d.AuthorityKeyID == d.SubjectKeyID)
-}
-
-// certificateFile is a certificate as people paste it: PEM as it is, base64 as the DER that it holds.
-func certificateFile(text string) []byte {
-	if der, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(text), "")); err == nil && len(der) > 0 {
-		return der
-	}
-	return []byte(text)
 }
 
 func int64Pointer(n *int) *int64 {

@@ -28,6 +28,8 @@ type Actor struct {
 	// Proven: the person of the session has shown a password or second factor within the last minutes. See Guard.RequireProof.
 	Proven   bool
 	Protocol string // of a ProtocolActor: "acme"
+	// Vouches is, of a ProtocolActor, the profile.Source as which the protocol answers for claims about identity.
+	Vouches string
 	// Grants: roles by domain.
 	Grants map[string][]Role
 	// Service: a token tied to nobody. It decides nothing about people; see ofPeople.

@@ -78,6 +78,7 @@ const (
 	CertificateDownload     Permission = "certificate:download"
 	CertificateIssue        Permission = "certificate:issue"
 	CertificateIssuePKCS12  Permission = "certificate:issue-pkcs12"
+	CertificateVouch        Permission = "certificate:vouch" // to answer for claims about identity, see profile.Source
 	CertificateChangeStatus Permission = "certificate:change-status"
 	EndEntityBrowse         Permission = "end-entity:browse"
 	EndEntityManage         Permission = "end-entity:manage"
@@ -97,7 +98,7 @@ func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
 		RoleManage, OutboxBrowse, JobBrowse, AccountBrowse, AccountManage, CABrowse, CACreate, CASelectProfiles, CADelete, CAPublishCRL, CADownload, ProfileBrowse, ProfileManage,
-		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateChangeStatus,
+		CertificateBrowse, CertificateDownload, CertificateIssue, CertificateIssuePKCS12, CertificateVouch, CertificateChangeStatus,
 		EndEntityBrowse, EndEntityManage, TokenBrowse, TokenManage, AuditBrowse, NotificationBrowse, NotificationManage,
 		ProtocolBrowse, ProtocolManage,
 		ApprovalBrowse, ApprovalManage,

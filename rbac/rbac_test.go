@@ -20,7 +20,7 @@ var guide = map[Permission]string{
 	ProfileBrowse:     "OW CA CE AU PO PA",
 	ProfileManage:     "OW CA",
 	CertificateBrowse: "OW CA CE AU PO PA", CertificateDownload: "OW CA CE AU PO PA",
-	CertificateIssue: "OW CE", CertificateIssuePKCS12: "OW CE", CertificateChangeStatus: "OW CE",
+	CertificateIssue: "OW CE", CertificateIssuePKCS12: "OW CE", CertificateVouch: "OW CE", CertificateChangeStatus: "OW CE",
 	EndEntityBrowse: "OW CA CE AU PO PA", EndEntityManage: "OW CA",
 	TokenBrowse: "OW CA", TokenManage: "OW CA",
 	AuditBrowse:        "OW CA CE AU PO PA",

@@ -195,7 +195,7 @@ func testBrowse(t *testing.T, database string) {
 	writeWords()
 	eventually(t, "half of the words are written", read)
 	sql("DELETE FROM jobs WHERE kind = ?", certificate.WordsJob)
-	sql("INSERT INTO certificates_unread SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number IN (?, ?, ?)", fmt.Sprintf("5eed%04x%024d", 4, 4), fmt.Sprintf("5eed%04x%024d", 5, 5), fmt.Sprintf("5eed%04x%024d", 6, 6))
+	sql("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number IN (?, ?, ?)", fmt.Sprintf("5eed%04x%024d", 4, 4), fmt.Sprintf("5eed%04x%024d", 5, 5), fmt.Sprintf("5eed%04x%024d", 6, 6))
 	pages("half of them with words")
 	for _, c := range cases {
 		var each []*certificate.Certificate
@@ -223,7 +223,7 @@ func testBrowse(t *testing.T, database string) {
 			INSERT INTO certificates (id, serial_number, search_text, partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type)
 			SELECT '01900000-0000-7000-8000-' || (100000000000 + n), 'aaaa' || (100000000000 + n), 'cn=many', partition_id, ca_id, kind, profile_id, subject, common_name, status, not_before, not_after, der, requested_by, created_at, counted, key_type FROM numbers, certificates WHERE id = ?`,
 		page.CountLimit+1, like.ID)
-	sql("INSERT INTO certificates_unread SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number LIKE 'aaaa1%'")
+	sql("INSERT INTO certificates_unread (certificate_id, partition_id, search_text, serial_number) SELECT id, partition_id, search_text, serial_number FROM certificates WHERE serial_number LIKE 'aaaa1%'")
 	counts := func(when string) {
 		t.Helper()
 		for _, c := range []struct {

@@ -344,11 +344,9 @@ func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) 
 			return fault.New(fault.Invalid, "the file has more than %d lines", MaxRevoke).At("serialNumbers").Do("Divide it.")
 		}
 		it := &Item{OperationID: o.ID, Position: position, What: t.cell("serialNumber"), Reason: o.Reason, Result: WillRevoke}
-		serial, ok := serialNumber(it.What)
-		if !ok {
-			it.Result, it.Note = Invalid, "not a serial number in hexadecimal"
-		} else {
-			it.What = serial
+		serial, ok, err := s.serialOf(ctx, o, it)
+		if err != nil {
+			return err
 		}
 		if reason := t.cell("reason"); reason != "" {
 			code, ok := reasonCodes[strings.ToUpper(strings.NewReplacer("_", "", " ", "").Replace(reason))]
@@ -369,19 +367,43 @@ func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) 
 	}
 }
 
-// serialNumber is its form in the database: lower-case hexadecimal, whole octets, no leading zero octet.
-func serialNumber(given string) (string, bool) {
-	s := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(given))
-	s = strings.TrimPrefix(s, "0x")
-	s = strings.TrimLeft(s, "0")
-	if s == "" || len(s) > 40 {
-		return "", false
+// serialOf reads what a line names a certificate by, and puts its serial number into the item.
+func (s *Service) serialOf(ctx context.Context, o *Operation, it *Item) (serial string, ok bool, err error) {
+	given := it.What
+	q := certificate.ReadQuoted(given)
+	// Digits alone may be hexadecimal or decimal: that is meant which there is.
+	for _, candidate := range q.Serials[min(1, len(q.Serials)):] {
+		var n int64
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, []string{q.Serials[0], candidate}).
+			Distinct("serial_number").Count(&n).Error; err != nil {
+			return "", false, err
+		}
+		if n > 1 {
+			it.Result, it.Note = Invalid, "this is the serial number of one certificate in hexadecimal, and of another in decimal: write 0x before it, or the other form"
+			return "", false, nil
+		}
+		var found []string
+		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number = ?", o.PartitionID, candidate).Limit(1).Pluck("serial_number", &found).Error; err != nil {
+			return "", false, err
+		}
+		if len(found) > 0 {
+			it.What = candidate
+			return candidate, true, nil
+		}
 	}
-	if len(s)%2 == 1 {
-		s = "0" + s
+	byFingerprint, err := s.Certificates.ByFingerprint(ctx, o.PartitionID, given)
+	switch {
+	case err != nil:
+		return "", false, err
+	case len(byFingerprint) == 1:
+		it.What = byFingerprint[0].SerialNumber
+	case len(q.Serials) > 0:
+		it.What = q.Serials[0]
+	default:
+		it.Result, it.Note = Invalid, "neither a serial number nor the fingerprint of a certificate"
+		return "", false, nil
 	}
-	_, err := hex.DecodeString(s)
-	return s, err == nil
+	return it.What, true, nil
 }
 
 // resolve finds the certificates of serial numbers; where two CAs gave the same one, both are meant.

@@ -18,6 +18,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/csr"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -55,9 +56,9 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 	if err != nil {
 		return nil, err
 	}
-	subject, err := name.FromDER(d.Subject)
+	subject, _, err := name.Existing(d.Subject)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the subject of the certificate cannot be read: %v", err).At("certificate")
+		return nil, err
 	}
 	c := &CertificationAuthority{
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Identifier: identifier, FriendlyName: friendlyName, Type: ExternalRoot, Status: Active,
@@ -69,8 +70,9 @@ func (s *Service) ImportRoot(ctx context.Context, partitionID, identifier, frien
 		if err := s.Quota.TakeCA(ctx, partitionID); err != nil {
 			return err
 		}
+		// Two roots may have one name and one serial number: what is the same has the same bytes.
 		var same []CertificationAuthority
-		if err := s.Store.DB(ctx).Select("identifier").Find(&same, "partition_id = ? AND type = ? AND purged_at IS NULL AND subject_der = ? AND serial_number = ?", partitionID, ExternalRoot, c.SubjectDER, c.SerialNumber).Error; err != nil {
+		if err := s.Store.DB(ctx).Select("identifier").Find(&same, "partition_id = ? AND type = ? AND purged_at IS NULL AND certificate = ?", partitionID, ExternalRoot, c.Certificate).Error; err != nil {
 			return err
 		}
 		if len(same) > 0 {
@@ -147,7 +149,12 @@ func (s *Service) Import(ctx context.Context, id string, certificate []byte) (*C
 			return err
 		}
 		c.SigningRequest = nil
+		subject, _, err := name.Existing(d.Subject)
+		if err != nil {
+			return err
+		}
 		receive := func(v *CertificationAuthority) error {
+			v.Subject, v.SubjectDER = subject.String(), d.Subject // an equal name, which may be encoded otherwise
 			v.Certificate, v.SerialNumber, v.NotBefore, v.NotAfter, v.IssuerGeneration = der, d.SerialNumber, &d.NotBefore, d.NotAfter, 1
 			return nil
 		}
@@ -219,6 +226,30 @@ func (s *Service) renewRoot(ctx context.Context, c *CertificationAuthority, foun
 	return nil
 }
 
+// Remarks say what is unusual about the CA's certificate where somebody else has made it. It is taken all the same.
+func (s *Service) Remarks(ctx context.Context, c *CertificationAuthority) ([]string, error) {
+	if err := s.Guard.Require(ctx, rbac.CADownload, c.PartitionID); err != nil || c.Certificate == nil {
+		return nil, err
+	}
+	if c.Type == ExternalRoot {
+		return issuance.Remarks(c.Certificate), nil
+	}
+	if remark := issuance.SubjectRemark(c.Certificate); remark != "" {
+		return []string{remark}, nil
+	}
+	return nil, nil
+}
+
+// Bounds are the name constraints that the CA's certificate has, or is to have while there is none.
+func (c *CertificationAuthority) Bounds() nameconstraint.Constraints {
+	if d, err := issuance.Inspect(c.Certificate); err == nil {
+		if b, err := nameconstraint.FromExtensions(d.Extensions); err == nil {
+			return b.Constraints()
+		}
+	}
+	return c.NameConstraints
+}
+
 // depth is how many CAs stand below, one under the other.
 func (s *Service) depth(ctx context.Context, id string) (int, error) {
 	below, err := s.Below(ctx, id)
@@ -243,7 +274,7 @@ func (s *Service) fitting(ctx context.Context, c, waiting *CertificationAuthorit
 	if err != nil {
 		return nil, nil, err
 	}
-	want := issuance.Authority{Subject: c.SubjectDER, PublicKey: request.PublicKey, Issuer: parent.Certificate, CertifiesCAs: c.Type == Intermediate, Now: s.Now()}
+	want := issuance.Authority{Subject: c.SubjectDER, SameBytes: c.Certificate != nil, PublicKey: request.PublicKey, Issuer: parent.Certificate, CertifiesCAs: c.Type == Intermediate, Now: s.Now()}
 	if waiting.Certificate != nil {
 		want.SubjectKeyID = hex.EncodeToString(waiting.SubjectKeyID(request.PublicKey))
 	}

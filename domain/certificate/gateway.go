@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/approval"
@@ -16,20 +15,12 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// SerialNumber is a serial number as it is kept, of one as others write it: hexadecimal of either case, padded or not.
-// "" for what is none (RFC 5280 4.1.2.2: at most 20 octets).
+// SerialNumber is the likeliest serial number, as it is kept, of one as others write it (ReadQuoted); "" for what is none.
 func SerialNumber(text string) string {
-	digits := strings.TrimLeft(strings.ToLower(text), "0")
-	if text == "" || len(text) > 128 || len(digits) > 40 || strings.Trim(digits, "0123456789abcdef") != "" {
-		return ""
+	if q := ReadQuoted(text); len(q.Serials) > 0 {
+		return q.Serials[0]
 	}
-	if digits == "" {
-		return "00"
-	}
-	if len(digits)%2 == 1 {
-		digits = "0" + digits
-	}
-	return digits
+	return ""
 }
 
 // BySerial returns the certificate that a CA issued with a serial number.
@@ -41,14 +32,7 @@ func (s *Service) BySerial(ctx context.Context, c *ca.CertificationAuthority, se
 }
 
 func (s *Service) bySerial(ctx context.Context, c *ca.CertificationAuthority, serial string) (*Certificate, error) {
-	var found []*Certificate
-	if err := s.Store.DB(ctx).Where("ca_id = ? AND serial_number = ?", c.ID, SerialNumber(serial)).Limit(1).Find(&found).Error; err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, rbac.NotFound()
-	}
-	return found[0], nil
+	return s.quoted(ctx, c.PartitionID, c.ID, serial)
 }
 
 // StatusChange is what SetStatus does.
@@ -134,8 +118,10 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 		return nil, err
 	}
 	serials := map[string]bool{}
-	for _, serial := range r.Serials {
-		serials[SerialNumber(serial)] = true
+	for _, text := range r.Serials {
+		for _, serial := range ReadQuoted(text).Serials {
+			serials[serial] = true
+		}
 	}
 	var answers []error
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -156,8 +142,16 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 			found[row.SerialNumber] = row
 			list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment})
 		}
-		for n, serial := range r.Serials {
-			switch row := found[SerialNumber(serial)]; {
+		meant := func(text string) *Certificate {
+			for _, serial := range ReadQuoted(text).Serials {
+				if row := found[serial]; row != nil {
+					return row
+				}
+			}
+			return nil
+		}
+		for n, text := range r.Serials {
+			switch row := meant(text); {
 			case row == nil:
 				answers[n] = rbac.NotFound()
 			case row.Kind != Subscriber:

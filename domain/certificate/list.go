@@ -141,7 +141,7 @@ func (s *Service) places(ctx context.Context, partitionID string, f Filter, o or
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	q, err := parseSearch(f.Search)
+	q, err := s.search(ctx, partitionID, f.Search)
 	if err != nil {
 		return nil, err
 	}
@@ -258,7 +258,7 @@ func (s *Service) filtered(ctx context.Context, partitionID string, f Filter) (*
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	q, err := parseSearch(f.Search)
+	q, err := s.search(ctx, partitionID, f.Search)
 	if err != nil {
 		return nil, err
 	}

@@ -23,12 +23,20 @@ type part struct {
 // search is a parsed text to search for. Its parts are between spaces; a part of several words ("srv-1.example") stands
 // as it is. A serial number is found by its first digits.
 type search struct {
-	parts  []*part
-	serial string // digits that a serial number begins with; "": none
+	parts   []*part  // empty where the text can only be a serial number or fingerprint
+	serials []string // that a serial number begins with
+	quoted  Quoted
+	ids     []string // of those that it means by the end of the serial number or by fingerprint
 }
 
-// serialDigits from which on text of hexadecimal digits may be a serial number.
-const serialDigits = 8
+// search parses a text, and finds what it means by itself.
+func (s *Service) search(ctx context.Context, partitionID, text string) (*search, error) {
+	q, err := parseSearch(text)
+	if q != nil && err == nil {
+		q.ids, err = s.meant(ctx, partitionID, q.quoted)
+	}
+	return q, err
+}
 
 func parseSearch(text string) (*search, error) {
 	if len(text) > 200 {
@@ -38,11 +46,8 @@ func parseSearch(text string) (*search, error) {
 	if text == "" {
 		return nil, nil
 	}
-	q := &search{}
-	hexadecimal := strings.NewReplacer(":", "", " ", "").Replace(strings.TrimPrefix(text, "0x"))
-	if len(hexadecimal) >= serialDigits && strings.Trim(hexadecimal, "0123456789abcdef") == "" {
-		q.serial = hexadecimal
-	}
+	q := &search{quoted: ReadQuoted(text)}
+	q.serials = q.quoted.beginnings()
 	known := false
 	for value := range strings.FieldsFuncSeq(text, edge) {
 		value = strings.TrimFunc(value, separator)
@@ -59,7 +64,9 @@ func parseSearch(text string) (*search, error) {
 		known = known || len(value) >= leastWord
 		q.parts = append(q.parts, p)
 	}
-	if !known {
+	if !known && len(q.serials) > 0 {
+		q.parts = nil // octets with blanks between them
+	} else if !known {
 		return nil, fault.New(fault.Invalid, "a search needs a word, or the beginning of one, of %d letters or digits", leastWord).At("filter.search")
 	}
 	return q, nil
@@ -67,8 +74,11 @@ func parseSearch(text string) (*search, error) {
 
 // matches tells whether each part begins a word of the certificate.
 func (q *search) matches(c *Certificate) bool {
-	if q.serial != "" && strings.HasPrefix(c.SerialNumber, q.serial) {
+	if slices.ContainsFunc(q.serials, func(s string) bool { return strings.HasPrefix(c.SerialNumber, s) }) || slices.Contains(q.ids, c.ID) {
 		return true
+	}
+	if len(q.parts) == 0 {
+		return false
 	}
 	if slices.ContainsFunc(q.parts, func(p *part) bool { return !strings.Contains(c.SearchText, strings.TrimPrefix(p.text, ".")) }) {
 		return false
@@ -238,8 +248,8 @@ func (s *Service) look(ctx context.Context, partitionID string, q *search, f Fil
 	if len(ids) > sortable {
 		// After an upgrade, until the job has been through.
 		_, err = l.walk(ctx, 0, plain)
-	} else if err = l.take(ctx, ids); err == nil {
-		if err = l.serials(ctx, groups); err == nil {
+	} else if err = l.take(ctx, append(ids, q.ids...)); err == nil {
+		if err = l.serials(ctx, groups); err == nil && len(q.parts) > 0 {
 			err = l.words(ctx, f, branches, plain)
 		}
 	}
@@ -250,7 +260,7 @@ func (s *Service) look(ctx context.Context, partitionID string, q *search, f Fil
 
 // serials finds by the first digits of the serial number.
 func (l *looker) serials(ctx context.Context, groups []Group) error {
-	if l.q.serial == "" {
+	if len(l.q.serials) == 0 {
 		return nil
 	}
 	var cas []string
@@ -259,13 +269,18 @@ func (l *looker) serials(ctx context.Context, groups []Group) error {
 			cas = append(cas, g.CAID)
 		}
 	}
-	w := where{"ca_id IN ? AND serial_number >= ? AND serial_number < ?", []any{cas, l.q.serial, l.q.serial + "g"}}
-	if l.rest.sql != "" {
-		w.and(l.rest.sql, l.rest.args...)
+	for _, serial := range l.q.serials {
+		w := where{"ca_id IN ? AND serial_number >= ? AND serial_number < ?", []any{cas, serial, serial + "g"}}
+		if l.rest.sql != "" {
+			w.and(l.rest.sql, l.rest.args...)
+		}
+		found, err := l.merge(ctx, []branch{{where: w}}, l.o, l.limit)
+		if err != nil {
+			return err
+		}
+		l.found = append(l.found, found...)
 	}
-	found, err := l.merge(ctx, []branch{{where: w}}, l.o, l.limit)
-	l.found = append(l.found, found...)
-	return err
+	return nil
 }
 
 // words finds by words: from the part that the fewest certificates have, if these can all be looked at; else from the
@@ -370,13 +385,13 @@ func (l *looker) tested(ctx context.Context, p *part) (ids []string, err error) 
 	w := where{"partition_id = ? AND word >= ? AND word < ?", []any{l.partitionID, p.text, p.text + behindAll}}
 	tests := 0
 	for _, other := range l.q.parts {
-		if other != p && len(other.words) > 0 && len(other.words)*len(p.ids) <= fewTested && l.q.serial == "" {
+		if other != p && len(other.words) > 0 && len(other.words)*len(p.ids) <= fewTested && len(l.q.serials) == 0 {
 			tests++
 			t := l.has(other, "b.certificate_id")
 			w.and(t.sql, t.args...)
 		}
 	}
-	if tests == 0 && (len(p.ids) <= narrow || l.q.serial != "") {
+	if tests == 0 && (len(p.ids) <= narrow || len(l.q.serials) > 0) {
 		return p.ids, nil
 	}
 	if tests == 0 {
@@ -437,8 +452,15 @@ func (s *Service) worded(partitionID string, q *search) where {
 			w.and("id IN (SELECT CAST(certificate_id AS text) FROM certificate_words WHERE partition_id = ? AND word >= ? AND word < ?)", partitionID, p.text, p.text+behindAll)
 		}
 	}
-	if q.serial != "" {
-		w = where{"(" + w.sql + " OR serial_number >= ? AND serial_number < ?)", append(w.args, q.serial, q.serial+"g")}
+	var ways []string
+	if w.sql != "" {
+		ways = append(ways, w.sql)
 	}
-	return w
+	for _, serial := range q.serials {
+		ways, w.args = append(ways, "serial_number >= ? AND serial_number < ?"), append(w.args, serial, serial+"g")
+	}
+	if len(q.ids) > 0 {
+		ways, w.args = append(ways, "id IN ?"), append(w.args, q.ids)
+	}
+	return where{"(" + strings.Join(ways, " OR ") + ")", w.args}
 }

@@ -94,6 +94,7 @@ type unread struct {
 	PartitionID   string
 	SearchText    string
 	SerialNumber  string
+	Marks         string // with blanks between them; "": of a certificate from before
 }
 
 func (unread) TableName() string { return "certificates_unread" }
@@ -105,7 +106,7 @@ func Create(ctx context.Context, s *store.Store, rows []*Certificate) error {
 	}
 	notes := make([]*unread, len(rows))
 	for n, c := range rows {
-		notes[n] = &unread{c.ID, c.PartitionID, c.SearchText, c.SerialNumber}
+		notes[n] = &unread{c.ID, c.PartitionID, c.SearchText, c.SerialNumber, strings.Join(marks(c), " ")}
 	}
 	return store.CreateAll(ctx, s, notes)
 }
@@ -133,8 +134,14 @@ func (s *Service) writeWords(ctx context.Context) (int, error) {
 		(SELECT certificate_id FROM certificates_unread ORDER BY certificate_id LIMIT ?) RETURNING *`, unreadAtOnce).Scan(&notes).Error; err != nil || len(notes) == 0 {
 		return 0, err
 	}
+	if err := s.markOld(ctx, notes); err != nil {
+		return 0, err
+	}
 	var words []*word
 	for _, n := range notes {
+		for _, m := range strings.Fields(n.Marks) {
+			words = append(words, &word{n.PartitionID, m, n.CertificateID})
+		}
 		for _, w := range Words(n.SearchText, n.SerialNumber) {
 			words = append(words, &word{n.PartitionID, w, n.CertificateID})
 		}
@@ -150,6 +157,27 @@ func (s *Service) writeWords(ctx context.Context) (int, error) {
 		return strings.Compare(a.CertificateID, b.CertificateID)
 	})
 	return len(notes), store.CreateAll(ctx, s.Store, words)
+}
+
+// markOld reads the certificates whose notes have no marks.
+func (s *Service) markOld(ctx context.Context, notes []unread) error {
+	old := map[string]*unread{}
+	for n := range notes {
+		if notes[n].Marks == "" {
+			old[notes[n].CertificateID] = &notes[n]
+		}
+	}
+	if len(old) == 0 {
+		return nil
+	}
+	var rows []*Certificate
+	if err := s.Store.DB(ctx).Select("id", "serial_number", "der").Find(&rows, "id IN ?", slices.Collect(maps.Keys(old))).Error; err != nil {
+		return err
+	}
+	for _, c := range rows {
+		old[c.ID].Marks = strings.Join(marks(c), " ")
+	}
+	return nil
 }
 
 // settle writes the words of all, for a query that nothing but words can answer.

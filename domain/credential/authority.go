@@ -158,6 +158,6 @@ func (s *Service) certify(ctx context.Context, c *Credential) (*certificate, *Is
 	}
 	defer clear(pkcs8)
 	issued := &Issued{Credential: c, Password: newPassword()}
-	issued.PKCS12, err = pkcs12.Encode(pkcs8, der, [][]byte{above.Certificate}, issued.Password)
+	issued.PKCS12, err = pkcs12.File{PKCS8: pkcs8, Certificate: der, Chain: [][]byte{above.Certificate}, Password: issued.Password}.Encode()
 	return made, issued, err
 }

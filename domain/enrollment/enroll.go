@@ -47,7 +47,7 @@ type signed struct {
 // sign applies the profile, builds the exact bytes and has the issuer's key sign them.
 func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error) {
 	now := s.Now()
-	made, _, err := s.prepare(i, o)
+	made, _, err := s.prepare(ctx, i, o)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
-	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -23,15 +22,15 @@ import (
 // issuer is a CA made ready to sign: its row and those above it, its key, its selected profiles. It is kept in memory;
 // that it is still true is checked in the transaction that records what it signed.
 type issuer struct {
-	ca          *ca.CertificationAuthority
-	ancestors   []*ca.CertificationAuthority // parent first
-	key         keystore.Key
-	profiles    map[string]*profiles.Profile // selected
-	chain       [][]byte                     // own certificate first
-	facts       profile.Issuer
-	constraints []nameconstraint.Constraints
-	approval    *approval.Rule // of issuing; a change of it changes the version of the CA
-	creation    *approval.Rule // of creating CAs, which is what certifying one is
+	ca        *ca.CertificationAuthority
+	ancestors []*ca.CertificationAuthority // parent first
+	key       keystore.Key
+	profiles  map[string]*profiles.Profile // selected
+	chain     [][]byte                     // own certificate first
+	facts     profile.Issuer
+	bounds    *bounds        // nil for a root that is being made
+	approval  *approval.Rule // of issuing; a change of it changes the version of the CA
+	creation  *approval.Rule // of creating CAs, which is what certifying one is
 }
 
 // usable tells whether the CA and all above it can be relied on now.
@@ -156,29 +155,8 @@ func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64)
 		return nil, err
 	}
 	i.facts = s.facts(i.ca, i.key)
-	if i.constraints, err = s.constraints(i); err != nil {
-		return nil, err
-	}
+	i.bounds = boundsOf(i.chain)
 	return i, nil
-}
-
-// constraints gathers the name constraints of all CAs above: a name must satisfy each.
-func (s *Service) constraints(i *issuer) ([]nameconstraint.Constraints, error) {
-	var all []nameconstraint.Constraints
-	for _, der := range i.chain {
-		d, err := issuance.Inspect(der)
-		if err != nil {
-			return nil, err
-		}
-		c, err := nameconstraint.FromExtensions(d.Extensions)
-		if err != nil {
-			return nil, err
-		}
-		if !c.IsZero() {
-			all = append(all, c)
-		}
-	}
-	return all, nil
 }
 
 // facts is what the profile engine needs to know of a CA.

@@ -43,7 +43,7 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 			if err = bad; err == nil {
 				o := order{kind: certificate.Subscriber, profile: p, request: *request}
 				var m *made
-				if m, _, err = s.prepare(i, o); err == nil {
+				if m, _, err = s.prepare(ctx, i, o); err == nil {
 					err = s.askApproval(ctx, i, o, m)
 				}
 			}

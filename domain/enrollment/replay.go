@@ -122,6 +122,9 @@ func reconstruct(c *certificate.Certificate) (*profile.Request, *issuance.Detail
 		return nil, nil, err
 	}
 	r := &profile.Request{PublicKey: is.PublicKey}
+	if c.Story == nil || c.Story.ActorKind != string(rbac.ProtocolActor) { // whoever asked answered for it, as far as is known
+		r.Vouched = profile.Voucher{Source: profile.Person, CSR: true}
+	}
 	if r.KeyInfo, err = algorithm.InspectPublicKey(r.PublicKey); err != nil {
 		return nil, nil, err
 	}

@@ -84,17 +84,26 @@ func strayed(c *ca.CertificationAuthority) bool {
 	return c.OCSPKeyID != "" && c.OCSPKeyStore != c.KeyStore
 }
 
-// signerName is the guide's, unless name constraints do not permit it: then it stands below the CA's own name.
+// signerName is the guide's, unless name constraints do not permit it: then it stands below the CA's own name, without
+// what verifiers would hold to constraints for host names and e-mail addresses.
 func signerName(i *issuer) (name.Name, error) {
 	common := "CN=" + i.ca.PartitionID + "_" + i.ca.Identifier + ",OU=Validation Authorities,"
 	n, err := name.Parse(common + "O=" + i.ca.PartitionID)
-	if err != nil {
+	if err != nil || i.bounds == nil || i.bounds.permit(n, nil) == nil {
 		return n, err
 	}
-	for _, c := range i.constraints {
-		if c.Check(n, nil) != nil {
-			return name.Parse(common + i.ca.Subject)
+	n, err = name.Parse(common + i.ca.Subject)
+	if err != nil || i.bounds.permit(n, nil) == nil {
+		return n, err
+	}
+	plain := name.Name{RDNs: n.RDNs[:2]}
+	for _, rdn := range n.RDNs[2:] {
+		if one := (name.Name{RDNs: [][]name.Attribute{rdn}}); len(one.Values(name.OIDCommonName))+len(one.Values(name.OIDEmailAddress)) == 0 {
+			plain.RDNs = append(plain.RDNs, rdn)
 		}
+	}
+	if i.bounds.permit(plain, nil) == nil {
+		return plain, nil
 	}
 	return n, nil
 }

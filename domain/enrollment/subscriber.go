@@ -146,6 +146,7 @@ func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time)
 	if r.NotBefore != nil && r.NotBefore.Before(i.facts.NotBefore) && !r.NotBefore.Before(now.Add(-profile.MaxBackdating)) {
 		r.NotBefore = &i.facts.NotBefore
 	}
+	r.LeaveNothingOut = true
 	for _, e := range r.Extensions {
 		if !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
 			return fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).At("extensions").Do("Leave it out, or choose another profile.")
@@ -187,11 +188,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 			return nil, err
 		}
 	}
-	read := csr.Parse
-	if r.Explicit && r.Subject != nil && !r.SANsFromCSR {
-		read = csr.ParseKey
-	}
-	parsed, err := read([]byte(r.CSR))
+	parsed, err := csr.ParseWithout([]byte(r.CSR), csr.Replaced{Subject: r.Subject != nil, SANs: r.SANsGiven || r.Explicit && !r.SANsFromCSR, Extensions: r.Explicit})
 	if err != nil {
 		return nil, err
 	}
@@ -201,7 +198,8 @@ func parse(r CSRRequest) (*profile.Request, error) {
 			parsed.SANs = nil
 		}
 	}
-	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter}
+	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
+		CSRExtensions: len(parsed.Extensions), CSRNames: parsed.SANs}
 	if err := give(request, r.Extensions); err != nil {
 		return nil, err
 	}
@@ -218,6 +216,7 @@ func parse(r CSRRequest) (*profile.Request, error) {
 		if err != nil {
 			return nil, err
 		}
+		request.CSRNames = slices.DeleteFunc(slices.Clone(parsed.SANs), func(g san.GeneralName) bool { return slices.Contains(names, g) })
 		if r.Explicit {
 			names = append(names, parsed.SANs...)
 		}
@@ -282,6 +281,31 @@ type PKCS12Request struct {
 	SANsFromCSR bool
 	// Legacy has the file written for readers that know nothing newer than Triple DES and SHA-1.
 	Legacy bool
+	// FriendlyName is what Windows and Java show; "": the common name.
+	FriendlyName string
+}
+
+const maxFriendlyName = 128
+
+// friendlyName fits a BMPString, which is what the file has for it.
+func (r PKCS12Request) friendlyName(subject name.Name) string {
+	if r.FriendlyName != "" {
+		return r.FriendlyName
+	}
+	if common := subject.CommonName(); !strings.ContainsFunc(common, beyondBMP) {
+		return common
+	}
+	return ""
+}
+
+func beyondBMP(r rune) bool { return r > 0xffff }
+
+// PasswordWarning says what may happen with a password of a PKCS #12 file, "" where nothing does.
+func PasswordWarning(password string) string {
+	if strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return "The password has characters beyond ASCII. Programs encode them differently, so some cannot open the file: choose a password of letters, digits and signs of the English keyboard if one does not."
+	}
+	return ""
 }
 
 // keyTypes are the subscriber keys that can be made here, and the registry row that makes them.
@@ -333,11 +357,7 @@ func (s *Service) IssuePKCS12(ctx context.Context, r PKCS12Request) (_ *Issued, 
 			if err != nil {
 				return err
 			}
-			encode := pkcs12.Encode
-			if r.Legacy {
-				encode = pkcs12.EncodeLegacy
-			}
-			file, err = encode(pkcs8, der, i.chain, r.Password)
+			file, err = pkcs12.File{PKCS8: pkcs8, Certificate: der, Chain: i.chain, Password: r.Password, FriendlyName: r.friendlyName(request.Subject), Legacy: r.Legacy}.Encode()
 			return err
 		}}, err
 	})
@@ -382,10 +402,18 @@ func generate(keyType string) (algorithm.PrivateKey, error) {
 
 func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if n := utf8.RuneCountInString(r.Password); n < 8 || n > 128 || strings.ContainsRune(r.Password, 0) || !utf8.ValidString(r.Password) {
-		return nil, fault.New(fault.Invalid, "the password of the file has 8 to 128 characters").At("password")
+		return nil, fault.New(fault.Invalid, "The password of the file must be 8 to 128 characters long.").At("password")
 	}
-	if strings.ContainsFunc(r.Password, func(r rune) bool { return r > 0xffff }) {
-		return nil, fault.New(fault.Invalid, "a PKCS #12 file cannot have a password with characters beyond U+FFFF (RFC 7292 B.1)").At("password")
+	if strings.ContainsFunc(r.Password, beyondBMP) {
+		return nil, fault.New(fault.Invalid, "The password of a PKCS #12 file cannot have characters beyond U+FFFF (RFC 7292 B.1).").At("password")
+	}
+	if r.FriendlyName != "" {
+		if err := text.Label("friendlyName", r.FriendlyName, 1, maxFriendlyName); err != nil {
+			return nil, err
+		}
+		if strings.ContainsFunc(r.FriendlyName, beyondBMP) {
+			return nil, fault.New(fault.Invalid, "The friendly name cannot have characters beyond U+FFFF (RFC 2985 5.5.1).").At("friendlyName")
+		}
 	}
 	if r.EndEntity != "" {
 		if err := endentity.CheckIdentifier(r.EndEntity); err != nil {

@@ -79,7 +79,7 @@ func (s *Service) whatIf(ctx context.Context, i *issuer, r WhatIfRequest, out *W
 	if err := s.permitAuthority(ctx, i, out.Profile, request); err != nil {
 		return err
 	}
-	made, decisions, err := s.prepare(i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})
+	made, decisions, err := s.prepare(ctx, i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})
 	out.Decisions = decisions
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ type made struct {
 }
 
 // prepare applies the profile and builds the exact bytes; where it refuses, decisions are those until then.
-func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error) {
+func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []profile.Decision, error) {
 	serial := issuance.NewSerialNumber(s.Now())
 	facts, shard := i.facts, int64(0)
 	if o.kind == certificate.Subscriber {
@@ -162,14 +162,13 @@ func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error)
 			facts = s.sharded(i.ca, facts, shard)
 		}
 	}
+	o.request.Vouched = s.voucher(ctx, i)
 	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err
 	}
-	for _, c := range i.constraints {
-		if err := c.Check(o.request.Subject, result.SANs); err != nil && o.kind != certificate.OCSPSigner {
-			return nil, decisions, err
-		}
+	if err := i.bounds.check(o, result); err != nil {
+		return nil, decisions, err
 	}
 	template := issuance.Certificate{
 		SerialNumber: serial, Issuer: i.facts.Subject, Subject: result.Subject,
@@ -177,4 +176,20 @@ func (s *Service) prepare(i *issuer, o order) (*made, []profile.Decision, error)
 	}
 	prepared, err := issuance.Prepare(template, i.key.Algorithm())
 	return &made{template, prepared, result, shard}, decisions, err
+}
+
+// voucher is who answers for claims about identity in a request. It follows from the actor alone, so that no way in can say
+// otherwise: a protocol answers as its type says, everybody else by the permission. What the CSR says is a person's word
+// only: whoever sends others' requests by a program has not looked at them.
+func (s *Service) voucher(ctx context.Context, i *issuer) profile.Voucher {
+	a := rbac.ActorFrom(ctx)
+	switch {
+	case a == nil:
+		return profile.Voucher{}
+	case a.Kind == rbac.ProtocolActor:
+		return profile.Voucher{Source: profile.Source(a.Vouches), CSR: true}
+	case s.Guard.RequireOn(ctx, rbac.CertificateVouch, i.ca.PartitionID, i.ca.ID) != nil:
+		return profile.Voucher{}
+	}
+	return profile.Voucher{Source: profile.Person, CSR: a.Kind == rbac.UserActor || a.Kind == rbac.System}
 }

@@ -52,8 +52,8 @@ func (Configuration) TableName() string { return "protocol_configurations" }
 // Actor is who acts in the domain for the clients of the configuration: it issues and revokes in the partition, and
 // nothing else. Certificates that it asks for bear the configuration.
 func (c *Configuration) Actor(ip, requestID string) *rbac.Actor {
-	name := TypeByID(c.Type).Name
-	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: name + ":" + c.Identifier, Protocol: name,
+	t := TypeByID(c.Type)
+	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
 		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, IPAddress: ip, RequestID: requestID}
 }
 

@@ -21,6 +21,9 @@ type Type struct {
 	Label string // for people
 	// Groups of profiles; a configuration has one profile of one of them.
 	Groups []string
+	// Vouches is as whom the protocol answers for claims about identity in what its clients send: profile.Nobody where it
+	// does not know them from elsewhere. Every type must say it.
+	Vouches profile.Source
 	// CheckSettings refuses, with Invalid, settings that are not the type's. nil: the type has none.
 	CheckSettings func(settings json.RawMessage) error
 }
@@ -28,7 +31,7 @@ type Type struct {
 // types is all of them, in the order in which the console offers them. A new protocol is a line here, a folder in
 // protocols/ and a line in the console's frontend/src/features/protocols/types.tsx.
 var types = []*Type{
-	{ID: ACME, Name: "acme", Label: "ACME", Groups: []string{"privatessl"}, CheckSettings: checkACME},
+	{ID: ACME, Name: "acme", Label: "ACME", Groups: []string{"privatessl"}, Vouches: profile.Nobody, CheckSettings: checkACME},
 }
 
 // Types lists the enrollment protocols.

@@ -595,6 +595,7 @@ type ComplexityRoot struct {
 		Partition                 func(childComplexity int) int
 		Profiles                  func(childComplexity int) int
 		PurgeAt                   func(childComplexity int) int
+		Remarks                   func(childComplexity int) int
 		Renewal                   func(childComplexity int) int
 		SigningAlgorithm          func(childComplexity int) int
 		Status                    func(childComplexity int) int
@@ -800,6 +801,7 @@ type ComplexityRoot struct {
 		Certificate func(childComplexity int) int
 		Decisions   func(childComplexity int) int
 		Pkcs12      func(childComplexity int) int
+		Warnings    func(childComplexity int) int
 	}
 
 	IssuedCagwCredential struct {
@@ -1533,6 +1535,7 @@ type CertificationAuthorityResolver interface {
 
 	Renewal(ctx context.Context, obj *ca.CertificationAuthority) (*model.CaRenewal, error)
 	CaCertificates(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.OwnCertificate, error)
+	Remarks(ctx context.Context, obj *ca.CertificationAuthority) ([]string, error)
 	NameConstraints(ctx context.Context, obj *ca.CertificationAuthority) (*nameconstraint.Constraints, error)
 	DeletionImpact(ctx context.Context, obj *ca.CertificationAuthority, first int) (*model.DeletionImpact, error)
 	CrlSettings(ctx context.Context, obj *ca.CertificationAuthority) (*model.CrlSettings, error)
@@ -3977,6 +3980,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.PurgeAt(childComplexity), true
+	case "CertificationAuthority.remarks":
+		if e.ComplexityRoot.CertificationAuthority.Remarks == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.Remarks(childComplexity), true
 	case "CertificationAuthority.renewal":
 		if e.ComplexityRoot.CertificationAuthority.Renewal == nil {
 			break
@@ -4741,6 +4750,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.IssuePkcs12Payload.Pkcs12(childComplexity), true
+	case "IssuePkcs12Payload.warnings":
+		if e.ComplexityRoot.IssuePkcs12Payload.Warnings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.IssuePkcs12Payload.Warnings(childComplexity), true
 
 	case "IssuedCagwCredential.credential":
 		if e.ComplexityRoot.IssuedCagwCredential.Credential == nil {
@@ -8588,6 +8603,8 @@ extend type CertificationAuthority {
   renewal: CaRenewal
   "Every certificate that it has had, newest first, and those between the keys of a root. Needs ` + "`" + `ca:download` + "`" + `."
   caCertificates: [CaCertificate!]!
+  "What is unusual about a certificate that somebody else has made, a sentence each. It is taken all the same. Needs ` + "`" + `ca:download` + "`" + `."
+  remarks: [String!]!
   "What the certificate asks of names below it; null for none."
   nameConstraints: NameConstraints
   "What breaks when it is deleted: counts of all, and the first of each kind."
@@ -8628,9 +8645,9 @@ type NameConstraints { permitted: [NameSubtree!]!, excluded: [NameSubtree!]! }
 type NameSubtree { type: SanType!, value: String! }
 input NameConstraintsInput { permitted: [NameSubtreeInput!]! = [], excluded: [NameSubtreeInput!]! = [] }
 input NameSubtreeInput {
-  "DNS_NAME, EMAIL, DIRECTORY_NAME or IP_ADDRESS."
+  "DNS_NAME, EMAIL, URI, DIRECTORY_NAME or IP_ADDRESS."
   type: SanType!
-  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; RFC 4514; CIDR."
+  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; ` + "`" + `host.example` + "`" + ` or ` + "`" + `.example` + "`" + `; RFC 4514; CIDR."
   value: String!
 }
 extend input CreateCertificationAuthorityInput {
@@ -8658,12 +8675,12 @@ input ImportExternalRootInput {
   partitionId: ID!
   identifier: String!
   friendlyName: String!
-  "PEM, or base64 of the DER."
+  "PEM, PKCS #7, or base64 of the DER."
   certificate: String!
 }
 input ImportCaCertificateInput {
   caId: ID!
-  "PEM, with or without the certificates above it, or base64 of the DER."
+  "PEM or PKCS #7, with or without the certificates above it, or base64 of the DER."
   certificate: String!
 }
 input RenewCertificationAuthorityInput {
@@ -9014,12 +9031,18 @@ input IssuePkcs12Input {
   "` + "`" + `RSA-2048` + "`" + `, ` + "`" + `RSA-3072` + "`" + `, ` + "`" + `RSA-4096` + "`" + `, ` + "`" + `ECDSA-P256` + "`" + `, ` + "`" + `ECDSA-P384` + "`" + ` or ` + "`" + `ECDSA-P521` + "`" + `."
   keyType: String! = "RSA-2048"
   endEntity: String
+  "Triple DES and SHA-1, for readers that know nothing newer, such as Windows before 10 1709 and Java before 8u301. Otherwise AES-256 and SHA-256."
+  legacy: Boolean! = false
+  "What Windows and Java call the key and its certificate, up to 128 characters; absent = the common name."
+  friendlyName: String
 }
 type IssuePkcs12Payload {
   certificate: Certificate!
   "Base64 of the PKCS #12 file: key, certificate and chain. Given once; the server keeps no key."
   pkcs12: String!
   decisions: [IssuanceDecision!]!
+  "What some readers of the file may stumble on, such as a password beyond ASCII."
+  warnings: [String!]!
 }
 
 input RevokeCertificateInput {
@@ -11430,6 +11453,8 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_renewal(ctx, field)
 	case "caCertificates":
 		return ec.fieldContext_CertificationAuthority_caCertificates(ctx, field)
+	case "remarks":
+		return ec.fieldContext_CertificationAuthority_remarks(ctx, field)
 	case "nameConstraints":
 		return ec.fieldContext_CertificationAuthority_nameConstraints(ctx, field)
 	case "deletionImpact":
@@ -11838,6 +11863,8 @@ func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, 
 		return ec.fieldContext_IssuePkcs12Payload_pkcs12(ctx, field)
 	case "decisions":
 		return ec.fieldContext_IssuePkcs12Payload_decisions(ctx, field)
+	case "warnings":
+		return ec.fieldContext_IssuePkcs12Payload_warnings(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IssuePkcs12Payload", field.Name)
 }
@@ -24099,6 +24126,29 @@ func (ec *executionContext) fieldContext_CertificationAuthority_caCertificates(_
 	return fc, nil
 }
 
+func (ec *executionContext) _CertificationAuthority_remarks(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_remarks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().Remarks(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_remarks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthority", field, true, true, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _CertificationAuthority_nameConstraints(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -27172,6 +27222,29 @@ func (ec *executionContext) fieldContext_IssuePkcs12Payload_decisions(_ context.
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _IssuePkcs12Payload_warnings(ctx context.Context, field graphql.CollectedField, obj *model.IssuePkcs12Payload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_IssuePkcs12Payload_warnings(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Warnings, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_IssuePkcs12Payload_warnings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuePkcs12Payload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
@@ -42478,8 +42551,11 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 	if _, present := asMap["keyType"]; !present {
 		asMap["keyType"] = "RSA-2048"
 	}
+	if _, present := asMap["legacy"]; !present {
+		asMap["legacy"] = false
+	}
 
-	fieldsInOrder := [...]string{"caId", "profileId", "password", "subject", "subjectAlternativeNames", "notAfter", "keyType", "endEntity"}
+	fieldsInOrder := [...]string{"caId", "profileId", "password", "subject", "subjectAlternativeNames", "notAfter", "keyType", "endEntity", "legacy", "friendlyName"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -42542,6 +42618,20 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 				return it, err
 			}
 			it.EndEntity = data
+		case "legacy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("legacy"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Legacy = data
+		case "friendlyName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("friendlyName"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.FriendlyName = data
 		}
 	}
 	return it, nil
@@ -49786,6 +49876,42 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "remarks":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_remarks(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "nameConstraints":
 			field := field
 
@@ -51556,6 +51682,11 @@ func (ec *executionContext) _IssuePkcs12Payload(ctx context.Context, sel ast.Sel
 			}
 		case "decisions":
 			out.Values[i] = ec._IssuePkcs12Payload_decisions(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "warnings":
+			out.Values[i] = ec._IssuePkcs12Payload_warnings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

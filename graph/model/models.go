@@ -613,7 +613,7 @@ type ExtensionInput struct {
 
 type ImportCaCertificateInput struct {
 	CaID string `json:"caId"`
-	// PEM, with or without the certificates above it, or base64 of the DER.
+	// PEM or PKCS #7, with or without the certificates above it, or base64 of the DER.
 	Certificate string `json:"certificate"`
 }
 
@@ -621,7 +621,7 @@ type ImportExternalRootInput struct {
 	PartitionID  string `json:"partitionId"`
 	Identifier   string `json:"identifier"`
 	FriendlyName string `json:"friendlyName"`
-	// PEM, or base64 of the DER.
+	// PEM, PKCS #7, or base64 of the DER.
 	Certificate string `json:"certificate"`
 }
 
@@ -678,6 +678,10 @@ type IssuePkcs12Input struct {
 	// `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384` or `ECDSA-P521`.
 	KeyType   string  `json:"keyType"`
 	EndEntity *string `json:"endEntity,omitempty"`
+	// Triple DES and SHA-1, for readers that know nothing newer, such as Windows before 10 1709 and Java before 8u301. Otherwise AES-256 and SHA-256.
+	Legacy bool `json:"legacy"`
+	// What Windows and Java call the key and its certificate, up to 128 characters; absent = the common name.
+	FriendlyName *string `json:"friendlyName,omitempty"`
 }
 
 type IssuePkcs12Payload struct {
@@ -685,6 +689,8 @@ type IssuePkcs12Payload struct {
 	// Base64 of the PKCS #12 file: key, certificate and chain. Given once; the server keeps no key.
 	Pkcs12    string              `json:"pkcs12"`
 	Decisions []*profile.Decision `json:"decisions"`
+	// What some readers of the file may stumble on, such as a password beyond ASCII.
+	Warnings []string `json:"warnings"`
 }
 
 type MemberInput struct {

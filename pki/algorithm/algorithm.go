@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"crypto"
 	"encoding/asn1"
-	"slices"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -121,27 +120,34 @@ type signatureForm struct {
 	verify     func(spki, message, signature []byte) error
 }
 
-// VerifySignature checks a signature under any known AlgorithmIdentifier (DER). Signatures over SHA-1 or MD5 are refused.
-func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error {
+// formOf finds how signatures under an AlgorithmIdentifier (DER) are verified.
+func formOf(algorithmIdentifier []byte) (signatureForm, bool) {
 	for _, f := range forms {
 		if bytes.Equal(f.identifier, algorithmIdentifier) {
-			return f.verify(spki, message, signature)
+			return f, true
 		}
+	}
+	return pssForm(algorithmIdentifier)
+}
+
+// VerifySignature checks a signature under any known AlgorithmIdentifier (DER). Signatures over SHA-1 or MD5 are refused.
+func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error {
+	if f, ok := formOf(algorithmIdentifier); ok {
+		return f.verify(spki, message, signature)
 	}
 	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm of the table")
 }
 
 // CanVerify tells whether VerifySignature knows an AlgorithmIdentifier (DER).
 func CanVerify(algorithmIdentifier []byte) bool {
-	return slices.ContainsFunc(forms, func(f signatureForm) bool { return bytes.Equal(f.identifier, algorithmIdentifier) })
+	_, ok := formOf(algorithmIdentifier)
+	return ok
 }
 
 // SignatureName is the name of a signature AlgorithmIdentifier (DER), its OID in text when it is not known.
 func SignatureName(algorithmIdentifier []byte) string {
-	for _, f := range forms {
-		if bytes.Equal(f.identifier, algorithmIdentifier) {
-			return f.name
-		}
+	if f, ok := formOf(algorithmIdentifier); ok {
+		return f.name
 	}
 	oid, _, ok := readIdentifier(algorithmIdentifier)
 	if !ok {

@@ -1,12 +1,14 @@
 package algorithm
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha256" // registers the hashes
 	_ "crypto/sha512"
 	"encoding/asn1"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -33,12 +35,12 @@ func rsaFamily() (f family) {
 		oid  int
 	}{{crypto.SHA256, "SHA256", 11}, {crypto.SHA384, "SHA384", 12}, {crypto.SHA512, "SHA512", 13}} {
 		pkcs1[h.hash] = signatureForm{"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null), rsaVerifier(h.hash, nil)}
-		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null), rsaVerifier(h.hash, pssOptions(h.hash))}
+		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null, h.hash.Size()), rsaVerifier(h.hash, pssOptions(h.hash))}
 		// Verifiers accept NULL and absent parameters alike (RFC 4055 section 5, and 2.1 for the hashes of PSS).
 		bare := pkcs1[h.hash]
 		bare.identifier = identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, nil)
 		barePSS := pss[h.hash]
-		barePSS.identifier = pssIdentifier(h.hash, nil)
+		barePSS.identifier = pssIdentifier(h.hash, nil, h.hash.Size())
 		f.signatures = append(f.signatures, pkcs1[h.hash], pss[h.hash], bare, barePSS)
 	}
 	for _, size := range []struct {
@@ -82,8 +84,36 @@ func pssOptions(hash crypto.Hash) *rsa.PSSOptions {
 	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
 }
 
-// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named, salt as long as the hash; the hash's parameters NULL or absent.
-func pssIdentifier(hash crypto.Hash, hashParameters []byte) []byte {
+// pssForm is RSASSA-PSS with a salt of another length than the hash, such as the greatest possible, which is OpenSSL's default.
+func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
+	oid, parameters, ok := readIdentifier(algorithmIdentifier)
+	if !ok || !oid.Equal(oidPSS) {
+		return signatureForm{}, false
+	}
+	input := cryptobyte.String(parameters)
+	var sequence, field cryptobyte.String
+	var salt int
+	if !input.ReadASN1(&sequence, cbasn1.SEQUENCE) || !sequence.SkipOptionalASN1(cbasn1.Tag(0).ContextSpecific().Constructed()) ||
+		!sequence.SkipOptionalASN1(cbasn1.Tag(1).ContextSpecific().Constructed()) ||
+		!sequence.ReadASN1(&field, cbasn1.Tag(2).ContextSpecific().Constructed()) || !field.ReadASN1Integer(&salt) || salt < 0 || salt > maxRSABits/8 {
+		return signatureForm{}, false
+	}
+	for hash := range hashOIDs {
+		for _, hashParameters := range [][]byte{null, nil} {
+			if bytes.Equal(pssIdentifier(hash, hashParameters, salt), algorithmIdentifier) {
+				options := &rsa.PSSOptions{SaltLength: salt, Hash: hash}
+				if salt == 0 {
+					options.SaltLength = rsa.PSSSaltLengthAuto // 0 means it in Go
+				}
+				return signatureForm{"RSASSA-PSS-" + strings.ReplaceAll(hash.String(), "-", ""), algorithmIdentifier, rsaVerifier(hash, options)}, true
+			}
+		}
+	}
+	return signatureForm{}, false
+}
+
+// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named; the hash's parameters NULL or absent.
+func pssIdentifier(hash crypto.Hash, hashParameters []byte, salt int) []byte {
 	digest := identifier(hashOIDs[hash], hashParameters)
 	field := func(b *cryptobyte.Builder, tag int, value []byte) {
 		b.AddASN1(cbasn1.Tag(tag).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(value) })
@@ -92,7 +122,7 @@ func pssIdentifier(hash crypto.Hash, hashParameters []byte) []byte {
 	parameters.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		field(b, 0, digest)
 		field(b, 1, identifier(oidMGF1, digest))
-		b.AddASN1(cbasn1.Tag(2).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(hash.Size())) })
+		b.AddASN1(cbasn1.Tag(2).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(salt)) })
 	})
 	return identifier(oidPSS, parameters.BytesOrPanic())
 }

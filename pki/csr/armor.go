@@ -1,72 +1,39 @@
 package csr
 
 import (
-	"bytes"
-	"encoding/base64"
+	"errors"
 	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/armor"
 )
 
-var (
-	begin = []byte("-----BEGIN ")
-	dash  = []byte("-----")
-)
-
-// unarmor finds the DER in PEM (also on one line, as forms and chats make it), bare base64 or DER.
+// unarmor finds the DER of the one request.
 func unarmor(text []byte) ([]byte, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	trimmed := bytes.TrimSpace(text)
+	blocks, err := armor.Read(text)
 	switch {
-	case len(trimmed) == 0:
+	case errors.Is(err, armor.ErrEmpty):
 		return nil, refuse("there is no certificate signing request: paste one in PEM form")
-	case text[0] == 0x30 && !isBase64(trimmed):
-		return text, nil
-	case bytes.Contains(trimmed, begin):
-		return unarmorPEM(trimmed)
-	}
-	der, ok := decodeBase64(trimmed)
-	if !ok {
+	case errors.Is(err, armor.ErrUnknown):
 		return nil, refuse("this is not a certificate signing request: neither PEM, base64 nor DER (RFC 2986)")
+	case err != nil:
+		return nil, refuse("%v", err)
 	}
-	return der, nil
-}
-
-func unarmorPEM(text []byte) ([]byte, error) {
 	var der []byte
 	var other string
-	for at := bytes.Index(text, begin); at >= 0; at = bytes.Index(text, begin) {
-		text = text[at+len(begin):]
-		end := bytes.Index(text, dash)
-		if end < 0 || end > 64 {
-			return nil, refuse("the PEM is damaged: a BEGIN line does not end with -----")
-		}
-		label := string(text[:end])
-		text = text[end+len(dash):]
-		// Looked for first and in every block: whoever pastes a private key must hear of it.
-		if strings.Contains(label, "PRIVATE KEY") {
+	for _, b := range blocks {
+		switch {
+		case b.IsPrivateKey():
 			return nil, privateKey()
-		}
-		closing := []byte("-----END " + label + "-----")
-		stop := bytes.Index(text, closing)
-		if stop < 0 {
-			return nil, refuse("the PEM is cut off: there is no END line for its BEGIN line; paste all of it")
-		}
-		body := text[:stop]
-		text = text[stop+len(closing):]
-		if label != "CERTIFICATE REQUEST" && label != "NEW CERTIFICATE REQUEST" {
-			other = label
-			continue
-		}
-		if der != nil {
+		case b.Label != "" && b.Label != "CERTIFICATE REQUEST" && b.Label != "NEW CERTIFICATE REQUEST":
+			other = b.Label
+		case der != nil:
 			return nil, refuse("there are two certificate signing requests: send one at a time")
+		default:
+			der = b.DER
 		}
-		decoded, ok := decodeBase64(body)
-		if !ok {
-			return nil, refuse("the PEM is damaged: its content is not base64")
-		}
-		der = decoded
 	}
 	switch {
 	case der != nil && other != "":
@@ -90,30 +57,6 @@ func describe(label string) string {
 		return "PKCS #7 message"
 	}
 	return "PEM block of another kind"
-}
-
-func isBase64(text []byte) bool {
-	for _, c := range text {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '+', c == '/', c == '=', c == '\n', c == '\r', c == ' ', c == '\t':
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-func decodeBase64(text []byte) ([]byte, bool) {
-	packed := make([]byte, 0, len(text))
-	for _, c := range text {
-		if c != '\n' && c != '\r' && c != ' ' && c != '\t' {
-			packed = append(packed, c)
-		}
-	}
-	packed = bytes.TrimRight(packed, "=")
-	der := make([]byte, base64.RawStdEncoding.DecodedLen(len(packed)))
-	n, err := base64.RawStdEncoding.Decode(der, packed)
-	return der[:n], err == nil && n > 0
 }
 
 // identify says what some DER that is no request might be.

@@ -49,16 +49,19 @@ var (
 	oidSAN               = asn1.ObjectIdentifier{2, 5, 29, 17}
 )
 
+// Replaced are the parts of a request that are taken from elsewhere: they are not judged, and empty where they would be
+// refused.
+type Replaced struct{ Subject, SANs, Extensions bool }
+
 // Parse reads a request in PEM (text around it is allowed), bare base64 or DER, at most 64 KiB, checks its signature
 // with the key it carries (proof of possession) and the strength of that key. Errors are *invalid.Error for "csr".
-func Parse(text []byte) (*Request, error) { return parse(text, true) }
+func Parse(text []byte) (*Request, error) { return ParseWithout(text, Replaced{}) }
 
-// ParseKey is Parse for protocols that take only the key from the request and the names from elsewhere: names and
-// extensions that would be refused are left empty, so that a device's dummy subject does no harm. The signature and
-// the key are checked all the same.
-func ParseKey(text []byte) (*Request, error) { return parse(text, false) }
+// ParseKey is Parse for protocols that take only the key from the request, so that a device's dummy subject does no harm.
+func ParseKey(text []byte) (*Request, error) { return ParseWithout(text, Replaced{true, true, true}) }
 
-func parse(text []byte, strict bool) (*Request, error) {
+// ParseWithout is Parse for who replaces parts of the request.
+func ParseWithout(text []byte, replaced Replaced) (*Request, error) {
 	if len(text) > MaxLength {
 		return nil, refuse("the request has %d bytes, at most %d are allowed", len(text), MaxLength)
 	}
@@ -101,11 +104,11 @@ func parse(text []byte, strict bool) (*Request, error) {
 		}
 		return nil, refuse("the signature of the request does not fit its key, so it proves no possession: the request was changed or made with another key")
 	}
-	if r.Subject, err = name.FromDER(rawName); err != nil && strict {
+	if r.Subject, err = name.FromDER(rawName); err != nil && !replaced.Subject {
 		return nil, wrap("its subject", err)
 	}
-	if err := r.readAttributes(attributes); err != nil {
-		if strict {
+	if err := r.readAttributes(attributes, replaced); err != nil {
+		if !replaced.SANs || !replaced.Extensions {
 			return nil, err
 		}
 		r.SANs, r.Extensions = nil, nil
@@ -113,7 +116,7 @@ func parse(text []byte, strict bool) (*Request, error) {
 	return r, nil
 }
 
-func (r *Request) readAttributes(attributes cryptobyte.String) error {
+func (r *Request) readAttributes(attributes cryptobyte.String, replaced Replaced) error {
 	var requested bool
 	for count := 0; !attributes.Empty(); count++ {
 		if count == maxAttributes {
@@ -131,7 +134,7 @@ func (r *Request) readAttributes(attributes cryptobyte.String) error {
 				return refuse("the request asks for extensions in two attributes")
 			}
 			requested = true
-			if err := r.readExtensions(values); err != nil {
+			if err := r.readExtensions(values, replaced); err != nil {
 				return err
 			}
 		case oid.Equal(oidChallengePassword):
@@ -146,7 +149,7 @@ func (r *Request) readAttributes(attributes cryptobyte.String) error {
 	return nil
 }
 
-func (r *Request) readExtensions(values cryptobyte.String) error {
+func (r *Request) readExtensions(values cryptobyte.String, replaced Replaced) error {
 	var list cryptobyte.String
 	if !values.ReadASN1(&list, cbasn1.SEQUENCE) || !values.Empty() {
 		return refuse("the extension request is not one list of extensions (RFC 2985 5.4.2)")
@@ -170,7 +173,7 @@ func (r *Request) readExtensions(values cryptobyte.String) error {
 		seen[e.ID.String()] = true
 		if e.ID.Equal(oidSAN) {
 			names, err := san.FromDER(value)
-			if err != nil {
+			if err != nil && !replaced.SANs {
 				return wrap("its subject alternative names", err)
 			}
 			r.SANs = names

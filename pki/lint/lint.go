@@ -62,29 +62,50 @@ func Check(der []byte) []Finding {
 	selfIssued := bytes.Equal(certificate.RawIssuer, certificate.RawSubject)
 	var findings []Finding
 	for _, rule := range registry.CertificateLints().Lints() {
-		result := rule.Execute(certificate, registry.GetConfiguration())
 		if selfIssued && rule.Name == "e_ext_authority_key_identifier_no_key_identifier" {
 			continue // RFC 5280 4.2.1.1: a self-signed certificate may leave it out
 		}
-		finding := Finding{Lint: rule.Name, Detail: rule.Description + " (" + rule.Citation + ")"}
-		switch result.Status {
-		case lint.Notice:
-			finding.Severity = Notice
-		case lint.Warn:
-			finding.Severity = Warning
-		case lint.Error, lint.Fatal:
-			finding.Severity = Error
-		default:
-			continue
-		}
-		if result.Details != "" {
-			finding.Detail += ": " + result.Details
-		}
-		if reason, ok := lenient[rule.Name]; ok {
-			finding.Severity = Warning
-			finding.Detail += "; " + reason
-		}
-		findings = append(findings, finding)
+		findings = found(findings, rule.LintMetadata, rule.Execute(certificate, registry.GetConfiguration()))
 	}
 	return findings
+}
+
+// CheckCRL is Check for a CRL (DER).
+func CheckCRL(der []byte) []Finding {
+	crl, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return []Finding{{"parse", Error, err.Error()}}
+	}
+	registry, err := rules()
+	if err != nil {
+		return []Finding{{"rules", Error, err.Error()}}
+	}
+	var findings []Finding
+	for _, rule := range registry.RevocationListLints().Lints() {
+		findings = found(findings, rule.LintMetadata, rule.Execute(crl, registry.GetConfiguration()))
+	}
+	return findings
+}
+
+// found adds what a rule says, if it says something.
+func found(findings []Finding, rule lint.LintMetadata, result *lint.LintResult) []Finding {
+	finding := Finding{Lint: rule.Name, Detail: rule.Description + " (" + rule.Citation + ")"}
+	switch result.Status {
+	case lint.Notice:
+		finding.Severity = Notice
+	case lint.Warn:
+		finding.Severity = Warning
+	case lint.Error, lint.Fatal:
+		finding.Severity = Error
+	default:
+		return findings
+	}
+	if result.Details != "" {
+		finding.Detail += ": " + result.Details
+	}
+	if reason, ok := lenient[rule.Name]; ok {
+		finding.Severity = Warning
+		finding.Detail += "; " + reason
+	}
+	return append(findings, finding)
 }

@@ -2,11 +2,16 @@ package name
 
 import (
 	"encoding/asn1"
+	"errors"
+	"fmt"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
 // Bounds that no honest name comes near.
@@ -25,6 +30,25 @@ const (
 // FromDER reads an X.501 Name (RDNSequence) of at most 8 KiB and applies the rules of Parse to each value. Every
 // string type of RFC 5280 4.1.2.4 is understood, T61String as Latin-1. Errors are *invalid.Error for "subject".
 func FromDER(der []byte) (Name, error) {
+	return fromDER(der, func(err error) error { return err })
+}
+
+// Existing reads the name in a certificate that somebody else has made: what Parse would refuse to issue is there all the
+// same. The remarks say what that is. Only what cannot be read is an error.
+func Existing(der []byte) (n Name, remarks []string, err error) {
+	n, err = fromDER(der, func(err error) error {
+		var refusal *invalid.Error
+		if !errors.As(err, &refusal) {
+			return err
+		}
+		remarks = append(remarks, refusal.Message)
+		return nil
+	})
+	return n, remarks, err
+}
+
+// fromDER asks forgive about each value that the rules refuse; nil keeps the value as it is.
+func fromDER(der []byte, forgive func(error) error) (Name, error) {
 	if len(der) > MaxLength {
 		return Name{}, refuse("the name has %d bytes, at most %d are allowed", len(der), MaxLength)
 	}
@@ -42,7 +66,7 @@ func FromDER(der []byte) (Name, error) {
 		if !sequence.ReadASN1(&set, cbasn1.SET) || set.Empty() {
 			return Name{}, refuse("the name is not valid DER: part %d is not a set of attributes", len(rdns)+1)
 		}
-		rdn, err := readRDN(set, len(rdns)+1)
+		rdn, err := readRDN(set, len(rdns)+1, forgive)
 		if err != nil {
 			return Name{}, err
 		}
@@ -54,7 +78,7 @@ func FromDER(der []byte) (Name, error) {
 	return Name{RDNs: rdns}, nil
 }
 
-func readRDN(set cryptobyte.String, part int) ([]Attribute, error) {
+func readRDN(set cryptobyte.String, part int, forgive func(error) error) ([]Attribute, error) {
 	rdn := make([]Attribute, 0, 1)
 	for !set.Empty() {
 		if len(rdn) == maxAttributes {
@@ -77,14 +101,65 @@ func readRDN(set cryptobyte.String, part int) ([]Attribute, error) {
 		}
 		value, err := checkValue(t, text)
 		if err != nil {
-			return nil, err
+			if err = forgive(err); err != nil {
+				return nil, err
+			}
+			value = text
 		}
 		if has(rdn, oid) {
-			return nil, refuse("part %d of the name has %s twice", part, t.Name)
+			if err := forgive(refuse("part %d of the name has %s twice", part, t.Name)); err != nil {
+				return nil, err
+			}
 		}
 		rdn = append(rdn, Attribute{Type: oid, Value: value})
 	}
 	return rdn, nil
+}
+
+// Difference says which values of two equal names are encoded differently, e.g. "O is a PrintableString there and a
+// UTF8String here", "" where none is.
+func Difference(there, here []byte) string {
+	var said []string
+	a, b := encodings(there), encodings(here)
+	for i := range min(len(a), len(b)) {
+		switch {
+		case a[i].tag != b[i].tag:
+			said = append(said, typeOf(a[i].oid).Name+" is a "+tagName(a[i].tag)+" there and a "+tagName(b[i].tag)+" here")
+		case string(a[i].value) != string(b[i].value):
+			said = append(said, typeOf(a[i].oid).Name+" is spelt differently")
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+type encoding struct {
+	oid   asn1.ObjectIdentifier
+	tag   cbasn1.Tag
+	value []byte
+}
+
+func encodings(der cryptobyte.String) (all []encoding) {
+	var sequence, set, attribute cryptobyte.String
+	for ok := der.ReadASN1(&sequence, cbasn1.SEQUENCE); ok && !sequence.Empty(); {
+		for ok = sequence.ReadASN1(&set, cbasn1.SET); ok && !set.Empty(); {
+			var e encoding
+			var value cryptobyte.String
+			if ok = set.ReadASN1(&attribute, cbasn1.SEQUENCE) && attribute.ReadASN1ObjectIdentifier(&e.oid) && attribute.ReadAnyASN1(&value, &e.tag); ok {
+				e.value = value
+				all = append(all, e)
+			}
+		}
+	}
+	return all
+}
+
+func tagName(tag cbasn1.Tag) string {
+	names := map[cbasn1.Tag]string{cbasn1.UTF8String: "UTF8String", cbasn1.PrintableString: "PrintableString", cbasn1.IA5String: "IA5String",
+		cbasn1.T61String: "TeletexString", tagBMPString: "BMPString", tagUniversalString: "UniversalString", tagNumericString: "NumericString", tagVisibleString: "VisibleString"}
+	if known, ok := names[tag]; ok {
+		return known
+	}
+	return fmt.Sprintf("value with the tag %d", tag)
 }
 
 // has guards X.501: the attributes of one RDN have different types.

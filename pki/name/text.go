@@ -2,6 +2,7 @@ package name
 
 import (
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -238,14 +239,21 @@ func (n Name) String() string {
 	return b.String()
 }
 
+// writeEscaped also writes as hexadecimal pairs what a reader could not see, or could be fooled by: names that were not
+// made here (Existing) may hold it.
 func writeEscaped(b *strings.Builder, value string) {
-	for i := range len(value) {
-		c := value[i]
-		special := strings.IndexByte(`"+,;<>\`, c) >= 0 ||
-			i == 0 && (c == '#' || c == ' ') || i == len(value)-1 && c == ' '
+	for i, r := range value {
+		if hidden(r) {
+			for _, c := range []byte(string(r)) {
+				fmt.Fprintf(b, "\\%02X", c)
+			}
+			continue
+		}
+		special := r < utf8.RuneSelf && strings.IndexByte(`"+,;<>\`, byte(r)) >= 0 ||
+			i == 0 && (r == '#' || r == ' ') || i == len(value)-1 && r == ' '
 		if special {
 			b.WriteByte('\\')
 		}
-		b.WriteByte(c)
+		b.WriteRune(r)
 	}
 }

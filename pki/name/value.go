@@ -105,6 +105,17 @@ func UnsafeText(text string) string {
 	return ""
 }
 
+// hidden tells whether a character is none that UnsafeText lets pass.
+func hidden(r rune) bool {
+	switch {
+	case r >= 0x20 && r < 0x7f, r == 0x200c, r == 0x200d:
+		return false
+	case unicode.In(r, unicode.Bidi_Control, unicode.Co, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Zs, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
+		return true
+	}
+	return !unicode.IsGraphic(r)
+}
+
 // lookAlike names the script whose letters are mixed with Latin ones in a word; only scripts with letters that
 // look Latin are meant.
 func lookAlike(word string) string {

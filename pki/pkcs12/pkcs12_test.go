@@ -13,9 +13,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	upstream "software.sslmate.com/src/go-pkcs12"
 )
 
-// The file opens in OpenSSL and in Java's keytool.
+// Both forms open in OpenSSL, in Java's keytool and in the module that the encoder comes from, with the name and with
+// passwords that are hashed often enough.
 func TestOthersOpenIt(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -30,24 +33,45 @@ func TestOthersOpenIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const password = "correct horse 1"
-	p12, err := Encode(pkcs8, der, [][]byte{der}, password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "a.p12")
-	if err := os.WriteFile(file, p12, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+password, "-nodes").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "PRIVATE KEY") || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 {
-		t.Errorf("openssl: %v\n%s", err, out)
-	}
-	out, err = exec.CommandContext(t.Context(), "keytool", "-list", "-v", "-storetype", "PKCS12", "-keystore", file, "-storepass", password).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "PrivateKeyEntry") || !strings.Contains(string(out), "CN=alice") {
-		t.Errorf("keytool: %v\n%s", err, out)
-	}
-	if err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:wrong", "-nodes").Run(); err == nil {
-		t.Error("a wrong password opens it")
+	for _, c := range []struct {
+		legacy         bool
+		password, name string
+		says           []string
+	}{
+		{false, "correct horse 1", "Alice", []string{"MAC: sha256, Iteration 100000", "AES-256-CBC, Iteration 100000, PRF hmacWithSHA256"}},
+		{true, "correct horse 1", "Alice", []string{"MAC: sha1, Iteration 2048", "pbeWithSHA1And3-KeyTripleDES-CBC, Iteration 2048"}},
+		{false, "correct horse 1", "", nil}, {true, "correct horse 1", "Jürgen", nil},
+		{false, "pässword-日本", "Alice", nil}, {true, "pässword-日本", "Alice", nil},
+	} {
+		p12, err := File{PKCS8: pkcs8, Certificate: der, Chain: [][]byte{der}, Password: c.password, FriendlyName: c.name, Legacy: c.legacy}.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, leaf, chain, err := upstream.DecodeChain(p12, c.password); err != nil || leaf.Subject.CommonName != "alice" || len(chain) != 1 {
+			t.Errorf("legacy %v, %s: %v", c.legacy, c.password, err)
+		}
+		file := filepath.Join(t.TempDir(), "a.p12")
+		if err := os.WriteFile(file, p12, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:"+c.password, "-nodes", "-info").CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "PRIVATE KEY") || strings.Count(string(out), "BEGIN CERTIFICATE") != 2 || c.name == "Alice" && strings.Count(string(out), "friendlyName: Alice") != 2 {
+			t.Errorf("legacy %v, %s: openssl: %v\n%s", c.legacy, c.password, err, out)
+		}
+		for _, want := range c.says {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("openssl does not say %q:\n%s", want, out)
+			}
+		}
+		if err := exec.CommandContext(t.Context(), "openssl", "pkcs12", "-in", file, "-passin", "pass:wrong", "-nodes").Run(); err == nil {
+			t.Error("a wrong password opens it")
+		}
+		if c.name != "Alice" || c.password[0] != 'c' {
+			continue
+		}
+		out, err = exec.CommandContext(t.Context(), "keytool", "-list", "-v", "-storetype", "PKCS12", "-keystore", file, "-storepass", c.password).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "PrivateKeyEntry") || !strings.Contains(string(out), "CN=alice") || !strings.Contains(string(out), "Alias name: alice") {
+			t.Errorf("legacy %v: keytool: %v\n%s", c.legacy, err, out)
+		}
 	}
 }

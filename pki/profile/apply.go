@@ -30,6 +30,13 @@ type Request struct {
 	ServerSideKey bool
 	// PathLen is the path length constraint that a CA asks for; nil = as the profile and the issuer allow.
 	PathLen *int
+	// CSRExtensions is how many of Extensions, the first ones, only the CSR has; CSRNames are those of SANs.
+	CSRExtensions int
+	CSRNames      []san.GeneralName
+	// Vouched is who answers for claims about identity.
+	Vouched Voucher
+	// LeaveNothingOut refuses what the profile would otherwise leave out.
+	LeaveNothingOut bool
 	// SelfIssued: the certificate is for another key of the issuer itself (RFC 5280 3.2, RFC 4210 4.4), so that the
 	// subject is the issuer's name.
 	SelfIssued bool
@@ -205,6 +212,6 @@ func (a *application) sameName() bool {
 	if bytes.Equal(a.result.Subject, a.issuer.Subject) {
 		return true
 	}
-	issuer, err := name.FromDER(a.issuer.Subject)
+	issuer, _, err := name.Existing(a.issuer.Subject)
 	return err == nil && issuer.Equal(a.r.Subject)
 }

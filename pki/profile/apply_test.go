@@ -370,7 +370,7 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	policies := extension.CertificatePolicies(asn1.ObjectIdentifier{1, 2, 3})
 	with := func(list ...extension.Extension) Request {
 		r := requestFor(t, rsaLabel, "CN=pc1.example")
-		r.Extensions = list
+		r.Extensions, r.CSRExtensions, r.Vouched = list, len(list), Voucher{WSTEP, true}
 		return r
 	}
 

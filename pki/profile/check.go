@@ -31,7 +31,7 @@ var authorityOnly = []string{"2.5.29.30", "2.5.29.33", "2.5.29.36", "2.5.29.54"}
 // check runs every group of rules and returns the first refusal of each.
 func (p *Profile) check() []error {
 	var problems []error
-	for _, step := range []func() error{p.checkHead, p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkAuthority, p.checkNames, p.checkSubjectRules, p.checkSANRules, p.checkKeys} {
+	for _, step := range []func() error{p.checkHead, p.checkCATypes, p.checkValidity, p.checkUsages, p.checkExtensions, p.checkClaims, p.checkAuthority, p.checkNames, p.checkSubjectRules, p.checkSANRules, p.checkKeys} {
 		if err := step(); err != nil {
 			problems = append(problems, err)
 		}

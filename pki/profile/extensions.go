@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"slices"
+	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
@@ -22,7 +24,13 @@ const (
 
 // privilegedPurposes would let a subscriber speak for the CA or enrol for others, so a request cannot bring them: the
 // profile itself must have them.
-var privilegedPurposes = []string{ocspSigning, certificateRequestAgent, anyExtendedKeyUsage}
+var privilegedPurposes = []string{
+	ocspSigning, certificateRequestAgent, anyExtendedKeyUsage,
+	"1.3.6.1.4.1.311.10.12.1",                                        // any application policy
+	"1.3.6.1.5.5.7.3.27", "1.3.6.1.5.5.7.3.28", "1.3.6.1.5.5.7.3.29", // CMC certification, registration, archive
+	"1.3.6.1.4.1.311.21.5", "1.3.6.1.4.1.311.21.6", "1.3.6.1.4.1.311.20.1", // CA exchange, key recovery agent, trust lists
+	"1.3.6.1.4.1.11129.2.4.4", // precertificates
+}
 
 func (a *application) emit(e extension.Extension) {
 	a.result.Extensions = append(a.result.Extensions, e)
@@ -98,7 +106,7 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 		return nil, nil, invalid.New("extensions", "%d extensions are requested, at most %d are allowed", len(a.r.Extensions), maxRequested)
 	}
 	seen := map[string]bool{}
-	for _, e := range a.r.Extensions {
+	for n, e := range a.r.Extensions {
 		oid := e.ID.String()
 		if seen[oid] {
 			return nil, nil, invalid.New("extensions", "%s (%s) is requested twice", UsageName(oid), oid)
@@ -121,13 +129,23 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 			return nil, nil, invalid.New("extensions", "%s (%s) must be critical under profile %s", UsageName(oid), oid, a.p.ID)
 		}
 		if e.ID.Equal(extension.OIDExtendedKeyUsage) {
-			if purposes, err = a.mergePurposes(purposes, e); err != nil {
+			if purposes, err = a.mergePurposes(purposes, e, n < a.r.CSRExtensions); err != nil {
 				return nil, nil, err
 			}
 			continue
 		}
 		if err := wellFormed(e, oid); err != nil {
 			return nil, nil, err
+		}
+		claimed, err := a.claims(e, oid)
+		if err != nil {
+			return nil, nil, err
+		}
+		if claimed && !a.vouched(n < a.r.CSRExtensions) {
+			if err := a.unvouched(UsageName(oid), oid); err != nil {
+				return nil, nil, err
+			}
+			continue
 		}
 		copied = append(copied, e)
 		a.decide("extension", UsageName(oid), "copied from the request, as the profile allows (%s)", oid)
@@ -203,7 +221,7 @@ func readPurposes(der []byte) ([]asn1.ObjectIdentifier, bool) {
 	return purposes, true
 }
 
-func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extension.Extension) ([]asn1.ObjectIdentifier, error) {
+func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extension.Extension, fromCSR bool) ([]asn1.ObjectIdentifier, error) {
 	wanted, ok := readPurposes(e.Value)
 	if !ok {
 		return nil, invalid.New("extensions", "the requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12)", maxPurposes)
@@ -215,6 +233,12 @@ func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extensio
 		}
 		if slices.Contains(privilegedPurposes, text) {
 			return nil, invalid.New("extensions", "the extended key usage %s (%s) cannot be requested: only a profile can give it", UsageName(text), text)
+		}
+		if !slices.Contains(harmlessPurposes, text) && !a.vouched(fromCSR) {
+			if err := a.unvouched(UsageName(text), text); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		purposes = append(purposes, oid)
 		a.decide("extended-key-usage", UsageName(text), "from the request, as the profile allows")
@@ -229,31 +253,18 @@ func wellFormed(e extension.Extension, oid string) error {
 	if !skipElement(&input, 0) || !input.Empty() {
 		return invalid.New("extensions", "the value of %s (%s) is not valid DER", UsageName(oid), oid)
 	}
+	if e.ID.Equal(extension.OIDNameConstraints) {
+		if _, err := nameconstraint.FromExtensions([]extension.Extension{e}); err != nil {
+			return invalid.New("extensions", "the requested name constraints cannot be used: %s", strings.TrimPrefix(err.Error(), "certificate: "))
+		}
+	}
 	if !e.ID.Equal(extension.OIDCertificatePolicies) {
 		return nil
 	}
-	if !differentPolicies(e.Value) {
+	if _, ok := readPolicies(e.Value); !ok {
 		return invalid.New("extensions", "the requested certificate policies are not a list of different policies (RFC 5280 4.2.1.4)")
 	}
 	return nil
-}
-
-func differentPolicies(der []byte) bool {
-	input := cryptobyte.String(der)
-	var list cryptobyte.String
-	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || list.Empty() {
-		return false
-	}
-	seen := map[string]bool{}
-	for !list.Empty() {
-		var policy cryptobyte.String
-		var oid asn1.ObjectIdentifier
-		if !list.ReadASN1(&policy, cbasn1.SEQUENCE) || !policy.ReadASN1ObjectIdentifier(&oid) || seen[oid.String()] {
-			return false
-		}
-		seen[oid.String()] = true
-	}
-	return true
 }
 
 // skipElement reads one DER element with all that is inside it.

@@ -25,6 +25,9 @@ func (a *application) decideNames() error {
 		if err != nil {
 			return err
 		}
+		if err := a.checkClaim(i, canonical); err != nil {
+			return err
+		}
 		if !slices.Contains(a.result.SANs, canonical) {
 			a.result.SANs = append(a.result.SANs, canonical)
 		}

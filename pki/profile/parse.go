@@ -121,6 +121,9 @@ func read(text []byte, given Given) (*Profile, error) {
 		CertificatePolicies: d.CertificatePolicies, OCSPNoCheck: d.OCSPNoCheck,
 		SubjectRules: d.SubjectRules, OtherSubjectAttributes: d.OtherSubjectAttributes, SANRules: d.SANRules,
 	}
+	if p.IdentityClaimsFrom = d.IdentityClaimsFrom; p.IdentityClaimsFrom == nil {
+		p.IdentityClaimsFrom = []Source{Person}
+	}
 	for i := range p.SubjectRules {
 		if p.SubjectRules[i].Presence == "" {
 			p.SubjectRules[i].Presence = Optional

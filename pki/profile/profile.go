@@ -48,6 +48,9 @@ type Profile struct {
 	AllowedExtensions []AllowedExtension
 	// IgnoreUnknownExtensions leaves out other extensions of a request; false refuses the request.
 	IgnoreUnknownExtensions bool
+	// IdentityClaimsFrom are those whose word is taken for what an allowed extension says of who the subject is, see Source;
+	// Parse makes it Person where it is not given.
+	IdentityClaimsFrom []Source
 	// CAConstraint is nil for end entities.
 	CAConstraint *CAConstraint
 	// SelfSigned is true only for roots: subject and issuer are one.
@@ -137,6 +140,7 @@ type document struct {
 	ExtendedKeyUsageCritical bool               `json:"extended_key_usage_critical,omitempty"`
 	AllowedExtensions        []AllowedExtension `json:"allowed_extensions"`
 	IgnoreUnknownExtensions  *bool              `json:"ignore_unknown_extensions,omitempty"`
+	IdentityClaimsFrom       []Source           `json:"identity_claims_from,omitzero"`
 	CAConstraint             *CAConstraint      `json:"ca_constraint,omitempty"`
 	SelfSigned               bool               `json:"self_signed,omitempty"`
 	ServerSideKeys           bool               `json:"server_side_keys,omitempty"`
@@ -157,7 +161,7 @@ func (p *Profile) JSON() []byte {
 		ID: p.ID, Name: p.Name, Group: p.Group, Kind: p.Kind, Description: p.Description,
 		AllowedCATypes: p.AllowedCATypes, ValidityPeriod: p.ValidityPeriod, MaxValidityPeriod: p.MaxValidityPeriod,
 		Usages: nonNil(p.Usages), ExtendedKeyUsageCritical: p.ExtendedKeyUsageCritical,
-		AllowedExtensions: nonNil(p.AllowedExtensions), IgnoreUnknownExtensions: &p.IgnoreUnknownExtensions,
+		AllowedExtensions: nonNil(p.AllowedExtensions), IgnoreUnknownExtensions: &p.IgnoreUnknownExtensions, IdentityClaimsFrom: nonNil(p.IdentityClaimsFrom),
 		CAConstraint: p.CAConstraint, SelfSigned: p.SelfSigned, ServerSideKeys: p.ServerSideKeys, ClientSideKeys: &p.ClientSideKeys,
 		KeyAlgorithms: p.KeyAlgorithms, CopiesCommonNameToSAN: p.CopiesCommonNameToSAN, RequiredSANTypes: p.RequiredSANTypes,
 		CertificatePolicies: p.CertificatePolicies, OCSPNoCheck: p.OCSPNoCheck, SubjectRules: p.SubjectRules, OtherSubjectAttributes: p.OtherSubjectAttributes, SANRules: p.SANRules,

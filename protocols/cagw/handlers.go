@@ -290,7 +290,7 @@ func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRe
 }
 
 func nameText(der []byte) string {
-	n, err := name.FromDER(der)
+	n, _, err := name.Existing(der)
 	if err != nil {
 		return ""
 	}

@@ -28,7 +28,7 @@ const Issue = graphql(`
 `);
 const IssueP12 = graphql(`
   mutation IssueP12($input: IssuePkcs12Input!) {
-    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }
+    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }
   }
 `);
 
@@ -36,7 +36,7 @@ const sanTypes: SanType[] = ["DNS_NAME", "IP_ADDRESS", "EMAIL", "URI", "UPN", "D
 const examples: Record<SanType, string> = { DNS_NAME: "www.example.com", IP_ADDRESS: "192.0.2.1 or 2001:db8::1", EMAIL: "alice@example.com", URI: "https://example.com/id", UPN: "alice@corp.example", DIRECTORY_NAME: "CN=Alice,O=Example", REGISTERED_ID: "1.2.3.4", OTHER_NAME: "1.2.3.4;UTF8:text" };
 
 type San = { type: SanType; value: string };
-type Done = { id: string; name: string; decisions: readonly { rule: string; outcome: string; detail: string }[]; p12?: string };
+type Done = { id: string; name: string; decisions: readonly { rule: string; outcome: string; detail: string }[]; p12?: string; warnings?: readonly string[] };
 
 export function IssueDrawer({ partitionId, caId, onClose }: { partitionId: string; caId?: string; onClose: () => void }) {
   const [done, setDone] = useState<Done>();
@@ -63,6 +63,8 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
   const [password, setPassword] = useState("");
   const [again, setAgain] = useState("");
   const [keyType, setKeyType] = useState("RSA-2048");
+  const [legacy, setLegacy] = useState(false);
+  const [friendlyName, setFriendlyName] = useState("");
   const [endEntity, setEndEntity] = useState("");
   const choices = useQuery({ queryKey: ["issue-choices", partitionId], queryFn: () => request(IssueChoices, { partition: partitionId }) });
   const cas = (choices.data?.partition?.certificationAuthorities ?? []).filter((c) => c.status === "ACTIVE" && c.profiles.length > 0);
@@ -79,8 +81,8 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
         const d = (await request(Issue, { input: { ...common, csr, subject: fromCsr ? null : subject, subjectAlternativeNames: sansFromCsr ? null : names } })).issueCertificate;
         return { id: d.certificate.id, name: d.certificate.commonName || d.certificate.serialNumber, decisions: d.decisions };
       }
-      const d = (await request(IssueP12, { input: { ...common, password, subject, subjectAlternativeNames: names, keyType } })).issuePkcs12;
-      return { id: d.certificate.id, name: d.certificate.commonName || d.certificate.serialNumber, decisions: d.decisions, p12: d.pkcs12 };
+      const d = (await request(IssueP12, { input: { ...common, password, subject, subjectAlternativeNames: names, keyType, legacy, friendlyName: friendlyName.trim() || null } })).issuePkcs12;
+      return { id: d.certificate.id, name: d.certificate.commonName || d.certificate.serialNumber, decisions: d.decisions, p12: d.pkcs12, warnings: d.warnings };
     },
     onSuccess: (d) => {
       onDone(d);
@@ -145,6 +147,22 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
             <Group grow align="flex-start">
               <PasswordInput label="PKCS #12 Password" required minLength={8} autoComplete="new-password" description="Protects the file; at least 8 characters" value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fieldError(issue.error, "password")} />
               <PasswordInput label="Confirm password" required autoComplete="new-password" description="The same again" value={again} onChange={(e) => setAgain(e.currentTarget.value)} error={again && again !== password ? "The passwords differ" : undefined} />
+            </Group>
+            {/[^ -~]/.test(password) && (
+              <Alert color="yellow" variant="light">
+                <Text size="sm">The password has characters beyond ASCII. Programs encode them differently, so some cannot open the file.</Text>
+              </Alert>
+            )}
+            <Group grow align="flex-start">
+              <TextInput label="Friendly name" description="Shown by Windows and Java; empty: the common name" maxLength={128} value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(issue.error, "friendlyName")} />
+              <Select
+                label="File format"
+                description={legacy ? "Triple DES, SHA-1: opened by every program, protected by its password alone" : "AES-256, SHA-256: Windows 10 1709, Java 8u301, OpenSSL 1.1, iOS 15 and later"}
+                data={[{ value: "modern", label: "Modern" }, { value: "legacy", label: "Legacy" }]}
+                value={legacy ? "legacy" : "modern"}
+                onChange={(v) => setLegacy(v === "legacy")}
+                allowDeselect={false}
+              />
             </Group>
           </>
         )}
@@ -282,6 +300,7 @@ function Result({ partitionId, done, browserKey, onClose }: { partitionId: strin
         <Alert color="yellow" title="Download your PKCS #12: possible only now">
           <Stack align="flex-start" gap="xs">
             <Text size="sm">It holds the private key, which the server has already forgotten.</Text>
+            {done.warnings?.map((w) => <Text key={w} size="sm">{w}</Text>)}
             <Button leftSection={<IconDownload size={16} />} onClick={() => { download(`${done.name.replace(/[^A-Za-z0-9._-]+/g, "_")}.p12`, fromBase64(done.p12!), "application/x-pkcs12"); setSaved(true); }}>
               Download your PKCS #12
             </Button>

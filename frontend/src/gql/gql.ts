@@ -27,7 +27,7 @@ type Documents = {
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": typeof types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": typeof types.IssueDocument,
-    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
+    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
     "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": typeof types.SignInDocument,
     "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": typeof types.VerifyDocument,
     "mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }": typeof types.VerifyAddressCodeDocument,
@@ -81,7 +81,7 @@ type Documents = {
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": typeof types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": typeof types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": typeof types.CaRequestDocument,
-    "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }": typeof types.ImportCaCertificateDocument,
+    "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }": typeof types.ImportCaCertificateDocument,
     "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": typeof types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": typeof types.EnableCaDocument,
@@ -95,7 +95,7 @@ type Documents = {
     "mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": typeof types.UnselectProfilesDocument,
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": typeof types.CasDocument,
     "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": typeof types.CreateCaDocument,
-    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status } }\n  }\n": typeof types.ImportExternalRootDocument,
+    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n": typeof types.ImportExternalRootDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": typeof types.CaTakenDocument,
     "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": typeof types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes selectable } } }\n  }\n": typeof types.ProfileGroupsDocument,
@@ -183,7 +183,7 @@ const documents: Documents = {
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": types.IssueChoicesDocument,
     "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": types.IssueDocument,
-    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
+    "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
     "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": types.SignInDocument,
     "mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": types.VerifyDocument,
     "mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }": types.VerifyAddressCodeDocument,
@@ -237,7 +237,7 @@ const documents: Documents = {
     "mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": types.CaRequestDocument,
-    "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }": types.ImportCaCertificateDocument,
+    "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }": types.ImportCaCertificateDocument,
     "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }": types.EnableCaDocument,
@@ -251,7 +251,7 @@ const documents: Documents = {
     "mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": types.UnselectProfilesDocument,
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        certificate { serialNumber }\n      }\n    }\n  }\n": types.CasDocument,
     "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": types.CreateCaDocument,
-    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status } }\n  }\n": types.ImportExternalRootDocument,
+    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n": types.ImportExternalRootDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": types.CaTakenDocument,
     "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes selectable } } }\n  }\n": types.ProfileGroupsDocument,
@@ -378,7 +378,7 @@ export function graphql(source: "\n  mutation Issue($input: IssueCertificateInpu
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 decisions { rule outcome detail } }\n  }\n"): typeof import('./graphql').IssueP12Document;
+export function graphql(source: "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }\n  }\n"): typeof import('./graphql').IssueP12Document;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -594,7 +594,7 @@ export function graphql(source: "query CaRequest($id: ID!) { certificationAuthor
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }"): typeof import('./graphql').ImportCaCertificateDocument;
+export function graphql(source: "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }"): typeof import('./graphql').ImportCaCertificateDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -650,7 +650,7 @@ export function graphql(source: "\n  mutation CreateCa($input: CreateCertificati
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status } }\n  }\n"): typeof import('./graphql').ImportExternalRootDocument;
+export function graphql(source: "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n"): typeof import('./graphql').ImportExternalRootDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

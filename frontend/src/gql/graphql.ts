@@ -447,12 +447,12 @@ export type ExtensionInput = {
 
 export type ImportCaCertificateInput = {
   caId: string | number;
-  /** PEM, with or without the certificates above it, or base64 of the DER. */
+  /** PEM or PKCS #7, with or without the certificates above it, or base64 of the DER. */
   certificate: string;
 };
 
 export type ImportExternalRootInput = {
-  /** PEM, or base64 of the DER. */
+  /** PEM, PKCS #7, or base64 of the DER. */
   certificate: string;
   friendlyName: string;
   identifier: string;
@@ -487,8 +487,12 @@ export type IssueCertificateInput = {
 export type IssuePkcs12Input = {
   caId: string | number;
   endEntity?: string | null | undefined;
+  /** What Windows and Java call the key and its certificate, up to 128 characters; absent = the common name. */
+  friendlyName?: string | null | undefined;
   /** `RSA-2048`, `RSA-3072`, `RSA-4096`, `ECDSA-P256`, `ECDSA-P384` or `ECDSA-P521`. */
   keyType?: string;
+  /** Triple DES and SHA-1, for readers that know nothing newer, such as Windows before 10 1709 and Java before 8u301. Otherwise AES-256 and SHA-256. */
+  legacy?: boolean;
   notAfter?: string | null | undefined;
   /** At least 8 characters; protects the file. */
   password: string;
@@ -539,9 +543,9 @@ export type NameConstraintsInput = {
 };
 
 export type NameSubtreeInput = {
-  /** DNS_NAME, EMAIL, DIRECTORY_NAME or IP_ADDRESS. */
+  /** DNS_NAME, EMAIL, URI, DIRECTORY_NAME or IP_ADDRESS. */
   type: SanType;
-  /** `example.com` (it and all below); `host.example`, `.example` or a mailbox; RFC 4514; CIDR. */
+  /** `example.com` (it and all below); `host.example`, `.example` or a mailbox; `host.example` or `.example`; RFC 4514; CIDR. */
   value: string;
 };
 
@@ -938,7 +942,7 @@ export type IssueP12MutationVariables = Exact<{
 }>;
 
 
-export type IssueP12Mutation = { issuePkcs12: { pkcs12: string, certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
+export type IssueP12Mutation = { issuePkcs12: { pkcs12: string, warnings: Array<string>, certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
 
 export type SignInMutationVariables = Exact<{
   input: SignInInput;
@@ -1310,7 +1314,7 @@ export type ImportCaCertificateMutationVariables = Exact<{
 }>;
 
 
-export type ImportCaCertificateMutation = { importCaCertificate: { certificationAuthority: { id: string, status: CaStatus } } };
+export type ImportCaCertificateMutation = { importCaCertificate: { certificationAuthority: { id: string, status: CaStatus, remarks: Array<string> } } };
 
 export type RenewCaMutationVariables = Exact<{
   input: RenewCertificationAuthorityInput;
@@ -1410,7 +1414,7 @@ export type ImportExternalRootMutationVariables = Exact<{
 }>;
 
 
-export type ImportExternalRootMutation = { importExternalRoot: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
+export type ImportExternalRootMutation = { importExternalRoot: { certificationAuthority: { id: string, identifier: string, status: CaStatus, remarks: Array<string> } } };
 
 export type CaTakenQueryVariables = Exact<{
   partition: string | number;
@@ -2165,6 +2169,7 @@ export const IssueP12Document = new TypedDocumentString(`
       serialNumber
     }
     pkcs12
+    warnings
     decisions {
       rule
       outcome
@@ -2918,6 +2923,7 @@ export const ImportCaCertificateDocument = new TypedDocumentString(`
     certificationAuthority {
       id
       status
+      remarks
     }
   }
 }
@@ -3217,6 +3223,7 @@ export const ImportExternalRootDocument = new TypedDocumentString(`
       id
       identifier
       status
+      remarks
     }
   }
 }

@@ -9,10 +9,10 @@ import { download, formatDate, formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
 import type { Ca } from "./CaPage";
-import { CertificateInput } from "./CertificateInput";
+import { CertificateInput, showRemarks } from "./CertificateInput";
 
 const Request = graphql(`query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }`);
-const Import = graphql(`mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status } } }`);
+const Import = graphql(`mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }`);
 const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }`);
 const Disable = graphql(`mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
 const Enable = graphql(`mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
@@ -82,9 +82,10 @@ export function ImportCertificate({ ca, onClose }: { ca: Ca; onClose: () => void
   const root = ca.type === "EXTERNAL_ROOT";
   const bring = useMutation({
     mutationFn: () => request(Import, { input: { caId: ca.id, certificate: text } }),
-    onSuccess: async () => {
+    onSuccess: async (d) => {
       await queryClient.invalidateQueries();
       notifications.show({ message: "The certificate fits and is imported." });
+      showRemarks(d.importCaCertificate.certificationAuthority.remarks);
       onClose();
     },
   });

@@ -12,7 +12,7 @@ import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
 import { AlgorithmChooser } from "./AlgorithmChooser";
 import type { CaRow } from "./CasPage";
-import { CertificateInput } from "./CertificateInput";
+import { CertificateInput, showRemarks } from "./CertificateInput";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 import { parseSubtrees } from "./nameConstraints";
 import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
@@ -24,7 +24,7 @@ const Create = graphql(`
 `);
 const ImportRoot = graphql(`
   mutation ImportExternalRoot($input: ImportExternalRootInput!) {
-    importExternalRoot(input: $input) { certificationAuthority { id identifier status } }
+    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }
   }
 `);
 const Taken = graphql(`query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }`);
@@ -68,18 +68,22 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
         ? "This identifier is taken"
         : undefined;
   const create = useMutation({
-    mutationFn: (): Promise<unknown> =>
-      external ? request(ImportRoot, { input: { partitionId, identifier, friendlyName: friendlyName.trim(), certificate } }) : request(Create, {
+    mutationFn: async (): Promise<readonly string[]> => {
+      if (external) return (await request(ImportRoot, { input: { partitionId, identifier, friendlyName: friendlyName.trim(), certificate } })).importExternalRoot.certificationAuthority.remarks;
+      await request(Create, {
         input: {
           partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, keyStore: store ?? null, parentId: root ? null : parentId, subject,
           expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: profiles.filter((id) => groups.some((g) => g.profiles.some((p) => p.id === id && p.allowedCaTypes.includes(type)))),
           pathLength: pathLength === "" || type === "ISSUING" ? null : Number(pathLength),
           nameConstraints: root || !(permitted + excluded).trim() ? null : { permitted: parseSubtrees(permitted), excluded: parseSubtrees(excluded) },
         },
-      }),
-    onSuccess: async () => {
+      });
+      return [];
+    },
+    onSuccess: async (remarks) => {
       await queryClient.invalidateQueries({ queryKey: ["cas"] });
       notifications.show({ message: external ? `${friendlyName} is imported.` : `${friendlyName} is being created.` });
+      showRemarks(remarks);
       await navigate({ to: "/p/$partitionId/cas/$identifier", params: { partitionId, identifier } });
     },
   });

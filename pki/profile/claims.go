@@ -1,0 +1,151 @@
+package profile
+
+import (
+	"encoding/asn1"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/san"
+)
+
+// Source is who may answer for a claim about identity: for what says who or what the subject is to others, such as an
+// account of a domain, the right to log on with a smart card, or a level of assurance. A request alone proves nothing of
+// that; a profile says whose word it takes.
+type Source string
+
+// Sources.
+const (
+	// Person is somebody with the right certificate:vouch.
+	Person Source = "PERSON"
+	// WSTEP has it from the directory that Windows authenticated the client with.
+	WSTEP Source = "WSTEP"
+	// Intune has it from Microsoft's answer about the request.
+	Intune Source = "INTUNE"
+	// Nobody answers. A protocol says it of itself; it cannot stand in a profile.
+	Nobody Source = "NOBODY"
+)
+
+// Sources lists those that a profile can name.
+func Sources() []Source { return []Source{Person, WSTEP, Intune} }
+
+// Voucher is who answers for the claims of one request. The zero value is nobody.
+type Voucher struct {
+	Source Source
+	// CSR: for what the CSR says too, not only for what was stated beside it.
+	CSR bool
+}
+
+// harmlessPurposes say what a key is for, and nothing of who has it. Any other purpose is a claim.
+var harmlessPurposes = []string{
+	"1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.3", "1.3.6.1.5.5.7.3.4", // TLS, code, e-mail
+	"1.3.6.1.5.5.7.3.5", "1.3.6.1.5.5.7.3.6", "1.3.6.1.5.5.7.3.7", "1.3.6.1.5.5.7.3.17", "1.3.6.1.5.5.8.2.2", // IPsec
+	"1.3.6.1.5.5.7.3.8", "1.3.6.1.5.5.7.3.13", "1.3.6.1.5.5.7.3.14", // time stamps, EAP
+	"1.3.6.1.5.5.7.3.20", "1.3.6.1.5.5.7.3.21", "1.3.6.1.5.5.7.3.22", "1.3.6.1.5.5.7.3.36", // SIP, SSH, documents
+	"1.3.6.1.4.1.311.10.3.4", "1.3.6.1.4.1.311.10.3.12", "1.3.6.1.4.1.311.54.1.2", // EFS, documents, remote desktop
+}
+
+// applicationPolicies is Microsoft's extension that Windows reads like extended key usages.
+const applicationPolicies = "1.3.6.1.4.1.311.21.10"
+
+// claimingExtensions are those that say who the subject is.
+var claimingExtensions = []string{
+	"1.3.6.1.4.1.311.25.2",                         // the security identifier of an account
+	"1.3.6.1.4.1.311.20.2", "1.3.6.1.4.1.311.21.7", // the template that a directory allows it
+	"2.5.29.32",                                     // levels of assurance
+	"2.5.29.9", "1.3.6.1.5.5.7.1.3", "1.3.36.8.3.3", // attributes of a person, qualified certificates, admissions
+	"2.16.840.1.101.3.6.9.1", "1.3.6.1.4.1.311.21.11", // vetted for PIV; Microsoft's certificate policies mapped
+}
+
+// sidURI is the form in which a URI bears a security identifier.
+const sidURI = "tag:microsoft.com,2022-09-14:sid:"
+
+// vouched tells whether somebody answers for a claim whose word the profile takes.
+func (a *application) vouched(fromCSR bool) bool {
+	v := a.r.Vouched
+	return slices.Contains(a.p.IdentityClaimsFrom, v.Source) && (v.CSR || !fromCSR)
+}
+
+// unvouched leaves a claim out that nobody answers for, or refuses it where nothing may be left out.
+func (a *application) unvouched(what, oid string) error {
+	who := "nobody whose word profile " + a.p.ID + " takes (" + strings.Join(sourceNames(a.p.IdentityClaimsFrom), ", ") + ") answers for it"
+	if len(a.p.IdentityClaimsFrom) == 0 {
+		who = "profile " + a.p.ID + " takes nobody's word for it"
+	}
+	if !a.p.IgnoreUnknownExtensions || a.r.LeaveNothingOut {
+		return ruled("identity_claims_from", invalid.New("extensions", "%s (%s) says who the subject is, and %s: leave it out", what, oid, who))
+	}
+	a.decide("identity-claim", "left out", "%s (%s) says who the subject is, and %s", what, oid, who)
+	return nil
+}
+
+func sourceNames(sources []Source) []string {
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = string(s)
+	}
+	return names
+}
+
+// claims tells whether an extension says who the subject is.
+func (a *application) claims(e extension.Extension, oid string) (bool, error) {
+	if slices.Contains(claimingExtensions, oid) {
+		return true, nil
+	}
+	if oid != applicationPolicies {
+		return false, nil
+	}
+	policies, ok := readPolicies(e.Value)
+	if !ok {
+		return false, invalid.New("extensions", "the requested application policies are not a list of different policies")
+	}
+	claimed := false
+	for _, policy := range policies {
+		if slices.Contains(privilegedPurposes, policy) {
+			return false, invalid.New("extensions", "the application policy %s (%s) cannot be requested: only a profile can give it, as an extended key usage", UsageName(policy), policy)
+		}
+		claimed = claimed || !slices.Contains(harmlessPurposes, policy) && !slices.Contains(a.p.Usages, policy)
+	}
+	return claimed, nil
+}
+
+// checkClaim refuses a name that bears a security identifier where nobody answers for it: names are not left out.
+func (a *application) checkClaim(i int, g san.GeneralName) error {
+	if g.Type != san.URI || len(g.Value) < len(sidURI) || !strings.EqualFold(g.Value[:len(sidURI)], sidURI) || a.vouched(slices.Contains(a.r.CSRNames, g)) {
+		return nil
+	}
+	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account of a Windows domain, and nobody whose word profile %s takes answers for it: leave it out", short(g.Value), a.p.ID))
+}
+
+func (p *Profile) checkClaims() error {
+	for i, source := range p.IdentityClaimsFrom {
+		if !slices.Contains(Sources(), source) {
+			return invalid.New(fmt.Sprintf("identity_claims_from[%d]", i), "must be one of %s", strings.Join(sourceNames(Sources()), ", "))
+		}
+	}
+	return checkList("identity_claims_from", p.IdentityClaimsFrom)
+}
+
+// readPolicies reads the identifiers of certificate policies, or of application policies, which have their form. RFC 5280
+// 4.2.1.4 forbids one twice.
+func readPolicies(der []byte) (policies []string, ok bool) {
+	input := cryptobyte.String(der)
+	var list cryptobyte.String
+	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || !input.Empty() || list.Empty() {
+		return nil, false
+	}
+	for !list.Empty() {
+		var policy cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !list.ReadASN1(&policy, cbasn1.SEQUENCE) || !policy.ReadASN1ObjectIdentifier(&oid) || slices.Contains(policies, oid.String()) {
+			return nil, false
+		}
+		policies = append(policies, oid.String())
+	}
+	return policies, true
+}

@@ -1,0 +1,125 @@
+package profile
+
+import (
+	"encoding/asn1"
+	"testing"
+
+	"github.com/pkiaas/pkiaas/pki/extension"
+	"github.com/pkiaas/pkiaas/pki/san"
+)
+
+// claimed are the claims that a request makes: smart card logon, KDC and a purpose that nobody knows, the security
+// identifier of an account, a template, a policy, and application policies, which Windows reads as purposes.
+func claimed() []extension.Extension {
+	logon, kdc := mustOID("1.3.6.1.4.1.311.20.2.2"), mustOID("1.3.6.1.5.2.3.5")
+	policies := func(id string, oids ...asn1.ObjectIdentifier) extension.Extension {
+		return extension.Extension{ID: mustOID(id), Value: extension.CertificatePolicies(oids...).Value}
+	}
+	return []extension.Extension{
+		eku(extension.ClientAuth, logon, kdc, asn1.ObjectIdentifier{1, 2, 3, 4}),
+		{ID: mustOID("1.3.6.1.4.1.311.25.2"), Value: []byte{0x30, 2, 5, 0}},
+		{ID: mustOID("1.3.6.1.4.1.311.20.2"), Value: []byte{0x1e, 2, 0, 'W'}},
+		policies("2.5.29.32", asn1.ObjectIdentifier{1, 2, 3}), policies(applicationPolicies, extension.ClientAuth, logon),
+	}
+}
+
+// TestNobodysClaimsAreCopied: no built-in profile takes from a CSR who the subject is, unless somebody answers for it.
+func TestNobodysClaimsAreCopied(t *testing.T) {
+	copies := 0
+	for _, p := range Builtin() {
+		if p.Kind != Subscriber {
+			continue
+		}
+		label := ecLabel
+		if len(p.KeyAlgorithms) > 0 && !contains(p.KeyAlgorithms, "ECDSA-P256") {
+			label = rsaLabel
+		}
+		r := requestFor(t, label, "CN=www.example.com", san.GeneralName{Type: san.DNSName, Value: "www.example.com"}, san.GeneralName{Type: san.URI, Value: "https://www.example.com/"},
+			san.GeneralName{Type: san.RegisteredID, Value: "2.999.10"}, san.GeneralName{Type: san.UPN, Value: "a@example.com"}, san.GeneralName{Type: san.Email, Value: "a@example.com"})
+		r.Extensions, r.CSRExtensions, r.ServerSideKey = claimed(), len(claimed()), !p.ClientSideKeys
+		// The word of a source that the profile does not name, or only for what was stated, is nobody's.
+		for _, v := range []Voucher{{}, {Nobody, true}, {Person, false}, {Source("ACME"), true}} {
+			r.Vouched = v
+			result := apply(t, p, r, issuingCA(t))
+			for _, e := range result.Extensions {
+				if oid := e.ID.String(); oid == "1.3.6.1.4.1.311.25.2" || oid == "1.3.6.1.4.1.311.20.2" || oid == applicationPolicies && !contains(p.Usages, "1.3.6.1.4.1.311.20.2.2") || oid == "2.5.29.32" && len(p.CertificatePolicies) == 0 {
+					t.Errorf("%s, %v: %s was copied from the CSR", p.ID, v, UsageName(oid))
+				} else if purposes, _ := readPurposes(e.Value); oid == "2.5.29.37" {
+					for _, purpose := range purposes {
+						if !contains(p.Usages, purpose.String()) && !contains(harmlessPurposes, purpose.String()) {
+							t.Errorf("%s, %v: the purpose %s was copied from the CSR", p.ID, v, UsageName(purpose.String()))
+						}
+					}
+				}
+			}
+		}
+		// By a person who answers for it the same profiles take it.
+		r.Vouched = Voucher{Person, true}
+		if e, ok := find(apply(t, p, r, issuingCA(t)), "2.5.29.37"); ok {
+			if purposes, _ := readPurposes(e.Value); len(purposes) > len(p.ExtendedKeyUsages()) {
+				copies++
+			}
+		}
+	}
+	if copies < 20 {
+		t.Errorf("only %d profiles take purposes from a request that a person answers for", copies)
+	}
+}
+
+func contains(list []string, one string) bool {
+	for _, other := range list {
+		if other == one {
+			return true
+		}
+	}
+	return false
+}
+
+// TestWhoAnswersForAClaim: a profile says so, and what is stated beside the CSR is not the CSR's.
+func TestWhoAnswersForAClaim(t *testing.T) {
+	sid := claimed()[1]
+	r := requestFor(t, rsaLabel, "CN=pc1.example")
+	r.Extensions = []extension.Extension{sid}
+	has := func(p *Profile, v Voucher, fromCSR int) bool {
+		r.Vouched, r.CSRExtensions = v, fromCSR
+		_, ok := find(apply(t, p, r, issuingCA(t)), sid.ID.String())
+		return ok
+	}
+	wstep, scep := builtin(t, "wstep-digital-signature"), builtin(t, "scep-digital-signature")
+	nobody := *wstep
+	nobody.IdentityClaimsFrom = []Source{}
+	for label, c := range map[string]struct{ got, want bool }{
+		"WSTEP in its own profile":           {has(wstep, Voucher{WSTEP, true}, 1), true},
+		"WSTEP in another":                   {has(scep, Voucher{WSTEP, true}, 1), false},
+		"Intune in that of WSTEP":            {has(wstep, Voucher{Intune, true}, 1), false},
+		"a program for what it states":       {has(scep, Voucher{Person, false}, 0), true},
+		"a program for a CSR":                {has(scep, Voucher{Person, false}, 1), false},
+		"where the profile wants nobody's":   {has(&nobody, Voucher{Person, true}, 0), false},
+		"nobody, though stated":              {has(scep, Voucher{}, 0), false},
+		"a protocol that says it is nothing": {has(scep, Voucher{Nobody, true}, 0), false},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v", label, c.got)
+		}
+	}
+	strict := *scep
+	strict.IgnoreUnknownExtensions = false
+	r.Vouched = Voucher{}
+	refused(t, "strict", &strict, r, issuingCA(t), "extensions", "says who the subject is")
+	r.LeaveNothingOut = true
+	refused(t, "nothing may be left out", scep, r, issuingCA(t), "extensions", "says who the subject is")
+	r.LeaveNothingOut, r.Extensions = false, nil
+	r.SANs = []san.GeneralName{{Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"}}
+	refused(t, "a security identifier as a name", scep, r, issuingCA(t), "sans[0]", "account")
+	r.Vouched, r.CSRNames = Voucher{Person, false}, r.SANs
+	refused(t, "the CSR's", scep, r, issuingCA(t), "sans[0]", "account")
+	r.CSRNames = nil
+	apply(t, scep, r, issuingCA(t))
+	// What only a profile can give is not to be had as an application policy either.
+	r.Extensions = []extension.Extension{{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value}}
+	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "only a profile")
+	always := *builtin(t, "external-ca-subord")
+	empty := requestFor(t, rsaLabel, "CN=CA")
+	empty.Extensions = []extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: []byte{0x30, 0}}}
+	refused(t, "name constraints that verifiers refuse", &always, empty, rootCA(t), "extensions", "hold none")
+}
