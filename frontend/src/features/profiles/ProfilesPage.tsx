@@ -70,7 +70,7 @@ export function ProfilesPage() {
             </Group>
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
               {g.profiles.map((p) => (
-                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} aria-label={`View Certificate Profile ${p.id}`} style={{ height: "100%" }}>
+                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} style={{ height: "100%" }}>
                   <Card withBorder h="100%" padding="md">
                     <Group gap="xs" justify="space-between" wrap="nowrap" align="flex-start">
                       <Text fw={600}>{p.name}</Text>
@@ -99,7 +99,7 @@ export function ProfilesPage() {
             </Text>
             <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }}>
               {retired.map((p) => (
-                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })} aria-label={`View Certificate Profile ${p.id}`}>
+                <UnstyledButton key={p.id} onClick={() => set({ id: p.id })}>
                   <Card withBorder padding="md">
                     <Text fw={600}>{p.name}</Text>
                     <Text size="xs" c="dimmed" ff="monospace">
