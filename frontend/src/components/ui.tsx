@@ -40,17 +40,21 @@ export function PageHeader({ title, description, actions, trail = [] }: { title:
   );
 }
 
-/** What failed, why, what to do, and an id to quote. */
-export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => void }) {
+/**
+ * What failed, why, what to do, and an id to quote. `fields` are those at which the form shows an error itself: it is brought into
+ * view there, and not said twice.
+ */
+export function ErrorAlert({ error, retry, fields = [] }: { error: unknown; retry?: () => void; fields?: readonly string[] }) {
   if (!error) return null;
   const e = error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
   if (e.approvalId) return <SentForApproval id={e.approvalId} error={e} />;
-  return <Failure error={e} retry={retry} />;
+  return <Failure error={e} retry={retry} shown={fields.some((f) => fieldError(error, f))} />;
 }
 
-function Failure({ error: e, retry }: { error: ApiError; retry: (() => void) | undefined }) {
+function Failure({ error: e, retry, shown }: { error: ApiError; retry: (() => void) | undefined; shown: boolean }) {
   const alert = useRef<HTMLDivElement>(null);
   useInView(alert, `${e.message} ${e.requestId}`);
+  if (shown) return <div ref={alert} />;
   return (
     <Alert ref={alert} role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={capital(e.message)} my="sm">
       <Stack gap="xs" align="flex-start">
@@ -71,10 +75,10 @@ function Failure({ error: e, retry }: { error: ApiError; retry: (() => void) | u
 /** Brings what was just said into view: long dialogs scroll, and it may stand outside. A field that it is about comes first. */
 function useInView(message: RefObject<HTMLElement | null>, change: string) {
   useEffect(() => {
-    const field = message.current?.closest("form")?.querySelector<HTMLElement>("[aria-invalid=true]");
+    const field = message.current?.closest("form")?.querySelector<HTMLElement>("[aria-invalid=true], [data-field-error]");
     (field ?? message.current)?.scrollIntoView({ block: field ? "center" : "nearest" });
     // A combobox would open, and cover what is wrong with it.
-    if (field && field.getAttribute("role") !== "combobox") field.focus({ preventScroll: true });
+    if (field?.hasAttribute("aria-invalid") && field.getAttribute("role") !== "combobox") field.focus({ preventScroll: true });
   }, [message, change]);
 }
 

@@ -127,7 +127,7 @@ function Operation({ partitionId, id }: { partitionId: string; id: string }) {
   if (!o) return <EmptyState icon={<IconFiles />} title="There is no such operation">Drafts that nobody starts are forgotten after 7 days.</EmptyState>;
   const may = can(o.kind === "REVOKE" ? "certificate:change-status" : "certificate:issue");
   const startable = may && (o.state === "DRAFT" || o.state === "FAILED") && o.pending > 0;
-  const deed = o.kind === "REVOKE" ? `Revoke ${formatNumber(o.pending)} certificates` : `Issue ${formatNumber(o.pending)} certificates`;
+  const deed = `${o.kind === "REVOKE" ? "Revoke" : "Issue"} ${formatNumber(o.pending)} ${o.pending === 1 ? "certificate" : "certificates"}`;
   return (
     <>
       <PageHeader
@@ -198,19 +198,24 @@ function FindingCard({ partitionId, f }: { partitionId: string; f: Finding }) {
   );
 }
 
+const expiry = (c: { expired: boolean; notAfter: string }) => (c.expired ? "Expired" : formatDate(c.notAfter));
+
 /** The first of a finding, each by the name of its certificate where there is one. */
 function Items({ partitionId, f, label }: { partitionId: string; f: Finding; label: string }) {
   const named = f.examples.some((i) => i.certificate);
+  const noted = f.examples.some((i) => i.note);
   return (
     <>
       <Scroll label={label}>
-        <Table miw={named ? 640 : 420}>
+        <Table miw={{ base: 240, sm: named ? 640 : 420 }}>
           {named && (
             <Table.Thead>
               <Table.Tr>
-                {["Line", "Name", "Authority", "Expires", "Note"].map((h) => (
-                  <Table.Th key={h}>{h}</Table.Th>
-                ))}
+                <Table.Th>Line</Table.Th>
+                <Table.Th>Name</Table.Th>
+                <Table.Th visibleFrom="sm">Authority</Table.Th>
+                <Table.Th visibleFrom="sm">Expires</Table.Th>
+                {noted && <Table.Th>Note</Table.Th>}
               </Table.Tr>
             </Table.Thead>
           )}
@@ -229,13 +234,18 @@ function Items({ partitionId, f, label }: { partitionId: string; f: Finding; lab
                       {c.commonName || c.subject || "no subject"}
                     </Anchor>
                   )}
+                  {c && (
+                    <Text size="xs" hiddenFrom="sm">
+                      {c.issuer.friendlyName}, {c.expired ? "expired" : `expires ${formatDate(c.notAfter)}`}
+                    </Text>
+                  )}
                   <Text size={c ? "xs" : "sm"} c={c ? "dimmed" : undefined} ff="monospace" style={{ overflowWrap: "anywhere" }}>
                     {i.what}
                   </Text>
                 </Table.Td>
-                {named && <Table.Td>{c?.issuer.friendlyName}</Table.Td>}
-                {named && <Table.Td>{c && `${c.expired ? "Expired" : formatDate(c.notAfter)}`}</Table.Td>}
-                <Table.Td>{i.note}</Table.Td>
+                {named && <Table.Td visibleFrom="sm">{c?.issuer.friendlyName}</Table.Td>}
+                {named && <Table.Td visibleFrom="sm">{c && expiry(c)}</Table.Td>}
+                {noted && <Table.Td>{i.note}</Table.Td>}
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -19,7 +19,7 @@ it("revokes many only after their names were shown and the number was typed", as
   const dialog = within(await screen.findByRole("dialog", { name: "Revoke 2 certificates" }));
   const row = within(dialog.getByRole("row", { name: /www\.shop\.example/ }));
   expect(row.getByText("House Issuing")).toBeVisible();
-  expect(row.getByText(/2027/)).toBeVisible();
+  expect(row.getAllByText(/2027/)).toHaveLength(2); // a column, or below the name on a phone
   expect(row.getByText("01ab")).toBeVisible();
   const revoke = dialog.getByRole("button", { name: "Revoke" });
   expect(revoke).toBeDisabled();

@@ -114,7 +114,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
               </Text>
             </>
           )}
-          <ErrorAlert error={create.error} />
+          <ErrorAlert error={create.error} fields={["name", "endsAt", "revokeAt", "explanationUrl"]} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -61,7 +61,7 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                 <Text fw={650} truncate size="sm">
                   {ca.friendlyName}
                 </Text>
-                <StatusBadge status={caStanding(ca)} />
+                {!ca.brokenBy && <StatusBadge status={ca.status} />}
               </Group>
               <Text size="xs" mt={2} truncate>
                 {caTypes[ca.type].label}
@@ -76,12 +76,23 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                   </Badge>
                 )}
               </Group>
-              <Text size="xs" mt={4} truncate>
-                {ca.brokenBy ? `${ca.brokenBy.friendlyName} is ${ca.brokenBy.status.toLowerCase()}` : ca.type === "ISSUING" ? `${formatNumber(ca.activeCertificates)} active ${ca.activeCertificates === 1 ? "certificate" : "certificates"}` : "certifies CAs"}
-              </Text>
-              <Text size="xs" c="dimmed">
-                Expires in {formatRemaining(ca.expiresAt)}
-              </Text>
+              {ca.brokenBy ? (
+                <>
+                  <StatusBadge status={caStanding(ca)} />
+                  <Text size="xs" truncate>
+                    {ca.brokenBy.friendlyName} is {ca.brokenBy.status.toLowerCase()}
+                  </Text>
+                </>
+              ) : (
+                <>
+                  <Text size="xs" mt={4}>
+                    {ca.type === "ISSUING" ? `${formatNumber(ca.activeCertificates)} active ${ca.activeCertificates === 1 ? "certificate" : "certificates"}` : "certifies CAs"}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    Expires in {formatRemaining(ca.expiresAt)}
+                  </Text>
+                </>
+              )}
             </Link>
           </Box>
         ))}

@@ -75,7 +75,7 @@ it("shows types in the guide's words, and what lost its root, in the list and in
 
 it("shows it in the picture too", async () => {
   await list();
-  expect(await screen.findByRole("link", { name: /House Orphan.*Cannot be relied on.*Subordinate Authority/ })).toBeVisible();
+  expect(await screen.findByRole("link", { name: /House Orphan.*Subordinate Authority.*Cannot be relied on.*Old Root is deleted/ })).toBeVisible();
 });
 
 it.each([

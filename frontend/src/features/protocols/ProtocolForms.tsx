@@ -69,6 +69,8 @@ function IssuedBy({ partitionId, type, chosen, onChange, error }: { partitionId:
   );
 }
 
+const named = ["identifier", "description", "caId", "profileId", "type"];
+
 export function CreateProtocol({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
@@ -116,7 +118,7 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
           <Textarea label="Description" description="Optional: whom it is for" maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(create.error, "description")} />
           <IssuedBy partitionId={partitionId} type={type} chosen={chosen} onChange={setChosen} error={create.error} />
           {Fields && <Fields value={own} onChange={setOwn} error={create.error} />}
-          <ErrorAlert error={create.error} />
+          <ErrorAlert error={create.error} fields={named} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel
@@ -158,7 +160,7 @@ export function EditProtocol({ partitionId, configuration: c, onClose }: { parti
           <Text size="sm" c="dimmed">
             {!c.mayWiden ? noWidening : chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
           </Text>
-          <ErrorAlert error={update.error} />
+          <ErrorAlert error={update.error} fields={named} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

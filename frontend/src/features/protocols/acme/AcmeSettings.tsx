@@ -88,7 +88,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
             {value.challenges.includes("device-attest-01") && (
               <>
                 <Text size="sm" fw={500}>Attestation formats</Text>
-                {error("attestation") && <Text size="sm" c="var(--mantine-color-error)">{error("attestation")}</Text>}
+                {error("attestation") && <Text data-field-error size="sm" c="var(--mantine-color-error)">{error("attestation")}</Text>}
                 {formats.map(([format, label, hint]) => {
                   const found = value.attestation.find((a) => a.format === format);
                   const others = value.attestation.filter((a) => a.format !== format);
@@ -130,7 +130,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
             </>
           )}
         </Section>
-        <ErrorAlert error={save.error} />
+        <ErrorAlert error={save.error} fields={["challenges", "profiles", "attestation", ...numbers.map(([n]) => n)].map((f) => `settings.${f}`)} />
         <Group justify="flex-end">
           <Button variant="default" disabled={!changed} onClick={() => { setValue(settings); save.reset(); }}>
             Undo

@@ -173,7 +173,7 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
             {needsNoChallenge && !withoutBinding && allowedIdentifiers.length === 0 && <Text size="sm" c="var(--mantine-color-error)">List the names that it is good for.</Text>}
             <NumberInput label="Accounts at most" description={withoutBinding ? "Empty: no limit. Everyone who reaches this server can make one, before a device has proved anything" : "Empty: no limit. 1 lets only the first host use it"} min={1} max={1_000_000} allowDecimal={false} value={maxAccounts} onChange={setMaxAccounts} error={fieldError(create.error, "maxAccounts")} />
             <TextInput type="datetime-local" label="Expires (optional)" description="Its accounts order nothing after that" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
-            <ErrorAlert error={create.error} />
+            <ErrorAlert error={create.error} fields={["friendlyName", "allowedIdentifiers", "withoutBinding", "maxAccounts", "expiresAt"]} />
             <Group justify="flex-end">
               <Button variant="default" onClick={close}>
                 Cancel

@@ -11,6 +11,8 @@ import { inputOf, RolesEditor, rowsOf, useAuthorities, type Row } from "./RolesE
 
 const title = (text: string) => <Text fw={650}>{text}</Text>;
 
+const fields = ["identifier", "friendlyName", "roles"];
+
 export function CreateCredential({ partitionId, taken, onClose, onIssued }: { partitionId: string; taken: string[]; onClose: () => void; onIssued: (issued: Issued) => void }) {
   const queryClient = useQueryClient();
   const authorities = useAuthorities(partitionId);
@@ -45,7 +47,7 @@ export function CreateCredential({ partitionId, taken, onClose, onIssued }: { pa
             <TextInput label="Credential identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore: the client that gets it. It stays" required data-autofocus autoComplete="off" value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={wrong ?? fieldError(create.error, "identifier")} />
             <TextInput label="Friendly Name" required maxLength={64} autoComplete="off" value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(create.error, "friendlyName")} />
             <RolesEditor partitionId={partitionId} rows={rows} onChange={setRows} error={fieldError(create.error, "roles")} />
-            <ErrorAlert error={create.error ?? authorities.error} />
+            <ErrorAlert error={create.error ?? authorities.error} fields={fields} />
             <Group justify="flex-end">
               <Button variant="default" onClick={onClose}>
                 Cancel
@@ -76,7 +78,7 @@ export function EditRoles({ partitionId, credential: c, onClose }: { partitionId
       <Stack>
         <RolesEditor partitionId={partitionId} rows={rows} onChange={setRows} error={fieldError(save.error, "roles")} />
         <Text size="sm">They count from the client's next request; its file stays the same.</Text>
-        <ErrorAlert error={save.error} />
+        <ErrorAlert error={save.error} fields={fields} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose} data-autofocus>
             Cancel
