@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
@@ -20,6 +21,13 @@ import (
 
 func (r *bulkItemResolver) CertificateID(ctx context.Context, obj *bulk.Item) (*string, error) {
 	return when(obj.CertificateID != "", obj.CertificateID), nil
+}
+
+func (r *bulkItemResolver) Certificate(ctx context.Context, obj *bulk.Item) (*certificate.Certificate, error) {
+	if obj.CertificateID == "" {
+		return nil, nil
+	}
+	return loadersFrom(ctx).certificate.Load(ctx, obj.CertificateID)
 }
 
 func (r *bulkOperationResolver) Partition(ctx context.Context, obj *bulk.Operation) (*tenant.Partition, error) {

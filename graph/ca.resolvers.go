@@ -39,6 +39,17 @@ func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.C
 	return loadersFrom(ctx).children.Load(ctx, obj.ID)
 }
 
+func (r *certificationAuthorityResolver) BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error) {
+	for c := obj; c.ParentID != nil; {
+		above, err := loadersFrom(ctx).ca.Load(ctx, *c.ParentID)
+		if err != nil || above == nil || !above.Stands(r.Now()) {
+			return above, err
+		}
+		c = above
+	}
+	return nil, nil
+}
+
 func (r *certificationAuthorityResolver) CrlURL(ctx context.Context, obj *ca.CertificationAuthority) (*string, error) {
 	return when(obj.CRLEnabled, r.CAs.URLs.CRL(obj)), nil
 }

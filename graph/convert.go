@@ -374,8 +374,8 @@ func allowedExtensions(p *profile.Profile) []*model.UsageName {
 }
 
 func inventory(s *tenant.Subscription, p *tenant.Partition) []*model.InventoryItem {
-	certificates := &model.InventoryItem{ID: "pkiaas-certs", Label: "PKIaaS Certificates issued/purchased", Purchased: int(s.PurchasedCertificates)}
-	cas := &model.InventoryItem{ID: "pkiaas-cas", Label: "PKIaaS CA (Root or Issuing) active/purchased", Purchased: int(s.PurchasedCAs)}
+	certificates := &model.InventoryItem{ID: "pkiaas-certs", Label: "PKIaaS Certificates", Purchased: int(s.PurchasedCertificates)}
+	cas := &model.InventoryItem{ID: "pkiaas-cas", Label: "PKIaaS CA (Root or Issuing)", Purchased: int(s.PurchasedCAs)}
 	if p != nil {
 		certificates.Used, cas.Used = int(p.ActiveCertificates), int(p.ActiveCAs)
 	}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
+	"strings"
 
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -45,12 +48,36 @@ func Migrate(ctx context.Context, cfg *Config) (int64, error) {
 	return version, errors.Join(err, a.store.Close())
 }
 
-// CreateOperator makes a platform operator.
-func CreateOperator(ctx context.Context, cfg *Config, email, password string) error {
+// CreateOperator makes a platform operator, and says what to do next.
+func CreateOperator(ctx context.Context, cfg *Config, email, password string, out io.Writer) error {
 	return onDatabase(ctx, cfg, func(ctx context.Context, a *App) error {
-		_, err := a.identity.CreateOperator(ctx, email, password)
+		u, err := a.identity.CreateOperator(ctx, email, password)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(out, `Created the platform operator %s.
+
+Next:
+  1. Start the server with "pkiaas serve" and the same settings, unless it is running.
+  2. Open %s and sign in with this e-mail address and password.
+     The first sign-in asks you to set up a second factor: an authenticator app or a passkey.
+  3. Choose Create Subscription. To run the PKI yourself, name your own address as its owner.
+  4. Assign the subscription to a region. The Home screen of the new partition leads to the first certificate.
+`, u.Email, a.console())
 		return err
 	})
+}
+
+// console is where people open the console. Passkeys need a name, and nobody can open an address without a host.
+func (a *App) console() string {
+	u, err := url.Parse(a.cfg.BaseURL)
+	if err != nil {
+		return a.cfg.BaseURL
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "" || ip.IsLoopback() || ip.IsUnspecified() {
+		u.Host = strings.TrimSuffix("localhost:"+u.Port(), ":")
+	}
+	return u.String()
 }
 
 // ResetSecondFactor removes the second factors of an account and prints the code for enrolling a new one.

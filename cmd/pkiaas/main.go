@@ -122,7 +122,7 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 		if err != nil && password == "" {
 			return fmt.Errorf("the password is read from standard input: %w", err)
 		}
-		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"))
+		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"), os.Stdout)
 	case "operator reset-second-factor <email>":
 		return server.ResetSecondFactor(ctx, &c.Operator.ResetSecondFactor.Config, c.Operator.ResetSecondFactor.Email, os.Stdout)
 	case "kek rotate":

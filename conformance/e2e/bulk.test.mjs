@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo, violations } from "./demo.mjs";
 
-const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, page;
 
 before(async () => {
@@ -23,7 +22,7 @@ async function accessible(name) {
   for (const width of [1280, 390]) {
     await page.setViewportSize({ width, height: 900 });
     if (process.env.PKIAAS_SHOTS) await page.screenshot({ path: `${process.env.PKIAAS_SHOTS}/${name}-${width}.png`, fullPage: true });
-    const found = await page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
+    const found = await violations(page);
     assert.deepEqual(found, [], `${name} at ${width}`);
     assert.ok(await page.evaluate("document.documentElement.scrollWidth <= innerWidth + 1"), `${name} at ${width} scrolls sideways`);
   }
@@ -50,6 +49,14 @@ test("counts first, revokes then, and gives the result", async () => {
   await page.getByRole("heading", { name: "Unknown" }).waitFor();
   await accessible("bulk-draft");
   await page.getByRole("button", { name: "Revoke 3 certificates" }).click();
+  const dialog = page.getByRole("dialog", { name: "Revoke 3 certificates" });
+  const named = dialog.getByRole("row").filter({ hasText: new RegExp(serials[0], "i") });
+  await named.getByRole("link").waitFor(); // by its name
+  assert.match(await named.textContent(), /Demo .*20\d\d/, "with its authority and expiry");
+  assert.ok(await dialog.getByRole("button", { name: "Revoke", exact: true }).isDisabled(), "not by one click");
+  await accessible("bulk-confirm");
+  await dialog.getByLabel("Type revoke 3 to confirm").fill("revoke 3");
+  await dialog.getByRole("button", { name: "Revoke", exact: true }).click();
   await page.getByText("3 done, 1 failed, 1 skipped, 0 pending").waitFor();
   await page.getByRole("heading", { name: "Revoked", exact: true }).waitFor();
   const [result] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export the results as JSON lines" }).click()]);

@@ -2,13 +2,12 @@
 // shown, let in by the CA Gateway; renewed, given other roles, deleted; and its reference in the browser.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo, violations } from "./demo.mjs";
 
-const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser, work;
 before(async () => {
   demo = await startDemo();
@@ -24,7 +23,7 @@ after(async () => {
 async function accessible(page, what) {
   // A colour on its way to another one is none that people read.
   await page.evaluate("Promise.allSettled(document.getAnimations().filter((a) => a.effect.getComputedTiming().endTime !== Infinity).map((a) => a.finished))");
-  const found = await page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
+  const found = await violations(page);
   assert.deepEqual(found, [], what);
   assert.ok(!(await page.evaluate("document.documentElement.scrollWidth > innerWidth")), `${what} scrolls sideways`);
 }

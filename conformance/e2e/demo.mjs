@@ -6,6 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
+const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
+
+/** What is wrong with a page: WCAG 2.2 A and AA. That each name holds the label one sees (2.5.3) is a rule which axe counts as experimental. */
+export async function violations(page) {
+  // Colours on their way to others are none to judge.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a.effect.getComputedTiming().iterations !== Infinity).map((a) => a.finished)));
+  return page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa'],rules:{'label-content-name-mismatch':{enabled:true}}}).then(r=>r.violations.flatMap(v=>v.nodes.map(n=>v.id+' '+n.html.slice(0,200))))`);
+}
+
 /** Milliseconds that these tests wait for what must happen, however slow the machine is. */
 export const patience = 180_000;
 

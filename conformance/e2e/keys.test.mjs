@@ -2,15 +2,14 @@
 // of a ceremony, and a root that two people make.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo, violations } from "./demo.mjs";
 
 const library = "/usr/lib/softhsm/libsofthsm2.so";
 const skip = !existsSync(library) && "SoftHSM is not installed (Debian: apt-get install softhsm2)";
-const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let browser, work, hsm;
 
 before(async () => {
@@ -37,7 +36,7 @@ async function visit(demo, role, options = {}) {
   return { page, open: (path) => page.goto(`${demo.manifest.consoleUrl}/p/${demo.manifest.partition.id}${path}`) };
 }
 async function accessible(page, what) {
-  const found = await page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
+  const found = await violations(page);
   assert.deepEqual(found, [], what);
   assert.ok(!(await page.evaluate("document.documentElement.scrollWidth > innerWidth")), `${what} scrolls sideways`);
 }

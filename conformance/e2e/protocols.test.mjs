@@ -1,11 +1,9 @@
 // Enrollment protocols as people see them: a configuration is made, changed, disabled, and deleted by typing its name;
 // what it issues by cannot go without it being shown; who may only read sees no way to change anything.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { signIn, startBrowser, startDemo } from "./demo.mjs";
+import { signIn, startBrowser, startDemo, violations } from "./demo.mjs";
 
-const axe = readFileSync("node_modules/axe-core/axe.min.js", "utf8");
 let demo, browser;
 before(async () => {
   demo = await startDemo();
@@ -17,7 +15,7 @@ after(async () => {
 });
 
 async function accessible(page, what) {
-  const found = await page.evaluate(`${axe};axe.run(document,{runOnly:['wcag2a','wcag2aa','wcag21aa','wcag22aa']}).then(r=>r.violations.map(v=>v.id+' '+v.nodes[0].html.slice(0,200)))`);
+  const found = await violations(page);
   assert.deepEqual(found, [], what);
   assert.ok(!(await page.evaluate("document.documentElement.scrollWidth > innerWidth")), `${what} scrolls sideways`);
 }

@@ -197,7 +197,7 @@ type Finding struct {
 	Examples []*Item `gorm:"-"`
 }
 
-const examples = 5
+const examples = 20
 
 // Findings counts the items of an operation by result.
 func (s *Service) Findings(ctx context.Context, o *Operation) ([]*Finding, error) {

@@ -66,7 +66,7 @@ func (s *Service) change(ctx context.Context, id string, p rbac.Permission, acti
 }
 
 // Delete ends a CA: nothing is issued any more, by it or by those below. For 24 hours it still counts, keeps its
-// identifier and can be restored; its CRL and OCSP go on, so that what it issued can still be checked.
+// identifier and can be restored; its CRL and OCSP go on, so that what it issued can still be checked; they end with it.
 func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*CertificationAuthority, error) {
 	return s.change(ctx, id, rbac.CADelete, "ca.delete", func(ctx context.Context, c *CertificationAuthority, e *audit.Event) error {
 		if c.DeletedAt != nil {

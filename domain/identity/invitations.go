@@ -203,7 +203,7 @@ func (s *Service) domainName(ctx context.Context, domain string) (string, error)
 }
 
 // InviteOwner invites an Owner of a subscription, or of its partition if it has one, in the transaction of ctx. Whoever
-// is invited already gets a new link.
+// is invited already gets a new link. Whoever names himself for a subscription that nobody uses yet has nothing to accept.
 func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error {
 	domain := subscriptionID
 	var partitions []string
@@ -222,6 +222,10 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 		return err
 	} else if slices.Contains(roles, rbac.Owners) {
 		return fault.New(fault.Conflict, "%s is already an Owner", address).At("ownerEmail")
+	}
+	if u, err := s.self(ctx); err == nil && u.Email == address && len(partitions) == 0 {
+		s.record(ctx, u, "role.grant", "made "+u.Email+" an Owner", audit.Details{"role": rbac.Owners, "domain": domain})
+		return s.Store.DB(ctx).Create(&grant{u.ID, domain, rbac.Owners, s.Now()}).Error
 	}
 	var before []*invitation
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&before, "domain = ? AND email = ?", domain, address).Error; err != nil {

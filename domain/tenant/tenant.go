@@ -387,7 +387,7 @@ func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day,
 		list[n] = &Day{Day: first.AddDate(0, 0, n).Format(time.DateOnly)}
 		index[list[n].Day] = list[n]
 	}
-	count := func(column string, add func(*Day, int)) error {
+	count := func(column, only string, add func(*Day, int)) error {
 		day := "substr(" + column + ", 1, 10)"
 		if s.Store.PostgreSQL() {
 			day = "to_char(" + column + " AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
@@ -397,7 +397,7 @@ func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day,
 			N   int
 		}
 		err := s.Store.DB(ctx).Table("certificates").Select(day+" AS day, count(*) AS n").
-			Where("partition_id = ? AND kind = 'SUBSCRIBER' AND "+column+" >= ?", p.ID, first).Group(day).Scan(&rows).Error
+			Where("partition_id = ? AND kind = 'SUBSCRIBER' AND "+column+" >= ?"+only, p.ID, first).Group(day).Scan(&rows).Error
 		for _, r := range rows {
 			if d := index[r.Day]; d != nil {
 				add(d, r.N)
@@ -405,10 +405,11 @@ func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day,
 		}
 		return err
 	}
-	if err := count("created_at", func(d *Day, n int) { d.Issued = n }); err != nil {
+	if err := count("created_at", "", func(d *Day, n int) { d.Issued = n }); err != nil {
 		return nil, err
 	}
-	return list, count("revoked_at", func(d *Day, n int) { d.Revoked = n })
+	// A suspension has a date there too, and is not one of the revoked that Counts has.
+	return list, count("revoked_at", " AND status = 'REVOKED'", func(d *Day, n int) { d.Revoked = n })
 }
 
 func randomHex(bytes int) string {

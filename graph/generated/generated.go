@@ -341,6 +341,7 @@ type ComplexityRoot struct {
 	}
 
 	BulkItem struct {
+		Certificate   func(childComplexity int) int
 		CertificateID func(childComplexity int) int
 		Note          func(childComplexity int) int
 		Position      func(childComplexity int) int
@@ -561,6 +562,7 @@ type ComplexityRoot struct {
 
 	CertificationAuthority struct {
 		ActiveCertificates        func(childComplexity int) int
+		BrokenBy                  func(childComplexity int) int
 		CRLEnabled                func(childComplexity int) int
 		CaCertificates            func(childComplexity int) int
 		CaGatewayURL              func(childComplexity int) int
@@ -1443,6 +1445,7 @@ type AuditEventResolver interface {
 }
 type BulkItemResolver interface {
 	CertificateID(ctx context.Context, obj *bulk.Item) (*string, error)
+	Certificate(ctx context.Context, obj *bulk.Item) (*certificate.Certificate, error)
 }
 type BulkOperationResolver interface {
 	Partition(ctx context.Context, obj *bulk.Operation) (*tenant.Partition, error)
@@ -1512,6 +1515,7 @@ type CertificationAuthorityResolver interface {
 
 	Parent(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
 	Children(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error)
+	BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
 
 	CrlURL(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
 	OcspURL(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
@@ -2747,6 +2751,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BulkFinding.Result(childComplexity), true
 
+	case "BulkItem.certificate":
+		if e.ComplexityRoot.BulkItem.Certificate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BulkItem.Certificate(childComplexity), true
 	case "BulkItem.certificateId":
 		if e.ComplexityRoot.BulkItem.CertificateID == nil {
 			break
@@ -3766,6 +3776,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.ActiveCertificates(childComplexity), true
+	case "CertificationAuthority.brokenBy":
+		if e.ComplexityRoot.CertificationAuthority.BrokenBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.BrokenBy(childComplexity), true
 	case "CertificationAuthority.crlEnabled":
 		if e.ComplexityRoot.CertificationAuthority.CRLEnabled == nil {
 			break
@@ -8477,7 +8493,7 @@ type BulkOperation {
   failed: Int!
   "Nothing to do: already revoked, or named twice."
   skipped: Int!
-  "Items by result, with the first five of each."
+  "Items by result, with the first twenty of each."
   findings: [BulkFinding!]!
   createdBy: String!
   createdAt: Time!
@@ -8523,6 +8539,8 @@ type BulkItem {
   result: BulkResult!
   note: String!
   certificateId: ID
+  "What would be, or was, revoked or issued; null where there is none."
+  certificate: Certificate
 }
 type BulkOperationConnection { nodes: [BulkOperation!]!, pageInfo: PageInfo!, totalCount: Int! }
 
@@ -8718,6 +8736,8 @@ type CertificationAuthority {
   "Null for a root."
   parent: CertificationAuthority
   children: [CertificationAuthority!]!
+  "The nearest CA above it that is deleted, revoked or expired: nothing below that one can be relied on. Null while all above stand."
+  brokenBy: CertificationAuthority
   crlEnabled: Boolean!
   ocspEnabled: Boolean!
   crlUrl: String
@@ -10953,6 +10973,8 @@ func (ec *executionContext) childFields_BulkItem(ctx context.Context, field grap
 		return ec.fieldContext_BulkItem_note(ctx, field)
 	case "certificateId":
 		return ec.fieldContext_BulkItem_certificateId(ctx, field)
+	case "certificate":
+		return ec.fieldContext_BulkItem_certificate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type BulkItem", field.Name)
 }
@@ -11401,6 +11423,8 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_parent(ctx, field)
 	case "children":
 		return ec.fieldContext_CertificationAuthority_children(ctx, field)
+	case "brokenBy":
+		return ec.fieldContext_CertificationAuthority_brokenBy(ctx, field)
 	case "crlEnabled":
 		return ec.fieldContext_CertificationAuthority_crlEnabled(ctx, field)
 	case "ocspEnabled":
@@ -19171,6 +19195,38 @@ func (ec *executionContext) fieldContext_BulkItem_certificateId(_ context.Contex
 	return graphql.NewScalarFieldContext("BulkItem", field, true, true, errors.New("field of type ID does not have child fields"))
 }
 
+func (ec *executionContext) _BulkItem_certificate(ctx context.Context, field graphql.CollectedField, obj *bulk.Item) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BulkItem_certificate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.BulkItem().Certificate(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *certificate.Certificate) graphql.Marshaler {
+			return ec.marshalOCertificate2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificate(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_BulkItem_certificate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "BulkItem",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Certificate(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _BulkOperation_id(ctx context.Context, field graphql.CollectedField, obj *bulk.Operation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23423,6 +23479,38 @@ func (ec *executionContext) _CertificationAuthority_children(ctx context.Context
 	)
 }
 func (ec *executionContext) fieldContext_CertificationAuthority_children(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthority",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthority_brokenBy(ctx context.Context, field graphql.CollectedField, obj *ca.CertificationAuthority) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthority_brokenBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CertificationAuthority().BrokenBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalOCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthority_brokenBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CertificationAuthority",
 		Field:      field,
@@ -46466,6 +46554,39 @@ func (ec *executionContext) _BulkItem(ctx context.Context, sel ast.SelectionSet,
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "certificate":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._BulkItem_certificate(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -49151,6 +49272,39 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "brokenBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CertificationAuthority_brokenBy(ctx, field, obj)
 				return res
 			}
 

@@ -86,7 +86,7 @@ export function Shell() {
             {partition && <PartitionMenu current={partition} />}
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <UnstyledButton onClick={() => setPalette(true)} visibleFrom="sm" aria-label="Search" style={{ border: "1px solid var(--mantine-color-default-border)", borderRadius: 8, padding: "5px 10px" }}>
+            <UnstyledButton onClick={() => setPalette(true)} visibleFrom="sm" aria-keyshortcuts="Control+K" style={{ border: "1px solid var(--mantine-color-default-border)", borderRadius: 8, padding: "5px 10px" }}>
               <Group gap={8} wrap="nowrap">
                 <IconSearch size={16} />
                 <Text size="sm" c="dimmed">
@@ -238,7 +238,7 @@ function UserMenu() {
   return (
     <Menu position="bottom-end" width={260}>
       <Menu.Target>
-        <UnstyledButton aria-label="Your account">
+        <UnstyledButton aria-label={`${initials}, your account`}>
           <Avatar color="brand" radius="xl" size={34} variant="filled">
             {initials}
           </Avatar>

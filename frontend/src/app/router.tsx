@@ -75,13 +75,13 @@ function text<K extends string>(s: Record<string, unknown>, ...keys: K[]): Parti
 const cas = createRoute({
   getParentRoute: () => partition,
   path: "/cas",
-  validateSearch: (s: Record<string, unknown>) => text(s, "view", "search", "create", "parent", "deleted"),
+  validateSearch: (s: Record<string, unknown>) => text(s, "view", "search", "type", "status", "create", "parent", "deleted"),
   component: lazyRouteComponent(() => import("@/features/cas/CasPage"), "CasPage"),
 });
 const ca = createRoute({
   getParentRoute: () => partition,
   path: "/cas/$identifier",
-  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "issue"),
+  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "issue", "select"),
   component: lazyRouteComponent(() => import("@/features/cas/CaPage"), "CaPage"),
 });
 const certificates = createRoute({

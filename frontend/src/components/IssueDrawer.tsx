@@ -1,23 +1,24 @@
-import { ActionIcon, Alert, Button, Card, Checkbox, Drawer, Group, PasswordInput, Radio, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
-import { IconDownload, IconKey, IconPlus, IconTrash, IconUpload } from "@tabler/icons-react";
+import { ActionIcon, Alert, Anchor, Button, Card, Checkbox, Drawer, Group, PasswordInput, Radio, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { IconBuildingBank, IconDownload, IconKey, IconPlus, IconTrash, IconUpload } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { downloadCertificate } from "@/components/certificates";
+import { ProfileSelect } from "@/components/ProfileSelect";
 import { SubjectEditor } from "@/components/SubjectEditor";
 import { WhatIf, WhatIfResult } from "@/components/WhatIf";
-import { ErrorAlert, Facts, SecretOnce, fieldError } from "@/components/ui";
+import { EmptyState, ErrorAlert, Facts, SecretOnce, fieldError, useClosing, useKept } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { SanType } from "@/gql/graphql";
 import { download, fromBase64, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
-import { useDeployment } from "@/lib/session";
+import { useCan, useDeployment } from "@/lib/session";
 import type { BrowserKey } from "@/lib/x509";
 
 const IssueChoices = graphql(`
   query IssueChoices($partition: ID!) {
     partition(id: $partition) {
-      certificationAuthorities { id identifier friendlyName type status profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }
+      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }
     }
   }
 `);
@@ -40,20 +41,55 @@ type Done = { id: string; name: string; decisions: readonly { rule: string; outc
 
 export function IssueDrawer({ partitionId, caId, onClose }: { partitionId: string; caId?: string; onClose: () => void }) {
   const [done, setDone] = useState<Done>();
-  const [key, setKey] = useState<string>();
+  const [key, setKey] = useState<BrowserMade>();
+  const { close, guarded } = useClosing(onClose);
   return (
-    <Drawer opened onClose={onClose} size="xl" title={<Text fw={650} fz="lg">Issue Certificate</Text>} closeOnClickOutside={!done?.p12 && !key}>
-      {done ? <Result partitionId={partitionId} done={done} browserKey={key} onClose={onClose} /> : <Form partitionId={partitionId} caId={caId} onDone={setDone} onKey={setKey} browserKey={key} onClose={onClose} />}
+    <Drawer opened onClose={close} size="xl" title={<Text fw={650} fz="lg">Issue Certificate</Text>} closeOnClickOutside={!done?.p12 && !key}>
+      {guarded(done ? <Result partitionId={partitionId} done={done} browserKey={key} onClose={close} /> : <Form partitionId={partitionId} caId={caId} onDone={setDone} onKey={setKey} browserKey={key} onClose={close} />)}
     </Drawer>
   );
 }
 
-function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { partitionId: string; caId: string | undefined; onDone: (d: Done) => void; onKey: (pem: string) => void; browserKey: string | undefined; onClose: () => void }) {
+/** A private key that was made in this browser, and whether its owner has it. */
+type BrowserMade = { pem: string; kept: boolean };
+
+const BrowserKeyOnce = ({ made, onKey }: { made: BrowserMade; onKey?: (made: BrowserMade) => void }) => (
+  <SecretOnce label="Private key" value={made.pem} file="private-key.pem" alreadyKept={made.kept} onKept={() => onKey?.({ ...made, kept: true })} />
+);
+
+/** A link to where profiles are selected for an authority. */
+const ToProfiles = ({ partitionId, ca, ...props }: { partitionId: string; ca: { identifier: string } }) => (
+  <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} search={{ tab: "profiles", select: "true" }} {...props} />
+);
+
+/** Where nothing can be issued yet: what is missing, and the way there. */
+function NothingToIssueWith({ partitionId, cas }: { partitionId: string; cas: readonly { identifier: string; friendlyName: string }[] }) {
+  const can = useCan(partitionId);
+  const empty = cas[0];
+  const mine = can(empty ? "ca:select-profiles" : "ca:create");
+  const link = empty ? (
+    <Button renderRoot={(p) => <ToProfiles partitionId={partitionId} ca={empty} {...p} />}>Select profiles for {empty.friendlyName}</Button>
+  ) : (
+    <Button renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true" }} {...p} />}>Create Authority</Button>
+  );
+  return (
+    <EmptyState
+      icon={<IconBuildingBank />}
+      title={empty ? `${empty.friendlyName} has no profiles` : "No authority can issue certificates yet"}
+      action={mine && link}
+    >
+      {empty ? "An authority issues only under the profiles that are selected for it." : "Certificates are issued by a subordinate authority below a root."}
+      {!mine && " Ask an Owner or a CA Administrator."}
+    </EmptyState>
+  );
+}
+
+function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { partitionId: string; caId: string | undefined; onDone: (d: Done) => void; onKey: (made: BrowserMade) => void; browserKey: BrowserMade | undefined; onClose: () => void }) {
   const deployment = useDeployment();
   const queryClient = useQueryClient();
   const [kind, setKind] = useState<"csr" | "p12">("csr");
   const [ca, setCa] = useState<string | null>(caId ?? null);
-  const [profile, setProfile] = useState<string | null>(null);
+  const [picked, setProfile] = useState<string | null>(null);
   const [csr, setCsr] = useState("");
   const [fromCsr, setFromCsr] = useState(true);
   const [subject, setSubject] = useState("");
@@ -67,11 +103,11 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
   const [friendlyName, setFriendlyName] = useState("");
   const [endEntity, setEndEntity] = useState("");
   const choices = useQuery({ queryKey: ["issue-choices", partitionId], queryFn: () => request(IssueChoices, { partition: partitionId }) });
-  const cas = (choices.data?.partition?.certificationAuthorities ?? []).filter((c) => c.status === "ACTIVE" && c.profiles.length > 0);
+  const active = (choices.data?.partition?.certificationAuthorities ?? []).filter((c) => c.status === "ACTIVE" && !c.brokenBy && (!caId || c.id === caId));
+  const cas = active.filter((c) => c.profiles.length > 0);
   const chosenCa = cas.find((c) => c.id === ca) ?? (cas.length === 1 ? cas[0] : undefined);
   const profiles = (chosenCa?.profiles ?? []).filter((p) => kind === "csr" || p.serverSideKeys);
-  const chosen = profiles.find((p) => p.id === profile);
-  const groups = [...new Set(profiles.map((p) => p.group.title))];
+  const profile = picked ?? (profiles.length === 1 ? profiles[0]!.id : null);
   const preview = useQuery({ queryKey: ["csr-preview", csr], queryFn: () => import("@/lib/x509").then((x) => x.previewRequest(csr)), enabled: kind === "csr" && csr.trim().length > 100, retry: false, staleTime: Infinity });
   const names = sans.filter((s) => s.value.trim()).map((s) => ({ type: s.type, value: s.value.trim() }));
   const common = { caId: chosenCa?.id ?? "", profileId: profile ?? "", notAfter: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, endEntity: endEntity.trim() || null };
@@ -94,6 +130,7 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
     mutationFn: () =>
       request(WhatIf, { input: kind === "csr" ? { ...common, csr, subject: fromCsr ? null : subject, subjectAlternativeNames: sansFromCsr ? null : names } : { ...common, keyType, subject, subjectAlternativeNames: names } }),
   });
+  if (choices.data && cas.length === 0) return <NothingToIssueWith partitionId={partitionId} cas={active.filter((c) => c.type === "ISSUING")} />;
   return (
     <form
       onChange={() => look.reset()}
@@ -110,18 +147,27 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
           </Stack>
         </Radio.Group>
         {!caId && <Select label="Certificate Authority" required searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={chosenCa?.id ?? null} onChange={(v) => { setCa(v); setProfile(null); }} nothingFoundMessage="No active authority has profiles" />}
-        <Select
-          label="Certificate profile"
-          required
-          searchable
-          disabled={!chosenCa}
-          placeholder={chosenCa ? "What the certificate is for" : "Choose the authority first"}
-          description={chosen?.description}
-          data={groups.map((g) => ({ group: g, items: profiles.filter((p) => p.group.title === g).map((p) => ({ value: p.id, label: p.id })) }))}
-          value={profile}
-          onChange={setProfile}
-          error={fieldError(issue.error, "profileId") ?? fieldError(issue.error, "profile")}
-        />
+        {chosenCa && profiles.length === 0 ? (
+          <Alert color="yellow" variant="light" title="No profile lets the server make the key">
+            <Text size="sm">
+              Profiles with PKCS #12 in their name or purpose do.{" "}
+              <Anchor size="sm" renderRoot={(p) => <ToProfiles partitionId={partitionId} ca={chosenCa} {...p} />}>
+                Profiles of {chosenCa.friendlyName}
+              </Anchor>
+            </Text>
+          </Alert>
+        ) : (
+          <ProfileSelect
+            label="Certificate profile"
+            required
+            disabled={!chosenCa}
+            placeholder={chosenCa ? "What the certificate is for" : "Choose the authority first"}
+            profiles={profiles}
+            value={profile}
+            onChange={setProfile}
+            error={fieldError(issue.error, "profileId") ?? fieldError(issue.error, "profile")}
+          />
+        )}
         {kind === "csr" ? (
           <>
             <CsrInput value={csr} onChange={setCsr} onKey={onKey} error={fieldError(issue.error, "csr") ?? fieldError(issue.error, "publicKey")} browserKey={browserKey} />
@@ -191,7 +237,7 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
   );
 }
 
-function CsrInput({ value, onChange, onKey, error, browserKey }: { value: string; onChange: (v: string) => void; onKey: (pem: string) => void; error: string | undefined; browserKey: string | undefined }) {
+function CsrInput({ value, onChange, onKey, error, browserKey }: { value: string; onChange: (v: string) => void; onKey: (made: BrowserMade) => void; error: string | undefined; browserKey: BrowserMade | undefined }) {
   const file = useRef<HTMLInputElement>(null);
   const deployment = useDeployment();
   const [making, setMaking] = useState(false);
@@ -208,7 +254,7 @@ function CsrInput({ value, onChange, onKey, error, browserKey }: { value: string
     mutationFn: () => import("@/lib/x509").then((x) => x.makeRequest(type, subject, names.split(/[\s,]+/).filter(Boolean))),
     onSuccess: (m) => {
       onChange(m.csr);
-      onKey(m.key);
+      onKey({ pem: m.key, kept: false });
       setMaking(false);
     },
   });
@@ -259,7 +305,7 @@ function CsrInput({ value, onChange, onKey, error, browserKey }: { value: string
           </Stack>
         </Card>
       )}
-      {browserKey && <SecretOnce label="Private key" value={browserKey} file="private-key.pem" />}
+      {browserKey && <BrowserKeyOnce key={browserKey.pem} made={browserKey} onKey={onKey} />}
     </Stack>
   );
 }
@@ -289,8 +335,9 @@ function SanRows({ sans, onChange, error }: { sans: San[]; onChange: (s: San[]) 
   );
 }
 
-function Result({ partitionId, done, browserKey, onClose }: { partitionId: string; done: Done; browserKey: string | undefined; onClose: () => void }) {
+function Result({ partitionId, done, browserKey, onClose }: { partitionId: string; done: Done; browserKey: BrowserMade | undefined; onClose: () => void }) {
   const [saved, setSaved] = useState(false);
+  useKept(!done.p12 || saved, "The PKCS #12 file was not downloaded");
   return (
     <Stack>
       <Alert color="teal" title="Issued">
@@ -307,7 +354,7 @@ function Result({ partitionId, done, browserKey, onClose }: { partitionId: strin
           </Stack>
         </Alert>
       )}
-      {browserKey && <SecretOnce label="Private key" value={browserKey} file="private-key.pem" />}
+      {browserKey && <BrowserKeyOnce made={browserKey} />}
       <Group>
         <Button variant="default" onClick={() => void downloadCertificate(done.id, "pem")}>
           Download Certificate
@@ -336,7 +383,7 @@ function Result({ partitionId, done, browserKey, onClose }: { partitionId: strin
         </Table>
       </Card>
       <Group justify="flex-end">
-        <Button onClick={() => (!done.p12 || saved || confirm("Are you sure you want to leave? The PKCS #12 file was not downloaded.")) && onClose()}>Done</Button>
+        <Button onClick={onClose}>Done</Button>
       </Group>
     </Stack>
   );

@@ -29,7 +29,7 @@ export function TotpEnrolment({ onDone }: { onDone: (codes: readonly string[]) =
         <ErrorAlert error={enrolment.error} />
         {picture && <Image src={picture} alt="QR code for the authenticator app" w={200} h={200} radius="md" />}
         {enrolment.data && <CopyText value={enrolment.data.beginTotpEnrolment.secret} />}
-        <PinInput length={6} type="number" oneTimeCode value={code} onChange={setCode} onComplete={(c) => confirm.mutate(c)} getInputProps={(n) => ({ "aria-label": `Digit ${n + 1}` })} error={!!fieldError(confirm.error, "totp")} />
+        {enrolment.data && <PinInput length={6} type="number" oneTimeCode autoFocus value={code} onChange={setCode} onComplete={(c) => confirm.mutate(c)} getInputProps={(n) => ({ "aria-label": `Digit ${n + 1}` })} error={!!fieldError(confirm.error, "totp")} />}
         <ErrorAlert error={confirm.error} />
         <Button type="submit" loading={confirm.isPending} fullWidth>
           Confirm

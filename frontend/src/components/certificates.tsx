@@ -231,7 +231,7 @@ export function useUnsuspend(id: string) {
   return useMutation({
     mutationFn: () => request(Unsuspend, { id }),
     onSuccess: () => {
-      notifications.show({ message: "The certificate is good again." });
+      notifications.show({ message: "Suspension lifted." });
       void queryClient.invalidateQueries();
     },
     onError: (e) => notifications.show({ color: "red", message: e.message }),

@@ -1,8 +1,8 @@
 import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Card, Code, CopyButton, Group, Modal, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, Tooltip } from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle, IconUserCheck } from "@tabler/icons-react";
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { useEffect, useRef, useState, type ReactNode } from "react";
-import { download, formatDateTime, formatRelative } from "@/lib/format";
+import { createContext, useCallback, useContext, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import { download, formatDateTime, formatRelative, sentence } from "@/lib/format";
 import { ApiError } from "@/lib/graphql";
 
 export function PageHeader({ title, description, actions, trail = [] }: { title: string; description?: ReactNode; actions?: ReactNode; trail?: { label: string; to: string }[] }) {
@@ -40,13 +40,23 @@ export function PageHeader({ title, description, actions, trail = [] }: { title:
   );
 }
 
-/** What failed, why, what to do, and an id to quote. */
-export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => void }) {
+/**
+ * What failed, why, what to do, and an id to quote. `fields` are those at which the form shows an error itself: it is brought into
+ * view there, and not said twice.
+ */
+export function ErrorAlert({ error, retry, fields = [] }: { error: unknown; retry?: () => void; fields?: readonly string[] }) {
   if (!error) return null;
   const e = error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
   if (e.approvalId) return <SentForApproval id={e.approvalId} error={e} />;
+  return <Failure error={e} retry={retry} shown={fields.some((f) => fieldError(error, f))} />;
+}
+
+function Failure({ error: e, retry, shown }: { error: ApiError; retry: (() => void) | undefined; shown: boolean }) {
+  const alert = useRef<HTMLDivElement>(null);
+  useInView(alert, `${e.message} ${e.requestId}`);
+  if (shown) return <div ref={alert} />;
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={capital(e.message)} my="sm">
+    <Alert ref={alert} role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={capital(e.message)} my="sm">
       <Stack gap="xs" align="flex-start">
         {e.action && <Text size="sm">{e.action}</Text>}
         <Group gap="sm">
@@ -62,15 +72,23 @@ export function ErrorAlert({ error, retry }: { error: unknown; retry?: () => voi
   );
 }
 
+/** Brings what was just said into view: long dialogs scroll, and it may stand outside. A field that it is about comes first. */
+function useInView(message: RefObject<HTMLElement | null>, change: string) {
+  useEffect(() => {
+    const field = message.current?.closest("form")?.querySelector<HTMLElement>("[aria-invalid=true], [data-field-error]");
+    (field ?? message.current)?.scrollIntoView({ block: field ? "center" : "nearest" });
+    // A combobox would open, and cover what is wrong with it.
+    if (field?.hasAttribute("aria-invalid") && field.getAttribute("role") !== "combobox") field.focus({ preventScroll: true });
+  }, [message, change]);
+}
+
 /** Where a rule has other people agree first: what was asked for is kept, and this says where. */
 function SentForApproval({ id, error }: { id: string; error: ApiError }) {
   const { partitionId = "" } = useParams({ strict: false });
   const alert = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    alert.current?.scrollIntoView({ block: "nearest" }); // below a long form it would go unseen
-  }, [id]);
+  useInView(alert, id);
   return (
-    <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm" styles={{ title: { color: "var(--mantine-color-text)" } }}>
+    <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm">
       <Stack gap={4} align="flex-start">
         <Text size="sm">{capital(error.message)}. {error.action}</Text>
         <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
@@ -185,13 +203,13 @@ const colors: Record<string, string> = {
   VALID: "teal", READY: "blue", PROCESSING: "blue", INVALID: "red", DEACTIVATED: "gray", PLANNING: "blue",
   CREATING: "blue", RUNNING: "blue", PENDING: "blue", DRAFT: "yellow", CANCELLED: "gray", INVITED: "blue", UNASSIGNED: "blue",
   APPROVED: "blue", REJECTED: "red", WITHDRAWN: "gray", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
-  REVOKED: "red", FAILED: "red", REFUSED: "orange",
+  REVOKED: "red", FAILED: "red", REFUSED: "orange", CANNOT_BE_RELIED_ON: "red",
 };
 
 export function StatusBadge({ status }: { status: string }) {
   return (
     <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none", minWidth: "max-content" }, label: { overflow: "visible" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
-      {capital(status.toLowerCase().replaceAll("_", " "))}
+      {sentence(status)}
     </Badge>
   );
 }
@@ -207,10 +225,10 @@ export function Loading({ lines = 5 }: { lines?: number }) {
 }
 
 /** A deed that cannot be undone easily: says what follows, asks to type a word; the focus is not on the danger. */
-export function ConfirmTyping({ opened, onClose, title, word, children, action, onConfirm, busy, error }: { opened: boolean; onClose: () => void; title: string; word: string; children: ReactNode; action: string; onConfirm: () => void; busy: boolean; error: unknown }) {
+export function ConfirmTyping({ opened, onClose, title, word, children, action, onConfirm, busy, error, size = "md" }: { size?: string; opened: boolean; onClose: () => void; title: string; word: string; children: ReactNode; action: string; onConfirm: () => void; busy: boolean; error: unknown }) {
   const [typed, setTyped] = useState("");
   return (
-    <Modal opened={opened} onClose={onClose} title={<Text fw={650}>{title}</Text>}>
+    <Modal opened={opened} onClose={onClose} size={size} title={<Text fw={650}>{title}</Text>}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -240,19 +258,70 @@ export function useLeaveGuard(kept: boolean, question: string) {
   useBlocker({ shouldBlockFn: () => !kept && !window.confirm(question), enableBeforeUnload: () => !kept });
 }
 
-/** A secret that is shown once. Leaving the page before it was copied or saved asks first. */
-export function SecretOnce({ label, value, file }: { label: string; value: string; file?: string }) {
-  const [kept, setKept] = useState(false);
-  useLeaveGuard(kept, `Are you sure you want to leave this page? The ${label} was neither copied nor downloaded and cannot be shown again.`);
+const Unkept = createContext<(what: string) => () => void>(() => () => {});
+
+/** The same, and the dialog around it (`useClosing`) asks too. `what` begins a sentence: "The API token was not copied". */
+export function useKept(kept: boolean, what: string) {
+  const note = useContext(Unkept);
+  useEffect(() => (kept ? undefined : note(what)), [kept, what, note]);
+  useLeaveGuard(kept, `Are you sure you want to leave this page? ${what}, and it cannot be shown again.`);
+}
+
+/** Closes a dialog, but asks first while something in it is shown only now and was not kept. `guarded` wraps what the dialog holds. */
+export function useClosing(onClose: () => void) {
+  const unkept = useRef(new Set<string>());
+  const [lost, setLost] = useState<string>();
+  const note = useCallback((what: string) => {
+    unkept.current.add(what);
+    return () => void unkept.current.delete(what);
+  }, []);
+  const close = () => {
+    const [first] = unkept.current;
+    if (first) setLost(first);
+    else onClose();
+  };
+  const leave = () => {
+    setLost(undefined);
+    onClose();
+  };
+  const guarded = (children: ReactNode) => (
+    <Unkept value={note}>
+      {children}
+      <Modal opened={!!lost} onClose={() => setLost(undefined)} zIndex={400} title={<Text fw={650}>Close without keeping it?</Text>}>
+        <Stack>
+          <Text size="sm">{lost}. It cannot be shown again.</Text>
+          <Group justify="flex-end">
+            <Button variant="default" color="red" onClick={leave}>
+              Close without it
+            </Button>
+            <Button onClick={() => setLost(undefined)} data-autofocus>
+              Go back
+            </Button>
+          </Group>
+        </Stack>
+      </Modal>
+    </Unkept>
+  );
+  return { close, guarded };
+}
+
+/** A secret that is shown once. In a dialog, wrap it by `useClosing`. */
+export function SecretOnce({ label, value, file, alreadyKept = false, onKept }: { label: string; value: string; file?: string; alreadyKept?: boolean; onKept?: () => void }) {
+  const [kept, setKept] = useState(alreadyKept);
+  const keep = () => {
+    setKept(true);
+    onKept?.();
+  };
+  useKept(kept, `The ${label} was ${file ? "neither copied nor downloaded" : "not copied"}`);
   return (
-    <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`} styles={{ title: { color: "var(--mantine-color-text)" } }}>
+    <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`}>
       <Stack gap="xs" align="flex-start">
-        <Text size="sm">Copy it or download it before you close this. It is kept nowhere in a readable form and cannot be shown again.</Text>
+        <Text size="sm">{file ? "Copy it or download it" : "Copy it"} before you close this. It is kept nowhere in a readable form and cannot be shown again.</Text>
         <Card withBorder padding="xs" w="100%">
-          <CopyText value={value} onCopied={() => setKept(true)} />
+          <CopyText value={value} onCopied={keep} />
         </Card>
         {file && (
-          <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => { download(file, value, "text/plain"); setKept(true); }}>
+          <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => { download(file, value, "text/plain"); keep(); }}>
             Download
           </Button>
         )}

@@ -928,7 +928,7 @@ export type IssueChoicesQueryVariables = Exact<{
 }>;
 
 
-export type IssueChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } | null };
+export type IssueChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } | null };
 
 export type IssueMutationVariables = Exact<{
   input: IssueCertificateInput;
@@ -1138,7 +1138,7 @@ export type ApprovalRulesQueryVariables = Exact<{
 }>;
 
 
-export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: Array<{ id: string, kind: ProfileKind }> } | null };
+export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: Array<{ id: string, name: string, kind: ProfileKind }> } | null };
 
 export type SetApprovalRulesMutationVariables = Exact<{
   input: SetApprovalRulesInput;
@@ -1196,14 +1196,14 @@ export type BulkOperationQueryVariables = Exact<{
 }>;
 
 
-export type BulkOperationQuery = { bulkOperation: { id: string, name: string, kind: BulkKind, input: BulkInput, state: BulkState, failure: string | null, reason: RevocationReason | null, profileId: string | null, total: number, pending: number, done: number, failed: number, skipped: number, createdBy: string, createdAt: string, startedBy: string | null, startedAt: string | null, finishedAt: string | null, resultPath: string, issuer: { identifier: string, friendlyName: string } | null, findings: Array<{ result: BulkResult, count: number, examples: Array<{ position: number, what: string, note: string, certificateId: string | null }> }> } | null };
+export type BulkOperationQuery = { bulkOperation: { id: string, name: string, kind: BulkKind, input: BulkInput, state: BulkState, failure: string | null, reason: RevocationReason | null, profileId: string | null, total: number, pending: number, done: number, failed: number, skipped: number, createdBy: string, createdAt: string, startedBy: string | null, startedAt: string | null, finishedAt: string | null, resultPath: string, issuer: { identifier: string, friendlyName: string } | null, findings: Array<{ result: BulkResult, count: number, examples: Array<{ position: number, what: string, note: string, certificateId: string | null, certificate: { commonName: string, subject: string, notAfter: string, expired: boolean, issuer: { friendlyName: string } } | null }> }> } | null };
 
 export type BulkChoicesQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type BulkChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string }> }> } | null };
+export type BulkChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string, name: string, description: string, group: { title: string } }> }> } | null };
 
 export type PrepareBulkRevocationMutationVariables = Exact<{
   input: PrepareBulkRevocationInput;
@@ -1357,7 +1357,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, brokenBy: { id: string, identifier: string, friendlyName: string, status: CaStatus, purgeAt: string | null } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number, brokenBy: { id: string } | null }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -1400,7 +1400,7 @@ export type CasQueryVariables = Exact<{
 }>;
 
 
-export type CasQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, certificate: { serialNumber: string } | null }> } | null };
+export type CasQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, brokenBy: { id: string, friendlyName: string, status: CaStatus } | null, certificate: { serialNumber: string } | null }> } | null };
 
 export type CreateCaMutationVariables = Exact<{
   input: CreateCertificationAuthorityInput;
@@ -1465,7 +1465,7 @@ export type CertificateDetailQueryVariables = Exact<{
 }>;
 
 
-export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, statusComment: string, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, ocspUrl: string | null, crlUrl: string | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
+export type CertificateDetailQuery = { certificate: { id: string, subject: string, commonName: string, serialNumber: string, status: CertificateStatus, expired: boolean, profileId: string, notBefore: string, notAfter: string, createdAt: string, requestedBy: string, revokedAt: string | null, revocationReason: RevocationReason | null, invalidityDate: string | null, statusComment: string, suspendedUntil: string | null, pem: string, endEntity: { id: string, identifier: string } | null, protocolConfiguration: { id: string, identifier: string, type: ProtocolType, deletedAt: string | null } | null, issuer: { identifier: string, friendlyName: string, type: CaType, status: CaStatus, ocspUrl: string | null, crlUrl: string | null, brokenBy: { friendlyName: string, status: CaStatus } | null, parent: { identifier: string, friendlyName: string, type: CaType, parent: { identifier: string, friendlyName: string, type: CaType } | null } | null }, details: { fingerprint: string, issuer: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string>, certificatePolicies: Array<string>, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extendedKeyUsages: Array<{ oid: string, name: string }> } } | null };
 
 export type CaNamesQueryVariables = Exact<{
   partition: string | number;
@@ -1494,7 +1494,14 @@ export type HomeQueryVariables = Exact<{
 }>;
 
 
-export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, protocolConfigurations: { totalCount: number }, members?: Array<{ user: { id: string } }> } | null };
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, ever: { nodes: Array<{ id: string }> }, protocolConfigurations: { totalCount: number }, members?: Array<{ user: { id: string } }> } | null };
+
+export type HomeStartQueryVariables = Exact<{
+  partition: string | number;
+}>;
+
+
+export type HomeStartQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string }> }> } | null };
 
 export type NotificationsQueryVariables = Exact<{
   partition: string | number;
@@ -2129,6 +2136,9 @@ export const IssueChoicesDocument = new TypedDocumentString(`
       friendlyName
       type
       status
+      brokenBy {
+        id
+      }
       profiles {
         id
         name
@@ -2535,6 +2545,7 @@ export const ApprovalRulesDocument = new TypedDocumentString(`
     }
     certificateProfiles {
       id
+      name
       kind
     }
   }
@@ -2667,6 +2678,15 @@ export const BulkOperationDocument = new TypedDocumentString(`
         what
         note
         certificateId
+        certificate {
+          commonName
+          subject
+          notAfter
+          expired
+          issuer {
+            friendlyName
+          }
+        }
       }
     }
   }
@@ -2682,6 +2702,11 @@ export const BulkChoicesDocument = new TypedDocumentString(`
       type
       profiles {
         id
+        name
+        description
+        group {
+          title
+        }
       }
     }
   }
@@ -3041,6 +3066,13 @@ export const CaDetailDocument = new TypedDocumentString(`
         friendlyName
         type
       }
+      brokenBy {
+        id
+        identifier
+        friendlyName
+        status
+        purgeAt
+      }
       keyGeneration
       renewal {
         newKey
@@ -3064,6 +3096,9 @@ export const CaDetailDocument = new TypedDocumentString(`
         type
         status
         activeCertificates
+        brokenBy {
+          id
+        }
       }
       creation {
         failure
@@ -3198,6 +3233,11 @@ export const CasDocument = new TypedDocumentString(`
       parent {
         id
       }
+      brokenBy {
+        id
+        friendlyName
+        status
+      }
       certificate {
         serialNumber
       }
@@ -3330,8 +3370,13 @@ export const CertificateDetailDocument = new TypedDocumentString(`
       identifier
       friendlyName
       type
+      status
       ocspUrl
       crlUrl
+      brokenBy {
+        friendlyName
+        status
+      }
       parent {
         identifier
         friendlyName
@@ -3492,6 +3537,11 @@ export const HomeDocument = new TypedDocumentString(`
         notAfter
       }
     }
+    ever: certificates(first: 1, filter: {includeOcspSigners: false}) {
+      nodes {
+        id
+      }
+    }
     protocolConfigurations(first: 1) {
       totalCount
     }
@@ -3503,6 +3553,25 @@ export const HomeDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<HomeQuery, HomeQueryVariables>;
+export const HomeStartDocument = new TypedDocumentString(`
+    query HomeStart($partition: ID!) {
+  partition(id: $partition) {
+    certificationAuthorities {
+      id
+      identifier
+      friendlyName
+      type
+      status
+      brokenBy {
+        id
+      }
+      profiles {
+        id
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<HomeStartQuery, HomeStartQueryVariables>;
 export const NotificationsDocument = new TypedDocumentString(`
     query Notifications($partition: ID!) {
   partition(id: $partition) {

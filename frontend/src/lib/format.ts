@@ -58,6 +58,9 @@ export const words = (constant: string) =>
     .map((w) => (["ca", "aa", "crl", "ocsp", "ip", "dns", "uri", "upn", "id"].includes(w) ? w.toUpperCase() : w.charAt(0).toUpperCase() + w.slice(1)))
     .join(" ");
 
+/** `PENDING_CERTIFICATE` → `Pending certificate`. */
+export const sentence = (constant: string) => constant.charAt(0) + constant.slice(1).toLowerCase().replaceAll("_", " ");
+
 /** Hands a file to the browser. */
 export function download(name: string, content: BlobPart, type = "application/octet-stream") {
   const url = URL.createObjectURL(new Blob([content], { type }));

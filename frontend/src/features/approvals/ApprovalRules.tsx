@@ -2,7 +2,7 @@ import { Button, Group, MultiSelect, NumberInput, Stack, Switch, Text } from "@m
 import { notifications } from "@mantine/notifications";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ErrorAlert, Loading, Section } from "@/components/ui";
+import { ErrorAlert, Facts, Loading, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { ApprovalOperation } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
@@ -10,7 +10,7 @@ import { useCan, useDeployment } from "@/lib/session";
 
 const Rules = graphql(`
   query ApprovalRules($partition: ID!) {
-    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id kind } }
+    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id name kind } }
   }
 `);
 const SetRules = graphql(`mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }`);
@@ -35,12 +35,19 @@ export function ApprovalRules({ partitionId }: { partitionId: string }) {
   return (
     <>
       <ErrorAlert error={query.error} retry={() => void query.refetch()} />
-      {p && <Form key={JSON.stringify(p.approvalRules)} partitionId={partitionId} rules={p.approvalRules} profiles={p.certificateProfiles.filter((x) => x.kind === "SUBSCRIBER").map((x) => x.id)} />}
+      {p && (
+        <Form
+          key={JSON.stringify(p.approvalRules)}
+          partitionId={partitionId}
+          rules={p.approvalRules}
+          profiles={p.certificateProfiles.filter((x) => x.kind === "SUBSCRIBER").map((x) => ({ value: x.id, label: `${x.name} (${x.id})` }))}
+        />
+      )}
     </>
   );
 }
 
-function Form({ partitionId, rules, profiles }: { partitionId: string; rules: readonly Rule[]; profiles: string[] }) {
+function Form({ partitionId, rules, profiles }: { partitionId: string; rules: readonly Rule[]; profiles: { value: string; label: string }[] }) {
   const can = useCan(partitionId);
   const twoPersonRoots = useDeployment()?.twoPersonRoots;
   const queryClient = useQueryClient();
@@ -57,6 +64,19 @@ function Form({ partitionId, rules, profiles }: { partitionId: string; rules: re
     save.reset();
     setDraft((d) => (change === null ? d.filter((r) => r.operation !== o) : d.some((r) => r.operation === o) ? d.map((r) => (r.operation === o ? { ...r, ...change } : r)) : [...d, { operation: o, profileIds: [], needed: 1, hours: 72, ...change }]));
   };
+  if (!editable) {
+    return (
+      <Section title="What needs approval">
+        <Facts rows={operations.map(([o, label]) => {
+          const r = rules.find((x) => x.operation === o);
+          if (!r) return [label, "No approval needed"];
+          const people = r.needed === 1 ? "One other person" : `${r.needed} other people`;
+          return [label, `${people}, within ${r.hours} hours${r.profileIds.length ? `; under ${r.profileIds.join(", ")}` : ""}`];
+        })} />
+        <Text size="sm" c="dimmed" mt="md">Owners of the partition can change this.</Text>
+      </Section>
+    );
+  }
   return (
     <Section title="What needs approval">
       <form onSubmit={(e) => { e.preventDefault(); save.mutate(); }}>
@@ -69,25 +89,21 @@ function Form({ partitionId, rules, profiles }: { partitionId: string; rules: re
             const r = draft.find((x) => x.operation === o);
             return (
               <Stack key={o} gap="xs">
-                <Switch label={label} description={hint} checked={!!r} disabled={!editable} onChange={(e) => put(o, e.currentTarget.checked ? {} : null)} />
+                <Switch label={label} description={hint} checked={!!r} onChange={(e) => put(o, e.currentTarget.checked ? {} : null)} />
                 {r && (
                   <Group align="flex-start" pl={{ base: 0, sm: 52 }}>
-                    <NumberInput label="Others who must approve" w={220} min={1} max={5} clampBehavior="strict" disabled={!editable} value={r.needed} onChange={(v) => put(o, { needed: Number(v) || 1 })} />
-                    <NumberInput label="Expires after, hours" w={170} min={1} max={720} disabled={!editable} value={r.hours} onChange={(v) => put(o, { hours: Number(v) || 1 })} />
-                    {o === "ISSUE" && <MultiSelect label="Under these profiles" placeholder={r.profileIds.length ? undefined! : "Every profile"} description="None named: every profile, also those made later" style={{ flex: "1 1 280px" }} searchable clearable disabled={!editable} data={profiles} value={[...r.profileIds]} onChange={(v) => put(o, { profileIds: v })} />}
+                    <NumberInput label="Others who must approve" w={220} min={1} max={5} clampBehavior="strict" value={r.needed} onChange={(v) => put(o, { needed: Number(v) || 1 })} />
+                    <NumberInput label="Expires after, hours" w={170} min={1} max={720} value={r.hours} onChange={(v) => put(o, { hours: Number(v) || 1 })} />
+                    {o === "ISSUE" && <MultiSelect label="Under these profiles" placeholder={r.profileIds.length ? undefined! : "Every profile"} description="None named: every profile, also those made later" style={{ flex: "1 1 280px" }} searchable clearable data={profiles} value={[...r.profileIds]} onChange={(v) => put(o, { profileIds: v })} />}
                   </Group>
                 )}
               </Stack>
             );
           })}
           <ErrorAlert error={save.error} />
-          {editable ? (
-            <Group>
-              <Button type="submit" loading={save.isPending} disabled={JSON.stringify(draft) === JSON.stringify(rules)}>Save</Button>
-            </Group>
-          ) : (
-            <Text size="sm" c="dimmed">Owners of the partition can change this.</Text>
-          )}
+          <Group>
+            <Button type="submit" loading={save.isPending} disabled={JSON.stringify(draft) === JSON.stringify(rules)}>Save</Button>
+          </Group>
         </Stack>
       </form>
     </Section>

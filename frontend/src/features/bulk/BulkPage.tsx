@@ -1,13 +1,14 @@
-import { Alert, Anchor, Badge, Button, Card, Code, FileInput, Group, Modal, Progress, Select, Stack, Table, Tabs, Text, Textarea, TextInput } from "@mantine/core";
+import { Alert, Anchor, Badge, Button, Card, FileInput, Group, Modal, Progress, Select, Stack, Table, Tabs, Text, Textarea, TextInput } from "@mantine/core";
 import { IconFiles, IconInfoCircle, IconPlayerPlay, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { ExportButtons } from "@/components/ExportButtons";
-import { EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, Scroll, Section, StatusBadge, fieldError } from "@/components/ui";
+import { ProfileSelect } from "@/components/ProfileSelect";
+import { ConfirmTyping, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, Scroll, Section, StatusBadge, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { BulkOperationQuery, BulkResult, CertificateStatus, RevocationReason } from "@/gql/graphql";
-import { formatNumber, words } from "@/lib/format";
+import { formatDate, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
@@ -17,11 +18,15 @@ const One = graphql(`
     bulkOperation(id: $id) {
       id name kind input state failure reason profileId total pending done failed skipped createdBy createdAt startedBy startedAt finishedAt resultPath
       issuer { identifier friendlyName }
-      findings { result count examples { position what note certificateId } }
+      findings { result count examples { position what note certificateId certificate { commonName subject notAfter expired issuer { friendlyName } } } }
     }
   }
 `);
-const Choices = graphql(`query BulkChoices($partition: ID!) { partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id } } } }`);
+const Choices = graphql(`
+  query BulkChoices($partition: ID!) {
+    partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id name description group { title } } } }
+  }
+`);
 const PrepareRevocation = graphql(`mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }`);
 const PrepareIssuance = graphql(`mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }`);
 const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }`);
@@ -108,14 +113,21 @@ function Operation({ partitionId, id }: { partitionId: string; id: string }) {
   const queryClient = useQueryClient();
   const one = useQuery({ queryKey: ["bulk-operation", id], queryFn: () => request(One, { id }), refetchInterval: (q) => live(q.state.data?.bulkOperation?.state) });
   const again = () => Promise.all(["bulk", "bulk-operation", "certificates"].map((k) => queryClient.invalidateQueries({ queryKey: [k] })));
-  const start = useMutation({ mutationFn: () => request(Start, { id }), onSuccess: again });
+  const [confirming, setConfirming] = useState(false);
+  const start = useMutation({
+    mutationFn: () => request(Start, { id }),
+    onSuccess: () => {
+      setConfirming(false);
+      return again();
+    },
+  });
   const cancel = useMutation({ mutationFn: () => request(Cancel, { id }), onSuccess: again });
   const o = one.data?.bulkOperation;
   if (one.isPending) return <Loading />;
   if (!o) return <EmptyState icon={<IconFiles />} title="There is no such operation">Drafts that nobody starts are forgotten after 7 days.</EmptyState>;
   const may = can(o.kind === "REVOKE" ? "certificate:change-status" : "certificate:issue");
   const startable = may && (o.state === "DRAFT" || o.state === "FAILED") && o.pending > 0;
-  const deed = o.kind === "REVOKE" ? `Revoke ${formatNumber(o.pending)} certificates` : `Issue ${formatNumber(o.pending)} certificates`;
+  const deed = `${o.kind === "REVOKE" ? "Revoke" : "Issue"} ${formatNumber(o.pending)} ${o.pending === 1 ? "certificate" : "certificates"}`;
   return (
     <>
       <PageHeader
@@ -126,11 +138,11 @@ function Operation({ partitionId, id }: { partitionId: string; id: string }) {
           <>
             <ExportButtons path={o.resultPath} label="the results" />
             {may && ["DRAFT", "RUNNING", "FAILED"].includes(o.state) && <Button variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>{o.state === "DRAFT" ? "Discard" : "Cancel the rest"}</Button>}
-            {startable && <Button color={o.kind === "REVOKE" ? "red" : undefined} leftSection={<IconPlayerPlay size={16} />} loading={start.isPending} onClick={() => start.mutate()}>{o.state === "FAILED" ? "Go on" : deed}</Button>}
+            {startable && <Button color={o.kind === "REVOKE" ? "red" : undefined} leftSection={<IconPlayerPlay size={16} />} loading={start.isPending} onClick={() => (o.kind === "REVOKE" ? setConfirming(true) : start.mutate())}>{o.state === "FAILED" ? "Go on" : deed}</Button>}
           </>
         }
       />
-      <ErrorAlert error={start.error ?? cancel.error ?? one.error} />
+      <ErrorAlert error={(confirming ? null : start.error) ?? cancel.error ?? one.error} />
       {o.state === "DRAFT" && <Alert icon={<IconInfoCircle />} mb="md" title="Nothing has happened yet">{o.pending === 0 ? "There is nothing to do: see below why." : `These are the counts of a dry run. ${o.kind === "REVOKE" ? "A revocation is for good; CRLs are published once, at the end." : ""}`}</Alert>}
       {o.failure && <Alert color="red" mb="md" role="alert" title="It stopped before the end">{o.failure}. What is done stays done; {formatNumber(o.pending)} are left and can go on.</Alert>}
       <Section title="Progress">
@@ -144,35 +156,103 @@ function Operation({ partitionId, id }: { partitionId: string; id: string }) {
           ]}
         />
       </Section>
+      {confirming && (
+        <ConfirmTyping
+          opened
+          size="xl"
+          onClose={() => setConfirming(false)}
+          title={deed}
+          word={`revoke ${o.pending}`}
+          action="Revoke"
+          onConfirm={() => start.mutate()}
+          busy={start.isPending}
+          error={start.error}
+        >
+          <Text size="sm">
+            {o.pending === 1 ? "This certificate" : `These ${formatNumber(o.pending)} certificates`} will be refused by everyone who checks.
+            This cannot be undone.
+          </Text>
+          {o.findings.filter((f) => f.result === "WILL_REVOKE").map((f) => (
+            <Items key={f.result} partitionId={partitionId} f={f} label="Certificates that will be revoked" />
+          ))}
+        </ConfirmTyping>
+      )}
       <Stack mt="md">
-        {o.findings.map((f) => <Finding key={f.result} partitionId={partitionId} f={f} />)}
+        {o.findings.map((f) => <FindingCard key={f.result} partitionId={partitionId} f={f} />)}
       </Stack>
     </>
   );
 }
 
-function Finding({ partitionId, f }: { partitionId: string; f: NonNullable<BulkOperationQuery["bulkOperation"]>["findings"][number] }) {
+type Finding = NonNullable<BulkOperationQuery["bulkOperation"]>["findings"][number];
+
+function FindingCard({ partitionId, f }: { partitionId: string; f: Finding }) {
   return (
     <Card withBorder>
       <Group gap="sm" mb="xs">
         <Badge size="lg" variant="light" tt="none" color={tones[f.result] ?? "red"} styles={{ root: { color: "var(--mantine-color-text)" } }}>{formatNumber(f.count)}</Badge>
         <Text component="h2" fz="md" fw={650} m={0}>{words(f.result)}</Text>
       </Group>
-      <Scroll label={words(f.result)}>
-        <Table miw={420}>
+      <Items partitionId={partitionId} f={f} label={words(f.result)} />
+    </Card>
+  );
+}
+
+const expiry = (c: { expired: boolean; notAfter: string }) => (c.expired ? "Expired" : formatDate(c.notAfter));
+
+/** The first of a finding, each by the name of its certificate where there is one. */
+function Items({ partitionId, f, label }: { partitionId: string; f: Finding; label: string }) {
+  const named = f.examples.some((i) => i.certificate);
+  const noted = f.examples.some((i) => i.note);
+  return (
+    <>
+      <Scroll label={label}>
+        <Table miw={{ base: 240, sm: named ? 640 : 420 }}>
+          {named && (
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Line</Table.Th>
+                <Table.Th>Name</Table.Th>
+                <Table.Th visibleFrom="sm">Authority</Table.Th>
+                <Table.Th visibleFrom="sm">Expires</Table.Th>
+                {noted && <Table.Th>Note</Table.Th>}
+              </Table.Tr>
+            </Table.Thead>
+          )}
           <Table.Tbody>
-            {f.examples.map((i) => (
+            {f.examples.map(({ certificate: c, ...i }) => (
               <Table.Tr key={i.position}>
                 <Table.Td w={70}><Text size="sm" c="dimmed">{formatNumber(i.position)}</Text></Table.Td>
-                <Table.Td>{i.certificateId ? <Anchor size="sm" ff="monospace" renderRoot={(props) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: i.certificateId! }} {...props} />}>{i.what}</Anchor> : <Code>{i.what}</Code>}</Table.Td>
-                <Table.Td>{i.note}</Table.Td>
+                <Table.Td>
+                  {c && (
+                    <Anchor
+                      size="sm"
+                      fw={600}
+                      style={{ overflowWrap: "anywhere" }}
+                      renderRoot={(props) => <Link to="/p/$partitionId/certificates/$id" params={{ partitionId, id: i.certificateId! }} {...props} />}
+                    >
+                      {c.commonName || c.subject || "no subject"}
+                    </Anchor>
+                  )}
+                  {c && (
+                    <Text size="xs" hiddenFrom="sm">
+                      {c.issuer.friendlyName}, {c.expired ? "expired" : `expires ${formatDate(c.notAfter)}`}
+                    </Text>
+                  )}
+                  <Text size={c ? "xs" : "sm"} c={c ? "dimmed" : undefined} ff="monospace" style={{ overflowWrap: "anywhere" }}>
+                    {i.what}
+                  </Text>
+                </Table.Td>
+                {named && <Table.Td visibleFrom="sm">{c?.issuer.friendlyName}</Table.Td>}
+                {named && <Table.Td visibleFrom="sm">{c && expiry(c)}</Table.Td>}
+                {noted && <Table.Td>{i.note}</Table.Td>}
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
       </Scroll>
       {f.count > f.examples.length && <Text size="sm" c="dimmed">and {formatNumber(f.count - f.examples.length)} more: see the result file.</Text>}
-    </Card>
+    </>
   );
 }
 
@@ -270,7 +350,7 @@ function IssueDialog({ partitionId, onClose }: { partitionId: string; onClose: (
         <Stack>
           <Text size="sm" c="dimmed">Each request is checked against its profile first; nothing is issued before you have seen the counts.</Text>
           <Select label="Authority" required searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={ca} onChange={(v) => { setCa(v); setProfile(null); }} error={fieldError(e, "caId")} />
-          <Select label="Profile" description="Unless a line of the CSV says otherwise" searchable clearable data={profiles.map((p) => p.id)} value={profile} onChange={setProfile} disabled={!ca} error={fieldError(e, "profileId")} />
+          <ProfileSelect label="Profile" description="Unless a line of the CSV says otherwise" clearable profiles={profiles} value={profile} onChange={setProfile} disabled={!ca} error={fieldError(e, "profileId")} />
           <FileInput label="File" required description="ZIP of files with one request each, or CSV with the columns csr and, as needed, profile, subject, subjectAlternativeNames, notAfter, endEntity" placeholder="Choose a file" accept=".csv,.zip" clearable value={file} onChange={setFile} error={fieldError(e, "csv") ?? fieldError(e, "zip")} />
           <TextInput label="Name" placeholder="New sensors" maxLength={100} value={name} onChange={(ev) => setName(ev.currentTarget.value)} error={fieldError(e, "name")} />
           <ErrorAlert error={e} />

@@ -7,7 +7,7 @@ import { ErrorAlert, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { RevocationReason } from "@/gql/graphql";
 import { formatNumber, words } from "@/lib/format";
-import { ApiError, request } from "@/lib/graphql";
+import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { planOf, ProgressChart } from "./Progress";
 
@@ -63,7 +63,6 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
   const [begin, end, revoke] = [Date.parse(begins), Date.parse(ends), revoking ? Date.parse(revokeAt) : null];
   const sound = end > begin && (revoke === null || revoke > end);
   const hours = (end - begin) / 3_600_000;
-  const unshown = create.error instanceof ApiError && ["name", "endsAt", "revokeAt", "explanationUrl"].some((f) => fieldError(create.error, f)) ? undefined : create.error;
   const authorities = new Map(configurations.map((c) => [c.ca.id, `${c.ca.identifier} (${c.ca.friendlyName})`]));
   return (
     <Modal opened onClose={onClose} size="xl" title={<Text fw={650}>Create Renewal Campaign</Text>}>
@@ -99,7 +98,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
             <TextInput type="datetime-local" label="Begins" required value={begins} onChange={(e) => setBegins(e.currentTarget.value)} />
             <TextInput type="datetime-local" label="Ends" required value={ends} onChange={(e) => setEnds(e.currentTarget.value)} error={fieldError(create.error, "endsAt") ?? (end > begin ? undefined : "Behind the beginning")} />
           </SimpleGrid>
-          <Checkbox label="Revoke those that were not renewed" description={can("certificate:change-status") ? undefined : "Needs the permission to revoke; ask an Owner"} disabled={!can("certificate:change-status")} checked={revoking} onChange={(e) => setRevoking(e.currentTarget.checked)} />
+          {can("certificate:change-status") && <Checkbox label="Revoke those that were not renewed" checked={revoking} onChange={(e) => setRevoking(e.currentTarget.checked)} />}
           {revoking && (
             <SimpleGrid cols={{ base: 1, sm: 2 }}>
               <TextInput type="datetime-local" label="Revoke at" required value={revokeAt} onChange={(e) => setRevokeAt(e.currentTarget.value)} error={fieldError(create.error, "revokeAt") ?? (revoke! > end ? undefined : "Behind the end")} />
@@ -115,7 +114,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
               </Text>
             </>
           )}
-          <ErrorAlert error={unshown} />
+          <ErrorAlert error={create.error} fields={["name", "endsAt", "revokeAt", "explanationUrl"]} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -74,7 +74,7 @@ export function AlgorithmChooser({ label, value, onChange, error }: { label: str
               {groups.map(({ family, members }) => (
                 <Combobox.Group key={family} classNames={{ groupLabel: "family" }} label={<Box py={4}><Text size="sm" fw={650} c="var(--mantine-color-text)">{family}</Text><Text size="xs" c="dimmed">{familyMeaning(family)}</Text></Box>}>
                   {members.map((a) => (
-                    <Combobox.Option key={a.label} className="algorithm" value={a.label} active={a.label === value}>
+                    <Combobox.Option key={a.label} className="rich-option" value={a.label} active={a.label === value}>
                       <Group justify="space-between" gap="xs">
                         <Group gap={6} wrap="nowrap">
                           <IconCheck size={14} style={{ flex: "none", visibility: a.label === value ? "visible" : "hidden" }} aria-hidden="true" />

@@ -65,7 +65,7 @@ export function WaitingCard({ ca, downloadable, editable, onRenew }: { ca: Ca; d
           <Text size="sm">The key is made{ca.renewal ? "; the authority issues as before" : ""}. Download the request, have {ca.parent?.friendlyName ?? "the external root"} sign it as a CA (basic constraints CA, key usages keyCertSign and cRLSign), and import the certificate that comes back.</Text>
         </Stack>
         <Group gap="xs">
-          <Button variant="default" leftSection={<IconDownload size={16} />} disabled={!csr} onClick={() => download(`${ca.identifier}.csr`, csr!, "application/pkcs10")}>Download Certificate Request</Button>
+          {downloadable && <Button variant="default" leftSection={<IconDownload size={16} />} disabled={!csr} onClick={() => download(`${ca.identifier}.csr`, csr!, "application/pkcs10")}>Download Certificate Request</Button>}
           {editable && <Button leftSection={<IconFileImport size={16} />} onClick={() => setImporting(true)}>Import Issuing Certificate Authority</Button>}
         </Group>
       </Group>

@@ -1,5 +1,5 @@
-import { Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
-import { IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
+import { Alert, Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
+import { IconAlertTriangle, IconArrowRight, IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
@@ -8,7 +8,8 @@ import { IssueDrawer } from "@/components/IssueDrawer";
 import { ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CaDetailQuery } from "@/gql/graphql";
-import { colons, download, formatNumber, words } from "@/lib/format";
+import { caStanding, caTypes } from "@/lib/ca";
+import { colons, download, formatNumber, sentence, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { Ceremony, KeyStoreProblem, MoveKey } from "./CaKey";
@@ -25,8 +26,9 @@ const CaDetail = graphql(`
         crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
         keyStore { name description available problem } keyCustody keyMovingTo
         parent { identifier friendlyName type }
+        brokenBy { id identifier friendlyName status purgeAt }
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
-        children { id identifier friendlyName type status activeCertificates }
+        children { id identifier friendlyName type status activeCertificates brokenBy { id } }
         creation { failure steps { step state at } }
         crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }
         crlSettings { mode delta shards automaticShards complete }
@@ -92,11 +94,36 @@ export function CaPage() {
       </>
     );
   }
+  const certifies = can("ca:create") && ca.type !== "ISSUING" && ca.status === "ACTIVE" && !ca.brokenBy;
+  const downloadable = can("ca:download") && !!ca.certificate;
   const save = async (form: "pem" | "chain") => {
     const c = (await request(CaDownload, { id: ca.id })).certificationAuthority;
     const text = form === "pem" ? c?.certificatePem : c?.chainPem;
     if (text) download(`${identifier}${form === "chain" ? "-chain" : ""}.pem`, text, "application/x-pem-file");
   };
+  const below = { to: "/p/$partitionId/cas", params: { partitionId }, search: { create: "true", parent: identifier } } as const;
+  const item = (label: string, onClick: () => void, color?: string) => (
+    <Menu.Item key={label} c={color} onClick={onClick}>
+      {label}
+    </Menu.Item>
+  );
+  const deletes = can("ca:delete") && ca.status !== "DELETED";
+  // What the caller may not do is not there; what cannot be done now neither.
+  const items = [
+    downloadable && item("Download Certificate", () => void save("pem")),
+    downloadable && item("Download chain", () => void save("chain")),
+    certifies && (
+      <Menu.Item key="below" renderRoot={(p) => <Link {...below} {...p} />}>
+        Create Authority below it
+      </Menu.Item>
+    ),
+    movable && stores?.some((s) => s.name !== ca.keyStore?.name) && item("Move key to another key store", () => setMoving(true)),
+    renewable && item("Renew Certificate Authority", () => setRenewing(true)),
+    can("ca:create") && ca.type === "EXTERNAL_ROOT" && ca.status !== "DELETED" && item("Import newer certificate", () => setImporting(true)),
+    deletes && ca.status === "ACTIVE" && item("Disable Certificate Authority", () => setTurning(true)),
+    deletes && ca.status === "DISABLED" && item("Enable Certificate Authority", () => setTurning(true)),
+    deletes && item("Delete Certificate Authority", () => setDeleting(true), "var(--mantine-color-error)"),
+  ].filter(Boolean);
   return (
     <>
       <PageHeader
@@ -104,44 +131,27 @@ export function CaPage() {
         trail={trail}
         description={
           <Group gap="xs" mt={4}>
-            <StatusBadge status={ca.status} />
-            <span>{words(ca.type)}</span>·<span>{ca.signingAlgorithm}</span>·<CopyText value={ca.identifier} />
+            <StatusBadge status={caStanding(ca)} />
+            <span>{caTypes[ca.type].label}</span>·<span>{ca.signingAlgorithm}</span>·<CopyText value={ca.identifier} />
           </Group>
         }
         actions={
           <>
-            {ca.status === "ACTIVE" && can("certificate:issue") && ca.profiles.length > 0 && (
+            {ca.status === "ACTIVE" && !ca.brokenBy && can("certificate:issue") && ca.profiles.length > 0 && (
               <Button leftSection={<IconPlus size={16} />} disabled={!ca.keyStore?.available} onClick={() => set({ issue: "true" })}>
                 Issue Certificate
               </Button>
             )}
-            <Menu position="bottom-end" width={260}>
-              <Menu.Target>
-                <Button variant="default" rightSection={<IconChevronDown size={14} />}>
-                  Actions
-                </Button>
-              </Menu.Target>
-              <Menu.Dropdown>
-                <Menu.Item disabled={!can("ca:download") || !ca.certificate} onClick={() => void save("pem")}>
-                  Download Certificate
-                </Menu.Item>
-                <Menu.Item disabled={!can("ca:download") || !ca.certificate} onClick={() => void save("chain")}>
-                  Download chain
-                </Menu.Item>
-                {can("ca:create") && ca.type !== "ISSUING" && ca.status === "ACTIVE" && (
-                  <Menu.Item renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true", parent: identifier }} {...p} />}>Create Authority below it</Menu.Item>
-                )}
-                {movable && stores?.some((s) => s.name !== ca.keyStore?.name) && <Menu.Item onClick={() => setMoving(true)}>Move key to another key store</Menu.Item>}
-                {renewable && <Menu.Item onClick={() => setRenewing(true)}>Renew Certificate Authority</Menu.Item>}
-                {can("ca:create") && ca.type === "EXTERNAL_ROOT" && ca.status !== "DELETED" && <Menu.Item onClick={() => setImporting(true)}>Import newer certificate</Menu.Item>}
-                {can("ca:delete") && (ca.status === "ACTIVE" || ca.status === "DISABLED") && <Menu.Item onClick={() => setTurning(true)}>{ca.status === "ACTIVE" ? "Disable" : "Enable"} Certificate Authority</Menu.Item>}
-                {can("ca:delete") && ca.status !== "DELETED" && (
-                  <Menu.Item c="var(--mantine-color-error)" onClick={() => setDeleting(true)}>
-                    Delete Certificate Authority
-                  </Menu.Item>
-                )}
-              </Menu.Dropdown>
-            </Menu>
+            {items.length > 0 && (
+              <Menu position="bottom-end" width={260}>
+                <Menu.Target>
+                  <Button variant="default" rightSection={<IconChevronDown size={14} />}>
+                    Actions
+                  </Button>
+                </Menu.Target>
+                <Menu.Dropdown>{items}</Menu.Dropdown>
+              </Menu>
+            )}
           </>
         }
       />
@@ -160,11 +170,55 @@ export function CaPage() {
           <ErrorAlert error={restore.error} />
         </Card>
       )}
+      {ca.brokenBy && ca.status !== "DELETED" && (
+        <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="It cannot be relied on" mb="md">
+          <Text size="sm">
+            {ca.brokenBy.friendlyName}, above it, is {ca.brokenBy.status.toLowerCase()}. It issues nothing, and nobody should trust what it has issued.{" "}
+            {(!ca.brokenBy.purgeAt || Date.parse(ca.brokenBy.purgeAt) > Date.now()) && (
+              <Anchor
+                size="sm"
+                renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.brokenBy!.identifier }} {...p} />}
+              >
+                Open {ca.brokenBy.friendlyName}
+              </Anchor>
+            )}
+          </Text>
+        </Alert>
+      )}
+      {certifies && ca.children.length === 0 && (
+        <NextStep
+          title="Next: an authority below it"
+          action={
+            <Button rightSection={<IconArrowRight size={16} />} renderRoot={(p) => <Link {...below} {...p} />}>
+              Create an authority below it
+            </Button>
+          }
+        >
+          {ca.friendlyName} certifies authorities. Create a subordinate authority, which issues certificates to servers, devices and people.
+        </NextStep>
+      )}
+      {ca.type === "ISSUING" && ca.status === "ACTIVE" && !ca.brokenBy && ca.profiles.length === 0 && (
+        <NextStep
+          title="It can issue nothing yet"
+          action={
+            can("ca:select-profiles") && (
+              <Button rightSection={<IconArrowRight size={16} />} onClick={() => set({ tab: "profiles", select: "true" })}>
+                Select profiles
+              </Button>
+            )
+          }
+        >
+          No certificate profile is selected for it.{" "}
+          {can("ca:select-profiles")
+            ? "A profile says what a certificate is for: choose those that it is to issue."
+            : "An Owner or a CA Administrator selects them."}
+        </NextStep>
+      )}
       <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />
       {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
-      <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined) })} keepMounted={false}>
+      <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined), select: undefined })} keepMounted={false}>
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="certificates">Issued Certificates</Tabs.Tab>
@@ -178,7 +232,7 @@ export function CaPage() {
           <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
         </Tabs.Panel>
         <Tabs.Panel value="profiles">
-          <Profiles ca={ca} partitionId={partitionId} editable={can("ca:select-profiles")} />
+          <Profiles ca={ca} partitionId={partitionId} editable={can("ca:select-profiles")} adding={search.select === "true"} onAdding={(on) => set({ select: on ? "true" : undefined })} />
         </Tabs.Panel>
         <Tabs.Panel value="status">
           <StatusServices ca={ca} publishable={can("ca:publish-crl")} />
@@ -196,6 +250,21 @@ export function CaPage() {
         </ConfirmTyping>
       )}
     </>
+  );
+}
+
+/** What to do now, where the page alone does not say so. */
+function NextStep({ title, children, action }: { title: string; children: ReactNode; action?: ReactNode }) {
+  return (
+    <Card component="section" aria-label={title} withBorder mb="md" style={{ borderColor: "var(--mantine-color-brand-6)" }}>
+      <Group justify="space-between" gap="md">
+        <Stack gap={4} style={{ flex: "1 1 300px" }}>
+          <Text fw={650}>{title}</Text>
+          <Text size="sm">{children}</Text>
+        </Stack>
+        {action}
+      </Group>
+    </Card>
   );
 }
 
@@ -224,7 +293,8 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
         <Section title="Authority">
           <Facts
             rows={[
-              ["Type", words(ca.type)],
+              ["Type", `${caTypes[ca.type].label} (${caTypes[ca.type].id})`],
+              ["Status", sentence(caStanding(ca))],
               ["CA Identifier", <CopyText key="i" value={ca.identifier} />],
               ["Subject", <CopyText key="s" value={ca.subject} mono={false} />],
               ["Parent", ca.parent ? <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.parent!.identifier }} {...p} />}>{ca.parent.friendlyName}</Anchor> : null],
@@ -262,7 +332,7 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
                     <Text size="sm" c="dimmed">
                       {formatNumber(child.activeCertificates)} active
                     </Text>
-                    <StatusBadge status={child.status} />
+                    <StatusBadge status={caStanding(child)} />
                   </Group>
                 </Group>
               ))}
@@ -298,23 +368,22 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
   );
 }
 
-function Profiles({ ca, partitionId, editable }: { ca: Ca; partitionId: string; editable: boolean }) {
+function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; partitionId: string; editable: boolean; adding: boolean; onAdding: (on: boolean) => void }) {
   const queryClient = useQueryClient();
   const groups = useProfileGroups(partitionId);
-  const [adding, setAdding] = useState(false);
   const [chosen, setChosen] = useState<string[]>([]);
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["ca"] });
   const select = useMutation({
     mutationFn: () => request(Select, { input: { caId: ca.id, profileIds: chosen } }),
     onSuccess: () => {
-      setAdding(false);
+      onAdding(false);
       setChosen([]);
       void refresh();
     },
   });
   const unselect = useMutation({ mutationFn: (id: string) => request(Unselect, { input: { caId: ca.id, profileIds: [id] } }), onSuccess: refresh });
   const add = editable && (
-    <Button size="sm" leftSection={<IconPlus size={14} />} onClick={() => setAdding(true)}>
+    <Button size="sm" leftSection={<IconPlus size={14} />} onClick={() => onAdding(true)}>
       Select profiles
     </Button>
   );
@@ -372,12 +441,12 @@ function Profiles({ ca, partitionId, editable }: { ca: Ca; partitionId: string; 
           </Scroll>
         </Card>
       )}
-      <Modal opened={adding} onClose={() => setAdding(false)} size="lg" title={<Text fw={650}>Select profiles</Text>}>
+      <Modal opened={adding && editable} onClose={() => onAdding(false)} size="lg" title={<Text fw={650}>Select profiles</Text>}>
         <Stack>
           <ProfilePicker label="Certificate Profiles" groups={groups} caType={ca.type} selected={chosen} onChange={setChosen} without={ca.profiles.map((p) => p.id)} />
           <ErrorAlert error={select.error} />
           <Group justify="flex-end">
-            <Button variant="default" onClick={() => setAdding(false)}>
+            <Button variant="default" onClick={() => onAdding(false)}>
               Cancel
             </Button>
             <Button disabled={chosen.length === 0} loading={select.isPending} onClick={() => select.mutate()}>

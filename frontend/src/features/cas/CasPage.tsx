@@ -1,12 +1,13 @@
-import { Anchor, Box, Button, Group, SegmentedControl, Switch, Table, Text, TextInput } from "@mantine/core";
+import { Anchor, Box, Button, Group, SegmentedControl, Select, Switch, Table, Text, TextInput } from "@mantine/core";
 import { IconBuildingBank, IconHierarchy3, IconList, IconPlus } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useState } from "react";
 import { EmptyState, ErrorAlert, Loading, PageHeader, Scroll, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CasQuery } from "@/gql/graphql";
-import { formatNumber, formatRemaining, shorten, words } from "@/lib/format";
+import { caStanding, caTypes } from "@/lib/ca";
+import { formatNumber, formatRemaining, sentence, shorten } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { Hierarchy } from "./Hierarchy";
@@ -19,6 +20,7 @@ const Cas = graphql(`
       certificationAuthorities(includeDeleted: $deleted) {
         id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates
         parent { id }
+        brokenBy { id friendlyName status }
         certificate { serialNumber }
       }
     }
@@ -27,20 +29,29 @@ const Cas = graphql(`
 
 export type CaRow = NonNullable<CasQuery["partition"]>["certificationAuthorities"][number];
 
+const statuses = ["ACTIVE", "CREATING", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "REVOKED", "FAILED", "DELETED", "CANNOT_BE_RELIED_ON"];
+
 export function CasPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/cas" });
   const search = useSearch({ from: "/signed-in/p/$partitionId/cas" });
   const navigate = useNavigate({ from: "/p/$partitionId/cas" });
   const can = useCan(partitionId);
   const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const [typed, setTyped] = useState(search.search ?? "");
+  const deleted = search.deleted === "true" || search.status === "DELETED";
   const cas = useQuery({
-    queryKey: ["cas", partitionId, search.deleted],
-    queryFn: () => request(Cas, { partition: partitionId, deleted: search.deleted === "true" }),
+    queryKey: ["cas", partitionId, deleted],
+    queryFn: () => request(Cas, { partition: partitionId, deleted }),
     refetchInterval: (q) => (q.state.data?.partition?.certificationAuthorities.some((c) => c.status === "CREATING") ? 700 : 10_000),
   });
   const all = cas.data?.partition?.certificationAuthorities ?? [];
   const wanted = (search.search ?? "").toLowerCase();
-  const found = all.filter((c) => `${c.friendlyName} ${c.identifier} ${c.subject} ${c.certificate?.serialNumber ?? ""}`.toLowerCase().includes(wanted));
+  const found = all.filter(
+    (c) =>
+      (!search.type || c.type === search.type) &&
+      (!search.status || caStanding(c) === search.status) &&
+      `${c.friendlyName} ${c.identifier} ${c.subject} ${c.certificate?.serialNumber ?? ""}`.toLowerCase().includes(wanted),
+  );
   const picture = search.view !== "list";
   const create = can("ca:create") && (
     <Button leftSection={<IconPlus size={16} />} onClick={() => set({ create: "true", parent: undefined })}>
@@ -60,8 +71,39 @@ export function CasPage() {
             { value: "list", label: <Group gap={6} wrap="nowrap"><IconList size={16} /> List</Group> },
           ]}
         />
-        <TextInput aria-label="Search certificate authorities" placeholder="Name, identifier, subject, serial" defaultValue={search.search} onChange={(e) => set({ search: e.currentTarget.value || undefined })} style={{ flex: "1 1 200px", maxWidth: 340 }} />
-        <Switch label="Show deleted" checked={search.deleted === "true"} onChange={(e) => set({ deleted: e.currentTarget.checked ? "true" : undefined })} />
+        {search.status !== "DELETED" && (
+          <Switch label="Show deleted" checked={deleted} onChange={(e) => set({ deleted: e.currentTarget.checked ? "true" : undefined })} />
+        )}
+      </Group>
+      <Group mb="md" gap="sm">
+        <TextInput
+          label="Search"
+          placeholder="Name, identifier, subject, serial"
+          value={typed}
+          onChange={(e) => {
+            setTyped(e.currentTarget.value);
+            set({ search: e.currentTarget.value || undefined });
+          }}
+          style={{ flex: "2 1 220px" }}
+        />
+        <Select
+          label="Type"
+          placeholder="Any"
+          clearable
+          data={Object.entries(caTypes).map(([value, t]) => ({ value, label: t.label }))}
+          value={search.type ?? null}
+          onChange={(v) => set({ type: v ?? undefined })}
+          style={{ flex: "1 1 200px" }}
+        />
+        <Select
+          label="Status"
+          placeholder="Any"
+          clearable
+          data={statuses.map((value) => ({ value, label: sentence(value) }))}
+          value={search.status ?? null}
+          onChange={(v) => set({ status: v ?? undefined })}
+          style={{ flex: "1 1 160px" }}
+        />
       </Group>
       <ErrorAlert error={cas.error} retry={() => void cas.refetch()} />
       {cas.isPending && <Loading />}
@@ -70,7 +112,23 @@ export function CasPage() {
           {can("ca:create") ? "Begin with a root. Then create an issuing CA below it, which issues certificates to servers, devices and people." : "An Owner or a CA Administrator creates the first one."}
         </EmptyState>
       )}
-      {all.length > 0 && found.length === 0 && <EmptyState icon={<IconBuildingBank />} title="No certificate authority matches" action={<Button variant="default" onClick={() => set({ search: undefined })}>Clear the search</Button>} />}
+      {all.length > 0 && found.length === 0 && (
+        <EmptyState
+          icon={<IconBuildingBank />}
+          title="No certificate authority matches"
+          action={
+            <Button
+              variant="default"
+              onClick={() => {
+                setTyped("");
+                set({ search: undefined, type: undefined, status: undefined });
+              }}
+            >
+              Clear the filters
+            </Button>
+          }
+        />
+      )}
       {found.length > 0 &&
         (picture ? (
           <Hierarchy partitionId={partitionId} cas={found} />
@@ -95,9 +153,14 @@ export function CasPage() {
                         {c.identifier}
                       </Text>
                     </Table.Td>
-                    <Table.Td>{words(c.type)}</Table.Td>
+                    <Table.Td>{caTypes[c.type].label}</Table.Td>
                     <Table.Td>
-                      <StatusBadge status={c.status} />
+                      <StatusBadge status={caStanding(c)} />
+                      {c.brokenBy && (
+                        <Text size="xs" c="dimmed">
+                          {c.brokenBy.friendlyName} above it is {c.brokenBy.status.toLowerCase()}
+                        </Text>
+                      )}
                     </Table.Td>
                     <Table.Td>{c.signingAlgorithm}</Table.Td>
                     <Table.Td>{formatNumber(c.activeCertificates)}</Table.Td>

@@ -15,7 +15,7 @@ import type { CaRow } from "./CasPage";
 import { CertificateInput, showRemarks } from "./CertificateInput";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 import { parseSubtrees } from "./nameConstraints";
-import { ProfilePicker, useProfileGroups } from "./ProfilePicker";
+import { ProfilePicker, usualProfiles, useProfileGroups } from "./ProfilePicker";
 
 const Create = graphql(`
   mutation CreateCa($input: CreateCertificationAuthorityInput!) {
@@ -50,12 +50,13 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
   const [crl, setCrl] = useState(true);
   const [ocsp, setOcsp] = useState(true);
   const [subject, setSubject] = useState("");
-  const [profiles, setProfiles] = useState<string[]>([]);
+  const [picked, setProfiles] = useState<string[]>();
   const [certificate, setCertificate] = useState("");
   const [pathLength, setPathLength] = useState<string | number>("");
   const [permitted, setPermitted] = useState("");
   const [excluded, setExcluded] = useState("");
   const groups = useProfileGroups(partitionId);
+  const profiles = picked ?? usualProfiles(groups, type);
   const root = type === "ROOT";
   const external = type === "EXTERNAL_ROOT";
   const outside = parents.find((p) => p.id === parentId)?.type === "EXTERNAL_ROOT" && !root && !external;
@@ -145,7 +146,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
             </>
           )}
           {proposes && (
-            <Alert color="yellow" variant="light" icon={<IconUserCheck />} title="A root needs two people here" styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}>
+            <Alert color="yellow" variant="light" icon={<IconUserCheck />} title="A root needs two people here">
               You ask for it. Its key is made when another Owner or CA Administrator of this partition approves it.
             </Alert>
           )}

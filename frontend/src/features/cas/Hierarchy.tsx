@@ -2,12 +2,13 @@ import { Badge, Box, Group, Text } from "@mantine/core";
 import { IconShieldCheck } from "@tabler/icons-react";
 import { Link } from "@tanstack/react-router";
 import { Scroll, StatusBadge } from "@/components/ui";
-import { formatNumber, formatRemaining, words } from "@/lib/format";
+import { caStanding, caTypes } from "@/lib/ca";
+import { formatNumber, formatRemaining } from "@/lib/format";
 import { isPostQuantum } from "./algorithms";
 import type { CaRow } from "./CasPage";
 
 const WIDTH = 250;
-const HEIGHT = 108;
+const HEIGHT = 128;
 const GAP_X = 24;
 const GAP_Y = 56;
 
@@ -60,11 +61,14 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                 <Text fw={650} truncate size="sm">
                   {ca.friendlyName}
                 </Text>
-                <StatusBadge status={ca.status} />
+                {!ca.brokenBy && <StatusBadge status={ca.status} />}
               </Group>
-              <Group gap={6} wrap="nowrap" mt={2}>
+              <Text size="xs" mt={2} truncate>
+                {caTypes[ca.type].label}
+              </Text>
+              <Group gap={6} wrap="nowrap">
                 <Text size="xs" c="dimmed" truncate>
-                  {words(ca.type)} · {ca.signingAlgorithm}
+                  {ca.signingAlgorithm}
                 </Text>
                 {isPostQuantum(ca.signingAlgorithm) && (
                   <Badge size="xs" variant="light" color="grape" leftSection={<IconShieldCheck size={10} />} styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}>
@@ -72,12 +76,23 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                   </Badge>
                 )}
               </Group>
-              <Text size="xs" mt={6}>
-                {ca.type === "ISSUING" ? `${formatNumber(ca.activeCertificates)} active certificates` : "certifies CAs"}
-              </Text>
-              <Text size="xs" c="dimmed">
-                Expires in {formatRemaining(ca.expiresAt)}
-              </Text>
+              {ca.brokenBy ? (
+                <>
+                  <StatusBadge status={caStanding(ca)} />
+                  <Text size="xs" truncate>
+                    {ca.brokenBy.friendlyName} is {ca.brokenBy.status.toLowerCase()}
+                  </Text>
+                </>
+              ) : (
+                <>
+                  <Text size="xs" mt={4}>
+                    {ca.type === "ISSUING" ? `${formatNumber(ca.activeCertificates)} active ${ca.activeCertificates === 1 ? "certificate" : "certificates"}` : "certifies CAs"}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    Expires in {formatRemaining(ca.expiresAt)}
+                  </Text>
+                </>
+              )}
             </Link>
           </Box>
         ))}

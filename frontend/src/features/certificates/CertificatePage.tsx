@@ -1,11 +1,12 @@
-import { Anchor, Button, Card, Group, Menu, SimpleGrid, Stack, Text } from "@mantine/core";
-import { IconArrowUp, IconCertificate, IconChevronDown } from "@tabler/icons-react";
+import { Alert, Anchor, Button, Card, Group, Menu, SimpleGrid, Stack, Text } from "@mantine/core";
+import { IconAlertTriangle, IconArrowUp, IconCertificate, IconChevronDown } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { downloadCertificate, RevokeDialog, SuspendDialog, useUnsuspend } from "@/components/certificates";
 import { Command, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Section, StatusBadge } from "@/components/ui";
 import { graphql } from "@/gql";
+import { caTypes } from "@/lib/ca";
 import { colons, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
@@ -17,7 +18,7 @@ const CertificateDetail = graphql(`
       id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate statusComment suspendedUntil pem
       endEntity { id identifier }
       protocolConfiguration { id identifier type deletedAt }
-      issuer { identifier friendlyName type ocspUrl crlUrl parent { identifier friendlyName type parent { identifier friendlyName type } } }
+      issuer { identifier friendlyName type status ocspUrl crlUrl brokenBy { friendlyName status } parent { identifier friendlyName type parent { identifier friendlyName type } } }
       details {
         fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }
         authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies
@@ -48,6 +49,7 @@ export function CertificatePage() {
   const name = c.commonName || c.subject;
   const chain = [c.issuer, c.issuer.parent, c.issuer.parent?.parent].filter((x) => !!x);
   const root = chain[chain.length - 1]!;
+  const lost = ["DELETED", "REVOKED"].includes(c.issuer.status) ? c.issuer : c.issuer.brokenBy;
   return (
     <>
       <PageHeader
@@ -92,6 +94,11 @@ export function CertificatePage() {
           </>
         }
       />
+      {lost && (
+        <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="It cannot be relied on" mb="md">
+          {lost.friendlyName}, which {lost === c.issuer ? "issued it" : "stands above its issuer"}, is {lost.status.toLowerCase()}.
+        </Alert>
+      )}
       {c.status !== "ISSUED" && (
         <Card withBorder mb="md">
           <Facts
@@ -135,7 +142,7 @@ export function CertificatePage() {
                       {x.friendlyName}
                     </Anchor>
                     <Text size="xs" c="dimmed">
-                      {words(x.type)}
+                      {caTypes[x.type].label}
                     </Text>
                   </Card>
                   <IconArrowUp size={16} style={{ alignSelf: "center", opacity: 0.6 }} aria-hidden />

@@ -1,9 +1,9 @@
-import { Alert, Anchor, Box, Card, Group, List, Progress, RingProgress, SimpleGrid, Skeleton, Stack, Text, ThemeIcon } from "@mantine/core";
-import { IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconPlugConnected, IconUserCheck, IconUsers } from "@tabler/icons-react";
+import { Alert, Anchor, Box, Button, Card, Group, List, Progress, RingProgress, SimpleGrid, Skeleton, Stack, Text, ThemeIcon } from "@mantine/core";
+import { IconArrowRight, IconBuildingBank, IconCertificate, IconCircleCheck, IconCircleDashed, IconClockExclamation, IconPlugConnected, IconUserCheck, IconUsers } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { ErrorAlert, PageHeader, Section } from "@/components/ui";
+import { ErrorAlert, Loading, PageHeader, Section } from "@/components/ui";
 import { graphql } from "@/gql";
 import { formatNumber, formatRemaining } from "@/lib/format";
 import { request } from "@/lib/graphql";
@@ -16,11 +16,38 @@ const Home = graphql(`
       counts { purchasedCas activeCas purchasedCertificates issuedCertificates suspendedCertificates revokedCertificates expiringCertificates }
       activity(days: 30) { day issued revoked }
       certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }
+      ever: certificates(first: 1, filter: { includeOcspSigners: false }) { nodes { id } }
       protocolConfigurations(first: 1) { totalCount }
       members @include(if: $people) { user { id } }
     }
   }
 `);
+
+const Start = graphql(`
+  query HomeStart($partition: ID!) {
+    partition(id: $partition) {
+      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id } }
+    }
+  }
+`);
+
+/** Where a step leads; `search` is what the screen opens with. */
+type Step = {
+  done: boolean;
+  label: string;
+  hint: string;
+  icon?: ReactNode;
+  to: "/p/$partitionId/cas" | "/p/$partitionId/cas/$identifier" | "/p/$partitionId/certificates" | "/p/$partitionId/protocols" | "/p/$partitionId/users";
+  identifier?: string;
+  search: Record<string, string>;
+};
+
+/** Whom a step concerns. */
+const needs: Partial<Record<Step["to"], string>> = {
+  "/p/$partitionId/cas": "ca:create",
+  "/p/$partitionId/cas/$identifier": "ca:select-profiles",
+  "/p/$partitionId/certificates": "certificate:issue",
+};
 
 export function HomePage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/" });
@@ -30,24 +57,95 @@ export function HomePage() {
   const waiting = useQuery({ ...waitingQuery(partitionId), enabled: can("approval:browse") }).data?.partition?.approvalsWaiting ?? 0;
   const p = home.data?.partition;
   const c = p?.counts;
-  const steps = [
-    { done: !!c && c.activeCas > 0, label: "Create a Certificate Authority", hint: "A root, and an issuing CA below it.", to: "/p/$partitionId/cas" as const, search: can("ca:create") ? { create: "true" } : {} },
-    { done: !!c && c.issuedCertificates + c.revokedCertificates > 0, label: "Issue a certificate", hint: "From a certificate signing request, or with its key as PKCS #12.", to: "/p/$partitionId/certificates" as const, search: can("certificate:issue") ? { issue: "true" } : {} },
-    { done: (p?.protocolConfigurations.totalCount ?? 0) > 0, icon: <IconPlugConnected size={18} />, label: "Configure enrollment protocols", hint: "Servers and devices get and renew their certificates by themselves.", to: "/p/$partitionId/protocols" as const, search: can("protocol:manage") ? { create: "true" } : {} },
-    ...(can("user:invite") ? [{ done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access", hint: "Invite people, give them roles, create API tokens and CAGW credentials.", to: "/p/$partitionId/users" as const, search: {} }] : []),
+  // Until the first certificate there is nothing to count: what to do comes first.
+  const fresh = p?.ever.nodes.length === 0;
+  const start = useQuery({ queryKey: ["home-start", partitionId], queryFn: () => request(Start, { partition: partitionId }), enabled: fresh, refetchInterval: 5_000 });
+  const cas = start.data?.partition?.certificationAuthorities.filter((a) => a.status !== "FAILED" && !a.brokenBy) ?? [];
+  const root = cas.find((a) => a.type !== "ISSUING");
+  const issuing = cas.filter((a) => a.type === "ISSUING");
+  const ready = issuing.find((a) => a.profiles.length > 0);
+  const creates: Record<string, string> = can("ca:create") ? { create: "true" } : {};
+  const authorities = "/p/$partitionId/cas";
+  const beginning: Step[] = [
+    { done: !!root, label: "Create a root authority", hint: "The anchor that clients trust.", to: authorities, search: creates },
+    { done: issuing.length > 0, label: "Create an issuing authority", hint: "It stands below the root and issues certificates.", to: authorities, search: creates },
   ];
+  if (issuing[0] && !ready) {
+    const { friendlyName, identifier } = issuing[0];
+    beginning.push({
+      done: false, label: `Select profiles for ${friendlyName}`, hint: "Without a profile it can issue nothing.",
+      to: "/p/$partitionId/cas/$identifier", identifier, search: { tab: "profiles", select: "true" },
+    });
+  }
+  const steps: Step[] = [
+    ...(fresh ? beginning : [{ done: !!c && c.activeCas > 0, label: "Create a Certificate Authority", hint: "A root, and an issuing CA below it.", to: authorities, search: creates } as const]),
+    {
+      done: !!p && !fresh, label: "Issue a certificate", hint: "From a certificate signing request, or with its key as PKCS #12.",
+      to: "/p/$partitionId/certificates", search: can("certificate:issue") ? { issue: "true" } : {},
+    },
+    {
+      done: (p?.protocolConfigurations.totalCount ?? 0) > 0, icon: <IconPlugConnected size={18} />, label: "Configure enrollment protocols",
+      hint: "Servers and devices get and renew their certificates by themselves.", to: "/p/$partitionId/protocols", search: can("protocol:manage") ? { create: "true" } : {},
+    },
+  ];
+  if (can("user:invite")) {
+    steps.push({
+      done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access",
+      hint: "Invite people, give them roles, create API tokens and CAGW credentials.", to: "/p/$partitionId/users", search: {},
+    });
+  }
+  const next = fresh && start.data ? steps.find((s) => !s.done) : undefined;
+  const list = (
+    <Section title={fresh ? "First steps" : "Next steps"}>
+      <List listStyleType="none" spacing="md" center>
+        {steps.map((s) => (
+          <List.Item
+            key={s.label}
+            icon={
+              <ThemeIcon variant="light" radius="xl" color={s.done ? "teal" : "gray"}>
+                {s.done ? <IconCircleCheck size={18} /> : (s.icon ?? <IconCircleDashed size={18} />)}
+              </ThemeIcon>
+            }
+          >
+            {s === next && can(needs[s.to] ?? "") ? (
+              <Group gap="sm">
+                <Button rightSection={<IconArrowRight size={16} />} renderRoot={(props) => <StepLink step={s} partitionId={partitionId} {...props} />}>
+                  {s.label}
+                </Button>
+                <Text c="dimmed" size="sm">{s.hint}</Text>
+              </Group>
+            ) : (
+              <>
+                <Anchor fw={600} renderRoot={(props) => <StepLink step={s} partitionId={partitionId} {...props} />}>
+                  {s.label}
+                </Anchor>{" "}
+                <Text span c="dimmed" size="sm">
+                  {s.done ? "Done. " : ""}
+                  {s.hint}
+                </Text>
+              </>
+            )}
+          </List.Item>
+        ))}
+      </List>
+    </Section>
+  );
   return (
     <>
       <PageHeader title="Home" description={partition && <>Partition {partition.name}, region {partition.region}</>} />
       <ErrorAlert error={home.error} retry={() => void home.refetch()} />
       {waiting > 0 && (
-        <Alert color="yellow" variant="light" icon={<IconUserCheck />} mb="lg" title={waiting === 1 ? "1 request waits for your approval" : `${waiting} requests wait for your approval`} styles={{ title: { color: "var(--mantine-color-text)" } }}>
+        <Alert color="yellow" variant="light" icon={<IconUserCheck />} mb="lg" title={waiting === 1 ? "1 request waits for your approval" : `${waiting} requests wait for your approval`}>
           <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals" params={{ partitionId }} {...props} />}>Look at what is asked for</Anchor>
         </Alert>
       )}
-      <SimpleGrid cols={{ base: 1, xs: 2, lg: 4 }} mb="lg">
+      {home.isPending && <Loading lines={8} />}
+      {p && <>
+      {fresh && <Box mb="lg">{list}</Box>}
+      <SimpleGrid cols={{ base: 1, xs: 2, lg: fresh ? 2 : 4 }} mb="lg">
         <Tile label="Active CAs" icon={<IconBuildingBank size={20} />} value={c?.activeCas} of={c?.purchasedCas} note="purchased" to={`/p/${partitionId}/cas`} />
         <Tile label="Issued certificates" icon={<IconCertificate size={20} />} value={c?.issuedCertificates} of={c?.purchasedCertificates} note="purchased" to={`/p/${partitionId}/certificates`} />
+        {!fresh && <>
         <Tile label="Expire in 30 days" icon={<IconClockExclamation size={20} />} value={c?.expiringCertificates} to={`/p/${partitionId}/certificates?expires=30`} warn={!!c?.expiringCertificates} />
         <Card withBorder radius="lg" padding="md">
           <Group wrap="nowrap" align="center" gap="xs" h="100%">
@@ -60,24 +158,24 @@ export function HomePage() {
               sections={c ? ring(c.issuedCertificates - c.suspendedCertificates, c.suspendedCertificates, c.revokedCertificates) : []}
             />
             <Stack gap={2}>
-              <Legend color="teal" label="Issued" n={c && c.issuedCertificates - c.suspendedCertificates} />
+              <Legend color="teal" label="Valid" n={c && c.issuedCertificates - c.suspendedCertificates} />
               <Legend color="yellow" label="Suspended" n={c?.suspendedCertificates} />
               <Legend color="red" label="Revoked" n={c?.revokedCertificates} />
             </Stack>
           </Group>
         </Card>
+        </>}
       </SimpleGrid>
-      <SimpleGrid cols={{ base: 1, lg: 2 }} mb="lg">
+      {!fresh && <SimpleGrid cols={{ base: 1, lg: 2 }} mb="lg">
         <Section title="Last 30 days">
           <Box h={240}>
-            {p ? <Trend days={p.activity} /> : <Skeleton h={240} />}
+            <Trend days={p.activity} />
           </Box>
         </Section>
         <Section title="What expires next" actions={<Anchor size="sm" renderRoot={(props) => <Link to="/p/$partitionId/certificates" params={{ partitionId }} search={{ sort: "EXPIRES_FIRST" }} {...props} />}>All by expiry</Anchor>}>
-          {!p && <Skeleton h={200} />}
-          {p?.certificates.nodes.length === 0 && <Text c="dimmed">Nothing expires within 90 days.</Text>}
+          {p.certificates.nodes.length === 0 && <Text c="dimmed">Nothing expires within 90 days.</Text>}
           <Stack gap="xs">
-            {p?.certificates.nodes.map((n) => {
+            {p.certificates.nodes.map((n) => {
               const days = (Date.parse(n.notAfter) - Date.now()) / 86_400_000;
               return (
                 <Box key={n.id}>
@@ -95,30 +193,21 @@ export function HomePage() {
             })}
           </Stack>
         </Section>
-      </SimpleGrid>
-      <Section title="Next steps">
-        <List listStyleType="none" spacing="md" center>
-          {steps.map((s) => (
-            <List.Item key={s.label} icon={<ThemeIcon variant="light" radius="xl" color={s.done ? "teal" : "gray"}>{s.done ? <IconCircleCheck size={18} /> : "icon" in s ? s.icon : <IconCircleDashed size={18} />}</ThemeIcon>}>
-              <Anchor fw={600} renderRoot={(props) => <Link to={s.to} params={{ partitionId }} search={s.search} {...props} />}>
-                {s.label}
-              </Anchor>{" "}
-              <Text span c="dimmed" size="sm">
-                {s.done ? "Done. " : ""}
-                {s.hint}
-              </Text>
-            </List.Item>
-          ))}
-        </List>
-      </Section>
+      </SimpleGrid>}
+      {!fresh && list}
+      </>}
     </>
   );
+}
+
+function StepLink({ step, partitionId, ...props }: { step: Step; partitionId: string }) {
+  return <Link to={step.to} params={{ partitionId, identifier: step.identifier ?? "" }} search={step.search} {...props} />;
 }
 
 function ring(issued: number, suspended: number, revoked: number) {
   const all = issued + suspended + revoked || 1;
   return [
-    { value: (100 * issued) / all, color: "teal", tooltip: `Issued: ${issued}` },
+    { value: (100 * issued) / all, color: "teal", tooltip: `Valid: ${issued}` },
     { value: (100 * suspended) / all, color: "yellow", tooltip: `Suspended: ${suspended}` },
     { value: (100 * revoked) / all, color: "red", tooltip: `Revoked: ${revoked}` },
   ];

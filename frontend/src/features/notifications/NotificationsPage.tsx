@@ -4,7 +4,7 @@ import { IconBell, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useParams } from "@tanstack/react-router";
 import { useState } from "react";
-import { ConfirmTyping, EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, Section, StatusBadge, fieldError } from "@/components/ui";
+import { ConfirmTyping, EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, Section, StatusBadge, fieldError, useClosing } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { NotificationAlarm, NotificationsQuery } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
@@ -140,13 +140,14 @@ function AddHook({ partitionId, onClose }: { partitionId: string; onClose: () =>
   const [name, setName] = useState("");
   const [url, setUrl] = useState("");
   const add = useMutation({ mutationFn: () => request(CreateHook, { input: { partitionId, name, url } }), onSuccess: () => queryClient.invalidateQueries({ queryKey: ["notifications"] }) });
+  const { close, guarded } = useClosing(onClose);
   return (
-    <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>Add Webhook</Text>} closeOnClickOutside={!add.data}>
-      {add.data ? (
+    <Modal opened onClose={close} size="lg" title={<Text fw={650}>Add Webhook</Text>} closeOnClickOutside={!add.data}>
+      {guarded(add.data ? (
         <Stack>
           <SecretOnce label="signing secret" value={add.data.createWebhook.secret} file={`webhook-${name}.txt`} />
           <Text size="sm">The header Pkiaas-Signature is t=seconds,v1=HMAC-SHA256 of “seconds.body” under this secret, in hexadecimal.</Text>
-          <Group justify="flex-end"><Button onClick={onClose}>Done</Button></Group>
+          <Group justify="flex-end"><Button onClick={close}>Done</Button></Group>
         </Stack>
       ) : (
         <form onSubmit={(e) => { e.preventDefault(); add.mutate(); }}>
@@ -154,10 +155,10 @@ function AddHook({ partitionId, onClose }: { partitionId: string; onClose: () =>
             <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={fieldError(add.error, "name")} data-autofocus />
             <TextInput label="URL" required placeholder="https://hooks.example.com/pki" description="https, to a public address, or one that the operator allows" value={url} onChange={(e) => setUrl(e.currentTarget.value)} error={fieldError(add.error, "url")} />
             <ErrorAlert error={add.error} />
-            <Group justify="flex-end"><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={add.isPending}>Add</Button></Group>
+            <Group justify="flex-end"><Button variant="default" onClick={close}>Cancel</Button><Button type="submit" loading={add.isPending}>Add</Button></Group>
           </Stack>
         </form>
-      )}
+      ))}
     </Modal>
   );
 }

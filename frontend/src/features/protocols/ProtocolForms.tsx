@@ -7,7 +7,7 @@ import { EmptyState, ErrorAlert, Loading, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graphql";
 import { identifierRule } from "@/lib/format";
-import { ApiError, request } from "@/lib/graphql";
+import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { noWidening, type Configuration } from "./configuration";
 import { protocols, protocolTypes } from "./types";
@@ -70,8 +70,6 @@ function IssuedBy({ partitionId, type, chosen, onChange, error }: { partitionId:
 }
 
 const named = ["identifier", "description", "caId", "profileId", "type"];
-/** What no field shows. */
-const unshown = (error: unknown) => (error instanceof ApiError && named.some((f) => fieldError(error, f)) ? undefined : error);
 
 export function CreateProtocol({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {
   const navigate = useNavigate();
@@ -120,7 +118,7 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
           <Textarea label="Description" description="Optional: whom it is for" maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(create.error, "description")} />
           <IssuedBy partitionId={partitionId} type={type} chosen={chosen} onChange={setChosen} error={create.error} />
           {Fields && <Fields value={own} onChange={setOwn} error={create.error} />}
-          <ErrorAlert error={unshown(create.error)} />
+          <ErrorAlert error={create.error} fields={named} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel
@@ -162,7 +160,7 @@ export function EditProtocol({ partitionId, configuration: c, onClose }: { parti
           <Text size="sm" c="dimmed">
             {!c.mayWiden ? noWidening : chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
           </Text>
-          <ErrorAlert error={unshown(update.error)} />
+          <ErrorAlert error={update.error} fields={named} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

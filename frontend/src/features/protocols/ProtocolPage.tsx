@@ -96,7 +96,7 @@ export function ProtocolPage() {
               </Menu.Target>
               <Menu.Dropdown>
                 <Menu.Item onClick={() => setOpen("edit")}>Edit</Menu.Item>
-                <Menu.Item disabled={c.status !== "ACTIVE" && !c.mayWiden} onClick={() => (c.status === "ACTIVE" ? setOpen("turn") : turn.mutate())}>{c.status === "ACTIVE" ? "Disable" : "Enable"}</Menu.Item>
+                {(c.status === "ACTIVE" || c.mayWiden) && <Menu.Item onClick={() => (c.status === "ACTIVE" ? setOpen("turn") : turn.mutate())}>{c.status === "ACTIVE" ? "Disable" : "Enable"}</Menu.Item>}
                 <Menu.Item c="var(--mantine-color-error)" onClick={() => setOpen("delete")}>
                   Delete
                 </Menu.Item>

@@ -1,4 +1,4 @@
-import { Accordion, Anchor, Button, Card, Checkbox, Group, Modal, NumberInput, Progress, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import { Accordion, Anchor, Button, Card, Checkbox, Group, Modal, NumberInput, Progress, Radio, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconPackage, IconPlus } from "@tabler/icons-react";
@@ -34,28 +34,29 @@ export function SubscriptionsPage() {
   const { search } = useSearch({ from: "/signed-in/supervisor/subscriptions" });
   const navigate = useNavigate();
   const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => request(Subscriptions, { search: search ?? null }) });
-  const [assigning, setAssigning] = useState<Subscription>();
+  const [assigningId, setAssigning] = useState<string>();
   const [inviting, setInviting] = useState<Subscription>();
   const [creating, create] = useDisclosure();
+  // One that was just created is assigned next, by whoever made it for himself.
+  const assigning = list.data?.subscriptions.find((s) => s.id === assigningId && s.canAssign);
+  const add = viewer?.operator && (
+    <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
+      Create Subscription
+    </Button>
+  );
   return (
     <>
       <PageHeader
         title="Subscriptions"
         description="What was purchased, and the partition it is assigned to."
-        actions={
-          viewer?.operator && (
-            <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
-              Create Subscription
-            </Button>
-          )
-        }
+        actions={(list.data?.subscriptions.length ?? 0) > 0 && add}
       />
-      <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />
+      {(search || (list.data?.subscriptions.length ?? 0) > 0) && <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />}
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
       {list.data?.subscriptions.length === 0 && (
-        <EmptyState icon={<IconPackage />} title={search ? "No subscription matches" : "No subscription yet"}>
-          {viewer?.operator ? "Create one: its owner gets an invitation by e-mail." : "A platform operator creates subscriptions and names their owner."}
+        <EmptyState icon={<IconPackage />} title={search ? "No subscription matches" : "No subscription yet"} action={!search && add}>
+          {search ? "Search for something else." : viewer?.operator ? "A subscription says how many certificates and authorities its owner may have. Its owner assigns it to a region and gets a partition: the place for the PKI." : "A platform operator creates subscriptions and names their owner."}
         </EmptyState>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -70,19 +71,26 @@ export function SubscriptionsPage() {
             <Facts
               rows={[
                 ["Subscription Identifier", <CopyText key="id" value={s.id} />],
-                ["Region", s.region],
+                ["Status", words(s.status)],
+                ["Region", s.region && regionNames[s.region]],
+                ["URL", s.url && <CopyText key="u" value={s.url} />],
                 ["Tier", words(s.tier)],
                 ["Partition", s.partition ? <Anchor key="p" renderRoot={(p) => <Link to="/p/$partitionId" params={{ partitionId: s.partition!.id }} {...p} />}>{s.partition.name}</Anchor> : null],
                 ["Created", <Moment key="t" at={s.createdAt} />],
               ]}
             />
             <Stack gap="sm" mt="md">
+              <Text size="sm" fw={600}>
+                Inventory
+              </Text>
               {s.inventory.map((i) => (
                 <div key={i.id}>
                   <Group justify="space-between" gap="xs">
-                    <Text size="sm">{i.label}</Text>
+                    <Text size="sm">
+                      {i.label} <Text span size="xs" c="dimmed" ff="monospace">{i.id}</Text>
+                    </Text>
                     <Text size="sm" fw={600}>
-                      {formatNumber(i.used)} / {formatNumber(i.purchased)}
+                      {formatNumber(i.used)} / {formatNumber(i.purchased)} <Text span size="xs" c="dimmed" fw={400}>{i.id === "pkiaas-cas" ? "active / purchased" : "issued / purchased"}</Text>
                     </Text>
                   </Group>
                   <Progress aria-label={i.label} value={i.purchased ? (100 * i.used) / i.purchased : 0} color={i.used >= i.purchased ? "red" : "brand"} />
@@ -90,12 +98,12 @@ export function SubscriptionsPage() {
               ))}
             </Stack>
             {viewer?.operator && (
-              <Button mt="md" variant="default" onClick={() => setInviting(s)} aria-label={`Invite an Owner of ${s.name}`}>
+              <Button mt="md" variant="default" onClick={() => setInviting(s)} aria-label={`Invite Owner of ${s.name}`}>
                 Invite Owner
               </Button>
             )}
             {s.canAssign && (
-              <Button mt="md" onClick={() => setAssigning(s)}>
+              <Button mt="md" onClick={() => setAssigning(s.id)}>
                 Assign Subscription
               </Button>
             )}
@@ -105,18 +113,20 @@ export function SubscriptionsPage() {
       {viewer?.operator && <Outbox />}
       {assigning && <AssignDialog subscription={assigning} onClose={() => setAssigning(undefined)} />}
       {inviting && <InviteOwnerDialog subscription={inviting} onClose={() => setInviting(undefined)} />}
-      <CreateDialog opened={creating} onClose={create.close} />
+      {creating && <CreateDialog email={viewer?.user?.email ?? ""} onClose={create.close} onCreated={setAssigning} />}
     </>
   );
 }
+
+const regionNames: Record<Region, string> = { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" };
 
 function AssignDialog({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
   const deployment = useDeployment();
   const queryClient = useQueryClient();
   const navigate = useNavigate();
+  const [chosen, setRegion] = useState<string>();
   const regions = deployment?.regions ?? [];
-  const [chosen, setRegion] = useState<string | null>(null);
-  const region = chosen ?? (regions.length === 1 ? regions[0]! : null);
+  const region = chosen ?? (regions.length === 1 ? regions[0] : undefined);
   const [agreed, setAgreed] = useState(false);
   const assign = useMutation({
     mutationFn: () => request(Assign, { input: { subscriptionId: subscription.id, region: region as Region, acceptTerms: agreed } }),
@@ -138,7 +148,13 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
           <Text size="sm">
             <strong>{subscription.name}</strong> gets a partition in the region you choose. This cannot be changed later.
           </Text>
-          <Select label="Regions" required data={regions.map((r) => ({ value: r, label: { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" }[r] }))} value={region} onChange={setRegion} error={fieldError(assign.error, "region")} />
+          <Radio.Group label="Regions" required value={region ?? ""} onChange={setRegion} error={fieldError(assign.error, "region")}>
+            <Stack gap={6} mt={6}>
+              {regions.map((r) => (
+                <Radio key={r} value={r} label={regionNames[r]} />
+              ))}
+            </Stack>
+          </Radio.Group>
           <Text size="sm" c="dimmed">
             {deployment?.terms}
           </Text>
@@ -195,19 +211,21 @@ function InviteOwnerDialog({ subscription, onClose }: { subscription: Subscripti
   );
 }
 
-function CreateDialog({ opened, onClose }: { opened: boolean; onClose: () => void }) {
+function CreateDialog({ email, onClose, onCreated }: { email: string; onClose: () => void; onCreated: (id: string) => void }) {
   const queryClient = useQueryClient();
-  const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "" as Tier | "", email: "" });
+  const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "" as Tier | "", email });
+  const own = v.email.trim().toLowerCase() === email.toLowerCase();
   const create = useMutation({
     mutationFn: () => request(Create, { input: { name: v.name.trim(), purchasedCertificates: v.certificates, purchasedCas: v.cas, tier: v.tier || null, ownerEmail: v.email.trim() } }),
-    onSuccess: async () => {
-      onClose();
-      notifications.show({ message: "The subscription is created and its owner invited." });
+    onSuccess: async (d) => {
       await queryClient.invalidateQueries();
+      notifications.show({ message: own ? "The subscription is created." : "The subscription is created, and its owner is invited." });
+      onClose();
+      onCreated(d.createSubscription.subscription.id);
     },
   });
   return (
-    <Modal opened={opened} onClose={onClose} title={<Text fw={650}>Create Subscription</Text>}>
+    <Modal opened onClose={onClose} title={<Text fw={650}>Create Subscription</Text>}>
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -219,7 +237,7 @@ function CreateDialog({ opened, onClose }: { opened: boolean; onClose: () => voi
           <NumberInput label="Purchased certificates" required min={0} thousandSeparator value={v.certificates} onChange={(n) => setV({ ...v, certificates: Number(n) })} error={fieldError(create.error, "purchasedCertificates")} />
           <NumberInput label="Purchased certificate authorities" required min={0} value={v.cas} onChange={(n) => setV({ ...v, cas: Number(n) })} error={fieldError(create.error, "purchasedCas")} />
           <Select label="Tier" description="Requests in 10 seconds: Standard 100, Premium 1000." data={[{ value: "", label: "By the purchased number (Premium from 1,000,000)" }, { value: "STANDARD", label: "Standard" }, { value: "PREMIUM", label: "Premium" }, { value: "UNLIMITED", label: "Unlimited" }]} value={v.tier} onChange={(t) => setV({ ...v, tier: (t ?? "") as Tier | "" })} allowDeselect={false} />
-          <TextInput label="Owner's e-mail" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(create.error, "ownerEmail")} />
+          <TextInput label="Owner's e-mail" description={own ? "You own it yourself. Name somebody else to hand it over: that person gets an invitation." : "This person gets an invitation."} type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(create.error, "ownerEmail")} />
           <ErrorAlert error={create.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>

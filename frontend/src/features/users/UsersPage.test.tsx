@@ -1,9 +1,10 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, RouterProvider } from "@tanstack/react-router";
-import { render, screen } from "@testing-library/react";
+import { fireEvent, render, screen, within } from "@testing-library/react";
 import { Suspense } from "react";
 import { afterEach, expect, it, vi } from "vitest";
+import { openScreen } from "@/lib/test-console";
 import { createTestRouter } from "@/lib/test-router";
 import { UsersPage } from "./UsersPage";
 
@@ -60,4 +61,22 @@ it("tells an auditor who opens the address that the role does not allow it, and 
   expect(await screen.findByText("Your role does not allow this")).toBeVisible();
   expect(screen.getByText(/user:browse/)).toBeVisible();
   expect(asked.filter((n) => n !== "Viewer" && n !== "Deployment")).toEqual([]);
+});
+
+it("asks before an API token that was not copied is closed", async () => {
+  await openScreen("/p/$partitionId/users", UsersPage, "/p/sub0/users?tab=tokens", ["token:browse", "token:manage"], {
+    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: ["OWNERS"], permissions: ["token:browse", "token:manage"] }] } },
+    Tokens: { partition: { apiTokens: [] } },
+    CreateToken: { createApiToken: { token: "pkt_secret", apiToken: { id: "t" } } },
+  });
+  fireEvent.click(await screen.findByRole("button", { name: "Create API Token" }));
+  const dialog = within(await screen.findByRole("dialog", { name: "Create API Token" }));
+  fireEvent.change(dialog.getByLabelText(/^Name/), { target: { value: "backup" } });
+  fireEvent.click(dialog.getByRole("combobox", { name: /Role/ }));
+  fireEvent.click(await screen.findByRole("option", { name: "CA Auditors" }));
+  fireEvent.click(dialog.getByRole("button", { name: "Create" }));
+  expect(await dialog.findByText("pkt_secret")).toBeVisible();
+  fireEvent.click(dialog.getByRole("button", { name: "Done" }));
+  expect(await screen.findByText(/The API token was not copied/)).toBeVisible();
+  expect(screen.getByText("pkt_secret")).toBeVisible();
 });

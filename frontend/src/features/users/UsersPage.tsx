@@ -4,7 +4,7 @@ import { IconKey, IconMail, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
+import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { MembersQuery, Role } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
@@ -161,7 +161,7 @@ function People({ partitionId }: { partitionId: string }) {
                     <Table.Td>
                       <Group gap={4} wrap="nowrap" justify="flex-end">
                         {invited && can("user:invite") && (
-                          <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)} aria-label={`Send the invitation of ${m.user.email} again`}>
+                          <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)} aria-label={`Send again the invitation of ${m.user.email}`}>
                             Send again
                           </Button>
                         )}
@@ -255,7 +255,7 @@ function RolesTab({ partitionId }: { partitionId: string }) {
                   {m.user.firstName} {m.user.lastName} · {m.user.email}
                 </Text>
                 {can("role:manage") && (
-                  <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving({ userId: m.user.id, role, name: m.user.email })} aria-label={`Remove ${m.user.email} from ${roleNames[role]}`}>
+                  <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving({ userId: m.user.id, role, name: m.user.email })} aria-label={`Remove User ${m.user.email} from ${roleNames[role]}`}>
                     Remove User
                   </Button>
                 )}
@@ -342,12 +342,12 @@ function TokensTab({ partitionId }: { partitionId: string }) {
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["tokens"] });
   const create = useMutation({ mutationFn: () => request(CreateToken, { input: { partitionId, name: name.trim(), role: role as Role, service: service === "service", expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } }), onSuccess: refresh });
   const revoke = useMutation({ mutationFn: (id: string) => request(RevokeToken, { id }), onSuccess: refresh });
-  const close = () => {
+  const { close, guarded } = useClosing(() => {
     setCreating(false);
     setName("");
     setService("personal");
     create.reset();
-  };
+  });
   const add = (
     <Button leftSection={<IconPlus size={14} />} size="sm" onClick={() => setCreating(true)}>
       Create API Token
@@ -427,8 +427,8 @@ function TokensTab({ partitionId }: { partitionId: string }) {
           </Group>
         </Stack>
       </Modal>
-      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data} closeOnEscape={!create.data} withCloseButton={!create.data}>
-        {create.data ? (
+      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data}>
+        {guarded(create.data ? (
           <Stack>
             <SecretOnce label="API token" value={create.data.createApiToken.token} />
             <Button onClick={close}>Done</Button>
@@ -461,7 +461,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
               </Group>
             </Stack>
           </form>
-        )}
+        ))}
       </Modal>
     </>
   );

@@ -1,7 +1,7 @@
 import { Button, Checkbox, Group, MultiSelect, NumberInput, SimpleGrid, Stack, Text, Textarea } from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { ErrorAlert, Section, fieldError } from "@/components/ui";
+import { ErrorAlert, Facts, Lines, Section, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
@@ -51,8 +51,24 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
     onSuccess: () => queryClient.invalidateQueries({ queryKey: ["protocol"] }),
   });
   const error = (field: string) => fieldError(save.error, `settings.${field}`);
-  const shown = ["challenges", "profiles", "attestation", ...numbers.map(([n]) => n)].some(error);
   const changed = JSON.stringify(value) !== JSON.stringify(settings);
+  if (!editable) {
+    const named = (known: [string, string, string][], ids: readonly string[]) => (
+      <Lines items={known.filter(([id]) => ids.includes(id)).map(([, label]) => label)} />
+    );
+    return (
+      <Section title="Settings">
+        <Facts
+          rows={[
+            ["Challenges", named(challenges, settings.challenges)],
+            ["Attestation formats", named(formats, settings.attestation.map((a) => a.format))],
+            ...numbers.map(([name, label]): [string, string] => [label, String(settings[name])]),
+            ["Profiles that an order may name", <Lines key="p" items={settings.profileIds} />],
+          ]}
+        />
+      </Section>
+    );
+  }
   return (
     <form
       onSubmit={(e) => {
@@ -60,7 +76,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
         save.mutate();
       }}
     >
-      <fieldset disabled={!editable} style={{ border: 0, padding: 0, margin: 0, minWidth: 0 }} aria-label="Settings">
+      <fieldset style={{ border: 0, padding: 0, margin: 0, minWidth: 0 }} aria-label="Settings">
       <Stack>
         <Section title="Proofs">
           <Stack>
@@ -72,7 +88,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
             {value.challenges.includes("device-attest-01") && (
               <>
                 <Text size="sm" fw={500}>Attestation formats</Text>
-                {error("attestation") && <Text size="sm" c="var(--mantine-color-error)">{error("attestation")}</Text>}
+                {error("attestation") && <Text data-field-error size="sm" c="var(--mantine-color-error)">{error("attestation")}</Text>}
                 {formats.map(([format, label, hint]) => {
                   const found = value.attestation.find((a) => a.format === format);
                   const others = value.attestation.filter((a) => a.format !== format);
@@ -95,19 +111,34 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
           </SimpleGrid>
         </Section>
         <Section title="Profiles">
-          <MultiSelect label="Profiles that an order may name" description={c.mayWiden ? `Beside ${c.profileId}, which it gets when it names none; those selected for ${c.ca.identifier}` : noWidening} data={[...known].map(([value, label]) => ({ value, label }))} value={[...value.profileIds]} onChange={(profileIds) => set({ profileIds })} searchable clearable disabled={!editable || !c.mayWiden} error={error("profiles")} placeholder={value.profileIds.length === 0 ? "None" : ""} />
+          {c.mayWiden ? (
+            <MultiSelect
+              label="Profiles that an order may name"
+              description={`Beside ${c.profileId}, which it gets when it names none; those selected for ${c.ca.identifier}`}
+              data={[...known].map(([value, label]) => ({ value, label }))}
+              value={[...value.profileIds]}
+              onChange={(profileIds) => set({ profileIds })}
+              searchable
+              clearable
+              error={error("profiles")}
+              placeholder={value.profileIds.length === 0 ? "None" : ""}
+            />
+          ) : (
+            <>
+              <Facts rows={[["Profiles that an order may name", <Lines key="p" items={value.profileIds} />]]} />
+              <Text size="sm" c="dimmed" mt="xs">{noWidening}</Text>
+            </>
+          )}
         </Section>
-        {!shown && <ErrorAlert error={save.error} />}
-        {editable && (
-          <Group justify="flex-end">
-            <Button variant="default" disabled={!changed} onClick={() => { setValue(settings); save.reset(); }}>
-              Undo
-            </Button>
-            <Button type="submit" loading={save.isPending} disabled={!changed || value.challenges.length === 0}>
-              Save
-            </Button>
-          </Group>
-        )}
+        <ErrorAlert error={save.error} fields={["challenges", "profiles", "attestation", ...numbers.map(([n]) => n)].map((f) => `settings.${f}`)} />
+        <Group justify="flex-end">
+          <Button variant="default" disabled={!changed} onClick={() => { setValue(settings); save.reset(); }}>
+            Undo
+          </Button>
+          <Button type="submit" loading={save.isPending} disabled={!changed || value.challenges.length === 0}>
+            Save
+          </Button>
+        </Group>
       </Stack>
       </fieldset>
     </form>

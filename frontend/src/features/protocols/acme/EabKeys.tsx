@@ -2,9 +2,9 @@ import { Badge, Button, Card, Checkbox, Group, Modal, NumberInput, Stack, Table,
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { CopyText, EmptyState, ErrorAlert, Moment, Scroll, SecretOnce, StatusBadge, fieldError } from "@/components/ui";
+import { CopyText, EmptyState, ErrorAlert, Moment, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
 import { formatNumber, identifierRule } from "@/lib/format";
-import { ApiError, request } from "@/lib/graphql";
+import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import type { PanelProps } from "../types";
 import { Commands } from "./Commands";
@@ -107,7 +107,6 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
   );
 }
 
-const fields = ["friendlyName", "allowedIdentifiers", "withoutBinding", "maxAccounts", "expiresAt"];
 /** A serial number as a pattern of identifiers. */
 const device = (s: string) => (s.startsWith("device:") ? s : `device:${s}`);
 
@@ -133,13 +132,14 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
   const nameError = friendlyName && !identifierRule.test(friendlyName) ? "2 to 18 characters out of a-z, 0-9, hyphen and underscore" : undefined;
   const incomplete = (withoutBinding || needsNoChallenge) && allowedIdentifiers.length === 0;
   const first = allowedIdentifiers.find((a) => !/[:/]/.test(a))?.replace(/^\*\./, "www.");
+  const { close, guarded } = useClosing(onClose);
   return (
-    <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>{made ? `EAB key ${made.key.friendlyName}` : "Create EAB Key"}</Text>} closeOnClickOutside={!made?.hmacKey} closeOnEscape={!made?.hmacKey} withCloseButton={!made?.hmacKey}>
-      {made && !made.hmacKey ? (
+    <Modal opened onClose={close} size="lg" title={<Text fw={650}>{made ? `EAB key ${made.key.friendlyName}` : "Create EAB Key"}</Text>} closeOnClickOutside={!made?.hmacKey}>
+      {guarded(made && !made.hmacKey ? (
         <Stack>
           <Text size="sm">The devices that it lists get their certificates without an EAB key. Give them this, by your device management:</Text>
           <Commands only={["apple"]} enrolment={{ directoryUrl, identifier, kid: made.key.id, hmacKey: "", domain: "%SerialNumber%", email: "", root }} />
-          <Button onClick={onClose}>Done</Button>
+          <Button onClick={close}>Done</Button>
         </Stack>
       ) : made?.hmacKey ? (
         <Stack>
@@ -150,7 +150,7 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
           <SecretOnce label="EAB HMAC Key" value={made.hmacKey} file={`eab-${made.key.friendlyName}.txt`} />
           <Text size="sm">With both filled in:</Text>
           <Commands enrolment={{ directoryUrl, identifier, kid: made.key.id, hmacKey: made.hmacKey, domain: first ?? "www.example.com", email: "admin@example.com", root }} />
-          <Button onClick={onClose}>Done</Button>
+          <Button onClick={close}>Done</Button>
         </Stack>
       ) : (
         <form
@@ -167,15 +167,15 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
             ) : (
               <>
                 <Textarea label="Allowed identifiers" description="One a line: host.example.com, *.example.com (everything below), 10.1.2.3, 10.1.0.0/16, device:SERIAL. Empty: all names" autosize minRows={2} maxRows={6} ff="monospace" value={allowed} onChange={(e) => setAllowed(e.currentTarget.value)} error={fieldError(create.error, "allowedIdentifiers")} />
-                <Checkbox label="Needs no challenge" description={mayIssue ? "For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" : "Only people who may issue certificates can create such a key: its client gets them without proving anything"} disabled={!mayIssue} checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />
+                {mayIssue && <Checkbox label="Needs no challenge" description="For closed networks that this server cannot reach: what is allowed above is issued to whoever has the key" checked={needsNoChallenge} onChange={(e) => setNeedsNoChallenge(e.currentTarget.checked)} />}
               </>
             )}
             {needsNoChallenge && !withoutBinding && allowedIdentifiers.length === 0 && <Text size="sm" c="var(--mantine-color-error)">List the names that it is good for.</Text>}
             <NumberInput label="Accounts at most" description={withoutBinding ? "Empty: no limit. Everyone who reaches this server can make one, before a device has proved anything" : "Empty: no limit. 1 lets only the first host use it"} min={1} max={1_000_000} allowDecimal={false} value={maxAccounts} onChange={setMaxAccounts} error={fieldError(create.error, "maxAccounts")} />
             <TextInput type="datetime-local" label="Expires (optional)" description="Its accounts order nothing after that" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} error={fieldError(create.error, "expiresAt")} />
-            <ErrorAlert error={create.error instanceof ApiError && fields.some((f) => fieldError(create.error, f)) ? undefined : create.error} />
+            <ErrorAlert error={create.error} fields={["friendlyName", "allowedIdentifiers", "withoutBinding", "maxAccounts", "expiresAt"]} />
             <Group justify="flex-end">
-              <Button variant="default" onClick={onClose}>
+              <Button variant="default" onClick={close}>
                 Cancel
               </Button>
               <Button type="submit" loading={create.isPending} disabled={!identifierRule.test(friendlyName) || incomplete}>
@@ -184,7 +184,7 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
             </Group>
           </Stack>
         </form>
-      )}
+      ))}
     </Modal>
   );
 }

@@ -89,7 +89,9 @@ it("makes a key, shows its secret once and in the command, and lets nobody close
   expect(within(dialog).getByLabelText("command").textContent).toContain("-d www.lab.example.com");
   expect(within(dialog).getByLabelText("command").textContent).toContain("--eab-kid KID9 --eab-hmac-key bGFi");
   fireEvent.keyDown(dialog, { key: "Escape" });
-  expect(screen.getByRole("dialog")).toBeVisible();
+  expect(await screen.findByText(/The EAB HMAC Key was neither copied nor downloaded/)).toBeVisible();
+  fireEvent.click(screen.getByRole("button", { name: "Go back" }));
+  expect(within(dialog).getByText("bGFi")).toBeVisible();
   expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "lab", allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 0, expiresAt: null } });
 });
 
@@ -99,9 +101,9 @@ const macs = { ...key, id: "KID2", friendlyName: "macs", allowedIdentifiers: ["d
 it("offers no key without challenge to who may not issue", async () => {
   await open(EabKeys, acme([]), true, ["protocol:manage"]);
   fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
-  const box = within(await screen.findByRole("dialog")).getByLabelText("Needs no challenge");
-  expect(box).toBeDisabled();
-  expect(screen.getByText(/^Only people who may issue certificates can create such a key/)).toBeVisible();
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByLabelText(/Allowed identifiers/)).toBeVisible();
+  expect(dialog.queryByLabelText("Needs no challenge")).toBeNull();
 });
 
 it("makes a key for devices without binding of serial numbers, and shows the payload and no secret", async () => {
@@ -185,5 +187,14 @@ it("keeps settings from being saved without a challenge, and shows an error at i
   fireEvent.click(screen.getByLabelText("dns-01"));
   fireEvent.click(screen.getByRole("button", { name: "Save" }));
   expect(await screen.findByText("721 is out of range")).toBeVisible();
+  expect(screen.getByLabelText("Order expires after, hours")).toHaveFocus();
   await waitFor(() => expect(asked.find(([n]) => n === "UpdateAcmeSettings")?.[1]).toMatchObject({ input: { configurationId: "c1", challenges: ["dns-01"], orderHours: 168 } }));
+});
+
+it("shows the settings as facts to those who only read", async () => {
+  await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } } }, false, ["protocol:browse"]);
+  expect((await screen.findByText("Challenges")).nextElementSibling).toHaveTextContent("http-01dns-01tls-alpn-01");
+  expect(screen.getByText("Order expires after, hours").nextElementSibling).toHaveTextContent("168");
+  expect(screen.queryByRole("checkbox")).toBeNull();
+  expect(screen.queryByRole("button", { name: "Save" })).toBeNull();
 });

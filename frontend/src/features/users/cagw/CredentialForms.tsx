@@ -5,14 +5,13 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { ConfirmTyping, EmptyState, ErrorAlert, Loading, fieldError } from "@/components/ui";
 import { identifierRule } from "@/lib/format";
-import { ApiError, request } from "@/lib/graphql";
+import { request } from "@/lib/graphql";
 import { Create, Delete, Renew, SetRoles, type Credential, type Issued } from "./queries";
 import { inputOf, RolesEditor, rowsOf, useAuthorities, type Row } from "./RolesEditor";
 
 const title = (text: string) => <Text fw={650}>{text}</Text>;
+
 const fields = ["identifier", "friendlyName", "roles"];
-/** Of an error that no field shows. */
-const other = (error: unknown) => (error instanceof ApiError && fields.some((f) => fieldError(error, f)) ? undefined : error);
 
 export function CreateCredential({ partitionId, taken, onClose, onIssued }: { partitionId: string; taken: string[]; onClose: () => void; onIssued: (issued: Issued) => void }) {
   const queryClient = useQueryClient();
@@ -48,7 +47,7 @@ export function CreateCredential({ partitionId, taken, onClose, onIssued }: { pa
             <TextInput label="Credential identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore: the client that gets it. It stays" required data-autofocus autoComplete="off" value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={wrong ?? fieldError(create.error, "identifier")} />
             <TextInput label="Friendly Name" required maxLength={64} autoComplete="off" value={friendlyName} onChange={(e) => setFriendlyName(e.currentTarget.value)} error={fieldError(create.error, "friendlyName")} />
             <RolesEditor partitionId={partitionId} rows={rows} onChange={setRows} error={fieldError(create.error, "roles")} />
-            <ErrorAlert error={other(create.error) ?? authorities.error} />
+            <ErrorAlert error={create.error ?? authorities.error} fields={fields} />
             <Group justify="flex-end">
               <Button variant="default" onClick={onClose}>
                 Cancel
@@ -79,7 +78,7 @@ export function EditRoles({ partitionId, credential: c, onClose }: { partitionId
       <Stack>
         <RolesEditor partitionId={partitionId} rows={rows} onChange={setRows} error={fieldError(save.error, "roles")} />
         <Text size="sm">They count from the client's next request; its file stays the same.</Text>
-        <ErrorAlert error={other(save.error)} />
+        <ErrorAlert error={save.error} fields={fields} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose} data-autofocus>
             Cancel

@@ -84,19 +84,22 @@ export default function CredentialsTab({ partitionId, creating }: { partitionId:
                     </Table.Td>
                     {editable && (
                       <Table.Td>
-                        <Menu position="bottom-end">
-                          <Menu.Target>
-                            <ActionIcon variant="subtle" color="gray" aria-label={`Actions of ${c.identifier}`}>
-                              <IconDots size={18} />
-                            </ActionIcon>
-                          </Menu.Target>
-                          <Menu.Dropdown>
-                            {!c.mayChange && <Menu.Label>It has permissions you do not have</Menu.Label>}
-                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "roles", credential: c })}>Edit Roles</Menu.Item>
-                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "renew", credential: c })}>Renew CAGW Credential</Menu.Item>
-                            <Menu.Item disabled={!c.mayChange} onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
-                          </Menu.Dropdown>
-                        </Menu>
+                        {c.mayChange ? (
+                          <Menu position="bottom-end">
+                            <Menu.Target>
+                              <ActionIcon variant="subtle" color="gray" aria-label={`Actions of ${c.identifier}`}>
+                                <IconDots size={18} />
+                              </ActionIcon>
+                            </Menu.Target>
+                            <Menu.Dropdown>
+                              <Menu.Item onClick={() => setDeed({ what: "roles", credential: c })}>Edit Roles</Menu.Item>
+                              <Menu.Item onClick={() => setDeed({ what: "renew", credential: c })}>Renew CAGW Credential</Menu.Item>
+                              <Menu.Item onClick={() => setDeed({ what: "delete", credential: c })}>Delete</Menu.Item>
+                            </Menu.Dropdown>
+                          </Menu>
+                        ) : (
+                          <Text size="xs" c="dimmed">has permissions you do not have</Text>
+                        )}
                       </Table.Td>
                     )}
                   </Table.Tr>

@@ -59,7 +59,7 @@ export function RolesEditor({ partitionId, rows, onChange, error }: { partitionI
               aria-label={`Role on ${r.name}`}
               value={r.role}
               onChange={(role) => onChange(rows.map((x) => (x.caId === r.caId ? { ...x, role: role as CagwRole } : x)))}
-              data={[{ value: "AUDITORS", label: roleLabel.AUDITORS }, { value: "CERT_ADMINS", label: roleLabel.CERT_ADMINS, disabled: !mayAdminister && r.role !== "CERT_ADMINS" }]}
+              data={(["AUDITORS", "CERT_ADMINS"] as const).filter((role) => role === r.role || role === "AUDITORS" || mayAdminister).map((value) => ({ value, label: roleLabel[value] }))}
             />
             <ActionIcon variant="subtle" color="gray" onClick={() => onChange(rows.filter((x) => x.caId !== r.caId))} aria-label={`Remove ${r.name}`}>
               <IconX size={16} />
