@@ -99,8 +99,11 @@ func (r *certificationAuthorityResolver) KeyStore(ctx context.Context, obj *ca.C
 
 func (r *certificationAuthorityResolver) KeyCustody(ctx context.Context, obj *ca.CertificationAuthority) (*keystore.Custody, error) {
 	store := r.keyStore(obj)
+	if store == nil { // an external root, whose signature algorithm need not be one of ours either
+		return nil, nil
+	}
 	a, err := obj.Algorithm()
-	if store == nil || err != nil {
+	if err != nil {
 		return nil, err
 	}
 	if key, err := store.Open(ctx, obj.KeyID); err == nil {

@@ -96,6 +96,10 @@ func TestRootsThatExist(t *testing.T) {
 			t.Errorf("the remarks do not say %q:\n%s", want, said)
 		}
 	}
+	// Its page asks where its key is, which is nowhere here.
+	if got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($p: ID!) { partition(id: $p) { certificationAuthority(identifier: "odd") { keyCustody keyStore { name } } } }`, map[string]any{"p": p}); got.code() != "" {
+		t.Error(got.Errors)
+	}
 	l.foreign("nameless", "/", rootExtensions)
 	if _, err := cas.ImportRoot(l.ctx, p, "nameless", "Nameless", l.read("nameless.pem")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "no subject") {
 		t.Errorf("a root without a subject: %v", err)

@@ -62,7 +62,7 @@ func request(t testing.TB, key algorithm.PrivateKey, subject string, sans ...san
 	if err != nil {
 		t.Fatal(err)
 	}
-	return profile.Request{Subject: mustName(t, subject), SANs: sans, PublicKey: key.PublicKey(), KeyInfo: info}
+	return profile.Request{Subject: mustName(t, subject), SANs: sans, PublicKey: key.PublicKey(), KeyInfo: info, Vouched: profile.Voucher{Source: profile.Person, CSR: true}}
 }
 
 func (a *authority) issue(t testing.TB, profileID string, r profile.Request) []byte {
