@@ -35,9 +35,6 @@ type Profile struct {
 // System tells whether the profile is the service's own: the same in every partition, and not to be changed.
 func (p *Profile) System() bool { return p.UID == "" }
 
-// Selectable tells whether a CA of an allowed type can be given the profile.
-func (p *Profile) Selectable() bool { return p.Kind == profile.Subscriber || p.CertifiesOthers() }
-
 // Service is what can be done with profiles.
 type Service struct {
 	Store *store.Store
@@ -163,7 +160,8 @@ func (s *Service) Selectable(ctx context.Context, partitionID, caType string, id
 		case p == nil:
 			return fault.New(fault.Invalid, "there is no profile %s", text.Quote(id)).At("profileIds").Do("Choose one of the partition's profiles that is not retired.")
 		case !p.Selectable():
-			return fault.New(fault.PolicyRefused, "%s is an authority profile: it is used by itself and cannot be selected", p.ID).At("profileIds")
+			return fault.New(fault.PolicyRefused, "%s is an authority profile that the service itself uses: it cannot be selected", p.ID).At("profileIds").
+				Do("Select subscriber profiles; for a root or an intermediate CA, also profiles of CAs below it.")
 		case !slices.Contains(p.AllowedCATypes, caType):
 			return fault.New(fault.PolicyRefused, "profile %s is not for a CA of type %s", p.ID, caType).At("profileIds")
 		}

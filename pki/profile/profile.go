@@ -111,6 +111,10 @@ type allowedExtensionJSON struct {
 // IsCA tells whether certificates of the profile may sign others.
 func (p *Profile) IsCA() bool { return p.CAConstraint != nil && p.CAConstraint.IsCA }
 
+// Selectable tells whether a CA can be given the profile, to issue under it on request: every subscriber profile, and those
+// of CAs below it, which may be run elsewhere. The others are used by the service itself.
+func (p *Profile) Selectable() bool { return p.Kind == Subscriber || p.IsCA() && !p.SelfSigned }
+
 func (p *Profile) allowed(oid string) (AllowedExtension, bool) {
 	i := slices.IndexFunc(p.AllowedExtensions, func(a AllowedExtension) bool { return a.OID == oid })
 	if i < 0 {
