@@ -115,9 +115,8 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 	if o.kind != certificate.Subscriber || !covered {
 		return nil
 	}
-	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate",
-		Summary: "issue a certificate to " + o.request.Subject.String(),
-		Facts:   []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
+	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
+		Facts: []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
 	if w := o.waiting; w != nil {
 		a.Verb, a.Payload, a.Kept = w.Verb, w.Payload, w.Kept
 	}

@@ -35,9 +35,6 @@ type Profile struct {
 // System tells whether the profile is the service's own: the same in every partition, and not to be changed.
 func (p *Profile) System() bool { return p.UID == "" }
 
-// Selectable tells whether a CA of an allowed type can be given the profile.
-func (p *Profile) Selectable() bool { return p.Kind == profile.Subscriber || p.CertifiesOthers() }
-
 // Service is what can be done with profiles.
 type Service struct {
 	Store *store.Store

@@ -9875,9 +9875,9 @@ type CertificateProfile {
   kind: ProfileKind!
   "System profiles cannot be changed."
   system: Boolean!
-  allowedCaTypes: [String!]!
-  "A CA of one of these types can be given it: a subscriber profile, or one for CAs that are run elsewhere."
+  "True where a CA can be given the profile: subscriber profiles, and those of CAs below it, which may be run elsewhere."
   selectable: Boolean!
+  allowedCaTypes: [String!]!
   "ISO 8601 duration, e.g. ` + "`" + `P1Y` + "`" + `."
   validityPeriod: String!
   keyUsages: [UsageName!]!
@@ -11313,10 +11313,10 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 		return ec.fieldContext_CertificateProfile_kind(ctx, field)
 	case "system":
 		return ec.fieldContext_CertificateProfile_system(ctx, field)
-	case "allowedCaTypes":
-		return ec.fieldContext_CertificateProfile_allowedCaTypes(ctx, field)
 	case "selectable":
 		return ec.fieldContext_CertificateProfile_selectable(ctx, field)
+	case "allowedCaTypes":
+		return ec.fieldContext_CertificateProfile_allowedCaTypes(ctx, field)
 	case "validityPeriod":
 		return ec.fieldContext_CertificateProfile_validityPeriod(ctx, field)
 	case "keyUsages":
@@ -22226,29 +22226,6 @@ func (ec *executionContext) fieldContext_CertificateProfile_system(_ context.Con
 	return graphql.NewScalarFieldContext("CertificateProfile", field, true, false, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _CertificateProfile_allowedCaTypes(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_CertificateProfile_allowedCaTypes(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.AllowedCATypes, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_CertificateProfile_allowedCaTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
 func (ec *executionContext) _CertificateProfile_selectable(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -22270,6 +22247,29 @@ func (ec *executionContext) _CertificateProfile_selectable(ctx context.Context, 
 }
 func (ec *executionContext) fieldContext_CertificateProfile_selectable(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CertificateProfile", field, true, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CertificateProfile_allowedCaTypes(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfile_allowedCaTypes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.AllowedCATypes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfile_allowedCaTypes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfile", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateProfile_validityPeriod(ctx context.Context, field graphql.CollectedField, obj *profile.Profile) (ret graphql.Marshaler) {
@@ -48563,13 +48563,13 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "allowedCaTypes":
-			out.Values[i] = ec._CertificateProfile_allowedCaTypes(ctx, field, obj)
+		case "selectable":
+			out.Values[i] = ec._CertificateProfile_selectable(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "selectable":
-			out.Values[i] = ec._CertificateProfile_selectable(ctx, field, obj)
+		case "allowedCaTypes":
+			out.Values[i] = ec._CertificateProfile_allowedCaTypes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -11,7 +11,3 @@ func (p *Profile) CheckTerms(issuer Issuer, notAfter *time.Time, now time.Time, 
 	}
 	return a.decideValidity()
 }
-
-// CertifiesOthers tells whether the profile is for the certificates of CAs that may be run elsewhere: it can be selected for a CA, and
-// somebody who may create CAs, or a CA Gateway credential of that CA, asks for certificates under it with a request.
-func (p *Profile) CertifiesOthers() bool { return p.IsCA() && !p.SelfSigned }

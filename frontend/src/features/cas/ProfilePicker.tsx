@@ -17,7 +17,7 @@ type Groups = NonNullable<ProfileGroupsQuery["partition"]>["profileGroups"];
 
 export function useProfileGroups(partitionId: string): Groups {
   const groups = useQuery({ queryKey: ["profile-groups", partitionId], queryFn: () => request(ProfileGroups, { partition: partitionId }), staleTime: Infinity });
-  return (groups.data?.partition?.profileGroups ?? []).map((g) => ({ ...g, profiles: g.profiles.filter((p) => p.selectable) })).filter((g) => g.profiles.length > 0);
+  return groups.data?.partition?.profileGroups.map((g) => ({ ...g, profiles: g.profiles.filter((p) => p.selectable) })).filter((g) => g.profiles.length > 0) ?? [];
 }
 
 const presets: { label: string; groups: string[] }[] = [
