@@ -246,7 +246,7 @@ export function CaPage() {
       {deleting && (
         <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
           <DeletionPicture ca={ca} />
-          <Text size="sm">Nothing is issued any more. For 24 hours it can be restored: its CRL and OCSP go on, it counts, and its identifier stays taken. Then its CRL and OCSP end.</Text>
+          <Text size="sm">Nothing is issued any more, CRL and OCSP go on. It can be restored for 24 hours; until then it counts and its identifier stays taken.</Text>
         </ConfirmTyping>
       )}
     </>
