@@ -36,13 +36,12 @@ var unguarded = map[string]string{
 	"profile.Find": "part of issuance, which asks", "profile.Selectable": "part of what asks", "profile.Current": "part of issuance, which asks", "profile.At": "loader of certificates that were asked for",
 	"ca.Generation": "a key of a CA for what asks, and for status", "ca.Generations": "the keys of a CA that was asked for", "ca.NextKey": "part of renewal, which asks", "ca.AddKey": "part of renewal, which asks",
 	"ca.ChangeKey": "part of what asks", "ca.SwitchKey": "part of renewal, which asks", "ca.KeepsKey": "part of a job", "ca.AddCertificate": "part of what asks", "ca.HasCertificate": "part of a job", "ca.Below": "DeletionImpact asks",
-	"enrollment.RenewCA":     "job",
 	"certificate.ActiveByCA": "loader of CAs that were asked for", "certificate.Release": "job", "certificate.Expire": "job",
 	"endentity.Enlist": "part of issuance, which asks", "endentity.Link": "part of issuance, which asks", "endentity.Check": "of a protocol's own configuration, for issuance, which asks",
 	"acme.Unproved": "part of protocolconfig's changes, which ask", "acme.LoadKeys": "load asks for each", "acme.LoadAccounts": "load asks for each", "ca.Chains": "certificates are public; Download asks", "protocolconfig.ByID": "of jobs of a protocol",
 	"protocolconfig.Open": "establishes the actor of a protocol", "protocolconfig.OpenOrClosed": "establishes the actor of a protocol", "protocolconfig.Standing": "establishes the actor of a job",
 	"enrollment.Ready": "of a protocol's own configuration, for issuance, which asks", "protocolconfig.Problem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
-	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job", "enrollment.RenewSigner": "job",
+	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
@@ -52,7 +51,7 @@ var unguarded = map[string]string{
 	"status.CRL":         "public", "status.OCSP": "public", "status.Certificate": "public",
 	"status.Compare": "the server itself, at its start and for restore", "status.Adopt": "what a CA has signed; the server itself, at its start and for restore",
 	"status.Fetch": "of files outside", "status.Forget": "as a start does",
-	"certificate.Behind": "part of status.Compare", "certificate.Adopt": "part of status.Adopt",
+	"certificate.ByFingerprint": "part of bulk and the gateway, which ask", "certificate.Behind": "part of status.Compare", "certificate.Adopt": "part of status.Adopt",
 }
 
 // TestEveryVerbAsks fails for an exported method of a service that never gets to Guard.Require, directly or through
