@@ -23,7 +23,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pkiaas/pkiaas/migrations"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -59,7 +58,7 @@ func Support(ctx context.Context, cfg *Config, out string, said io.Writer) error
 		"go":            runtime.Version(),
 		"platform":      runtime.GOOS + "/" + runtime.GOARCH,
 		"made":          now.Format(time.RFC3339),
-		"databaseKnown": migrations.Newest(),
+		"databaseKnown": store.NewestVersion(),
 	}
 	if build, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range build.Settings {
@@ -365,7 +364,7 @@ func lookAtDatabase(ctx context.Context, cfg *Config, versions, health, failures
 	}
 	versions["databaseVersion"] = version
 	health["database"] = "answers"
-	if version != migrations.Newest() {
+	if version != store.NewestVersion() {
 		health["database"] = "answers, and has another version than this program: the rest may be missing"
 	} else if err := s.Probe(ctx); err != nil {
 		health["database"] = "answers, and takes no writes: " + err.Error()

@@ -147,6 +147,9 @@ func (s *Store) Migrate(ctx context.Context) (int64, error) {
 	return migrations.Up(ctx, db, s.dialect)
 }
 
+// NewestVersion is the version of the database that this program knows.
+func NewestVersion() int64 { return migrations.Newest() }
+
 // Ping tells whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	db, err := s.db.DB()
