@@ -203,7 +203,7 @@ func (s *Service) domainName(ctx context.Context, domain string) (string, error)
 }
 
 // InviteOwner invites an Owner of a subscription, or of its partition if it has one, in the transaction of ctx. Whoever
-// is invited already gets a new link. Whoever names himself for a subscription that nobody uses yet has nothing to accept.
+// is invited already gets a new link. An operator who names their own address for a subscription that nobody uses yet has nothing to accept.
 func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error {
 	domain := subscriptionID
 	var partitions []string
