@@ -114,12 +114,29 @@ func (a *application) claims(e extension.Extension, oid string) (bool, error) {
 	return claimed, nil
 }
 
-// checkClaim refuses a name that bears a security identifier where nobody answers for it: names are not left out.
+// kerberosName begins the other name by which PKINIT finds an account (RFC 4556).
+const kerberosName = "1.3.6.1.5.2.2;"
+
+// namesAccount tells whether a name is that of an account that its certificate signs in to: by its user principal name,
+// its security identifier or its Kerberos name.
+func namesAccount(g san.GeneralName) bool {
+	switch g.Type {
+	case san.UPN:
+		return true
+	case san.URI:
+		return len(g.Value) >= len(sidURI) && strings.EqualFold(g.Value[:len(sidURI)], sidURI)
+	case san.OtherName:
+		return strings.HasPrefix(g.Value, kerberosName)
+	}
+	return false
+}
+
+// checkClaim refuses the name of an account where nobody answers for it: names are not left out.
 func (a *application) checkClaim(i int, g san.GeneralName) error {
-	if g.Type != san.URI || len(g.Value) < len(sidURI) || !strings.EqualFold(g.Value[:len(sidURI)], sidURI) || a.vouched(slices.Contains(a.r.CSRNames, g)) {
+	if !namesAccount(g) || a.vouched(slices.Contains(a.r.CSRNames, g)) {
 		return nil
 	}
-	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account of a Windows domain, and nobody whose word profile %s takes answers for it: leave it out", short(g.Value), a.p.ID))
+	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account of a domain, and nobody whose word profile %s takes answers for it: leave it out", short(g.Value), a.p.ID))
 }
 
 func (p *Profile) checkClaims() error {

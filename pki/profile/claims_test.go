@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/asn1"
+	"slices"
 	"testing"
 
 	"github.com/pkiaas/pkiaas/pki/extension"
@@ -36,10 +37,17 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 		}
 		r := requestFor(t, label, "CN=www.example.com", san.GeneralName{Type: san.DNSName, Value: "www.example.com"}, san.GeneralName{Type: san.URI, Value: "https://www.example.com/"},
 			san.GeneralName{Type: san.RegisteredID, Value: "2.999.10"}, san.GeneralName{Type: san.UPN, Value: "a@example.com"}, san.GeneralName{Type: san.Email, Value: "a@example.com"})
+		names := r.SANs
+		r.CSRNames = names
 		r.Extensions, r.CSRExtensions, r.ServerSideKey = claimed(), len(claimed()), !p.ClientSideKeys
 		// The word of a source that the profile does not name, or only for what was stated, is nobody's.
 		for _, v := range []Voucher{{}, {Nobody, true}, {Person, false}, {Source("ACME"), true}} {
 			r.Vouched = v
+			if slices.Contains(p.RequiredSANTypes, san.UPN) {
+				refused(t, p.ID, p, r, issuingCA(t), "sans[3]", "account")
+				continue
+			}
+			r.SANs = slices.DeleteFunc(slices.Clone(names), namesAccount)
 			result := apply(t, p, r, issuingCA(t))
 			for _, e := range result.Extensions {
 				if oid := e.ID.String(); oid == "1.3.6.1.4.1.311.25.2" || oid == "1.3.6.1.4.1.311.20.2" || oid == applicationPolicies && !contains(p.Usages, "1.3.6.1.4.1.311.20.2.2") || oid == "2.5.29.32" && len(p.CertificatePolicies) == 0 {
@@ -54,7 +62,7 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 			}
 		}
 		// By a person who answers for it the same profiles take it.
-		r.Vouched = Voucher{Person, true}
+		r.Vouched, r.SANs = Voucher{Person, true}, names
 		if e, ok := find(apply(t, p, r, issuingCA(t)), "2.5.29.37"); ok {
 			if purposes, _ := readPurposes(e.Value); len(purposes) > len(p.ExtendedKeyUsages()) {
 				copies++
@@ -109,12 +117,18 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	r.LeaveNothingOut = true
 	refused(t, "nothing may be left out", scep, r, issuingCA(t), "extensions", "says who the subject is")
 	r.LeaveNothingOut, r.Extensions = false, nil
-	r.SANs = []san.GeneralName{{Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"}}
-	refused(t, "a security identifier as a name", scep, r, issuingCA(t), "sans[0]", "account")
-	r.Vouched, r.CSRNames = Voucher{Person, false}, r.SANs
-	refused(t, "the CSR's", scep, r, issuingCA(t), "sans[0]", "account")
-	r.CSRNames = nil
-	apply(t, scep, r, issuingCA(t))
+	for _, account := range []san.GeneralName{
+		{Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"}, {Type: san.UPN, Value: "administrator@corp.example"},
+		{Type: san.OtherName, Value: "1.3.6.1.5.2.2;DER:3000"},
+	} {
+		r.SANs, r.Vouched, r.CSRNames = []san.GeneralName{account}, Voucher{}, nil
+		refused(t, "the name of an account: "+account.Value, scep, r, issuingCA(t), "sans[0]", "account")
+		r.Vouched, r.CSRNames = Voucher{Person, false}, r.SANs
+		refused(t, "the CSR's "+account.Value, scep, r, issuingCA(t), "sans[0]", "account")
+		r.CSRNames = nil
+		apply(t, scep, r, issuingCA(t))
+	}
+	r.SANs = nil
 	// What only a profile can give is not to be had as an application policy either.
 	r.Extensions = []extension.Extension{{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value}}
 	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "only a profile")

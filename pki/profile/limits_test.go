@@ -72,7 +72,9 @@ func TestSANRules(t *testing.T) {
 		{san.URI, "https://corp.example/x", ""}, {san.URI, "https://x.corp.example:8443/", ""}, {san.URI, "https://corp.example.evil.com/", "san_rules[3]"}, {san.URI, "https://evil.com/corp.example", "san_rules[3]"}, {san.URI, "urn:corp.example", "san_rules[3]"},
 		{san.UPN, "anyone@anywhere", ""}, {san.RegisteredID, "1.2.3", "san_rules"},
 	} {
-		judged(t, p, requestFor(t, ecLabel, "CN=x", san.GeneralName{Type: c.typ, Value: c.value}), c.value, "sans[0]", c.rule)
+		r := requestFor(t, ecLabel, "CN=x", san.GeneralName{Type: c.typ, Value: c.value})
+		r.Vouched = Voucher{Person, true}
+		judged(t, p, r, c.value, "sans[0]", c.rule)
 	}
 	none := limited(t, `"san_rules":[]`)
 	judged(t, none, requestFor(t, ecLabel, "CN=x"), "no names", "sans", "")

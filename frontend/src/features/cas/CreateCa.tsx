@@ -56,7 +56,8 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
   const [permitted, setPermitted] = useState("");
   const [excluded, setExcluded] = useState("");
   const groups = useProfileGroups(partitionId);
-  const profiles = picked ?? usualProfiles(groups, type);
+  const fits = groups.flatMap((g) => g.profiles).filter((p) => p.allowedCaTypes.includes(type)).map((p) => p.id);
+  const profiles = (picked ?? usualProfiles(groups, type)).filter((id) => fits.includes(id));
   const root = type === "ROOT";
   const external = type === "EXTERNAL_ROOT";
   const outside = parents.find((p) => p.id === parentId)?.type === "EXTERNAL_ROOT" && !root && !external;
@@ -74,7 +75,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
       await request(Create, {
         input: {
           partitionId, type, identifier, friendlyName: friendlyName.trim(), signingAlgorithm: algorithm, keyStore: store ?? null, parentId: root ? null : parentId, subject,
-          expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: profiles.filter((id) => groups.some((g) => g.profiles.some((p) => p.id === id && p.allowedCaTypes.includes(type)))),
+          expiresAt: expiry ? new Date(`${expiry}T00:00:00`).toISOString() : null, crlEnabled: crl || root, ocspEnabled: ocsp, profileIds: profiles,
           pathLength: pathLength === "" || type === "ISSUING" ? null : Number(pathLength),
           nameConstraints: root || !(permitted + excluded).trim() ? null : { permitted: parseSubtrees(permitted), excluded: parseSubtrees(excluded) },
         },

@@ -8,7 +8,7 @@ import { CreateCa } from "./CreateCa";
 
 afterEach(() => vi.unstubAllGlobals());
 
-const profile = (id: string, name: string) => ({ id, name, description: `For ${name}.`, allowedCaTypes: ["ISSUING"] });
+const profile = (id: string, name: string) => ({ id, name, description: `For ${name}.`, allowedCaTypes: ["ISSUING"], selectable: true });
 const groups = { ProfileGroups: { partition: { profileGroups: [
   { id: "privatessl", title: "Private TLS and ACME", kind: "SUBSCRIBER", profiles: [profile("tls-server", "TLS server"), profile("tls-client", "TLS client")] },
   { id: "smime", title: "S/MIME", kind: "SUBSCRIBER", profiles: [profile("mail", "Mail")] },
