@@ -91,6 +91,9 @@ func (e *Engine) account(ctx context.Context, where string, args ...any) (*Accou
 	return found[0], nil
 }
 
+// replacements is how many accounts of a key, beyond those that it may have at a time, are made within an hour.
+const replacements = 10
+
 // NewAccount makes an account, or returns the one that the key has (RFC 8555 7.3). Without binding it is one of the key for
 // devices without binding, where there is such a key.
 func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration, key Key, contact []string, onlyExisting bool, binding *Binding) (a *Account, created bool, err error) {
@@ -126,6 +129,16 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 		}
 		if k.MaxAccounts > 0 && k.Accounts >= k.MaxAccounts {
 			return unauthorized("the external account key %s has made as many accounts as it may", k.FriendlyName)
+		}
+		// Accounts that were deactivated have given their place back, and limits are those of an account.
+		if recent := e.Store.DB(ctx).Model(&Account{}).Where("external_key_id = ?", k.ID); k.MaxAccounts > 0 {
+			var made int64
+			if err := recent.Session(&gormSession).Where("created_at > ?", now.Add(-time.Hour)).Count(&made).Error; err != nil {
+				return err
+			}
+			if most := k.MaxAccounts + replacements; made >= most {
+				return e.rateLimited(ctx, now, recent, int(most), "this external account key has made %d accounts within an hour")
+			}
 		}
 		if err := e.Store.DB(ctx).Model(k).Updates(map[string]any{"accounts": k.Accounts + 1, "last_used_at": now}).Error; err != nil {
 			return err

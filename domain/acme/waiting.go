@@ -111,7 +111,7 @@ func (e *Engine) FinalizeApproved(ctx context.Context, in Finalizing) error {
 		return fault.New(fault.PolicyRefused, "the account or its external account key has ended")
 	}
 	_, err = e.issue(ctx, c, o, Processing, in.SHA256, in.Request)
-	if errors.Is(err, ca.ErrDisabled) {
+	if errors.Is(err, ca.ErrDisabled) || enrollment.Stale(err) {
 		return fault.New(fault.Unavailable, "%s", fault.Of(err).Message).Because(err) // tried again
 	}
 	return err

@@ -184,8 +184,9 @@ type Ask struct {
 // defaultHours is how long something waits that only the deployment's rule covers.
 const defaultHours = 72
 
-// most is how many requests of a partition can wait.
-const most = 1000
+// most is how many requests of a partition can wait, and mostOfClient how many of those one configuration of an enrollment protocol or
+// one credential can have: its clients must not keep people from asking.
+const most, mostOfClient = 1000, 250
 
 // pending is a question on its way out of the verb, whose transaction is given up.
 type pending struct {
@@ -323,6 +324,17 @@ func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 	}
 	if waiting >= most {
 		return nil, fault.New(fault.Conflict, "%d requests wait for approval already", waiting).Do("Have some of them decided or withdrawn.")
+	}
+	if r.ActorKind == rbac.ProtocolActor || r.ActorKind == rbac.CredentialActor {
+		own, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ? AND requested_by_id = ?",
+			r.PartitionID, Pending, r.RequestedByID), mostOfClient)
+		if err != nil {
+			return nil, err
+		}
+		if own >= mostOfClient {
+			return nil, fault.New(fault.TooManyRequests, "%d requests of %s wait for approval already", own, r.RequestedBy).
+				Do("Repeat the request when some of them are decided.")
+		}
 	}
 	made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(r)
 	if made.Error != nil {

@@ -270,13 +270,18 @@ func (s *Service) checkName(ctx context.Context, partitionID string, subject []b
 		above = *parent
 	}
 	var others []*CertificationAuthority
-	if err := s.Store.DB(ctx).Select("identifier", "subject_der").Order("created_at, id").
+	if err := s.Store.DB(ctx).Select("id", "identifier", "subject_der").Order("created_at, id").
 		Find(&others, "partition_id = ? AND purged_at IS NULL AND status <> ? AND (type <> ? OR id = ?)", partitionID, Failed, ExternalRoot, above).Error; err != nil {
 		return err
 	}
 	for _, c := range others {
-		if other, err := name.FromDER(c.SubjectDER); err == nil && other.Equal(wanted) {
-			return fault.New(fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", c.Identifier).At("subject").
+		// Somebody else may have signed it, and encoded the subject as would not be done here.
+		if other, _, err := name.Existing(c.SubjectDER); err == nil && other.Equal(wanted) {
+			which := c.Identifier
+			if s.Guard.RequireOn(ctx, rbac.CABrowse, partitionID, c.ID) != nil { // as for a credential of another CA
+				which = "another certification authority"
+			}
+			return fault.New(fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", which).At("subject").
 				Do("Choose another subject, or renew the CA that has it. The subject of a deleted CA becomes free 24 hours after the deletion.")
 		}
 	}

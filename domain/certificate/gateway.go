@@ -137,10 +137,8 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 			return err
 		}
 		found := map[string]*Certificate{}
-		var list []Revocation
 		for _, row := range rows {
 			found[row.SerialNumber] = row
-			list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment})
 		}
 		meant := func(text string) *Certificate {
 			for _, serial := range ReadQuoted(text).Serials {
@@ -150,12 +148,17 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 			}
 			return nil
 		}
+		var list []Revocation // of what is meant: digits may be read in two ways
+		listed := map[string]bool{}
 		for n, text := range r.Serials {
 			switch row := meant(text); {
 			case row == nil:
 				answers[n] = rbac.NotFound()
 			case row.Kind != Subscriber:
 				answers[n] = fault.New(fault.PolicyRefused, "only certificates of subscribers are revoked many at a time").Do("Revoke it by itself.")
+			case !listed[row.ID]:
+				listed[row.ID] = true
+				list = append(list, Revocation{CertificateID: row.ID, Reason: r.Reason, InvalidityDate: r.InvalidityDate, Comment: r.Comment})
 			}
 		}
 		operation := "cagw"

@@ -428,6 +428,7 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	var fromCSR []san.GeneralName
 	if r.CSR != "" && (subject.IsEmpty() || r.SANsFromCSR) { // what is not used is not judged
 		parsed, err := csr.Parse([]byte(r.CSR))
 		if err != nil {
@@ -437,10 +438,12 @@ func parsePKCS12(r PKCS12Request) (*profile.Request, error) {
 			subject = parsed.Subject
 		}
 		if r.SANsFromCSR {
+			fromCSR = slices.DeleteFunc(slices.Clone(parsed.SANs), func(g san.GeneralName) bool { return slices.Contains(names, g) })
 			names = append(names, parsed.SANs...)
 		}
 	}
-	request := &profile.Request{Subject: subject, SANs: names, NotBefore: r.NotBefore, NotAfter: r.NotAfter, ServerSideKey: true}
+	request := &profile.Request{Subject: subject, SANs: names, CSRNames: fromCSR, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
+		ServerSideKey: true}
 	if r.Explicit && subject.IsEmpty() {
 		return nil, fault.New(fault.Invalid, NoSubject).At("subject")
 	}

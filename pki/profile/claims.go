@@ -114,11 +114,12 @@ func (a *application) claims(e extension.Extension, oid string) (bool, error) {
 	return claimed, nil
 }
 
-// kerberosName begins the other name by which PKINIT finds an account (RFC 4556).
-const kerberosName = "1.3.6.1.5.2.2;"
+// claimingNames begin other names that say whose certificate it is: the Kerberos name by which PKINIT finds an account (RFC 4556),
+// the number of a PIV card, by which doors and logons know its holder (FIPS 201), and the identifier of a domain controller.
+var claimingNames = []string{"1.3.6.1.5.2.2;", "2.16.840.1.101.3.6.6;", "1.3.6.1.4.1.311.25.1;"}
 
-// namesAccount tells whether a name is that of an account that its certificate signs in to: by its user principal name,
-// its security identifier or its Kerberos name.
+// namesAccount tells whether a name is that of an account or a holder that its certificate stands for: by its user principal name,
+// its security identifier or one of claimingNames.
 func namesAccount(g san.GeneralName) bool {
 	switch g.Type {
 	case san.UPN:
@@ -126,7 +127,7 @@ func namesAccount(g san.GeneralName) bool {
 	case san.URI:
 		return len(g.Value) >= len(sidURI) && strings.EqualFold(g.Value[:len(sidURI)], sidURI)
 	case san.OtherName:
-		return strings.HasPrefix(g.Value, kerberosName)
+		return slices.ContainsFunc(claimingNames, func(begin string) bool { return strings.HasPrefix(g.Value, begin) })
 	}
 	return false
 }
@@ -136,7 +137,7 @@ func (a *application) checkClaim(i int, g san.GeneralName) error {
 	if !namesAccount(g) || a.vouched(slices.Contains(a.r.CSRNames, g)) {
 		return nil
 	}
-	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account of a domain, and nobody whose word profile %s takes answers for it: leave it out", short(g.Value), a.p.ID))
+	return ruled("identity_claims_from", invalid.New(fmt.Sprintf("sans[%d]", i), "%s names an account or the holder of a card, and nobody whose word profile %s takes answers for it: leave it out", short(g.Value), a.p.ID))
 }
 
 func (p *Profile) checkClaims() error {

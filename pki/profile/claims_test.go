@@ -120,6 +120,7 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	for _, account := range []san.GeneralName{
 		{Type: san.URI, Value: "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500"}, {Type: san.UPN, Value: "administrator@corp.example"},
 		{Type: san.OtherName, Value: "1.3.6.1.5.2.2;DER:3000"},
+		{Type: san.OtherName, Value: "2.16.840.1.101.3.6.6;DER:040101"}, {Type: san.OtherName, Value: "1.3.6.1.4.1.311.25.1;DER:040101"},
 	} {
 		r.SANs, r.Vouched, r.CSRNames = []san.GeneralName{account}, Voucher{}, nil
 		refused(t, "the name of an account: "+account.Value, scep, r, issuingCA(t), "sans[0]", "account")

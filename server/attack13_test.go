@@ -1,0 +1,178 @@
+package server
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pkiaas/pkiaas/domain/acme"
+	"github.com/pkiaas/pkiaas/domain/approval"
+	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/san"
+	"github.com/pkiaas/pkiaas/protocols/cagw"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// TestGatewayTakesNoClaimFromACSR: the account in a CSR is nobody's word, in whatever format the certificate is asked for.
+func TestGatewayTakesNoClaimFromACSR(t *testing.T) {
+	g := newGatewayAPI(t, "")
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const account = "administrator@corp.example"
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "p12.example"},
+		ExtraExtensions: []pkix.Extension{{Id: []int{2, 5, 29, 17}, Value: san.MarshalDER([]san.GeneralName{{Type: san.UPN, Value: account}})}}}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs12 := object{"format": "PKCS12", "protection": object{"type": "PasswordProtection", "password": "long enough 1"}}
+	ask := func(status int, format, more object) {
+		t.Helper()
+		body := object{"profileId": g.m.CAGW.ProfileIDs[0], "csr": base64.StdEncoding.EncodeToString(der), "requiredFormat": format}
+		for name, value := range more {
+			body[name] = value
+		}
+		if got := g.call(status, "POST", g.base+"/enrollments", body); status == 400 &&
+			!strings.Contains(str(t, got, "error.message"), "names an account") {
+			t.Errorf("%v", got)
+		}
+	}
+	fromCSR := object{"optionalCertificateRequestDetails": object{"useSANFromCSR": true}}
+	ask(400, object{"format": "X509"}, fromCSR)
+	ask(400, pkcs12, fromCSR)
+	// What the client states itself it answers for.
+	ask(200, pkcs12, object{"subjectAltNames": []object{{"type": "otherName", "value": "1.3.6.1.4.1.311.20.2.3;UTF8:" + account}}})
+}
+
+// TestGatewayRevokesWhatIsMeant: digits that are the serial number of one certificate in hexadecimal, and of another in decimal, mean
+// the first.
+func TestGatewayRevokesWhatIsMeant(t *testing.T) {
+	g := newGatewayAPI(t, "")
+	for name, serial := range map[string]string{"meant.example": "1000", "other.example": "03e8"} {
+		was := str(t, g.issue(name), "serialNumber")
+		if err := g.store.DB(g.system).Exec("UPDATE certificates SET serial_number = ? WHERE serial_number = ?", serial, was).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if answers, err := g.certificates.RevokeSerials(g.system, certificate.RevokingSerials{CAID: g.issuing.ID, Serials: []string{"1000", "10:00"},
+		Reason: certificate.Superseded}); err != nil || answers[0] != nil || answers[1] != nil {
+		t.Fatalf("%v %v", answers, err)
+	}
+	for serial, want := range map[string]certificate.Status{"1000": certificate.Revoked, "03e8": certificate.Issued} {
+		c, err := g.certificates.BySerial(g.system, g.issuing, serial)
+		if err != nil || c.Status != want {
+			t.Errorf("%s: %+v %v", serial, c, err)
+		}
+	}
+}
+
+// TestTakenSubjectsTellNothing: who sees one CA only does not hear of the others by their subjects.
+func TestTakenSubjectsTellNothing(t *testing.T) {
+	g := newGatewayAPI(t, "")
+	root := g.authority("root-1")
+	if _, err := g.cas.SelectProfiles(g.system, root.ID, []string{"basic-ca-subord"}); err != nil {
+		t.Fatal(err)
+	}
+	g.actor.Authorities[root.ID] = []rbac.Role{rbac.CertificateAdministrators}
+	delete(g.actor.Authorities, g.issuing.ID)
+	csr, _ := gatewayCSR(t, pkix.Name{})
+	enroll := func() string {
+		t.Helper()
+		return str(t, g.call(409, "POST", cagw.Base+"/"+g.m.Partition.ID+"~root-1/enrollments", object{
+			"profileId": "basic-ca-subord", "csr": csr, "requiredFormat": object{"format": "X509"},
+			"optionalCertificateRequestDetails": object{"subjectDn": g.issuing.Subject}}), "error.message")
+	}
+	if says := enroll(); strings.Contains(says, g.issuing.Identifier) || !strings.Contains(says, "another certification authority") {
+		t.Error(says)
+	}
+	// Nor is the subject free because somebody else has encoded it unusually.
+	if err := g.store.DB(g.system).Model(&ca.CertificationAuthority{}).Where("id = ?", g.issuing.ID).
+		Update("subject_der", withBlank(t, g.issuing.SubjectDER)).Error; err != nil {
+		t.Fatal(err)
+	}
+	enroll()
+}
+
+// withBlank is a name whose last value begins with a blank, which does not count (RFC 5280 7.1).
+func withBlank(t *testing.T, der []byte) []byte {
+	t.Helper()
+	var rdns pkix.RDNSequence
+	if _, err := asn1.Unmarshal(der, &rdns); err != nil {
+		t.Fatal(err)
+	}
+	last := &rdns[len(rdns)-1][0]
+	last.Value = " " + last.Value.(string)
+	out, err := asn1.Marshal(rdns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestClientsLeaveRoomForApprovals: what clients of one configuration ask for does not keep people from asking.
+func TestClientsLeaveRoomForApprovals(t *testing.T) {
+	e := newACME(t, "")
+	alice := colleague(t, e.App, e.m, "alice", rbac.Owners)
+	colleague(t, e.App, e.m, "bob", rbac.Owners)
+	if _, err := e.approvals.SetRules(alice, approval.Change{PartitionID: e.m.Partition.ID,
+		Rules: []*approval.Rule{rule(approval.Issue, 1)}}); err != nil {
+		t.Fatal(err)
+	}
+	var waiting []*approval.Request
+	for n := range 250 {
+		waiting = append(waiting, &approval.Request{ID: fmt.Sprintf("waits-%d", n), PartitionID: e.m.Partition.ID, Operation: approval.Issue,
+			Verb: "acme.finalize", Payload: "{}", Digest: fmt.Sprint(n), State: approval.Pending, Needed: 1, RequestedBy: "acme:acme-test",
+			RequestedByID: e.c.ID, ActorKind: rbac.ProtocolActor, RequestedAt: e.now(), ExpiresAt: e.now().Add(time.Hour)})
+	}
+	if err := e.store.DB(e.ctx).CreateInBatches(waiting, 50).Error; err != nil {
+		t.Fatal(err)
+	}
+	ask := func(actor *rbac.Actor) error {
+		ctx := rbac.WithActor(t.Context(), actor)
+		err := e.approvals.Ask(ctx, approval.Ask{PartitionID: e.m.Partition.ID, Operation: approval.Issue, Verb: "certificate.issue",
+			Payload: actor.ID, Summary: "issue a certificate"})
+		e.approvals.Submit(ctx, &err)
+		return err
+	}
+	if err := ask(e.c.Actor("192.0.2.1", "r")); !fault.Is(err, fault.TooManyRequests) {
+		t.Errorf("a client: %v", err)
+	}
+	if err := ask(rbac.ActorFrom(alice)); !fault.Is(err, fault.ApprovalNeeded) {
+		t.Errorf("a person: %v", err)
+	}
+}
+
+// TestACMEAccountsAreNotMadeForEver: a key for one account is none for any number of them, one after the other, each with limits of its
+// own.
+func TestACMEAccountsAreNotMadeForEver(t *testing.T) {
+	e := newACME(t, "")
+	key, secret, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, acme.NewKey{FriendlyName: "one", Allowed: []string{"*.example.com"}, MaxAccounts: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac, err := base64.RawURLEncoding.DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 12 {
+		c := e.stranger(t)
+		r := c.post("new-account", map[string]any{"externalAccountBinding": c.eab(key.ID, mac)})
+		if n == 11 {
+			c.want("the twelfth account of an hour", r, 429, "rateLimited")
+			break
+		}
+		c.kid = c.ok(r, 201).location()
+		c.ok(c.post(c.kid, map[string]any{"status": "deactivated"}), 200)
+	}
+}
