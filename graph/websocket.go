@@ -93,7 +93,7 @@ func (t *webSocket) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	}
 	// No cookie and no status can be set any more.
 	ctx = WithRequest(ctx, &Request{ID: id})
-	s := &socket{transport: t, conn: conn, request: r, exec: exec, live: live, running: map[string]context.CancelFunc{}}
+	s := &socket{transport: t, conn: conn, request: r, exec: exec, live: live, running: map[string]*running{}}
 	s.serve(ctx)
 }
 
@@ -135,7 +135,7 @@ type socket struct {
 
 	writing sync.Mutex
 	mu      sync.Mutex
-	running map[string]context.CancelFunc
+	running map[string]*running
 }
 
 type socketMessage struct {
@@ -241,28 +241,43 @@ func (s *socket) fail(id string, errs ...*gqlerror.Error) {
 	}
 }
 
+// running is a subscription that has its place on the socket.
+type running struct{ cancel context.CancelFunc }
+
+// stop ends the subscription that has the id.
 func (s *socket) stop(id string) {
 	s.mu.Lock()
+	mine := s.running[id]
+	s.mu.Unlock()
+	if mine != nil {
+		s.free(id, mine)
+	}
+}
+
+// free gives the place and the id back, once: the client may use the id for another subscription meanwhile.
+func (s *socket) free(id string, mine *running) {
+	mine.cancel()
+	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cancel := s.running[id]; cancel != nil {
-		cancel()
+	if s.running[id] == mine {
 		delete(s.running, id)
 	}
 }
 
-// begin registers a subscription.
-func (s *socket) begin(ctx context.Context, id string) (_ context.Context, taken, full bool) {
+// begin registers a subscription. Whoever hears of its end may use its place again, so free it before saying so.
+func (s *socket) begin(ctx context.Context, id string) (_ context.Context, free func(), taken, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.running[id] != nil {
-		return ctx, true, false
+		return ctx, nil, true, false
 	}
 	if len(s.running) >= maxSubscriptions {
-		return ctx, false, true
+		return ctx, nil, false, true
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s.running[id] = cancel
-	return ctx, false, false
+	mine := &running{cancel}
+	s.running[id] = mine
+	return ctx, func() { s.free(id, mine) }, false, false
 }
 
 // subscribe begins a subscription; false ends the socket.
@@ -285,7 +300,7 @@ func (s *socket) subscribe(ctx context.Context, m socketMessage) bool {
 		s.fail(m.ID, r.present(ctx, err))
 		return true
 	}
-	ctx, taken, full := s.begin(r.withLoaders(rbac.WithLive(ctx, s.live)), m.ID)
+	ctx, free, taken, full := s.begin(r.withLoaders(rbac.WithLive(ctx, s.live)), m.ID)
 	switch {
 	case taken:
 		s.close(closeIDTaken, "Subscriber for "+m.ID[:min(len(m.ID), 40)]+" already exists")
@@ -300,11 +315,11 @@ func (s *socket) subscribe(ctx context.Context, m socketMessage) bool {
 		problems = gqlerror.List{refused(fault.New(fault.Invalid, "Only subscriptions are served over a WebSocket.").Do("Send queries and mutations by POST."))}
 	}
 	if problems != nil {
-		s.stop(m.ID)
+		free()
 		s.fail(m.ID, s.exec.DispatchError(graphql.WithOperationContext(ctx, operation), problems).Errors...)
 		return true
 	}
-	go s.follow(ctx, m.ID, operation)
+	go s.follow(ctx, m.ID, operation, free)
 	return true
 }
 
@@ -320,12 +335,13 @@ func endSubscription(ctx context.Context, err error) {
 	}
 }
 
-func (s *socket) follow(ctx context.Context, id string, operation *graphql.OperationContext) {
-	defer s.stop(id)
+func (s *socket) follow(ctx context.Context, id string, operation *graphql.OperationContext, free func()) {
+	defer free()
 	end := &outcome{}
 	ctx = context.WithValue(ctx, outcomeKey{}, end)
 	defer func() {
 		if p := recover(); p != nil {
+			free()
 			s.fail(id, s.transport.resolver.present(ctx, operation.Recover(ctx, p)))
 		}
 	}()
@@ -336,18 +352,22 @@ func (s *socket) follow(ctx context.Context, id string, operation *graphql.Opera
 			break
 		}
 		if len(response.Errors) > 0 && len(response.Data) == 0 {
+			free()
 			s.fail(id, response.Errors...) // refused before it began
 			return
 		}
 		payload, err := json.Marshal(response)
 		if err != nil {
+			free()
 			s.fail(id, s.transport.resolver.present(ctx, err))
 			return
 		}
 		s.send(socketMessage{Type: "next", ID: id, Payload: payload})
 	}
+	left := ctx.Err() != nil
+	free()
 	switch {
-	case ctx.Err() != nil: // the client has completed it, or left
+	case left: // the client has completed it, or left
 	case end.err == nil:
 		s.send(socketMessage{Type: "complete", ID: id})
 	case fault.Is(end.err, fault.Unauthenticated), fault.Is(end.err, fault.Forbidden), fault.Is(end.err, fault.NotFound):

@@ -318,21 +318,29 @@ func socketsAreBounded(t *testing.T, a *App, m *Manifest) {
 
 	conn := open()
 	tell(t, conn, `{"type":"connection_init"}`)
-	for n := range 11 {
-		tell(t, conn, strings.Replace(subscription("none"), `"id":"1"`, `"id":"`+string(rune('a'+n))+`"`, 1))
-		tell(t, conn, strings.Replace(subscription(m.Partition.ID), `"id":"1"`, `"id":"`+string(rune('A'+n))+`"`, 1))
-	}
-	for {
-		got, closed := hear(t, conn)
-		if closed != 0 {
-			t.Fatalf("closed with %d", closed)
-		}
-		if got.ID == "K" {
-			if got.Type != "error" || !strings.Contains(string(got.Payload), "TOO_MANY_REQUESTS") {
-				t.Errorf("the eleventh subscription: %s %s", got.Type, got.Payload)
+	// A subscription that was refused takes no place; it is waited for, since it has one until then.
+	about := func(id string) said {
+		t.Helper()
+		for {
+			got, closed := hear(t, conn)
+			if closed != 0 {
+				t.Fatalf("closed with %d", closed)
 			}
-			break
+			if got.ID == id {
+				return got
+			}
 		}
+	}
+	for n := range 11 {
+		refused, id := string(rune('a'+n)), string(rune('A'+n))
+		if n < 10 {
+			tell(t, conn, strings.Replace(subscription("none"), `"id":"1"`, `"id":"`+refused+`"`, 1))
+			about(refused)
+		}
+		tell(t, conn, strings.Replace(subscription(m.Partition.ID), `"id":"1"`, `"id":"`+id+`"`, 1))
+	}
+	if got := about("K"); got.Type != "error" || !strings.Contains(string(got.Payload), "TOO_MANY_REQUESTS") {
+		t.Errorf("the eleventh subscription: %s %s", got.Type, got.Payload)
 	}
 	conns := []*websocket.Conn{conn}
 	for {

@@ -51,7 +51,7 @@ test("what needs approval waits for another person", async () => {
   await issuer.page.getByRole("option", { name: new RegExp(`${profile}$`) }).click();
   const csr = execFileSync("openssl", ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=approved.example.com", "-addext", "subjectAltName=DNS:approved.example.com"], { stdio: ["ignore", "pipe", "ignore"] });
   await issuer.page.getByLabel("Certificate Signing Request").fill(csr.toString());
-  await issuer.page.getByText("The signature is right").waitFor();
+  await issuer.page.getByText("Signature verified").waitFor();
   await issuer.page.getByRole("button", { name: "Issue", exact: true }).click();
   await issuer.page.getByText("Sent for approval").waitFor();
   await accessible(issuer.page, "approvals-sent");

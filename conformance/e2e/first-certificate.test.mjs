@@ -140,7 +140,7 @@ test("an empty server gives its first certificate after at most 14 clicks", asyn
   assert.equal(await profile.inputValue(), "TLS server");
   const csr = execFileSync("openssl", ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=www.first.example", "-addext", "subjectAltName=DNS:www.first.example"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
   await drawer.getByLabel("Certificate Signing Request").fill(csr);
-  await drawer.getByText("The signature is right").waitFor();
+  await drawer.getByText("Signature verified").waitFor();
   await look("13-issue");
   await click("Issue", button("Issue", drawer));
   await drawer.getByText("is issued and recorded").waitFor();

@@ -77,7 +77,7 @@ test("root, issuing CA, certificate, revocation: openssl and a browser agree", a
   await page.getByRole("combobox", { name: "Certificate profile" }).click();
   await page.getByRole("option", { name: /privatessl-tls-server$/ }).click();
   await page.getByLabel("Certificate Signing Request").fill(readFileSync(join(work, "request.csr"), "utf8"));
-  await page.getByText("The signature is right").waitFor();
+  await page.getByText("Signature verified").waitFor();
   await page.getByRole("button", { name: "Issue", exact: true }).click();
   await page.getByText("is issued and recorded").waitFor();
   await saveDownload(() => page.getByRole("button", { name: "Download Certificate", exact: true }).click(), "leaf.pem");

@@ -178,7 +178,7 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
             )}
             {preview.data && (
               <Card withBorder padding="sm">
-                <Facts rows={[["Subject", preview.data.subject], ["Key", preview.data.key], ["Names", preview.data.names.join(", ")], ["Proof of possession", preview.data.verified ? "The signature is right" : "Not checked here; the server checks it"]]} />
+                <Facts rows={[["Subject", preview.data.subject], ["Key", preview.data.key], ["Names", preview.data.names.join(", ")], ["Proof of possession", preview.data.verified ? "Signature verified" : "Not checked here; the server checks it"]]} />
               </Card>
             )}
             <Checkbox label="Use Subject from CSR" checked={fromCsr} onChange={(e) => setFromCsr(e.currentTarget.checked)} />
