@@ -32,7 +32,7 @@ var unguarded = map[string]string{
 	"mail.Send": "part of what asks for it", "mail.Deliver": "job",
 	"tenant.ByIDs": "loader of a partition's own subscription", "tenant.PartitionsOf": "loader of subscriptions that were asked for",
 	"ca.Lookup": "public status services serve anyone", "ca.KeyStoresInUse": "the server itself, at its start and for a backup", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks",
-	"ca.BumpStatus": "part of what asks", "ca.CheckName": "part of issuance, which asks", "ca.Purge": "job",
+	"ca.BumpStatus": "part of what asks", "ca.Purge": "job",
 	"profile.Find": "part of issuance, which asks", "profile.Selectable": "part of what asks", "profile.Current": "part of issuance, which asks", "profile.At": "loader of certificates that were asked for",
 	"ca.Generation": "a key of a CA for what asks, and for status", "ca.Generations": "the keys of a CA that was asked for", "ca.NextKey": "part of renewal, which asks", "ca.AddKey": "part of renewal, which asks",
 	"ca.ChangeKey": "part of what asks", "ca.SwitchKey": "part of renewal, which asks", "ca.KeepsKey": "part of a job", "ca.AddCertificate": "part of what asks", "ca.HasCertificate": "part of a job", "ca.Below": "DeletionImpact asks",

@@ -131,13 +131,15 @@ func (e *Engine) NewAccount(ctx context.Context, c *protocolconfig.Configuration
 			return unauthorized("the external account key %s has made as many accounts as it may", k.FriendlyName)
 		}
 		// Accounts that were deactivated have given their place back, and limits are those of an account.
-		if recent := e.Store.DB(ctx).Model(&Account{}).Where("external_key_id = ?", k.ID); k.MaxAccounts > 0 {
-			var made int64
-			if err := recent.Session(&gormSession).Where("created_at > ?", now.Add(-time.Hour)).Count(&made).Error; err != nil {
+		if k.MaxAccounts > 0 {
+			made := func() *gorm.DB { return e.Store.DB(ctx).Model(&Account{}).Where("external_key_id = ?", k.ID) }
+			most := k.MaxAccounts + replacements
+			recent, err := e.Store.CountUpTo(ctx, made().Where("created_at > ?", now.Add(-time.Hour)), int(most))
+			if err != nil {
 				return err
 			}
-			if most := k.MaxAccounts + replacements; made >= most {
-				return e.rateLimited(ctx, now, recent, int(most), "this external account key has made %d accounts within an hour")
+			if recent >= most {
+				return e.rateLimited(ctx, now, made(), int(most), "this external account key has made %d accounts within an hour")
 			}
 		}
 		if err := e.Store.DB(ctx).Model(k).Updates(map[string]any{"accounts": k.Accounts + 1, "last_used_at": now}).Error; err != nil {

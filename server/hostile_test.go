@@ -132,7 +132,7 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 	var waiting []*approval.Request
 	for n := range 250 {
 		waiting = append(waiting, &approval.Request{ID: fmt.Sprintf("waits-%d", n), PartitionID: e.m.Partition.ID, Operation: approval.Issue,
-			Verb: "acme.finalize", Payload: "{}", Digest: fmt.Sprint(n), State: approval.Pending, Needed: 1, RequestedBy: "acme:acme-test",
+			Verb: "acme.finalize", Payload: "{}", Facts: []approval.Fact{}, Permissions: []rbac.Permission{}, Digest: fmt.Sprint(n), State: approval.Pending, Needed: 1, RequestedBy: "acme:acme-test",
 			RequestedByID: e.c.ID, ActorKind: rbac.ProtocolActor, RequestedAt: e.now(), ExpiresAt: e.now().Add(time.Hour)})
 	}
 	if err := e.store.DB(e.ctx).CreateInBatches(waiting, 50).Error; err != nil {
