@@ -141,7 +141,7 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 	ask := func(actor *rbac.Actor) error {
 		ctx := rbac.WithActor(t.Context(), actor)
 		err := e.approvals.Ask(ctx, approval.Ask{PartitionID: e.m.Partition.ID, Operation: approval.Issue, Verb: "certificate.issue",
-			Payload: actor.ID, Summary: "issue a certificate"})
+			Payload: actor.ID, Summary: "issue a certificate", Facts: []approval.Fact{}})
 		e.approvals.Submit(ctx, &err)
 		return err
 	}
