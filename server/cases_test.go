@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,13 +79,26 @@ func TestRootsThatExist(t *testing.T) {
 	// Without a key usage, and basic constraints that are not critical: taken, with a remark.
 	bare := l.below("root-nokeyusage", "under-bare", issuingExtensions)
 	chain := l.chain(l.issued("under-bare", "www.example.com"))
-	l.openssl("verify", "-CAfile", l.file("bare-root.pem", chain[2]), "-untrusted", l.file("bare-ca.pem", chain[1]), l.file("bare-leaf.pem", chain[0]))
+	l.openssl(
+		"verify",
+		"-CAfile",
+		l.file("bare-root.pem", chain[2]),
+		"-untrusted",
+		l.file("bare-ca.pem", chain[1]),
+		l.file("bare-leaf.pem", chain[0]),
+	)
 	if bare.Subject != "CN=under-bare,O=Life" {
 		t.Error(bare.Subject)
 	}
 	l.file("odd.pem", oddRoot(t))
-	odd := l.app.ask(t, rbac.ActorFrom(l.ctx), `mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { certificationAuthority { remarks } } }`,
-		map[string]any{"i": map[string]any{"partitionId": p, "identifier": "odd", "friendlyName": "Odd", "certificate": string(l.read("odd.pem"))}})
+	odd := l.app.ask(
+		t,
+		rbac.ActorFrom(l.ctx),
+		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { certificationAuthority { remarks } } }`,
+		map[string]any{
+			"i": map[string]any{"partitionId": p, "identifier": "odd", "friendlyName": "Odd", "certificate": string(l.read("odd.pem"))},
+		},
+	)
 	if odd.code() != "" {
 		t.Fatal(odd.Errors)
 	}
@@ -101,13 +116,23 @@ func TestRootsThatExist(t *testing.T) {
 		t.Error(got.Errors)
 	}
 	l.foreign("nameless", "/", rootExtensions)
-	if _, err := cas.ImportRoot(l.ctx, p, "nameless", "Nameless", l.read("nameless.pem")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "no subject") {
+	if _, err := cas.ImportRoot(l.ctx, p, "nameless", "Nameless", l.read("nameless.pem")); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "no subject") {
 		t.Errorf("a root without a subject: %v", err)
 	}
 
 	// What crypto/x509 does not read: the PKCS #12 is made all the same.
 	c := l.below("root-printable-underscore-at", "under-printable", issuingExtensions)
-	made, err := l.app.enrollment.IssuePKCS12(l.ctx, enrollment.PKCS12Request{CAID: c.ID, ProfileID: "multiuse-p12-client", Password: "correct horse", Subject: "CN=Jane Doe", KeyType: "ECDSA-P256"})
+	made, err := l.app.enrollment.IssuePKCS12(
+		l.ctx,
+		enrollment.PKCS12Request{
+			CAID:      c.ID,
+			ProfileID: "multiuse-p12-client",
+			Password:  "correct horse",
+			Subject:   "CN=Jane Doe",
+			KeyType:   "ECDSA-P256",
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +155,8 @@ func TestRootsThatExist(t *testing.T) {
 	}
 
 	// Name constraints that cannot be applied: not taken in, and then dead.
-	if _, err := cas.ImportRoot(l.ctx, p, "empty-ip", "Empty IP", l.sample("root-nc-empty-ip.pem")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "network") {
+	if _, err := cas.ImportRoot(l.ctx, p, "empty-ip", "Empty IP", l.sample("root-nc-empty-ip.pem")); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "network") {
 		t.Errorf("a root with an empty address among its name constraints: %v", err)
 	}
 }
@@ -138,7 +164,12 @@ func TestRootsThatExist(t *testing.T) {
 // oddRoot has a common name of 71 characters, an empty OU, and basic constraints that are not critical.
 func oddRoot(t *testing.T) string {
 	t.Helper()
-	subject, err := asn1.Marshal(pkix.RDNSequence{{{Type: asn1.ObjectIdentifier{2, 5, 4, 11}, Value: ""}}, {{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: strings.Repeat("Long Name ", 7) + "x"}}})
+	subject, err := asn1.Marshal(
+		pkix.RDNSequence{
+			{{Type: asn1.ObjectIdentifier{2, 5, 4, 11}, Value: ""}},
+			{{Type: asn1.ObjectIdentifier{2, 5, 4, 3}, Value: strings.Repeat("Long Name ", 7) + "x"}},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,8 +177,14 @@ func oddRoot(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(7), RawSubject: subject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(5, 0, 0), KeyUsage: x509.KeyUsageCertSign,
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Value: []byte("\x30\x03\x01\x01\xff")}}}
+	template := &x509.Certificate{
+		SerialNumber:    big.NewInt(7),
+		RawSubject:      subject,
+		NotBefore:       time.Now().Add(-time.Hour),
+		NotAfter:        time.Now().AddDate(5, 0, 0),
+		KeyUsage:        x509.KeyUsageCertSign,
+		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Value: []byte("\x30\x03\x01\x01\xff")}},
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +234,11 @@ func TestFormsOfCertificates(t *testing.T) {
 // TestRequestsAsTheyCome: what is replaced is not judged, and what verifiers refuse is not issued.
 func TestRequestsAsTheyCome(t *testing.T) {
 	l := newLife(t)
-	l.foreign("outer", "/O=Elsewhere/CN=Outer", rootExtensions+"nameConstraints=critical,permitted;URI:.corp.example,permitted;DNS:corp.example,permitted;email:corp.example\n")
+	l.foreign(
+		"outer",
+		"/O=Elsewhere/CN=Outer",
+		rootExtensions+"nameConstraints=critical,permitted;URI:.corp.example,permitted;DNS:corp.example,permitted;email:corp.example\n",
+	)
 	c := l.below("outer", "bounded", issuingExtensions)
 	const mail = "smime-digital-signature-key-encipherment"
 	try := func(csr, subject string, sans ...enrollment.AlternativeName) error {
@@ -217,17 +258,20 @@ func TestRequestsAsTheyCome(t *testing.T) {
 	if err := try("csr-pss-salt222.csr", ""); err != nil {
 		t.Errorf("RSA-PSS with OpenSSL's default salt: %v", err)
 	}
-	if err := try("csr-nc-cn-dns.csr", ""); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "subject" || !strings.Contains(err.Error(), "corp.example") {
+	if err := try("csr-nc-cn-dns.csr", ""); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "subject" ||
+		!strings.Contains(err.Error(), "corp.example") {
 		t.Errorf("a host name as the common name, outside: %v", err)
 	}
-	if err := try("csr-nc-uri.csr", ""); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "sans" || !strings.Contains(err.Error(), ".corp.example") {
+	if err := try("csr-nc-uri.csr", ""); !fault.Is(err, fault.Invalid) || fault.Of(err).Field != "sans" ||
+		!strings.Contains(err.Error(), ".corp.example") {
 		t.Errorf("a URI outside: %v", err)
 	}
 	if err := try("csr-nc-uri.csr", "", enrollment.AlternativeName{Type: san.URI, Value: "https://www.corp.example/x"}); err != nil {
 		t.Errorf("names that are replaced were judged: %v", err)
 	}
 	// The screen shows the bounds of the certificates above as they are applied.
-	if b := l.find("outer").Bounds(); len(b.Permitted) != 3 || b.Permitted[0] != (nameconstraint.Subtree{Type: san.URI, Value: ".corp.example"}) {
+	if b := l.find("outer").Bounds(); len(b.Permitted) != 3 ||
+		b.Permitted[0] != (nameconstraint.Subtree{Type: san.URI, Value: ".corp.example"}) {
 		t.Errorf("%+v", b)
 	}
 	// A CA itself is held to what its root allows.
@@ -241,7 +285,8 @@ func TestRequestsAsTheyCome(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.file("outside.csr", text)
-	if _, err := l.app.cas.Import(l.ctx, outside.ID, l.signs("narrow", "outside.csr", issuingExtensions)); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "name constraints") {
+	if _, err := l.app.cas.Import(l.ctx, outside.ID, l.signs("narrow", "outside.csr", issuingExtensions)); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "name constraints") {
 		t.Errorf("a CA whose own name lies outside: %v", err)
 	}
 }
@@ -260,12 +305,25 @@ func TestPoliciesAskedForAbove(t *testing.T) {
 		t.Fatal(err)
 	}
 	policy := enrollment.GivenExtension{OID: "2.5.29.32", Value: []byte("\x30\x07\x30\x05\x06\x03\x2a\x03\x04")}
-	made, err := l.app.enrollment.IssueFromCSR(l.ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []enrollment.GivenExtension{policy}})
+	made, err := l.app.enrollment.IssueFromCSR(
+		l.ctx,
+		enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []enrollment.GivenExtension{policy}},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
 	chain := l.chain(made.Certificate)
-	l.openssl("verify", "-policy_check", "-policy", "1.2.3.4", "-CAfile", l.file("p-root.pem", chain[2]), "-untrusted", l.file("p-ca.pem", chain[1]), l.file("p-leaf.pem", chain[0]))
+	l.openssl(
+		"verify",
+		"-policy_check",
+		"-policy",
+		"1.2.3.4",
+		"-CAfile",
+		l.file("p-root.pem", chain[2]),
+		"-untrusted",
+		l.file("p-ca.pem", chain[1]),
+		l.file("p-leaf.pem", chain[0]),
+	)
 	// A CA below which nothing can stand is not taken.
 	dead := l.create(ca.Issuing, "dead", "outer", nil)
 	text, err := l.app.cas.SigningRequestPEM(l.ctx, dead)
@@ -273,7 +331,10 @@ func TestPoliciesAskedForAbove(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.file("dead.csr", text)
-	if _, err := l.app.cas.Import(l.ctx, dead.ID, l.signs("outer", "dead.csr", issuingExtensions+"policyMappings=2.5.29.32.0:1.2.3\n")); !fault.Is(err, fault.Invalid) {
+	if _, err := l.app.cas.Import(l.ctx, dead.ID, l.signs("outer", "dead.csr", issuingExtensions+"policyMappings=2.5.29.32.0:1.2.3\n")); !fault.Is(
+		err,
+		fault.Invalid,
+	) {
 		t.Errorf("a mapping of anyPolicy: %v", err)
 	}
 }
@@ -293,10 +354,15 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 	l.file("adcs.csr", text)
 	anew := func(request, subject string) []byte {
 		l.signs("root", request, issuingExtensions) // writes the files
-		l.file("anew.cnf", strings.Replace(string(l.read("ca.cnf")), "[p]", "string_mask=default\n[p]", 1)+"organizationalUnitName=optional\n")
+		l.file(
+			"anew.cnf",
+			strings.Replace(string(l.read("ca.cnf")), "[p]", "string_mask=default\n[p]", 1)+"organizationalUnitName=optional\n",
+		)
 		return l.signs("root", request, issuingExtensions, "-config", "anew.cnf", "-subj", subject)
 	}
-	if _, err := l.app.cas.Import(l.ctx, c.ID, anew("adcs.csr", "/CN=Issuing/OU=Security/O=Life")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "another order") || !strings.Contains(err.Error(), "certutil -setreg") {
+	if _, err := l.app.cas.Import(l.ctx, c.ID, anew("adcs.csr", "/CN=Issuing/OU=Security/O=Life")); !fault.Is(err, fault.Invalid) ||
+		!strings.Contains(err.Error(), "another order") ||
+		!strings.Contains(err.Error(), "certutil -setreg") {
 		t.Errorf("another order: %v", err)
 	}
 	if _, err := l.app.cas.Import(l.ctx, c.ID, anew("adcs.csr", "/O=Life/OU=Security/CN=Issuing")); err != nil {
@@ -304,7 +370,8 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 	}
 	c = l.until("adcs", "it is active", func(c *ca.CertificationAuthority) bool { return c.Status == ca.Active })
 	remarks, err := l.app.cas.Remarks(l.ctx, c)
-	if err != nil || len(remarks) != 1 || !strings.Contains(remarks[0], "CN is a PrintableString there and a UTF8String here") || !strings.Contains(remarks[0], "certutil -setreg CA\\CRLFlags +CRLF_REBUILD_MODIFIED_SUBJECT_ONLY") {
+	if err != nil || len(remarks) != 1 || !strings.Contains(remarks[0], "CN is a PrintableString there and a UTF8String here") ||
+		!strings.Contains(remarks[0], "certutil -setreg CA\\CRLFlags +CRLF_REBUILD_MODIFIED_SUBJECT_ONLY") {
 		t.Errorf("%q %v", remarks, err)
 	}
 	// What it issues, its CRL and OCSP name it as its certificate does, byte for byte.
@@ -326,7 +393,11 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 	l.file("again.csr", text)
 	utf8 := strings.Replace(string(l.read("anew.cnf")), "string_mask=default", "string_mask=utf8only", 1)
 	l.file("utf8.cnf", utf8)
-	if _, err := l.app.cas.Import(l.ctx, c.ID, l.signs("root", "again.csr", issuingExtensions, "-config", "utf8.cnf", "-subj", "/O=Life/OU=Security/CN=Issuing")); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "UTF8String there and a PrintableString here") {
+	if _, err := l.app.cas.Import(l.ctx, c.ID, l.signs("root", "again.csr", issuingExtensions, "-config", "utf8.cnf", "-subj", "/O=Life/OU=Security/CN=Issuing")); !fault.Is(
+		err,
+		fault.Invalid,
+	) ||
+		!strings.Contains(err.Error(), "UTF8String there and a PrintableString here") {
 		t.Errorf("another encoding when certificates are out: %v", err)
 	}
 	if _, err := l.app.cas.Import(l.ctx, c.ID, l.signs("root", "again.csr", issuingExtensions)); err != nil {
@@ -343,8 +414,27 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 	l.create(ca.Root, "claims-root", "", nil)
 	issuing := l.create(ca.Issuing, "claims", "claims-root", func(r *ca.Request) { r.ProfileIDs = []string{"scep-digital-signature"} })
 	logon := "1.3.6.1.4.1.311.20.2.2"
-	l.file("claims.cnf", "[req]\ndistinguished_name=dn\nreq_extensions=ext\n[dn]\n[ext]\nextendedKeyUsage=clientAuth,"+logon+"\n1.3.6.1.4.1.311.25.2=DER:30020500\n")
-	l.openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "claims.key", "-out", "claims.csr", "-subj", "/CN=Administrator", "-config", "claims.cnf")
+	l.file(
+		"claims.cnf",
+		"[req]\ndistinguished_name=dn\nreq_extensions=ext\n[dn]\n[ext]\nextendedKeyUsage=clientAuth,"+logon+"\n1.3.6.1.4.1.311.25.2=DER:30020500\n",
+	)
+	l.openssl(
+		"req",
+		"-new",
+		"-newkey",
+		"ec",
+		"-pkeyopt",
+		"ec_paramgen_curve:P-256",
+		"-nodes",
+		"-keyout",
+		"claims.key",
+		"-out",
+		"claims.csr",
+		"-subj",
+		"/CN=Administrator",
+		"-config",
+		"claims.cnf",
+	)
 	stated := []enrollment.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
 	roles := map[string][]rbac.Role{p: {rbac.Owners}}
 	for label, c := range map[string]struct {
@@ -357,7 +447,15 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		"a protocol that says nothing": {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
 	} {
 		ctx := rbac.WithActor(l.ctx, c.actor)
-		made, err := l.app.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr")), Extensions: stated})
+		made, err := l.app.enrollment.IssueFromCSR(
+			ctx,
+			enrollment.CSRRequest{
+				CAID:       issuing.ID,
+				ProfileID:  "scep-digital-signature",
+				CSR:        string(l.read("claims.csr")),
+				Extensions: stated,
+			},
+		)
 		if err != nil {
 			t.Errorf("%s: %v", label, err)
 			continue
@@ -373,9 +471,24 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		for _, purpose := range is.ExtendedKeyUsages {
 			has[purpose] = true
 		}
-		if has[logon] != c.fromCSR || has["1.3.6.1.4.1.311.25.2"] != c.fromCSR || has["1.3.6.1.4.1.311.20.2"] != c.besides || !has["1.3.6.1.5.5.7.3.2"] {
+		if has[logon] != c.fromCSR || has["1.3.6.1.4.1.311.25.2"] != c.fromCSR || has["1.3.6.1.4.1.311.20.2"] != c.besides ||
+			!has["1.3.6.1.5.5.7.3.2"] {
 			t.Errorf("%s: %v", label, has)
 		}
+	}
+	// A person who hands in a file of requests has not looked at each.
+	one := enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
+	var outcomes []enrollment.Outcome
+	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.CSRRequest{one}, func(_ context.Context, o []enrollment.Outcome) error {
+		outcomes = o
+		return nil
+	}); err != nil ||
+		len(outcomes) != 1 ||
+		outcomes[0].Err != nil {
+		t.Fatal(outcomes, err)
+	}
+	if is, err := issuance.Inspect(outcomes[0].Certificate.DER); err != nil || slices.Contains(is.ExtendedKeyUsages, logon) {
+		t.Errorf("one of many: %v %v", is.ExtendedKeyUsages, err)
 	}
 }
 
@@ -402,7 +515,12 @@ func TestCertificatesAreFoundAsPeopleQuoteThem(t *testing.T) {
 		"decimal": number.String(), "leading zeros": "0000" + c.SerialNumber, "SHA-256 fingerprint": colons(long[:]), "SHA-1 fingerprint": hex.EncodeToString(short[:]),
 	}
 	search := func(text string) int {
-		got := l.app.ask(t, rbac.ActorFrom(l.ctx), `query($p: ID!, $s: String!) { partition(id: $p) { certificates(first: 5, filter: { search: $s }) { nodes { id } } } }`, map[string]any{"p": l.m.Partition.ID, "s": text})
+		got := l.app.ask(
+			t,
+			rbac.ActorFrom(l.ctx),
+			`query($p: ID!, $s: String!) { partition(id: $p) { certificates(first: 5, filter: { search: $s }) { nodes { id } } } }`,
+			map[string]any{"p": l.m.Partition.ID, "s": text},
+		)
 		if got.code() != "" {
 			t.Fatal(text, got.Errors)
 		}

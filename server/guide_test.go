@@ -55,7 +55,13 @@ func TestAsTheGuideSays(t *testing.T) {
 			if strings.Contains(id, "p12") {
 				made, err = b.enrollment.IssuePKCS12(
 					b.ctx,
-					enrollment.PKCS12Request{CAID: b.ca.ID, ProfileID: id, Password: "long enough", Subject: "CN=a.example.com", KeyType: "ECDSA-P256"},
+					enrollment.PKCS12Request{
+						CAID:      b.ca.ID,
+						ProfileID: id,
+						Password:  "long enough",
+						Subject:   "CN=a.example.com",
+						KeyType:   "ECDSA-P256",
+					},
 				)
 			} else {
 				made, err = b.enrollment.IssueFromCSR(b.ctx, b.request(id, "a.example.com"))
@@ -408,6 +414,22 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		}
 		verifiesBelow(t, root, c.DER, key)
 	}
+	// A CA that asks for a path length of 0 gets no more, also where the gateway takes no extensions from its request.
+	for _, explicit := range []bool{false, true} {
+		made, err := ask(s.alice, "external-ca-cross", fmt.Sprintf("Bounded %v", explicit), func(r *enrollment.CSRRequest) {
+			r.Explicit = explicit
+			r.CSR = boundedRequest(t, key, fmt.Sprintf("Bounded %v", explicit), struct {
+				CA      bool
+				PathLen int
+			}{CA: true})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read, err := x509.ParseCertificate(made.Certificate.DER); err != nil || !read.MaxPathLenZero {
+			t.Errorf("explicit %v: path length %d, %v", explicit, read.MaxPathLen, err)
+		}
+	}
 	for what, try := range map[string]func() error{
 		"your role does not permit ca:create": func() error { _, err := ask(s.carol, "external-ca-subord", "Carol", nil); return err },
 		"unique in the partition": func() error {
@@ -454,8 +476,11 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 
 	// By the CA Gateway, with a role on the CA and on no other.
 	client := func(caID string) context.Context {
-		return rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Partition: s.m.Partition.ID,
-			Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}})
+		return rbac.WithActor(
+			context.Background(),
+			&rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Partition: s.m.Partition.ID,
+				Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}},
+		)
 	}
 	explicit := func(r *enrollment.CSRRequest) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }
 	made, err := ask(client(root.ID), "azure-firewall-ca-subord", "gateway", explicit)
@@ -489,7 +514,13 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 
 func caRequest(t *testing.T, key crypto.Signer, name string) string {
 	t.Helper()
-	constraints, err := asn1.Marshal(struct{ CA bool }{true})
+	return boundedRequest(t, key, name, struct{ CA bool }{true})
+}
+
+// boundedRequest is caRequest with basic constraints.
+func boundedRequest(t *testing.T, key crypto.Signer, name string, basic any) string {
+	t.Helper()
+	constraints, err := asn1.Marshal(basic)
 	if err != nil {
 		t.Fatal(err)
 	}

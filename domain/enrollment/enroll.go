@@ -31,6 +31,8 @@ type order struct {
 	deliver func(i *issuer, der []byte) error
 	// recorded is called in the transaction that records the certificate: if it answers with a fault, nothing was issued.
 	recorded func(ctx context.Context, c *certificate.Certificate) error
+	// many: it is one of many requests, and nobody has looked at each CSR.
+	many bool
 	// waiting is how the request waits for the approval of others, nil where it cannot.
 	waiting *Waiting
 }

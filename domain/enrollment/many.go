@@ -41,7 +41,7 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 		if err == nil {
 			request, bad := parse(r)
 			if err = bad; err == nil {
-				o := order{kind: certificate.Subscriber, profile: p, request: *request}
+				o := order{kind: certificate.Subscriber, profile: p, request: *request, many: true}
 				var m *made
 				if m, _, err = s.prepare(ctx, i, o); err == nil {
 					err = s.askApproval(ctx, i, o, m)
@@ -128,7 +128,7 @@ func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*si
 			if err != nil {
 				return nil, err
 			}
-			return s.sign(ctx, i, order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, source: source})
+			return s.sign(ctx, i, order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, source: source, many: true})
 		}()
 		if err == nil || fresh || attempt > 0 || fault.Is(err, fault.Invalid) {
 			return done, err

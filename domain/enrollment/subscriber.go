@@ -152,6 +152,14 @@ func explicit(i *issuer, p *profiles.Profile, r *profile.Request, now time.Time)
 			return fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).At("extensions").Do("Leave it out, or choose another profile.")
 		}
 	}
+	if p.IsCA() { // what the CSR of a CA does not want to have is not given to it
+		for _, limit := range r.CSRLimits {
+			if !slices.ContainsFunc(r.Extensions, func(e extension.Extension) bool { return e.ID.Equal(limit.ID) }) {
+				r.Extensions = slices.Insert(r.Extensions, r.CSRExtensions, limit)
+				r.CSRExtensions++
+			}
+		}
+	}
 	return nil
 }
 
@@ -192,14 +200,15 @@ func parse(r CSRRequest) (*profile.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	var limits []extension.Extension
 	if r.Explicit {
-		parsed.Extensions = nil
+		limits, parsed.Extensions = profile.LimitsOf(parsed.Extensions), nil
 		if !r.SANsFromCSR {
 			parsed.SANs = nil
 		}
 	}
 	request := &profile.Request{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Extensions: parsed.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
-		CSRExtensions: len(parsed.Extensions), CSRNames: parsed.SANs}
+		CSRExtensions: len(parsed.Extensions), CSRNames: parsed.SANs, CSRLimits: limits}
 	if err := give(request, r.Extensions); err != nil {
 		return nil, err
 	}
@@ -303,7 +312,8 @@ func beyondBMP(r rune) bool { return r > 0xffff }
 // PasswordWarning says what may happen with a password of a PKCS #12 file, "" where nothing does.
 func PasswordWarning(password string) string {
 	if strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r > '~' }) {
-		return "The password has characters beyond ASCII. Programs encode them differently, so some cannot open the file: choose a password of letters, digits and signs of the English keyboard if one does not."
+		return "The password has characters beyond ASCII. Programs encode them differently, so some cannot open the file. " +
+			"If yours cannot, choose a password of ASCII letters, digits and punctuation."
 	}
 	return ""
 }

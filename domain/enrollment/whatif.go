@@ -163,6 +163,7 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 		}
 	}
 	o.request.Vouched = s.voucher(ctx, i)
+	o.request.Vouched.CSR = o.request.Vouched.CSR && !o.many
 	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err
@@ -180,7 +181,7 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 
 // voucher is who answers for claims about identity in a request. It follows from the actor alone, so that no way in can say
 // otherwise: a protocol answers as its type says, everybody else by the permission. What the CSR says is a person's word
-// only: whoever sends others' requests by a program has not looked at them.
+// only, and for one request at a time: whoever sends others' requests by a program or a file has not looked at them.
 func (s *Service) voucher(ctx context.Context, i *issuer) profile.Voucher {
 	a := rbac.ActorFrom(ctx)
 	switch {

@@ -4,6 +4,7 @@ package extension
 import (
 	"crypto/sha256"
 	"encoding/asn1"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -167,6 +168,24 @@ func distributionPoints(urls []string) []byte {
 	return sequence(func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { AddDistributionPointName(b, urls...) })
 	})
+}
+
+// ReadPolicies reads the identifiers in certificate policies, or in Microsoft's application policies, which have their form;
+// false for what is not DER, empty, or has one twice, which RFC 5280 4.2.1.4 forbids.
+func ReadPolicies(value cryptobyte.String) (policies []string, ok bool) {
+	var all cryptobyte.String
+	if !value.ReadASN1(&all, cbasn1.SEQUENCE) || !value.Empty() || all.Empty() {
+		return nil, false
+	}
+	for !all.Empty() {
+		var one cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !all.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&oid) || slices.Contains(policies, oid.String()) {
+			return nil, false
+		}
+		policies = append(policies, oid.String())
+	}
+	return policies, true
 }
 
 // AddDistributionPointName writes the field distributionPoint with the fullName of a DistributionPoint or an

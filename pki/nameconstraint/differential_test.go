@@ -50,7 +50,12 @@ func TestVerifiersAcceptWhatIsIssued(t *testing.T) {
 		if err != nil {
 			imports++
 			if !problem && acceptedByBoth(t, root, ca, r.leaves(t, ca, 1)) {
-				t.Fatalf("seed %d: an import of %x was refused (%v), and both verifiers accept a certificate below", seed, constraints.Value, err)
+				t.Fatalf(
+					"seed %d: an import of %x was refused (%v), and both verifiers accept a certificate below",
+					seed,
+					constraints.Value,
+					err,
+				)
 			}
 			done++
 			continue
@@ -64,10 +69,25 @@ func TestVerifiersAcceptWhatIsIssued(t *testing.T) {
 			case err == nil:
 				issued++
 				if !byOpenSSL[n] || byGo[n] != nil {
-					t.Errorf("seed %d: %+v\nlets pass %s with %v\nOpenSSL accepts: %v, Go: %v", seed, bounds.Constraints(), l.subject, l.sans, byOpenSSL[n], byGo[n])
+					t.Errorf(
+						"seed %d: %+v\nlets pass %s with %v\nOpenSSL accepts: %v, Go: %v",
+						seed,
+						bounds.Constraints(),
+						l.subject,
+						l.sans,
+						byOpenSSL[n],
+						byGo[n],
+					)
 				}
 			case byOpenSSL[n] && byGo[n] == nil && !writtenRule(err):
-				t.Errorf("seed %d: %+v\nrefuses %s with %v\n(%v), and both verifiers accept it", seed, bounds.Constraints(), l.subject, l.sans, err)
+				t.Errorf(
+					"seed %d: %+v\nrefuses %s with %v\n(%v), and both verifiers accept it",
+					seed,
+					bounds.Constraints(),
+					l.subject,
+					l.sans,
+					err,
+				)
 			case byOpenSSL[n] && byGo[n] == nil:
 				ruled++
 			default:
@@ -78,7 +98,14 @@ func TestVerifiersAcceptWhatIsIssued(t *testing.T) {
 			t.FailNow()
 		}
 	}
-	t.Logf("%d pairs: %d issued, %d refused as a verifier does, %d by a written rule; %d imports refused", issued+refused+ruled, issued, refused, ruled, imports)
+	t.Logf(
+		"%d pairs: %d issued, %d refused as a verifier does, %d by a written rule; %d imports refused",
+		issued+refused+ruled,
+		issued,
+		refused,
+		ruled,
+		imports,
+	)
 	if issued < pairs/20 || refused < pairs/20 {
 		t.Errorf("the names hardly ever meet the constraints: %d issued, %d refused", issued, refused)
 	}
@@ -133,7 +160,19 @@ func newAuthority(t *testing.T, subject string, issuer *authority, more []extens
 	if issuer == nil {
 		issuer = c
 	}
-	c.der = sign(t, issuer, c.subject, c.key.PublicKey(), append([]extension.Extension{extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign), extension.SubjectKeyIdentifier(extension.KeyIdentifier(c.key.PublicKey()))}, more...))
+	c.der = sign(
+		t,
+		issuer,
+		c.subject,
+		c.key.PublicKey(),
+		append(
+			[]extension.Extension{
+				extension.BasicConstraints(true, nil),
+				extension.KeyUsage(extension.KeyCertSign),
+				extension.SubjectKeyIdentifier(extension.KeyIdentifier(c.key.PublicKey())),
+			},
+			more...),
+	)
 	if c.parsed, err = x509.ParseCertificate(c.der); err == nil {
 		// Go says so of name constraints for directory names, which OpenSSL alone applies.
 		c.parsed.UnhandledCriticalExtensions = nil
@@ -147,8 +186,11 @@ func sign(t *testing.T, by *authority, subject name.Name, spki []byte, extension
 	if err != nil {
 		t.Fatal(err)
 	}
-	prepared, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(began), Issuer: by.subject.DER(), Subject: subject.DER(),
-		NotBefore: began, NotAfter: began.AddDate(30, 0, 0), PublicKey: spki, Extensions: extensions}, a)
+	prepared, err := issuance.Prepare(
+		issuance.Certificate{SerialNumber: issuance.NewSerialNumber(began), Issuer: by.subject.DER(), Subject: subject.DER(),
+			NotBefore: began, NotAfter: began.AddDate(30, 0, 0), PublicKey: spki, Extensions: extensions},
+		a,
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +235,14 @@ func verify(t *testing.T, root, ca *authority, batch []leaf) (byOpenSSL []bool, 
 		if err == nil {
 			// Go says so of alternative names of kinds that it does not know, in a certificate without a subject.
 			parsed.UnhandledCriticalExtensions = nil
-			_, err = parsed.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: began.AddDate(1, 0, 0), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+			_, err = parsed.Verify(
+				x509.VerifyOptions{
+					Roots:         roots,
+					Intermediates: between,
+					CurrentTime:   began.AddDate(1, 0, 0),
+					KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+				},
+			)
 		}
 		byGo[n] = err
 	}
@@ -218,7 +267,19 @@ func pick[T any](r random, from ...T) T { return from[r.IntN(len(from))] }
 func (r random) rarely() bool { return r.IntN(12) == 0 }
 
 func (r random) host() string {
-	host := pick(r, "example.com", "a.example.com", "b.a.example.com", "c.a.example.com", "xexample.com", "example.org", "a.example.org", "com", "a-b.example.com", "b.example.com")
+	host := pick(
+		r,
+		"example.com",
+		"a.example.com",
+		"b.a.example.com",
+		"c.a.example.com",
+		"xexample.com",
+		"example.org",
+		"a.example.org",
+		"com",
+		"a-b.example.com",
+		"b.example.com",
+	)
 	if r.rarely() {
 		return strings.ToUpper(host[:1]) + host[1:]
 	}
@@ -228,7 +289,30 @@ func (r random) host() string {
 func (r random) mailbox() string { return pick(r, "a", "A", "b.c", "x-y") + "@" + r.host() }
 
 func (r random) directory() string {
-	return strings.TrimSuffix(pick(r, "", "OU=Unit,", "OU=unit,", "OU=Two  Words,", "OU=Two Words,")+pick(r, "", "O=Example,", "O=EXAMPLE,", "O=Exämple,", "O=EXÄMPLE,", "O=Other,")+pick(r, "C=DE", "C=FR", ""), ",")
+	return strings.TrimSuffix(
+		pick(
+			r,
+			"",
+			"OU=Unit,",
+			"OU=unit,",
+			"OU=Two  Words,",
+			"OU=Two Words,",
+		)+pick(
+			r,
+			"",
+			"O=Example,",
+			"O=EXAMPLE,",
+			"O=Exämple,",
+			"O=EXÄMPLE,",
+			"O=Other,",
+		)+pick(
+			r,
+			"C=DE",
+			"C=FR",
+			"",
+		),
+		",",
+	)
 }
 
 // constraints is the extension; a problem is a kind or a form that is refused at the import by a written rule.
@@ -253,16 +337,36 @@ func (r random) base() (der []byte, problem bool) {
 	dot := pick(r, "", "", "", ".")
 	switch kind := r.IntN(40); {
 	case kind < 12:
-		return element(cbasn1.Tag(2).ContextSpecific(), pick(r, dot+r.host(), dot+r.host(), dot+r.host(), dot+r.host(), "", "*."+r.host(), r.host()+".", "a..b")), false
+		return element(
+			cbasn1.Tag(2).ContextSpecific(),
+			pick(r, dot+r.host(), dot+r.host(), dot+r.host(), dot+r.host(), "", "*."+r.host(), r.host()+".", "a..b"),
+		), false
 	case kind < 20:
-		return element(cbasn1.Tag(1).ContextSpecific(), pick(r, dot+r.host(), dot+r.host(), r.mailbox(), r.mailbox(), "", "@"+r.host(), "a@")), true // "a@" is taken by Go
+		return element(
+			cbasn1.Tag(1).ContextSpecific(),
+			pick(r, dot+r.host(), dot+r.host(), r.mailbox(), r.mailbox(), "", "@"+r.host(), "a@"),
+		), true // "a@" is taken by Go
 	case kind < 26:
 		return element(cbasn1.Tag(6).ContextSpecific(), pick(r, dot+r.host(), dot+r.host(), dot+r.host(), "", "192.0.2.1")), false
 	case kind < 32:
-		network := pick(r, "\xc0\x00\x02\x00\xff\xff\xff\x00", "\xc0\x00\x02\x00\xff\xff\xff\x80", "\xc0\x00\x00\x00\xff\xff\x00\x00", "\xc0\x00\x02\x07\xff\xff\xff\x00", "\x00\x00\x00\x00\x00\x00\x00\x00",
-			"\x20\x01\x0d\xb8"+strings.Repeat("\x00", 12)+"\xff\xff\xff\xff"+strings.Repeat("\x00", 12), strings.Repeat("\x00", 32))
+		network := pick(
+			r,
+			"\xc0\x00\x02\x00\xff\xff\xff\x00",
+			"\xc0\x00\x02\x00\xff\xff\xff\x80",
+			"\xc0\x00\x00\x00\xff\xff\x00\x00",
+			"\xc0\x00\x02\x07\xff\xff\xff\x00",
+			"\x00\x00\x00\x00\x00\x00\x00\x00",
+			"\x20\x01\x0d\xb8"+strings.Repeat("\x00", 12)+"\xff\xff\xff\xff"+strings.Repeat("\x00", 12),
+			strings.Repeat("\x00", 32),
+		)
 		if r.rarely() {
-			network = pick(r, "", "\xc0\x00\x02\x00\xff\x00\xff\x00", "\xc0\x00\x02\x00", strings.Repeat("\x00", 10)+"\xff\xff"+"\xc0\x00\x02\x00"+strings.Repeat("\xff", 15)+"\x00")
+			network = pick(
+				r,
+				"",
+				"\xc0\x00\x02\x00\xff\x00\xff\x00",
+				"\xc0\x00\x02\x00",
+				strings.Repeat("\x00", 10)+"\xff\xff"+"\xc0\x00\x02\x00"+strings.Repeat("\xff", 15)+"\x00",
+			)
 		}
 		return element(cbasn1.Tag(7).ContextSpecific(), network), true // OpenSSL refuses what is broken only where there is an address
 	case kind < 38:
@@ -274,7 +378,11 @@ func (r random) base() (der []byte, problem bool) {
 	case kind == 38:
 		return append(element(cbasn1.Tag(2).ContextSpecific(), r.host()), pick(r, "\x80\x01\x01", "\x80\x01\x00", "\x81\x01\x05")...), true
 	}
-	return pick(r, element(cbasn1.Tag(8).ContextSpecific(), "\x2a\x03"), element(cbasn1.Tag(0).ContextSpecific().Constructed(), "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03\xa0\x03\x0c\x01a")), true
+	return pick(
+		r,
+		element(cbasn1.Tag(8).ContextSpecific(), "\x2a\x03"),
+		element(cbasn1.Tag(0).ContextSpecific().Constructed(), "\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03\xa0\x03\x0c\x01a"),
+	), true
 }
 
 func (r random) leaves(t *testing.T, ca *authority, count int) []leaf {
@@ -287,8 +395,29 @@ func (r random) leaves(t *testing.T, ca *authority, count int) []leaf {
 				l.sans = append(l.sans, g)
 			}
 		}
-		text := strings.TrimSuffix(pick(r, "CN=Alice,", "CN=Alice Example,", "CN="+r.host()+",", "CN="+r.host()+",", "CN=*."+r.host()+",", "CN=192.0.2.1,", "CN=a_b.example.com,", "CN=Älice.example.com,", "CN="+r.host()+",CN="+r.host()+",")+
-			pick(r, "", "", "", "E="+r.mailbox()+",", "E=nobody,")+r.directory(), ",")
+		text := strings.TrimSuffix(
+			pick(
+				r,
+				"CN=Alice,",
+				"CN=Alice Example,",
+				"CN="+r.host()+",",
+				"CN="+r.host()+",",
+				"CN=*."+r.host()+",",
+				"CN=192.0.2.1,",
+				"CN=a_b.example.com,",
+				"CN=Älice.example.com,",
+				"CN="+r.host()+",CN="+r.host()+",",
+			)+
+				pick(
+					r,
+					"",
+					"",
+					"",
+					"E="+r.mailbox()+",",
+					"E=nobody,",
+				)+r.directory(),
+			",",
+		)
 		if r.rarely() && len(l.sans) > 0 {
 			text = ""
 		}
@@ -313,9 +442,33 @@ func (r random) general() (san.GeneralName, error) {
 	case kind < 12:
 		typ, value = san.Email, r.mailbox()
 	case kind < 17:
-		typ, value = san.URI, pick(r, "https", "spiffe")+"://"+r.host()+pick(r, "", "", ":8443", ":0", ":99999", "?q=1")+pick(r, "", "/", "/path", "/path:with:colons")
+		typ, value = san.URI, pick(
+			r,
+			"https",
+			"spiffe",
+		)+"://"+r.host()+pick(
+			r,
+			"",
+			"",
+			":8443",
+			":0",
+			":99999",
+			"?q=1",
+		)+pick(
+			r,
+			"",
+			"/",
+			"/path",
+			"/path:with:colons",
+		)
 		if r.rarely() {
-			value = pick(r, "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "https://192.0.2.1/", "https://[2001:db8::1]/", "tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500")
+			value = pick(
+				r,
+				"urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+				"https://192.0.2.1/",
+				"https://[2001:db8::1]/",
+				"tag:microsoft.com,2022-09-14:sid:S-1-5-21-1-2-3-500",
+			)
 		}
 	case kind < 20:
 		typ, value = san.IPAddress, pick(r, "192.0.2.1", "192.0.2.200", "192.0.3.1", "198.51.100.1", "2001:db8::1", "2001:db9::1")

@@ -14,8 +14,17 @@ import (
 )
 
 var all = Constraints{
-	Permitted: []Subtree{{san.DNSName, "example.com"}, {san.Email, "example.com"}, {san.Email, ".mail.example"}, {san.Email, "one@box.example"}, {san.IPAddress, "192.0.2.0/24"}, {san.IPAddress, "2001:db8::/32"}, {san.URI, ".corp.example"}, {san.DirectoryName, "O=Example,C=DE"}},
-	Excluded:  []Subtree{{san.DNSName, "secret.example.com"}, {san.DirectoryName, "OU=Old,O=Example,C=DE"}},
+	Permitted: []Subtree{
+		{san.DNSName, "example.com"},
+		{san.Email, "example.com"},
+		{san.Email, ".mail.example"},
+		{san.Email, "one@box.example"},
+		{san.IPAddress, "192.0.2.0/24"},
+		{san.IPAddress, "2001:db8::/32"},
+		{san.URI, ".corp.example"},
+		{san.DirectoryName, "O=Example,C=DE"},
+	},
+	Excluded: []Subtree{{san.DNSName, "secret.example.com"}, {san.DirectoryName, "OU=Old,O=Example,C=DE"}},
 }
 
 func TestWhatIsWrittenIsRead(t *testing.T) {
@@ -165,7 +174,10 @@ func TestConstraintsThatCannotBeApplied(t *testing.T) {
 			t.Fatal(label, err)
 		}
 		var refusal *invalid.Error
-		if b, err := FromExtensions([]extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: der}}); !errors.As(err, &refusal) {
+		if b, err := FromExtensions([]extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: der}}); !errors.As(
+			err,
+			&refusal,
+		) {
 			t.Errorf("%s: %+v, %v", label, b.Constraints(), err)
 		}
 	}

@@ -59,9 +59,22 @@ func TestVerifiersAgreeOnPolicies(t *testing.T) {
 		subject, issuer := parse(t, names[level]), parse(t, names[max(level-1, 0)])
 		key := keys[min(level, 2)]
 		if level < 3 {
-			extensions = append([]extension.Extension{extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign)}, extensions...)
+			extensions = append(
+				[]extension.Extension{extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign)},
+				extensions...)
 		}
-		p, err := issuance.Prepare(issuance.Certificate{SerialNumber: issuance.NewSerialNumber(began), Issuer: issuer.DER(), Subject: subject.DER(), NotBefore: began, NotAfter: began.AddDate(30, 0, 0), PublicKey: key.PublicKey(), Extensions: extensions}, a)
+		p, err := issuance.Prepare(
+			issuance.Certificate{
+				SerialNumber: issuance.NewSerialNumber(began),
+				Issuer:       issuer.DER(),
+				Subject:      subject.DER(),
+				NotBefore:    began,
+				NotAfter:     began.AddDate(30, 0, 0),
+				PublicKey:    key.PublicKey(),
+				Extensions:   extensions,
+			},
+			a,
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +115,18 @@ func TestVerifiersAgreeOnPolicies(t *testing.T) {
 		roots, between := x509.NewCertPool(), x509.NewCertPool()
 		roots.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}))
 		between.AppendCertsFromPEM(append(first, more...))
-		args := []string{"verify", "-policy_check", "-policy", "2.5.29.32.0", "-no-CApath", "-no-CAstore", "-CAfile", write("root", root), "-untrusted", below}
+		args := []string{
+			"verify",
+			"-policy_check",
+			"-policy",
+			"2.5.29.32.0",
+			"-no-CApath",
+			"-no-CAstore",
+			"-CAfile",
+			write("root", root),
+			"-untrusted",
+			below,
+		}
 		ours, byGo := make([]error, leaves), make([]error, leaves)
 		for n := range leaves {
 			extensions := policies(r)
@@ -113,7 +137,14 @@ func TestVerifiersAgreeOnPolicies(t *testing.T) {
 			args = append(args, write(strconv.Itoa(n), der))
 			leaf, err := x509.ParseCertificate(der)
 			if err == nil {
-				_, err = leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: began.AddDate(1, 0, 0), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+				_, err = leaf.Verify(
+					x509.VerifyOptions{
+						Roots:         roots,
+						Intermediates: between,
+						CurrentTime:   began.AddDate(1, 0, 0),
+						KeyUsages:     []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+					},
+				)
 			}
 			byGo[n] = err
 		}
@@ -178,17 +209,27 @@ func authority(r *rand.Rand) []extension.Extension {
 		})})
 	}
 	if r.IntN(2) == 0 {
-		all = append(all, extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: der(func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64WithTag(int64(r.IntN(3)), cbasn1.Tag(0).ContextSpecific())
-				if r.IntN(2) == 0 {
-					b.AddASN1Int64WithTag(int64(r.IntN(2)), cbasn1.Tag(1).ContextSpecific())
-				}
-			})
-		})})
+		all = append(
+			all,
+			extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: der(func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1Int64WithTag(int64(r.IntN(3)), cbasn1.Tag(0).ContextSpecific())
+					if r.IntN(2) == 0 {
+						b.AddASN1Int64WithTag(int64(r.IntN(2)), cbasn1.Tag(1).ContextSpecific())
+					}
+				})
+			})},
+		)
 	}
 	if r.IntN(3) == 0 {
-		all = append(all, extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 54}, Critical: true, Value: der(func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(r.IntN(2))) })})
+		all = append(
+			all,
+			extension.Extension{
+				ID:       asn1.ObjectIdentifier{2, 5, 29, 54},
+				Critical: true,
+				Value:    der(func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(r.IntN(2))) }),
+			},
+		)
 	}
 	return all
 }

@@ -19,7 +19,7 @@ func read(extensions []extension.Extension) (c certificate, ok bool) {
 		value := cryptobyte.String(e.Value)
 		switch {
 		case e.ID.Equal(extension.OIDCertificatePolicies):
-			c.policies, ok = readPolicies(value)
+			c.policies, ok = extension.ReadPolicies(value)
 		case e.ID.Equal(oidMappings):
 			c.mappings, ok = readMappings(value)
 		case e.ID.Equal(oidConstraints):
@@ -36,22 +36,6 @@ func read(extensions []extension.Extension) (c certificate, ok bool) {
 		}
 	}
 	return c, true
-}
-
-func readPolicies(value cryptobyte.String) (policies []string, ok bool) {
-	var all cryptobyte.String
-	if !value.ReadASN1(&all, cbasn1.SEQUENCE) || !value.Empty() || all.Empty() {
-		return nil, false
-	}
-	for !all.Empty() {
-		var one cryptobyte.String
-		var oid asn1.ObjectIdentifier
-		if !all.ReadASN1(&one, cbasn1.SEQUENCE) || !one.ReadASN1ObjectIdentifier(&oid) || slices.Contains(policies, oid.String()) {
-			return nil, false
-		}
-		policies = append(policies, oid.String())
-	}
-	return policies, true
 }
 
 func readMappings(value cryptobyte.String) (mappings [][2]string, ok bool) {

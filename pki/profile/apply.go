@@ -33,6 +33,8 @@ type Request struct {
 	// CSRExtensions is how many of Extensions, the first ones, only the CSR has; CSRNames are those of SANs.
 	CSRExtensions int
 	CSRNames      []san.GeneralName
+	// CSRLimits are the LimitsOf the CSR where its extensions are otherwise replaced.
+	CSRLimits []extension.Extension
 	// Vouched is who answers for claims about identity.
 	Vouched Voucher
 	// LeaveNothingOut refuses what the profile would otherwise leave out.
@@ -169,6 +171,9 @@ func (a *application) decidePathLen() error {
 
 func (a *application) requestedPathLen() error {
 	wanted := a.r.PathLen
+	if asked := askedPathLen(a.r.Extensions); wanted == nil && asked != nil && (a.pathLen == nil || *asked < *a.pathLen) {
+		wanted = asked // a request for more is for what can be had
+	}
 	switch {
 	case wanted == nil:
 		return nil

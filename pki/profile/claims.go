@@ -1,13 +1,9 @@
 package profile
 
 import (
-	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/invalid"
@@ -100,7 +96,7 @@ func (a *application) claims(e extension.Extension, oid string) (bool, error) {
 	if oid != applicationPolicies {
 		return false, nil
 	}
-	policies, ok := readPolicies(e.Value)
+	policies, ok := extension.ReadPolicies(e.Value)
 	if !ok {
 		return false, invalid.New("extensions", "the requested application policies are not a list of different policies")
 	}
@@ -147,23 +143,4 @@ func (p *Profile) checkClaims() error {
 		}
 	}
 	return checkList("identity_claims_from", p.IdentityClaimsFrom)
-}
-
-// readPolicies reads the identifiers of certificate policies, or of application policies, which have their form. RFC 5280
-// 4.2.1.4 forbids one twice.
-func readPolicies(der []byte) (policies []string, ok bool) {
-	input := cryptobyte.String(der)
-	var list cryptobyte.String
-	if !input.ReadASN1(&list, cbasn1.SEQUENCE) || !input.Empty() || list.Empty() {
-		return nil, false
-	}
-	for !list.Empty() {
-		var policy cryptobyte.String
-		var oid asn1.ObjectIdentifier
-		if !list.ReadASN1(&policy, cbasn1.SEQUENCE) || !policy.ReadASN1ObjectIdentifier(&oid) || slices.Contains(policies, oid.String()) {
-			return nil, false
-		}
-		policies = append(policies, oid.String())
-	}
-	return policies, true
 }

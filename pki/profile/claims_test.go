@@ -138,3 +138,24 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	empty.Extensions = []extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: []byte{0x30, 0}}}
 	refused(t, "name constraints that verifiers refuse", &always, empty, rootCA(t), "extensions", "hold none")
 }
+
+// TestACAThatAsksForLess: a CA gets no longer path, no more names and no more policies than its request asks for.
+func TestACAThatAsksForLess(t *testing.T) {
+	basic := func(pathLen int) extension.Extension { return extension.BasicConstraints(true, &pathLen) }
+	cross, subord := builtin(t, "external-ca-cross"), builtin(t, "basic-ca-subord")
+	r := requestFor(t, rsaLabel, "CN=CA")
+	for label, c := range map[string]struct {
+		profile     *Profile
+		asked, want int
+	}{"less than the profile gives": {cross, 1, 1}, "as much": {subord, 0, 0}, "more": {subord, 3, 0}} {
+		r.Extensions, r.CSRExtensions = []extension.Extension{basic(c.asked)}, 1
+		got, _ := find(apply(t, c.profile, r, rootCA(t)), "2.5.29.19")
+		if want := basic(c.want); string(got.Value) != string(want.Value) {
+			t.Errorf("%s: %x, want %x", label, got.Value, want.Value)
+		}
+	}
+	for _, oid := range limits {
+		r.Extensions = []extension.Extension{{ID: mustOID(oid), Critical: true, Value: []byte{0x30, 0}}}
+		refused(t, oid, cross, r, rootCA(t), "extensions", "bounds the CA")
+	}
+}

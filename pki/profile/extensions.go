@@ -161,6 +161,8 @@ func (a *application) notAllowed(e extension.Extension, oid string) error {
 		return invalid.New("extensions", "give subject alternative names apart from the extensions")
 	case set && a.sameAsProfile(e):
 		return nil
+	case a.p.IsCA() && slices.Contains(limits, oid):
+		return invalid.New("extensions", "%s (%s) bounds the CA that asks for it, and profile %s does not allow it: leave it out or choose another profile", UsageName(oid), oid, a.p.ID)
 	case !a.p.IgnoreUnknownExtensions && set:
 		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request: leave it out", UsageName(oid), oid, a.p.ID)
 	case !a.p.IgnoreUnknownExtensions:
@@ -169,6 +171,32 @@ func (a *application) notAllowed(e extension.Extension, oid string) error {
 		a.decide("extension", "request ignored", "%s (%s) is set by the profile", UsageName(oid), oid)
 	default:
 		a.decide("extension", "left out", "the profile does not allow %s (%s)", UsageName(oid), oid)
+	}
+	return nil
+}
+
+// limits are extensions by which a CA asks for less than it could have. To leave one out would give it more than it asked
+// for, so it is taken or the request refused.
+var limits = []string{"2.5.29.30", "2.5.29.36", "2.5.29.54"} // name constraints, policy constraints, inhibitAnyPolicy
+
+// LimitsOf are those of the extensions by which a CA asks for less: its path length, names and policies.
+func LimitsOf(extensions []extension.Extension) []extension.Extension {
+	return slices.DeleteFunc(slices.Clone(extensions), func(e extension.Extension) bool {
+		return !e.ID.Equal(extension.OIDBasicConstraints) && !slices.Contains(limits, e.ID.String())
+	})
+}
+
+// askedPathLen is the path length constraint in requested basic constraints (RFC 5280 4.2.1.9), nil for none.
+func askedPathLen(extensions []extension.Extension) *int {
+	for _, e := range extensions {
+		value := cryptobyte.String(e.Value)
+		var constraints cryptobyte.String
+		var isCA bool
+		var length int
+		if e.ID.Equal(extension.OIDBasicConstraints) && value.ReadASN1(&constraints, cbasn1.SEQUENCE) &&
+			constraints.ReadASN1Boolean(&isCA) && isCA && constraints.ReadASN1Integer(&length) && length >= 0 {
+			return &length
+		}
 	}
 	return nil
 }
@@ -261,7 +289,7 @@ func wellFormed(e extension.Extension, oid string) error {
 	if !e.ID.Equal(extension.OIDCertificatePolicies) {
 		return nil
 	}
-	if _, ok := readPolicies(e.Value); !ok {
+	if _, ok := extension.ReadPolicies(e.Value); !ok {
 		return invalid.New("extensions", "the requested certificate policies are not a list of different policies (RFC 5280 4.2.1.4)")
 	}
 	return nil
