@@ -326,7 +326,7 @@ func (a *App) closeListeners() {
 
 // Serve answers requests and works on jobs until ctx ends, then finishes what it has in hand.
 func (a *App) Serve(ctx context.Context, ready func() error) error {
-	collectRarely()
+	limitMemory(a.log)
 	handlers, err := a.handlers()
 	if err != nil {
 		return err
