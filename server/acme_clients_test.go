@@ -25,6 +25,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // finalize sends a request for the names of an order.
@@ -277,7 +278,7 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 // TestACMEWaitsForApproval: an order that others are to approve is processing until they have decided, then valid or invalid.
 func TestACMEWaitsForApproval(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { waitsForApproval(t, newACME(t, "")) })
-	t.Run("postgres", func(t *testing.T) { waitsForApproval(t, newACMEOn(t, postgres(t), "")) })
+	t.Run("postgres", func(t *testing.T) { waitsForApproval(t, newACMEOn(t, storetest.Postgres(t), "")) })
 }
 
 func waitsForApproval(t *testing.T, e *acmeEstate) {

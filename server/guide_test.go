@@ -32,6 +32,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestAsTheGuideSays: what somebody meets who comes with the guide.
@@ -318,7 +319,7 @@ func TestCAsOfOneNameAtOnce(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) { race(t, "") })
-	t.Run("postgres", func(t *testing.T) { race(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { race(t, storetest.Postgres(t)) })
 }
 
 func asRandom(t *testing.T) *big.Int {

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/pkiaas/pkiaas/migrations"
@@ -266,70 +264,6 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	v := create()
 	t.values[key] = v
 	return v
-}
-
-// CreateAll inserts rows, in few statements of few lengths, so that each stays prepared. Where one cannot be inserted,
-// those before it may stay: the transaction is to end.
-func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(ctx, s, rows, false)
-}
-
-// CreateMissing is CreateAll that passes over rows that are there already.
-func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(ctx, s, rows, true)
-}
-
-func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	insert := insertRows[T]
-	if s.PostgreSQL() {
-		insert = createRows[T]
-	}
-	length := 64
-	for len(rows) > 0 {
-		for length > len(rows) {
-			length /= 2
-		}
-		if err := insert(ctx, s, rows[:length], missing); err != nil {
-			return err
-		}
-		rows = rows[length:]
-	}
-	return nil
-}
-
-func createRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	db := s.DB(ctx)
-	if missing {
-		db = db.Clauses(clause.OnConflict{DoNothing: true})
-	}
-	return db.Create(rows).Error
-}
-
-// insertRows does it on SQLite. With OR FAIL it keeps no copies of the pages that it writes to, by which a statement with
-// several rows is undone otherwise, and which cost more than a statement for each.
-func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	db := s.DB(ctx)
-	if err := db.Statement.Parse(rows[0]); err != nil {
-		return err
-	}
-	table := db.Statement.Schema
-	if len(table.FieldsWithDefaultDBValue) > 0 {
-		return fmt.Errorf("rows of %s get values from the database: they are created by gorm", table.Table)
-	}
-	row := "(?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
-	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row + strings.Repeat(","+row, len(rows)-1)
-	if missing {
-		text += " ON CONFLICT DO NOTHING"
-	}
-	values := make([]any, 0, len(rows)*len(table.DBNames))
-	for _, row := range rows {
-		for _, name := range table.DBNames {
-			value, _ := table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
-			values = append(values, value)
-		}
-	}
-	_, err := db.Statement.ConnPool.ExecContext(ctx, text, values...)
-	return err
 }
 
 // IsDuplicate tells whether err is a violated unique constraint.
