@@ -23,10 +23,48 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/issuance"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
 )
+
+// whenSigned calls do after each signature that is made for a certificate.
+func whenSigned(t *testing.T, a *App, do func()) {
+	t.Helper()
+	var watched keystore.Set
+	for _, n := range a.enrollment.Keys {
+		watched = append(watched, &keystore.Named{Name: n.Name, URI: n.URI, Store: watchedStore{n.Store, do}})
+	}
+	a.enrollment.Keys = watched
+	// Keys that were opened before are opened again.
+	if err := a.store.DB(t.Context()).Exec("UPDATE certification_authorities SET version = version + 1").Error; err != nil {
+		t.Fatal(err)
+	}
+}
+
+type watchedStore struct {
+	keystore.Store
+	do func()
+}
+
+func (s watchedStore) Open(ctx context.Context, id string) (keystore.Key, error) {
+	k, err := s.Store.Open(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return watchedKey{k, s.do}, nil
+}
+
+type watchedKey struct {
+	keystore.Key
+	do func()
+}
+
+func (k watchedKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
+	defer k.do()
+	return k.Key.Sign(ctx, message)
+}
 
 // life is a server whose CAs the tests lead through their life, with openssl as the one that must agree.
 type life struct {

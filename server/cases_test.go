@@ -342,6 +342,7 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 	if f := fault.Of(err); f.Rule != nameconstraint.Rule || f.Action == "" {
 		t.Errorf("%+v", f)
 	}
+	refused("an ACME order", l.app.enrollment.Ready(l.ctx, c.ID, tlsProfile, nil), fault.PolicyRefused, "caId")
 	if err := l.app.store.Tx(l.ctx, func(ctx context.Context) error {
 		return l.app.jobs.Enqueue(ctx, enrollment.SignerJob, c.ID, l.app.now(), nil)
 	}); err != nil {
@@ -358,6 +359,21 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 	if _, err := l.app.cas.Delete(l.ctx, c.ID, c.Identifier); err != nil {
 		t.Error(err)
 	}
+	// One that was made here.
+	middle := l.create(ca.Intermediate, "middle", "root-1", nil)
+	narrow, err := issuance.ParseCertificates(l.read("narrow.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle.Certificate, middle.NameConstraints.Permitted = narrow[0], directory
+	if err := l.app.store.DB(l.ctx).Select("certificate", "name_constraints").Updates(middle).Error; err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "refused", FriendlyName: "x",
+		SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &middle.ID})
+	refused("a CA below it", err, fault.PolicyRefused, "parentId")
+	_, err = l.app.cas.Renew(l.ctx, middle.ID, ca.NewKey, nil)
+	refused("its renewal", err, fault.Invalid, "nameConstraints.permitted[1]")
 }
 
 // TestPoliciesAskedForAbove: what a CA above asks of certificate policies, the certificates below have.

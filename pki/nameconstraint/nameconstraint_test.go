@@ -130,6 +130,7 @@ func TestWhatVerifiersDoBeyondTheLetter(t *testing.T) {
 		"below an excluded mail host":            {Constraints{Excluded: []Subtree{{san.Email, "old.example"}}}, "CN=x", []san.GeneralName{{Type: san.Email, Value: "a@sub.old.example"}}, "exclude"},
 		"a URI below a permitted host":           {Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://a.corp.example/"}}, "outside"},
 		"a URI without a host":                   {dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"}}, "no host name"},
+		"a URI whose port is none":               {Constraints{Permitted: []Subtree{{san.URI, "corp.example"}}}, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://corp.example:99999/"}}, "port"},
 		"a URI with an address":                  {dns, "CN=x", []san.GeneralName{{Type: san.URI, Value: "https://192.0.2.1/"}}, "no host name"},
 	} {
 		subject, err := name.Parse(c.subject)
