@@ -465,6 +465,18 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	// The name is taken by another CA while the certificate is signed.
+	var once sync.Once
+	whenSigned(t, s.App, func() {
+		once.Do(func() {
+			if _, err := s.cas.Create(s.alice, ca.Request{PartitionID: s.m.Partition.ID, Type: ca.Issuing, Identifier: "faster", FriendlyName: "x",
+				SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Faster", ParentID: &root.ID}); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	_, err = ask(s.alice, "external-ca-subord", "x", func(r *enrollment.CSRRequest) { r.Subject = new("CN=Faster") })
+	wants(t, "a name that was taken meanwhile", err, fault.Conflict, "faster has this subject already")
 	told, err := s.enrollment.WhatIf(
 		s.carol,
 		enrollment.WhatIfRequest{

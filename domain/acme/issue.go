@@ -152,7 +152,7 @@ func refusal(err error) error {
 		}
 		return badCSR(err)
 	case fault.PolicyRefused:
-		if f.Field == "endEntity" || f.Field == "profileId" || errors.Is(err, approval.ErrNobody) {
+		if f.Field == "endEntity" || f.Field == "profileId" || f.Field == "caId" || errors.Is(err, approval.ErrNobody) {
 			return unauthorized("%s", f.Message)
 		}
 		return badCSR(err)

@@ -283,7 +283,10 @@ func wellFormed(e extension.Extension, oid string) error {
 	}
 	if e.ID.Equal(extension.OIDNameConstraints) {
 		if _, err := nameconstraint.FromExtensions([]extension.Extension{e}); err != nil {
-			return invalid.New("extensions", "the requested name constraints cannot be used: %s", strings.TrimPrefix(err.Error(), "certificate: "))
+			refusal := invalid.New("extensions", "the requested name constraints cannot be used: %s",
+				strings.TrimPrefix(err.Error(), "certificate: "))
+			refusal.Rule = nameconstraint.Rule
+			return refusal
 		}
 	}
 	if !e.ID.Equal(extension.OIDCertificatePolicies) {
