@@ -160,7 +160,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, p.Version, profiles.Draft{JSON: string(p.JSON())}, "")
 	wants(t, "a change of an old version", err, fault.Conflict, "version 2 by now")
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: string(second.JSON())}, "")
-	wants(t, "no change", err, fault.Conflict, "nothing is changed")
+	wants(t, "no change", err, fault.Conflict, "no changes")
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: strings.Replace(string(second.JSON()), "P30D", "30 days", 1)}, "")
 	wants(t, "a bad change", err, fault.Invalid, "ISO 8601")
 	if f := fault.Of(err); f.Field != "json.validity_period" {
