@@ -31,7 +31,7 @@ const argonKey = 32
 
 // common lists common passwords of at least PasswordMinLength characters, one per line.
 //
-////go:embed common-passwords.txt
+//go:embed common-passwords.txt
 var common string
 
 func checkPassword(password string, u *User) error {

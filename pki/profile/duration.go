@@ -11,10 +11,10 @@ type period struct {
 	clock               time.Duration
 }
 
-// longestClock bounds hours, minutes and seconds, far below what time.Duration holds.
+// longestClock limits hours, minutes and seconds, far below the maximum of time.Duration.
 const longestClock = 50 * 366 * 24 * time.Hour
 
-// parsePeriod reads "P1Y6M", "P2W", "P1DT12H" and the like; only positive whole numbers, at most 1000 years.
+// parsePeriod reads "P1Y6M", "P2W", "P1DT12H" and the like: positive whole numbers, at most 1000 years.
 func parsePeriod(text string) (period, bool) {
 	var p period
 	if len(text) < 3 || len(text) > 32 || text[0] != 'P' {
@@ -77,7 +77,7 @@ func parsePeriod(text string) (period, bool) {
 	return p, p != period{}
 }
 
-// String is the shortest text that parsePeriod reads as p.
+// String returns the shortest text that parsePeriod reads as p.
 func (p period) String() string {
 	out := []byte{'P'}
 	add := func(n int, unit byte) {
@@ -97,8 +97,8 @@ func (p period) String() string {
 	return string(out)
 }
 
-// after adds the period to a time, in UTC. A month that has no such day ends at its last one: 31 January plus one month
-// is 28 or 29 February, where time.AddDate would say March.
+// after adds the period to a time, in UTC. If the month has no such day, the result is its last day: 31 January plus
+// one month is 28 or 29 February, where time.AddDate would return a day in March.
 func (p period) after(t time.Time) time.Time {
 	t = t.UTC()
 	year, month, day := t.Date()
