@@ -152,7 +152,7 @@ func CheckAuthority(certificate []byte, want Authority) (*Details, error) {
 	// The signing CA may re-encode the subject. Once certificates below contain the name, its bytes must not change,
 	// because many verifiers compare bytes.
 	if difference := differs(d.Subject, want.Subject); difference != "" && (want.SameBytes || !sameName(d.Subject, want.Subject)) {
-		return refuse("the certificate is for the subject %s, not %s: %s. %s", nameText(d.Subject), nameText(want.Subject), difference, keepSubject)
+		return refuse("The certificate is for the subject %s, not %s: %s. %s", nameText(d.Subject), nameText(want.Subject), difference, keepSubject)
 	}
 	switch {
 	case !bytes.Equal(d.Issuer, issuer.Subject):
