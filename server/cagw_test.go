@@ -466,7 +466,7 @@ func (g *gatewayAPI) shell(t *testing.T) {
 	}
 	for n := range cas {
 		if at(t, again, fmt.Sprintf("caList.%d.id", n)) != at(t, cas[n], "id") || str(t, cas[n], "name") == "" {
-			t.Error("a different order")
+			t.Error("another order")
 		}
 		parseBody(t, str(t, cas[n], "certificate.certificateData"))
 		if _, shown := at(t, again, fmt.Sprintf("caList.%d", n)).(object)["certificate"]; shown || len(at(t, cas[n], "chain").([]any)) != 0 {
