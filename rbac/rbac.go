@@ -1,4 +1,4 @@
-// Package rbac decides who may do what. Every service method asks it first, so that no way in can differ from another.
+// Package rbac decides who may do what. Every service method asks it first, so that all entry points behave the same.
 package rbac
 
 import (
@@ -35,11 +35,11 @@ const (
 
 	Operator Role = "OPERATOR"
 
-	// Protocol is what a configuration of an enrollment protocol may do in its partition. It is nobody's to grant.
+	// Protocol is what an enrollment protocol configuration may do in its partition. Nobody can grant it.
 	Protocol Role = "PROTOCOL"
 )
 
-// Roles lists the six that can be granted in a partition.
+// Roles lists the six roles that can be granted in a partition.
 func Roles() []Role {
 	return []Role{Owners, CAAdministrators, CertificateAdministrators, CAAuditors, ProtocolOperators, ProtocolAuditors}
 }
@@ -47,7 +47,7 @@ func Roles() []Role {
 // Valid tells whether r can be granted in a partition.
 func (r Role) Valid() bool { return slices.Contains(Roles(), r) }
 
-// Platform is the domain of the operator.
+// Platform is the domain of operators.
 const Platform = "platform"
 
 // Permission is object:action, as in policy.csv.
@@ -78,7 +78,7 @@ const (
 	CertificateDownload     Permission = "certificate:download"
 	CertificateIssue        Permission = "certificate:issue"
 	CertificateIssuePKCS12  Permission = "certificate:issue-pkcs12"
-	CertificateVouch        Permission = "certificate:vouch" // to answer for claims about identity, see profile.Source
+	CertificateVouch        Permission = "certificate:vouch" // vouch for claims about identity, see profile.Source
 	CertificateChangeStatus Permission = "certificate:change-status"
 	EndEntityBrowse         Permission = "end-entity:browse"
 	EndEntityManage         Permission = "end-entity:manage"
@@ -90,10 +90,10 @@ const (
 	ProtocolBrowse          Permission = "protocol:browse"
 	ProtocolManage          Permission = "protocol:manage"
 	ApprovalBrowse          Permission = "approval:browse"
-	ApprovalManage          Permission = "approval:manage" // the rules; who decides is said by the right to what is asked for
+	ApprovalManage          Permission = "approval:manage" // manage the rules; approving requires the permission for the operation itself
 )
 
-// Permissions lists all, for the console and for tests.
+// Permissions lists all permissions, for the console and for tests.
 func Permissions() []Permission {
 	return []Permission{
 		SubscriptionBrowse, SubscriptionCreate, SubscriptionUpdate, SubscriptionAssign, PartitionBrowse, UserBrowse, UserInvite,
@@ -105,10 +105,11 @@ func Permissions() []Permission {
 	}
 }
 
-// ofPeople is what only a person, or the token of one, may do: or who has left would come back by the token of a service.
+// ofPeople tells whether only a person, or a person's token, may have the permission. Otherwise somebody who has left
+// could come back through a service token.
 func ofPeople(p Permission) bool { return p == RoleManage || p == UserInvite || p == ApprovalManage }
 
-// Guard answers whether an actor holds a permission in a domain. Safe for concurrent use.
+// Guard decides whether an actor holds a permission in a domain. It is safe for concurrent use.
 type Guard struct {
 	enforcer *casbin.Enforcer
 	// The policy does not change while the program runs, so each answer is computed once.
@@ -127,11 +128,11 @@ func New() (*Guard, error) { return newGuard(policyText) }
 func newGuard(policy string) (*Guard, error) {
 	m, err := model.NewModelFromString(modelText)
 	if err != nil {
-		return nil, fmt.Errorf("reading rbac/model.conf: %w", err)
+		return nil, fmt.Errorf("cannot read rbac/model.conf: %w", err)
 	}
 	enforcer, err := casbin.NewEnforcer(m, stringadapter.NewAdapter(withoutComments(policy)))
 	if err != nil {
-		return nil, fmt.Errorf("reading rbac/policy.csv: %w", err)
+		return nil, fmt.Errorf("cannot read rbac/policy.csv: %w", err)
 	}
 	return &Guard{enforcer: enforcer}, nil
 }
@@ -165,7 +166,7 @@ func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
 	return slices.ContainsFunc(a.RolesIn(domain), allows) && (a.Within == nil || slices.ContainsFunc(a.Within[domain], allows))
 }
 
-// Covers tells whether the actor holds every permission of a role in the domain, and so may hand the role on.
+// Covers tells whether the actor holds every permission of a role in the domain, and so may grant it.
 func (g *Guard) Covers(a *Actor, r Role, domain string) bool {
 	if a != nil && a.Kind == System {
 		return true
@@ -173,12 +174,13 @@ func (g *Guard) Covers(a *Actor, r Role, domain string) bool {
 	return !slices.ContainsFunc(Permissions(), func(p Permission) bool { return g.Allows(r, domain, p) && !g.Has(a, p, domain) })
 }
 
-// Require is the first line of every service method. Nobody: Unauthenticated. No role in the domain: NotFound, since
-// what the caller may not see does not exist for it. A role without the permission: Forbidden.
+// Require is the first statement of every service method. Without an actor it fails with Unauthenticated. Without a
+// role in the domain it fails with NotFound, because what the caller may not see does not exist for them. Without the
+// permission it fails with Forbidden.
 func (g *Guard) Require(ctx context.Context, p Permission, domain string) error {
 	a := ActorFrom(ctx)
 	if a == nil {
-		return fault.New(fault.Unauthenticated, "you are not signed in").Do("Sign in, or send a valid API token.")
+		return fault.New(fault.Unauthenticated, "You are not signed in.").Do("Sign in, or send a valid API token.")
 	}
 	if a.Kind == System || g.Has(a, p, domain) {
 		return nil
@@ -187,13 +189,13 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 		return NotFound()
 	}
 	if a.Service && ofPeople(p) {
-		return fault.New(fault.Forbidden, "A service token cannot manage people: it never has the permission %s.", p).Do("Sign in, or use a personal token.")
+		return fault.New(fault.Forbidden, "A service token cannot manage people and can never have the permission %s.", p).Do("Sign in, or use a personal token.")
 	}
-	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
+	return fault.New(fault.Forbidden, "Your role does not include the permission %s.", p).Do("Ask an Owner of the partition for a role that includes it.")
 }
 
-// RequireOn is Require for what concerns one CA of the partition: roles on that CA count too. Verbs that only ask Require
-// are closed to whoever has no others.
+// RequireOn is Require for operations on one CA of the partition: roles on that CA count too. Actors with only such
+// roles are refused by Require.
 func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID string) error {
 	a := ActorFrom(ctx)
 	if a == nil || a.Kind != CredentialActor || a.Partition != partitionID || len(a.Authorities[caID]) == 0 {
@@ -202,11 +204,11 @@ func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID s
 	if slices.ContainsFunc(a.Authorities[caID], func(r Role) bool { return g.Allows(r, partitionID, p) }) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "the credential's role on this CA does not permit %s", p).Do("Ask for the role cert-admins on it.")
+	return fault.New(fault.Forbidden, "The credential's role on this CA does not include the permission %s.", p).Do("Request the role cert-admins on this CA.")
 }
 
-// RequireHandOn is for what lets others do something without asking again, such as a key or a credential: whoever makes it
-// must be allowed to do that itself. what says what it is, for the error.
+// RequireHandOn is for whatever lets others act without further checks, such as a key or a credential: its creator must
+// be allowed to do the same. what names it in the error.
 func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what string) error {
 	if err := g.Require(ctx, p, domain); fault.Is(err, fault.Forbidden) {
 		return fault.New(fault.Forbidden, "%s needs the permission %s, which your role does not have.", what, p).Do("Ask somebody whose role permits it to do this.")
@@ -216,16 +218,16 @@ func (g *Guard) RequireHandOn(ctx context.Context, p Permission, domain, what st
 	return nil
 }
 
-// RequireProof asks a person for a password or second factor of the last minutes: for what a session left open, or
-// stolen, must not be enough for.
+// RequireProof requires a password or second factor entered within the last minutes, so that an unattended or stolen
+// session is not enough.
 func (g *Guard) RequireProof(ctx context.Context) error {
 	if a := ActorFrom(ctx); a != nil && a.SessionID != "" && !a.Proven {
-		return fault.New(fault.ProofRequired, "Confirm that it is you.").Do("Call confirmIdentity with your password or a code, then repeat the operation.")
+		return fault.New(fault.ProofRequired, "Confirm your identity first.").Do("Call confirmIdentity with your password or a code, then repeat the operation.")
 	}
 	return nil
 }
 
-// NotFound is the answer for what does not exist and for what does not exist for the caller: the same to the letter.
+// NotFound returns the error for what does not exist, or does not exist for the caller. Both are identical.
 func NotFound() error {
-	return fault.New(fault.NotFound, "no such object").Do("Check the identifier and the partition.")
+	return fault.New(fault.NotFound, "The object does not exist.").Do("Check the identifier and the partition.")
 }

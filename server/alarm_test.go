@@ -175,7 +175,7 @@ func testAlarms(t *testing.T, database string) {
 		s.run() // says nothing more
 		calls, mails = s.told("alarm.key-store-away", "key stores changed state")
 		if len(calls) != n+1 || mails != n+1 || calls[n].Objects[0].Name != "unplugged" ||
-			!strings.Contains(calls[n].Objects[0].Summary, []string{"cannot be used", "can be used again"}[n]) {
+			!strings.Contains(calls[n].Objects[0].Summary, []string{"is unavailable", "is available again"}[n]) {
 			t.Errorf("key stores %d: %+v, %d mails", n, calls, mails)
 		}
 	}

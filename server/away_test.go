@@ -83,8 +83,8 @@ func TestDatabaseThatTakesNoWrites(t *testing.T) {
 		return n
 	}
 	for name, fault := range map[string]struct{ begin, end, says string }{
-		"full":      {"PRAGMA max_page_count = 1", "PRAGMA max_page_count = 4294967294", "the database has no space left"},
-		"read-only": {"PRAGMA query_only = 1", "PRAGMA query_only = 0", "the database is read-only"},
+		"full":      {"PRAGMA max_page_count = 1", "PRAGMA max_page_count = 4294967294", "The database has no space left."},
+		"read-only": {"PRAGMA query_only = 1", "PRAGMA query_only = 0", "The database is read-only."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := count()

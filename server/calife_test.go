@@ -286,7 +286,7 @@ func TestAnExternalRootCertifies(t *testing.T) {
 	l.openssl("req", "-x509", "-sha1", "-newkey", "rsa:2048", "-nodes", "-keyout", "sha1.key", "-out", "sha1.pem", "-subj", "/CN=Old", "-days", "30")
 	l.foreign("leaf", "/CN=Leaf", "basicConstraints=critical,CA:FALSE\nsubjectKeyIdentifier=hash\n")
 	l.foreign("nosign", "/CN=No Sign", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\nsubjectKeyIdentifier=hash\n")
-	for file, reason := range map[string]string{"weak.pem": "1024 bits", "sha1.pem": "too weak", "leaf.pem": "not one of a CA", "nosign.pem": "keyCertSign", "root.key": "PRIVATE KEY, not a certificate"} {
+	for file, reason := range map[string]string{"weak.pem": "1024 bits", "sha1.pem": "too weak", "leaf.pem": "not a CA certificate", "nosign.pem": "keyCertSign", "root.key": "PRIVATE KEY, not a certificate"} {
 		if _, err := cas.ImportRoot(l.ctx, p, "outer", "Outer", l.read(file)); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Of(err).Message, reason) {
 			t.Errorf("%s as a root: %v", file, err)
 		}
@@ -333,8 +333,8 @@ func TestAnExternalRootCertifies(t *testing.T) {
 		{"the key identifier of another issuer", "authority key identifier", l.signs("impostor", "ca.csr", issuingExtensions)},
 		{"the signature of another issuer of the same name", "does not verify", l.signs("anonymous", "ca.csr", replaced("authorityKeyIdentifier=keyid\n", ""))},
 		{"SHA-1", "too weak", l.signs("root", "ca.csr", issuingExtensions, "-md", "sha1")},
-		{"no basic constraints", "not one of a CA", l.signs("root", "ca.csr", replaced("basicConstraints=critical,CA:TRUE,pathlen:0\n", ""))},
-		{"cA false", "not one of a CA", l.signs("root", "ca.csr", replaced("CA:TRUE,pathlen:0", "CA:FALSE"))},
+		{"no basic constraints", "not a CA certificate", l.signs("root", "ca.csr", replaced("basicConstraints=critical,CA:TRUE,pathlen:0\n", ""))},
+		{"cA false", "not a CA certificate", l.signs("root", "ca.csr", replaced("CA:TRUE,pathlen:0", "CA:FALSE"))},
 		{"basic constraints not critical", "must be critical", l.signs("root", "ca.csr", replaced("critical,CA:TRUE", "CA:TRUE"))},
 		{"no keyCertSign", "keyCertSign", l.signs("root", "ca.csr", replaced("keyCertSign,", ""))},
 		{"no cRLSign", "cRLSign", l.signs("root", "ca.csr", replaced(",cRLSign", ""))},
@@ -452,17 +452,17 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 		{"a CA below", "another key", []byte(ca.PEM(l.find("under-outer").Certificate))},
 		{"another subject", "is for the subject CN=Renamed", again(rootExtensions, "-subj", "/CN=Renamed")},
 		{"another key identifier", "subject key identifier 01", again(replaced("hash", "01020304"))},
-		{"cA false", "not one of a CA", again(replaced("CA:TRUE", "CA:FALSE"))},
+		{"cA false", "not a CA certificate", again(replaced("CA:TRUE", "CA:FALSE"))},
 		{"no keyCertSign", "keyCertSign", again(replaced("keyCertSign,", ""))},
 		{"no room below", "path length of 0, and 1 CAs", again(replaced("CA:TRUE", "CA:TRUE,pathlen:0"))},
 		{"SHA-1", "too weak", again(rootExtensions, "-sha1")},
-		{"ending sooner", "not as long as the present one", again(rootExtensions, "-days", "100")},
+		{"ending sooner", "not as long as the current one", again(rootExtensions, "-days", "100")},
 		{"expired", "expired on", l.signs("root", "root.csr", rootExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")},
 		{"not yet valid", "not valid before", l.signs("root", "root.csr", rootExtensions, "-startdate", time.Now().AddDate(1, 0, 0).UTC().Format("20060102150405Z"))},
 		{"the serial number of the present one", "another certificate with the serial number", again(rootExtensions, "-set_serial", "0x"+serial)},
-		{"a cross-certificate alone", "give that one's certificate with it", crossed},
+		{"a cross-certificate alone", "Add the certificate of that CA", crossed},
 		{"a cross-certificate with an impostor's", "does not verify with the key of O=Elsewhere,CN=Other Root", append(slices.Clone(crossed), l.read("impostor.pem")...)},
-		{"a cross-certificate of no CA", "not one of a CA", append(l.signs("other", "root.csr", replaced("CA:TRUE", "CA:FALSE")), l.read("other.pem")...)},
+		{"a cross-certificate of no CA", "not a CA certificate", append(l.signs("other", "root.csr", replaced("CA:TRUE", "CA:FALSE")), l.read("other.pem")...)},
 	} {
 		_, err := cas.Import(l.ctx, root.ID, w.text)
 		if f := fault.Of(err); err == nil || f.Field != "certificate" || !strings.Contains(f.Message, w.reason) {

@@ -446,7 +446,7 @@ func TestASubjectThatIsEncodedAnew(t *testing.T) {
 		return l.signs("root", request, issuingExtensions, "-config", "anew.cnf", "-subj", subject)
 	}
 	if _, err := l.app.cas.Import(l.ctx, c.ID, anew("adcs.csr", "/CN=Issuing/OU=Security/O=Life")); !fault.Is(err, fault.Invalid) ||
-		!strings.Contains(err.Error(), "another order") ||
+		!strings.Contains(err.Error(), "a different order") ||
 		!strings.Contains(err.Error(), "certutil -setreg") {
 		t.Errorf("another order: %v", err)
 	}

@@ -105,7 +105,7 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "asked for approval to create the root two-people", "approved to create the root two-people", "seen on paper", "approved to move the key of the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
+	for _, want := range []string{"alice@example.com", "bob@example.com", "192.0.2.7", "requested approval to create the root two-people", "approved to create the root two-people", "seen on paper", "approved to move the key of the root two-people", "generated the signing key", "moved the key of two-people", "SHA-256 of the certificate", "Two &lt;people&gt;"} {
 		if !strings.Contains(minutes.HTML, want) {
 			t.Errorf("the minutes do not say %q", want)
 		}

@@ -257,7 +257,7 @@ func TestCredentialRules(t *testing.T) {
 	}{
 		"rights that one does not have": {admin, g.m.Partition.ID, "second", []*credential.Grant{granted}, fault.Forbidden, "roles"},
 		"no role":                       {g.ctx, g.m.Partition.ID, "second", nil, fault.Invalid, "roles"},
-		"unknown role":                  {g.ctx, g.m.Partition.ID, "second", []*credential.Grant{{CAID: granted.CAID, Role: "OWNERS"}}, fault.Invalid, "roles[0].role"},
+		"Unknown role":                  {g.ctx, g.m.Partition.ID, "second", []*credential.Grant{{CAID: granted.CAID, Role: "OWNERS"}}, fault.Invalid, "roles[0].role"},
 		"a CA of another partition":     {system, foreign, "second", []*credential.Grant{granted}, fault.Invalid, "roles[0].caId"},
 		"bad identifier":                {g.ctx, g.m.Partition.ID, "Second!", []*credential.Grant{granted}, fault.Invalid, "identifier"},
 		"taken":                         {g.ctx, g.m.Partition.ID, "existing", []*credential.Grant{granted}, fault.Conflict, "identifier"},
@@ -476,7 +476,7 @@ func TestForgedCredential(t *testing.T) {
 	}
 	for what, chain := range map[string][][]byte{"a forged chain": {forged, rootDER}, "a forged leaf with the true root": {forged, chain[0].Raw}, "self-signed, with the true leaf behind": {selfSigned, leaf.Raw, chain[0].Raw}} {
 		c := holding(t, tls.Certificate{Certificate: chain, PrivateKey: key})
-		if got, message := g.status(t, c, "GET", "issuing-1"); got != 401 || !strings.Contains(message, "not one of a CA Gateway credential") {
+		if got, message := g.status(t, c, "GET", "issuing-1"); got != 401 || !strings.Contains(message, "does not belong to a CA Gateway credential") {
 			t.Errorf("%s: %d %s", what, got, message)
 		}
 	}

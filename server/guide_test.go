@@ -432,7 +432,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 		}
 	}
 	for what, try := range map[string]func() error{
-		"your role does not permit ca:create": func() error { _, err := ask(s.carol, "external-ca-subord", "Carol", nil); return err },
+		"Your role does not include the permission ca:create": func() error { _, err := ask(s.carol, "external-ca-subord", "Carol", nil); return err },
 		"unique in the partition": func() error {
 			_, err := ask(s.alice, "external-ca-subord", "x", func(r *enrollment.CSRRequest) { r.Subject = new("CN=Demo Issuing CA,O=pkiaas demo") })
 			return err
@@ -448,7 +448,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 			}
 			return refusals[0]
 		},
-		"wants the key made by its owner": func() error {
+		"requires the owner to generate the key": func() error {
 			_, err := s.enrollment.IssuePKCS12(s.alice, enrollment.PKCS12Request{CAID: root.ID, ProfileID: "external-ca-subord", Password: "long enough", Subject: "CN=key", KeyType: "ECDSA-P256"})
 			return err
 		},

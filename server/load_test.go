@@ -538,7 +538,7 @@ func TestAddressesOfTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for origin, want := range map[string]string{"https://pki.example.com": "the session has ended", "https://evil.example.com": "own page", "http://127.0.0.1:8443": "own page"} {
+	for origin, want := range map[string]string{"https://pki.example.com": "The session has ended", "https://evil.example.com": "own page", "http://127.0.0.1:8443": "own page"} {
 		r := httptest.NewRequest("POST", "https://127.0.0.1:8443/graphql", strings.NewReader(`{"query": "{ viewer { operator } }"}`))
 		r.Header = http.Header{"Origin": {origin}, "Cookie": {sessionCookie + "=x"}, "X-Requested-With": {"pkiaas"}, "Content-Type": {"application/json"}}
 		w := httptest.NewRecorder()

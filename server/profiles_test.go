@@ -158,9 +158,9 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 
 	second := b.edit(p, func(p *profile.Profile) { p.ValidityPeriod = "P30D" })
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, p.Version, profiles.Draft{JSON: string(p.JSON())}, "")
-	wants(t, "a change of an old version", err, fault.Conflict, "version 2 by now")
+	wants(t, "a change of an old version", err, fault.Conflict, "now at version 2")
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: string(second.JSON())}, "")
-	wants(t, "no change", err, fault.Conflict, "nothing is changed")
+	wants(t, "no change", err, fault.Conflict, "no changes")
 	_, err = b.profiles.Update(b.ctx, b.partition, p.ID, 2, profiles.Draft{JSON: strings.Replace(string(second.JSON()), "P30D", "30 days", 1)}, "")
 	wants(t, "a bad change", err, fault.Invalid, "ISO 8601")
 	if f := fault.Of(err); f.Field != "json.validity_period" {
@@ -194,7 +194,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	_, err = b.enrollment.IssueFromCSR(b.ctx, b.request("our-servers", "a.example"))
 	wants(t, "issuing under a retired profile", err, fault.PolicyRefused, "does not issue")
 	_, err = b.cas.SelectProfiles(b.ctx, b.ca.ID, []string{"our-servers"})
-	wants(t, "selecting a retired profile", err, fault.Invalid, "no profile")
+	wants(t, "selecting a retired profile", err, fault.Invalid, "does not exist")
 	if list, err := b.profiles.List(b.ctx, b.partition, profiles.Filter{Search: "our-servers"}); err != nil || len(list) != 0 {
 		t.Errorf("a retired profile is offered: %v, %v", list, err)
 	}

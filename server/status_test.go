@@ -215,7 +215,7 @@ func TestSabotagedCRLIsHeldBack(t *testing.T) {
 	}
 	b.exec("UPDATE certification_authorities SET key_id = ? WHERE id = ?", other.KeyID, b.ca.ID)
 	good = b.fetch("crl.crl")
-	held("the wrong key", "the signature of the CRL does not verify")
+	held("the wrong key", "The signature of the CRL does not verify")
 	if _, err := b.status.AcceptHeld(b.ctx, b.ca.ID, "I insist"); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a list that does not verify was accepted: %v", err)
 	}

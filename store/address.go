@@ -13,20 +13,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sqliteAddress is the URI of a database file, whatever characters its path has.
+// sqliteAddress returns the URI of a database file. It escapes special characters in the path.
 func sqliteAddress(file string) (string, error) {
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return "", err
 	}
-	// synchronous=FULL: a commit is on the disk before it is reported.
+	// synchronous=FULL: a commit is on disk before it is reported.
 	settings := "_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
 		"&_pragma=cache_size(-16384)&_time_format=sqlite"
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: settings}).String(), nil
 }
 
-// keepPrivate lets only the owner read a database file. It creates the file first, so that it is never readable by others;
-// SQLite gives its journal the same mode.
+// keepPrivate makes a database file readable only by its owner. It creates the file first, so that others can never
+// read it. SQLite gives its journal the same mode.
 func keepPrivate(file string) error {
 	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -44,15 +44,15 @@ func keepPrivate(file string) error {
 			err = os.Chmod(name, 0o600)
 		}
 		if err != nil {
-			return fmt.Errorf("%s must be readable by its owner only: %w", name, err)
+			return fmt.Errorf("%s must be readable only by its owner: %w", name, err)
 		}
 	}
 	return nil
 }
 
-// postgresAddress is the address of a PostgreSQL server with its TLS mode made explicit. What crosses a network is encrypted,
-// and the server's certificate verified, unless the address says otherwise: libpq's default, sslmode=prefer, falls back to
-// clear text without telling anybody.
+// postgresAddress makes the TLS mode of a PostgreSQL address explicit. Network connections are encrypted and the
+// server's certificate is verified unless the address says otherwise. libpq's default, sslmode=prefer, silently falls
+// back to clear text.
 func postgresAddress(address string, settings *pgx.ConnConfig) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -81,7 +81,7 @@ func postgresAddress(address string, settings *pgx.ConnConfig) (string, error) {
 	return u.String(), nil
 }
 
-// local tells whether a host is a socket's folder or this machine.
+// local tells whether a host is a socket directory or this machine.
 func local(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.HasPrefix(host, "/") || host == "localhost" || ip != nil && ip.IsLoopback()

@@ -19,10 +19,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-const unreached = "the database cannot be reached"
+const unreached = "The database is unreachable."
 
-// Away tells what is wrong with the database when err comes from the database itself and not from what it was asked:
-// it cannot be reached, cannot be written to, or is out of space. "" for every other error. The words are safe to show.
+// Away returns what is wrong with the database if err was caused by its state and not by the query: it is unreachable,
+// not writable, or out of space. It returns "" for every other error. The text is a sentence that may be shown to
+// users.
 func Away(err error) string {
 	var lost *connectionLost
 	var connect *pgconn.ConnectError
@@ -41,13 +42,13 @@ func Away(err error) string {
 	return ""
 }
 
-// connectionLost marks an error of the network as one of the connection to the database: others look the same.
+// connectionLost marks a network error as one of the database connection, because other network errors look the same.
 type connectionLost struct{ cause error }
 
 func (e *connectionLost) Error() string { return e.cause.Error() }
 func (e *connectionLost) Unwrap() error { return e.cause }
 
-// marked marks an error of the network that the database's driver returned.
+// marked marks a network error returned by the database driver.
 func marked(err error) error {
 	if err == nil || Away(err) != "" || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -61,7 +62,7 @@ func marked(err error) error {
 	return err
 }
 
-// markErrors has every statement mark its errors.
+// markErrors marks the errors of all statements.
 func markErrors(db *gorm.DB) error {
 	mark := func(tx *gorm.DB) { tx.Error = marked(tx.Error) }
 	c := db.Callback()
@@ -72,17 +73,17 @@ func markErrors(db *gorm.DB) error {
 func postgresAway(code string) string {
 	switch code {
 	case "25006":
-		return "the database is read-only"
+		return "The database is read-only."
 	case "53100":
-		return "the database has no space left"
+		return "The database has no space left."
 	case "57P01", "57P02", "57P03", "57P05":
 		return unreached
 	case "58000", "58030":
-		return "the disk of the database reports errors"
+		return "The disk of the database reports errors."
 	}
 	switch {
 	case strings.HasPrefix(code, "53"):
-		return "the database has no resources left"
+		return "The database has no resources left."
 	case strings.HasPrefix(code, "08"):
 		return unreached
 	}
@@ -92,26 +93,26 @@ func postgresAway(code string) string {
 func sqliteAway(code int) string {
 	switch code & 0xff { // the primary result code
 	case sqlite3.SQLITE_FULL:
-		return "the database has no space left"
+		return "The database has no space left."
 	case sqlite3.SQLITE_READONLY:
-		return "the database is read-only"
+		return "The database is read-only."
 	case sqlite3.SQLITE_IOERR:
-		return "the disk of the database reports errors"
+		return "The disk of the database reports errors."
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB:
-		return "the database cannot be opened"
+		return "The database cannot be opened."
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return "the database is busy"
+		return "The database is busy."
 	case sqlite3.SQLITE_NOMEM:
-		return "the database has no resources left"
+		return "The database has no resources left."
 	}
 	return ""
 }
 
-// sessions drops connections that lead to a server on which nothing can be written: after a failover the pool would
-// keep them for as long as they are used. One such answer ends all connections that were open at that moment.
+// sessions drops connections to a server that has become read-only. Otherwise the pool would keep them after a
+// failover. One such error drops all connections opened before it.
 type sessions struct{ dropBefore atomic.Int64 }
 
-// dropInterval bounds how often that happens while every server is read-only.
+// dropInterval limits how often that happens while all servers are read-only.
 const dropInterval = time.Second
 
 const openedKey = "pkiaas.opened"
@@ -129,12 +130,12 @@ func (s *sessions) reset(_ context.Context, c *pgx.Conn) error {
 	return nil
 }
 
-// TraceQueryStart is of pgx.QueryTracer.
+// TraceQueryStart implements pgx.QueryTracer.
 func (s *sessions) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
 	return ctx
 }
 
-// TraceQueryEnd is of pgx.QueryTracer.
+// TraceQueryEnd implements pgx.QueryTracer.
 func (s *sessions) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
 	var pg *pgconn.PgError
 	if data.Err == nil || !errors.As(data.Err, &pg) || pg.Code != "25006" {
@@ -148,11 +149,11 @@ func (s *sessions) TraceQueryEnd(_ context.Context, _ *pgx.Conn, data pgx.TraceQ
 
 var (
 	probeID      = rand.Text()
-	probeContent = make([]byte, 16<<10) // several pages, so that a full disk is noticed
+	probeContent = make([]byte, 16<<10) // several pages, so that a full disk is detected
 )
 
-// Probe writes to the database and takes it back, in a transaction of its own that is committed: only that shows that
-// others can write.
+// Probe writes to the database and undoes it, in a transaction of its own that commits. Only that proves that the
+// database is writable.
 func (s *Store) Probe(ctx context.Context) error {
 	return s.Tx(ctx, func(ctx context.Context) error {
 		id := Now().Format(time.RFC3339Nano) + " " + probeID

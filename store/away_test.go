@@ -18,9 +18,9 @@ func TestAway(t *testing.T) {
 		want string
 	}{
 		{nil, ""},
-		{&pgconn.PgError{Code: "25006"}, "the database is read-only"},
-		{fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: "57P01"}), "the database cannot be reached"},
-		{&pgconn.PgError{Code: "53100"}, "the database has no space left"},
+		{&pgconn.PgError{Code: "25006"}, "The database is read-only."},
+		{fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: "57P01"}), "The database is unreachable."},
+		{&pgconn.PgError{Code: "53100"}, "The database has no space left."},
 		{&pgconn.PgError{Code: "23505"}, ""},                            // a duplicate
 		{&net.OpError{Op: "dial", Net: "tcp", Err: io.EOF}, ""},         // of a mail server, say
 		{fmt.Errorf("reading the upload: %w", io.ErrUnexpectedEOF), ""}, //

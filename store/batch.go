@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Patience is how long work that no caller can cancel waits for the database: longer than a disk that stalls.
+// Patience is how long work that no caller can cancel waits for the database: longer than a stalled disk.
 const Patience = 30 * time.Second
 
-// Batch groups calls that arrive while the one before is at the database into a single call: one query or one commit
-// serves them all. A call never joins a run that began before it, so what it reads is not older than the call.
+// Batch groups calls that arrive while a previous one is in progress into a single call, so that one query or commit
+// serves them all. A call never joins a run that started before it, so it never reads older data.
 type Batch[In, Out any] struct {
-	// Run answers each input, in order. An error is everyone's.
+	// Run returns a result for each input, in order. An error applies to all.
 	Run func(ctx context.Context, in []In) ([]Out, error)
-	// Most inputs in one run; 0 means 64.
+	// Limit is the maximum number of inputs per run; 0 means 64.
 	Limit int
 	// Timeout of a run; 0 means Patience. A run belongs to many callers, so none of them can cancel it.
 	Timeout time.Duration
@@ -35,7 +35,7 @@ type answer[Out any] struct {
 	err error
 }
 
-// Do adds in to the next run and waits for its answer. When ctx ends first, the run goes on without its caller.
+// Do adds in to the next run and waits for its result. If ctx ends first, the run continues without the caller.
 func (b *Batch[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	w := waiter[In, Out]{in: in, done: make(chan answer[Out], 1)}
 	b.mu.Lock()
@@ -56,7 +56,8 @@ func (b *Batch[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 
 func (b *Batch[In, Out]) loop() {
 	for {
-		// Whoever is about to ask joins this run: under load a run of 12 instead of 2. Nobody waits where nobody comes.
+		// Yield so that concurrent callers can join this run: under load it has 12 inputs instead of 2. Without other
+		// callers there is no delay.
 		runtime.Gosched()
 		b.mu.Lock()
 		limit := b.Limit

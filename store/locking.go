@@ -5,17 +5,18 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// ForUpdate locks the rows of the query until the end of the transaction; SQLite has a single writer and needs none.
+// ForUpdate locks the rows of the query until the end of the transaction. SQLite has a single writer and needs no
+// locks.
 func (s *Store) ForUpdate(db *gorm.DB) *gorm.DB {
 	return s.lock(db, clause.Locking{Strength: clause.LockingStrengthUpdate})
 }
 
-// ForShare keeps the rows of the query from being changed until the end of the transaction.
+// ForShare prevents changes to the rows of the query until the end of the transaction.
 func (s *Store) ForShare(db *gorm.DB) *gorm.DB {
 	return s.lock(db, clause.Locking{Strength: clause.LockingStrengthShare})
 }
 
-// SkipLocked is ForUpdate for a queue: rows that another server holds are passed over.
+// SkipLocked is ForUpdate for a queue: it skips rows locked by others.
 func (s *Store) SkipLocked(db *gorm.DB) *gorm.DB {
 	return s.lock(db, clause.Locking{Strength: clause.LockingStrengthUpdate, Options: clause.LockingOptionsSkipLocked})
 }

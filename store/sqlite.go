@@ -11,7 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// sqliteDialect is how gorm talks to SQLite, as far as it is needed here: tables are made by migrations.
+// sqliteDialect is the gorm dialect for SQLite, as far as it is needed here. Migrations create the tables.
 type sqliteDialect struct{ pool *sql.DB }
 
 func (d sqliteDialect) Name() string { return "sqlite" }

@@ -7,11 +7,11 @@ import (
 	"modernc.org/sqlite"
 )
 
-// keptStatements of each SQLite connection.
+// keptStatements is the number of statements kept per connection.
 const keptStatements = 128
 
-// sqliteConnector opens connections that keep their statements compiled: database/sql itself compiles a statement of a
-// transaction anew each time, which takes SQLite as long as running it.
+// sqliteConnector opens connections that keep compiled statements. Otherwise database/sql compiles each statement of a
+// transaction again, which takes as long as running it.
 type sqliteConnector struct{ driver.Connector }
 
 func newSQLiteConnector(dsn string) (driver.Connector, error) {
@@ -45,10 +45,10 @@ type rawStatement interface {
 // sqliteConn is used by one goroutine at a time.
 type sqliteConn struct {
 	rawConn
-	kept map[string]rawStatement // by its text; nil once closed
+	kept map[string]rawStatement // by text; nil once closed
 }
 
-// take gives a statement to whoever runs it now; keep takes it back.
+// take removes a statement from the cache for use. keep returns it.
 func (c *sqliteConn) take(ctx context.Context, text string) (rawStatement, error) {
 	if s, ok := c.kept[text]; ok {
 		delete(c.kept, text)
@@ -83,7 +83,7 @@ func (c *sqliteConn) ExecContext(ctx context.Context, text string, args []driver
 	}
 	result, err := s.ExecContext(ctx, args)
 	if err != nil {
-		_ = s.Close() // the error is told already
+		_ = s.Close() // the error is already reported
 		return nil, err
 	}
 	return result, c.keep(text, s)
@@ -96,7 +96,7 @@ func (c *sqliteConn) QueryContext(ctx context.Context, text string, args []drive
 	}
 	rows, err := s.QueryContext(ctx, args)
 	if err != nil {
-		_ = s.Close() // the error is told already
+		_ = s.Close() // the error is already reported
 		return nil, err
 	}
 	return &sqliteRows{rows.(rawRows), c, text, s}, nil
@@ -104,7 +104,7 @@ func (c *sqliteConn) QueryContext(ctx context.Context, text string, args []drive
 
 func (c *sqliteConn) Close() error {
 	for _, s := range c.kept {
-		_ = s.Close() // the connection goes with it
+		_ = s.Close() // the connection is closed with it
 	}
 	c.kept = nil
 	return c.rawConn.Close()
@@ -117,7 +117,7 @@ type rawRows interface {
 	driver.RowsColumnTypeScanType
 }
 
-// sqliteRows give their statement back.
+// sqliteRows returns its statement to the cache when closed.
 type sqliteRows struct {
 	rawRows
 	conn      *sqliteConn
@@ -127,7 +127,7 @@ type sqliteRows struct {
 
 func (r *sqliteRows) Close() error {
 	if err := r.rawRows.Close(); err != nil {
-		_ = r.statement.Close() // the error is told already
+		_ = r.statement.Close() // the error is already reported
 		return err
 	}
 	return r.conn.keep(r.text, r.statement)

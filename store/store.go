@@ -1,4 +1,5 @@
-// Package store opens the database and runs transactions. It knows no table: queries live with the noun they are about.
+// Package store opens the database and runs transactions. It knows no tables: queries are in the packages of their
+// nouns.
 package store
 
 import (
@@ -20,15 +21,15 @@ import (
 	"github.com/pkiaas/pkiaas/migrations"
 )
 
-// Store is a database. Safe for concurrent use.
+// Store is a database. It is safe for concurrent use.
 type Store struct {
 	db      *gorm.DB
 	dialect migrations.Dialect
-	// SQLite has one writer: waiting here is cheaper than being refused by the file lock.
+	// SQLite has one writer. Waiting here is cheaper than being refused by the file lock.
 	writer sync.Mutex
 }
 
-// Open connects to `sqlite:FILE` or `postgres://…`. It does not migrate.
+// Open connects to `sqlite:FILE` or `postgres://…`. It does not run migrations.
 func Open(url string) (*Store, error) {
 	config := &gorm.Config{
 		SkipDefaultTransaction: true,
@@ -50,16 +51,16 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 		err = keepPrivate(file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening the SQLite database: %w", err)
+		return nil, fmt.Errorf("cannot open the SQLite database: %w", err)
 	}
 	connector, err := newSQLiteConnector(address)
 	if err != nil {
-		return nil, fmt.Errorf("opening the SQLite database: %w", err)
+		return nil, fmt.Errorf("cannot open the SQLite database: %w", err)
 	}
 	pool := sql.OpenDB(connector)
 	db, err := gorm.Open(sqliteDialect{pool}, config)
 	if err != nil {
-		return nil, fmt.Errorf("opening the SQLite database: %w", errors.Join(err, pool.Close()))
+		return nil, fmt.Errorf("cannot open the SQLite database: %w", errors.Join(err, pool.Close()))
 	}
 	if err := markErrors(db); err != nil {
 		return nil, errors.Join(err, pool.Close())
@@ -70,9 +71,9 @@ func openSQLite(file string, config *gorm.Config) (*Store, error) {
 }
 
 func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
-	// The driver's own message may hold the connection string.
+	// The driver's own message may contain the connection string.
 	refused := errors.New("cannot connect to PostgreSQL: check the database URL, that the server runs and that it accepts this user; " +
-		"without sslmode in the URL, a server on another machine must offer TLS with a certificate that verifies (sslmode=verify-full)")
+		"without sslmode in the URL, a server on another machine must offer TLS with a valid certificate (sslmode=verify-full)")
 	settings, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, refused
@@ -83,14 +84,14 @@ func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 	if settings, err = pgx.ParseConfig(url); err != nil {
 		return nil, refused
 	}
-	// Compiling a statement takes a second, and would be for statements of milliseconds whose cost is estimated too high.
+	// JIT compilation takes a second, and would be used for statements of milliseconds whose cost is overestimated.
 	connections := &sessions{}
 	settings.Tracer = connections
 	if settings.ConnectTimeout == 0 {
 		settings.ConnectTimeout = connectTimeout
 	}
 	if len(settings.Fallbacks) > 0 && settings.ValidateConnect == nil && severalHosts(settings) {
-		// Of several servers, the one that takes writes: target_session_attrs=read-write.
+		// Among several servers, use the one that accepts writes: target_session_attrs=read-write.
 		settings.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	pool := stdlib.OpenDB(*settings, stdlib.OptionResetSession(connections.reset), stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
@@ -114,10 +115,10 @@ func openPostgreSQL(url string, config *gorm.Config) (*Store, error) {
 	return &Store{db: db, dialect: migrations.PostgreSQL}, nil
 }
 
-// connectTimeout ends the attempt to reach a PostgreSQL server that does not answer.
+// connectTimeout limits connecting to a PostgreSQL server that does not answer.
 const connectTimeout = 5 * time.Second
 
-// severalHosts tells whether a URL names more than one server; pgx lists a server with and without TLS as two.
+// severalHosts tells whether a URL names more than one server. pgx lists a server with and without TLS as two.
 func severalHosts(c *pgx.ConnConfig) bool {
 	for _, f := range c.Fallbacks {
 		if f.Host != c.Host || f.Port != c.Port {
@@ -127,16 +128,16 @@ func severalHosts(c *pgx.ConnConfig) bool {
 	return false
 }
 
-// unreachable says that no connection was made. The cause decides whether it is worth trying again.
+// unreachable reports that no connection was made. Its cause decides whether to retry.
 type unreachable struct{ said, cause error }
 
 func (e *unreachable) Error() string { return e.said.Error() }
 func (e *unreachable) Unwrap() error { return e.cause }
 
-// Now is the present instant in the precision that both databases keep: microseconds, UTC.
+// Now returns the current time, UTC, in the precision of both databases: microseconds.
 func Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// Migrate brings the database to the newest version and returns it.
+// Migrate migrates the database to the newest version and returns that version.
 func (s *Store) Migrate(ctx context.Context) (int64, error) {
 	db, err := s.db.DB()
 	if err != nil {
@@ -145,10 +146,10 @@ func (s *Store) Migrate(ctx context.Context) (int64, error) {
 	return migrations.Up(ctx, db, s.dialect)
 }
 
-// NewestVersion is the version of the database that this program knows.
+// NewestVersion returns the newest database version that this program knows.
 func NewestVersion() int64 { return migrations.Newest() }
 
-// Ping tells whether the database answers.
+// Ping checks that the database answers.
 func (s *Store) Ping(ctx context.Context) error {
 	db, err := s.db.DB()
 	if err != nil {
@@ -157,19 +158,19 @@ func (s *Store) Ping(ctx context.Context) error {
 	return marked(db.PingContext(ctx))
 }
 
-// Pool is the connection pool, for its statistics.
+// Pool returns the connection pool, for its statistics.
 func (s *Store) Pool() *sql.DB {
 	db, err := s.db.DB()
 	if err != nil {
-		panic(err) // cannot be: Open made it
+		panic(err) // impossible: Open created it
 	}
 	return db
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (s *Store) Close() error { return s.Pool().Close() }
 
-// PostgreSQL tells whether rows can be locked one by one.
+// PostgreSQL tells whether the database supports row locks.
 func (s *Store) PostgreSQL() bool { return s.dialect == migrations.PostgreSQL }
 
 type transactionKey struct{}
@@ -181,7 +182,7 @@ type transaction struct {
 	values       map[any]any
 }
 
-// DB is where queries go: the transaction of ctx if there is one, else the database.
+// DB returns the transaction of ctx if there is one, else the database.
 func (s *Store) DB(ctx context.Context) *gorm.DB {
 	if t, ok := ctx.Value(transactionKey{}).(*transaction); ok {
 		return t.db.WithContext(ctx)
@@ -189,8 +190,8 @@ func (s *Store) DB(ctx context.Context) *gorm.DB {
 	return s.db.WithContext(ctx)
 }
 
-// Tx runs fn in a transaction and commits it when fn returns nil. Every write goes through it. Within another Tx it
-// joins that one. Nothing that waits for the world outside may run inside.
+// Tx runs fn in a transaction and commits it if fn returns nil. Every write goes through it. Inside another Tx it joins
+// that transaction. Do not wait for anything outside the database inside fn.
 func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) error {
 	if _, ok := ctx.Value(transactionKey{}).(*transaction); ok {
 		return fn(ctx)
@@ -217,7 +218,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) erro
 		})
 	})
 	if err != nil {
-		return marked(err) // beginning and committing are no statements; nothing else within speaks to a network
+		return marked(err) // begin and commit are not statements, so they are marked here; nothing else inside uses the network
 	}
 	for _, hook := range t.afterCommit {
 		hook()
@@ -225,7 +226,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context) error) erro
 	return nil
 }
 
-// retry repeats a transaction that the database gave up because of another one (deadlock, serialization).
+// retry repeats a transaction that the database aborted because of another one (deadlock, serialization).
 func (s *Store) retry(ctx context.Context, run func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := run()
@@ -237,13 +238,13 @@ func (s *Store) retry(ctx context.Context, run func() error) error {
 	}
 }
 
-// BeforeCommit has fn run at the end of the transaction of ctx, in it: where locks are taken that should be short.
+// BeforeCommit runs fn at the end of the transaction of ctx, inside it. Use it for locks that should be held briefly.
 func (s *Store) BeforeCommit(ctx context.Context, fn func(context.Context) error) {
 	t := ctx.Value(transactionKey{}).(*transaction)
 	t.beforeCommit = append(t.beforeCommit, fn)
 }
 
-// AfterCommit has fn run once the transaction of ctx is durable, and never if it is not.
+// AfterCommit runs fn after the transaction of ctx is durable, and never otherwise.
 func (s *Store) AfterCommit(ctx context.Context, fn func()) {
 	t := ctx.Value(transactionKey{}).(*transaction)
 	t.afterCommit = append(t.afterCommit, fn)
@@ -255,7 +256,7 @@ func InTx(ctx context.Context) bool {
 	return ok
 }
 
-// Value keeps one value for the length of the transaction of ctx; create makes it the first time.
+// Value returns a value that lives as long as the transaction of ctx. create creates it on first use.
 func Value[T any](ctx context.Context, key any, create func() T) T {
 	t := ctx.Value(transactionKey{}).(*transaction)
 	if v, ok := t.values[key]; ok {
@@ -266,7 +267,7 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	return v
 }
 
-// IsDuplicate tells whether err is a violated unique constraint.
+// IsDuplicate tells whether err is a unique constraint violation.
 func IsDuplicate(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
@@ -275,10 +276,10 @@ func IsDuplicate(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "UNIQUE constraint failed")
 }
 
-// IsNotFound tells whether err says that no row matched.
+// IsNotFound tells whether err means that no row matched.
 func IsNotFound(err error) bool { return errors.Is(err, gorm.ErrRecordNotFound) }
 
-// CountUpTo counts the rows of a query, and stops counting at limit.
+// CountUpTo counts the rows of a query, up to limit.
 func (s *Store) CountUpTo(ctx context.Context, query *gorm.DB, limit int) (int64, error) {
 	var n int64
 	err := s.DB(ctx).Table("(?) AS bounded", query.Session(&gorm.Session{}).Select("1").Limit(limit)).Count(&n).Error

@@ -148,7 +148,7 @@ func TestSessionsThatTakeNoWritesAreDropped(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.Probe(t.Context()); store.Away(err) != "the database is read-only" {
+		if err := s.Probe(t.Context()); store.Away(err) != "The database is read-only." {
 			t.Errorf("the first write: %v", err)
 		}
 		for range 10 {

@@ -17,74 +17,74 @@ import (
 )
 
 type commands struct {
-	Config kong.ConfigFlag `help:"JSON file with settings, named as the flags." env:"PKIAAS_CONFIG" placeholder:"FILE"`
+	Config kong.ConfigFlag `help:"JSON file with settings, named like the flags." env:"PKIAAS_CONFIG" placeholder:"FILE"`
 
 	Serve struct{ server.Config } `cmd:"" help:"Run the server."`
-	Demo  struct{ server.Config } `cmd:"" help:"Run the server with a small estate that is already set up, to look around in."`
+	Demo  struct{ server.Config } `cmd:"" help:"Run the server with sample data, to try it out."`
 
-	Migrate struct{ server.Config } `cmd:"" help:"Bring the database to this release's version, and end."`
+	Migrate struct{ server.Config } `cmd:"" help:"Migrate the database to this release and exit."`
 	Restore struct {
 		server.Config
-		CRL    []string `name:"crl" help:"File with a CRL that was published before; give it for each." type:"existingfile"`
-		Reason string   `help:"Why the database was restored; recorded. Without it the command shows what it finds and asks."`
-	} `cmd:"" help:"After the database was restored from a backup: compare it with the CRLs and the audit heads outside, and take over what it does not know."`
+		CRL    []string `name:"crl" help:"File with a published CRL. Repeat for each CRL." type:"existingfile"`
+		Reason string   `help:"Reason for the restore, for the audit log. If empty, the command shows its findings and asks for confirmation."`
+	} `cmd:"" help:"Complete a restore of the database from a backup: compare it with published CRLs and kept audit heads, and adopt what it lacks."`
 	Operator struct {
 		Create struct {
 			server.Config
-			Email string `arg:"" help:"E-mail of the platform operator; the password is read from standard input."`
-		} `cmd:"" help:"Create a platform operator, who creates subscriptions."`
+			Email string `arg:"" help:"E-mail address of the platform operator. The password is read from standard input."`
+		} `cmd:"" help:"Create a platform operator, who can create subscriptions."`
 		ResetSecondFactor struct {
 			server.Config
-			Email string `arg:"" help:"E-mail of the account."`
-		} `cmd:"" help:"Remove the second factors of an account and print the code with which its owner enrols a new one. For an operator whom no other can help."`
-	} `cmd:"" help:"Platform operators."`
+			Email string `arg:"" help:"E-mail address of the account."`
+		} `cmd:"" help:"Remove the second factors of an account and print a code to enrol a new one. For operators when no other operator can help."`
+	} `cmd:"" help:"Manage platform operators."`
 	Kek struct {
-		Rotate struct{ server.Config } `cmd:"" help:"Replace the key-encryption key and seal everything anew. Servers may go on running; repeat it if it was interrupted."`
-	} `cmd:"" help:"The key-encryption key."`
+		Rotate struct{ server.Config } `cmd:"" help:"Replace the key-encryption key and re-encrypt everything. Servers may keep running. Repeat the command if it was interrupted."`
+	} `cmd:"" help:"Manage the key-encryption key."`
 	Keys struct {
 		Backup struct {
 			server.Config
-			Out       string `required:"" help:"File for the encrypted backup."`
-			ShareDir  string `required:"" help:"Directory for the shares, one file each; give them to different people."`
-			Threshold int    `default:"2" help:"How many shares open the backup."`
-			Shares    int    `default:"3" help:"How many shares there are."`
+			Out       string `required:"" help:"File to write the encrypted backup to."`
+			ShareDir  string `required:"" help:"Directory to write the shares to, one file each. Give them to different people."`
+			Threshold int    `default:"2" help:"Number of shares needed to restore the backup."`
+			Shares    int    `default:"3" help:"Total number of shares."`
 		} `cmd:"" help:"Back up software keys, wrapped keys and the key-encryption key."`
 		Restore struct {
 			server.Config
 			In    string   `required:"" help:"File with the encrypted backup." type:"existingfile"`
-			Share []string `required:"" help:"File with a share; give it for each." type:"existingfile"`
-		} `cmd:"" help:"Bring keys back from a backup, with enough of its shares."`
-	} `cmd:"" help:"Private keys."`
+			Share []string `required:"" help:"File with a share. Repeat for each share." type:"existingfile"`
+		} `cmd:"" help:"Restore keys from a backup with enough of its shares."`
+	} `cmd:"" help:"Back up and restore private keys."`
 	Audit struct {
 		Verify struct {
 			server.Config
-			Heads string `help:"File with signed ends of the audit log, such as a copy of --audit-heads kept elsewhere: each must be in the log." type:"existingfile"`
-		} `cmd:"" help:"Verify the audit log of all partitions and compare it with the ends that were signed and kept."`
+			Heads string `help:"File with signed audit heads, such as a copy of --audit-heads kept elsewhere. Each of them must be in the log." type:"existingfile"`
+		} `cmd:"" help:"Verify the audit logs of all partitions against the signed audit heads."`
 		Accept struct {
 			server.Config
-			Partition string `help:"Id of the partition; empty: the audit log of the platform."`
-			Reason    string `required:"" help:"Why the log does not end as it did; recorded in it."`
-		} `cmd:"" help:"End the alarm of an audit log whose end is lost for a reason that you know."`
-	} `cmd:"" help:"The audit log."`
+			Partition string `help:"ID of the partition. Default: the audit log of the platform."`
+			Reason    string `required:"" help:"Why the end of the log is missing. The reason is recorded in the log."`
+		} `cmd:"" help:"Clear the alarm of an audit log whose end is missing for a known reason."`
+	} `cmd:"" help:"Verify the audit log."`
 	Acme struct {
 		Key struct {
 			Create struct {
 				server.Config
-				Partition      string    `arg:"" help:"Id of the partition."`
+				Partition      string    `arg:"" help:"ID of the partition."`
 				Configuration  string    `arg:"" help:"Identifier of the protocol configuration."`
-				Name           string    `required:"" help:"Friendly name: 2 to 18 of a-z 0-9 - _."`
-				Allowed        []string  `help:"Names that the key is for: host.example.com, *.example.com, 10.1.0.0/16. Default: all."`
-				Preauthorized  bool      `help:"Orders for the allowed names need no challenge."`
-				WithoutBinding bool      `help:"For devices whose client cannot bind its account, such as Apple's: they order only what they attest, and --allowed names them (device:SERIAL)."`
-				MaxAccounts    int       `help:"How many accounts the key can make; 0 is no limit."`
-				Expires        time.Time `help:"When the key ends (RFC 3339). Default: never."`
-			} `cmd:"" help:"Make a key for external account binding and print it. Servers may go on running; give their --base-url to have the right directory printed."`
-		} `cmd:"" help:"Keys for external account binding."`
-	} `cmd:"" name:"acme" help:"ACME."`
+				Name           string    `required:"" help:"Name: 2 to 18 characters, a-z, 0-9, - and _."`
+				Allowed        []string  `help:"Names that accounts of the key may order: host.example.com, *.example.com, 10.1.0.0/16. Default: all."`
+				Preauthorized  bool      `help:"Allow orders for the allowed names without a challenge."`
+				WithoutBinding bool      `help:"For devices whose client does not support external account binding, such as Apple's. They may order only what they attest, and must be listed in --allowed (device:SERIAL)."`
+				MaxAccounts    int       `help:"Number of accounts that can be created with the key. 0 means no limit."`
+				Expires        time.Time `help:"When the key expires (RFC 3339). Default: never."`
+			} `cmd:"" help:"Create a key for external account binding and print it. Servers may keep running. Set their --base-url to print the correct directory URL."`
+		} `cmd:"" help:"Manage keys for external account binding."`
+	} `cmd:"" name:"acme" help:"Manage ACME."`
 	Support struct {
 		server.Config
-		Out string `help:"File that it writes. Default: pkiaas-support-TIME.zip." placeholder:"FILE"`
-	} `cmd:"" help:"Collect in one file what somebody who helps you needs to know: versions, settings without secrets, health, last errors."`
+		Out string `help:"File to write. Default: pkiaas-support-TIME.zip." placeholder:"FILE"`
+	} `cmd:"" help:"Collect support information in one file: versions, settings without secrets, health and recent errors."`
 	Settings struct{} `cmd:"" help:"Print the table of settings as Markdown."`
 	Version  struct{} `cmd:"" help:"Print the version."`
 }
@@ -120,7 +120,7 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 	case "operator create <email>":
 		password, err := bufio.NewReader(os.Stdin).ReadString('\n')
 		if err != nil && password == "" {
-			return fmt.Errorf("the password is read from standard input: %w", err)
+			return fmt.Errorf("cannot read the password from standard input: %w", err)
 		}
 		return server.CreateOperator(ctx, &c.Operator.Create.Config, c.Operator.Create.Email, strings.TrimRight(password, "\r\n"), os.Stdout)
 	case "operator reset-second-factor <email>":
@@ -149,7 +149,7 @@ func run(ctx context.Context, parsed *kong.Context, c *commands) error {
 	return nil
 }
 
-// printSettings prints what docs/configuration.md holds.
+// printSettings prints the table of docs/configuration.md.
 func printSettings(app *kong.Application) {
 	fmt.Println("| flag | environment | default | meaning |\n| --- | --- | --- | --- |")
 	for _, command := range app.Children {

@@ -9,10 +9,10 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// fileSettings are the settings of the configuration file, by the names of their flags.
+// fileSettings holds the settings of the configuration file by flag name.
 type fileSettings map[string]any
 
-// settingsFile reads a JSON object whose members are named as the flags; underscores count as hyphens.
+// settingsFile reads a JSON object whose members are named like the flags. Underscores and hyphens are equivalent.
 func settingsFile(r io.Reader) (kong.Resolver, error) {
 	members := map[string]any{}
 	d := json.NewDecoder(r)
@@ -27,7 +27,7 @@ func settingsFile(r io.Reader) (kong.Resolver, error) {
 	return settings, nil
 }
 
-// Validate refuses what no command knows: a misspelt security setting must not be off in silence.
+// Validate refuses unknown settings, so that a misspelt security setting is not silently ignored.
 func (s fileSettings) Validate(app *kong.Application) error {
 	known := map[string]bool{}
 	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error { // what is visited returns no error
@@ -38,7 +38,7 @@ func (s fileSettings) Validate(app *kong.Application) error {
 	})
 	for name := range s {
 		if !known[name] {
-			return fmt.Errorf("the configuration file has %q, which is not a setting: they are named as the flags, see docs/configuration.md", name)
+			return fmt.Errorf("the configuration file has %q, which is not a setting: settings are named like the flags, see docs/configuration.md", name)
 		}
 	}
 	return nil

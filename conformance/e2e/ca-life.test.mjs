@@ -76,7 +76,7 @@ test("a person leads a CA through its life", async () => {
     await dialog.getByRole("button", { name: "Import", exact: true }).click();
   };
   await bring("wrong.pem");
-  await dialog.getByRole("alert").getByText(/not one of a CA/).waitFor();
+  await dialog.getByRole("alert").getByText(/not a CA certificate/).waitFor();
   await accessible(page, "a refused import");
   await bring("good.pem");
   await page.getByText("Active", { exact: true }).first().waitFor();

@@ -1,7 +1,7 @@
-// Package approval has other people agree before something is done. A verb that a rule covers asks, when it has checked
-// everything, whether it may go on; if not, exactly what was asked for is kept, and the same verb is called again with
-// it, as the one who asked, once enough others have said yes. So what is carried out is checked as if it were asked for
-// then, and no verb is done in two ways.
+// Package approval lets other people agree before an operation is carried out. When a verb covered by a rule has
+// checked everything, it asks whether it may continue. If not, its exact arguments are stored, and the same verb is
+// called again with them, on behalf of the requester, once enough others have approved. So everything is checked again
+// at that time, and there is only one way to carry out a verb.
 package approval
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Operation is what a rule covers.
+// Operation is what a rule can cover.
 type Operation string
 
 const (
@@ -34,11 +34,11 @@ const (
 	Issue      Operation = "ISSUE" // under the profiles of the rule
 	BulkRevoke Operation = "BULK_REVOKE"
 	RoleChange Operation = "ROLE_CHANGE" // and invitations that give a role
-	// Rules is a change that asks for less: no rule covers it, the rules that it lowers do.
+	// Rules is a change that weakens rules. No rule covers it; it needs the approvals of the rules it weakens.
 	Rules Operation = "RULES"
 )
 
-// Operations lists those that a rule can cover, with what who decides must hold: the right to do it himself.
+// Operations lists what a rule can cover. Approvers need the permission to carry out the operation themselves.
 func Operations() []Operation {
 	return []Operation{CACreate, CADelete, CAMoveKey, CARenew, Issue, BulkRevoke, RoleChange}
 }
@@ -56,16 +56,16 @@ const (
 	Rejected  State = "REJECTED"
 	Withdrawn State = "WITHDRAWN"
 	Expired   State = "EXPIRED"
-	Failed    State = "FAILED" // approved, and could not be carried out
+	Failed    State = "FAILED" // approved, but could not be carried out
 )
 
-// Fact is a line of what is asked for, for people.
+// Fact is a line that describes a request to people.
 type Fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Request is what somebody asked for.
+// Request is a stored request for approval.
 type Request struct {
 	ID            string `gorm:"primaryKey"` // UUIDv7
 	PartitionID   string
@@ -73,14 +73,14 @@ type Request struct {
 	Verb          string
 	Payload       string
 	Digest        string // SHA-256 over verb, payload and requester, hexadecimal
-	Summary       string // what is to be done: "create the root x"
+	Summary       string // starts with an infinitive: "create the root x"
 	Facts         []Fact `gorm:"serializer:json"`
 	ObjectKind    string // as in the audit log
 	ObjectID      string
 	Permissions   []rbac.Permission `gorm:"serializer:json"`
 	Needed        int
 	State         State
-	Reason        string // why it was not done
+	Reason        string // why it was not carried out
 	RequestedBy   string
 	RequestedByID string
 	ActorKind     rbac.ActorKind
@@ -95,7 +95,7 @@ type Request struct {
 
 func (Request) TableName() string { return "approvals" }
 
-// StateAt is the state that people see: it knows of the end of the time to decide.
+// StateAt returns the state shown to people, which takes the deadline into account.
 func (r *Request) StateAt(now time.Time) State {
 	if r.State == Pending && !now.Before(r.ExpiresAt) {
 		return Expired
@@ -115,16 +115,16 @@ type Vote struct {
 
 func (Vote) TableName() string { return "approval_votes" }
 
-// Person who may decide or is to be told.
+// Person is somebody who may decide or is to be notified.
 type Person struct{ ID, Email string }
 
-// People are asked who they are now.
+// People looks up people.
 type People interface {
-	// Standing is the actor of somebody, with the rights of now.
+	// Standing returns the current actor, with current rights.
 	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
-	// Holders are the active people with all of the permissions in the partition.
+	// Holders lists the active people who have all of the permissions in the partition.
 	Holders(ctx context.Context, partitionID string, permissions []rbac.Permission) ([]Person, error)
-	// Email is the address of a user, "" when there is none.
+	// Email returns the address of a user, or "".
 	Email(ctx context.Context, userID string) (string, error)
 }
 
@@ -133,17 +133,17 @@ type Mailer interface {
 	Send(ctx context.Context, partitionID, to, subject, body string) error
 }
 
-// Execute does what was approved: the verb itself, with the payload it asked with.
+// Execute carries out what was approved: the verb itself, with its stored arguments.
 type Execute func(ctx context.Context, payload []byte) error
 
-// Jobs of this package.
+// These are the jobs of this package.
 const (
-	RunJob    = "approval.run"    // key: request id
-	ExpireJob = "approval.expire" // key: request id
-	TellJob   = "approval.tell"   // key: partition id
+	RunJob    = "approval.run"    // key: request ID
+	ExpireJob = "approval.expire" // key: request ID
+	TellJob   = "approval.tell"   // key: partition ID
 )
 
-// Service keeps rules and requests.
+// Service manages rules and requests.
 type Service struct {
 	Store   *store.Store
 	Guard   *rbac.Guard
@@ -153,42 +153,42 @@ type Service struct {
 	People  People
 	Now     func() time.Time
 	BaseURL string
-	// Profiles refuses ids that are no profiles of the partition.
+	// Profiles fails if an ID is not a profile of the partition.
 	Profiles func(ctx context.Context, partitionID string, ids []string) error
-	// Changed is told, in the transaction, that the rules of a partition changed.
+	// Changed is called in the transaction that changes the rules of a partition.
 	Changed func(ctx context.Context, partitionID string) error
-	// Verbs carry out what was approved, by name.
+	// Verbs carries out approved requests, by verb.
 	Verbs map[string]Execute
-	// Ended are told of requests of a verb that nobody will carry out any more, in the transaction that says so.
+	// Ended is called, by verb, in the transaction after which nobody will carry the request out any more.
 	Ended map[string]func(ctx context.Context, r *Request) error
 }
 
-// Ask is the question of a verb that is about to do something.
+// Ask describes the operation a verb is about to carry out.
 type Ask struct {
 	PartitionID string
 	Operation   Operation
 	Verb        string
-	Payload     any    // nil: it cannot be kept, and is refused where a rule covers it
-	ProfileID   string // of ISSUE
+	Payload     any    // nil: the request cannot be stored, and is refused if a rule covers it
+	ProfileID   string // for ISSUE
 	ObjectKind  string
 	ObjectID    string
 	Summary     string
 	Facts       []Fact
-	// Kept, if given, is called in the transaction that keeps the request, also when the same one is kept already: rows of the verb's
-	// own wait with it.
+	// Kept, if set, is called in the transaction that stores the request, also if the same request is already stored.
+	// The verb can store rows of its own there.
 	Kept func(ctx context.Context, r *Request) error
-	// TwoPeople: the deployment has it approved by one other at least, whatever the rules, and asked for by a person.
+	// TwoPeople requires the approval of at least one other person regardless of rules, and a person as requester.
 	TwoPeople bool
 }
 
-// defaultHours is how long something waits that only the deployment's rule covers.
+// defaultHours is the deadline of requests that only the deployment's rule covers.
 const defaultHours = 72
 
-// most is how many requests of a partition can wait, and mostOfClient how many of those one configuration of an enrollment protocol or
-// one credential can have: its clients must not keep people from asking.
+// most is how many requests of a partition can be pending, and mostOfClient how many of one enrollment protocol
+// configuration or one credential, so that clients cannot block people.
 const most, mostOfClient = 1000, 250
 
-// pending is a question on its way out of the verb, whose transaction is given up.
+// pending carries a request out of the verb, whose transaction is rolled back.
 type pending struct {
 	request *Request
 	kept    func(ctx context.Context, r *Request) error
@@ -196,8 +196,8 @@ type pending struct {
 
 func (*pending) Error() string { return "needs approval" }
 
-// Ask tells whether the verb may go on: nil where no rule covers it or it was approved. Otherwise the error, handed to
-// Submit, becomes the request.
+// Ask returns nil if no rule covers the operation or it was approved. Otherwise it returns an error that Submit turns
+// into a stored request.
 func (s *Service) Ask(ctx context.Context, a Ask) error {
 	actor := rbac.ActorFrom(ctx)
 	if actor.Kind == rbac.System {
@@ -211,7 +211,7 @@ func (s *Service) Ask(ctx context.Context, a Ask) error {
 		if r.Verb == a.Verb && r.Payload == string(payload) {
 			return nil
 		}
-		return fault.New(fault.Internal, "what is carried out is not what was approved")
+		return fault.New(fault.Internal, "The operation differs from what was approved.")
 	}
 	rule, err := s.Rule(ctx, a.PartitionID, a.Operation)
 	if err != nil {
@@ -224,17 +224,17 @@ func (s *Service) Ask(ctx context.Context, a Ask) error {
 	case rule == nil && !a.TwoPeople:
 		return nil
 	case a.TwoPeople && actor.Kind != rbac.UserActor:
-		return fault.New(fault.PolicyRefused, "in this deployment a root is in the hands of two people, and %s is none", actor.Name).Do("Sign in to the console and ask for it there.")
+		return fault.New(fault.PolicyRefused, "This deployment requires two people to create a root, and %s is not a person.", actor.Name).Do("Sign in to the console and request it there.")
 	case rule == nil:
 		rule = &Rule{Needed: 1, Hours: defaultHours}
 	}
 	return s.ask(ctx, a, string(payload), rule, []rbac.Permission{permissions[a.Operation]})
 }
 
-// ask makes the question that Submit keeps.
+// ask creates the request that Submit stores.
 func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, permissions []rbac.Permission) error {
 	if a.Payload == nil {
-		return fault.New(fault.PolicyRefused, "this needs the approval of others, and cannot be kept until they give it").Do("Ask for one certificate at a time, with a certificate signing request (CSR).")
+		return fault.New(fault.PolicyRefused, "This operation needs approval, but its request cannot be stored.").Do("Request one certificate at a time, with a certificate signing request (CSR).")
 	}
 	actor, now := rbac.ActorFrom(ctx), s.Now()
 	r := &Request{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: a.PartitionID, Operation: a.Operation, Verb: a.Verb, Payload: payload, Summary: a.Summary, Facts: a.Facts,
@@ -249,34 +249,34 @@ func (s *Service) ask(ctx context.Context, a Ask, payload string, rule *Rule, pe
 		return err
 	}
 	if len(voters) < r.Needed {
-		return fault.New(fault.PolicyRefused, "%s must approve this, and there are %d who could", others(r.Needed), len(voters)).
-			Do("Have an Owner give more people the role that this takes.").Because(ErrNobody)
+		return fault.New(fault.PolicyRefused, "%s must approve this, but only %d could.", others(r.Needed), len(voters)).
+			Do("Ask an Owner to give more people the role that this requires.").Because(ErrNobody)
 	}
-	f := fault.New(fault.ApprovalNeeded, "%s must approve this first", others(r.Needed)).Because(&pending{r, a.Kept})
+	f := fault.New(fault.ApprovalNeeded, "%s must approve this first.", others(r.Needed)).Because(&pending{r, a.Kept})
 	f.ApprovalID = r.ID
 	return f
 }
 
-// ErrNobody is the cause of the refusal of a request that too few people could approve.
+// ErrNobody is the cause if too few people could approve a request.
 var ErrNobody = errors.New("too few people could approve it")
 
 func (r *Request) digest() string {
-	text, _ := json.Marshal([]string{r.PartitionID, r.Verb, r.Payload, string(r.ActorKind), r.RequestedByID}) // of strings: never fails
+	text, _ := json.Marshal([]string{r.PartitionID, r.Verb, r.Payload, string(r.ActorKind), r.RequestedByID}) // marshalling strings never fails
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// voters are who may decide about it.
+// voters returns the people who may decide on a request.
 func (s *Service) voters(ctx context.Context, r *Request) ([]Person, error) {
 	holders, err := s.People.Holders(ctx, r.PartitionID, r.Permissions)
 	return slices.DeleteFunc(holders, func(p Person) bool { return r.own(p.ID) }), err
 }
 
-// own tells whether it is the person's own, asked for in person or by a token.
+// own tells whether the person made the request, in person or by a token.
 func (r *Request) own(userID string) bool { return userID == r.RequestedByID || userID == r.OwnerID }
 
-// Submit keeps the question that made a verb give up; meant to be deferred. The error then names the request. It does
-// nothing for any other error.
+// Submit stores the request of a verb that needs approval. Call it with defer. The error then names the request. Submit
+// ignores all other errors.
 func (s *Service) Submit(ctx context.Context, err *error) {
 	var p *pending
 	if *err == nil || !errors.As(*err, &p) {
@@ -287,7 +287,7 @@ func (s *Service) Submit(ctx context.Context, err *error) {
 		*err = failure
 		return
 	}
-	f := fault.New(fault.ApprovalNeeded, "%s must approve this first: it was sent to those who can", others(r.Needed)).Do("It is carried out when they have approved it; follow it under Approvals.")
+	f := fault.New(fault.ApprovalNeeded, "%s must approve this first. The request was sent to those who can approve it.", others(r.Needed)).Do("It is carried out after approval. Follow it under Approvals.")
 	f.ApprovalID = r.ID
 	*err = f
 }
@@ -302,7 +302,7 @@ func (s *Service) submit(ctx context.Context, p *pending) (kept *Request, err er
 	return kept, err
 }
 
-// keep keeps the request in the transaction of ctx, or finds the same one that waits already.
+// keep stores the request in the transaction of ctx, or finds the same one if it is already pending.
 func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 	var same []*Request
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&same, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest,
@@ -323,7 +323,7 @@ func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 		return nil, err
 	}
 	if waiting >= most {
-		return nil, fault.New(fault.Conflict, "%d requests wait for approval already", waiting).Do("Have some of them decided or withdrawn.")
+		return nil, fault.New(fault.Conflict, "%d requests are already waiting for approval.", waiting).Do("Have some of them decided, or withdraw them.")
 	}
 	if r.ActorKind == rbac.ProtocolActor || r.ActorKind == rbac.CredentialActor {
 		own, err := s.Store.CountUpTo(ctx, s.Store.DB(ctx).Model(&Request{}).Where("partition_id = ? AND state = ? AND requested_by_id = ?",
@@ -332,26 +332,26 @@ func (s *Service) keep(ctx context.Context, r *Request) (*Request, error) {
 			return nil, err
 		}
 		if own >= mostOfClient {
-			return nil, fault.New(fault.TooManyRequests, "%d requests of %s wait for approval already", own, r.RequestedBy).
-				Do("Repeat the request when some of them are decided.")
+			return nil, fault.New(fault.TooManyRequests, "%d requests of %s are already waiting for approval.", own, r.RequestedBy).
+				Do("Repeat the request after some of them have been decided.")
 		}
 	}
 	made := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(r)
 	if made.Error != nil {
 		return nil, made.Error
 	}
-	if made.RowsAffected == 0 { // at the same moment, by another server
+	if made.RowsAffected == 0 { // stored by another server at the same time
 		kept := &Request{}
 		return kept, s.Store.DB(ctx).Take(kept, "partition_id = ? AND digest = ? AND state = ?", r.PartitionID, r.Digest, Pending).Error
 	}
-	s.record(ctx, r, "approval.request", "asked for approval to "+r.Summary, nil)
+	s.record(ctx, r, "approval.request", "requested approval to "+r.Summary, nil)
 	if err := s.Jobs.Enqueue(ctx, ExpireJob, r.ID, r.ExpiresAt, nil); err != nil {
 		return nil, err
 	}
 	return r, s.tellLater(ctx, r.PartitionID)
 }
 
-// record writes an event about a request, by the actor of ctx.
+// record writes an event about a request, with the actor of ctx.
 func (s *Service) record(ctx context.Context, r *Request, action, summary string, more audit.Details) {
 	details := audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy, "digest": r.Digest}
 	for _, f := range r.Facts {
@@ -369,14 +369,14 @@ func (s *Service) record(ctx context.Context, r *Request, action, summary string
 
 type executing struct{}
 
-// Of is the approved request that ctx carries out, nil if it carries out none.
+// Of returns the approved request that ctx carries out, or nil.
 func Of(ctx context.Context) *Request {
 	r, _ := ctx.Value(executing{}).(*Request)
 	return r
 }
 
-// Settle notes, in the transaction in which a verb does its work, that this is what was approved, and its result. If
-// somebody else has carried it out meanwhile the work must not be committed, and it fails.
+// Settle records the approved request as done, with its result, in the transaction of the work. It fails if somebody
+// else has carried it out; the work must not be committed then.
 func (s *Service) Settle(ctx context.Context, objectID string) error {
 	if r := Of(ctx); r != nil {
 		return s.SettleFor(ctx, r, objectID)
@@ -403,11 +403,11 @@ func (s *Service) SettleFor(ctx context.Context, r *Request, objectID string) er
 	}
 	done := *r
 	done.ObjectID = objectID
-	s.record(ctx, &done, "approval.done", "carried out what was approved: "+r.Summary, audit.Details{"approvedBy": by, "objectKind": r.ObjectKind, "objectId": objectID})
+	s.record(ctx, &done, "approval.done", "carried out the approved request: "+r.Summary, audit.Details{"approvedBy": by, "objectKind": r.ObjectKind, "objectId": objectID})
 	return s.answer(ctx, &done, "It was approved by "+join(by)+" and carried out.")
 }
 
-// Open tells, locking it, whether a request is still to be carried out.
+// Open locks a request, and fails unless it is still to be carried out.
 func (s *Service) Open(ctx context.Context, r *Request) error {
 	var open []string
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Model(&Request{}).Where("id = ? AND state = ?", r.ID, Approved).Pluck("id", &open).Error; err != nil {
@@ -419,5 +419,5 @@ func (s *Service) Open(ctx context.Context, r *Request) error {
 	return nil
 }
 
-// ErrSettled says that somebody else has carried out what was approved.
-var ErrSettled = fault.New(fault.Conflict, "this was carried out already")
+// ErrSettled means that somebody else has carried out the request.
+var ErrSettled = fault.New(fault.Conflict, "This request has already been carried out.")

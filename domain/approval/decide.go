@@ -31,7 +31,7 @@ func (s *Service) find(ctx context.Context, id string) (*Request, error) {
 	return found[0], nil
 }
 
-// List returns a page of the partition's requests in one of the states (none: in any), newest first.
+// List returns a page of the partition's requests in the given states (none: all), newest first.
 func (s *Service) List(ctx context.Context, partitionID string, states []State, p page.Request) (*page.Page[*Request], error) {
 	if err := s.Guard.Require(ctx, rbac.ApprovalBrowse, partitionID); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (s *Service) List(ctx context.Context, partitionID string, states []State, 
 	return page.Of(list, p, total, func(r *Request) string { return r.ID }), nil
 }
 
-// About lists the requests about an object or that made it, oldest first.
+// About lists the requests that concern an object or created it, oldest first.
 func (s *Service) About(ctx context.Context, partitionID, objectID string) ([]*Request, error) {
 	if err := s.Guard.Require(ctx, rbac.AuditBrowse, partitionID); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (s *Service) About(ctx context.Context, partitionID, objectID string) ([]*R
 	return list, err
 }
 
-// Waiting counts the requests of a partition that the caller can decide about.
+// Waiting counts the requests of a partition that the caller can decide.
 func (s *Service) Waiting(ctx context.Context, partitionID string) (int, error) {
 	if err := s.Guard.Require(ctx, rbac.ApprovalBrowse, partitionID); err != nil {
 		return 0, err
@@ -87,7 +87,7 @@ func (s *Service) Waiting(ctx context.Context, partitionID string) (int, error) 
 	return n, nil
 }
 
-// Votes on a request that was asked for, in their order.
+// Votes lists the votes on a request, oldest first.
 func (s *Service) Votes(ctx context.Context, r *Request) ([]*Vote, error) {
 	if err := s.Guard.Require(ctx, rbac.ApprovalBrowse, r.PartitionID); err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (s *Service) votes(ctx context.Context, id string) ([]*Vote, error) {
 	return votes, err
 }
 
-// refuse says why the caller cannot decide about a request, which may be decided already.
+// refuse returns why the caller cannot decide on a request. The request may already be decided.
 func (s *Service) refuse(ctx context.Context, r *Request) error {
 	for _, p := range r.Permissions {
 		if err := s.Guard.Require(ctx, p, r.PartitionID); err != nil {
@@ -110,10 +110,10 @@ func (s *Service) refuse(ctx context.Context, r *Request) error {
 	}
 	actor := rbac.ActorFrom(ctx)
 	if actor.Kind != rbac.UserActor {
-		return fault.New(fault.PolicyRefused, "only a person can decide about this").Do("Sign in to the console.")
+		return fault.New(fault.PolicyRefused, "Only a person can decide on a request.").Do("Sign in to the console.")
 	}
 	if r.own(actor.ID) {
-		return fault.New(fault.PolicyRefused, "nobody approves their own request").Do("Another person must decide.")
+		return fault.New(fault.PolicyRefused, "You cannot approve your own request.").Do("Another person must decide.")
 	}
 	return nil
 }
@@ -127,13 +127,13 @@ func (s *Service) MayDecide(ctx context.Context, r *Request) (bool, error) {
 	return !slices.ContainsFunc(votes, func(v *Vote) bool { return v.UserID == rbac.ActorFrom(ctx).ID }), err
 }
 
-// MayWithdraw tells whether the caller can take a request back.
+// MayWithdraw tells whether the caller can withdraw a request.
 func (s *Service) MayWithdraw(ctx context.Context, r *Request) bool {
 	actor := rbac.ActorFrom(ctx)
 	return actor != nil && r.StateAt(s.Now()) == Pending && (actor.ID == r.RequestedByID || actor.Kind == rbac.UserActor && r.own(actor.ID))
 }
 
-// change locks a request, lets fn alter it, and writes it back.
+// change locks a request, lets fn alter it, and saves it.
 func (s *Service) change(ctx context.Context, id, action string, allow func(*Request) error, fn func(context.Context, *Request) error) (r *Request, err error) {
 	event := audit.Event{Action: action, ObjectKind: "approval", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -151,7 +151,7 @@ func (s *Service) change(ctx context.Context, id, action string, allow func(*Req
 			return err
 		}
 		if state := r.StateAt(s.Now()); state != Pending {
-			return fault.New(fault.Conflict, "this is %s already", text.Lower(state))
+			return fault.New(fault.Conflict, "This request is already %s.", text.Lower(state))
 		}
 		if err := fn(ctx, r); err != nil {
 			return err
@@ -161,13 +161,13 @@ func (s *Service) change(ctx context.Context, id, action string, allow func(*Req
 	return r, err
 }
 
-// Approve is a yes of the caller. With the last one that is needed it is carried out.
+// Approve records the caller's approval. The last approval needed carries the request out.
 func (s *Service) Approve(ctx context.Context, id, comment string) (*Request, error) {
 	allow := func(r *Request) error {
 		if err := s.refuse(ctx, r); err != nil || r.Operation != RoleChange {
 			return err
 		}
-		return s.Guard.RequireProof(ctx) // like the change itself
+		return s.Guard.RequireProof(ctx) // as for the change itself
 	}
 	return s.change(ctx, id, "approval.approve", allow, func(ctx context.Context, r *Request) error {
 		if err := text.Label("comment", comment, 0, 500); err != nil {
@@ -181,7 +181,7 @@ func (s *Service) Approve(ctx context.Context, id, comment string) (*Request, er
 		if err != nil {
 			return err
 		}
-		// Who has lost the right since does not count.
+		// Ignore the votes of people who have lost the permission since.
 		voters, err := s.voters(ctx, r)
 		if err != nil {
 			return err
@@ -199,7 +199,7 @@ func (s *Service) Approve(ctx context.Context, id, comment string) (*Request, er
 	})
 }
 
-// Reject is the no of a person: one is enough.
+// Reject rejects a request. One rejection is enough.
 func (s *Service) Reject(ctx context.Context, id, comment string) (*Request, error) {
 	return s.change(ctx, id, "approval.reject", func(r *Request) error { return s.refuse(ctx, r) }, func(ctx context.Context, r *Request) error {
 		if err := text.Label("comment", comment, 1, 500); err != nil {
@@ -216,14 +216,14 @@ func (s *Service) Reject(ctx context.Context, id, comment string) (*Request, err
 	})
 }
 
-// Withdraw is how who asked takes it back.
+// Withdraw lets the requester withdraw a request.
 func (s *Service) Withdraw(ctx context.Context, id string) (*Request, error) {
 	return s.change(ctx, id, "approval.withdraw", func(r *Request) error {
 		if err := s.Guard.Require(ctx, rbac.ApprovalBrowse, r.PartitionID); err != nil {
 			return err
 		}
 		if actor := rbac.ActorFrom(ctx); actor.ID != r.RequestedByID && !(actor.Kind == rbac.UserActor && r.own(actor.ID)) {
-			return fault.New(fault.PolicyRefused, "only %s can withdraw it", r.RequestedBy).Do("Reject it instead.")
+			return fault.New(fault.PolicyRefused, "Only %s can withdraw this request.", r.RequestedBy).Do("Reject it instead.")
 		}
 		return nil
 	}, func(ctx context.Context, r *Request) error {
@@ -239,12 +239,12 @@ func (s *Service) vote(ctx context.Context, r *Request, approves bool, comment s
 		return err
 	}
 	if before > 0 {
-		return fault.New(fault.Conflict, "you have approved it already").Do("It waits for others.")
+		return fault.New(fault.Conflict, "You have already approved this request.").Do("Other people must approve it too.")
 	}
 	return s.Store.DB(ctx).Create(&Vote{ApprovalID: r.ID, UserID: actor.ID, Name: actor.Name, Approves: approves, Comment: comment, VotedAt: s.Now()}).Error
 }
 
-// decide ends the waiting of a locked request.
+// decide sets the final state of a locked request.
 func (s *Service) decide(ctx context.Context, r *Request, state State, reason string) error {
 	now := s.Now()
 	r.State, r.Reason, r.DecidedAt = state, reason, &now
@@ -257,7 +257,7 @@ func (s *Service) decide(ctx context.Context, r *Request, state State, reason st
 	return s.ended(ctx, r)
 }
 
-// ended tells the verb that nobody will carry the request out.
+// ended tells the verb that its request will not be carried out.
 func (s *Service) ended(ctx context.Context, r *Request) error {
 	if told := s.Ended[r.Verb]; told != nil {
 		return told(ctx, r)

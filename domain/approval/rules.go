@@ -13,30 +13,30 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Rule says how many others must agree to an operation.
+// Rule says how many other people must approve an operation.
 type Rule struct {
 	PartitionID string    `gorm:"primaryKey" json:"-"`
 	Operation   Operation `gorm:"primaryKey" json:"operation"`
-	ProfileIDs  []string  `gorm:"serializer:json" json:"profileIds"` // of ISSUE; none: all
+	ProfileIDs  []string  `gorm:"serializer:json" json:"profileIds"` // of ISSUE; empty: all
 	Needed      int       `json:"needed"`
 	Hours       int       `json:"hours"` // until a request expires
 }
 
 func (Rule) TableName() string { return "approval_rules" }
 
-// Limits of a rule.
+// These are the limits of a rule.
 const (
 	maxNeeded   = 5
 	maxHours    = 30 * 24
 	maxProfiles = 100
 )
 
-// Covers tells whether the rule, nil for none, is about the profile, "" for what has none.
+// Covers tells whether the rule covers the profile; "" if the operation has no profile. A nil rule covers nothing.
 func (r *Rule) Covers(profileID string) bool {
 	return r != nil && (r.Operation != Issue || len(r.ProfileIDs) == 0 || slices.Contains(r.ProfileIDs, profileID))
 }
 
-// Rule of an operation, nil when there is none.
+// Rule returns the rule of an operation, or nil.
 func (s *Service) Rule(ctx context.Context, partitionID string, o Operation) (*Rule, error) {
 	var found []*Rule
 	if err := s.Store.DB(ctx).Find(&found, "partition_id = ? AND operation = ?", partitionID, o).Error; err != nil || len(found) == 0 {
@@ -59,19 +59,19 @@ func (s *Service) rules(ctx context.Context, partitionID string) ([]*Rule, error
 	return rules, err
 }
 
-// Change of all rules of a partition.
+// Change replaces all rules of a partition.
 type Change struct {
 	PartitionID string  `json:"partitionId"`
 	Rules       []*Rule `json:"rules"`
-	// Before is what they were when others approved the change.
+	// Before is the rules at the time the change was requested.
 	Before []*Rule `json:"before"`
 }
 
-// SetVerb is the verb that an approval carries out: SetRules.
+// SetVerb is SetRules, carried out after approval.
 const SetVerb = "approval.rules"
 
-// SetRules puts rules in the place of those that there are. Where they ask for less than before, those who decide about
-// what they protected must approve it, as many as the strictest of them asks for.
+// SetRules replaces the rules of a partition. If that weakens a rule, the people who decide under that rule must
+// approve, as many as the strictest weakened rule requires.
 func (s *Service) SetRules(ctx context.Context, c Change) (rules []*Rule, err error) {
 	if err := s.Guard.Require(ctx, rbac.ApprovalManage, c.PartitionID); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (s *Service) SetRules(ctx context.Context, c Change) (rules []*Rule, err er
 			return err
 		}
 		if Of(ctx) != nil && !same(before, c.Before) {
-			return fault.New(fault.Conflict, "the rules were changed since this was asked for").Do("Ask for it again.")
+			return fault.New(fault.Conflict, "The rules have changed since this request was made.").Do("Request the change again.")
 		}
 		c.Before = before
 		if lowered := lowers(before, c.Rules); len(lowered) > 0 {
@@ -117,7 +117,7 @@ func (s *Service) SetRules(ctx context.Context, c Change) (rules []*Rule, err er
 		if err := s.Changed(ctx, c.PartitionID); err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "changed what needs approval",
+		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "approval.rules", ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "changed the approval rules",
 			Details: audit.Details{"before": describe(before), "after": describe(c.Rules)}})
 		return s.Settle(ctx, c.PartitionID)
 	})
@@ -131,17 +131,17 @@ func (s *Service) check(ctx context.Context, c Change) error {
 		permission, known := permissions[r.Operation]
 		switch {
 		case !known:
-			return fault.New(fault.Invalid, "no rule covers this").At(field + "operation")
+			return fault.New(fault.Invalid, "No rule can cover this operation.").At(field + "operation")
 		case seen[r.Operation]:
-			return fault.New(fault.Invalid, "there are two rules for one operation").At(field + "operation")
+			return fault.New(fault.Invalid, "There are two rules for the same operation.").At(field + "operation")
 		case r.Needed < 1 || r.Needed > maxNeeded:
-			return fault.New(fault.Invalid, "1 to %d others must approve", maxNeeded).At(field + "needed")
+			return fault.New(fault.Invalid, "The number of approvals must be 1 to %d.", maxNeeded).At(field + "needed")
 		case r.Hours < 1 || r.Hours > maxHours:
-			return fault.New(fault.Invalid, "a request waits 1 to %d hours", maxHours).At(field + "hours")
+			return fault.New(fault.Invalid, "The deadline must be 1 to %d hours.", maxHours).At(field + "hours")
 		case r.Operation != Issue && len(r.ProfileIDs) > 0:
-			return fault.New(fault.Invalid, "only issuing has profiles").At(field + "profileIds")
+			return fault.New(fault.Invalid, "Only rules for issuing can name profiles.").At(field + "profileIds")
 		case len(r.ProfileIDs) > maxProfiles:
-			return fault.New(fault.Invalid, "at most %d profiles", maxProfiles).At(field + "profileIds").Do("Name none to cover all.")
+			return fault.New(fault.Invalid, "A rule can name at most %d profiles.", maxProfiles).At(field + "profileIds").Do("Leave the list empty to cover all profiles.")
 		}
 		seen[r.Operation] = true
 		if err := s.Profiles(ctx, c.PartitionID, r.ProfileIDs); err != nil {
@@ -151,16 +151,16 @@ func (s *Service) check(ctx context.Context, c Change) error {
 		if err != nil {
 			return err
 		}
-		// Whoever asks is one of them.
+		// The requester is one of the holders.
 		if len(holders) <= r.Needed {
-			return fault.New(fault.PolicyRefused, "only %d people of this partition may do this, so nobody could get the approval of %s", len(holders), others(r.Needed)).At(field + "needed").
-				Do("Give more people a role that permits it first.")
+			return fault.New(fault.PolicyRefused, "Only %d people of this partition have this permission, so nobody could get the approval of %s.", len(holders), others(r.Needed)).At(field + "needed").
+				Do("Give the role to more people first.")
 		}
 	}
 	return nil
 }
 
-// lowers lists the rules that ask for less, or are gone.
+// lowers lists the rules that were weakened or removed.
 func lowers(before, after []*Rule) []*Rule {
 	var lowered []*Rule
 	for _, b := range before {
@@ -188,7 +188,7 @@ func (s *Service) askLess(ctx context.Context, c Change, lowered []*Rule) error 
 		if r.Verb == SetVerb && r.Payload == string(payload) {
 			return nil
 		}
-		return fault.New(fault.Internal, "what is carried out is not what was approved")
+		return fault.New(fault.Internal, "The operation differs from what was approved.")
 	}
 	strictest := &Rule{}
 	var needed []rbac.Permission
@@ -198,7 +198,7 @@ func (s *Service) askLess(ctx context.Context, c Change, lowered []*Rule) error 
 			needed = append(needed, p)
 		}
 	}
-	return s.ask(ctx, Ask{PartitionID: c.PartitionID, Operation: Rules, Verb: SetVerb, Payload: c, ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "ask for fewer approvals",
+	return s.ask(ctx, Ask{PartitionID: c.PartitionID, Operation: Rules, Verb: SetVerb, Payload: c, ObjectKind: "partition", ObjectID: c.PartitionID, Summary: "require fewer approvals",
 		Facts: []Fact{{"Now", strings.Join(describe(c.Before), "; ")}, {"Then", orNone(describe(c.Rules))}}}, string(payload), strictest, needed)
 }
 
@@ -210,7 +210,7 @@ func same(a, b []*Rule) bool {
 
 var names = map[Operation]string{CACreate: "creating a CA", CADelete: "deleting a CA", CAMoveKey: "moving the key of a CA", CARenew: "renewing a CA", Issue: "issuing", BulkRevoke: "bulk revocation", RoleChange: "changing roles"}
 
-// describe says rules in words.
+// describe returns rules in words.
 func describe(rules []*Rule) []string {
 	said := []string{}
 	for _, r := range rules {

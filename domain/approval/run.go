@@ -14,11 +14,11 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Patience is how long what was approved is tried again while a part of the service is out of order.
+// Patience is how long an approved request is retried while a dependency is unavailable.
 const Patience = 24 * time.Hour
 
-// Run is the job that carries out what was approved, with the rights that who asked has now. The verb notes that it is
-// done in the transaction of its work, so that however often the job is begun it is done once.
+// Run is the job that carries out an approved request, with the requester's current rights. The verb records it as done
+// in the transaction of its work, so it takes effect once, however often the job starts.
 func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 	r, err := s.find(ctx, claim.Key)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 		if failed.Error != nil || failed.RowsAffected == 0 {
 			return failed.Error
 		}
-		s.record(ctx, r, "approval.fail", "could not carry out what was approved: "+f.Message, audit.Details{"reason": f.Message})
+		s.record(ctx, r, "approval.fail", "could not carry out the approved request: "+f.Message, audit.Details{"reason": f.Message})
 		if err := s.answer(ctx, r, "It was approved, but could not be carried out: "+f.Message); err != nil {
 			return err
 		}
@@ -59,10 +59,10 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 func (s *Service) execute(ctx context.Context, r *Request) error {
 	verb, ok := s.Verbs[r.Verb]
 	if !ok {
-		return fault.New(fault.Unavailable, "this server does not know %s", r.Verb)
+		return fault.New(fault.Unavailable, "This server does not support the operation %s.", r.Verb)
 	}
 	if r.Digest != r.digest() {
-		return fault.New(fault.PolicyRefused, "what was asked for was altered after it was asked")
+		return fault.New(fault.PolicyRefused, "The stored request was altered.")
 	}
 	actor, err := s.People.Standing(ctx, r.ActorKind, r.RequestedByID, r.RequestedBy)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Service) execute(ctx context.Context, r *Request) error {
 	return verb(context.WithValue(rbac.WithActor(ctx, &as), executing{}, r), []byte(r.Payload))
 }
 
-// Expire is the job that ends what nobody decided in time.
+// Expire is the job that expires requests not decided in time.
 func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		var found []*Request
@@ -91,10 +91,10 @@ func (s *Service) Expire(ctx context.Context, claim *job.Claim) error {
 
 func (s *Service) expire(ctx context.Context, r *Request) error {
 	now := s.Now()
-	r.State, r.DecidedAt, r.Reason = Expired, &now, "nobody decided in time"
+	r.State, r.DecidedAt, r.Reason = Expired, &now, "not decided in time"
 	s.Audit.RecordAs(ctx, rbac.SystemActor(), audit.Event{PartitionID: r.PartitionID, Action: "approval.expire", ObjectKind: "approval", ObjectID: r.ID, ObjectName: r.Summary,
-		Summary: "the request to " + r.Summary + " expired", Details: audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy}})
-	if err := s.answer(ctx, r, "It expired: not enough people decided in time. You can ask again."); err != nil {
+		Summary: "expired the request to " + r.Summary + " expired", Details: audit.Details{"operation": r.Operation, "requestedBy": r.RequestedBy}})
+	if err := s.answer(ctx, r, "It expired because not enough people decided in time. You can request it again."); err != nil {
 		return err
 	}
 	if err := s.ended(ctx, r); err != nil {
@@ -103,7 +103,8 @@ func (s *Service) expire(ctx context.Context, r *Request) error {
 	return s.Store.DB(ctx).Select("*").Updates(r).Error
 }
 
-// quiet is how long a partition's people are left alone after a mail: what is asked for meanwhile comes in one.
+// quiet is the minimum time between two mails to the approvers of a partition. Requests made meanwhile come in one
+// mail.
 const quiet = 5 * time.Minute
 
 func (s *Service) tellLater(ctx context.Context, partitionID string) error {
@@ -118,10 +119,10 @@ func (s *Service) tellLater(ctx context.Context, partitionID string) error {
 	return s.Jobs.Enqueue(ctx, TellJob, partitionID, at, nil)
 }
 
-// listed is how many requests a mail names.
+// listed is how many requests a mail lists.
 const listed = 20
 
-// Tell is the job that writes to those who can decide: one mail each for all that is new.
+// Tell is the job that notifies approvers: one mail each for all new requests.
 func (s *Service) Tell(ctx context.Context, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		now := s.Now()
@@ -163,7 +164,7 @@ func (s *Service) letter(partitionID string, list []*Request) (subject, body str
 		subject = "pkiaas: approval needed to " + plain(list[0].Summary)
 	}
 	var b strings.Builder
-	b.WriteString("Others ask for your approval in partition " + partitionID + ":\r\n")
+	b.WriteString("Your approval is requested in partition " + partitionID + ":\r\n")
 	for n, r := range list {
 		if n == listed {
 			fmt.Fprintf(&b, "\r\n... and %d more.\r\n", len(list)-n)
@@ -171,7 +172,7 @@ func (s *Service) letter(partitionID string, list []*Request) (subject, body str
 		}
 		fmt.Fprintf(&b, "\r\n%s asks to %s.\r\nUntil %s UTC: %s\r\n", plain(r.RequestedBy), plain(r.Summary), r.ExpiresAt.UTC().Format("2006-01-02 15:04"), s.link(r))
 	}
-	b.WriteString("\r\nLook at what is asked for before you approve it.\r\n")
+	b.WriteString("\r\nReview each request before you approve it.\r\n")
 	return subject, b.String()
 }
 
@@ -179,7 +180,7 @@ func (s *Service) link(r *Request) string {
 	return s.BaseURL + "/p/" + r.PartitionID + "/approvals/" + r.ID
 }
 
-// answer writes to who asked.
+// answer mails the outcome to the requester.
 func (s *Service) answer(ctx context.Context, r *Request, what string) error {
 	to, err := s.People.Email(ctx, r.OwnerID)
 	if err != nil || to == "" {
@@ -188,5 +189,5 @@ func (s *Service) answer(ctx context.Context, r *Request, what string) error {
 	return s.Mail.Send(ctx, r.PartitionID, to, "pkiaas: your request to "+plain(r.Summary), "You asked to "+plain(r.Summary)+".\r\n\r\n"+plain(what)+"\r\n\r\n"+s.link(r)+"\r\n")
 }
 
-// plain is text of others on one line of a mail.
+// plain puts text entered by others on one line of a mail.
 func plain(s string) string { return text.Line(s, 1000) }

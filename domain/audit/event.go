@@ -1,5 +1,5 @@
-// Package audit is the append-only record of what happened: every change, sign-in and refusal. It is also the stream
-// of live events. Each partition has its own chain of hashes, so nothing can be removed or altered unseen.
+// Package audit is the append-only record of every change, sign-in and refusal. It is also the source of live events.
+// Each partition has its own hash chain, so no event can be removed or altered unnoticed.
 package audit
 
 import (
@@ -17,20 +17,21 @@ import (
 	"gorm.io/gorm"
 )
 
-// Result of an act.
+// Result of the recorded action.
 type Result string
 
 const (
 	Success Result = "SUCCESS"
-	Refused Result = "REFUSED" // bad input, no permission, policy
-	Failed  Result = "FAILED"  // our fault, or a part out of order
+	Refused Result = "REFUSED" // invalid input, missing permission or policy
+	Failed  Result = "FAILED"  // an internal error, or a dependency is unavailable
 )
 
-// PlatformChain is the chain of what belongs to no partition.
+// PlatformChain is the chain of events that belong to no partition.
 const PlatformChain = ""
 
-// Event is one row of the log. The caller fills Action, PartitionID, the object, Summary and Details; who, from where
-// and when come from the context. No field may hold a secret.
+// Event is one row of the log. The caller sets Action, PartitionID, the object, Summary and Details; actor, origin and
+// time come from the context. No field may contain a secret. Summary starts with a verb in the past tense, such as
+// "changed the notification settings".
 type Event struct {
 	PartitionID string `gorm:"primaryKey"`
 	Sequence    int64  `gorm:"primaryKey;autoIncrement:false"`
@@ -46,31 +47,30 @@ type Event struct {
 	ObjectID    string
 	ObjectName  string
 	Summary     string
-	// Details are what the caller fills and what a reader gets; DetailsText is the same as the column has it, and that text
-	// is what is hashed: reading it into a map and writing it again could change it.
+	// Details is set by the caller and returned to readers. DetailsText is the stored text of the column. The hash
+	// covers that text, because decoding and encoding it again could change it.
 	Details     Details `gorm:"-"`
 	DetailsText string  `gorm:"column:details"`
 	Hash        []byte
-	// PreviousHash is that of the event before it, empty for the first: set by List, After and Each.
+	// PreviousHash is the hash of the preceding event, empty for the first one. List, After and Each set it.
 	PreviousHash []byte `gorm:"-"`
-	// Format says what the hash is over: see canonical and legacy.
+	// Format says what the hash covers: see canonical and legacy.
 	Format int64
-	// CAID is the CA whose certificate the event is about, where it changed the inventory: what a feed of that CA is read
-	// by.
+	// CAID is the CA whose certificate was issued or changed by this action. The change feed of a CA is read by it.
 	CAID string `gorm:"column:ca_id"`
 }
 
-// Formats of the hash.
+// These are the formats of the hash.
 const (
 	legacyFormat    = 1 // until release 0.1.0
 	canonicalFormat = 2
 )
 
-// Details are the facts of an event that have no column: before and after, reasons, serial numbers. A column has them as
-// JSON in the form of RFC 8785.
+// Details are facts of an event that have no column of their own, such as values before and after, reasons and serial
+// numbers. They are stored as JSON in the form of RFC 8785.
 type Details map[string]any
 
-// AfterFind reads the details of a row. What somebody has spoilt reads as nothing, and Verify finds it.
+// AfterFind decodes the details of a row. Corrupt details decode as nothing; Verify reports them.
 func (e *Event) AfterFind(*gorm.DB) error {
 	if json.Unmarshal([]byte(e.DetailsText), &e.Details) != nil || e.Details == nil {
 		e.Details = Details{}
@@ -78,8 +78,8 @@ func (e *Event) AfterFind(*gorm.DB) error {
 	return nil
 }
 
-// VerbatimDetails are the details as they are stored, where the hash is over just those octets and not over what they
-// say: events of releases until 0.1.0. nil for others.
+// VerbatimDetails returns the details as stored if the hash covers exactly these bytes rather than their canonical
+// form: events of releases up to 0.1.0. It returns nil for all others.
 func (e *Event) VerbatimDetails() *string {
 	if e.Format != legacyFormat {
 		return nil
@@ -87,7 +87,7 @@ func (e *Event) VerbatimDetails() *string {
 	return &e.DetailsText
 }
 
-// exact bounds the integers that a JSON number holds exactly (RFC 7493 2.2).
+// exact is the largest integer that a JSON number represents exactly (RFC 7493 section 2.2).
 const exact = 1<<53 - 1
 
 var longNumber = regexp.MustCompile(`[0-9]{16}`)
@@ -111,7 +111,7 @@ func (d Details) text() (string, error) {
 	return string(canonical), err
 }
 
-// quoteLong makes texts of the integers that a JSON number would round.
+// quoteLong writes integers as strings if a JSON number would round them.
 func quoteLong(written []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(written))
 	decoder.UseNumber()
@@ -140,12 +140,12 @@ func quoteLong(written []byte) ([]byte, error) {
 	return json.Marshal(walk(value))
 }
 
-// clean replaces what is no UTF-8, and NUL, which PostgreSQL does not take: the column must read as it was hashed.
+// clean replaces invalid UTF-8 and NUL, which PostgreSQL rejects, so that the column reads back as it was hashed.
 func clean(text *string) {
 	*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// prepare fills what is hashed and stored.
+// prepare sets the fields that are hashed and stored.
 func (e *Event) prepare() (err error) {
 	for _, column := range []*string{&e.PartitionID, &e.Action, (*string)(&e.Result), &e.ActorKind, &e.ActorID, &e.ActorName, &e.IPAddress, &e.RequestID, &e.ObjectKind, &e.ObjectID, &e.ObjectName,
 		&e.Summary, &e.CAID} {
@@ -167,10 +167,10 @@ type chain struct {
 
 func (chain) TableName() string { return "audit_chains" }
 
-// TimeFormat is how the time of an event is hashed and exported: UTC with microseconds.
+// TimeFormat is the format in which event times are hashed and exported: UTC with microseconds.
 const TimeFormat = "2006-01-02T15:04:05.000000Z"
 
-// link is the hash of the event behind the one whose hash is previous.
+// link returns the hash of the event that follows the one with the hash previous.
 func (e *Event) link(previous []byte) []byte {
 	h := sha256.New()
 	switch e.Format {
@@ -183,8 +183,8 @@ func (e *Event) link(previous []byte) []byte {
 	return h.Sum(nil)
 }
 
-// canonical is the event as a JSON object in the form of RFC 8785: members in the order of their names, no white space.
-// The details stand in it as they are stored.
+// canonical returns the event as a JSON object in the form of RFC 8785: members sorted by name, no white space. The
+// details are included as stored.
 func (e *Event) canonical(previous []byte) []byte {
 	b := make([]byte, 0, 1280)
 	text := func(name, value string) {
@@ -217,11 +217,10 @@ func (e *Event) canonical(previous []byte) []byte {
 	return append(b, '}')
 }
 
-// legacy is what events were hashed over until release 0.1.0, behind the hash before it: the columns as a JSON array, as
-// encoding/json writes it. The details were hashed as the text that was stored, so the stored text verifies whatever a
-// map would make of it.
+// legacy returns what the hash covered, after the previous hash, up to release 0.1.0: the columns as a JSON array
+// written by encoding/json. The stored text of the details was hashed, so it verifies regardless of how it decodes.
 func (e *Event) legacy() []byte {
 	array, _ := json.Marshal([]any{e.PartitionID, e.Sequence, e.Time.UTC().Format(TimeFormat), e.Action, e.Result, e.ActorKind, e.ActorID,
-		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.DetailsText}) // texts and a number never fail
+		e.ActorName, e.IPAddress, e.RequestID, e.ObjectKind, e.ObjectID, e.ObjectName, e.Summary, e.DetailsText}) // marshalling strings and a number never fails
 	return array
 }

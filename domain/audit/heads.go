@@ -21,21 +21,21 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Head says where a chain ended at an instant. Signed by the server and kept outside the database, it shows when the end
-// of the chain was cut off: who can write to the database can make a shorter chain that verifies.
+// Head is the end of a chain at a point in time. Heads are signed by the server and kept outside the database. They
+// reveal a truncated chain: anyone who can write to the database could otherwise produce a shorter chain that verifies.
 type Head struct {
-	PartitionID string    `json:"partitionId"` // "" for the chain of the platform
+	PartitionID string    `json:"partitionId"` // "" for the platform chain
 	Sequence    int64     `json:"sequence"`
-	Hash        string    `json:"hash"` // of that event, hexadecimal
+	Hash        string    `json:"hash"` // hash of that event, hexadecimal
 	Time        time.Time `json:"time"`
-	// Accepts is the hash of a head that is not in the chain any more: a person accepted that, for the reason.
+	// Accepts is the hash of a head that is no longer in the chain, if a person accepted that for the reason.
 	Accepts   string `json:"accepts,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	Signer    string `json:"signer"`    // SHA-256 of the signer's SubjectPublicKeyInfo, hexadecimal
-	Signature string `json:"signature"` // by that key, over the RFC 8785 form of the other members; base64
+	Signature string `json:"signature"` // signature by that key over the RFC 8785 form of the other members; base64
 }
 
-// signed is what the signature is over.
+// signed returns the bytes that the signature covers.
 func (h Head) signed() ([]byte, error) {
 	h.Signature = ""
 	written, err := json.Marshal(h)
@@ -55,7 +55,7 @@ func (h Head) signed() ([]byte, error) {
 	return canonical, canonical.Canonicalize()
 }
 
-// MarshalJSON writes the time with microseconds, as it is signed.
+// MarshalJSON writes the time with microseconds, as in the signature.
 func (h Head) MarshalJSON() ([]byte, error) {
 	type plain Head
 	return json.Marshal(struct {
@@ -64,7 +64,7 @@ func (h Head) MarshalJSON() ([]byte, error) {
 	}{plain(h), h.Time.UTC().Format(TimeFormat)})
 }
 
-// Name is how the chain is called for people.
+// Name returns the display name of the chain.
 func (h *Head) Name() string {
 	if h.PartitionID == PlatformChain {
 		return "the platform"
@@ -72,28 +72,28 @@ func (h *Head) Name() string {
 	return "partition " + h.PartitionID
 }
 
-// Signer is the key by which heads are signed.
+// Signer signs heads.
 type Signer interface {
 	Algorithm() *algorithm.Algorithm
 	PublicKey() []byte // SubjectPublicKeyInfo, DER
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 
-// Keeper is a place outside the database where heads lie.
+// Keeper is a place outside the database where heads are kept.
 type Keeper interface {
 	Keep(ctx context.Context, h Head) error
-	// Newest returns the newest head of each chain that sound accepts.
+	// Newest returns the newest head of each chain for which sound returns true.
 	Newest(ctx context.Context, sound func(Head) bool) ([]Head, error)
 	String() string
 }
 
-// Alarm is a head that was kept and is not in its chain.
+// Alarm is a kept head that is not in its chain.
 type Alarm struct {
 	Head   Head
 	Reason string
 }
 
-// Heads sends the heads of all chains to the keepers, and compares the chains with them.
+// Heads sends the heads of all chains to the keepers, and checks the chains against the kept heads.
 type Heads struct {
 	Log     *Log
 	Signer  Signer
@@ -101,12 +101,12 @@ type Heads struct {
 	Logger  *slog.Logger
 
 	mu     sync.Mutex
-	known  map[string]Head     // the newest head of each chain that was seen or made
-	kept   []map[string]string // for each keeper, by chain: the hash it has
+	known  map[string]Head     // the newest head of each chain, read or created
+	kept   []map[string]string // for each keeper, by chain: the hash of the head it has
 	alarms map[string]*Alarm   // by chain
 }
 
-// Alarms are the chains whose end is not what was kept, by partition.
+// Alarms lists the chains that do not contain their kept head, by partition.
 func (h *Heads) Alarms() []*Alarm {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,13 +118,14 @@ func (h *Heads) Alarms() []*Alarm {
 	return all
 }
 
-// Round compares every chain with the newest head that is kept, and sends the heads of those that have grown. A chain
-// with an alarm sends none: the head that it is compared with must stay the newest until a person accepts.
+// Round checks every chain against its newest kept head, and sends the heads of chains that have grown. While a chain
+// has an alarm, none is sent for it: the head it is checked against must remain the newest until a person accepts the
+// alarm.
 func (h *Heads) Round(ctx context.Context) error {
 	if err := h.read(ctx); err != nil {
-		h.Logger.Error("the heads of the audit log could not be read", "error", err)
+		h.Logger.Error("cannot read the heads of the audit log", "error", err)
 	}
-	// The ends are read before the chains are compared: a chain that is rewritten in between is not what gets signed.
+	// The ends are read before the chains are checked, so that a chain rewritten in between is not signed.
 	var ends []chain
 	if err := h.Log.Store.DB(ctx).Order("partition_id").Find(&ends, "sequence > 0").Error; err != nil {
 		return err
@@ -135,7 +136,7 @@ func (h *Heads) Round(ctx context.Context) error {
 	return h.send(ctx, ends)
 }
 
-// read takes over what the keepers have, for example from another server or from before a start.
+// read loads the heads that the keepers have, for example from another server or from before a restart.
 func (h *Heads) read(ctx context.Context) error {
 	var failures []error
 	for n, k := range h.Keepers {
@@ -179,7 +180,7 @@ func Sound(head Head, spki []byte, a *algorithm.Algorithm) bool {
 	return err == nil && a.Verify(spki, message, signature) == nil
 }
 
-// compare looks for every known head in its chain.
+// compare checks every known head against its chain.
 func (h *Heads) compare(ctx context.Context) error {
 	h.mu.Lock()
 	h.begin()
@@ -197,7 +198,7 @@ func (h *Heads) compare(ctx context.Context) error {
 	return nil
 }
 
-// check compares one chain with its newest head that is known, and raises or ends the alarm.
+// check checks one chain against its newest known head, and raises or clears the alarm.
 func (h *Heads) check(ctx context.Context, partitionID string) (*Alarm, error) {
 	h.mu.Lock()
 	h.begin()
@@ -212,7 +213,7 @@ func (h *Heads) check(ctx context.Context, partitionID string) (*Alarm, error) {
 	}
 	h.mu.Lock()
 	before := h.alarms[partitionID]
-	if h.known[partitionID].Hash != known.Hash { // another round was faster
+	if h.known[partitionID].Hash != known.Hash { // a concurrent round was faster
 		h.mu.Unlock()
 		return before, nil
 	}
@@ -225,17 +226,17 @@ func (h *Heads) check(ctx context.Context, partitionID string) (*Alarm, error) {
 	h.alarms[partitionID] = alarm
 	h.mu.Unlock()
 	if before == nil {
-		h.Logger.Error("the audit log does not end as it did", "partition", partitionID, "sequence", known.Sequence, "hash", known.Hash, "reason", reason)
+		h.Logger.Error("the audit log does not contain its last kept head", "partition", partitionID, "sequence", known.Sequence, "hash", known.Hash, "reason", reason)
 		if err := h.report(ctx, alarm); err != nil {
-			h.Logger.Error("the alarm could not be recorded", "error", err)
+			h.Logger.Error("cannot record the alarm", "error", err)
 		}
 	}
 	return alarm, nil
 }
 
-// contradiction says why a head is not in its chain, "" when it is.
+// contradiction says why a head is not in its chain. It returns "" if it is.
 func (l *Log) contradiction(ctx context.Context, known Head) (string, error) {
-	// The event first: the end of the chain is never before it.
+	// Read the event first: the end of the chain is never older than it.
 	var events []*Event
 	if err := l.Store.DB(ctx).Select("hash").Find(&events, "partition_id = ? AND sequence = ?", known.PartitionID, known.Sequence).Error; err != nil {
 		return "", err
@@ -251,14 +252,14 @@ func (l *Log) contradiction(ctx context.Context, known Head) (string, error) {
 	case len(events) == 0 || end.Sequence < known.Sequence:
 		return fmt.Sprintf("%s, is missing: the log ends at event %d", at, end.Sequence), nil
 	case hex.EncodeToString(events[0].Hash) != known.Hash:
-		return at + ", is another one now: the log was rewritten from there or before", nil
+		return at + ", has changed: the log was rewritten from there or from an earlier event", nil
 	}
 	return "", nil
 }
 
 const alarmAction = "audit.alarm"
 
-// report writes the alarm into the chain that it is about, once.
+// report records the alarm in the chain concerned, once.
 func (h *Heads) report(ctx context.Context, a *Alarm) error {
 	var n int64
 	if err := h.Log.Store.DB(ctx).Model(&Event{}).Where("object_id = ? AND partition_id = ? AND action = ?", a.Head.Hash, a.Head.PartitionID, alarmAction).Count(&n).Error; err != nil || n > 0 {
@@ -266,12 +267,12 @@ func (h *Heads) report(ctx context.Context, a *Alarm) error {
 	}
 	return h.Log.Store.Tx(ctx, func(ctx context.Context) error {
 		h.Log.RecordAs(ctx, rbac.SystemActor(), Event{PartitionID: a.Head.PartitionID, Action: alarmAction, Result: Failed, ObjectKind: "audit-log", ObjectID: a.Head.Hash, ObjectName: "audit log",
-			Summary: "The audit log does not end as it did: " + a.Reason + ".", Details: Details{"sequence": a.Head.Sequence, "hash": a.Head.Hash, "signedAt": a.Head.Time.UTC().Format(TimeFormat)}})
+			Summary: "found that the audit log does not contain its last kept head: " + a.Reason + ".", Details: Details{"sequence": a.Head.Sequence, "hash": a.Head.Hash, "signedAt": a.Head.Time.UTC().Format(TimeFormat)}})
 		return nil
 	})
 }
 
-// send signs the heads of the chains that have grown, and gives each keeper what it lacks.
+// send signs the heads of chains that have grown, and gives each keeper the heads it lacks.
 func (h *Heads) send(ctx context.Context, ends []chain) error {
 	for _, end := range ends {
 		h.mu.Lock()
@@ -299,7 +300,7 @@ func (h *Heads) say(head Head) {
 		"accepts", head.Accepts, "reason", head.Reason, "signer", head.Signer, "signature", head.Signature)
 }
 
-// sign dates a head behind the one before it, whatever the clock says, and makes it the known one.
+// sign dates a head later than the one before it, even if the clock was set back, and makes it the known one.
 func (h *Heads) sign(ctx context.Context, head Head) (Head, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -323,7 +324,7 @@ func (h *Heads) sign(ctx context.Context, head Head) (Head, error) {
 	return head, nil
 }
 
-// keep gives a head to the keepers that lack it; what fails is tried again in the next round.
+// keep gives a head to the keepers that lack it. Failures are retried in the next round.
 func (h *Heads) keep(ctx context.Context, head Head) (failures []error) {
 	for n, k := range h.Keepers {
 		h.mu.Lock()
@@ -333,7 +334,7 @@ func (h *Heads) keep(ctx context.Context, head Head) (failures []error) {
 			continue
 		}
 		if err := k.Keep(ctx, head); err != nil {
-			h.Logger.Error("a head of the audit log could not be kept", "where", k.String(), "partition", head.PartitionID, "sequence", head.Sequence, "error", err)
+			h.Logger.Error("cannot keep a head of the audit log", "where", k.String(), "partition", head.PartitionID, "sequence", head.Sequence, "error", err)
 			failures = append(failures, fmt.Errorf("%s: %w", k, err))
 			continue
 		}
@@ -344,8 +345,8 @@ func (h *Heads) keep(ctx context.Context, head Head) (failures []error) {
 	return failures
 }
 
-// Accept ends the alarm of a chain on the word of a person: what was cut off is lost, and the chain goes on from where it
-// ends now.
+// Accept clears the alarm of a chain on the word of a person: the missing events are lost, and the chain continues from
+// its present end.
 func (h *Heads) Accept(ctx context.Context, partitionID, reason string) error {
 	if err := h.Log.Guard.Require(ctx, rbac.AuditBrowse, rbac.Platform); err != nil {
 		return err
@@ -366,7 +367,7 @@ func (h *Heads) Accept(ctx context.Context, partitionID, reason string) error {
 	lost := alarm.Head
 	if err := h.Log.Store.Tx(ctx, func(ctx context.Context) error {
 		h.Log.Record(ctx, Event{PartitionID: partitionID, Action: "audit.accept", ObjectKind: "audit-log", ObjectID: lost.Hash, ObjectName: "audit log",
-			Summary: "Accepted that the audit log does not end as it did: " + alarm.Reason + ".",
+			Summary: "accepted that the audit log does not contain its last kept head: " + alarm.Reason + ".",
 			Details: Details{"reason": reason, "sequence": lost.Sequence, "hash": lost.Hash, "signedAt": lost.Time.UTC().Format(TimeFormat)}})
 		return nil
 	}); err != nil {
@@ -387,10 +388,10 @@ func (h *Heads) Accept(ctx context.Context, partitionID, reason string) error {
 	return errors.Join(h.keep(ctx, head)...)
 }
 
-// Examine compares chains with all of the given heads, as from a copy of a file: which of them are not signed by this
-// server, and which are not in their chain although nobody has accepted that.
+// Examine checks chains against all given heads, for example from a copy of a file. It returns the heads this server
+// did not sign, and alarms for heads that are not in their chain and that nobody has accepted.
 func (h *Heads) Examine(ctx context.Context, heads []Head) (unsound []Head, alarms []*Alarm, err error) {
-	accepted := map[string]time.Time{} // by chain: until when heads count no more
+	accepted := map[string]time.Time{} // by chain: heads up to this time are accepted
 	var sound []Head
 	for _, head := range heads {
 		if !h.sound(head) {
@@ -417,7 +418,7 @@ func (h *Heads) Examine(ctx context.Context, heads []Head) (unsound []Head, alar
 	return unsound, alarms, nil
 }
 
-// Compare reads what the keepers have and compares it with the chains: what a command does before anything is served.
+// Compare reads the kept heads and checks the chains against them. Commands call it before anything is served.
 func (h *Heads) Compare(ctx context.Context) ([]*Alarm, error) {
 	if err := h.read(ctx); err != nil {
 		return nil, err

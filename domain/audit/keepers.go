@@ -14,10 +14,10 @@ import (
 	"sync"
 )
 
-// longestHead bounds a line of a file with heads, and an object with one.
+// longestHead limits a line of a head file, and an object with a head.
 const longestHead = 64 << 10
 
-// HeadFile keeps heads in a file that only grows: a JSON object a line.
+// HeadFile keeps heads in an append-only file, one JSON object per line.
 type HeadFile struct {
 	Path string
 
@@ -28,7 +28,7 @@ type HeadFile struct {
 
 func (f *HeadFile) String() string { return f.Path }
 
-// Keep appends a head in one write, and has it on the disk when it returns.
+// Keep appends a head in one write, and syncs it to disk before it returns.
 func (f *HeadFile) Keep(_ context.Context, h Head) error {
 	line, err := json.Marshal(h)
 	if err != nil {
@@ -38,7 +38,7 @@ func (f *HeadFile) Keep(_ context.Context, h Head) error {
 	if err != nil {
 		return err
 	}
-	// What a crash has left half written is not to swallow this line.
+	// Start a new line if a crash left an incomplete one.
 	if end, seekErr := file.Seek(-1, io.SeekEnd); seekErr == nil {
 		last := []byte{0}
 		if _, err := file.ReadAt(last, end); err == nil && last[0] != '\n' {
@@ -49,8 +49,8 @@ func (f *HeadFile) Keep(_ context.Context, h Head) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
-// Newest reads on from where it ended before; a file that has become shorter is read anew, and what was read before is
-// not forgotten.
+// Newest continues reading where it stopped before. A file that has become shorter is read from the start; heads read
+// earlier are not forgotten.
 func (f *HeadFile) Newest(_ context.Context, sound func(Head) bool) ([]Head, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,7 +71,7 @@ func (f *HeadFile) Newest(_ context.Context, sound func(Head) bool) ([]Head, err
 		if _, err := file.Seek(f.offset, io.SeekStart); err != nil {
 			return nil, err
 		}
-		// Only the newest of each chain is verified; should one not be sound, all are.
+		// Only the newest head of each chain is verified. If one is not sound, all are.
 		last, end, err := readHeads(file, nil)
 		if err != nil {
 			return nil, err
@@ -101,18 +101,18 @@ func (f *HeadFile) Newest(_ context.Context, sound func(Head) bool) ([]Head, err
 	return heads, nil
 }
 
-// readHeads returns the newest head of each chain and the length of the whole lines read.
+// readHeads returns the newest head of each chain and the length of the complete lines.
 func readHeads(r io.Reader, sound func(Head) bool) (map[string]Head, int64, error) {
 	last, end := map[string]Head{}, int64(0)
 	buffered := bufio.NewReaderSize(r, longestHead)
 	for {
 		line, err := buffered.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) { // no head is so long: its pieces are passed over
+		if errors.Is(err, bufio.ErrBufferFull) { // too long for a head: skip the rest of the line
 			end += int64(len(line))
 			continue
 		}
 		if errors.Is(err, io.EOF) {
-			return last, end, nil // half a line is being written
+			return last, end, nil // this line is still being written
 		}
 		if err != nil {
 			return nil, 0, err
@@ -142,15 +142,15 @@ func ReadHeads(r io.Reader) (heads []Head, err error) {
 	return heads, lines.Err()
 }
 
-// Objects is a store of objects, such as a bucket that speaks S3.
+// Objects is an object store, such as an S3 bucket.
 type Objects interface {
 	PutObject(ctx context.Context, name string, content []byte) error
 	GetObject(ctx context.Context, name string, limit int64) ([]byte, error)
-	// Names returns the names below a prefix that come behind another, in their order.
+	// Names returns the names with a prefix that sort after another name, in order.
 	Names(ctx context.Context, prefix, after string) ([]string, error)
 }
 
-// HeadBucket keeps each head as an object of its own, named by its chain and time, so that none is ever replaced.
+// HeadBucket keeps each head as an object of its own, named by chain and time, so that none is ever replaced.
 type HeadBucket struct {
 	Objects Objects
 
@@ -186,7 +186,7 @@ func (b *HeadBucket) Keep(ctx context.Context, h Head) error {
 	return nil
 }
 
-// Newest looks at the names behind those that it knows, and reads the last of each chain.
+// Newest lists the names after those it knows, and reads the last object of each chain.
 func (b *HeadBucket) Newest(ctx context.Context, sound func(Head) bool) ([]Head, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

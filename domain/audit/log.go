@@ -19,17 +19,17 @@ type Log struct {
 	Store *store.Store
 	Guard *rbac.Guard
 	Now   func() time.Time
-	// Heads are kept outside the database; nil: nowhere.
+	// keeps heads outside the database; nil: not kept
 	Heads *Heads
 }
 
 type pendingKey struct{}
 
-// Record adds an event of the actor of ctx to the transaction of ctx. Without the event there is no change: it is
-// written, with its place in the chain, just before the transaction commits.
+// Record adds an event by the actor of ctx to the transaction of ctx. The event is written with its place in the chain
+// just before the transaction commits, so there is no change without its event.
 func (l *Log) Record(ctx context.Context, e Event) { l.RecordAs(ctx, rbac.ActorFrom(ctx), e) }
 
-// RecordAs is Record for a transaction that serves several actors.
+// RecordAs is Record with an explicit actor, for transactions that serve several actors.
 func (l *Log) RecordAs(ctx context.Context, actor *rbac.Actor, e Event) {
 	if actor != nil {
 		e.ActorKind, e.ActorID, e.ActorName = string(actor.Kind), actor.ID, actor.Name
@@ -50,9 +50,9 @@ func (l *Log) RecordAs(ctx context.Context, actor *rbac.Actor, e Event) {
 	*pending = append(*pending, &e)
 }
 
-// Refusal records, in a transaction of its own, that an act was refused or failed; the act itself left nothing behind.
-// Meant to be deferred: it does nothing when *err is nil, when the object does not exist for the
-// caller, or when the act waits for approval, which has its own event.
+// Refusal records in a transaction of its own that an action was refused or failed. Call it with defer. It does nothing
+// if *err is nil, if the object does not exist for the caller, or if the action waits for approval, which has its own
+// event.
 func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	if *err == nil {
 		return
@@ -73,10 +73,10 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	if f.Action != "" {
 		details["action"] = f.Action
 	}
-	maps.Copy(details, e.Details) // what the caller knows of the request
+	maps.Copy(details, e.Details) // what the caller knows about the request
 	e.Details = details
 	actor := rbac.ActorFrom(ctx)
-	// The caller may have gone away; what it tried is recorded all the same, however slow the disk is just now.
+	// The event is recorded even if the client has disconnected or the disk is slow.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Patience)
 	defer cancel()
 	if failure := l.Store.Tx(ctx, func(ctx context.Context) error {
@@ -87,16 +87,16 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	}
 }
 
-// Unrecorded says that a refusal could not be recorded, and what is wrong with the database if that is why.
+// Unrecorded reports that a refusal could not be recorded, and what is wrong with the database if that is the cause.
 func Unrecorded(failure error) error {
 	if store.Away(failure) != "" {
 		return fault.Of(failure)
 	}
-	return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded").Because(failure)
+	return fault.New(fault.Unavailable, "The request was refused, but the refusal could not be recorded.").Because(failure)
 }
 
 func (l *Log) flush(ctx context.Context, events []*Event) error {
-	// Always in the same order, so that two transactions cannot wait for each other.
+	// Always lock in the same order, so that two transactions cannot deadlock.
 	slices.SortStableFunc(events, func(a, b *Event) int { return strings.Compare(a.PartitionID, b.PartitionID) })
 	for len(events) > 0 {
 		n := 1

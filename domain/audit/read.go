@@ -14,13 +14,13 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Filter narrows a list of events; the zero value is everything.
+// Filter narrows a list of events. The zero value selects all.
 type Filter struct {
-	Search   string // part of actor, object or summary, any case
+	Search   string // part of actor, object or summary, case-insensitive
 	Action   string // prefix
 	Result   Result
 	ObjectID string
-	// ConfigurationID of an enrollment protocol: what came in through it, and what was done to it.
+	// ConfigurationID of an enrollment protocol selects what came in through it and what was done to it.
 	ConfigurationID string
 	From, To        time.Time
 }
@@ -55,7 +55,7 @@ func (l *Log) List(ctx context.Context, partitionID string, f Filter, p page.Req
 func (l *Log) filtered(ctx context.Context, partitionID string, f Filter) *gorm.DB {
 	query := l.Store.DB(ctx).Model(&Event{})
 	if f.ConfigurationID != "" {
-		// Two halves, each in the order of an index of its own: OR would have all of them read and sorted.
+		// Each half uses an index of its own. With OR, the database would read and sort all events.
 		query = query.Table(`(SELECT * FROM audit_events WHERE partition_id = ? AND actor_kind = 'protocol' AND actor_id = ?
 			UNION ALL SELECT * FROM audit_events WHERE object_id = ? AND NOT (actor_kind = 'protocol' AND actor_id = ?)) AS audit_events`,
 			partitionID, f.ConfigurationID, f.ConfigurationID, f.ConfigurationID)
@@ -83,7 +83,7 @@ func (l *Log) filtered(ctx context.Context, partitionID string, f Filter) *gorm.
 	return query
 }
 
-// Head is the sequence of the newest event of the partition, 0 when there is none.
+// Head returns the sequence number of the partition's newest event, or 0.
 func (l *Log) Head(ctx context.Context, partitionID string) (int64, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return 0, err
@@ -92,8 +92,8 @@ func (l *Log) Head(ctx context.Context, partitionID string) (int64, error) {
 	return head.Sequence, err
 }
 
-// After returns up to 500 events with a higher sequence, oldest first: what a resumed live stream reads. The
-// permission is asked for each time.
+// After returns up to 500 events with a higher sequence number, oldest first, for a resumed live stream. It checks the
+// permission on each call.
 func (l *Log) After(ctx context.Context, partitionID string, sequence int64) ([]*Event, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (l *Log) After(ctx context.Context, partitionID string, sequence int64) ([]
 	return events, l.precede(ctx, partitionID, events)
 }
 
-// precede gives events the hash of the one before each.
+// precede sets PreviousHash of the events.
 func (l *Log) precede(ctx context.Context, partitionID string, events []*Event) error {
 	hashes := make(map[int64][]byte, len(events)+1)
 	for _, e := range events {
@@ -132,20 +132,20 @@ func (l *Log) precede(ctx context.Context, partitionID string, events []*Event) 
 	return nil
 }
 
-// Verification is the outcome of recomputing a chain.
+// Verification is the result of recomputing a chain.
 type Verification struct {
 	Events   int64
-	BrokenAt int64 // 0 when intact
+	BrokenAt int64 // 0 if intact
 	HeadHash []byte
-	// Alarm is a head that was kept outside the database and is not in the chain: its end was cut off or rewritten.
+	// Alarm is set if a head kept outside the database is not in the chain: its end was cut off or rewritten.
 	Alarm *Alarm
 }
 
-// Intact tells whether nothing speaks against the chain.
+// Intact tells whether the chain passed all checks.
 func (v *Verification) Intact() bool { return v.BrokenAt == 0 && v.Alarm == nil }
 
-// Verify recomputes the whole chain of a partition: gaps, altered and missing events are found. An end that was cut off
-// together with the row that says where the chain ends is found by the heads that were kept elsewhere (Heads).
+// Verify recomputes the whole chain of a partition and finds gaps, altered events and missing events. If the end was
+// cut off together with the row that stores the chain's end, only heads kept elsewhere reveal it (Heads).
 func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, error) {
 	if err := l.require(ctx, partitionID); err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, er
 			return nil, err
 		}
 	}
-	// The newest event first, then the head: the head is never behind it, and what comes while this runs lies behind both.
+	// Read the newest event first, then the head: the head is never older, and events added meanwhile come after both.
 	var newest []int64
 	if err := l.Store.DB(ctx).Model(&Event{}).Where("partition_id = ?", partitionID).Order("sequence DESC").Limit(1).Pluck("sequence", &newest).Error; err != nil {
 		return nil, err
@@ -189,12 +189,12 @@ func (l *Log) Verify(ctx context.Context, partitionID string) (*Verification, er
 	case !bytes.Equal(v.HeadHash, head.Hash):
 		v.BrokenAt = max(v.Events, 1)
 	case len(newest) > 0 && newest[0] > head.Sequence:
-		v.BrokenAt = head.Sequence + 1 // events behind the end
+		v.BrokenAt = head.Sequence + 1 // events after the end of the chain
 	}
 	return v, nil
 }
 
-// head is where a chain ends, the zero value when it has not begun.
+// head returns the end of a chain, or the zero value if the chain has no events.
 func (l *Log) head(ctx context.Context, partitionID string) (chain, error) {
 	var heads []chain
 	if err := l.Store.DB(ctx).Find(&heads, "partition_id = ?", partitionID).Error; err != nil || len(heads) == 0 {
@@ -210,7 +210,7 @@ func (l *Log) require(ctx context.Context, partitionID string) error {
 	return l.Guard.Require(ctx, rbac.AuditBrowse, partitionID)
 }
 
-// Each yields all events of a list, oldest first, a page at a time.
+// Each passes all matching events to yield, oldest first, reading a page at a time.
 func (l *Log) Each(ctx context.Context, partitionID string, f Filter, yield func(*Event) error) error {
 	for last := int64(0); ; {
 		if err := l.require(ctx, partitionID); err != nil {

@@ -1,7 +1,7 @@
-// Package bulk changes many certificates at once: revokes what a list, a filter or a key names, and issues from many
-// requests. An operation is a row, and each thing to be done a row of its own: prepared and counted first, then worked
-// through by a job whose every transaction holds the changes together with the state of their items. So nothing is done
-// twice and nothing is lost, whenever the server dies.
+// Package bulk changes many certificates at once: it revokes those named by a list, a filter or a key, and issues from
+// many requests. An operation is a row, and so is each of its items. Items are prepared and counted first. Then a job
+// works through them, and each of its transactions holds the changes together with the new state of their items, so a
+// crash neither repeats nor loses work.
 package bulk
 
 import (
@@ -30,7 +30,7 @@ const (
 	Issue  Kind = "ISSUE"
 )
 
-// Input tells where the items came from.
+// Input is where the items came from.
 type Input string
 
 const (
@@ -45,15 +45,15 @@ const (
 type State string
 
 const (
-	Preparing State = "PREPARING" // its items are being written; seen by nobody
+	Preparing State = "PREPARING" // its items are being written; not visible yet
 	Draft     State = "DRAFT"
 	Running   State = "RUNNING"
 	Done      State = "DONE"
-	Failed    State = "FAILED" // stopped; can be started again, and goes on where it stopped
+	Failed    State = "FAILED" // stopped; Start continues it
 	Cancelled State = "CANCELLED"
 )
 
-// ItemState of one thing to be done.
+// ItemState of an item.
 type ItemState string
 
 const (
@@ -63,14 +63,14 @@ const (
 	ItemSkipped ItemState = "SKIPPED" // nothing to do
 )
 
-// Result says more than the state.
+// Result explains the state of an item.
 type Result string
 
 const (
 	WillRevoke     Result = "WILL_REVOKE"
 	Revoked        Result = "REVOKED"
 	AlreadyRevoked Result = "ALREADY_REVOKED"
-	Unknown        Result = "UNKNOWN" // no certificate of this partition; of others nothing is told
+	Unknown        Result = "UNKNOWN" // not a certificate of this partition; nothing is revealed about others
 	NotSubscriber  Result = "NOT_SUBSCRIBER"
 	Duplicate      Result = "DUPLICATE"
 	Invalid        Result = "INVALID"
@@ -82,7 +82,7 @@ const (
 var stateOf = map[Result]ItemState{WillRevoke: ItemPending, WillIssue: ItemPending, Revoked: ItemDone, Issued: ItemDone, AlreadyRevoked: ItemSkipped, Duplicate: ItemSkipped,
 	Unknown: ItemFailed, NotSubscriber: ItemFailed, Invalid: ItemFailed, Refused: ItemFailed}
 
-// Operation is a change of many certificates.
+// Operation is a bulk change of certificates.
 type Operation struct {
 	ID             string `gorm:"primaryKey"` // UUIDv7
 	PartitionID    string
@@ -98,48 +98,48 @@ type Operation struct {
 	Done           int64
 	Failed         int64
 	Skipped        int64
-	Failure        string // why it is FAILED
+	Failure        string // reason if FAILED
 	CreatedBy      string
 	CreatedAt      time.Time
 	ActorKind      rbac.ActorKind
 	ActorID        string
-	ActorName      string // who started it
+	ActorName      string // the person or program that started it
 	StartedAt      *time.Time
 	FinishedAt     *time.Time
 }
 
 func (Operation) TableName() string { return "bulk_operations" }
 
-// Pending is how many items are still to be worked on.
+// Pending returns the number of items still to be processed.
 func (o *Operation) Pending() int64 { return o.Total - o.Done - o.Failed - o.Skipped }
 
-// Item is one thing to be done.
+// Item is one certificate to revoke or to issue.
 type Item struct {
 	OperationID   string `gorm:"primaryKey"`
-	Position      int64  `gorm:"primaryKey;autoIncrement:false"` // in the input, from 1
+	Position      int64  `gorm:"primaryKey;autoIncrement:false"` // in the input, starting at 1
 	What          string // serial number, subject or file name
 	State         ItemState
 	CertificateID string
 	Reason        certificate.Reason
-	Request       string // of an issuance, JSON
+	Request       string // of an issuance: the request as JSON
 	Result        Result
 	Note          string
 }
 
 func (Item) TableName() string { return "bulk_items" }
 
-// Jobs of this package.
+// These are the jobs of this package.
 const (
 	RunJob   = "bulk.run"   // key: operation id
-	CleanJob = "bulk.clean" // key: "all": drafts that nobody started are forgotten
+	CleanJob = "bulk.clean" // key: "all"; removes drafts that nobody started
 )
 
-// Actors tells what rights somebody has now.
+// Actors returns the current rights of an actor.
 type Actors interface {
 	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
 }
 
-// Service is what can be done with bulk operations.
+// Service manages bulk operations.
 type Service struct {
 	Store        *store.Store
 	Guard        *rbac.Guard
@@ -190,7 +190,7 @@ func (s *Service) List(ctx context.Context, partitionID string, p page.Request) 
 	return page.Of(list, p, total, func(o *Operation) string { return o.ID }), nil
 }
 
-// Finding is how many items have a result, with the first of them.
+// Finding is the number of items with a result, and the first of them.
 type Finding struct {
 	Result   Result
 	Count    int
@@ -216,7 +216,7 @@ func (s *Service) Findings(ctx context.Context, o *Operation) ([]*Finding, error
 	return found, nil
 }
 
-// Line is an item in the result file.
+// Line is an item of the result file.
 type Line struct {
 	Position     int64
 	What         string
@@ -228,7 +228,7 @@ type Line struct {
 	DER          []byte `gorm:"column:der"` // of an issuance
 }
 
-// Results yields the items in the order of the input.
+// Results passes the items to yield in the order of the input.
 func (s *Service) Results(ctx context.Context, id string, yield func(*Operation, *Line) error) error {
 	o, err := s.require(ctx, id, func(*Operation) rbac.Permission { return rbac.CertificateDownload })
 	if err != nil {
@@ -258,7 +258,7 @@ func (s *Service) Results(ctx context.Context, id string, yield func(*Operation,
 	}
 }
 
-// change locks an operation, lets fn alter it, writes it back and records the event.
+// change locks an operation, lets fn alter it, saves it and records the event.
 func (s *Service) change(ctx context.Context, id, action string, fn func(context.Context, *Operation, *audit.Event) error) (o *Operation, err error) {
 	event := audit.Event{Action: action, ObjectKind: "bulk-operation", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -292,17 +292,18 @@ func (s *Service) locked(ctx context.Context, id string) (*Operation, error) {
 	return o, s.Store.ForUpdate(s.Store.DB(ctx)).Take(o, "id = ?", id).Error
 }
 
-// VerbStart is the verb that an approval carries out: Start.
+// VerbStart is Start, carried out after approval.
 const VerbStart = "bulk.start"
 
-// Start has a draft worked through, or one that stopped go on. From now on it works with the rights of the caller.
+// Start starts a draft, or continues an operation that has stopped. From now on the operation has the rights of the
+// caller.
 func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
 	return s.change(ctx, id, "bulk.start", func(ctx context.Context, o *Operation, e *audit.Event) error {
 		if o.State != Draft && o.State != Failed {
-			return fault.New(fault.Conflict, "the operation is %s", text.Lower(o.State))
+			return fault.New(fault.Conflict, "The operation is %s.", text.Lower(o.State))
 		}
 		if o.Pending() == 0 {
-			return fault.New(fault.Conflict, "there is nothing to do").Do("See its findings for the reasons.")
+			return fault.New(fault.Conflict, "The operation has no items to process.").Do("See its findings for the reasons.")
 		}
 		if o.Kind == Revoke {
 			if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: o.PartitionID, Operation: approval.BulkRevoke, Verb: VerbStart, Payload: o.ID, ObjectKind: "bulk-operation", ObjectID: o.ID,
@@ -322,11 +323,11 @@ func (s *Service) Start(ctx context.Context, id string) (*Operation, error) {
 	})
 }
 
-// Cancel ends an operation; what is done stays done.
+// Cancel ends an operation. Items already processed are not undone.
 func (s *Service) Cancel(ctx context.Context, id string) (*Operation, error) {
 	return s.change(ctx, id, "bulk.cancel", func(ctx context.Context, o *Operation, e *audit.Event) error {
 		if o.State == Done || o.State == Cancelled {
-			return fault.New(fault.Conflict, "the operation is %s", text.Lower(o.State))
+			return fault.New(fault.Conflict, "The operation is %s.", text.Lower(o.State))
 		}
 		e.Summary = "cancelled the bulk operation " + o.Name
 		e.Details = counts(o)
@@ -348,7 +349,8 @@ func counts(o *Operation) audit.Details {
 	return audit.Details{"kind": o.Kind, "items": o.Total, "done": o.Done, "failed": o.Failed, "skipped": o.Skipped, "pending": o.Pending()}
 }
 
-// publish asks, once at the end, for the CRLs of the CAs whose certificates were revoked. OCSP has been right all along.
+// publish requests, once at the end, the CRLs of the CAs whose certificates were revoked. OCSP answers are already up
+// to date.
 func (s *Service) publish(ctx context.Context, o *Operation) error {
 	if o.Kind != Revoke || o.Done == 0 {
 		return nil
@@ -366,13 +368,13 @@ func (s *Service) publish(ctx context.Context, o *Operation) error {
 	return nil
 }
 
-// How long drafts wait to be started.
+// These are the times that drafts are kept.
 const (
 	draftKept     = 7 * 24 * time.Hour
-	preparingKept = time.Hour // no request takes that long: its server is gone
+	preparingKept = time.Hour // no request takes this long: its server has stopped
 )
 
-// Clean is the job that forgets drafts that nobody started.
+// Clean runs CleanJob.
 func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	return s.Store.Tx(ctx, func(ctx context.Context) error {

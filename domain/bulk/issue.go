@@ -19,35 +19,35 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Limits of a ZIP beside those of its files: what it holds when unpacked, and how much denser than this no file of
-// requests can be.
+// These limits apply to a ZIP besides the limit of each file: its total size when unpacked, and a compression ratio
+// that no request file reaches.
 const (
 	maxUnpacked = 64 << 20
 	maxRatio    = 200
 )
 
-// IssuanceInput says what is to be issued: CSV or ZIP.
+// IssuanceInput describes what to issue: either CSV or ZIP.
 type IssuanceInput struct {
 	PartitionID string
 	Name        string
 	CAID        string
-	ProfileID   string // unless a line says otherwise
-	// CSV with a header line: csr (PEM in quotes, or base64) and, as needed, profile, subject, subjectAlternativeNames
+	ProfileID   string // for lines that name no profile
+	// CSV with a header line: csr (PEM in quotes, or base64) and optionally profile, subject, subjectAlternativeNames
 	// (DNS:a.example.com;IP:192.0.2.1), notAfter, endEntity.
 	CSV string
-	ZIP []byte // of files with one request each
+	ZIP []byte // files with one request each
 }
 
-// PrepareIssuance writes the draft of a bulk issuance: each request is checked as if it were issued. Nothing is issued yet.
+// PrepareIssuance writes the draft of a bulk issuance. It checks each request as for issuance, but issues nothing.
 func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Operation, err error) {
 	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
 	if err := s.Guard.Require(ctx, rbac.CertificateIssue, in.PartitionID); err != nil {
 		return nil, err
 	}
 	if (in.CSV == "") == (len(in.ZIP) == 0) {
-		return nil, fault.New(fault.Invalid, "give a CSV or a ZIP: one of them").At("csv")
+		return nil, fault.New(fault.Invalid, "Provide either a CSV or a ZIP.").At("csv")
 	}
-	// Also tells whether the CA is of this partition.
+	// This also checks that the CA belongs to the partition.
 	if _, err := s.Enrollment.CheckMany(ctx, in.CAID, nil); err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 		position := int64(0)
 		err := read(in, func(what string, r enrollment.CSRRequest, bad error) error {
 			if position++; position > MaxIssue {
-				return fault.New(fault.Invalid, "more than %d requests", MaxIssue).At(strings.ToLower(string(o.Input))).Do("Divide it.")
+				return fault.New(fault.Invalid, "The input has more than %d requests.", MaxIssue).At(strings.ToLower(string(o.Input))).Do("Split the input.")
 			}
 			r.CAID = in.CAID
 			it := &Item{OperationID: o.ID, Position: position, What: what, Result: WillIssue}
@@ -109,7 +109,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 
 func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, bad error) error) error {
 	if len(in.CSV) > MaxText {
-		return fault.New(fault.Invalid, "the file is longer than %d MB", MaxText>>20).At("csv").Do("Divide it.")
+		return fault.New(fault.Invalid, "The file is larger than %d MB.", MaxText>>20).At("csv").Do("Split the file.")
 	}
 	t, err := newTable(in.CSV, "csr", "profile", "subject", "subjectAlternativeNames", "notAfter", "endEntity")
 	if err != nil {
@@ -139,7 +139,7 @@ func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		if at := t.cell("notAfter"); at != "" {
 			when, err := time.Parse(time.RFC3339, at)
 			if err != nil {
-				bad = fault.New(fault.Invalid, "notAfter is an instant such as 2027-01-31T00:00:00Z")
+				bad = fault.New(fault.Invalid, "The value of notAfter must be a time such as 2027-01-31T00:00:00Z.")
 			}
 			r.NotAfter = &when
 		}
@@ -151,7 +151,7 @@ func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 
 var sanTypes = map[string]san.Type{"DNS": "DNS_NAME", "IP": "IP_ADDRESS", "EMAIL": "EMAIL", "URI": "URI", "UPN": "UPN", "DIRNAME": "DIRECTORY_NAME", "RID": "REGISTERED_ID"}
 
-// alternativeNames reads names as OpenSSL writes them, with semicolons between; without a type it is a DNS name.
+// alternativeNames parses names in OpenSSL's notation, separated by semicolons. A name without a type is a DNS name.
 func alternativeNames(given string) ([]enrollment.AlternativeName, error) {
 	var names []enrollment.AlternativeName
 	for part := range strings.SplitSeq(given, ";") {
@@ -165,7 +165,7 @@ func alternativeNames(given string) ([]enrollment.AlternativeName, error) {
 		}
 		t, known := sanTypes[strings.ToUpper(strings.TrimSpace(kind))]
 		if !known {
-			return nil, fault.New(fault.Invalid, "the alternative name %q has no known type: write DNS:, IP:, EMAIL:, URI: or UPN: before it", part)
+			return nil, fault.New(fault.Invalid, "The alternative name %q has no known type. Prefix it with DNS:, IP:, EMAIL:, URI: or UPN:.", part)
 		}
 		names = append(names, enrollment.AlternativeName{Type: t, Value: strings.TrimSpace(value)})
 	}
@@ -177,11 +177,11 @@ func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		return fault.New(fault.Invalid, format, args...).At("zip")
 	}
 	if len(in.ZIP) > MaxText {
-		return refuse("the archive is longer than %d MB", MaxText>>20)
+		return refuse("The archive is larger than %d MB.", MaxText>>20)
 	}
 	archive, err := zip.NewReader(bytes.NewReader(in.ZIP), int64(len(in.ZIP)))
 	if err != nil {
-		return refuse("this is not a ZIP archive")
+		return refuse("This is not a ZIP archive.")
 	}
 	unpacked := 0
 	for _, f := range archive.File {
@@ -189,19 +189,19 @@ func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		if f.FileInfo().IsDir() || strings.HasPrefix(base, ".") || strings.HasPrefix(f.Name, "__MACOSX/") {
 			continue
 		}
-		// The sizes in the directory are only claims: what counts is what comes out.
+		// The sizes in the directory are only claims: the unpacked size is checked below.
 		if f.UncompressedSize64 > csr.MaxLength {
-			if err := yield(f.Name, enrollment.CSRRequest{}, refuse("the file is longer than %d KiB", csr.MaxLength>>10)); err != nil {
+			if err := yield(f.Name, enrollment.CSRRequest{}, refuse("The file is larger than %d KiB.", csr.MaxLength>>10)); err != nil {
 				return err
 			}
 			continue
 		}
 		content, err := unpack(f)
 		if err != nil {
-			return refuse("%s in the archive cannot be read", f.Name)
+			return refuse("The file %s in the archive cannot be read.", f.Name)
 		}
 		if unpacked += len(content); unpacked > maxUnpacked || len(content) > csr.MaxLength || len(content) > 4096 && uint64(len(content)) > maxRatio*max(f.CompressedSize64, 1) {
-			return refuse("the archive unpacks to more than requests can be").Do("Divide it, and put nothing but requests into it.")
+			return refuse("The archive is too large when unpacked.").Do("Split it, and include only requests.")
 		}
 		if err := yield(f.Name, enrollment.CSRRequest{CSR: string(content), ProfileID: in.ProfileID}, nil); err != nil {
 			return err
@@ -222,5 +222,5 @@ func unpack(f *zip.File) ([]byte, error) {
 	return content, err
 }
 
-// ReasonName is the reason of a bulk revocation by its name in the schema.
+// ReasonName returns the revocation reason by its name in the schema.
 func (o *Operation) ReasonName() string { return certificate.ReasonNames[o.Reason] }

@@ -24,30 +24,30 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Limits of the input.
+// These limits apply to the input.
 const (
-	MaxText     = 20 << 20 // bytes of a CSV or of a ZIP
+	MaxText     = 20 << 20 // bytes of a CSV or ZIP
 	MaxRevoke   = 1_000_000
 	MaxIssue    = 50_000
 	maxKeys     = 1000
-	writtenOnce = 1000 // items of one transaction while a draft is written
+	writtenOnce = 1000 // items per transaction while a draft is written
 )
 
-// RevocationInput says what is to be revoked: exactly one of Serials, Filter and Keys.
+// RevocationInput describes what to revoke: exactly one of Serials, Filter and Keys.
 type RevocationInput struct {
 	PartitionID    string
-	Name           string // "": made up
+	Name           string // "": generated
 	Reason         certificate.Reason
 	InvalidityDate *time.Time
-	// Serials is CSV: a serial number a line, hexadecimal, with or without colons; with a header line the columns
+	// Serials is CSV: one hexadecimal serial number per line, with or without colons; with a header line, the columns
 	// serialNumber and reason.
 	Serials string
 	Filter  *certificate.Filter
-	// Keys are SHA-256 hashes of a SubjectPublicKeyInfo, hexadecimal, or PEM of public keys or certificates.
+	// Keys are hexadecimal SHA-256 hashes of a SubjectPublicKeyInfo, or public keys or certificates in PEM.
 	Keys []string
 }
 
-// PrepareRevocation writes the draft of a bulk revocation. Nothing is revoked yet.
+// PrepareRevocation writes the draft of a bulk revocation. It revokes nothing.
 func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ *Operation, err error) {
 	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: in.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectName: in.Name})
 	if err := s.Guard.Require(ctx, rbac.CertificateChangeStatus, in.PartitionID); err != nil {
@@ -55,10 +55,10 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 	}
 	now := s.Now()
 	if _, ok := certificate.ReasonNames[in.Reason]; !ok {
-		return nil, fault.New(fault.Invalid, "unknown revocation reason").At("reason")
+		return nil, fault.New(fault.Invalid, "Unknown revocation reason.").At("reason")
 	}
 	if in.InvalidityDate != nil && in.InvalidityDate.After(now) {
-		return nil, fault.New(fault.Invalid, "the invalidity date lies between the beginning of the certificates and now").At("invalidityDate")
+		return nil, fault.New(fault.Invalid, "The invalidity date must not be in the future or before the certificates were issued.").At("invalidityDate")
 	}
 	given := 0
 	o := &Operation{PartitionID: in.PartitionID, Kind: Revoke, Name: in.Name, Reason: in.Reason, InvalidityDate: in.InvalidityDate}
@@ -73,12 +73,12 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 		given, o.Input, write = given+1, Keys, func(ctx context.Context, o *Operation) error { return s.writeKeys(ctx, o, in.Keys) }
 	}
 	if given != 1 {
-		return nil, fault.New(fault.Invalid, "give serial numbers, a filter or keys: one of them").At("serialNumbers")
+		return nil, fault.New(fault.Invalid, "Provide either serial numbers, a filter or keys.").At("serialNumbers")
 	}
 	return s.prepare(ctx, o, write)
 }
 
-// prepare makes the row, has the items written and counts them.
+// prepare creates the operation, lets write add its items, and counts them.
 func (s *Service) prepare(ctx context.Context, o *Operation, write func(context.Context, *Operation) error) (*Operation, error) {
 	o.ID, o.State, o.CreatedAt, o.CreatedBy = uuid.Must(uuid.NewV7()).String(), Preparing, s.Now(), rbac.ActorFrom(ctx).Name
 	if o.Name == "" {
@@ -92,7 +92,7 @@ func (s *Service) prepare(ctx context.Context, o *Operation, write func(context.
 		err = write(ctx, o)
 	}
 	if err != nil {
-		// Best effort: the job Clean forgets what is left.
+		// Best effort: the job Clean removes what is left.
 		_ = s.Store.Tx(context.WithoutCancel(ctx), func(ctx context.Context) error {
 			if err := s.Store.DB(ctx).Delete(&Item{}, "operation_id = ?", o.ID).Error; err != nil {
 				return err
@@ -140,7 +140,7 @@ func (s *Service) write(ctx context.Context, items []*Item) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error { return s.Store.DB(ctx).CreateInBatches(items, 500).Error })
 }
 
-// writeFilter takes, in one statement, the subscriber certificates that a list would show and that are not revoked.
+// writeFilter adds, in one statement, the subscriber certificates that match the filter and are not revoked.
 func (s *Service) writeFilter(ctx context.Context, o *Operation, f certificate.Filter) error {
 	query, err := s.Certificates.Select(ctx, o.PartitionID, f)
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *Service) writeFilter(ctx context.Context, o *Operation, f certificate.F
 		return err
 	}
 	if count > MaxRevoke {
-		return fault.New(fault.Invalid, "the filter matches more than %d certificates", MaxRevoke).At("filter").Do("Narrow it, and repeat for the rest.")
+		return fault.New(fault.Invalid, "The filter matches more than %d certificates.", MaxRevoke).At("filter").Do("Narrow the filter, and repeat for the remaining certificates.")
 	}
 	selected := query.Select("id, serial_number, kind, status")
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -163,10 +163,10 @@ func (s *Service) writeFilter(ctx context.Context, o *Operation, f certificate.F
 	})
 }
 
-// writeKeys takes all certificates of the given keys.
+// writeKeys adds all certificates of the given keys.
 func (s *Service) writeKeys(ctx context.Context, o *Operation, keys []string) error {
 	if len(keys) > maxKeys {
-		return fault.New(fault.Invalid, "at most %d keys", maxKeys).At("keys")
+		return fault.New(fault.Invalid, "At most %d keys are allowed.", maxKeys).At("keys")
 	}
 	var items []*Item
 	seen := map[string]bool{}
@@ -184,13 +184,13 @@ func (s *Service) writeKeys(ctx context.Context, o *Operation, keys []string) er
 			return err
 		}
 		if len(found) == 0 {
-			items = append(items, &Item{OperationID: o.ID, Position: int64(len(items) + 1), What: hash, Result: Unknown, Note: "no certificate of this key"})
+			items = append(items, &Item{OperationID: o.ID, Position: int64(len(items) + 1), What: hash, Result: Unknown, Note: "No certificate has this key."})
 		}
 		for _, c := range found {
 			items = append(items, revocation(o, int64(len(items)+1), c.SerialNumber, c, o.Reason))
 		}
 		if len(items) > MaxRevoke {
-			return fault.New(fault.Invalid, "more than %d certificates, with key %d", MaxRevoke, n+1).At("keys")
+			return fault.New(fault.Invalid, "The keys, up to key %[2]d, have more than %[1]d certificates.", MaxRevoke, n+1).At("keys")
 		}
 	}
 	for len(items) > 0 {
@@ -207,17 +207,17 @@ func revocation(o *Operation, position int64, what string, c *certificate.Certif
 	it := &Item{OperationID: o.ID, Position: position, What: what, CertificateID: c.ID, Reason: reason, Result: WillRevoke}
 	switch {
 	case c.Kind != certificate.Subscriber:
-		it.Result, it.Note = NotSubscriber, "a certificate of a certification authority or of its OCSP signer is revoked by itself"
+		it.Result, it.Note = NotSubscriber, "Certificates of certification authorities and OCSP signers cannot be revoked in bulk."
 	case c.Status == certificate.Revoked:
 		it.Result = AlreadyRevoked
 	}
 	return it
 }
 
-// keyHash is the SHA-256 of a SubjectPublicKeyInfo given as hash, PEM public key or PEM certificate.
+// keyHash returns the SHA-256 hash of a SubjectPublicKeyInfo given as hash, PEM public key or PEM certificate.
 func keyHash(given string) (string, error) {
-	bad := fault.New(fault.Invalid, "%s is neither a SHA-256 of a public key nor PEM of a public key or certificate", text.Quote(strings.TrimSpace(given))).At("keys").
-		Do("Give 64 hexadecimal digits: openssl pkey -pubin -outform DER | sha256sum; or paste the PEM.")
+	bad := fault.New(fault.Invalid, "%s is neither a SHA-256 hash of a public key nor a public key or certificate in PEM.", text.Quote(strings.TrimSpace(given))).At("keys").
+		Do("Enter 64 hexadecimal digits (openssl pkey -pubin -outform DER | sha256sum), or paste the PEM.")
 	if block, _ := pem.Decode([]byte(given)); block != nil {
 		spki := block.Bytes
 		switch block.Type {
@@ -244,7 +244,8 @@ func keyHash(given string) (string, error) {
 	return hash, nil
 }
 
-// table reads CSV with or without a header line: columns by lower-case name, or first where nothing names them.
+// table reads CSV with or without a header line. Columns are found by lower-case name in the header; without a header,
+// the first column is read.
 type table struct {
 	reader  *csv.Reader
 	columns map[string]int
@@ -253,7 +254,7 @@ type table struct {
 }
 
 func newTable(input, first string, known ...string) (*table, error) {
-	input = strings.TrimPrefix(input, "\ufeff") // Excel's
+	input = strings.TrimPrefix(input, "\ufeff") // Excel writes a byte order mark
 	t := &table{reader: csv.NewReader(strings.NewReader(input)), columns: map[string]int{first: 0}}
 	t.reader.FieldsPerRecord, t.reader.LazyQuotes, t.reader.TrimLeadingSpace = -1, true, true
 	if head, _, _ := strings.Cut(input, "\n"); strings.Count(head, ";") > strings.Count(head, ",") {
@@ -261,10 +262,10 @@ func newTable(input, first string, known ...string) (*table, error) {
 	}
 	line, err := t.reader.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.Invalid, "the file is empty")
+		return nil, fault.New(fault.Invalid, "The file is empty.")
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the file is not CSV: %v", err)
+		return nil, fault.New(fault.Invalid, "The file is not valid CSV: %v.", err)
 	}
 	named := map[string]int{}
 	for n, name := range line {
@@ -293,7 +294,7 @@ func (t *table) next() (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fault.New(fault.Invalid, "the file is not CSV: %v", err)
+		return false, fault.New(fault.Invalid, "The file is not valid CSV: %v.", err)
 	}
 	t.line = line
 	return true, nil
@@ -316,7 +317,7 @@ var reasonCodes = func() map[string]certificate.Reason {
 
 func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) error {
 	if len(input) > MaxText {
-		return fault.New(fault.Invalid, "the file is longer than %d MB", MaxText>>20).At("serialNumbers").Do("Divide it.")
+		return fault.New(fault.Invalid, "The file is larger than %d MB.", MaxText>>20).At("serialNumbers").Do("Split the file.")
 	}
 	t, err := newTable(input, "serialNumber", "reason")
 	if err != nil {
@@ -341,7 +342,7 @@ func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) 
 			return flush()
 		}
 		if position > MaxRevoke {
-			return fault.New(fault.Invalid, "the file has more than %d lines", MaxRevoke).At("serialNumbers").Do("Divide it.")
+			return fault.New(fault.Invalid, "The file has more than %d lines.", MaxRevoke).At("serialNumbers").Do("Split the file.")
 		}
 		it := &Item{OperationID: o.ID, Position: position, What: t.cell("serialNumber"), Reason: o.Reason, Result: WillRevoke}
 		serial, ok, err := s.serialOf(ctx, o, it)
@@ -351,12 +352,12 @@ func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) 
 		if reason := t.cell("reason"); reason != "" {
 			code, ok := reasonCodes[strings.ToUpper(strings.NewReplacer("_", "", " ", "").Replace(reason))]
 			if !ok {
-				it.Result, it.Note = Invalid, "unknown revocation reason "+text.Quote(reason)
+				it.Result, it.Note = Invalid, "Unknown revocation reason "+text.Quote(reason)+"."
 			}
 			it.Reason = code
 		}
 		if _, twice := seen[serial]; ok && twice {
-			it.Result, it.Note = Duplicate, "stands in the file before"
+			it.Result, it.Note = Duplicate, "Duplicate of an earlier line."
 		}
 		seen[serial] = struct{}{}
 		if items = append(items, it); len(items) == writtenOnce {
@@ -367,11 +368,11 @@ func (s *Service) writeSerials(ctx context.Context, o *Operation, input string) 
 	}
 }
 
-// serialOf reads what a line names a certificate by, and puts its serial number into the item.
+// serialOf reads what identifies the certificate in a line, and sets the serial number of the item.
 func (s *Service) serialOf(ctx context.Context, o *Operation, it *Item) (serial string, ok bool, err error) {
 	given := it.What
 	q := certificate.ReadQuoted(given)
-	// Digits alone may be hexadecimal or decimal: that is meant which there is.
+	// Digits alone may be hexadecimal or decimal: use the form for which a certificate exists.
 	for _, candidate := range q.Serials[min(1, len(q.Serials)):] {
 		var n int64
 		if err := s.Store.DB(ctx).Model(&certificate.Certificate{}).Where("ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?) AND serial_number IN ?", o.PartitionID, []string{q.Serials[0], candidate}).
@@ -379,7 +380,7 @@ func (s *Service) serialOf(ctx context.Context, o *Operation, it *Item) (serial 
 			return "", false, err
 		}
 		if n > 1 {
-			it.Result, it.Note = Invalid, "this is the serial number of one certificate in hexadecimal, and of another in decimal: write 0x before it, or the other form"
+			it.Result, it.Note = Invalid, "Ambiguous: one certificate has this serial number in hexadecimal, another in decimal. Write 0x before it, or use the other form."
 			return "", false, nil
 		}
 		var found []string
@@ -400,13 +401,13 @@ func (s *Service) serialOf(ctx context.Context, o *Operation, it *Item) (serial 
 	case len(q.Serials) > 0:
 		it.What = q.Serials[0]
 	default:
-		it.Result, it.Note = Invalid, "neither a serial number nor the fingerprint of a certificate"
+		it.Result, it.Note = Invalid, "This is neither a serial number nor the fingerprint of a certificate."
 		return "", false, nil
 	}
 	return it.What, true, nil
 }
 
-// resolve finds the certificates of serial numbers; where two CAs gave the same one, both are meant.
+// resolve finds the certificates of serial numbers.
 func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) error {
 	var serials []string
 	for _, it := range items {
@@ -431,11 +432,11 @@ func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) erro
 		}
 		switch list := bySerial[it.What]; len(list) {
 		case 0:
-			it.Result, it.Note = Unknown, "no certificate of this partition has this serial number"
+			it.Result, it.Note = Unknown, "No certificate of this partition has this serial number."
 		case 1:
 			*it = *revocation(o, it.Position, it.What, list[0], it.Reason)
 		default:
-			it.Result, it.Note = Invalid, "several certification authorities gave this serial number: revoke them one by one"
+			it.Result, it.Note = Invalid, "Several certification authorities have issued this serial number. Revoke these certificates one by one."
 		}
 	}
 	return nil

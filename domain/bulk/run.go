@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	revokedAtOnce = 500 // items of one transaction
+	revokedAtOnce = 500 // items per transaction
 	issuedAtOnce  = 64
-	turn          = 3 * time.Second // then other jobs have theirs
+	turn          = 3 * time.Second // then other jobs get their turn
 )
 
-// step is what a transaction of the job left to do.
+// step is the outcome of one transaction of the job.
 type step struct {
-	over bool          // the operation is not RUNNING any more, or nothing is pending
-	wait time.Duration // nothing can be done before
-	stop error         // why the operation cannot go on by itself
+	over bool          // the operation is no longer RUNNING, or no item is pending
+	wait time.Duration // how long to wait before continuing
+	stop error         // why the operation cannot continue by itself
 }
 
 // Run is the job that works through an operation.
@@ -54,14 +54,14 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 			claim.Again(s.Now().Add(done.wait))
 			return claim.Done(ctx)
 		}
-		if err := s.settle(ctx, o.ID, done.stop); err != nil {
+		if err := s.finish(ctx, o.ID, done.stop); err != nil {
 			return err
 		}
 		return claim.Done(ctx)
 	})
 }
 
-// some does the next items, with the rights that who started the operation has at this moment.
+// some processes the next items with the current rights of the person who started the operation.
 func (s *Service) some(ctx context.Context, o *Operation) (step, error) {
 	actor, err := s.Actors.Standing(ctx, o.ActorKind, o.ActorID, o.ActorName)
 	if err == nil {
@@ -77,8 +77,8 @@ func (s *Service) some(ctx context.Context, o *Operation) (step, error) {
 	return s.issueSome(ctx, o.ID)
 }
 
-// settle ends the operation as DONE, or as FAILED with the reason, and has CRLs published.
-func (s *Service) settle(ctx context.Context, id string, why error) error {
+// finish ends the operation as DONE, or as FAILED with the reason, and requests CRLs.
+func (s *Service) finish(ctx context.Context, id string, why error) error {
 	o, err := s.locked(ctx, id)
 	if err != nil || o.State != Running {
 		return err
@@ -88,7 +88,7 @@ func (s *Service) settle(ctx context.Context, id string, why error) error {
 	if why != nil {
 		f := fault.Of(why)
 		s.end(o, Failed, f.Message)
-		e.Action, e.Result, e.Summary = "bulk.stop", audit.Failed, "the bulk operation "+o.Name+" stopped: "+f.Message
+		e.Action, e.Result, e.Summary = "bulk.stop", audit.Failed, "stopped the bulk operation "+o.Name+": "+f.Message
 	}
 	s.Audit.RecordAs(ctx, &rbac.Actor{Kind: o.ActorKind, ID: o.ActorID, Name: o.ActorName}, e)
 	if err := s.Store.DB(ctx).Select("*").Updates(o).Error; err != nil {
@@ -106,7 +106,7 @@ func (s *Service) pending(ctx context.Context, id string, most int) ([]*Item, er
 func (s *Service) revokeSome(ctx context.Context, id string) (done step, err error) {
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		done = step{}
-		o, err := s.locked(ctx, id) // one server at a time, and no cancellation between
+		o, err := s.locked(ctx, id) // one server at a time, and no cancellation in between
 		if err != nil || o.State != Running {
 			done.over = true
 			return err
@@ -126,7 +126,7 @@ func (s *Service) revokeSome(ctx context.Context, id string) (done step, err err
 		}
 		positions := map[Result][]int64{}
 		for _, it := range items {
-			r := AlreadyRevoked // by somebody else, since the draft
+			r := AlreadyRevoked // revoked by somebody else since the draft was prepared
 			if revoked[it.CertificateID] {
 				r = Revoked
 			}
@@ -147,7 +147,7 @@ func (s *Service) count(ctx context.Context, id string, done, failed, skipped in
 		Updates(map[string]any{"done": gorm.Expr("done + ?", done), "failed": gorm.Expr("failed + ?", failed), "skipped": gorm.Expr("skipped + ?", skipped)}).Error
 }
 
-var errTaken = fault.New(fault.Conflict, "another server works on this operation")
+var errTaken = fault.New(fault.Conflict, "Another server is processing this operation.")
 
 func (s *Service) issueSome(ctx context.Context, id string) (done step, err error) {
 	items, err := s.pending(ctx, id, issuedAtOnce)
@@ -167,7 +167,7 @@ func (s *Service) issueSome(ctx context.Context, id string) (done step, err erro
 			return err
 		}
 		if o.State != Running {
-			return errTaken // cancelled: what was signed is thrown away
+			return errTaken // cancelled: discard what was signed
 		}
 		issued, failed := 0, 0
 		for n, it := range items {
@@ -187,7 +187,7 @@ func (s *Service) issueSome(ctx context.Context, id string) (done step, err erro
 			case f.Kind == fault.Internal:
 				return outcomes[n].Err
 			case f.Kind == fault.QuotaExceeded || f.Kind == fault.Forbidden || f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Field == "caId":
-				done.stop = f // of all items that are left
+				done.stop = f // applies to all remaining items
 				continue
 			default:
 				change["state"], change["result"], change["note"] = ItemFailed, Refused, f.Message

@@ -1,12 +1,12 @@
-// Package ceremony writes the minutes of how a root came to be: a page to print and sign by hand, with the server's own
-// signature over it.
+// Package ceremony writes the minutes of a root's creation: a page to print and sign by hand, with the server's own
+// signature.
 package ceremony
 
 import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha1" // fingerprints that some software shows
+	"crypto/sha1" // some software shows SHA-1 fingerprints
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -31,10 +31,10 @@ import (
 type Minutes struct {
 	FileName  string
 	HTML      string
-	Signature string // detached CMS over the octets of HTML, DER in base64
+	Signature string // detached CMS over the bytes of HTML, DER in base64
 }
 
-// Signer signs as the server, in detached CMS (RFC 5652), DER.
+// Signer signs on behalf of the server, as detached CMS (RFC 5652) in DER.
 type Signer interface {
 	SignDetached(ctx context.Context, content []byte) ([]byte, error)
 }
@@ -61,11 +61,11 @@ type entry struct {
 	Facts []fact
 }
 
-// told are the actions that belong to the life of the key, not to what was issued with it.
-// Before there were approvals, roots were proposed.
+// told are the actions that concern the life of the key, not what was issued with it. Before approvals existed, roots
+// were proposed.
 var told = []string{"approval.request", "approval.approve", "approval.reject", "approval.withdraw", "approval.expire", "approval.fail", "approval.done", "ca.propose", "ca.create", "ca.approve", "ca.reject", "ca.generate-key", "ca.certify", "ca.activate", "ca.fail", "ca.move-key", "ca.key-moved", "ca.delete", "ca.restore", "ca.renew", "ca.renewed", "ca.disable", "ca.enable"}
 
-// Minutes of a root that has a certificate, nil for other CAs.
+// Minutes returns the minutes of a root that has a certificate, nil for other CAs.
 func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*Minutes, error) {
 	if err := s.Guard.Require(ctx, rbac.CADownload, c.PartitionID); err != nil {
 		return nil, err
@@ -105,9 +105,9 @@ func (s *Service) Minutes(ctx context.Context, c *ca.CertificationAuthority) (*M
 }
 
 var custody = map[keystore.Custody]string{
-	keystore.InToken:        "made in the HSM, which never gives it out",
-	keystore.Imported:       "in the HSM, which never gives it out; made in software and moved there",
-	keystore.WrappedByToken: "encrypted under a key that never leaves the HSM; opened in the server's memory for each signature",
+	keystore.InToken:        "generated in the HSM; cannot be exported",
+	keystore.Imported:       "generated in software and moved to the HSM; cannot be exported",
+	keystore.WrappedByToken: "encrypted under a key that never leaves the HSM; decrypted in the server's memory for each signature",
 	keystore.InSoftware:     "a file encrypted under the key-encryption key; in the server's memory while in use",
 }
 
@@ -123,7 +123,7 @@ func (s *Service) where(ctx context.Context, c *ca.CertificationAuthority, a *al
 	return fmt.Sprintf("%s: %s; %s", store.Name, store.Description(), custody[kept])
 }
 
-// events of the CA and of what was approved for it, oldest first.
+// events returns the events of the CA and of its approvals, oldest first.
 func (s *Service) events(ctx context.Context, c *ca.CertificationAuthority) ([]entry, error) {
 	objects := []string{c.ID}
 	requests, err := s.Approvals.About(ctx, c.PartitionID, c.ID)

@@ -19,10 +19,10 @@ import (
 
 const objectKind = "cagw-credential"
 
-// refusedAction is the event of a request that was not allowed in, or not to do what it asked for.
+// refusedAction is the audit action of a request that was not authenticated or not permitted.
 const refusedAction = "cagw.refused"
 
-// holder is whose certificate one is, and what that allows now.
+// holder is the owner of a certificate, and its current rights.
 type holder struct {
 	certificate *certificate
 	credential  *Credential
@@ -38,13 +38,14 @@ func (h *holder) actor(ip, requestID string) *rbac.Actor {
 	return a
 }
 
-// Authenticate finds out whose client certificate it is; the client has shown that it has the key. Only the first of the chain
-// counts: the authority is known here, and no other is believed. Unauthenticated, with the reason, for whoever has no credential
-// that is good now. Like API tokens, credentials are looked up for each request and requests that arrive together share the
-// queries, so one that was deleted is refused at once, on an open connection and after a resumed handshake too.
+// Authenticate returns the holder of a client certificate, whose private key the client has proved to have in the TLS
+// handshake. Only the first certificate of the chain counts: the issuing authority is looked up here. It fails with
+// Unauthenticated, and the reason, unless the certificate belongs to a valid credential. Credentials are looked up for
+// each request, and concurrent requests share the queries, so a deleted credential is refused at once, even on an open
+// connection or after TLS resumption.
 func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, ip, requestID string) (*rbac.Actor, error) {
 	if len(chain) == 0 {
-		return nil, fault.New(fault.Unauthenticated, "a client certificate is needed here, and none was sent").Do("Send the certificate of a CA Gateway credential.")
+		return nil, fault.New(fault.Unauthenticated, "A client certificate is required, but none was sent.").Do("Send the certificate of a CA Gateway credential.")
 	}
 	leaf := chain[0]
 	fingerprint := sha256.Sum256(leaf.Raw)
@@ -54,7 +55,7 @@ func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, i
 	}
 	now := s.Now()
 	if h == nil {
-		refusal := fault.New(fault.Unauthenticated, "the client certificate is not one of a CA Gateway credential of this service").Do("Send the certificate of a credential, as it was downloaded here.")
+		refusal := fault.New(fault.Unauthenticated, "The client certificate does not belong to a CA Gateway credential of this service.").Do("Send the certificate of a credential as it was downloaded here.")
 		if !s.strangers.first(ip, now, 100) {
 			return nil, refusal
 		}
@@ -77,21 +78,21 @@ func (s *Service) Authenticate(ctx context.Context, chain []*x509.Certificate, i
 		Details: audit.Details{"serialNumber": h.certificate.SerialNumber}})
 }
 
-// check tells why a certificate that was issued here is not good now, nil when it is.
+// check returns why a certificate issued here is not valid now, or nil if it is.
 func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, now time.Time) (refusal *fault.Error, err error) {
 	refuse := func(format string, args ...any) (*fault.Error, error) {
-		return fault.New(fault.Unauthenticated, format, args...).Do("Have a credential made or renewed."), nil
+		return fault.New(fault.Unauthenticated, format, args...).Do("Create or renew a credential."), nil
 	}
 	switch c := h.certificate; {
 	case h.credential.DeletedAt != nil:
-		return refuse("the credential %s was deleted", h.credential.Identifier)
+		return refuse("The credential %s has been deleted.", h.credential.Identifier)
 	case c.EndsAt != nil && c.EndsAt.Before(c.NotAfter) && !now.Before(*c.EndsAt):
-		return refuse("this certificate of the credential %s was replaced by a newer one on %s", h.credential.Identifier, c.EndsAt.Format(time.DateTime))
+		return refuse("This certificate of the credential %s was replaced by a newer one on %s.", h.credential.Identifier, c.EndsAt.Format(time.DateTime))
 	case !now.Before(c.NotAfter):
-		return refuse("the certificate of the credential %s expired on %s", h.credential.Identifier, c.NotAfter.Format(time.DateTime))
+		return refuse("The certificate of the credential %s expired on %s.", h.credential.Identifier, c.NotAfter.Format(time.DateTime))
 	}
 	if _, ok := s.verified.Load([32]byte(h.certificate.Fingerprint)); ok {
-		return nil, nil // and what was signed once stays signed
+		return nil, nil // a verified signature stays valid
 	}
 	issuer, err := s.authority(ctx, h.certificate.AuthorityID)
 	if err != nil {
@@ -100,13 +101,13 @@ func (s *Service) check(ctx context.Context, h *holder, leaf *x509.Certificate, 
 	roots := x509.NewCertPool()
 	roots.AddCert(issuer)
 	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
-		return refuse("the certificate of the credential %s does not verify", h.credential.Identifier)
+		return refuse("The signature of the certificate of the credential %s is invalid.", h.credential.Identifier)
 	}
 	s.verified.Store([32]byte(h.certificate.Fingerprint), true)
 	return nil, nil
 }
 
-// authority is the certificate of an authority; none ever changes.
+// authority returns the certificate of an authority. It never changes.
 func (s *Service) authority(ctx context.Context, id string) (*x509.Certificate, error) {
 	if known, ok := s.authorities.Load(id); ok {
 		return known.(*x509.Certificate), nil
@@ -122,8 +123,8 @@ func (s *Service) authority(ctx context.Context, id string) (*x509.Certificate, 
 	return parsed, err
 }
 
-// Standing is the actor of work that outlives the request it was asked for in, with the roles of now: Unauthenticated once the
-// credential is deleted or has no certificate that is good.
+// Standing returns the current actor for work that outlives the request that started it. It fails with Unauthenticated
+// if the credential is deleted or has no valid certificate.
 func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, error) {
 	var presents []*certificate
 	if err := s.Store.DB(ctx).Where("credential_id = ? AND ends_at IS NULL", id).Find(&presents).Error; err != nil {
@@ -138,7 +139,7 @@ func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, e
 			return h.actor("", ""), nil
 		}
 	}
-	return nil, fault.New(fault.Unauthenticated, "%s may no longer do this", name).Do("Have somebody who may go on with it.")
+	return nil, fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do("Ask somebody with this permission to continue.")
 }
 
 func (s *Service) findHolders(ctx context.Context, fingerprints [][32]byte) ([]*holder, error) {
@@ -188,8 +189,8 @@ func (s *Service) findHolders(ctx context.Context, fingerprints [][32]byte) ([]*
 
 const authoritiesPath = "/certificate-authorities/"
 
-// Refused records that a credential was refused what it asked for: a permission that its role lacks, a CA or an object that
-// does not exist for it. Of other errors it records nothing. The error is that it could not be recorded.
+// Refused records that a credential was refused: it lacks a permission, or the CA or object does not exist for it. It
+// ignores other errors. It returns an error if the refusal could not be recorded.
 func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string) error {
 	if actor == nil || actor.Kind != rbac.CredentialActor || !fault.Is(err, fault.Forbidden) && !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Unauthenticated) {
 		return nil
@@ -201,15 +202,15 @@ func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, met
 	}
 	event := audit.Event{PartitionID: actor.Partition, ObjectKind: objectKind, ObjectID: actor.ID, ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details}
 	if f := fault.Of(err); fault.Of(s.note(ctx, actor, f, event)) != f {
-		return fault.New(fault.Unavailable, "the request was refused, and the refusal could not be recorded")
+		return fault.New(fault.Unavailable, "The request was refused, but the refusal could not be recorded.")
 	}
 	return nil
 }
 
 func bounded(s string) string { return strings.ToValidUTF8(s[:min(len(s), 300)], "?") }
 
-// note records a refusal in a transaction of its own, whether or not the caller is still there, and returns it; or that it
-// could not be recorded.
+// note records a refusal in a transaction of its own, even if the client has disconnected, and returns it; or the error
+// that it could not be recorded.
 func (s *Service) note(ctx context.Context, actor *rbac.Actor, refusal *fault.Error, e audit.Event) error {
 	e.Action, e.Result, e.Summary = refusedAction, audit.Refused, refusal.Message
 	e.Details["code"] = string(refusal.Kind)
@@ -224,7 +225,8 @@ func (s *Service) note(ctx context.Context, actor *rbac.Actor, refusal *fault.Er
 	return refusal
 }
 
-// throttle lets the first of a kind pass in a minute, of at most so many kinds: nobody fills the audit log with refusals.
+// throttle lets one event of a kind pass per minute, for a limited number of kinds, so that refusals cannot fill the
+// audit log.
 type throttle struct {
 	mu    sync.Mutex
 	since time.Time
@@ -244,7 +246,7 @@ func (t *throttle) first(key string, now time.Time, most int) bool {
 	return true
 }
 
-// usedCredentials collects when credentials were used and from where, until it is written down.
+// usedCredentials collects when and from where credentials were used, until NoteUse saves it.
 type usedCredentials struct {
 	mu sync.Mutex
 	at map[string]use
@@ -255,7 +257,7 @@ type use struct {
 	ip   string
 }
 
-// usedInterval is how exactly LastUsedAt is kept.
+// usedInterval is the precision of LastUsedAt.
 const usedInterval = time.Minute
 
 func (u *usedCredentials) note(c *Credential, ip string, now time.Time) {
@@ -270,7 +272,7 @@ func (u *usedCredentials) note(c *Credential, ip string, now time.Time) {
 	u.at[c.ID] = use{now, ip}
 }
 
-// NoteUse writes down when credentials were last used here; the server calls it every few seconds and when it stops.
+// NoteUse saves when credentials were last used. The server calls it every few seconds and when it stops.
 func (s *Service) NoteUse(ctx context.Context) error {
 	s.used.mu.Lock()
 	at := s.used.at
@@ -283,7 +285,7 @@ func (s *Service) NoteUse(ctx context.Context) error {
 	for id := range at {
 		ids = append(ids, id)
 	}
-	slices.Sort(ids) // always in the same order, so that two servers cannot wait for each other
+	slices.Sort(ids) // always lock in the same order, so that two servers cannot deadlock
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		for _, id := range ids {
 			if err := s.Store.DB(ctx).Model(&Credential{}).Where("id = ? AND (last_used_at IS NULL OR last_used_at < ?)", id, at[id].when).

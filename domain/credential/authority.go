@@ -21,13 +21,13 @@ import (
 )
 
 const (
-	keyAlgorithm     = "ECDSAP256+SHA256" // of authorities and of credentials
+	keyAlgorithm     = "ECDSAP256+SHA256" // of authorities and credentials
 	authorityYears   = 10
-	authorityAtLeast = 2 // years that an authority lasts when it issues
+	authorityAtLeast = 2 // years of validity left that an authority needs to issue
 	credentialYears  = 1
 )
 
-// authority certifies credentials, and nothing else. Its generations follow one another.
+// authority is a CA that certifies only credentials. It is replaced before it expires; each generation has a number.
 type authority struct {
 	ID          string `gorm:"primaryKey"`
 	Generation  int64
@@ -40,7 +40,7 @@ type authority struct {
 
 func (authority) TableName() string { return "credential_authorities" }
 
-// issuer is the authority that issues now; it is made when there is none, or the last one nears its end.
+// issuer returns the current authority. It creates one if there is none, or if the last one expires soon.
 func (s *Service) issuer(ctx context.Context) (*authority, error) {
 	newest, err := s.newest(ctx)
 	if err != nil || newest.NotAfter.After(s.Now().AddDate(authorityAtLeast, 0, 0)) {
@@ -49,13 +49,14 @@ func (s *Service) issuer(ctx context.Context) (*authority, error) {
 	return s.establish(ctx, newest.Generation+1)
 }
 
-// newest is the zero value while there is none.
+// newest returns the newest authority, or the zero value.
 func (s *Service) newest(ctx context.Context) (*authority, error) {
 	found := &authority{}
 	return found, s.Store.DB(ctx).Order("generation DESC").Limit(1).Find(found).Error
 }
 
-// establish makes an authority of that generation. Of two servers that do so at once one wins, and both go on with its.
+// establish creates an authority of the given generation. If two servers do so at once, one wins and both use its
+// authority.
 func (s *Service) establish(ctx context.Context, generation int64) (*authority, error) {
 	keys := s.Keys.Default()
 	a, err := algorithm.ForLabel(keyAlgorithm)
@@ -81,7 +82,7 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 			created := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(made)
 			if won = created.RowsAffected > 0; won {
 				s.Audit.Record(ctx, audit.Event{Action: "cagw-authority.create", ObjectKind: "cagw-authority", ObjectID: made.ID, ObjectName: subject.CommonName(),
-					Summary: "made the authority of CA Gateway credentials", Details: audit.Details{"generation": generation, "keyStore": made.KeyStore, "expiresAt": made.NotAfter}})
+					Summary: "created the authority of CA Gateway credentials", Details: audit.Details{"generation": generation, "keyStore": made.KeyStore, "expiresAt": made.NotAfter}})
 			}
 			return created.Error
 		})
@@ -99,7 +100,7 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 }
 
 func noKeys(err error) error {
-	return fault.New(fault.Unavailable, "the key store of the authority of CA Gateway credentials cannot be used at the moment").Do("Repeat the request when the operator has brought it back.").Because(err)
+	return fault.New(fault.Unavailable, "The key store of the authority of CA Gateway credentials is currently unavailable.").Do("Repeat the request after the operator has restored it.").Because(err)
 }
 
 func sign(ctx context.Context, key keystore.Key, c issuance.Certificate) ([]byte, error) {
@@ -114,7 +115,7 @@ func sign(ctx context.Context, key keystore.Key, c issuance.Certificate) ([]byte
 	return der, nil
 }
 
-// certify makes a key and a certificate for the credential. Nothing of it is recorded yet, and nobody has seen it.
+// certify creates a key and a certificate for the credential. It records and publishes nothing.
 func (s *Service) certify(ctx context.Context, c *Credential) (*certificate, *Issued, error) {
 	above, err := s.issuer(ctx)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package credential is the clients of the CA Gateway API: certificates of an authority of their own, with roles on single CAs
-// of a partition.
+// Package credential manages the clients of the CA Gateway API. Their certificates come from a separate authority and
+// have roles on single CAs of a partition.
 package credential
 
 import (
@@ -16,7 +16,7 @@ const (
 	Auditors   Role = "AUDITORS"    // reads
 )
 
-// rbac is what the role permits, as one of a partition would.
+// rbac returns the corresponding role of a partition.
 func (r Role) rbac() rbac.Role {
 	switch r {
 	case CertAdmins:
@@ -43,25 +43,25 @@ type Credential struct {
 	FriendlyName string
 	CreatedAt    time.Time
 	CreatedBy    string
-	OwnerID      string // the user behind it, "" where none is known
+	OwnerID      string // the user behind it, "" if unknown
 	LastUsedAt   *time.Time
 	LastUsedIP   string `gorm:"column:last_used_ip"`
 	Version      int64
 	DeletedAt    *time.Time `gorm:"column:deleted_at"`
 
-	// Roles on CAs whose identifier is not free again, by CA.
+	// Roles on CAs, by CA.
 	Roles []*Grant `gorm:"-"`
-	// Of the present certificate.
+	// Of the current certificate.
 	SerialNumber string     `gorm:"-"` // hexadecimal
 	ExpiresAt    time.Time  `gorm:"-"`
-	RenewedAt    *time.Time `gorm:"-"` // nil: it is the first one
-	// PreviousEndsAt is the end of the last of those before it, nil when all have ended.
+	RenewedAt    *time.Time `gorm:"-"` // nil if it is the first one
+	// PreviousEndsAt is when the last of the earlier certificates expires, nil if all have expired.
 	PreviousEndsAt *time.Time `gorm:"-"`
 }
 
 func (Credential) TableName() string { return "credentials" }
 
-// StatusAt is the status that people see.
+// StatusAt returns the status shown to people.
 func (c *Credential) StatusAt(now time.Time) Status {
 	if now.Before(c.ExpiresAt) {
 		return Active
@@ -78,7 +78,7 @@ type Grant struct {
 
 func (Grant) TableName() string { return "credential_roles" }
 
-// certificate is one that a credential has, or had.
+// certificate is a present or former certificate of a credential.
 type certificate struct {
 	Fingerprint  []byte `gorm:"primaryKey"` // SHA-256 of the DER
 	CredentialID string
@@ -86,12 +86,12 @@ type certificate struct {
 	SerialNumber string
 	NotAfter     time.Time
 	CreatedAt    time.Time
-	EndsAt       *time.Time // nil: the present one
+	EndsAt       *time.Time // nil for the current one
 }
 
 func (certificate) TableName() string { return "credential_certificates" }
 
-// end is when the certificate is refused.
+// end returns the time from which the certificate is refused.
 func (c *certificate) end() time.Time {
 	if c.EndsAt != nil && c.EndsAt.Before(c.NotAfter) {
 		return *c.EndsAt
@@ -99,12 +99,12 @@ func (c *certificate) end() time.Time {
 	return c.NotAfter
 }
 
-// Issued is a credential with what its client needs. It is kept nowhere.
+// Issued is a credential with the secrets its client needs. It is not stored.
 type Issued struct {
 	Credential *Credential
 	PKCS12     []byte // key, certificate and authority: PBES2, AES-256
 	Password   string // 40 hexadecimal digits
 }
 
-// FileName is what the PKCS #12 file is called.
+// FileName returns the name of the PKCS #12 file.
 func (i *Issued) FileName() string { return "pkcs12-" + i.Credential.Identifier + ".p12" }

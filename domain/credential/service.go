@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	overlap  = 7 * 24 * time.Hour // of a certificate with the one after it
+	overlap  = 7 * 24 * time.Hour // how long the previous certificate remains valid after a renewal
 	maxRoles = 1000
 )
 
-// Service is what can be done with credentials.
+// Service manages credentials.
 type Service struct {
 	Store     *store.Store
 	Guard     *rbac.Guard
@@ -38,9 +38,9 @@ type Service struct {
 
 	presented   store.Batch[[32]byte, *holder]
 	authorities sync.Map // id → *x509.Certificate
-	verified    sync.Map // fingerprints of certificates whose signature was good
+	verified    sync.Map // fingerprints of certificates with a verified signature
 	used        usedCredentials
-	// Refusals that were recorded of late, of credentials and of strangers.
+	// limit how many refusals are recorded, of credentials and of unknown clients.
 	refused, strangers throttle
 }
 
@@ -50,15 +50,15 @@ func (s *Service) Init() *Service {
 	return s
 }
 
-// Request is what a new credential is to be.
+// Request describes a credential to create.
 type Request struct {
 	PartitionID  string
-	Identifier   string // as of a CA; unique among the living of the partition
+	Identifier   string // same form as for a CA; unique among the partition's credentials that are not deleted
 	FriendlyName string // 1 to 64 characters
 	Roles        []*Grant
 }
 
-// Create makes a credential, its key and a certificate for one year.
+// Create creates a credential with a key and a certificate valid for one year.
 func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) {
 	if err := s.Guard.Require(ctx, rbac.TokenManage, r.PartitionID); err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
 			if store.IsDuplicate(err) {
-				return fault.New(fault.Conflict, "the identifier %s is taken", c.Identifier).At("identifier").Do("Choose another one.")
+				return fault.New(fault.Conflict, "The identifier %s is taken.", c.Identifier).At("identifier").Do("Choose another identifier.")
 			}
 			return err
 		}
@@ -106,7 +106,7 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Issued, err error) 
 	return issued, err
 }
 
-// owner is the person behind what is made, "" where none is known.
+// owner returns the person behind the caller, or "".
 func owner(ctx context.Context) string {
 	switch actor := rbac.ActorFrom(ctx); actor.Kind {
 	case rbac.UserActor:
@@ -117,15 +117,15 @@ func owner(ctx context.Context) string {
 	return ""
 }
 
-// mayGrant refuses roles that permit what the actor may not do itself: a credential is no way around one's own roles.
+// mayGrant refuses roles that permit what the caller may not do: a credential must not extend its creator's rights.
 func (s *Service) mayGrant(ctx context.Context, partitionID string, grants []*Grant) error {
 	actor := rbac.ActorFrom(ctx)
 	for n, g := range grants {
 		if g.Role.rbac() == "" {
-			return fault.New(fault.Invalid, "unknown role").At(fmt.Sprintf("roles[%d].role", n))
+			return fault.New(fault.Invalid, "Unknown role.").At(fmt.Sprintf("roles[%d].role", n))
 		}
 		if !s.Guard.Covers(actor, g.Role.rbac(), partitionID) {
-			return fault.New(fault.Forbidden, "a credential cannot have rights that you do not have, and %s has some", g.Role.label()).At("roles").Do("Ask an Owner.")
+			return fault.New(fault.Forbidden, "A credential cannot have permissions that you do not have, and %s has some.", g.Role.label()).At("roles").Do("Ask an Owner.")
 		}
 	}
 	return nil
@@ -136,11 +136,11 @@ func (s *Service) MayChange(ctx context.Context, c *Credential) bool {
 	return s.Guard.Require(ctx, rbac.TokenManage, c.PartitionID) == nil && s.mayGrant(ctx, c.PartitionID, c.Roles) == nil
 }
 
-// setRoles makes the roles those of the list and returns them for people. CAs of new ones are held until the end, so that none
-// is deleted unseen.
+// setRoles replaces the roles of a credential, and returns them in words. It locks newly granted CAs until the end of
+// the transaction, so that none is deleted meanwhile.
 func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) ([]string, error) {
 	if len(grants) == 0 || len(grants) > maxRoles {
-		return nil, fault.New(fault.Invalid, "a credential has 1 to %d roles on certification authorities", maxRoles).At("roles").Do("Delete a credential that nobody needs any more.")
+		return nil, fault.New(fault.Invalid, "A credential must have 1 to %d roles on certification authorities.", maxRoles).At("roles").Do("Delete the credential if it is no longer needed.")
 	}
 	var ids []string
 	for _, g := range grants {
@@ -156,7 +156,7 @@ func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) 
 		at := slices.IndexFunc(found, func(f *ca.CertificationAuthority) bool { return f.ID == g.CAID })
 		had := slices.ContainsFunc(c.Roles, func(old *Grant) bool { return old.CAID == g.CAID && old.Role == g.Role })
 		if at < 0 || found[at].DeletedAt != nil && !had {
-			return nil, fault.New(fault.Invalid, "no such certification authority in this partition").At(fmt.Sprintf("roles[%d].caId", n)).Do("Choose one of partition.certificationAuthorities.")
+			return nil, fault.New(fault.Invalid, "The certification authority does not exist in this partition.").At(fmt.Sprintf("roles[%d].caId", n)).Do("Choose one of partition.certificationAuthorities.")
 		}
 		row := &Grant{CredentialID: c.ID, CAID: g.CAID, Role: g.Role}
 		if slices.ContainsFunc(rows, func(r *Grant) bool { return *r == *row }) {
@@ -171,7 +171,8 @@ func (s *Service) setRoles(ctx context.Context, c *Credential, grants []*Grant) 
 	return facts, s.Store.DB(ctx).Create(rows).Error
 }
 
-// Renew makes a new key and certificate. The one before ends in seven days, at its own end, or now.
+// Renew creates a new key and certificate. The previous certificate is refused after seven days, or at its expiry if
+// that is earlier, or at once.
 func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*Issued, error) {
 	var made *certificate
 	var issued *Issued
@@ -179,7 +180,7 @@ func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*I
 		if err = s.Guard.RequireProof(ctx); err != nil {
 			return err
 		}
-		// Whoever renews has a file that is good for all of the roles.
+		// The caller receives a file with all roles of the credential, so they need the right to grant them.
 		if err = s.mayGrant(ctx, c.PartitionID, c.Roles); err == nil {
 			made, issued, err = s.certify(ctx, c)
 		}
@@ -211,7 +212,8 @@ func (s *Service) Renew(ctx context.Context, id string, endPreviousNow bool) (*I
 	return issued, nil
 }
 
-// SetRoles makes the roles those of the list, from the next request on. Who changes a credential could have made it.
+// SetRoles replaces the roles of a credential, from its next request on. The caller must have the right to create such
+// a credential.
 func (s *Service) SetRoles(ctx context.Context, id string, grants []*Grant) (*Credential, error) {
 	return s.change(ctx, id, "cagw-credential.set-roles", nil, func(ctx context.Context, c *Credential, e *audit.Event) error {
 		if err := errors.Join(s.mayGrant(ctx, c.PartitionID, c.Roles), s.mayGrant(ctx, c.PartitionID, grants)); err != nil {
@@ -231,7 +233,7 @@ func (s *Service) SetRoles(ctx context.Context, id string, grants []*Grant) (*Cr
 	})
 }
 
-// facts are the roles for people.
+// facts returns the roles in words.
 func (s *Service) facts(ctx context.Context, c *Credential) ([]string, error) {
 	var rows []struct {
 		Identifier string
@@ -245,7 +247,8 @@ func (s *Service) facts(ctx context.Context, c *Credential) ([]string, error) {
 	return facts, err
 }
 
-// Delete ends a credential for good: its next request is refused. Who ends a credential could have made it.
+// Delete permanently deletes a credential. Its next request is refused. The caller must have the right to create such a
+// credential.
 func (s *Service) Delete(ctx context.Context, id string) (*Credential, error) {
 	return s.change(ctx, id, "cagw-credential.delete", nil, func(ctx context.Context, c *Credential, e *audit.Event) error {
 		if err := s.mayGrant(ctx, c.PartitionID, c.Roles); err != nil {
@@ -258,8 +261,8 @@ func (s *Service) Delete(ctx context.Context, id string) (*Credential, error) {
 	})
 }
 
-// change locks a credential for a caller who may manage it, lets fn alter it and writes it back with its event. prepare, if
-// any, does before what takes long.
+// change locks a credential for a caller who may manage it, lets fn alter it and saves it with its event. prepare, if
+// set, does slow work beforehand.
 func (s *Service) change(ctx context.Context, id, action string, prepare func(context.Context, *Credential) error, fn func(context.Context, *Credential, *audit.Event) error) (c *Credential, err error) {
 	event := audit.Event{Action: action, ObjectKind: objectKind, ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -306,10 +309,10 @@ func (s *Service) change(ctx context.Context, id, action string, prepare func(co
 }
 
 func gone(c *Credential) error {
-	return fault.New(fault.Conflict, "the credential %s is already deleted", c.Identifier).Do("Create a new one.")
+	return fault.New(fault.Conflict, "The credential %s is already deleted.", c.Identifier).Do("Create a new one.")
 }
 
-// find returns a credential, a deleted one too.
+// find returns a credential, including a deleted one.
 func (s *Service) find(ctx context.Context, id string) (*Credential, error) {
 	var found []*Credential
 	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
@@ -351,7 +354,7 @@ func (s *Service) List(ctx context.Context, partitionID string) ([]*Credential, 
 	return list, s.fill(ctx, list...)
 }
 
-// fill adds roles and the facts of the certificates.
+// fill sets the roles and the certificate facts.
 func (s *Service) fill(ctx context.Context, list ...*Credential) error {
 	byID, ids := map[string]*Credential{}, []string{}
 	for _, c := range list {
@@ -388,12 +391,12 @@ func (s *Service) fill(ctx context.Context, list ...*Credential) error {
 	return nil
 }
 
-// newPassword draws 40 hexadecimal digits: nothing that a shell or curl's --cert takes for something else.
+// newPassword returns 40 random hexadecimal digits, which shells and curl's --cert do not misinterpret.
 func newPassword() string {
 	b := make([]byte, 20)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
 	return hex.EncodeToString(b)
 }
 
-// label is the guide's name of the role.
+// label returns the name of the role in Entrust's PKIaaS guide.
 func (r Role) label() string { return strings.ReplaceAll(text.Lower(r), " ", "-") }

@@ -1,4 +1,5 @@
-// Package endentity is whom certificates are issued to: a device, a service, a person (RFC 5280 section 3.1).
+// Package endentity manages the subjects to which certificates are issued: devices, services, people (RFC 5280 section
+// 3.1).
 package endentity
 
 import (
@@ -22,11 +23,11 @@ type Status string
 
 const (
 	Active         Status = "ACTIVE"
-	Inactive       Status = "INACTIVE"       // refused until activated again
-	Decommissioned Status = "DECOMMISSIONED" // refused for good
+	Inactive       Status = "INACTIVE"       // no issuance until activated again
+	Decommissioned Status = "DECOMMISSIONED" // no issuance, permanently
 )
 
-// EndEntity is known by its identifier within the partition.
+// EndEntity is identified by its identifier within the partition.
 type EndEntity struct {
 	ID          string `gorm:"primaryKey"` // UUIDv7
 	PartitionID string
@@ -37,7 +38,7 @@ type EndEntity struct {
 
 func (EndEntity) TableName() string { return "end_entities" }
 
-// Service is what can be done with end entities.
+// Service manages end entities.
 type Service struct {
 	Store *store.Store
 	Guard *rbac.Guard
@@ -57,14 +58,14 @@ func (s *Service) Get(ctx context.Context, id string) (*EndEntity, error) {
 	return found[0], s.Guard.Require(ctx, rbac.EndEntityBrowse, found[0].PartitionID)
 }
 
-// Filter narrows a list; the zero value is everything.
+// Filter narrows a list. The zero value selects all.
 type Filter struct {
-	Search          string // part of the identifier, any case
+	Search          string // part of the identifier, case-insensitive
 	Status          Status
-	ConfigurationID string // those that were issued to through this configuration of an enrollment protocol
+	ConfigurationID string // those with certificates issued through this enrollment protocol configuration
 }
 
-// configurationLink tells through which configuration of an enrollment protocol an end entity was issued to.
+// configurationLink records that an end entity was issued a certificate through an enrollment protocol configuration.
 type configurationLink struct {
 	EndEntityID     string `gorm:"primaryKey"`
 	ConfigurationID string `gorm:"primaryKey"`
@@ -104,7 +105,7 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page
 	return page.Of(list, p, total, func(e *EndEntity) string { return e.ID }), nil
 }
 
-// Load returns end entities by id, for loaders; nil where there is none for the caller.
+// Load returns end entities by ID, for data loaders; nil for those the caller cannot see.
 func (s *Service) Load(ctx context.Context, ids []string) ([]*EndEntity, error) {
 	var found []*EndEntity
 	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
@@ -141,10 +142,10 @@ func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.T
 // CheckIdentifier checks an identifier before anything is signed for it.
 func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 255) }
 
-// Enlist finds or makes end entities by their identifiers, in the transaction that issues to them, and locks them. Who issues
-// asks each whether it is Usable.
+// Enlist finds or creates end entities by their identifiers and locks them, in the transaction that issues to them. The
+// caller must check Usable for each.
 func (s *Service) Enlist(ctx context.Context, partitionID string, identifiers []string) (map[string]*EndEntity, error) {
-	// Always in the same order, so that two transactions cannot wait for each other.
+	// Always lock in the same order, so that two transactions cannot deadlock.
 	identifiers = slices.Compact(slices.Sorted(slices.Values(identifiers)))
 	var made []*EndEntity
 	for _, identifier := range identifiers {
@@ -153,7 +154,7 @@ func (s *Service) Enlist(ctx context.Context, partitionID string, identifiers []
 	if err := store.CreateMissing(ctx, s.Store, made); err != nil {
 		return nil, err
 	}
-	// Few lengths of statements, so that each stays prepared.
+	// Use few different statement lengths, so that each stays prepared.
 	for n := len(identifiers); n&(n-1) != 0; n++ {
 		identifiers = append(identifiers, identifiers[len(identifiers)-1])
 	}
@@ -168,19 +169,19 @@ func (s *Service) Enlist(ctx context.Context, partitionID string, identifiers []
 	return found, nil
 }
 
-// Usable is nil for an end entity that certificates are issued to, else PolicyRefused with the reason.
+// Usable returns nil if certificates may be issued to the end entity, else PolicyRefused with the reason.
 func (e *EndEntity) Usable() error {
 	switch e.Status {
 	case Active:
 		return nil
 	case Inactive:
-		return fault.New(fault.PolicyRefused, "the end entity %s is inactive", text.Quote(e.Identifier)).At("endEntity").Do("Have it activated again.")
+		return fault.New(fault.PolicyRefused, "The end entity %s is inactive.", text.Quote(e.Identifier)).At("endEntity").Do("Activate it first.")
 	}
-	return fault.New(fault.PolicyRefused, "the end entity %s is %s", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
+	return fault.New(fault.PolicyRefused, "The end entity %s is %s.", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
 }
 
-// Check refuses, with PolicyRefused, identifiers of end entities that nothing is issued to: for protocols that would
-// rather say so at the beginning than at the end. One that is not known yet is fine. What counts is Enlist.
+// Check fails with PolicyRefused if one of the identifiers belongs to an end entity that is not active. Protocols call
+// it to refuse early; Enlist decides. Unknown identifiers are accepted.
 func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...string) error {
 	var found []*EndEntity
 	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ? AND status <> ?", partitionID, identifiers, Active).Order("identifier").Limit(1).Find(&found).Error; err != nil || len(found) == 0 {
@@ -189,8 +190,8 @@ func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...
 	return found[0].Usable()
 }
 
-// Link notes, in the transaction that issues, through which configurations of enrollment protocols that happens: pairs of end
-// entity and configuration.
+// Link records, in the issuing transaction, through which enrollment protocol configuration each end entity was issued
+// a certificate: pairs of end entity and configuration.
 func (s *Service) Link(ctx context.Context, pairs map[[2]string]bool) error {
 	var rows []*configurationLink
 	for _, pair := range slices.SortedFunc(maps.Keys(pairs), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
@@ -199,17 +200,17 @@ func (s *Service) Link(ctx context.Context, pairs map[[2]string]bool) error {
 	return store.CreateMissing(ctx, s.Store, rows)
 }
 
-// Activate lets certificates be issued to it again.
+// Activate allows certificates to be issued to the end entity again.
 func (s *Service) Activate(ctx context.Context, id string) (*EndEntity, error) {
 	return s.change(ctx, id, Active, "end-entity.activate")
 }
 
-// Deactivate has certificates refused to it until it is activated again.
+// Deactivate prevents issuance to the end entity until it is activated again.
 func (s *Service) Deactivate(ctx context.Context, id string) (*EndEntity, error) {
 	return s.change(ctx, id, Inactive, "end-entity.deactivate")
 }
 
-// Decommission has certificates refused to it for good; those that it has are not revoked.
+// Decommission permanently prevents issuance to the end entity. Its certificates are not revoked.
 func (s *Service) Decommission(ctx context.Context, id string) (*EndEntity, error) {
 	return s.change(ctx, id, Decommissioned, "end-entity.decommission")
 }
@@ -231,13 +232,13 @@ func (s *Service) change(ctx context.Context, id string, to Status, action strin
 			return err
 		}
 		if e.Status == Decommissioned {
-			return fault.New(fault.Conflict, "%s is decommissioned, which is for good", text.Quote(e.Identifier))
+			return fault.New(fault.Conflict, "%s is permanently decommissioned.", text.Quote(e.Identifier))
 		}
 		if e.Status == to {
-			return fault.New(fault.Conflict, "%s is already %s", text.Quote(e.Identifier), text.Lower(to))
+			return fault.New(fault.Conflict, "%s is already %s.", text.Quote(e.Identifier), text.Lower(to))
 		}
 		done := event
-		done.Summary = "end entity " + e.Identifier + " is now " + text.Lower(to)
+		done.Summary = "set the end entity " + e.Identifier + " to " + text.Lower(to)
 		done.Details = audit.Details{"before": e.Status, "after": to}
 		s.Audit.Record(ctx, done)
 		e.Status = to

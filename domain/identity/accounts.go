@@ -12,17 +12,17 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Account is a user as the platform's operators see it: who it is and how it signs in, not what it does in partitions.
+// Account is a user as platform operators see it: identity and sign-in state, without roles in partitions.
 type Account struct {
 	User                *User
 	Operator            bool
 	Factors             []Factor
 	SecondFactorResetAt *time.Time
 	PasswordResetAt     *time.Time
-	SoleOwnerOf         []string // names of partitions that would be without an Owner who can act
+	SoleOwnerOf         []string // names of the partitions in which this user is the only active Owner
 }
 
-// Accounts lists the accounts of the deployment whose address or name holds the text, by age. Operators.
+// Accounts lists the deployment's accounts whose address or name contains the search text, oldest first. For operators.
 func (s *Service) Accounts(ctx context.Context, search string, p page.Request) (*page.Page[*User], error) {
 	if err := s.Guard.Require(ctx, rbac.AccountBrowse, rbac.Platform); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (s *Service) Accounts(ctx context.Context, search string, p page.Request) (
 	return page.Of(list, p, total, func(u *User) string { return u.ID }), nil
 }
 
-// Account tells an operator more about one of them.
+// Account returns the details of one account. For operators.
 func (s *Service) Account(ctx context.Context, id string) (*Account, error) {
 	if err := s.Guard.Require(ctx, rbac.AccountBrowse, rbac.Platform); err != nil {
 		return nil, err
@@ -75,8 +75,8 @@ func (s *Service) soleOwnerOf(ctx context.Context, u *User) ([]string, error) {
 	return names, err
 }
 
-// changeAccount lets fn change an account, locked, as an operator, and records it for the platform and for each
-// partition that the person belongs to.
+// changeAccount locks an account, lets fn change it on behalf of an operator, and records the change for the platform
+// and for each partition the person belongs to.
 func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn func(context.Context, *User) error) (*User, error) {
 	if err := s.Guard.Require(ctx, rbac.AccountManage, rbac.Platform); err != nil {
 		return nil, err
@@ -85,14 +85,14 @@ func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn
 		return nil, err
 	}
 	if a := rbac.ActorFrom(ctx); a.ID == id {
-		return nil, fault.New(fault.Conflict, "this is your own account").Do("Ask another platform operator.")
+		return nil, fault.New(fault.Conflict, "This is your own account.").Do("Ask another platform operator.")
 	}
 	if _, err := s.user(ctx, id); err != nil {
 		return nil, err
 	}
 	var u *User
 	err := s.Store.Tx(ctx, func(ctx context.Context) (err error) {
-		// Partitions before users, and all of them: of two Owners who leave at once, one is the last.
+		// Lock the partitions before the user, and lock all of them: otherwise two Owners could leave at the same time.
 		owned := s.Store.ForUpdate(s.Store.DB(ctx)).Table("partitions").Order("id").
 			Where("id IN (SELECT domain FROM role_grants WHERE user_id = ? AND role = ?)", id, rbac.Owners)
 		var partitions []string
@@ -118,24 +118,24 @@ func (s *Service) changeAccount(ctx context.Context, id, action, done string, fn
 	return u, err
 }
 
-// orphans refuses what leaves partitions without an Owner, unless the operator accepts that.
-func (s *Service) orphans(ctx context.Context, u *User, accepted bool) error {
+// requireOtherOwner refuses a change that leaves partitions without an Owner, unless the operator has accepted that.
+func (s *Service) requireOtherOwner(ctx context.Context, u *User, accepted bool) error {
 	names, err := s.soleOwnerOf(ctx, u)
 	if err != nil || accepted || len(names) == 0 {
 		return err
 	}
-	return fault.New(fault.Conflict, "%s is the only Owner of %s", u.Email, strings.Join(names[:min(len(names), 5)], ", ")).
+	return fault.New(fault.Conflict, "%s is the only Owner of %s.", u.Email, strings.Join(names[:min(len(names), 5)], ", ")).
 		At("leaveWithoutOwner").
-		Do("Have another Owner invited first, or accept that nobody manages these partitions.")
+		Do("Have another Owner invited first, or confirm that these partitions may be left without an Owner.")
 }
 
-// DisableAccount ends every session of an account and bars it from signing in. Its roles stay and have no effect.
+// DisableAccount ends all sessions of an account and prevents sign-in. Its roles are kept but have no effect.
 func (s *Service) DisableAccount(ctx context.Context, id string, leaveWithoutOwner bool) (*User, error) {
 	return s.changeAccount(ctx, id, "account.disable", "disabled the account", func(ctx context.Context, u *User) error {
 		if u.Status == Disabled {
-			return fault.New(fault.Conflict, "the account is already disabled")
+			return fault.New(fault.Conflict, "The account is already disabled.")
 		}
-		if err := s.orphans(ctx, u, leaveWithoutOwner); err != nil {
+		if err := s.requireOtherOwner(ctx, u, leaveWithoutOwner); err != nil {
 			return err
 		}
 		u.Status = Disabled
@@ -151,22 +151,22 @@ func (s *Service) DisableAccount(ctx context.Context, id string, leaveWithoutOwn
 func (s *Service) EnableAccount(ctx context.Context, id string) (*User, error) {
 	return s.changeAccount(ctx, id, "account.enable", "enabled the account", func(ctx context.Context, u *User) error {
 		if u.Status != Disabled {
-			return fault.New(fault.Conflict, "the account is not disabled")
+			return fault.New(fault.Conflict, "The account is not disabled.")
 		}
 		u.Status = Active
 		return s.Store.DB(ctx).Model(u).Update("status", Active).Error
 	})
 }
 
-// ResetSecondFactor removes every second factor and recovery code of an account, ends its sessions, and sends a code to
-// its address: at the next sign-in the person gives password and code, and enrols a new second factor. The code is
-// returned to the system alone (the command line).
+// ResetSecondFactor removes all second factors and recovery codes of an account, ends its sessions, and mails a code to
+// its address. At the next sign-in the person enters the password and this code, and enrols a new second factor. The
+// code is returned only to the system (the command line).
 func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, string, error) {
 	code := newCode()
 	u, err := s.changeAccount(ctx, id, "account.reset-second-factor", "reset the second factor of", func(ctx context.Context,
 		u *User) error {
 		now := s.Now()
-		if err := s.mailboxAlone(ctx, u, now); err != nil {
+		if err := s.requireMoreThanMailbox(ctx, u, now); err != nil {
 			return err
 		}
 		u.SecondFactorResetAt, u.TOTPSecret, u.TOTPPending, u.TOTPConfirmedAt, u.TOTPLastStep = &now, nil, nil, nil, 0
@@ -179,7 +179,7 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 				return err
 			}
 		}
-		// A link for the password would make the mailbox all that it takes.
+		// Together with a password link, access to the mailbox would be enough to sign in.
 		if err := s.endProof(ctx, u, passwordProof); err != nil {
 			return err
 		}
@@ -199,9 +199,10 @@ func (s *Service) ResetSecondFactor(ctx context.Context, id string) (*User, stri
 	return u, code, err
 }
 
-// mailboxAlone refuses to reset the second factor while the password was only just set by a mailed link: both would then be
-// proved by the mailbox. The command line may: who uses it has other ways to know the person.
-func (s *Service) mailboxAlone(ctx context.Context, u *User, now time.Time) error {
+// requireMoreThanMailbox refuses to reset the second factor shortly after the password was set by a mailed link: access
+// to the mailbox would then be enough to take over the account. The command line is exempt, because whoever uses it can
+// verify the person in other ways.
+func (s *Service) requireMoreThanMailbox(ctx context.Context, u *User, now time.Time) error {
 	if u.PasswordResetAt == nil || rbac.ActorFrom(ctx).Kind == rbac.System {
 		return nil
 	}
@@ -209,20 +210,20 @@ func (s *Service) mailboxAlone(ctx context.Context, u *User, now time.Time) erro
 	if !now.Before(until) {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s set a new password by a mailed link at %s and has not signed in since, so the mailbox would be all that opens the account",
+	return fault.New(fault.Conflict, "%s set a new password by a mailed link at %s and has not signed in since. Access to the mailbox alone would open the account.",
 		u.Email, u.PasswordResetAt.UTC().Format(time.RFC3339)).
-		Do("Make sure who asks, and reset the second factor after " + until.UTC().Format(time.RFC3339) + "; or delete the account and have the person invited anew.")
+		Do("Verify who is asking, and reset the second factor after " + until.UTC().Format(time.RFC3339) + ". Or delete the account and have the person invited again.")
 }
 
-// DeleteAccount removes an account with its roles, factors and sessions for good; what it did stays in the audit log.
-// The address can be invited anew, as a new person.
+// DeleteAccount permanently removes an account with its roles, factors and sessions. Its audit events are kept. The
+// address can be invited again, as a new person.
 func (s *Service) DeleteAccount(ctx context.Context, id, confirmEmail string, leaveWithoutOwner bool) (*User, error) {
 	return s.changeAccount(ctx, id, "account.delete", "deleted the account", func(ctx context.Context, u *User) error {
 		if confirmEmail != u.Email {
-			return fault.New(fault.Invalid, "this is not the address of the account").At("confirmEmail").
+			return fault.New(fault.Invalid, "The address does not match the account.").At("confirmEmail").
 				Do("Type the e-mail address of the account.")
 		}
-		if err := s.orphans(ctx, u, leaveWithoutOwner); err != nil {
+		if err := s.requireOtherOwner(ctx, u, leaveWithoutOwner); err != nil {
 			return err
 		}
 		for _, gone := range []any{&grant{}, &Passkey{}, &recoveryCode{}, &Session{}, &addressProof{}} {
@@ -234,7 +235,7 @@ func (s *Service) DeleteAccount(ctx context.Context, id, confirmEmail string, le
 	})
 }
 
-// FindAccount is the id of an account, for the command line.
+// FindAccount returns the ID of the account with this address. For the command line.
 func (s *Service) FindAccount(ctx context.Context, email string) (string, error) {
 	if err := s.Guard.Require(ctx, rbac.AccountBrowse, rbac.Platform); err != nil {
 		return "", err
@@ -248,7 +249,7 @@ func (s *Service) FindAccount(ctx context.Context, email string) (string, error)
 		return "", err
 	}
 	if !slices.ContainsFunc(ids, func(id string) bool { return id != "" }) {
-		return "", fault.New(fault.NotFound, "%s has no account", address)
+		return "", fault.New(fault.NotFound, "%s has no account.", address)
 	}
 	return ids[0], nil
 }

@@ -28,7 +28,7 @@ type recoveryCode struct {
 
 func (recoveryCode) TableName() string { return "recovery_codes" }
 
-// enrolling is the person who may set up factors: signed in, or about to enrol the first one.
+// enrolling returns the person who may set up factors: signed in, or about to enrol the first factor.
 func (s *Service) enrolling(ctx context.Context) (*User, error) {
 	if rbac.ActorFrom(ctx) != nil {
 		if err := s.Guard.RequireProof(ctx); err != nil {
@@ -36,52 +36,55 @@ func (s *Service) enrolling(ctx context.Context) (*User, error) {
 		}
 		return s.self(ctx)
 	}
-	u, _, err := s.halfway(ctx, EnrolmentRequired)
+	u, _, err := s.atStage(ctx, EnrolmentRequired)
 	if err != nil {
 		return nil, err
 	}
-	return u, s.firstFactor(ctx, u)
+	return u, s.requireNoFactor(ctx, u)
 }
 
-// firstFactor refuses to go on enrolling with a password alone once there is a second factor.
-func (s *Service) firstFactor(ctx context.Context, u *User) error {
+// requireNoFactor refuses enrolment during sign-in once a second factor exists: the password alone must not add
+// another.
+func (s *Service) requireNoFactor(ctx context.Context, u *User) error {
 	factors, err := s.factors(ctx, u)
 	if err == nil && len(factors) > 0 {
-		return notDue()
+		return stepExpired()
 	}
 	return err
 }
 
-// due is the person of the request, locked, unless its session or account was ended since the request began.
-func (s *Service) due(ctx context.Context, id string) (*User, error) {
+// lockCaller returns the person of the request with the row locked. It fails if the session or account has ended since
+// the request began.
+func (s *Service) lockCaller(ctx context.Context, id string) (*User, error) {
 	u, err := s.locked(ctx, id)
 	if store.IsNotFound(err) {
-		return nil, notDue()
+		return nil, stepExpired()
 	}
 	if err != nil {
 		return nil, err
 	}
 	session := SessionFrom(ctx)
 	if session == nil || u.Status != Active {
-		return nil, notDue()
+		return nil, stepExpired()
 	}
 	var live int64
 	if err := s.Store.DB(ctx).Model(&Session{}).Where("id = ? AND user_id = ?", session.ID, u.ID).Count(&live).Error; err != nil {
 		return nil, err
 	}
 	if live == 0 {
-		return nil, notDue()
+		return nil, stepExpired()
 	}
 	if session.Stage == EnrolmentRequired {
-		return u, s.firstFactor(ctx, u)
+		return u, s.requireNoFactor(ctx, u)
 	}
 	return u, nil
 }
 
-// Enrolment is what an authenticator app needs; shown once.
+// Enrolment is what an authenticator app needs. It is shown once.
 type Enrolment struct{ Secret, URI string }
 
-// BeginTOTP starts the enrolment of an authenticator app. One already confirmed stays in force until the new one is.
+// BeginTOTP starts the enrolment of an authenticator app. An app that is already confirmed stays valid until the new
+// one is confirmed.
 func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
 	u, err := s.enrolling(ctx)
 	if err != nil {
@@ -96,31 +99,31 @@ func (s *Service) BeginTOTP(ctx context.Context) (*Enrolment, error) {
 		return nil, err
 	}
 	return &Enrolment{key.Secret(), key.URL()}, s.Store.Tx(ctx, func(ctx context.Context) error {
-		s.record(ctx, u, "user.begin-totp", u.Email+" started to enrol an authenticator app", nil)
+		s.record(ctx, u, "user.begin-totp", "started to enrol an authenticator app", nil)
 		return s.Store.DB(ctx).Model(u).Update("totp_pending", sealed).Error
 	})
 }
 
-// Enrolled is what confirming a factor leads to.
+// Enrolled is the result of confirming a factor.
 type Enrolled struct {
-	RecoveryCodes []string  // shown once; empty when there are some already
-	SignedIn      *SignedIn // when this finished the sign-in
+	RecoveryCodes []string  // shown once; empty if the user already has some
+	SignedIn      *SignedIn // set if this completed the sign-in
 }
 
-// ConfirmTOTP ends the enrolment with a first code. The first factor finishes the sign-in.
+// ConfirmTOTP completes the enrolment with a first code. Confirming the first factor also completes the sign-in.
 func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, error) {
 	u, err := s.enrolling(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if u.TOTPPending == nil {
-		return nil, fault.New(fault.Conflict, "no enrolment of an authenticator app is under way").Do("Begin one.")
+		return nil, fault.New(fault.Conflict, "No authenticator app is being enrolled.").Do("Start the enrolment again.")
 	}
 	result, id := &Enrolled{}, u.ID
-	refusal := fault.New(fault.Invalid, "the code is wrong").At("totp").Do("Check the clock of your device and enter the present code.")
+	refusal := fault.New(fault.Invalid, "The code is wrong.").At("totp").Do("Check the clock of your device and enter the current code.")
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: "totp", refusal: refusal}, func(ctx context.Context) (right bool, err error) {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, id); err != nil {
+			if u, err = s.lockCaller(ctx, id); err != nil {
 				return err
 			}
 			step, err := s.checkTOTP(u, u.TOTPPending, code, 0)
@@ -134,9 +137,9 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 				return err
 			}
 			if replaced {
-				s.record(ctx, u, "user.replace-totp", u.Email+" replaced the authenticator app", nil)
+				s.record(ctx, u, "user.replace-totp", "replaced the authenticator app", nil)
 			} else {
-				s.record(ctx, u, "user.enrol-totp", u.Email+" enrolled an authenticator app", nil)
+				s.record(ctx, u, "user.enrol-totp", "enrolled an authenticator app", nil)
 			}
 			return s.enrolled(ctx, u, result)
 		})
@@ -148,7 +151,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, code string) (*Enrolled, erro
 	return result, nil
 }
 
-// enrolled gives recovery codes with the first factor and finishes a sign-in that waited for it.
+// enrolled creates recovery codes with the first factor and completes a sign-in that was waiting for it.
 func (s *Service) enrolled(ctx context.Context, u *User, result *Enrolled) (err error) {
 	if u.SecondFactorResetAt != nil {
 		if err := s.Store.DB(ctx).Model(u).Update("second_factor_reset_at", nil).Error; err != nil {
@@ -173,7 +176,7 @@ func (s *Service) enrolled(ctx context.Context, u *User, result *Enrolled) (err 
 	return err
 }
 
-// spendTOTP checks a code; it is good once.
+// spendTOTP checks a code and marks it as used.
 func (s *Service) spendTOTP(ctx context.Context, u *User, code string) (bool, error) {
 	if u.TOTPSecret == nil || u.TOTPConfirmedAt == nil {
 		return false, nil
@@ -186,7 +189,8 @@ func (s *Service) spendTOTP(ctx context.Context, u *User, code string) (bool, er
 	return true, s.Store.DB(ctx).Model(u).Update("totp_last_step", step).Error
 }
 
-// checkTOTP returns the time step of a code, one step of clock error either way; 0 for a wrong one, or one used before.
+// checkTOTP returns the time step of a code, allowing for one step of clock error either way. It returns 0 if the code
+// is wrong or was used before.
 func (s *Service) checkTOTP(u *User, sealed []byte, code string, after int64) (int64, error) {
 	secret, err := s.Sealer.Unseal(totpPurpose, sealed, []byte(u.ID))
 	if err != nil {
@@ -234,7 +238,7 @@ func (s *Service) newRecoveryCodes(ctx context.Context, u *User) ([]string, erro
 	return codes, nil
 }
 
-// RegenerateRecoveryCodes makes new ones; the old ones are void.
+// RegenerateRecoveryCodes replaces the caller's recovery codes.
 func (s *Service) RegenerateRecoveryCodes(ctx context.Context) (codes []string, err error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -244,14 +248,14 @@ func (s *Service) RegenerateRecoveryCodes(ctx context.Context) (codes []string, 
 		return nil, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		s.record(ctx, u, "user.recovery-codes", u.Email+" made new recovery codes", nil)
+		s.record(ctx, u, "user.recovery-codes", "made new recovery codes", nil)
 		codes, err = s.newRecoveryCodes(ctx, u)
 		return err
 	})
 	return codes, err
 }
 
-// RecoveryCodesLeft counts the caller's.
+// RecoveryCodesLeft counts the caller's unused recovery codes.
 func (s *Service) RecoveryCodesLeft(ctx context.Context) (int, error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -262,7 +266,7 @@ func (s *Service) RecoveryCodesLeft(ctx context.Context) (int, error) {
 	return int(n), err
 }
 
-// ChangePassword sets a new one and ends every other session.
+// ChangePassword sets a new password and ends all other sessions.
 func (s *Service) ChangePassword(ctx context.Context, current, next string) (ended int, err error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -272,7 +276,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 	if err != nil {
 		return 0, err
 	}
-	err = s.guess(ctx, guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "this is not your present password").At("currentPassword")},
+	err = s.guess(ctx, guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "The current password is wrong.").At("currentPassword")},
 		func(context.Context) (bool, error) { return s.matches(current, u.PasswordHash) })
 	end()
 	if err != nil {
@@ -288,7 +292,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 	}
 	id := u.ID
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		if u, err = s.due(ctx, id); err != nil {
+		if u, err = s.lockCaller(ctx, id); err != nil {
 			return err
 		}
 		if err := s.Store.DB(ctx).Model(u).Update("password_hash", hash).Error; err != nil {
@@ -299,7 +303,7 @@ func (s *Service) ChangePassword(ctx context.Context, current, next string) (end
 		}
 		others := s.Store.DB(ctx).Delete(&Session{}, "user_id = ? AND id <> ?", u.ID, rbac.ActorFrom(ctx).SessionID)
 		ended = int(others.RowsAffected)
-		s.record(ctx, u, "user.change-password", u.Email+" changed the password", audit.Details{"sessionsEnded": ended})
+		s.record(ctx, u, "user.change-password", "changed the password", audit.Details{"sessionsEnded": ended})
 		return others.Error
 	})
 	return ended, err

@@ -16,21 +16,21 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// Whatever is guessed at (passwords, codes, links) is guessed at here: a guess is counted before it is judged, so that
-// guesses made side by side cannot slip through together, and taken off the count again if it was right.
+// Every attempt at a password, code or link is limited here. An attempt is counted before it is checked, so that
+// concurrent attempts cannot slip through together; a successful one is taken off the count.
 //
-// It counts against the address it comes from, and against the account together with the device: a device on which the
-// person has signed in before has a count of its own, all others share one. So nobody is locked out by strangers. Names
-// that are no account are counted like those that are.
+// An attempt counts against its network address, and against the account together with the device: a device on which
+// the person has signed in before has its own count, all other devices share one. So strangers cannot lock anyone out.
+// Addresses without an account are counted in the same way.
 const (
 	freeFailures        = 5
 	freeAddressFailures = 20 // many people may share an address
 	maxDelay            = 15 * time.Minute
-	accountMemory       = 24 * time.Hour // how long failures count after the last delay
+	accountMemory       = 24 * time.Hour // how long failures are kept after the last delay
 	addressMemory       = maxDelay
 )
 
-// failure counts failed guesses against a subject.
+// failure counts the failed attempts of a subject.
 type failure struct {
 	Subject  string `gorm:"primaryKey"`
 	Failures int64
@@ -48,15 +48,15 @@ func limits(subject string) (free int64, memory time.Duration) {
 
 const addressSubject = "ip "
 
-// guess is a guess about to be made.
+// guess describes an attempt.
 type guess struct {
-	email   string // of the account, whether there is one or not; "" for a link
+	email   string // of the account, whether or not it exists; "" for a link
 	user    *User  // nil if there is none
-	what    string // for the audit log
+	what    string // what was guessed, for the audit log
 	refusal error
 }
 
-// guess counts a guess, has it judged, and takes it off the count if it was right.
+// guess counts an attempt, lets judge check it, and takes it off the count if it was right.
 func (s *Service) guess(ctx context.Context, g guess, judge func(context.Context) (bool, error)) error {
 	subjects := s.subjects(ctx, g)
 	if err := s.count(ctx, subjects); err != nil {
@@ -71,11 +71,11 @@ func (s *Service) guess(ctx context.Context, g guess, judge func(context.Context
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		e := audit.Event{Action: "user.sign-in", Result: audit.Refused, ObjectKind: "user",
-			Summary: "a sign-in was refused: wrong " + g.what}
+			Summary: "refused a sign-in: wrong " + g.what}
 		actor := s.actorOf(ctx, &User{})
 		if g.user != nil {
 			actor, e.ObjectID, e.ObjectName = s.actorOf(ctx, g.user), g.user.ID, g.user.Email
-			e.Summary = "a sign-in of " + g.user.Email + " was refused: wrong " + g.what
+			e.Summary = "refused a sign-in of " + g.user.Email + ": wrong " + g.what
 		}
 		s.Audit.RecordAs(ctx, actor, e)
 		return nil
@@ -86,7 +86,7 @@ func (s *Service) guess(ctx context.Context, g guess, judge func(context.Context
 	return g.refusal
 }
 
-// subjects are what a guess counts against, in the order in which their rows are locked.
+// subjects returns what an attempt counts against, in the order in which the rows are locked.
 func (s *Service) subjects(ctx context.Context, g guess) []string {
 	var list []string
 	if g.email != "" {
@@ -99,7 +99,7 @@ func (s *Service) subjects(ctx context.Context, g guess) []string {
 	return list
 }
 
-// accountSubject holds a hash of the address: people type other things there than their own.
+// accountSubject holds a hash of the address, because people type other secrets into that field by mistake.
 func (s *Service) accountSubject(ctx context.Context, email string, u *User) string {
 	who := "strangers"
 	if d := s.knownDevice(ctx, u); d != "" {
@@ -108,7 +108,8 @@ func (s *Service) accountSubject(ctx context.Context, email string, u *User) str
 	return "account " + hex.EncodeToString(hashSecret(email)) + " " + who
 }
 
-// network is the part of an address that one customer has: all of an IPv4 address, 64 bits of an IPv6 address.
+// network returns the part of an address that belongs to one customer: all of an IPv4 address, the first 64 bits of an
+// IPv6 address.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err != nil {
@@ -124,7 +125,7 @@ func network(address string) string {
 	return prefix.String()
 }
 
-// allowed refuses what would not be judged anyway, without writing.
+// allowed refuses an attempt that is over the limit, without writing.
 func (s *Service) allowed(ctx context.Context, subjects []string) error {
 	var rows []failure
 	if err := s.Store.DB(ctx).Where("subject IN ?", subjects).Find(&rows).Error; err != nil {
@@ -141,7 +142,7 @@ func (s *Service) allowed(ctx context.Context, subjects []string) error {
 func (s *Service) barred(row failure) error {
 	free, _ := limits(row.Subject)
 	if wait := row.Until.Sub(s.Now()); row.Failures >= free && wait > 0 {
-		return tooMany("too many failed attempts", wait)
+		return tooMany("Too many failed attempts.", wait)
 	}
 	return nil
 }
@@ -151,7 +152,7 @@ func tooMany(what string, wait time.Duration) error {
 	return fault.New(fault.TooManyRequests, "%s", what).After(wait).Do("Wait " + wait.String() + " and try again.")
 }
 
-// count takes one guess off what each subject has left, or refuses it.
+// count charges one attempt to each subject, or refuses it.
 func (s *Service) count(ctx context.Context, subjects []string) error {
 	if err := s.allowed(ctx, subjects); err != nil {
 		return err
@@ -159,7 +160,7 @@ func (s *Service) count(ctx context.Context, subjects []string) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		now := s.Now()
 		for _, subject := range subjects {
-			// There must be a row to lock, or two at the same moment would both be the first.
+			// Without an existing row to lock, two concurrent attempts would both be the first.
 			if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&failure{subject, 0, now}).Error; err != nil {
 				return err
 			}
@@ -190,7 +191,7 @@ func (s *Service) failures(ctx context.Context, subject string) (*failure, error
 	return row, err
 }
 
-// uncount takes a right guess off the count.
+// uncount takes a successful attempt off the count.
 func (s *Service) uncount(ctx context.Context, subjects []string) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		for _, subject := range subjects {
@@ -211,13 +212,13 @@ func (s *Service) uncount(ctx context.Context, subjects []string) error {
 	})
 }
 
-// forgive forgets what counted against the person on this device, once it has signed in.
-func (s *Service) forgive(ctx context.Context, u *User) error {
+// clearFailures resets the counts of the person on this device after a sign-in.
+func (s *Service) clearFailures(ctx context.Context, u *User) error {
 	return s.Store.DB(ctx).Delete(&failure{}, "subject = ?", s.accountSubject(ctx, u.Email, u)).Error
 }
 
-// forget removes what counts for nothing any more, in the transaction of ctx.
-func (s *Service) forget(ctx context.Context) error {
+// deleteStaleFailures removes counts that no longer have an effect, in the transaction of ctx.
+func (s *Service) deleteStaleFailures(ctx context.Context) error {
 	now := s.Now()
 	return s.Store.DB(ctx).Delete(&failure{}, "until < ? OR until < ? AND failures < ?", now.Add(-accountMemory),
 		now.Add(-time.Hour), freeFailures).Error
@@ -231,8 +232,8 @@ func delay(failures, free int64) time.Duration {
 	return min(maxDelay, 2*time.Second<<min(failures-free, 10))
 }
 
-// device is what the cookie of a device says on which a person has signed in completely. It proves nothing about who
-// is there: it only has its guesses counted apart from those of strangers.
+// device is the content of the cookie set on a device after a complete sign-in. It proves nothing about the person:
+// attempts from this device are only counted separately from those of strangers.
 type device struct {
 	UserID string    `json:"u"`
 	ID     string    `json:"d"`
@@ -241,12 +242,12 @@ type device struct {
 
 const (
 	devicePurpose = "device"
-	// DeviceLifetime is how long a device is known after a sign-in on it.
+	// DeviceLifetime is how long a device is remembered after a sign-in.
 	DeviceLifetime = 180 * 24 * time.Hour
 	maxDevice      = 1 << 10
 )
 
-// knownDevice is the name of the device of the request if the person has signed in on it before, else "".
+// knownDevice returns the name of the request's device if the person has signed in on it before, else "".
 func (s *Service) knownDevice(ctx context.Context, u *User) string {
 	o := OriginFrom(ctx)
 	if u == nil || o == nil || o.Device == "" || len(o.Device) > maxDevice {
@@ -264,7 +265,7 @@ func (s *Service) knownDevice(ctx context.Context, u *User) string {
 	return d.ID
 }
 
-// rememberDevice makes the cookie of the device on which the person has just signed in.
+// rememberDevice creates the cookie for the device on which the person has just signed in.
 func (s *Service) rememberDevice(ctx context.Context, u *User) (string, error) {
 	d := device{UserID: u.ID, ID: s.knownDevice(ctx, u), At: s.Now()}
 	if d.ID == "" {
@@ -278,12 +279,12 @@ func (s *Service) rememberDevice(ctx context.Context, u *User) (string, error) {
 	return hex.EncodeToString(sealed), err
 }
 
-// turns bounds the hashing of passwords, each of which takes 64 MiB and a good part of a second: one at a time for
-// people who are known (by a link, a session or a device) and one for strangers, with a short queue before each and a
-// shorter one for each address. Whoever finds it full is refused at once, so nobody waits behind a flood.
+// turns limits concurrent password hashing: each hash takes 64 MiB and a good part of a second. One lane serves known
+// people (by link, session or device) and one serves strangers, each with a short queue and a shorter one per address.
+// When the queue is full, requests are refused at once, so nobody waits behind a flood.
 type turns struct {
 	mu      sync.Mutex
-	waiting map[string]int // by lane and address; with those whose turn it is
+	waiting map[string]int // by lane and address, including those being served
 	lanes   map[bool]chan struct{}
 }
 
@@ -296,7 +297,7 @@ func newTurns() *turns {
 	return &turns{waiting: map[string]int{}, lanes: map[bool]chan struct{}{true: make(chan struct{}, 1), false: make(chan struct{}, 1)}}
 }
 
-// take waits for a turn and returns what ends it.
+// take waits for a turn and returns the function that ends it.
 func (t *turns) take(ctx context.Context, known bool) (end func(), err error) {
 	lane := map[bool]string{true: "known", false: "strangers"}[known]
 	places := []string{lane}
@@ -306,7 +307,7 @@ func (t *turns) take(ctx context.Context, known bool) (end func(), err error) {
 	t.mu.Lock()
 	if t.waiting[lane] >= maxWaiting || len(places) > 1 && t.waiting[places[1]] >= maxWaitingAddress {
 		t.mu.Unlock()
-		return nil, tooMany("too many sign-ins are under way", 2*time.Second)
+		return nil, tooMany("Too many sign-ins are in progress.", 2*time.Second)
 	}
 	for _, p := range places {
 		t.waiting[p]++

@@ -18,13 +18,13 @@ import (
 
 const (
 	invitationLifetime = 7 * 24 * time.Hour
-	// invitationKept is how long Owners see an invitation that has expired.
+	// invitationKept is how long Owners see an expired invitation.
 	invitationKept = 90 * 24 * time.Hour
 	maxInvitations = 500 // of one domain
 )
 
-// invitation is an offer of roles in one domain to whoever reads the mail of an address. It is no account and touches
-// none: what others may offer the same address is theirs.
+// invitation offers roles in one domain to whoever receives mail at an address. It creates no account and changes none.
+// Invitations of the same address to other domains are independent.
 type invitation struct {
 	ID          string `gorm:"primaryKey"`
 	Domain      string
@@ -32,9 +32,9 @@ type invitation struct {
 	FirstName   string
 	LastName    string
 	Roles       []rbac.Role `gorm:"serializer:json"`
-	TokenHash   []byte      // of the link; nil once it has ended
+	TokenHash   []byte      // of the link; nil once the link is no longer valid
 	InviterKind rbac.ActorKind
-	InviterID   string // "" where it was not kept
+	InviterID   string // "" for invitations from before this was stored
 	Inviter     string
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
@@ -42,26 +42,26 @@ type invitation struct {
 
 func (invitation) TableName() string { return "invitations" }
 
-// member is the invitation as the partition's list shows it: what the inviter typed, and nothing else.
+// member returns the invitation as the partition's member list shows it, with only what the inviter entered.
 func (i *invitation) member() *Member {
 	return &Member{User: &User{ID: i.ID, Email: i.Email, FirstName: i.FirstName, LastName: i.LastName, Status: Invited,
 		CreatedAt: i.CreatedAt}, Roles: i.Roles,
 		InvitedBy: i.Inviter, InvitationExpiresAt: &i.ExpiresAt}
 }
 
-// Invitee is who is invited.
+// Invitee is the person to invite.
 type Invitee struct {
 	Email, FirstName, LastName string
 	Roles                      []rbac.Role
 }
 
-// Inviting is what Invite is called with.
+// Inviting is the argument of Invite.
 type Inviting struct {
 	PartitionID string
 	Invitee     Invitee
 }
 
-// Invite offers roles in the partition to whoever reads the mail of an address. The answer is the same whether or not
+// Invite offers roles in the partition to whoever receives mail at the address. The result is the same whether or not
 // that person has an account here.
 func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m *Member, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "user.invite", ObjectKind: "user", ObjectName: i.Email}
@@ -80,7 +80,7 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 	}
 	for _, r := range i.Roles {
 		if !r.Valid() {
-			return nil, fault.New(fault.Invalid, "unknown role").At("roles")
+			return nil, fault.New(fault.Invalid, "Unknown role.").At("roles")
 		}
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -90,8 +90,8 @@ func (s *Service) Invite(ctx context.Context, partitionID string, i Invitee) (m 
 		if members, err := s.holds(ctx, partitionID, i.Email); err != nil {
 			return err
 		} else if len(members) > 0 {
-			return fault.New(fault.Conflict, "%s is already a member", strings.ToLower(i.Email)).At("email").
-				Do("Give roles to members under Role.")
+			return fault.New(fault.Conflict, "%s is already a member.", strings.ToLower(i.Email)).At("email").
+				Do("Change the roles of members under Role.")
 		}
 		made, err := s.invite(ctx, partitionID, i)
 		if err != nil {
@@ -135,7 +135,7 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 		return nil, err
 	}
 	if pending >= maxInvitations {
-		return nil, fault.New(fault.Conflict, "%d invitations are pending already", pending).Do("Withdraw some of them.")
+		return nil, fault.New(fault.Conflict, "%d invitations are already pending.", pending).Do("Withdraw some of them.")
 	}
 	roles := append([]rbac.Role{}, i.Roles...)
 	slices.Sort(roles)
@@ -146,13 +146,13 @@ func (s *Service) invite(ctx context.Context, domain string, i Invitee) (*invita
 		return nil, created.Error
 	}
 	if created.RowsAffected == 0 {
-		return nil, fault.New(fault.Conflict, "%s is already invited", email).At("email").
+		return nil, fault.New(fault.Conflict, "%s is already invited.", email).At("email").
 			Do("Send the invitation again, or withdraw it first.")
 	}
 	return made, s.sendInvitation(ctx, made)
 }
 
-// holds are the roles, none among them, that whoever has the address holds in the domain.
+// holds returns the roles of the account with this address in the domain, including none.
 func (s *Service) holds(ctx context.Context, domain, email string) ([]rbac.Role, error) {
 	var roles []rbac.Role
 	err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND user_id IN (SELECT id FROM users WHERE email = ?)", domain,
@@ -160,7 +160,7 @@ func (s *Service) holds(ctx context.Context, domain, email string) ([]rbac.Role,
 	return roles, err
 }
 
-// partitionOf is the partition that a domain is, "" when it is a subscription.
+// partitionOf returns the partition ID if the domain is a partition, or "" if it is a subscription.
 func partitionOf(domain string) string {
 	if strings.HasPrefix(domain, "sub") {
 		return domain
@@ -168,7 +168,7 @@ func partitionOf(domain string) string {
 	return ""
 }
 
-// sendInvitation sends a new link, by the actor of ctx; an older link ends.
+// sendInvitation sends a new link on behalf of the actor of ctx. An older link becomes invalid.
 func (s *Service) sendInvitation(ctx context.Context, i *invitation) error {
 	token, actor := newSecret(), rbac.ActorFrom(ctx)
 	i.TokenHash, i.ExpiresAt = hashSecret(token), s.Now().Add(invitationLifetime)
@@ -180,16 +180,16 @@ func (s *Service) sendInvitation(ctx context.Context, i *invitation) error {
 	if err != nil {
 		return err
 	}
-	// In the fragment: it is not sent to any server and stands in no log.
+	// The secret is in the fragment, which browsers do not send to the server, so it appears in no log.
 	return s.Mail.Send(ctx, partitionOf(i.Domain), i.Email, "You are invited to pkiaas",
 		"You are invited to "+plain(name)+". Open this link within 7 days to accept:\n\n"+s.BaseURL+"/invitation#"+token+
 			"\n\nIf you already have an account, sign in and accept the invitation on your profile page instead.\n\nIf you did not expect this, ignore it.\n")
 }
 
-// plain is text of others on one line of a mail.
+// plain puts text entered by others on one line of a mail.
 func plain(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// domainName is what people call a partition or a subscription.
+// domainName returns the name of a partition or subscription.
 func (s *Service) domainName(ctx context.Context, domain string) (string, error) {
 	table := "subscriptions"
 	if partitionOf(domain) != "" {
@@ -202,8 +202,9 @@ func (s *Service) domainName(ctx context.Context, domain string) (string, error)
 	return names[0], nil
 }
 
-// InviteOwner invites an Owner of a subscription, or of its partition if it has one, in the transaction of ctx. Whoever
-// is invited already gets a new link. An operator who names their own address for a subscription that nobody uses yet has nothing to accept.
+// InviteOwner invites an Owner of a subscription, or of its partition if it has one, in the transaction of ctx. Anyone
+// already invited gets a new link. An operator who enters their own address for a subscription without a partition
+// becomes Owner at once.
 func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error {
 	domain := subscriptionID
 	var partitions []string
@@ -221,7 +222,7 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 	if roles, err := s.holds(ctx, domain, address); err != nil {
 		return err
 	} else if slices.Contains(roles, rbac.Owners) {
-		return fault.New(fault.Conflict, "%s is already an Owner", address).At("ownerEmail")
+		return fault.New(fault.Conflict, "%s is already an Owner.", address).At("ownerEmail")
 	}
 	if u, err := s.self(ctx); err == nil && u.Email == address && len(partitions) == 0 {
 		s.record(ctx, u, "role.grant", "made "+u.Email+" an Owner", audit.Details{"role": rbac.Owners, "domain": domain})
@@ -242,7 +243,7 @@ func (s *Service) InviteOwner(ctx context.Context, subscriptionID, email, firstN
 	return err
 }
 
-// CopyGrants gives everybody the same roles in another domain, in the transaction of ctx. Invitations move there.
+// CopyGrants copies all roles to another domain and moves the invitations there, in the transaction of ctx.
 func (s *Service) CopyGrants(ctx context.Context, from, to string) error {
 	if err := s.Store.DB(ctx).
 		Exec("INSERT INTO role_grants (user_id, domain, role, created_at) SELECT user_id, ?, role, created_at FROM role_grants WHERE domain = ?", to, from).Error; err != nil {
@@ -251,7 +252,7 @@ func (s *Service) CopyGrants(ctx context.Context, from, to string) error {
 	return s.Store.DB(ctx).Model(&invitation{}).Where("domain = ?", from).Update("domain", to).Error
 }
 
-// ResendInvitation sends a new link; the old one ends.
+// ResendInvitation sends a new link. The old link becomes invalid.
 func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) (m *Member, err error) {
 	if err := s.Guard.Require(ctx, rbac.UserInvite, partitionID); err != nil {
 		return nil, err
@@ -265,9 +266,9 @@ func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) 
 			if _, err := s.member(ctx, partitionID, id); err != nil {
 				return err
 			}
-			return fault.New(fault.Conflict, "this invitation is already accepted")
+			return fault.New(fault.Conflict, "This invitation has already been accepted.")
 		}
-		// The link offers what the sender vouches for.
+		// The sender of a link needs the right to give the roles it offers.
 		if len(i.Roles) > 0 {
 			if err := s.Guard.Require(ctx, rbac.RoleManage, partitionID); err != nil {
 				return err
@@ -284,7 +285,7 @@ func (s *Service) ResendInvitation(ctx context.Context, partitionID, id string) 
 	return m, err
 }
 
-// lockedInvitation is an invitation of the domain, locked; nil if there is none.
+// lockedInvitation returns an invitation of the domain with the row locked, or nil if there is none.
 func (s *Service) lockedInvitation(ctx context.Context, domain, id string) (*invitation, error) {
 	var found []*invitation
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "domain = ? AND id = ?", domain, id).
@@ -294,7 +295,7 @@ func (s *Service) lockedInvitation(ctx context.Context, domain, id string) (*inv
 	return found[0], nil
 }
 
-// Invitation is an offer as the person sees to whom it is made.
+// Invitation is an invitation as the invited person sees it.
 type Invitation struct {
 	ID                         string
 	Email, FirstName, LastName string
@@ -302,7 +303,7 @@ type Invitation struct {
 	Roles                      []rbac.Role
 	InvitedBy                  string
 	ExpiresAt                  time.Time
-	// HasAccount: the address has an account already, so the person signs in to accept.
+	// HasAccount tells whether the address already has an account. If so, the person signs in to accept.
 	HasAccount bool
 }
 
@@ -318,7 +319,7 @@ func (s *Service) describe(ctx context.Context, i *invitation) (*Invitation, err
 
 func (s *Service) findInvitation(ctx context.Context, token string) (*invitation, error) {
 	var found []*invitation
-	err := s.guess(ctx, guess{what: "invitation link", refusal: invitationOver}, func(ctx context.Context) (bool, error) {
+	err := s.guess(ctx, guess{what: "invitation link", refusal: invitationInvalid}, func(ctx context.Context) (bool, error) {
 		err := s.Store.DB(ctx).Where("token_hash = ? AND expires_at > ?", hashSecret(token), s.Now()).Find(&found).Error
 		return len(found) > 0, err
 	})
@@ -328,11 +329,11 @@ func (s *Service) findInvitation(ctx context.Context, token string) (*invitation
 	return found[0], nil
 }
 
-var invitationOver = fault.New(fault.NotFound,
-	"this invitation has been used, has expired, was withdrawn or was replaced by a newer one").
-	Do("Ask whoever invited you for a new one.")
+var invitationInvalid = fault.New(fault.NotFound,
+	"This invitation has been used, withdrawn or replaced by a newer one, or it has expired.").
+	Do("Ask the person who invited you for a new one.")
 
-// Invitation tells what a link is for, to whoever holds it.
+// Invitation returns the invitation that belongs to a link's token.
 func (s *Service) Invitation(ctx context.Context, token string) (*Invitation, error) {
 	i, err := s.findInvitation(ctx, token)
 	if err != nil {
@@ -341,9 +342,8 @@ func (s *Service) Invitation(ctx context.Context, token string) (*Invitation, er
 	return s.describe(ctx, i)
 }
 
-// AcceptInvitation makes an account for an address that has none, with the roles of this invitation alone; the session
-// that it opens must enrol a second factor next. An account that exists is not the link's to change: its owner signs in
-// and accepts there.
+// AcceptInvitation creates an account with the roles of this invitation. It opens a session that must enrol a second
+// factor next. If the address already has an account, it fails: the owner signs in and accepts the invitation there.
 func (s *Service) AcceptInvitation(ctx context.Context, token, password, firstName, lastName string) (*SignedIn, error) {
 	i, err := s.findInvitation(ctx, token)
 	if err != nil {
@@ -380,18 +380,18 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, password, firstNa
 		if err := s.confirm(ctx, u, i.ID, hashSecret(token)); err != nil {
 			return err
 		}
-		s.record(ctx, u, "account.create", u.Email+" created an account", nil)
+		s.record(ctx, u, "account.create", "created an account", nil)
 		result.Token, result.Expires, err = s.open(ctx, u, EnrolmentRequired)
 		return err
 	})
 }
 
 func accountExists(email string) error {
-	return fault.New(fault.Conflict, "%s already has an account", email).Do("Sign in and accept the invitation on your profile page.")
+	return fault.New(fault.Conflict, "%s already has an account.", email).Do("Sign in and accept the invitation on your profile page.")
 }
 
-// confirm turns an invitation into roles of the user, in the transaction of ctx. What was offered by somebody who may no
-// longer offer it is void. With a token hash, the link must still be that one.
+// confirm turns an invitation into roles of the user, in the transaction of ctx. An invitation is void if the inviter
+// may no longer give its roles. If tokenHash is set, it must still be the invitation's current link.
 func (s *Service) confirm(ctx context.Context, u *User, id string, tokenHash []byte) error {
 	var found []*invitation
 	query := s.Store.ForUpdate(s.Store.DB(ctx)).Where("id = ? AND email = ? AND expires_at > ?", id, u.Email, s.Now())
@@ -402,7 +402,7 @@ func (s *Service) confirm(ctx context.Context, u *User, id string, tokenHash []b
 		return err
 	}
 	if len(found) == 0 {
-		return invitationOver
+		return invitationInvalid
 	}
 	i := found[0]
 	if err := s.stillOffered(ctx, i); err != nil {
@@ -420,7 +420,7 @@ func (s *Service) confirm(ctx context.Context, u *User, id string, tokenHash []b
 	}
 	s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(i.Domain), Action: "user.accept-invitation",
 		ObjectKind: "user", ObjectID: u.ID, ObjectName: u.Email,
-		Summary: u.Email + " accepted the invitation", Details: audit.Details{"invitation": i.ID, "roles": i.Roles,
+		Summary: "accepted the invitation", Details: audit.Details{"invitation": i.ID, "roles": i.Roles,
 			"domain": i.Domain}})
 	return s.Store.DB(ctx).Delete(i).Error
 }
@@ -430,7 +430,7 @@ func (s *Service) stillOffered(ctx context.Context, i *invitation) error {
 	if i.InviterID == "" || i.InviterKind == rbac.System {
 		return nil
 	}
-	void := fault.New(fault.Conflict, "%s, who invited you, may no longer do so", i.Inviter).Do("Ask an Owner to invite you again.")
+	void := fault.New(fault.Conflict, "%s, who invited you, is no longer allowed to do so.", i.Inviter).Do("Ask an Owner to invite you again.")
 	actor, err := s.Standing(ctx, i.InviterKind, i.InviterID, i.Inviter)
 	if fault.Is(err, fault.Unauthenticated) {
 		return void
@@ -447,7 +447,7 @@ func (s *Service) stillOffered(ctx context.Context, i *invitation) error {
 	return nil
 }
 
-// Invitations lists what the caller can accept.
+// Invitations lists the invitations the caller can accept.
 func (s *Service) Invitations(ctx context.Context) ([]*Invitation, error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -467,7 +467,7 @@ func (s *Service) Invitations(ctx context.Context) ([]*Invitation, error) {
 	return list, nil
 }
 
-// AcceptRoles accepts an invitation as the account that the caller is signed in to.
+// AcceptRoles accepts an invitation for the account the caller is signed in to.
 func (s *Service) AcceptRoles(ctx context.Context, id string) error {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -476,7 +476,7 @@ func (s *Service) AcceptRoles(ctx context.Context, id string) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error { return s.confirm(ctx, u, id, nil) })
 }
 
-// DeclineInvitation refuses an invitation made to the caller.
+// DeclineInvitation deletes an invitation made to the caller.
 func (s *Service) DeclineInvitation(ctx context.Context, id string) error {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -488,11 +488,11 @@ func (s *Service) DeclineInvitation(ctx context.Context, id string) error {
 			return err
 		}
 		if len(found) == 0 {
-			return invitationOver
+			return invitationInvalid
 		}
 		s.Audit.RecordAs(ctx, s.actorOf(ctx, u), audit.Event{PartitionID: partitionOf(found[0].Domain),
 			Action: "user.decline-invitation", ObjectKind: "user", ObjectID: id, ObjectName: u.Email,
-			Summary: u.Email + " declined the invitation"})
+			Summary: "declined the invitation"})
 		return s.Store.DB(ctx).Delete(found[0]).Error
 	})
 }

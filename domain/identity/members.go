@@ -16,8 +16,8 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Member is a person and its roles in one partition, or an invitation that nobody has accepted yet: then User is what
-// the inviter typed, under the id of the invitation.
+// Member is a person with their roles in one partition, or a pending invitation. For an invitation, User holds what the
+// inviter entered and the ID of the invitation.
 type Member struct {
 	User                *User
 	Roles               []rbac.Role
@@ -25,7 +25,7 @@ type Member struct {
 	InvitationExpiresAt *time.Time // nil for members
 }
 
-// Members lists everyone with a role in the partition, and whom it invited.
+// Members lists everyone with a role in the partition and its pending invitations.
 func (s *Service) Members(ctx context.Context, partitionID string) ([]*Member, error) {
 	if err := s.Guard.Require(ctx, rbac.UserBrowse, partitionID); err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (s *Service) Members(ctx context.Context, partitionID string) ([]*Member, e
 	return list, nil
 }
 
-// none marks membership without a role: somebody whom an Owner will give a role later.
+// none marks membership without a role: an Owner can give one later.
 const none rbac.Role = "NONE"
 
 func rolesOf(grants []grant, userID string) []rbac.Role {
@@ -77,7 +77,7 @@ func (s *Service) member(ctx context.Context, partitionID, userID string) (*Memb
 	return &Member{User: u, Roles: rolesOf(grants, userID)}, err
 }
 
-// The verbs that an approval carries out.
+// These verbs are carried out after approval.
 const (
 	VerbInvite       = "user.invite"
 	VerbGrantRole    = "role.grant"
@@ -85,13 +85,13 @@ const (
 	VerbRemoveMember = "user.remove"
 )
 
-// Role is what GrantRole and RevokeRole are called with.
+// Role is the argument of GrantRole and RevokeRole.
 type Role struct {
 	PartitionID, UserID string
 	Role                rbac.Role
 }
 
-// Removing is what RemoveMember is called with.
+// Removing is the argument of RemoveMember.
 type Removing struct{ PartitionID, UserID string }
 
 func rolesText(roles []rbac.Role) string {
@@ -102,11 +102,11 @@ func rolesText(roles []rbac.Role) string {
 	return strings.Join(said, ", ")
 }
 
-// GrantRole gives a member a role, or adds it to what an invitation offers.
+// GrantRole gives a role to a member or adds it to an invitation.
 func (s *Service) GrantRole(ctx context.Context, partitionID, userID string, role rbac.Role) (*Member, error) {
 	return s.changeRole(ctx, partitionID, userID, role, VerbGrantRole, func(ctx context.Context, m *Member, i *invitation) error {
 		if slices.Contains(m.Roles, role) {
-			return fault.New(fault.Conflict, "%s already has this role", m.User.Email).At("role")
+			return fault.New(fault.Conflict, "%s already has this role.", m.User.Email).At("role")
 		}
 		if i != nil {
 			i.Roles = append(i.Roles, role)
@@ -117,11 +117,11 @@ func (s *Service) GrantRole(ctx context.Context, partitionID, userID string, rol
 	})
 }
 
-// RevokeRole takes a role from a member or an invitation. The last Owner keeps it.
+// RevokeRole takes a role from a member or an invitation. It refuses to take it from the last Owner.
 func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, role rbac.Role) (*Member, error) {
 	return s.changeRole(ctx, partitionID, userID, role, VerbRevokeRole, func(ctx context.Context, m *Member, i *invitation) error {
 		if !slices.Contains(m.Roles, role) {
-			return fault.New(fault.Conflict, "%s does not have this role", m.User.Email).At("role")
+			return fault.New(fault.Conflict, "%s does not have this role.", m.User.Email).At("role")
 		}
 		if i != nil {
 			i.Roles = slices.DeleteFunc(i.Roles, func(r rbac.Role) bool { return r == role })
@@ -132,7 +132,7 @@ func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, ro
 				return fault.Of(err).At("role")
 			}
 		}
-		// Membership stays, so that a role can be given again.
+		// The membership stays, so that a role can be given again.
 		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&grant{userID, partitionID, none, s.Now()}).Error; err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (s *Service) RevokeRole(ctx context.Context, partitionID, userID string, ro
 	})
 }
 
-// revoke takes roles, all of them if none is named, from a user in a partition and in the subscription it came from.
+// revoke takes roles from a user in a partition and in the subscription it came from; all roles if none is named.
 func (s *Service) revoke(ctx context.Context, partitionID, userID string, roles ...rbac.Role) error {
 	query := s.Store.DB(ctx).Where("user_id = ? AND (domain = ? OR domain IN (SELECT subscription_id FROM partitions WHERE id = ?))", userID, partitionID, partitionID)
 	if len(roles) > 0 {
@@ -149,7 +149,7 @@ func (s *Service) revoke(ctx context.Context, partitionID, userID string, roles 
 	return query.Delete(&grant{}).Error
 }
 
-// keepsOwner refuses to leave a partition without an Owner who can act.
+// keepsOwner refuses to leave a partition without an active Owner.
 func (s *Service) keepsOwner(ctx context.Context, partitionID, without string) error {
 	var others int64
 	if err := s.Store.DB(ctx).Model(&grant{}).Where("domain = ? AND role = ? AND user_id <> ? AND user_id IN (SELECT id FROM users WHERE status = ?)",
@@ -157,7 +157,7 @@ func (s *Service) keepsOwner(ctx context.Context, partitionID, without string) e
 		return err
 	}
 	if others == 0 {
-		return fault.New(fault.Conflict, "the last Owner of a partition cannot be removed").Do("Make somebody else an Owner first.")
+		return fault.New(fault.Conflict, "The last Owner of a partition cannot be removed.").Do("Make somebody else an Owner first.")
 	}
 	return nil
 }
@@ -174,10 +174,10 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 		return nil, err
 	}
 	if !role.Valid() {
-		return nil, fault.New(fault.Invalid, "unknown role").At("role")
+		return nil, fault.New(fault.Invalid, "Unknown role.").At("role")
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		// One change of roles at a time in a partition: two Owners must not remove each other.
+		// Role changes in a partition run one at a time, so that two Owners cannot remove each other.
 		if err := s.lockDomain(ctx, partitionID); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 			return err
 		}
 		if i != nil {
-			// Whoever changes what is offered answers for it from now on.
+			// The person who changes the offered roles becomes the inviter.
 			actor := rbac.ActorFrom(ctx)
 			i.InviterKind, i.InviterID, i.Inviter = actor.Kind, actor.ID, actor.Name
 			m = i.member()
@@ -213,7 +213,7 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 		if err := s.Approvals.Ask(ctx, approval.Ask{PartitionID: partitionID, Operation: approval.RoleChange, Verb: action,
 			Payload: Role{partitionID, userID, role}, ObjectKind: "user", ObjectID: userID, Summary: summary,
 			Facts: []approval.Fact{{Name: "Person", Value: person(m.User.FirstName, m.User.LastName, m.User.Email)},
-				{Name: "Roles now", Value: rolesText(before)}, {Name: "Roles then", Value: rolesText(m.Roles)}}}); err != nil {
+				{Name: "Roles now", Value: rolesText(before)}, {Name: "Roles after", Value: rolesText(m.Roles)}}}); err != nil {
 			return err
 		}
 		done := event
@@ -226,8 +226,8 @@ func (s *Service) changeRole(ctx context.Context, partitionID, userID string, ro
 	return m, err
 }
 
-// RemoveMember ends a membership with all of its roles, or withdraws an invitation. The account itself, and what it may
-// do elsewhere, is not the partition's.
+// RemoveMember ends a membership with all its roles, or withdraws an invitation. The account and its roles elsewhere
+// are not affected.
 func (s *Service) RemoveMember(ctx context.Context, partitionID, userID string) (m *Member, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: VerbRemoveMember, ObjectKind: "user", ObjectID: userID}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -284,10 +284,11 @@ func (s *Service) lockDomain(ctx context.Context, partitionID string) error {
 	return s.Store.ForUpdate(s.Store.DB(ctx)).Table("partitions").Where("id = ?", partitionID).Pluck("id", &id).Error
 }
 
-// CreateOperator makes a platform operator, for the command line. It must enrol a second factor at the first sign-in.
+// CreateOperator creates a platform operator, for the command line. The operator must enrol a second factor at the
+// first sign-in.
 func (s *Service) CreateOperator(ctx context.Context, email, password string) (*User, error) {
 	if a := rbac.ActorFrom(ctx); a == nil || a.Kind != rbac.System {
-		return nil, fault.New(fault.Forbidden, "operators are created on the command line")
+		return nil, fault.New(fault.Forbidden, "Operators can only be created on the command line.")
 	}
 	address, err := CheckEmail(email)
 	if err != nil {
@@ -303,7 +304,7 @@ func (s *Service) CreateOperator(ctx context.Context, email, password string) (*
 	return u, s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Store.DB(ctx).Create(u).Error; err != nil {
 			if store.IsDuplicate(err) {
-				return fault.New(fault.Conflict, "%s is already a user", address).At("email")
+				return fault.New(fault.Conflict, "%s already has an account.", address).At("email")
 			}
 			return err
 		}

@@ -30,7 +30,7 @@ type Passkey struct {
 
 func (Passkey) TableName() string { return "passkeys" }
 
-// account is a User as the WebAuthn library sees it.
+// account adapts a User to the WebAuthn library.
 type account struct {
 	user     *User
 	passkeys []*Passkey
@@ -53,7 +53,7 @@ func (s *Service) account(ctx context.Context, u *User) (account, error) {
 	return a, err
 }
 
-// Passkeys lists the caller's.
+// Passkeys lists the caller's passkeys.
 func (s *Service) Passkeys(ctx context.Context) ([]*Passkey, error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Service) Passkeys(ctx context.Context) ([]*Passkey, error) {
 	return a.passkeys, err
 }
 
-// BeginPasskeyRegistration returns the options for navigator.credentials.create, JSON.
+// BeginPasskeyRegistration returns the options for navigator.credentials.create as JSON.
 func (s *Service) BeginPasskeyRegistration(ctx context.Context) (string, error) {
 	u, err := s.enrolling(ctx)
 	if err != nil {
@@ -80,11 +80,11 @@ func (s *Service) BeginPasskeyRegistration(ctx context.Context) (string, error) 
 	return s.begin(ctx, ceremony, options.Response)
 }
 
-// begin keeps the challenge with the session and returns the options.
+// begin stores the challenge with the session and returns the options as JSON.
 func (s *Service) begin(ctx context.Context, ceremony *webauthn.SessionData, options any) (string, error) {
 	session := SessionFrom(ctx)
 	if session == nil {
-		return "", fault.New(fault.Unauthenticated, "you are not signed in")
+		return "", fault.New(fault.Unauthenticated, "You are not signed in.")
 	}
 	kept, err := json.Marshal(ceremony)
 	if err != nil {
@@ -103,14 +103,14 @@ func (s *Service) begin(ctx context.Context, ceremony *webauthn.SessionData, opt
 	})
 }
 
-// ceremony takes the challenge of the session: it is good once.
+// ceremony takes the challenge from the session. A challenge can be used once.
 func (s *Service) ceremony(ctx context.Context, session *Session) (*webauthn.SessionData, error) {
 	fresh := &Session{}
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Take(fresh, "id = ?", session.ID).Error; err != nil {
 		return nil, err
 	}
 	if fresh.Ceremony == nil {
-		return nil, fault.New(fault.Conflict, "no passkey ceremony is under way").Do("Begin again.")
+		return nil, fault.New(fault.Conflict, "No passkey registration or sign-in is in progress.").Do("Start again.")
 	}
 	kept, err := s.Sealer.Unseal(ceremonyPurpose, fresh.Ceremony, []byte(session.ID))
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Service) ceremony(ctx context.Context, session *Session) (*webauthn.Ses
 	return data, s.Store.DB(ctx).Model(fresh).Update("ceremony", nil).Error
 }
 
-// FinishPasskeyRegistration keeps the new passkey. The first factor finishes the sign-in.
+// FinishPasskeyRegistration stores the new passkey. Adding the first factor also completes the sign-in.
 func (s *Service) FinishPasskeyRegistration(ctx context.Context, name, credential string) (*Passkey, *Enrolled, error) {
 	u, err := s.enrolling(ctx)
 	if err != nil {
@@ -134,12 +134,12 @@ func (s *Service) FinishPasskeyRegistration(ctx context.Context, name, credentia
 	}
 	parsed, err := protocol.ParseCredentialCreationResponseBytes([]byte(credential))
 	if err != nil {
-		return nil, nil, fault.New(fault.Invalid, "this is not the answer of a passkey").At("credential").Because(err)
+		return nil, nil, fault.New(fault.Invalid, "This is not a valid passkey response.").At("credential").Because(err)
 	}
 	result, id := &Enrolled{}, u.ID
 	made := &Passkey{}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
-		if u, err = s.due(ctx, id); err != nil {
+		if u, err = s.lockCaller(ctx, id); err != nil {
 			return err
 		}
 		a, err := s.account(ctx, u)
@@ -152,24 +152,24 @@ func (s *Service) FinishPasskeyRegistration(ctx context.Context, name, credentia
 		}
 		c, err := s.WebAuthn.CreateCredential(a, *data, parsed)
 		if err != nil {
-			return fault.New(fault.Invalid, "the passkey was not accepted").At("credential").Do("Begin again.").Because(err)
+			return fault.New(fault.Invalid, "The passkey was not accepted.").At("credential").Do("Start again.").Because(err)
 		}
 		*made = Passkey{ID: newID(), UserID: u.ID, Name: name, CredentialID: c.ID, Credential: c, CreatedAt: s.Now()}
 		if err := s.Store.DB(ctx).Create(made).Error; err != nil {
 			if store.IsDuplicate(err) {
-				return fault.New(fault.Conflict, "this passkey is already registered").At("credential")
+				return fault.New(fault.Conflict, "This passkey is already registered.").At("credential")
 			}
 			return err
 		}
-		s.record(ctx, u, "user.add-passkey", u.Email+" added the passkey "+name, audit.Details{"passkey": made.ID})
+		s.record(ctx, u, "user.add-passkey", "added the passkey "+name, audit.Details{"passkey": made.ID})
 		return s.enrolled(ctx, u, result)
 	})
 	return made, result, err
 }
 
-// BeginPasskeySignIn returns the options for navigator.credentials.get, JSON.
+// BeginPasskeySignIn returns the options for navigator.credentials.get as JSON.
 func (s *Service) BeginPasskeySignIn(ctx context.Context) (string, error) {
-	u, _, err := s.halfway(ctx, FactorRequired)
+	u, _, err := s.atStage(ctx, FactorRequired)
 	if err != nil {
 		return "", err
 	}
@@ -178,7 +178,7 @@ func (s *Service) BeginPasskeySignIn(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if len(a.passkeys) == 0 {
-		return "", fault.New(fault.Conflict, "there is no passkey").Do("Use another second factor.")
+		return "", fault.New(fault.Conflict, "This account has no passkey.").Do("Use another second factor.")
 	}
 	options, ceremony, err := s.WebAuthn.BeginLogin(a)
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Service) BeginPasskeySignIn(ctx context.Context) (string, error) {
 func (s *Service) checkAssertion(ctx context.Context, u *User, session *Session, credential string) (bool, error) {
 	parsed, err := protocol.ParseCredentialRequestResponseBytes([]byte(credential))
 	if err != nil {
-		return false, fault.New(fault.Invalid, "this is not the answer of a passkey").At("input.passkey").Because(err)
+		return false, fault.New(fault.Invalid, "This is not a valid passkey response.").At("input.passkey").Because(err)
 	}
 	a, err := s.account(ctx, u)
 	if err != nil {
@@ -202,14 +202,14 @@ func (s *Service) checkAssertion(ctx context.Context, u *User, session *Session,
 	}
 	c, err := s.WebAuthn.ValidateLogin(a, *data, parsed)
 	if err != nil || c.Authenticator.CloneWarning {
-		return false, nil // a wrong factor, counted and recorded by the caller
+		return false, nil // a wrong factor: the caller counts and records it
 	}
 	now := s.Now()
 	return true, s.Store.DB(ctx).Model(&Passkey{}).Where("credential_id = ? AND user_id = ?", c.ID, u.ID).
 		Select("credential", "last_used_at").Updates(&Passkey{Credential: c, LastUsedAt: &now}).Error
 }
 
-// RemovePasskey removes one, unless it is the last second factor.
+// RemovePasskey removes a passkey of the caller, unless it is the last second factor.
 func (s *Service) RemovePasskey(ctx context.Context, id string) error {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -227,13 +227,13 @@ func (s *Service) RemovePasskey(ctx context.Context, id string) error {
 			return err
 		}
 		if len(a.passkeys) == 1 && u.TOTPConfirmedAt == nil {
-			return fault.New(fault.Conflict, "this is your last second factor").Do("Add another one first.")
+			return fault.New(fault.Conflict, "This is your last second factor.").Do("Add another one first.")
 		}
 		gone := s.Store.DB(ctx).Delete(&Passkey{}, "id = ? AND user_id = ?", id, u.ID)
 		if gone.Error == nil && gone.RowsAffected == 0 {
 			return rbac.NotFound()
 		}
-		s.record(ctx, u, "user.remove-passkey", u.Email+" removed a passkey", audit.Details{"passkey": id})
+		s.record(ctx, u, "user.remove-passkey", "removed a passkey", audit.Details{"passkey": id})
 		return gone.Error
 	})
 }

@@ -15,21 +15,21 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// PasswordMinLength in characters.
+// PasswordMinLength is in characters.
 const PasswordMinLength = 12
 
-// HashCost is what hashing a password takes: argon2id with the passes, the memory in KiB and the lanes.
+// HashCost is the cost of argon2id: passes, memory in KiB and lanes.
 type HashCost struct {
 	Passes, Memory uint32
 	Lanes          uint8
 }
 
-// StrongHashes is the second recommendation of RFC 9106 section 4.
+// StrongHashes is the second recommended option of RFC 9106 section 4.
 var StrongHashes = HashCost{Passes: 3, Memory: 64 << 10, Lanes: 4}
 
 const argonKey = 32
 
-// common passwords of at least PasswordMinLength characters, one a line.
+// common lists common passwords of at least PasswordMinLength characters, one per line.
 //
 //go:embed common-passwords.txt
 var common string
@@ -40,16 +40,16 @@ func checkPassword(password string, u *User) error {
 	local, _, _ := strings.Cut(u.Email, "@")
 	switch {
 	case n < PasswordMinLength || n > 256 || !utf8.ValidString(password):
-		return fault.New(fault.Invalid, "a password has %d to 256 characters", PasswordMinLength).At("password").Do("Several words in a row are easy to remember and hard to guess.")
+		return fault.New(fault.Invalid, "The password must be %d to 256 characters long.", PasswordMinLength).At("password").Do("Several words in a row are easy to remember and hard to guess.")
 	case lower == u.Email || len(local) >= 4 && strings.Contains(lower, local):
-		return fault.New(fault.Invalid, "the password must not hold your e-mail address").At("password")
+		return fault.New(fault.Invalid, "The password must not contain your e-mail address.").At("password")
 	case strings.Contains(common, "\n"+lower+"\n") || strings.Count(lower, lower[:1]) == len(lower):
-		return fault.New(fault.Invalid, "this password is among those that are tried first").At("password").Do("Choose another one.")
+		return fault.New(fault.Invalid, "This password is too easy to guess.").At("password").Do("Choose another password.")
 	}
 	return nil
 }
 
-// hashPassword makes a PHC string, when it is the caller's turn: callers are known by a link or a session.
+// hashPassword waits for its turn and returns the hash as a PHC string. Its callers are known by a link or a session.
 func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
 	end, err := s.turns.take(ctx, true)
 	if err != nil {
@@ -67,7 +67,8 @@ func (c HashCost) hash(password string, salt []byte) []byte {
 	return argon2.IDKey([]byte(password), salt, c.Passes, c.Memory, c.Lanes, argonKey)
 }
 
-// matches compares a password with its hash. Without a hash it takes the same time and fails. Callers wait for their turn.
+// matches compares a password with its hash. Without a hash it takes the same time and fails. The caller must hold a
+// turn.
 func (s *Service) matches(password, hash string) (bool, error) {
 	cost, salt, want := s.HashCost, make([]byte, 16), make([]byte, argonKey)
 	parts := strings.Split(hash, "$")

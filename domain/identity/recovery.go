@@ -14,18 +14,18 @@ import (
 	"github.com/pkiaas/pkiaas/domain/job"
 )
 
-// What is sent to an address proves that address, and replaces one factor at a time: a forgotten password by link and
-// second factor, a lost second factor by code and password. Mail alone never opens an account that had two factors: what
-// replaces the one does not follow at once on what replaced the other.
+// A mailed link or code proves control of the address and replaces one factor at a time: a link and the second factor
+// replace a forgotten password; a code and the password replace a lost second factor. Mail alone never opens an account
+// with two factors, so the second replacement is delayed after the first.
 const (
 	passwordProof     = "PASSWORD"
 	secondFactorProof = "SECOND_FACTOR"
 
 	passwordLinkLifetime = time.Hour
-	passwordLinkInterval = 15 * time.Minute // between two mails to the same person
+	passwordLinkInterval = 15 * time.Minute // minimum time between two mails to the same person
 	factorCodeLifetime   = 7 * 24 * time.Hour
-	// linkProbation is how long a password that was set by a mailed link proves no more than the mailbox, unless the
-	// person has signed in with it and the second factor.
+	// linkProbation is how long a password set by a mailed link proves no more than access to the mailbox, unless the
+	// person has signed in with it and a second factor.
 	linkProbation = 7 * 24 * time.Hour
 )
 
@@ -39,7 +39,7 @@ type addressProof struct {
 
 func (addressProof) TableName() string { return "address_proofs" }
 
-// newProof keeps what will be sent, in place of what was sent before for the same purpose.
+// newProof stores the secret about to be sent, replacing an earlier one for the same purpose.
 func (s *Service) newProof(ctx context.Context, u *User, purpose, secret string, lifetime time.Duration) error {
 	now := s.Now()
 	return s.Store.DB(ctx).Clauses(clause.OnConflict{UpdateAll: true}).Create(&addressProof{u.ID, purpose, hashSecret(secret), now,
@@ -56,26 +56,26 @@ func (s *Service) proofs(ctx context.Context, where string, args ...any) ([]*add
 	return found, err
 }
 
-// newCode is 80 random bits that people can type.
+// newCode returns 80 random bits in a form people can type.
 func newCode() string {
 	text := rand.Text()[:16]
 	return text[:4] + "-" + text[4:8] + "-" + text[8:12] + "-" + text[12:]
 }
 
-// VerifyAddressCode takes the code that was sent when an operator reset the second factor. It is good until a new second
-// factor is enrolled, which comes next.
+// VerifyAddressCode accepts the code that was sent when an operator reset the second factor. The code stays valid until
+// a new second factor is enrolled, which is the next step.
 func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn, error) {
-	u, _, err := s.halfway(ctx, CodeRequired)
+	u, _, err := s.atStage(ctx, CodeRequired)
 	if err != nil {
 		return nil, err
 	}
 	result, id := &SignedIn{EnrolmentRequired: true, User: u}, u.ID
-	refusal := fault.New(fault.Unauthenticated, "the code is wrong or has expired").At("code").
+	refusal := fault.New(fault.Unauthenticated, "The code is wrong or has expired.").At("code").
 		Do("Use the newest mail, or ask the platform operator for a new code.")
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: "code from the mail", refusal: refusal},
 		func(ctx context.Context) (right bool, err error) {
 			err = s.Store.Tx(ctx, func(ctx context.Context) error {
-				if u, err = s.due(ctx, id); err != nil {
+				if u, err = s.lockCaller(ctx, id); err != nil {
 					return err
 				}
 				found, err := s.proofs(ctx, "user_id = ? AND purpose = ?", u.ID, secondFactorProof)
@@ -85,7 +85,7 @@ func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn
 				if right = len(found) == 1 && subtle.ConstantTimeCompare(found[0].Hash, hashSecret(u.ID+normalCode(code))) == 1; !right {
 					return nil
 				}
-				s.record(ctx, u, "user.verify-address", u.Email+" proved the address", nil)
+				s.record(ctx, u, "user.verify-address", "proved the address", nil)
 				result.Token, result.Expires, err = s.open(ctx, u, EnrolmentRequired)
 				return err
 			})
@@ -97,14 +97,14 @@ func (s *Service) VerifyAddressCode(ctx context.Context, code string) (*SignedIn
 	return result, nil
 }
 
-// PasswordLinkJob sends the link to set a new password.
+// PasswordLinkJob is the job that sends a link to set a new password.
 const PasswordLinkJob = "identity.password-link"
 
-// passwordLink is what the job is given: the address that was typed, and where the request came from.
+// passwordLink is the payload of the job: the address as entered, and the origin of the request.
 type passwordLink struct{ Email, IPAddress, RequestID string }
 
-// RequestPasswordReset has a link sent to the address if it has an account. Everything that depends on the account is
-// done by a job, so neither the answer nor the time it takes tells whether there is one.
+// RequestPasswordReset sends a link to the address if it has an account. A job does everything that depends on the
+// account, so neither the response nor its timing reveals whether one exists.
 func (s *Service) RequestPasswordReset(ctx context.Context, email string) error {
 	address, err := CheckEmail(email)
 	if err != nil {
@@ -113,7 +113,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email string) error 
 	link := passwordLink{Email: address}
 	if o := OriginFrom(ctx); o != nil {
 		link.IPAddress, link.RequestID = o.IPAddress, o.RequestID
-		// An address may ask a few times, not a thousand. It is counted apart from guesses: signing in goes on.
+		// The number of requests per address is limited, and counted apart from sign-in attempts.
 		if err := s.count(ctx, []string{addressSubject + network(o.IPAddress) + " asks for links"}); err != nil {
 			return err
 		}
@@ -123,8 +123,8 @@ func (s *Service) RequestPasswordReset(ctx context.Context, email string) error 
 	})
 }
 
-// SendPasswordLink is that job. While the second factor waits to be enrolled anew there is no link, since the mail would
-// then be all that it takes.
+// SendPasswordLink runs PasswordLinkJob. It sends no link while a second-factor reset is pending, because access to the
+// mailbox would then be enough to sign in.
 func (s *Service) SendPasswordLink(ctx context.Context, claim *job.Claim) error {
 	var link passwordLink
 	if err := claim.Arguments(&link); err != nil {
@@ -147,7 +147,7 @@ func (s *Service) sendPasswordLink(ctx context.Context, address string) error {
 	}
 	if len(found) == 0 {
 		s.Audit.RecordAs(ctx, s.actorOf(ctx, &User{}), audit.Event{Action: "user.request-password-reset", Result: audit.Refused,
-			ObjectKind: "user", Summary: "a link to set a new password was not sent: no such account"})
+			ObjectKind: "user", Summary: "sent no link to set a new password: no such account"})
 		return nil
 	}
 	u := found[0]
@@ -157,22 +157,22 @@ func (s *Service) sendPasswordLink(ctx context.Context, address string) error {
 	}
 	if len(earlier) > 0 && s.Now().Sub(earlier[0].CreatedAt) < passwordLinkInterval {
 		s.record(ctx, u, "user.request-password-reset",
-			"the link to set a new password that was sent to "+u.Email+" is still good", nil)
+			"sent no new link to set a password to "+u.Email+": the last one is still valid", nil)
 		return nil
 	}
 	token := newSecret()
 	if err := s.newProof(ctx, u, passwordProof, token, passwordLinkLifetime); err != nil {
 		return err
 	}
-	s.record(ctx, u, "user.request-password-reset", "a link to set a new password was sent to "+u.Email, nil)
+	s.record(ctx, u, "user.request-password-reset", "sent a link to set a new password to "+u.Email, nil)
 	return s.Mail.Send(ctx, "", u.Email, "pkiaas: set a new password",
 		"Open this link within one hour to set a new password:\n\n"+s.BaseURL+"/password#"+token+"\n\nYou will still need your second factor to sign in. If you did not ask for this, ignore it.\n")
 }
 
-// ResetPassword sets a new password by the link and ends every session. It signs nobody in.
+// ResetPassword sets a new password by the link and ends all sessions. It does not sign in.
 func (s *Service) ResetPassword(ctx context.Context, token, password string) (*User, error) {
-	over := fault.New(fault.NotFound, "this link has been used, has expired or was replaced by a newer one").
-		Do("Ask for a new one on the sign-in page.")
+	over := fault.New(fault.NotFound, "This link has been used or replaced by a newer one, or it has expired.").
+		Do("Request a new one on the sign-in page.")
 	var proof *addressProof
 	err := s.guess(ctx, guess{what: "link to set a password", refusal: over}, func(ctx context.Context) (bool, error) {
 		found, err := s.proofs(ctx, "hash = ? AND purpose = ?", hashSecret(token), passwordProof)
@@ -211,7 +211,7 @@ func (s *Service) ResetPassword(ctx context.Context, token, password string) (*U
 			return err
 		}
 		ended, err := s.endSessions(ctx, u.ID)
-		s.record(ctx, u, "user.reset-password", u.Email+" set a new password by a link", audit.Details{"sessionsEnded": ended})
+		s.record(ctx, u, "user.reset-password", "set a new password by a link", audit.Details{"sessionsEnded": ended})
 		return err
 	})
 }

@@ -12,25 +12,25 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Stage of a session: what it is good for.
+// Stage says what a session may be used for.
 type Stage string
 
 const (
-	FactorRequired    Stage = "FACTOR_REQUIRED"    // the password was right
-	EnrolmentRequired Stage = "ENROLMENT_REQUIRED" // and there is no second factor yet
-	CodeRequired      Stage = "CODE_REQUIRED"      // the second factor was reset, and the address is to be proved
+	FactorRequired    Stage = "FACTOR_REQUIRED"    // the password was right; a second factor is next
+	EnrolmentRequired Stage = "ENROLMENT_REQUIRED" // the password was right; a second factor must be enrolled
+	CodeRequired      Stage = "CODE_REQUIRED"      // the second factor was reset; the mailed code is next
 	Full              Stage = "FULL"
 )
 
 const (
-	stageLifetime = 10 * time.Minute // to finish signing in
+	stageLifetime = 10 * time.Minute // time to complete the sign-in
 	fullLifetime  = 12 * time.Hour
 	idleLifetime  = time.Hour
-	seenInterval  = time.Minute // how exactly LastSeenAt is kept
+	seenInterval  = time.Minute // precision of LastSeenAt
 	provenFor     = 5 * time.Minute
 )
 
-// Session is a signed-in browser. The cookie holds a secret of which only the hash is kept.
+// Session is a browser session. The cookie holds a secret of which only the hash is stored.
 type Session struct {
 	ID         string `gorm:"primaryKey"`
 	TokenHash  []byte
@@ -42,7 +42,7 @@ type Session struct {
 	CreatedAt  time.Time
 	LastSeenAt time.Time
 	ExpiresAt  time.Time
-	ProvedAt   *time.Time // when the person last showed a password or second factor in it
+	ProvedAt   *time.Time // when the person last entered a password or second factor in this session
 }
 
 func (Session) TableName() string { return "sessions" }
@@ -54,13 +54,13 @@ func WithSession(ctx context.Context, session *Session) context.Context {
 	return context.WithValue(ctx, sessionKey{}, session)
 }
 
-// SessionFrom returns the session of the request, of any stage; nil without one.
+// SessionFrom returns the session of the request at any stage, or nil.
 func SessionFrom(ctx context.Context) *Session {
 	session, _ := ctx.Value(sessionKey{}).(*Session)
 	return session
 }
 
-// AuthenticateSession finds out whose cookie it is. Only a full session makes an actor.
+// AuthenticateSession returns the session of a cookie, and an actor if the session is full.
 func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac.Actor, *Session, error) {
 	var found []*Session
 	if err := s.Store.DB(ctx).Where("token_hash = ?", hashSecret(cookie)).Find(&found).Error; err != nil {
@@ -79,13 +79,13 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 		return nil, nil, err
 	}
 	if u.Status != Active {
-		return nil, nil, fault.New(fault.Unauthenticated, "this account is disabled").Do("Ask the platform operator.")
+		return nil, nil, fault.New(fault.Unauthenticated, "This account is disabled.").Do("Ask the platform operator.")
 	}
 	if now.Sub(session.LastSeenAt) > seenInterval {
 		session.LastSeenAt = now
 		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
 			return s.Store.DB(ctx).Model(&Session{}).Where("id = ?", session.ID).Update("last_seen_at", now).Error
-		}); err != nil && store.Away(err) == "" { // reading goes on while nothing can be written
+		}); err != nil && store.Away(err) == "" { // reading works while the database is read-only
 			return nil, nil, err
 		}
 	}
@@ -101,7 +101,7 @@ func (s *Service) AuthenticateSession(ctx context.Context, cookie string) (*rbac
 }
 
 func sessionEnded() error {
-	return fault.New(fault.Unauthenticated, "the session has ended").Do("Sign in again.")
+	return fault.New(fault.Unauthenticated, "The session has ended.").Do("Sign in again.")
 }
 
 func (session *Session) over(now time.Time) bool {
@@ -112,7 +112,7 @@ func (session *Session) proven(now time.Time) bool {
 	return session.ProvedAt != nil && now.Sub(*session.ProvedAt) < provenFor
 }
 
-// actor is the person of a full session.
+// actor returns the person of a full session as an actor.
 func (session *Session) actor(u *User, grants map[string][]rbac.Role, now time.Time) *rbac.Actor {
 	a := &rbac.Actor{Kind: rbac.UserActor, ID: u.ID, Name: u.Email, SessionID: session.ID, Proven: session.proven(now), Grants: grants}
 	if u.Operator {
@@ -121,7 +121,7 @@ func (session *Session) actor(u *User, grants map[string][]rbac.Role, now time.T
 	return a
 }
 
-// grants are the roles of a person by domain: Unauthenticated unless the account is active.
+// grants returns the roles of a person by domain. It fails with Unauthenticated unless the account is active.
 func (s *Service) grants(ctx context.Context, u *User) (map[string][]rbac.Role, error) {
 	if u.Status != Active {
 		return nil, sessionEnded()
@@ -144,8 +144,8 @@ func byDomain(u *User, rows []grant) map[string][]rbac.Role {
 	return grants
 }
 
-// open makes a session of the given stage in place of the one of the request: a new secret at each stage, so that one
-// known before is worth nothing after.
+// open replaces the request's session by one of the given stage. Each stage gets a new secret, so that an earlier one
+// is useless afterwards.
 func (s *Service) open(ctx context.Context, u *User, stage Stage) (token string, expires time.Time, err error) {
 	if old := SessionFrom(ctx); old != nil {
 		if err := s.Store.DB(ctx).Delete(&Session{}, "id = ?", old.ID).Error; err != nil {
@@ -180,14 +180,14 @@ func (s *Service) Sessions(ctx context.Context) ([]*Session, error) {
 	return list, err
 }
 
-// SignOut ends sessions of the caller: its present one (id ""), another one, or all of them.
+// SignOut ends sessions of the caller: the current one (id ""), another one, or all of them.
 func (s *Service) SignOut(ctx context.Context, id string, everywhere bool) (ended int, err error) {
 	session := SessionFrom(ctx)
 	if session == nil {
-		return 0, fault.New(fault.Unauthenticated, "you are not signed in")
+		return 0, fault.New(fault.Unauthenticated, "You are not signed in.")
 	}
-	if session.Stage != Full && (everywhere || id != "") { // the password alone ends no sessions of others
-		return 0, notDue()
+	if session.Stage != Full && (everywhere || id != "") { // the password alone must not end other sessions
+		return 0, stepExpired()
 	}
 	u, err := s.user(ctx, session.UserID)
 	if err != nil {
@@ -195,13 +195,13 @@ func (s *Service) SignOut(ctx context.Context, id string, everywhere bool) (ende
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {
 		query := s.Store.DB(ctx).Where("user_id = ?", u.ID)
-		action, summary := "user.sign-out", u.Email+" signed out"
+		action, summary := "user.sign-out", "signed out"
 		switch {
 		case everywhere:
-			action, summary = "user.sign-out-everywhere", u.Email+" ended all sessions"
+			action, summary = "user.sign-out-everywhere", "ended all sessions"
 		case id != "":
 			query = query.Where("id = ?", id)
-			action, summary = "user.end-session", u.Email+" ended another session"
+			action, summary = "user.end-session", "ended another session"
 		default:
 			query = query.Where("id = ?", session.ID)
 		}
@@ -218,16 +218,16 @@ func (s *Service) SignOut(ctx context.Context, id string, everywhere bool) (ende
 	return ended, err
 }
 
-// self is the signed-in person that asks.
+// self returns the signed-in person who makes the request.
 func (s *Service) self(ctx context.Context) (*User, error) {
 	a := rbac.ActorFrom(ctx)
 	if a == nil || a.Kind != rbac.UserActor && a.Kind != rbac.OperatorActor {
-		return nil, fault.New(fault.Unauthenticated, "you are not signed in").Do("Sign in as a person: an API token has no account of its own.")
+		return nil, fault.New(fault.Unauthenticated, "You are not signed in.").Do("Sign in as a person: an API token has no account of its own.")
 	}
 	return s.user(ctx, a.ID)
 }
 
-// usedTokens collects when tokens were used, until the job writes it down.
+// usedTokens collects when tokens were used, until NoteUse saves it.
 type usedTokens struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -242,7 +242,7 @@ func (u *usedTokens) note(id string, now time.Time) {
 	u.at[id] = now
 }
 
-// NoteUse writes down when tokens were last used here; the server calls it every few seconds and when it stops.
+// NoteUse saves when tokens were last used. The server calls it every few seconds and when it stops.
 func (s *Service) NoteUse(ctx context.Context) error {
 	s.used.mu.Lock()
 	at := s.used.at
@@ -261,10 +261,10 @@ func (s *Service) NoteUse(ctx context.Context) error {
 	})
 }
 
-// CleanJob removes sessions, proofs, invitations and failures that are over.
+// CleanJob is the job that removes expired sessions, proofs, invitations and failure counts.
 const CleanJob = "identity.clean"
 
-// Clean is that job.
+// Clean runs CleanJob.
 func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 	now := s.Now()
 	claim.Again(now.Add(time.Hour))
@@ -275,12 +275,12 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 				return err
 			}
 		}
-		if err := s.forget(ctx); err != nil {
+		if err := s.deleteStaleFailures(ctx); err != nil {
 			return err
 		}
 		return claim.Done(ctx)
 	})
 }
 
-// Self is the signed-in person that asks.
+// Self returns the signed-in person who makes the request.
 func (s *Service) Self(ctx context.Context) (*User, error) { return s.self(ctx) }

@@ -19,22 +19,22 @@ const (
 	RecoveryCode Factor = "RECOVERY_CODE"
 )
 
-// SignedIn is what a step of signing in leads to. The token belongs into the cookie.
+// SignedIn is the result of a sign-in step. Token belongs in the session cookie.
 type SignedIn struct {
 	Token             string
 	Expires           time.Time
 	Factors           []Factor
 	EnrolmentRequired bool
-	// CodeRequired: an operator has reset the second factor; the code that went to the person's address comes next.
+	// CodeRequired is set if an operator has reset the second factor. The next step is the code mailed to the person.
 	CodeRequired bool
 	User         *User
-	// Device belongs into a cookie that outlives the session; "" where the sign-in is not complete.
+	// Device belongs in a cookie that outlives the session. It is "" until the sign-in is complete.
 	Device string
 }
 
-var wrongPassword = fault.New(fault.Unauthenticated, "e-mail or password is wrong").At("password").Do("Check both; after several failures you must wait a little.")
+var wrongPassword = fault.New(fault.Unauthenticated, "The e-mail address or password is wrong.").At("password").Do("Check both. After several failed attempts you have to wait.")
 
-// SignIn checks the password: the first step. E-mail and password are refused alike.
+// SignIn checks the password, the first step. It gives the same error for a wrong address and a wrong password.
 func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn, error) {
 	address, err := CheckEmail(email)
 	if err != nil {
@@ -70,18 +70,18 @@ func (s *Service) SignIn(ctx context.Context, email, password string) (*SignedIn
 	return result, err
 }
 
-// passwordGiven opens the session of the next step, in the transaction of ctx. The account is read again: it may have
-// changed while the password was judged, and without its second factor the old one would only ask for a new one.
+// passwordGiven opens the session of the next step, in the transaction of ctx. It reads the account again: if the
+// password or second factor changed while the password was being checked, the sign-in starts over.
 func (s *Service) passwordGiven(ctx context.Context, judged *User) (*SignedIn, error) {
 	u, err := s.locked(ctx, judged.ID)
 	if store.IsNotFound(err) || err == nil && u.PasswordHash != judged.PasswordHash {
-		return nil, notDue()
+		return nil, stepExpired()
 	}
 	if err != nil {
 		return nil, err
 	}
 	if u.Status != Active {
-		return nil, fault.New(fault.Forbidden, "this account is disabled").Do("Ask the platform operator.")
+		return nil, fault.New(fault.Forbidden, "This account is disabled.").Do("Ask the platform operator.")
 	}
 	result := &SignedIn{User: u}
 	if result.Factors, err = s.factors(ctx, u); err != nil {
@@ -119,14 +119,14 @@ func (s *Service) factors(ctx context.Context, u *User) ([]Factor, error) {
 	return list, nil
 }
 
-// Proof is one second factor.
+// Proof holds exactly one second factor.
 type Proof struct {
 	TOTP, RecoveryCode, Passkey *string
 }
 
-// VerifySecondFactor is the second step: it makes the session a full one.
+// VerifySecondFactor is the second step. It makes the session a full one.
 func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, error) {
-	u, session, err := s.halfway(ctx, FactorRequired)
+	u, session, err := s.atStage(ctx, FactorRequired)
 	if err != nil {
 		return nil, err
 	}
@@ -140,15 +140,15 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 	case p.Passkey != nil && p.TOTP == nil && p.RecoveryCode == nil:
 		kind, check = "passkey", func(ctx context.Context, u *User) (bool, error) { return s.checkAssertion(ctx, u, session, *p.Passkey) }
 	default:
-		return nil, fault.New(fault.Invalid, "give exactly one of totp, recoveryCode and passkey").At("input")
+		return nil, fault.New(fault.Invalid, "Enter exactly one of totp, recoveryCode and passkey.").At("input")
 	}
 	result, id := &SignedIn{}, u.ID
-	refusal := fault.New(fault.Unauthenticated, "the second factor is wrong").
+	refusal := fault.New(fault.Unauthenticated, "The second factor is wrong.").
 		At("input." + map[string]string{"totp": "totp", "recovery code": "recoveryCode", "passkey": "passkey"}[kind]).
-		Do("Check the clock of your device, or use another factor; after several failures you must wait a little.")
+		Do("Check the clock of your device, or use another factor. After several failed attempts you have to wait.")
 	err = s.guess(ctx, guess{email: u.Email, user: u, what: kind, refusal: refusal}, func(ctx context.Context) (right bool, err error) {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, id); err != nil {
+			if u, err = s.lockCaller(ctx, id); err != nil {
 				return err
 			}
 			if right, err = check(ctx, u); err != nil || !right {
@@ -165,14 +165,14 @@ func (s *Service) VerifySecondFactor(ctx context.Context, p Proof) (*SignedIn, e
 	return result, nil
 }
 
-// signedIn opens the full session, in the transaction of ctx.
+// signedIn opens a full session, in the transaction of ctx.
 func (s *Service) signedIn(ctx context.Context, u *User, kind string) (*SignedIn, error) {
 	now := s.Now()
 	changes := map[string]any{"last_sign_in_at": now, "password_reset_at": nil}
 	if err := s.Store.DB(ctx).Model(u).Updates(changes).Error; err != nil {
 		return nil, err
 	}
-	if err := s.forgive(ctx, u); err != nil {
+	if err := s.clearFailures(ctx, u); err != nil {
 		return nil, err
 	}
 	result := &SignedIn{User: u}
@@ -183,20 +183,20 @@ func (s *Service) signedIn(ctx context.Context, u *User, kind string) (*SignedIn
 	if result.Token, result.Expires, err = s.open(ctx, u, Full); err != nil {
 		return nil, err
 	}
-	s.record(ctx, u, "user.sign-in", u.Email+" signed in", audit.Details{"secondFactor": kind})
+	s.record(ctx, u, "user.sign-in", "signed in", audit.Details{"secondFactor": kind})
 	return result, nil
 }
 
-// halfway is the person of a session that has not finished signing in.
-func (s *Service) halfway(ctx context.Context, stage Stage) (*User, *Session, error) {
+// atStage returns the person of a session whose sign-in is at the given stage.
+func (s *Service) atStage(ctx context.Context, stage Stage) (*User, *Session, error) {
 	session := SessionFrom(ctx)
 	if session == nil || session.Stage != stage {
-		return nil, nil, notDue()
+		return nil, nil, stepExpired()
 	}
 	u, err := s.user(ctx, session.UserID)
 	return u, session, err
 }
 
-func notDue() error {
-	return fault.New(fault.Unauthenticated, "this sign-in step has expired").Do("Start again with e-mail and password.")
+func stepExpired() error {
+	return fault.New(fault.Unauthenticated, "This sign-in step has expired.").Do("Start again with e-mail and password.")
 }

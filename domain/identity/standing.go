@@ -9,11 +9,11 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Standing is the actor of work that outlives the request it was asked for in, with the roles of now, session or not:
-// Unauthenticated once the person is gone or the token has ended.
+// Standing returns the current actor for work that outlives the request that started it, with the roles of this moment
+// and regardless of sessions. It fails with Unauthenticated if the account is no longer active or the token has ended.
 func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
 	a := &rbac.Actor{Kind: kind, ID: id, Name: name, Grants: map[string][]rbac.Role{}}
-	ended := fault.New(fault.Unauthenticated, "%s may no longer do this", name).Do("Have somebody who may go on with it.")
+	ended := fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do("Ask somebody with this permission to continue.")
 	switch kind {
 	case rbac.System:
 		return rbac.SystemActor(), nil
@@ -42,7 +42,7 @@ func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name st
 	return a, err
 }
 
-// Holders are the active people with all of the permissions in the partition, by e-mail.
+// Holders lists the active people who have all of the permissions in the partition, by e-mail.
 func (s *Service) Holders(ctx context.Context, partitionID string, permissions []rbac.Permission) ([]approval.Person, error) {
 	var rows []struct {
 		ID, Email string
@@ -66,7 +66,7 @@ func (s *Service) Holders(ctx context.Context, partitionID string, permissions [
 	return holders, nil
 }
 
-// Email is the address of a user, "" when there is none.
+// Email returns the address of an active user, or "".
 func (s *Service) Email(ctx context.Context, userID string) (string, error) {
 	var found []string
 	if err := s.Store.DB(ctx).Model(&User{}).Where("id = ? AND status = ?", userID, Active).Pluck("email", &found).Error; err != nil || len(found) == 0 {

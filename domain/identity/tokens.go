@@ -30,7 +30,7 @@ func (s *Service) Tokens(ctx context.Context, partitionID string) ([]*APIToken, 
 	return list, s.readOwners(ctx, list)
 }
 
-// CallerToken is the token that asks.
+// CallerToken returns the API token that makes the request.
 func (s *Service) CallerToken(ctx context.Context) (*APIToken, error) {
 	t := &APIToken{}
 	if err := s.Store.DB(ctx).Take(t, "id = ?", rbac.ActorFrom(ctx).ID).Error; err != nil {
@@ -39,17 +39,17 @@ func (s *Service) CallerToken(ctx context.Context) (*APIToken, error) {
 	return t, s.readOwners(ctx, []*APIToken{t})
 }
 
-// NewToken is what an API token is to be.
+// NewToken describes an API token to create.
 type NewToken struct {
 	PartitionID string
 	Name        string
 	Role        rbac.Role
 	ExpiresAt   time.Time
-	// Service: tied to nobody. Only a person makes one.
+	// Service tokens belong to nobody. Only a person can create one.
 	Service bool
 }
 
-// CreateToken makes an API token and returns its secret, once. Nobody hands on what they may not do themselves.
+// CreateToken creates an API token and returns its secret, once. Its role must not exceed the caller's permissions.
 func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, secret string, err error) {
 	partitionID, name, role, expiresAt := n.PartitionID, n.Name, n.Role, n.ExpiresAt
 	event := audit.Event{PartitionID: partitionID, Action: "token.create", ObjectKind: "token", ObjectName: name}
@@ -64,7 +64,7 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 		return nil, "", err
 	}
 	if !role.Valid() {
-		return nil, "", fault.New(fault.Invalid, "unknown role").At("role")
+		return nil, "", fault.New(fault.Invalid, "Unknown role.").At("role")
 	}
 	actor := rbac.ActorFrom(ctx)
 	if !s.Guard.Covers(actor, role, partitionID) {
@@ -75,14 +75,15 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	case rbac.UserActor:
 		owner = actor.ID
 	case rbac.TokenActor:
-		// What outlives a person is made by one. A token that makes others for good could not be stopped by revoking it.
+		// A service token outlives its creator, so only a person may create one. A token that could create others could
+		// not be stopped by revoking it.
 		if owner = actor.OwnerID; n.Service || actor.Within == nil {
 			return nil, "", fault.New(fault.Forbidden, "Only a signed-in person can create a service token, and a service token cannot create tokens.").At("service").Do("Sign in and create it yourself.")
 		}
 	}
 	now := s.Now()
 	if !expiresAt.After(now) || expiresAt.After(now.Add(maxTokenLifetime)) {
-		return nil, "", fault.New(fault.Invalid, "a token expires at most 366 days ahead").At("expiresAt")
+		return nil, "", fault.New(fault.Invalid, "An API token can be valid for at most 366 days.").At("expiresAt")
 	}
 	secret = tokenPrefix + newSecret()
 	t = &APIToken{ID: newID(), PartitionID: partitionID, Name: name, Role: role, Prefix: secret[:len(tokenPrefix)+6], TokenHash: hashSecret(secret),
@@ -100,13 +101,13 @@ func (s *Service) CreateToken(ctx context.Context, n NewToken) (t *APIToken, sec
 	return t, secret, err
 }
 
-// MayRevoke tells whether the caller may end a token.
+// MayRevoke tells whether the caller may revoke a token.
 func (s *Service) MayRevoke(ctx context.Context, t *APIToken) bool {
 	actor := rbac.ActorFrom(ctx)
 	return s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID) == nil && (actor.ID == t.OwnerID || s.Guard.Covers(actor, t.Role, t.PartitionID))
 }
 
-// RevokeToken ends an API token at once.
+// RevokeToken revokes an API token with immediate effect.
 func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err error) {
 	event := audit.Event{Action: "token.revoke", ObjectKind: "token", ObjectID: id}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -122,7 +123,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 	if err := s.Guard.Require(ctx, rbac.TokenManage, t.PartitionID); err != nil {
 		return nil, err
 	}
-	// One's own can always be ended; of others' only what one could have made.
+	// Callers may always revoke their own tokens, and of others' only those they could have created.
 	if !s.MayRevoke(ctx, t) {
 		return nil, fault.New(fault.Forbidden, "This token has permissions you do not have.").Do("Ask an Owner to revoke it.")
 	}
@@ -130,7 +131,7 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 	return t, s.Store.Tx(ctx, func(ctx context.Context) error {
 		ended := s.Store.DB(ctx).Model(t).Where("revoked_at IS NULL").Update("revoked_at", now)
 		if ended.Error == nil && ended.RowsAffected == 0 {
-			return fault.New(fault.Conflict, "the token %s is already revoked", t.Name)
+			return fault.New(fault.Conflict, "The token %s is already revoked.", t.Name)
 		}
 		done := event
 		done.Summary = "revoked the API token " + t.Name
@@ -142,8 +143,9 @@ func (s *Service) RevokeToken(ctx context.Context, id string) (t *APIToken, err 
 	})
 }
 
-// APIToken is a credential of automation: a role in one partition, for a time. A personal one may do what its role and its
-// owner's roles of the moment both permit. One of a service is tied to nobody: it lives until it ends or is revoked.
+// APIToken is a credential for automation: a role in one partition, for a limited time. A personal token may do what
+// both its role and its owner's current roles permit. A service token belongs to nobody and is valid until it expires
+// or is revoked.
 type APIToken struct {
 	ID          string `gorm:"primaryKey"`
 	PartitionID string
@@ -152,25 +154,25 @@ type APIToken struct {
 	Prefix      string
 	TokenHash   []byte
 	CreatedBy   string
-	OwnerID     string // the user behind it, also where a token made it; of a service's token who made it; "" where none is known
+	OwnerID     string // the user behind the token, also if another token created it; for a service token, its creator; "" if unknown
 	Service     bool
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
 	LastUsedAt  *time.Time
 	RevokedAt   *time.Time
 
-	within map[string][]rbac.Role // of a personal one: the roles of its owner
+	within map[string][]rbac.Role // of a personal token: the roles of its owner
 }
 
 func (APIToken) TableName() string { return "api_tokens" }
 
-// tokenPrefix makes a token recognizable to secret scanners.
+// tokenPrefix lets secret scanners recognize tokens.
 const tokenPrefix = "pka_"
 
-// AuthenticateToken finds out whose bearer token it is. Requests that arrive together share one query; none is answered
-// from memory, so a revoked token is refused at once.
+// AuthenticateToken returns the actor of a bearer token. Concurrent requests share one query; nothing is cached, so a
+// revoked token is refused at once.
 func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.Actor, error) {
-	refusal := fault.New(fault.Unauthenticated, "the API token is not valid").Do("Create a new one; it may have expired or been revoked.")
+	refusal := fault.New(fault.Unauthenticated, "The API token is not valid.").Do("It may have expired or been revoked. Create a new one.")
 	if !strings.HasPrefix(bearer, tokenPrefix) || len(bearer) > 200 {
 		return nil, refusal
 	}
@@ -183,13 +185,13 @@ func (s *Service) AuthenticateToken(ctx context.Context, bearer string) (*rbac.A
 	}
 	actor := t.actor()
 	if actor == nil {
-		return nil, fault.New(fault.Unauthenticated, "the owner of this API token no longer has a role in the partition").Do("Use another token, or a service token.")
+		return nil, fault.New(fault.Unauthenticated, "The owner of this API token no longer has a role in the partition.").Do("Use another token, or a service token.")
 	}
 	s.used.note(t.ID, s.Now())
 	return actor, nil
 }
 
-// actor is nil when the owner of a personal token has no role in the partition.
+// actor returns nil if the owner of a personal token has no role in the partition.
 func (t *APIToken) actor() *rbac.Actor {
 	if !t.Service && !slices.ContainsFunc(t.within[t.PartitionID], rbac.Role.Valid) {
 		return nil
@@ -197,10 +199,11 @@ func (t *APIToken) actor() *rbac.Actor {
 	return &rbac.Actor{Kind: rbac.TokenActor, ID: t.ID, Name: t.Name, OwnerID: t.OwnerID, Service: t.Service, Grants: map[string][]rbac.Role{t.PartitionID: {t.Role}}, Within: t.within}
 }
 
-// Stopped tells of a personal token whose owner has no role in the partition any more, or is not known.
+// Stopped tells whether a personal token is unusable because its owner is unknown or no longer has a role in the
+// partition.
 func (t *APIToken) Stopped() bool { return t.actor() == nil }
 
-// readOwners fills in what the owners of personal tokens may do now: nothing unless they are active.
+// readOwners fills in the current roles of the owners of personal tokens. Inactive owners have none.
 func (s *Service) readOwners(ctx context.Context, list []*APIToken) error {
 	var owners []string
 	for _, t := range list {

@@ -1,5 +1,5 @@
-// Package identity is who people and programs are: users, passwords, second factors, sessions, API tokens, and the
-// roles they hold.
+// Package identity manages people and programs: users, passwords, second factors, sessions, API tokens, and the roles
+// they hold.
 package identity
 
 import (
@@ -27,12 +27,12 @@ import (
 type UserStatus string
 
 const (
-	Invited  UserStatus = "INVITED" // of an invitation as Members shows it: no account has it
+	Invited  UserStatus = "INVITED" // shown by Members for an invitation; no account has this status
 	Active   UserStatus = "ACTIVE"
-	Disabled UserStatus = "DISABLED" // keeps its roles; none of them is in effect
+	Disabled UserStatus = "DISABLED" // keeps its roles, but they have no effect
 )
 
-// User is a person.
+// User is the account of a person.
 type User struct {
 	ID              string `gorm:"primaryKey"`
 	Email           string // lower case
@@ -45,9 +45,9 @@ type User struct {
 	TOTPPending     []byte     `gorm:"column:totp_pending"` // sealed; being enrolled
 	TOTPConfirmedAt *time.Time `gorm:"column:totp_confirmed_at"`
 	TOTPLastStep    int64      `gorm:"column:totp_last_step"`
-	// SecondFactorResetAt: before enrolling a second factor anew, the person must prove the address.
+	// SecondFactorResetAt is set while the person must prove the address before enrolling a new second factor.
 	SecondFactorResetAt *time.Time
-	// PasswordResetAt: the password was set by a mailed link, and no complete sign-in has followed.
+	// PasswordResetAt is set after a password was set by a mailed link, until the next complete sign-in.
 	PasswordResetAt *time.Time
 	LastSignInAt    *time.Time
 	CreatedAt       time.Time
@@ -55,7 +55,7 @@ type User struct {
 
 func (User) TableName() string { return "users" }
 
-// grant is a role in a domain.
+// grant is a user's role in a domain.
 type grant struct {
 	UserID    string    `gorm:"primaryKey"`
 	Domain    string    `gorm:"primaryKey"`
@@ -65,18 +65,18 @@ type grant struct {
 
 func (grant) TableName() string { return "role_grants" }
 
-// Sealed lists the columns with secrets.
+// Sealed lists the sealed columns.
 func Sealed() []seal.Column {
 	return []seal.Column{{Table: "users", Name: "totp_secret", Purpose: totpPurpose}, {Table: "users", Name: "totp_pending", Purpose: totpPurpose},
 		{Table: "sessions", Name: "ceremony", Purpose: ceremonyPurpose}}
 }
 
-// Mailer sends mail, in the transaction that asks for it.
+// Mailer sends mail within the caller's transaction.
 type Mailer interface {
 	Send(ctx context.Context, partitionID, to, subject, body string) error
 }
 
-// Service is what can be done with identities.
+// Service manages identities.
 type Service struct {
 	Store     *store.Store
 	Guard     *rbac.Guard
@@ -88,7 +88,7 @@ type Service struct {
 	Now       func() time.Time
 	BaseURL   string
 	Approvals *approval.Service
-	HashCost  HashCost // of new passwords
+	HashCost  HashCost // for new passwords
 
 	tokens store.Batch[[32]byte, *APIToken]
 	used   usedTokens
@@ -118,18 +118,18 @@ func (s *Service) locked(ctx context.Context, id string) (*User, error) {
 	return u, err
 }
 
-// CheckEmail returns the address in the form in which it is kept.
+// CheckEmail validates an address and returns it in lower case, as it is stored.
 func CheckEmail(email string) (string, error) {
 	address, err := mail.ParseAddress(email)
 	if err != nil || address.Address != email || len(email) > 254 || strings.ContainsAny(email, "\r\n") {
-		return "", fault.New(fault.Invalid, "this is not an e-mail address").At("email")
+		return "", fault.New(fault.Invalid, "This is not a valid e-mail address.").At("email")
 	}
 	return strings.ToLower(email), nil
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// newSecret is 32 random bytes as text; only its hash is kept.
+// newSecret returns 32 random bytes as text. Only the hash is stored.
 func newSecret() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails (crypto/rand)
@@ -141,7 +141,7 @@ func hashSecret(secret string) []byte {
 	return h[:]
 }
 
-// record writes an audit event of somebody's own account to the platform's chain.
+// record writes an audit event about a person's own account to the platform's chain.
 func (s *Service) record(ctx context.Context, u *User, action, summary string, details audit.Details) {
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil || actor.Kind != rbac.System {
@@ -161,7 +161,8 @@ func (s *Service) actorOf(ctx context.Context, u *User) *rbac.Actor {
 	return a
 }
 
-// Origin is where a request came from; the server puts it into the context. Device is the cookie of SignedIn.Device.
+// Origin is where a request came from. The server puts it into the context. Device is the cookie set from
+// SignedIn.Device.
 type Origin struct{ IPAddress, UserAgent, RequestID, Device string }
 
 type originKey struct{}
@@ -171,7 +172,7 @@ func WithOrigin(ctx context.Context, o *Origin) context.Context {
 	return context.WithValue(ctx, originKey{}, o)
 }
 
-// OriginFrom returns the origin of the request, nil for the service itself.
+// OriginFrom returns the origin of the request, or nil for the service itself.
 func OriginFrom(ctx context.Context) *Origin {
 	o, _ := ctx.Value(originKey{}).(*Origin)
 	return o

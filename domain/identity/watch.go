@@ -11,20 +11,20 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// watchInterval is how old the rights of a watched actor can be.
+// watchInterval is how often the rights of watched actors are refreshed.
 const watchInterval = 500 * time.Millisecond
 
-// watchPatience is how long a database may take to say so; then all are taken to have ended. Together with the interval,
-// nobody keeps rights for more than two seconds after they ended.
+// watchPatience is how long the refresh may take. If it takes longer, all watched actors are treated as ended. Together
+// with the interval, nobody keeps rights for more than two seconds after losing them.
 const watchPatience = 1500 * time.Millisecond
 
-// Watched is an actor of something that outlives a request, with the rights of the moment. It is an rbac.Live.
+// Watched is the actor of something that outlives a request, with current rights. It implements rbac.Live.
 type Watched struct {
 	*shared
 	ipAddress, requestID string
 }
 
-// Actor is who it is now, nil once session or token have ended, or it is not to be known.
+// Actor returns the current actor, or nil once the session or token has ended or cannot be checked.
 func (w *Watched) Actor() *rbac.Actor {
 	now := w.actor.Load()
 	if now == nil {
@@ -35,17 +35,18 @@ func (w *Watched) Actor() *rbac.Actor {
 	return &own
 }
 
-// Ended is closed when session or token end.
+// Ended is closed when the session or token ends.
 func (w *Watched) Ended() <-chan struct{} { return w.ended }
 
-// shared is what all who watch an actor have in common.
+// shared is the state common to all watchers of an actor.
 type shared struct {
 	actor atomic.Pointer[rbac.Actor]
 	ended chan struct{}
 	users int
 }
 
-// watch is who is watched on this server. However many sockets and streams an actor has, it is looked up once a second.
+// watch holds the watched actors of this server. Each actor is looked up once per interval, however many connections it
+// has.
 type watch struct {
 	mu      sync.Mutex
 	of      map[string]*shared
@@ -80,19 +81,19 @@ func (s *Service) Watch(a *rbac.Actor) (_ *Watched, stop func()) {
 	})
 }
 
-// watching runs while anybody is watched.
+// watching runs while there are watched actors.
 func (s *Service) watching() {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for range ticker.C {
-		if !s.lookAgain() {
+		if !s.refreshWatched() {
 			return
 		}
 	}
 }
 
-// lookAgain brings all who are watched up to date; false when there are none left.
-func (s *Service) lookAgain() bool {
+// refreshWatched updates all watched actors. It returns false if there are none left.
+func (s *Service) refreshWatched() bool {
 	s.watch.mu.Lock()
 	if len(s.watch.of) == 0 {
 		s.watch.running = false
@@ -113,7 +114,7 @@ func (s *Service) lookAgain() bool {
 	now, err := s.fresh(ctx, actors)
 	for key, w := range seen {
 		a := w.actor.Load()
-		// Who cannot be asked about has no rights either: the client comes again, and is asked who it is.
+		// An actor that cannot be looked up has no rights either. The client reconnects and authenticates again.
 		if fresh := now[a]; err == nil && fresh != nil {
 			w.actor.Store(fresh)
 			continue
@@ -122,14 +123,14 @@ func (s *Service) lookAgain() bool {
 		close(w.ended)
 		s.watch.mu.Lock()
 		if s.watch.of[key] == w {
-			delete(s.watch.of, key) // the next one begins anew
+			delete(s.watch.of, key) // the next connection starts afresh
 		}
 		s.watch.mu.Unlock()
 	}
 	return true
 }
 
-// fresh is each actor as of now; those whose session or token has ended are left out.
+// fresh returns the current state of each actor. Actors whose session or token has ended are left out.
 func (s *Service) fresh(ctx context.Context, actors []*rbac.Actor) (map[*rbac.Actor]*rbac.Actor, error) {
 	var tokenIDs, sessionIDs []string
 	for _, a := range actors {
@@ -206,10 +207,10 @@ func (s *Service) freshSessions(ctx context.Context, ids []string, into map[stri
 	return nil
 }
 
-// Proof of a person who is signed in: exactly one of them.
+// Reproof holds exactly one proof of a signed-in person.
 type Reproof struct{ Password, TOTP *string }
 
-// Confirm takes a password or a code again, so that the session may do for some minutes what asks for it.
+// Confirm takes a password or code again, so that for some minutes the session may do what requires proof.
 func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err error) {
 	u, err := s.self(ctx)
 	if err != nil {
@@ -217,16 +218,16 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	}
 	actor := rbac.ActorFrom(ctx)
 	if (p.Password == nil) == (p.TOTP == nil) {
-		return time.Time{}, fault.New(fault.Invalid, "Give either a password or a code.").At("input")
+		return time.Time{}, fault.New(fault.Invalid, "Enter either a password or a code.").At("input")
 	}
 	g := guess{email: u.Email, user: u, what: "password", refusal: fault.New(fault.Invalid, "The password is wrong.").At("input.password").
-		Do("Check it and try again; after several failures you must wait a little.")}
+		Do("Check it and try again. After several failed attempts you have to wait.")}
 	judge := func(ctx context.Context, u *User) (bool, error) { return s.matches(*p.Password, u.PasswordHash) }
 	if p.TOTP != nil {
 		if u.TOTPConfirmedAt == nil {
-			return time.Time{}, fault.New(fault.Conflict, "There is no authenticator app.").At("input.totp").Do("Give your password.")
+			return time.Time{}, fault.New(fault.Conflict, "This account has no authenticator app.").At("input.totp").Do("Enter your password.")
 		}
-		g.what, g.refusal = "totp", fault.New(fault.Invalid, "The code is wrong.").At("input.totp").Do("Check it and try again; after several failures you must wait a little.")
+		g.what, g.refusal = "totp", fault.New(fault.Invalid, "The code is wrong.").At("input.totp").Do("Check it and try again. After several failed attempts you have to wait.")
 		judge = func(ctx context.Context, u *User) (bool, error) { return s.spendTOTP(ctx, u, *p.TOTP) }
 	} else {
 		end, err := s.turns.take(ctx, true)
@@ -238,13 +239,13 @@ func (s *Service) Confirm(ctx context.Context, p Reproof) (until time.Time, err 
 	now := s.Now()
 	err = s.guess(ctx, g, func(ctx context.Context) (right bool, err error) {
 		err = s.Store.Tx(ctx, func(ctx context.Context) error {
-			if u, err = s.due(ctx, u.ID); err != nil {
+			if u, err = s.lockCaller(ctx, u.ID); err != nil {
 				return err
 			}
 			if right, err = judge(ctx, u); err != nil || !right {
 				return err
 			}
-			s.record(ctx, u, "user.confirm-identity", u.Email+" confirmed their identity", audit.Details{"by": g.what})
+			s.record(ctx, u, "user.confirm-identity", "confirmed their identity", audit.Details{"by": g.what})
 			done := s.Store.DB(ctx).Model(&Session{}).Where("id = ?", actor.SessionID).Update("proved_at", now)
 			if done.Error == nil && done.RowsAffected == 0 {
 				return sessionEnded()

@@ -1,6 +1,7 @@
-// Package job does later what a transaction decided: one row for each kind and key says what is due and when. The row
-// is written in the transaction that asks for it, and locked by the server that works on it, so several servers share
-// the work and a server that dies gives it back. Jobs run in lanes, so that one kind of work never waits for another.
+// Package job runs work that a transaction has requested for later. A job is one row per kind and key, and says what is
+// due and when. The row is written in the requesting transaction, and leased by the server that works on it, so several
+// servers share the work and a crashed server gives it back. Jobs run in lanes, so that one kind of work does not delay
+// another.
 package job
 
 import (
@@ -25,32 +26,32 @@ import (
 )
 
 const (
-	// Lease is how long a server may be silent before another one takes the job over.
+	// Lease is how long a server may be silent before another one takes over its job.
 	Lease = 30 * time.Second
-	// Longest is how long a job of HandleLong may take: one that hangs gives its worker back.
+	// Longest is how long a job of HandleLong may take before it is aborted.
 	Longest = 30 * time.Minute
-	// farthest is how far ahead a lease can lie: beyond that, the clock that wrote it was wrong and holds nothing up.
+	// farthest is how far ahead a lease can end. A lease that ends later was written with a wrong clock and is ignored.
 	farthest = 10 * Lease
-	// margin is how long before the end of its lease a job is given up, so that two servers never work on it.
+	// margin is how long before the end of its lease a job is aborted, so that two servers never work on it.
 	margin = 5 * time.Second
 )
 
-// Lane is a line of jobs with workers of its own. Work in one lane never waits for work in another.
+// Lane is a queue of jobs with workers of its own. Work in one lane never waits for work in another.
 type Lane string
 
 const (
-	// Status is for what relying parties depend on: CRLs and the certificates of OCSP signers.
+	// Status is for what relying parties depend on: CRLs and OCSP signer certificates.
 	Status Lane = "STATUS"
-	// Outward is for what waits for others: mail, webhooks, copies of CRLs, ACME validation.
+	// Outward is for work that waits for other systems: mail, webhooks, copies of CRLs, ACME validation.
 	Outward Lane = "OUTWARD"
 	// Work is for everything else.
 	Work Lane = "WORK"
 )
 
-// limit says how many jobs of a lane one server runs at a time, and how many of them may be of one kind.
+// limit is how many jobs of a lane one server runs at a time, and how many of them may be of one kind.
 type limit struct{ jobs, ofAKind int }
 
-// limits: outsiders that do not answer hold at most half of Outward, so mail goes on while webhooks hang.
+// Jobs of one kind take at most a third of Outward, so that mail is sent while webhooks hang.
 var limits = map[Lane]limit{Status: {4, 4}, Outward: {12, 4}, Work: {2, 2}}
 
 type row struct {
@@ -67,11 +68,11 @@ type row struct {
 
 func (row) TableName() string { return "jobs" }
 
-// Handler does one job. It must bear being run twice: a server may die after the work and before saying so, unless the
-// handler calls Claim.Done in the transaction that holds the work.
+// Handler runs one job. It must tolerate running twice: a server may crash after the work but before recording it,
+// unless the handler calls Claim.Done in the transaction of the work.
 type Handler func(ctx context.Context, c *Claim) error
 
-// Queue keeps the jobs.
+// Queue stores and runs jobs.
 type Queue struct {
 	Store *store.Store
 	Now   func() time.Time
@@ -82,7 +83,7 @@ type Queue struct {
 	once  sync.Once
 }
 
-// kind is what a server knows of the jobs of a kind.
+// kind is the registration of a kind of job.
 type kind struct {
 	lane    Lane
 	handler Handler
@@ -98,20 +99,20 @@ func (q *Queue) init() {
 	})
 }
 
-// HandleLong is Handle for a kind whose jobs may take longer than a lease, which is renewed while they work.
+// HandleLong is Handle for jobs that may take longer than a lease. The lease is renewed while they run.
 func (q *Queue) HandleLong(lane Lane, name string, h Handler) {
 	q.init()
 	q.kinds[name] = kind{lane, h, true}
 }
 
-// Handle registers the lane and the handler of a kind; before Run. A job ends, or is given up, before its lease does.
+// Handle registers the lane and handler of a kind. Call it before Run. A job that outlasts its lease is aborted.
 func (q *Queue) Handle(lane Lane, name string, h Handler) {
 	q.init()
 	q.kinds[name] = kind{lane, h, false}
 }
 
-// Enqueue asks, in the transaction of ctx, for a job at the given time. A job of the same kind and key that is due
-// later is brought forward; one that is running will run again.
+// Enqueue requests a job at the given time, in the transaction of ctx. If a job of the same kind and key is due later,
+// it is brought forward; if one is running, it runs again.
 func (q *Queue) Enqueue(ctx context.Context, kind, key string, at time.Time, arguments any) error {
 	q.init()
 	text, err := json.Marshal(arguments)
@@ -134,7 +135,7 @@ func (q *Queue) Enqueue(ctx context.Context, kind, key string, at time.Time, arg
 	return nil
 }
 
-// Wake has this server look for due jobs now.
+// Wake makes this server look for due jobs now.
 func (q *Queue) Wake() {
 	q.init()
 	for lane := range limits {
@@ -154,7 +155,7 @@ func (q *Queue) Cancel(ctx context.Context, kind, key string) error {
 	return q.Store.DB(ctx).Delete(&row{}, "kind = ? AND job_key = ?", kind, key).Error
 }
 
-// Find tells whether a job is still to be done, and decodes what it was enqueued with.
+// Find tells whether a job is pending, and decodes its arguments.
 func (q *Queue) Find(ctx context.Context, kind, key string, arguments any) (bool, error) {
 	var rows []row
 	if err := q.Store.DB(ctx).Find(&rows, "kind = ? AND job_key = ?", kind, key).Error; err != nil || len(rows) == 0 {
@@ -163,7 +164,7 @@ func (q *Queue) Find(ctx context.Context, kind, key string, arguments any) (bool
 	return true, json.Unmarshal([]byte(rows[0].Arguments), arguments)
 }
 
-// Claim is a job that this server holds.
+// Claim is a job leased by this server.
 type Claim struct {
 	Key      string
 	Attempts int64
@@ -173,19 +174,19 @@ type Claim struct {
 	settled  atomic.Bool
 }
 
-// Arguments decodes what was enqueued.
+// Arguments decodes the arguments of the job.
 func (c *Claim) Arguments(into any) error { return json.Unmarshal([]byte(c.row.Arguments), into) }
 
-// Again has the job run again at the given time instead of being finished.
+// Again makes the job run again at the given time instead of completing it.
 func (c *Claim) Again(at time.Time) { c.next = at }
 
-// Done settles the job in the transaction of ctx, together with its work. It fails when the lease was lost: another
+// Done completes the job in the transaction of ctx, together with its work. It fails if the lease was lost: another
 // server has the job, and this work must not be committed.
 func (c *Claim) Done(ctx context.Context) error {
 	q := c.queue
 	now := q.Now()
 	mine := q.Store.DB(ctx).Model(&row{}).Where("kind = ? AND job_key = ? AND lease = ?", c.row.Kind, c.row.JobKey, c.row.Lease)
-	// Asked for again while it ran: due at once.
+	// If the job was requested again while it ran, it is due at once.
 	again := mine.Session(&gorm.Session{}).Where("generation <> ?", c.row.Generation).
 		Updates(map[string]any{"lease": "", "leased_until": nil, "attempts": 0, "last_error": "", "run_at": now})
 	if again.Error != nil || again.RowsAffected == 1 {
@@ -209,10 +210,10 @@ func (c *Claim) Done(ctx context.Context) error {
 	return nil
 }
 
-// idle is how long a lane without due jobs waits before it looks again; a job of this server's own wakes it.
+// idle is how long a lane without due jobs waits before it looks again. Jobs of this server wake it earlier.
 const idle = 500 * time.Millisecond
 
-// Run works in all lanes until ctx ends; jobs in hand are finished first.
+// Run works in all lanes until ctx ends. Running jobs are completed first.
 func (q *Queue) Run(ctx context.Context) {
 	q.init()
 	var wg sync.WaitGroup
@@ -227,7 +228,7 @@ func (q *Queue) runLane(ctx context.Context, lane Lane, most limit) {
 	defer working.Wait()
 	var mu sync.Mutex
 	running, total := map[string]int{}, 0
-	// free are the kinds of which one more job may begin.
+	// free returns the kinds of which another job may start.
 	free := func() (names []string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -263,7 +264,7 @@ func (q *Queue) runLane(ctx context.Context, lane Lane, most limit) {
 	}
 }
 
-// RunDue runs everything that is due now, one job after another, and returns: for tests and for the demo's estate.
+// RunDue runs all due jobs one after another, and returns. For tests and the demo data.
 func (q *Queue) RunDue(ctx context.Context) {
 	q.init()
 	all := slices.Collect(maps.Keys(q.kinds))
@@ -272,21 +273,21 @@ func (q *Queue) RunDue(ctx context.Context) {
 	}
 }
 
-// next claims a due job of one of the kinds, nil when there is none.
+// next claims a due job of one of the kinds, or returns nil.
 func (q *Queue) next(ctx context.Context, kinds []string) *Claim {
 	if len(kinds) == 0 {
 		return nil
 	}
 	c, err := q.claim(ctx, kinds)
 	if err != nil && ctx.Err() == nil {
-		q.Log.Error("looking for due jobs", "error", err)
+		q.Log.Error("cannot look for due jobs", "error", err)
 	}
 	return c
 }
 
 func (q *Queue) work(ctx context.Context, c *Claim) {
 	k := q.kinds[c.row.Kind]
-	// A job that has begun is finished even when the server is asked to stop.
+	// A job that has started is completed even if the server is asked to stop.
 	most := Lease - margin
 	if k.long {
 		most = Longest
@@ -306,8 +307,8 @@ func (q *Queue) work(ctx context.Context, c *Claim) {
 	}
 }
 
-// hold renews the lease of a job while it works, and gives the job up when it is lost or cannot be renewed. Once the
-// server is asked to stop (ctx) the job has what is left of it. The channel is closed when nothing is renewed any more.
+// hold renews the lease of a job while it runs, and aborts the job if the lease is lost or cannot be renewed. Once the
+// server is asked to stop (ctx), the job has what is left of its lease. The channel is closed when renewing has ended.
 func (q *Queue) hold(ctx, work context.Context, cancel context.CancelFunc, c *Claim) <-chan struct{} {
 	ended, renewed := make(chan struct{}), time.Now()
 	go func() {
@@ -323,7 +324,7 @@ func (q *Queue) hold(ctx, work context.Context, cancel context.CancelFunc, c *Cl
 			if ctx.Err() == nil {
 				switch mine, err := q.renew(work, c); {
 				case err != nil:
-					q.Log.Warn("renewing the lease of a job", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
+					q.Log.Warn("cannot renew the lease of a job", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
 				case mine:
 					renewed = time.Now()
 				case !c.settled.Load():
@@ -339,7 +340,7 @@ func (q *Queue) hold(ctx, work context.Context, cancel context.CancelFunc, c *Cl
 	return ended
 }
 
-// renew makes the lease last from now on, and tells whether it is still this server's.
+// renew extends the lease, and tells whether this server still holds it.
 func (q *Queue) renew(ctx context.Context, c *Claim) (mine bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, margin)
 	defer cancel()
@@ -351,7 +352,7 @@ func (q *Queue) renew(ctx context.Context, c *Claim) (mine bool, err error) {
 	return mine, err
 }
 
-// handle turns a panic into an error: one job that cannot be done must not end the server, again and again.
+// handle turns a panic into an error, so that one bad job cannot crash the server again and again.
 func handle(ctx context.Context, h Handler, c *Claim) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -367,7 +368,7 @@ func (q *Queue) claim(ctx context.Context, kinds []string) (*Claim, error) {
 		return db.Where("run_at <= ? AND (leased_until IS NULL OR leased_until < ? OR leased_until > ?) AND kind IN ?", now, now,
 			now.Add(farthest), kinds).Order("run_at").Limit(1)
 	}
-	// Looking costs no write: most of the time nothing is due.
+	// Looking first avoids a write: most of the time nothing is due.
 	var waiting int64
 	if err := q.Store.DB(ctx).Table("(?) AS due", due(q.Store.DB(ctx).Model(&row{}).Select("kind"))).Count(&waiting).Error; err != nil || waiting == 0 {
 		return nil, err
@@ -392,7 +393,7 @@ func (q *Queue) claim(ctx context.Context, kinds []string) (*Claim, error) {
 }
 
 func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
-	// What people are told leaves the cause to the log.
+	// The message shown to people leaves the cause to the log.
 	because := errors.Unwrap(cause)
 	delay := min(5*time.Minute, time.Second<<min(c.row.Attempts, 8))
 	q.Log.Error("job failed", "kind", c.row.Kind, "key", c.row.JobKey, "attempt", c.row.Attempts, "retry_in", delay, "error", cause, "cause", because)
@@ -401,18 +402,18 @@ func (q *Queue) fail(ctx context.Context, c *Claim, cause error) {
 			Updates(map[string]any{"lease": "", "leased_until": nil, "last_error": cause.Error(), "run_at": q.Now().Add(delay)}).Error
 	})
 	if err != nil {
-		q.Log.Error("giving a failed job back", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
+		q.Log.Error("cannot give back a failed job", "kind", c.row.Kind, "key", c.row.JobKey, "error", err)
 	}
 }
 
-// Due counts the jobs whose time has come.
+// Due counts the jobs that are due.
 func (q *Queue) Due(ctx context.Context) (int64, error) {
 	var n int64
 	err := q.Store.DB(ctx).Model(&row{}).Where("run_at <= ?", q.Now()).Count(&n).Error
 	return n, err
 }
 
-// EnqueueOnce asks for a job now unless there is one already, due whenever.
+// EnqueueOnce requests a job now unless one is already pending, whenever that is due.
 func (q *Queue) EnqueueOnce(ctx context.Context, kind, key string) error {
 	r := row{Kind: kind, JobKey: key, RunAt: q.Now(), Generation: 1, Arguments: "null"}
 	return q.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&r).Error

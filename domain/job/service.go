@@ -10,18 +10,18 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Job is a row of the queue as the operator sees it.
+// Job is a job as operators see it.
 type Job struct {
 	Kind string
 	Key  string
 	Lane Lane
-	// RunAt is when it is due; in the past while it waits for a free place in its lane.
+	// RunAt is when the job is due. It is in the past while the job waits for a free worker of its lane.
 	RunAt time.Time
-	// RunningUntil is when the server that works on it must renew its lease; nil while nobody works on it.
+	// RunningUntil is when the server working on the job must renew its lease; nil while none is.
 	RunningUntil *time.Time
-	// Attempts since it last succeeded.
+	// Attempts since the last success.
 	Attempts int64
-	// LastError of the newest attempt, "" when that has not failed.
+	// LastError of the latest attempt, "" if it did not fail.
 	LastError string
 }
 
@@ -31,10 +31,10 @@ type Service struct {
 	Guard *rbac.Guard
 }
 
-// shown is how many jobs the operator sees at most.
+// shown is the maximum number of jobs listed.
 const shown = 200
 
-// Jobs lists up to 200 jobs of all servers: those that failed first, then those due longest.
+// Jobs lists up to 200 jobs of all servers: failed ones first, then by due time.
 func (s *Service) Jobs(ctx context.Context) ([]*Job, error) {
 	if err := s.Guard.Require(ctx, rbac.JobBrowse, rbac.Platform); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *Service) Jobs(ctx context.Context) ([]*Job, error) {
 	}
 	jobs := make([]*Job, len(rows))
 	for n, r := range rows {
-		failure, _, _ := strings.Cut(r.LastError, "\n") // the stack of a panic is for the log
+		failure, _, _ := strings.Cut(r.LastError, "\n") // keep the stack of a panic out of the list
 		jobs[n] = &Job{Kind: r.Kind, Key: r.JobKey, Lane: s.Queue.kinds[r.Kind].lane, RunAt: r.RunAt, Attempts: r.Attempts, LastError: failure}
 		if r.LeasedUntil != nil && r.LeasedUntil.After(s.Queue.Now()) {
 			jobs[n].RunningUntil = r.LeasedUntil
@@ -57,7 +57,7 @@ func (s *Service) Jobs(ctx context.Context) ([]*Job, error) {
 // LaneState counts the jobs of a lane on all servers.
 type LaneState struct{ Due, Failing int64 }
 
-// Lanes counts what is due and what failed at its last attempt, by lane.
+// Lanes counts the jobs that are due and those whose last attempt failed, by lane.
 func (q *Queue) Lanes(ctx context.Context) (map[Lane]LaneState, error) {
 	q.init()
 	states := map[Lane]LaneState{}

@@ -1,4 +1,4 @@
-// Package mail sends what people must read, or keeps it in the outbox where no SMTP server is configured.
+// Package mail sends mail by SMTP, or keeps it in the outbox if no SMTP server is configured.
 package mail
 
 import (
@@ -17,15 +17,16 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// SendJob delivers a mail; key: its id.
+// SendJob delivers a mail; key: its ID.
 const SendJob = "mail.send"
 
 const purpose = "mail"
 
-// Mail is one message. Its body holds invitation links, so it is sealed in the database and erased once sent.
+// Mail is one message. Its body may contain invitation links, so it is sealed in the database and erased after
+// delivery.
 type Mail struct {
 	ID          string `gorm:"primaryKey"`
-	PartitionID string // "": the platform's
+	PartitionID string // "" for mail of the platform
 	Recipient   string
 	Subject     string
 	Sealed      []byte `gorm:"column:body"`
@@ -36,7 +37,7 @@ type Mail struct {
 
 func (Mail) TableName() string { return "mails" }
 
-// Sealed lists the columns with secrets.
+// Sealed lists the sealed columns.
 func Sealed() []seal.Column { return []seal.Column{{Table: "mails", Name: "body", Purpose: purpose}} }
 
 // Service sends mail.
@@ -46,11 +47,11 @@ type Service struct {
 	Jobs    *job.Queue
 	Sealer  seal.Sealer
 	Now     func() time.Time
-	SMTPURL string // "": the outbox keeps it
+	SMTPURL string // "" to keep mail in the outbox
 	From    string
 }
 
-// Send has a mail sent, in the transaction of ctx.
+// Send queues a mail, in the transaction of ctx.
 func (s *Service) Send(ctx context.Context, partitionID, to, subject, body string) error {
 	m := &Mail{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Recipient: to, Subject: subject, CreatedAt: s.Now()}
 	var err error
@@ -66,8 +67,8 @@ func (s *Service) Send(ctx context.Context, partitionID, to, subject, body strin
 	return s.Jobs.Enqueue(ctx, SendJob, m.ID, s.Now(), nil)
 }
 
-// Outbox lists the newest 200 mails of the deployment; empty where SMTP is configured, since what goes to other people is
-// then nobody else's to read. Operators: a link in a mail proves an address, so no partition's people may see it.
+// Outbox lists the newest 200 mails of the deployment. It is empty if SMTP is configured, because mail to others is
+// private then. For operators only: a link in a mail proves an address, so no member of a partition may see it.
 func (s *Service) Outbox(ctx context.Context) ([]*Mail, error) {
 	if err := s.Guard.Require(ctx, rbac.OutboxBrowse, rbac.Platform); err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func (s *Service) Outbox(ctx context.Context) ([]*Mail, error) {
 	return list, nil
 }
 
-// Deliver is the job that hands a mail to the SMTP server.
+// Deliver runs SendJob: it hands a mail to the SMTP server.
 func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
 	m := &Mail{}
 	if err := s.Store.DB(ctx).Take(m, "id = ?", claim.Key).Error; err != nil {
@@ -117,7 +118,7 @@ func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
 func (s *Service) deliver(ctx context.Context, m *Mail, body string) error {
 	u, err := url.Parse(s.SMTPURL)
 	if err != nil {
-		return fmt.Errorf("the SMTP URL is not one") // the error would hold the password
+		return fmt.Errorf("the SMTP URL is invalid") // the original error would contain the password
 	}
 	options := []gomail.Option{gomail.WithTLSPolicy(gomail.TLSOpportunistic), gomail.WithTimeout(15 * time.Second)}
 	if u.Scheme == "smtps" {
@@ -128,7 +129,7 @@ func (s *Service) deliver(ctx context.Context, m *Mail, body string) error {
 	}
 	if u.User != nil {
 		password, _ := u.User.Password()
-		// A password goes only over TLS.
+		// Send a password only over TLS.
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory), gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(u.User.Username()), gomail.WithPassword(password))
 	}
 	client, err := gomail.NewClient(u.Hostname(), options...)

@@ -1,4 +1,4 @@
-// Package measure tells how fast this server signs, so that the choice of an algorithm can be an informed one.
+// Package measure measures how fast this server signs, to help people choose an algorithm.
 package measure
 
 import (
@@ -17,16 +17,16 @@ type Measurement struct {
 	KeyGenerationMilliseconds float64
 }
 
-// Service measures each algorithm once, one at a time: asking again costs nothing.
+// Service measures each algorithm once, one at a time, and keeps the result.
 type Service struct {
 	mu   sync.Mutex
 	done map[string]*Measurement
 }
 
-// span is how long each operation is repeated, unless once takes longer.
+// span is how long each operation is repeated. An operation that takes longer is done once.
 const span = 50 * time.Millisecond
 
-// Of returns the measurement of an algorithm, nil for nobody: it costs the server up to some seconds the first time.
+// Of returns the measurement of an algorithm, or nil without an actor, because the first measurement can take seconds.
 func (s *Service) Of(ctx context.Context, a *algorithm.Algorithm) (*Measurement, error) {
 	if rbac.ActorFrom(ctx) == nil {
 		return nil, nil
@@ -66,7 +66,8 @@ func measure(a *algorithm.Algorithm) (*Measurement, error) {
 	return m, err
 }
 
-// rate is how often fn can be done in a second; the first time, which may load code, does not count unless it is long.
+// rate returns how often fn runs per second. The first call, which may load code, is not counted unless it takes longer
+// than span.
 func rate(fn func() error) (float64, error) {
 	for n, start := 0, time.Now(); ; n++ {
 		if err := fn(); err != nil {

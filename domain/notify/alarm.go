@@ -15,29 +15,29 @@ import (
 	"github.com/pkiaas/pkiaas/domain/text"
 )
 
-// Alarm is a kind of thing, other than expiry, that a partition is told of when it happens.
+// Alarm is a kind of event, other than expiry, about which a partition is notified.
 type Alarm string
 
 const (
-	// KeyRefused: an attempt to do something with a CA or its key was refused, or failed.
+	// KeyRefused: an operation with a CA or its key was refused or failed.
 	KeyRefused Alarm = "KEY_REFUSED"
-	// CRLHeld: a CRL is held back, or the clock is behind the last one.
+	// CRLHeld: a CRL is held back, or the clock is behind the latest CRL.
 	CRLHeld Alarm = "CRL_HELD"
-	// KeyStoreAway: a key store that has keys of the partition's CAs cannot be used, or can be used again.
+	// KeyStoreAway: a key store with keys of the partition's CAs has become unavailable, or available again.
 	KeyStoreAway Alarm = "KEY_STORE_AWAY"
-	// ApprovalWaiting: somebody asked for what others must approve.
+	// ApprovalWaiting: a request needs approval.
 	ApprovalWaiting Alarm = "APPROVAL_WAITING"
 )
 
-// Alarms lists all kinds. A partition is told of all unless it chose otherwise.
+// Alarms lists all kinds. A partition is notified of all unless it has chosen otherwise.
 func Alarms() []Alarm { return []Alarm{KeyRefused, CRLHeld, KeyStoreAway, ApprovalWaiting} }
 
-// messages are, for each kind of alarm, the event of webhooks and the words of mails.
+// messages holds, for each kind of alarm, the webhook event and the wording of mails.
 var messages = map[Alarm]struct{ event, subject, intro, path string }{
 	KeyRefused: {
 		"alarm.key-refused",
-		"attempts with CAs or their keys were refused or failed",
-		"Attempts with CAs or their keys were refused, or failed",
+		"operations with CAs or their keys were refused or failed",
+		"Operations with CAs or their keys were refused or failed",
 		"/events",
 	},
 	CRLHeld:         {"alarm.crl-held", "CRLs need attention", "CRLs need attention", "/cas"},
@@ -45,22 +45,22 @@ var messages = map[Alarm]struct{ event, subject, intro, path string }{
 	ApprovalWaiting: {"alarm.approval-waiting", "requests wait for approval", "Requests wait for approval", "/approvals"},
 }
 
-// AlarmJob tells of alarms; key: "all".
+// AlarmJob sends alarms; key: "all".
 const AlarmJob = "notify.alarms"
 
 const (
-	// alarmEvery is how often it looks, and alarmQuiet how long nothing more is sent after a message: what happens meanwhile
-	// comes in the next one.
+	// alarmEvery is the interval of the job. After a message, alarmQuiet passes before the next one, which covers
+	// everything that happened meanwhile.
 	alarmEvery, alarmQuiet = time.Minute, 5 * time.Minute
 	// checkTime is how long a key store may take to answer.
 	checkTime = 5 * time.Second
-	// skipped is how many events that are no alarms may lie behind before the place is noted: not at every look.
+	// skipped is the number of events without alarms after which the position is saved, so that not every run writes.
 	skipped = 1000
-	// longest text of others in a message, characters.
+	// longest text from users in a message, in characters
 	longest = 300
 )
 
-// notice is what a message says of an alarm.
+// notice is an alarm as a message describes it.
 type notice struct {
 	ID      string    `json:"id"`
 	Name    string    `json:"name"`
@@ -69,7 +69,7 @@ type notice struct {
 	Time    time.Time `json:"time"`
 }
 
-// progress is how far a partition was told.
+// progress is how far a partition has been notified.
 type progress struct {
 	PartitionID string `gorm:"primaryKey"`
 	Sequence    int64
@@ -86,7 +86,7 @@ type awayStore struct {
 
 func (awayStore) TableName() string { return "notification_key_stores" }
 
-// Alarms is the job that tells of alarms.
+// Alarms runs AlarmJob.
 func (s *Service) Alarms(ctx context.Context, claim *job.Claim) error {
 	var partitions []string
 	const told = "SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1"
@@ -108,7 +108,7 @@ func (s *Service) Alarms(ctx context.Context, claim *job.Claim) error {
 	})
 }
 
-// keyStores tells of the stores that have keys of the partitions' CAs whether they can be used now.
+// keyStores tells whether the key stores with keys of the partitions' CAs are available.
 func (s *Service) keyStores(ctx context.Context, partitions []string) (map[string]map[string]bool, error) {
 	var used []struct{ PartitionID, KeyStore string }
 	const query = `SELECT partition_id, key_store FROM certification_authorities
@@ -138,7 +138,7 @@ func (s *Service) keyStores(ctx context.Context, partitions []string) (map[strin
 	return of, nil
 }
 
-// raise sends, in the transaction of ctx, a message for each kind of alarm that a partition has not been told of.
+// raise sends one message for each kind of new alarm, in the transaction of ctx.
 func (s *Service) raise(ctx context.Context, partitionID string, stores map[string]bool) error {
 	set, err := s.settings(ctx, partitionID)
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Service) raise(ctx context.Context, partitionID string, stores map[stri
 	return s.Store.DB(ctx).Select("*").Updates(to).Error
 }
 
-// progress reads and locks how far a partition was told. Who was not told of anything yet is told of what comes.
+// progress reads and locks how far a partition has been notified. A new partition starts at the present.
 func (s *Service) progress(ctx context.Context, partitionID string) (*progress, error) {
 	var found []*progress
 	if err := s.Store.ForUpdate(s.Store.DB(ctx)).Find(&found, "partition_id = ?", partitionID).Error; err != nil {
@@ -191,16 +191,16 @@ func (s *Service) progress(ctx context.Context, partitionID string) (*progress, 
 	return nil, s.begin(ctx, partitionID)
 }
 
-// begin has alarms told from now on, unless they are already.
+// begin starts alarms from the present, unless they have started.
 func (s *Service) begin(ctx context.Context, partitionID string) error {
 	return s.Store.DB(ctx).Exec(`INSERT INTO notification_progress (partition_id, sequence)
 		SELECT ?, COALESCE((SELECT sequence FROM audit_chains WHERE partition_id = ?), 0) WHERE true
 		ON CONFLICT (partition_id) DO NOTHING`, partitionID, partitionID).Error
 }
 
-// heard reads the events since the last time. The condition is that of the index audit_events_alarms.
+// heard reads the events since the last run. Its condition must match the index audit_events_alarms.
 func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*notice) error {
-	var head int64 // before the events: all up to it are there
+	var head int64 // read before the events, so that all events up to it are included
 	if err := s.Store.DB(ctx).Raw("SELECT sequence FROM audit_chains WHERE partition_id = ?", to.PartitionID).Scan(&head).Error; err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*n
 		}
 		to.Sequence = e.Sequence
 	}
-	if len(waiting) > 0 { // what was decided meanwhile waits no more
+	if len(waiting) > 0 { // skip requests that have been decided meanwhile
 		var pending []string
 		asked := slices.Sorted(maps.Keys(waiting))
 		if err := s.Store.DB(ctx).Raw("SELECT id FROM approvals WHERE id IN ? AND state = 'PENDING'", asked).Scan(&pending).Error; err != nil {
@@ -254,7 +254,7 @@ func (s *Service) heard(ctx context.Context, to *progress, raised map[Alarm][]*n
 	return nil
 }
 
-// compare tells the state of the key stores from the one that the partition was told.
+// compare finds key stores whose state differs from what the partition was last told.
 func (s *Service) compare(ctx context.Context, partitionID string, stores map[string]bool, raised map[Alarm][]*notice) error {
 	var told []*awayStore
 	if err := s.Store.DB(ctx).Order("key_store").Find(&told, "partition_id = ?", partitionID).Error; err != nil {
@@ -270,7 +270,7 @@ func (s *Service) compare(ctx context.Context, partitionID string, stores map[st
 		if up, used := stores[t.KeyStore]; used && !up {
 			continue
 		}
-		say(t.KeyStore, "The key store "+t.KeyStore+" can be used again.")
+		say(t.KeyStore, "The key store "+t.KeyStore+" is available again.")
 		if err := s.Store.DB(ctx).Delete(t).Error; err != nil {
 			return err
 		}
@@ -279,7 +279,7 @@ func (s *Service) compare(ctx context.Context, partitionID string, stores map[st
 		if stores[store] || known[store] {
 			continue
 		}
-		say(store, "The key store "+store+" cannot be used: its CAs issue nothing, publish no new CRL and sign no new OCSP answers.")
+		say(store, "The key store "+store+" is unavailable. Its CAs cannot issue certificates or sign new CRLs and OCSP answers.")
 		if err := s.Store.DB(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&awayStore{partitionID, store, now}).Error; err != nil {
 			return err
 		}
@@ -296,7 +296,7 @@ func (s *Service) send(ctx context.Context, set *Settings, hooks []*Webhook, ala
 			Action:      "notification.send",
 			ObjectKind:  "partition",
 			ObjectID:    set.PartitionID,
-			Summary:     "told that " + m.subject,
+			Summary:     "sent an alarm: " + m.subject,
 			Details:     audit.Details{"kind": alarm, "count": len(list), "recipients": len(set.Recipients), "webhooks": len(hooks)},
 		},
 	)
@@ -330,7 +330,7 @@ func (s *Service) send(ctx context.Context, set *Settings, hooks []*Webhook, ala
 	return nil
 }
 
-// checkAlarms refuses what is no kind of alarm; each stands once, in the order of Alarms.
+// checkAlarms refuses unknown kinds of alarm. It removes duplicates and sorts in the order of Alarms.
 func checkAlarms(chosen []Alarm) ([]Alarm, error) {
 	list := []Alarm{}
 	for _, a := range Alarms() {
@@ -340,7 +340,7 @@ func checkAlarms(chosen []Alarm) ([]Alarm, error) {
 	}
 	for _, a := range chosen {
 		if !slices.Contains(list, a) {
-			return nil, fault.New(fault.Invalid, "there is no alarm %s", text.Quote(string(a))).At("alarms")
+			return nil, fault.New(fault.Invalid, "Unknown alarm %s.", text.Quote(string(a))).At("alarms")
 		}
 	}
 	return list, nil

@@ -1,5 +1,5 @@
-// Package notify tells people and programs before something expires, and of alarms: by mail and by signed webhooks,
-// batched, and once for each thing.
+// Package notify notifies people and programs of expiries and alarms, by mail and by signed webhooks. Messages are
+// batched, and each event is reported once.
 package notify
 
 import (
@@ -22,20 +22,20 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Settings of a partition. Without a row: DefaultDays, all alarms, and nobody is told.
+// Settings of a partition. Without a row: DefaultDays, all alarms, no recipients.
 type Settings struct {
 	PartitionID string   `gorm:"primaryKey"`
 	Days        []int    `gorm:"serializer:json"`
 	Recipients  []string `gorm:"serializer:json"`
-	Alarms      []Alarm  `gorm:"serializer:json"` // of what else it is told
+	Alarms      []Alarm  `gorm:"serializer:json"` // the enabled alarms
 }
 
 func (Settings) TableName() string { return "notification_settings" }
 
-// DefaultDays before the expiry.
+// DefaultDays are the days before expiry at which notifications are sent by default.
 var DefaultDays = []int{30, 7, 1}
 
-// Webhook is an address that is called.
+// Webhook is an address to call.
 type Webhook struct {
 	ID            string `gorm:"primaryKey"`
 	PartitionID   string
@@ -50,7 +50,7 @@ type Webhook struct {
 
 func (Webhook) TableName() string { return "webhooks" }
 
-// DeliveryState of a delivery.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
 const (
@@ -76,12 +76,12 @@ func (Delivery) TableName() string { return "webhook_deliveries" }
 
 const purpose = "webhook"
 
-// Sealed lists the columns with secrets.
+// Sealed lists the sealed columns.
 func Sealed() []seal.Column {
 	return []seal.Column{{Table: "webhooks", Name: "secret", Purpose: purpose}}
 }
 
-// Jobs of this package.
+// These are the jobs of this package.
 const (
 	ExpiryJob  = "notify.expiry"  // key: "all"
 	DeliverJob = "notify.deliver" // key: delivery id
@@ -92,15 +92,15 @@ type Mailer interface {
 	Send(ctx context.Context, partitionID, to, subject, body string) error
 }
 
-// Poster calls a webhook. It refuses addresses that must not be called from here.
+// Poster calls webhooks. It refuses addresses that must not be called.
 type Poster interface {
-	// Allowed refuses a URL whose form already tells that it will never be called.
+	// Allowed refuses a URL that is bound to be refused because of its form.
 	Allowed(url string) error
-	// Post returns an error unless the answer has a status of 200 to 299.
+	// Post returns an error unless the response status is 200 to 299.
 	Post(ctx context.Context, url string, header map[string]string, body []byte) error
 }
 
-// Service is what can be done with notifications.
+// Service manages notifications.
 type Service struct {
 	Store   *store.Store
 	Guard   *rbac.Guard
@@ -131,7 +131,7 @@ func (s *Service) settings(ctx context.Context, partitionID string) (*Settings, 
 	return found, err
 }
 
-// Update sets day-marks, recipients and alarms; nil leaves the alarms as they are.
+// Update sets day marks, recipients and alarms. A nil value leaves the alarms unchanged.
 func (s *Service) Update(ctx context.Context, partitionID string, days []int, recipients []string, alarms []Alarm) (_ *Settings, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "notification.update", ObjectKind: "partition", ObjectID: partitionID}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -142,16 +142,16 @@ func (s *Service) Update(ctx context.Context, partitionID string, days []int, re
 	slices.SortFunc(days, func(a, b int) int { return b - a })
 	days = slices.Compact(days)
 	if len(days) > 10 || len(days) > 0 && (days[0] > 365 || days[len(days)-1] < 1) {
-		return nil, fault.New(fault.Invalid, "up to 10 numbers of days, each from 1 to 365").At("days")
+		return nil, fault.New(fault.Invalid, "Enter up to 10 numbers of days, each from 1 to 365.").At("days")
 	}
 	if len(recipients) > 50 {
-		return nil, fault.New(fault.Invalid, "at most 50 recipients").At("recipients")
+		return nil, fault.New(fault.Invalid, "At most 50 recipients are allowed.").At("recipients")
 	}
 	clean := make([]string, 0, len(recipients))
 	for _, r := range recipients {
 		r = strings.TrimSpace(r)
 		if a, err := mail.ParseAddress(r); err != nil || a.Address != r || len(r) > 254 {
-			return nil, fault.New(fault.Invalid, "%s is not an e-mail address", text.Quote(r)).At("recipients")
+			return nil, fault.New(fault.Invalid, "%s is not a valid e-mail address.", text.Quote(r)).At("recipients")
 		}
 		if !slices.Contains(clean, r) {
 			clean = append(clean, r)
@@ -172,7 +172,7 @@ func (s *Service) Update(ctx context.Context, partitionID string, days []int, re
 			set.Alarms = before.Alarms
 		}
 		done := event
-		done.Summary = "changed the notifications"
+		done.Summary = "changed the notification settings"
 		done.Details = audit.Details{"before": audit.Details{"days": before.Days, "recipients": before.Recipients, "alarms": before.Alarms},
 			"after": audit.Details{"days": days, "recipients": clean, "alarms": set.Alarms}}
 		s.Audit.Record(ctx, done)
@@ -183,17 +183,18 @@ func (s *Service) Update(ctx context.Context, partitionID string, days []int, re
 	})
 }
 
-// thing is what expires.
+// thing is an item that expires.
 type thing struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
-	Detail    string    `json:"detail,omitempty"` // serial number, identifier
+	Detail    string    `json:"detail,omitempty"` // serial number or identifier
 	ExpiresAt time.Time `json:"expiresAt"`
 	CreatedAt time.Time `json:"-"`
 	Path      string    `json:"-" gorm:"-"`
 }
 
-// sources are the kinds of things that expire, and how to find them in a span of time. The last argument is a limit.
+// sources lists the kinds of things that expire, with the query that finds them in a time span. The last argument is a
+// limit.
 var sources = []struct{ kind, plural, query, path string }{
 	{"certificate", "certificates", `SELECT id, subject AS name, serial_number AS detail, not_after AS expires_at, created_at FROM certificates
 		WHERE partition_id = @p AND counted AND not_after > @now AND not_after <= @until
@@ -213,16 +214,16 @@ var sources = []struct{ kind, plural, query, path string }{
 		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'cagw-credential' AND m.object_id = c.id AND m.expires_at = x.not_after AND m.days <= @days) ORDER BY x.not_after, c.id LIMIT @limit`, "/users"},
 }
 
-// signerMark: OCSP signers live for 30 days and are renewed 10 days before their end, by themselves. Only a renewal
-// that does not happen is news.
+// signerMark is the only mark of OCSP signers, in days: they are valid for 30 days and renewed automatically 10 days
+// before expiry. Only a missing renewal is reported.
 const signerMark = 9
 
 const (
-	foundAtOnce = 5000 // of a kind in a run; the rest follows in the next one, at once
-	listed      = 100  // in a mail or webhook
+	foundAtOnce = 5000 // per kind and run; the next run follows at once
+	listed      = 100  // items listed in a mail or webhook
 )
 
-// Expiry is the job that tells of what is about to expire.
+// Expiry runs ExpiryJob.
 func (s *Service) Expiry(ctx context.Context, claim *job.Claim) error {
 	var partitions []string
 	if err := s.Store.DB(ctx).Raw("SELECT partition_id FROM notification_settings UNION SELECT partition_id FROM webhooks ORDER BY 1").Scan(&partitions).Error; err != nil {
@@ -241,7 +242,7 @@ func (s *Service) Expiry(ctx context.Context, claim *job.Claim) error {
 		next = s.Now()
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		// What has expired is not told of any more.
+		// Marks of expired things are no longer needed.
 		if err := s.Store.DB(ctx).Exec("DELETE FROM notification_marks WHERE expires_at < ?", s.Now().AddDate(0, 0, -7)).Error; err != nil {
 			return err
 		}
@@ -260,7 +261,7 @@ type mark struct {
 
 func (mark) TableName() string { return "notification_marks" }
 
-// tell finds, for each kind and day-mark, what crossed it, and sends one message for all of a kind.
+// tell finds, for each kind and day mark, what has crossed the mark, and sends one message per kind.
 func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err error) {
 	set, err := s.settings(ctx, partitionID)
 	if err != nil {
@@ -278,7 +279,7 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 		err := s.Store.Tx(ctx, func(ctx context.Context) error {
 			var told []*thing
 			total := 0
-			// The nearest mark first: what crossed several is told of once, for the nearest.
+			// Start with the nearest mark: what has crossed several is reported once, for the nearest.
 			for n := len(set.Days) - 1; n >= 0; n-- {
 				days := set.Days[n]
 				if source.kind == "ocsp-signer" && days > signerMark {
@@ -296,7 +297,7 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 				marks := make([]mark, len(found))
 				for k, f := range found {
 					marks[k] = mark{partitionID, source.kind, f.ID, f.ExpiresAt, days}
-					// What was made within the mark never crossed it: short-lived certificates are not news.
+					// Skip what was created within the mark: short-lived certificates are not reported.
 					if f.CreatedAt.After(f.ExpiresAt.AddDate(0, 0, -days)) {
 						continue
 					}
@@ -312,7 +313,7 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 				return nil
 			}
 			slices.SortStableFunc(told, func(a, b *thing) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
-			s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "notification.send", ObjectKind: "partition", ObjectID: partitionID, Summary: "told of " + plural(total, source.plural) + " about to expire",
+			s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "notification.send", ObjectKind: "partition", ObjectID: partitionID, Summary: "notified of " + plural(total, source.plural) + " about to expire",
 				Details: audit.Details{"kind": source.kind, "count": total, "recipients": len(set.Recipients), "webhooks": len(hooks)}})
 			subject, body := s.letter(partitionID, source.plural, source.path, total, told)
 			for _, to := range set.Recipients {
@@ -335,7 +336,7 @@ func (s *Service) tell(ctx context.Context, partitionID string) (more bool, err 
 }
 
 func plural(n int, what string) string {
-	number, _ := json.Marshal(n) // of an int: never fails
+	number, _ := json.Marshal(n) // marshalling an int never fails
 	if n == 1 {
 		return "1 of the " + what
 	}
@@ -345,7 +346,7 @@ func plural(n int, what string) string {
 func (s *Service) letter(partitionID, what, path string, total int, told []*thing) (subject, body string) {
 	subject = "pkiaas: " + plural(total, what) + " about to expire"
 	var b strings.Builder
-	b.WriteString("These " + what + " of partition " + partitionID + " are about to expire, the next first (UTC):\r\n\r\n")
+	b.WriteString("These " + what + " of partition " + partitionID + " are about to expire, the earliest first (UTC):\n\n")
 	for _, t := range told {
 		b.WriteString(t.ExpiresAt.UTC().Format("2006-01-02 15:04") + "  " + t.Name)
 		if t.Detail != "" {

@@ -23,7 +23,7 @@ import (
 
 const maxWebhooks = 20
 
-// Webhooks lists those of a partition.
+// Webhooks lists the webhooks of a partition.
 func (s *Service) Webhooks(ctx context.Context, partitionID string) ([]*Webhook, error) {
 	if err := s.Guard.Require(ctx, rbac.NotificationBrowse, partitionID); err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (s *Service) Webhooks(ctx context.Context, partitionID string) ([]*Webhook,
 	return list, err
 }
 
-// Deliveries lists the newest of a webhook.
+// Deliveries lists the newest deliveries of a webhook.
 func (s *Service) Deliveries(ctx context.Context, h *Webhook) ([]*Delivery, error) {
 	if err := s.Guard.Require(ctx, rbac.NotificationBrowse, h.PartitionID); err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (s *Service) Deliveries(ctx context.Context, h *Webhook) ([]*Delivery, erro
 	return list, err
 }
 
-// CreateWebhook adds an address and returns its secret, once.
+// CreateWebhook adds a webhook and returns its secret, once.
 func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url string) (h *Webhook, secret string, err error) {
 	event := audit.Event{PartitionID: partitionID, Action: "webhook.create", ObjectKind: "webhook", ObjectName: name}
 	defer s.Audit.Refusal(ctx, &err, &event)
@@ -57,7 +57,7 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 		return nil, "", err
 	}
 	if len(url) > 500 {
-		return nil, "", fault.New(fault.Invalid, "a URL has at most 500 characters").At("url")
+		return nil, "", fault.New(fault.Invalid, "The URL must be at most 500 characters long.").At("url")
 	}
 	if err := s.Poster.Allowed(url); err != nil {
 		return nil, "", err
@@ -73,7 +73,7 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 			return err
 		}
 		if n >= maxWebhooks {
-			return fault.New(fault.Conflict, "a partition has at most %d webhooks", maxWebhooks).Do("Delete one.")
+			return fault.New(fault.Conflict, "A partition can have at most %d webhooks.", maxWebhooks).Do("Delete one first.")
 		}
 		done := event
 		done.ObjectID, done.Summary, done.Details = h.ID, "added the webhook "+name, audit.Details{"host": host(url)}
@@ -86,7 +86,7 @@ func (s *Service) CreateWebhook(ctx context.Context, partitionID, name, url stri
 	return h, secret, err
 }
 
-// host is the part of a URL that holds no secret.
+// host returns the part of a URL that contains no secret.
 func host(url string) string {
 	_, rest, _ := strings.Cut(url, "://")
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -120,11 +120,11 @@ func (s *Service) changeWebhook(ctx context.Context, id, action string, fn func(
 	})
 }
 
-// DeleteWebhook removes an address; what was not delivered yet is not delivered any more.
+// DeleteWebhook deletes a webhook with its pending deliveries.
 func (s *Service) DeleteWebhook(ctx context.Context, id, confirmName string) (*Webhook, error) {
 	return s.changeWebhook(ctx, id, "webhook.delete", func(ctx context.Context, h *Webhook, e *audit.Event) error {
 		if confirmName != h.Name {
-			return fault.New(fault.Invalid, "type the name %s to confirm", h.Name).At("confirmName")
+			return fault.New(fault.Invalid, "Type the name %s to confirm.", h.Name).At("confirmName")
 		}
 		e.Summary = "deleted the webhook " + h.Name
 		if err := s.Store.DB(ctx).Delete(&Delivery{}, "webhook_id = ?", h.ID).Error; err != nil {
@@ -142,8 +142,8 @@ func (s *Service) TestWebhook(ctx context.Context, id string) (*Webhook, error) 
 	})
 }
 
-// enqueue records a delivery and its job, in the transaction of ctx. The body is fixed here: attempts differ in
-// nothing but the time of their signature, and `id` lets the receiver know a repetition.
+// enqueue records a delivery and its job, in the transaction of ctx. The body is fixed here: attempts differ only in
+// the time of their signature, and the receiver recognizes a repeated delivery by its id.
 func (s *Service) enqueue(ctx context.Context, h *Webhook, event string, facts map[string]any) error {
 	d := &Delivery{ID: uuid.Must(uuid.NewV7()).String(), WebhookID: h.ID, Event: event, State: Pending, CreatedAt: s.Now()}
 	facts["id"], facts["event"], facts["partition"], facts["time"] = d.ID, event, h.PartitionID, d.CreatedAt.Format(time.RFC3339)
@@ -158,14 +158,14 @@ func (s *Service) enqueue(ctx context.Context, h *Webhook, event string, facts m
 	return s.Jobs.Enqueue(ctx, DeliverJob, d.ID, s.Now(), nil)
 }
 
-// maxAttempts with the delays of backOff: about a day.
+// maxAttempts, with the delays of backOff, covers about a day.
 const maxAttempts = 10
 
 func backOff(attempts int64) time.Duration {
 	return min(8*time.Hour, 30*time.Second<<(2*min(attempts-1, 8)))
 }
 
-// Sign is the value of the header Pkiaas-Signature.
+// Sign returns the value of the header Pkiaas-Signature.
 func Sign(secret, body []byte, at time.Time) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	mac := hmac.New(sha256.New, secret)
@@ -174,7 +174,7 @@ func Sign(secret, body []byte, at time.Time) string {
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))
 }
 
-// Deliver is the job that calls a webhook.
+// Deliver runs DeliverJob.
 func (s *Service) Deliver(ctx context.Context, claim *job.Claim) error {
 	var found []*Delivery
 	if err := s.Store.DB(ctx).Where("id = ? AND state = ?", claim.Key, Pending).Find(&found).Error; err != nil || len(found) == 0 {

@@ -1,4 +1,5 @@
-// Package page is how lists are read: forward, a page at a time, from a key (never by offset, which skips and repeats).
+// Package page reads lists forward, a page at a time, starting at a key. It does not use offsets, which skip and repeat
+// rows.
 package page
 
 import (
@@ -7,14 +8,14 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// MaxFirst bounds a page; CountLimit bounds the counting of all pages, SearchLimit that of what a search finds.
+// MaxFirst is the largest page. CountLimit limits the counting of a list, SearchLimit that of search results.
 const (
 	MaxFirst    = 500
 	CountLimit  = 10_000
 	SearchLimit = 100
 )
 
-// Request asks for First nodes behind the cursor After ("" = from the start).
+// Request asks for First nodes after the cursor After ("" = from the start).
 type Request struct {
 	First int
 	After string
@@ -23,7 +24,7 @@ type Request struct {
 // New checks the arguments of a connection.
 func New(first int, after *string) (Request, error) {
 	if first < 1 || first > MaxFirst {
-		return Request{}, fault.New(fault.Invalid, "a page holds 1 to %d items", MaxFirst).At("first")
+		return Request{}, fault.New(fault.Invalid, "A page can have 1 to %d items.", MaxFirst).At("first")
 	}
 	r := Request{First: first}
 	if after != nil {
@@ -40,7 +41,7 @@ type Page[T any] struct {
 	Total   int
 }
 
-// Of makes a page of nodes that were read with a limit of First+1.
+// Of makes a page from nodes that were read with a limit of First+1.
 func Of[T any](nodes []T, r Request, total int64, cursor func(T) string) *Page[T] {
 	p := &Page[T]{Nodes: nodes, Total: int(total)}
 	if len(nodes) > r.First {
@@ -52,7 +53,7 @@ func Of[T any](nodes []T, r Request, total int64, cursor func(T) string) *Page[T
 	return p
 }
 
-// EndCursor is where the next page begins; nil on an empty page.
+// EndCursor returns the cursor at which the next page starts; nil on an empty page.
 func (p *Page[T]) EndCursor() *string {
 	if len(p.Cursors) == 0 {
 		return nil
@@ -60,15 +61,15 @@ func (p *Page[T]) EndCursor() *string {
 	return &p.Cursors[len(p.Cursors)-1]
 }
 
-// BadCursor is the error for an `after` that no page gave out.
+// BadCursor returns the error for an `after` that is not a cursor of the list.
 func BadCursor() error {
-	return fault.New(fault.Invalid, "this cursor was not given out by this list").At("after").Do("Pass the endCursor of the page before, or nothing.")
+	return fault.New(fault.Invalid, "This is not a cursor of this list.").At("after").Do("Pass the endCursor of the previous page, or leave it out.")
 }
 
 var escape = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// Contains is the LIKE pattern (ESCAPE '\') for text that holds s, in lower case.
+// Contains returns the LIKE pattern (ESCAPE '\') for text that contains s, in lower case.
 func Contains(s string) string { return "%" + escape.Replace(strings.ToLower(s)) + "%" }
 
-// Prefix is the LIKE pattern (ESCAPE '\') for text that begins with s.
+// Prefix returns the LIKE pattern (ESCAPE '\') for text that starts with s.
 func Prefix(s string) string { return escape.Replace(s) + "%" }

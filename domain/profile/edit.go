@@ -18,16 +18,17 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// maxCustom bounds the profiles of a partition: lists of them have no pages.
+// maxCustom limits the profiles of a partition, because lists of them have no pages.
 const maxCustom = 200
 
-// Draft is a profile as somebody writes it. What the JSON leaves out of id, name and group is as said beside it.
+// Draft is a profile as the user wrote it. ID, name and group may be given beside the JSON.
 type Draft struct {
 	JSON        string
-	Name, Group string // Group "": as in the profile that it is made of; so Name, where a profile is changed
+	Name, Group string // If empty, Group is taken from the source profile, and so is Name when a profile is changed.
 }
 
-// Clone makes a profile of another one, under a new id. Without JSON it is the source but for id, name and group.
+// Clone creates a profile from another one, under a new ID. Without JSON it is a copy of the source except for ID, name
+// and group.
 func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d Draft) (p *Profile, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return nil, err
@@ -39,10 +40,10 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 		return nil, err
 	}
 	if source == nil {
-		return nil, fault.New(fault.Invalid, "there is no profile %s", text.Quote(sourceID)).At("sourceId")
+		return nil, fault.New(fault.Invalid, "The profile %s does not exist.", text.Quote(sourceID)).At("sourceId")
 	}
 	if source.Kind != profile.Subscriber {
-		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile: it cannot be cloned or changed", source.ID).At("sourceId").Do("Choose a subscriber profile.")
+		return nil, fault.New(fault.PolicyRefused, "%s is an authority profile. It cannot be cloned or changed.", source.ID).At("sourceId").Do("Choose a subscriber profile.")
 	}
 	given := profile.Given{ID: id, Name: d.Name, Group: cmp.Or(d.Group, source.Group)}
 	if d.JSON == "" {
@@ -66,7 +67,7 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 			return err
 		}
 		if count >= maxCustom {
-			return fault.New(fault.Conflict, "a partition has at most %d profiles of its own", maxCustom).Do("Delete profiles that nothing was issued under.")
+			return fault.New(fault.Conflict, "A partition can have at most %d profiles of its own.", maxCustom).Do("Delete profiles under which no certificates were issued.")
 		}
 		if err := s.Store.DB(ctx).Create(r).Error; err != nil {
 			if store.IsDuplicate(err) {
@@ -75,7 +76,7 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.clone", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id,
-			Summary: "made profile " + id + " of " + source.ID, Details: audit.Details{"basedOn": source.ID, "version": 1, "changes": changes(source.Profile, rules)}})
+			Summary: "created profile " + id + " of " + source.ID, Details: audit.Details{"basedOn": source.ID, "version": 1, "changes": changes(source.Profile, rules)}})
 		return s.Store.DB(ctx).Create(&Version{UID: r.UID, Version: 1, CreatedAt: now, CreatedBy: actor, Comment: "cloned from " + source.ID, JSON: json}).Error
 	})
 	if err != nil {
@@ -85,20 +86,20 @@ func (s *Service) Clone(ctx context.Context, partitionID, sourceID, id string, d
 }
 
 func taken(id string) error {
-	return fault.New(fault.Conflict, "there is already a profile %s", text.Quote(id)).At("id").Do("Choose another identifier.")
+	return fault.New(fault.Conflict, "The profile %s already exists.", text.Quote(id)).At("id").Do("Choose another identifier.")
 }
 
-// parse reads a custom profile: what every profile must be, and what only the system's may be.
+// parse reads a custom profile, and applies the rules of all profiles and the restrictions of custom ones.
 func (s *Service) parse(json string, given profile.Given) (*profile.Profile, error) {
 	rules, err := profile.ParseGiven([]byte(json), given)
 	var bad *invalid.Error
 	if errors.As(err, &bad) {
-		// The caller sent id, name, group or the JSON; where in it is a path below "json".
+		// The caller sent ID, name, group or the JSON. Paths within the JSON are below "json".
 		field := "json." + bad.Field
 		if slices.Contains([]string{"id", "name", "group", "json"}, bad.Field) {
 			field = bad.Field
 		}
-		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do("validateProfile tells everything that is wrong with it.")
+		return nil, fault.New(fault.Invalid, "%s: %s", bad.Field, bad.Message).At(field).Do("Call validateProfile for a list of all problems.")
 	}
 	if err != nil {
 		return nil, err
@@ -112,21 +113,21 @@ func (s *Service) parse(json string, given profile.Given) (*profile.Profile, err
 func restrictions(id string, p *profile.Profile) (problems []profile.Problem) {
 	add := func(path, message string) { problems = append(problems, profile.Problem{Path: path, Message: message}) }
 	if id != "" && p.ID != id {
-		add("id", "must be "+text.Quote(id)+": an identifier stays as it is")
+		add("id", "The identifier must be "+text.Quote(id)+". It cannot be changed.")
 	}
 	if p.Kind != profile.Subscriber {
-		add("kind", "must be SUBSCRIBER: authority profiles are fixed")
+		add("kind", "The kind must be SUBSCRIBER. Authority profiles cannot be changed.")
 	}
 	for _, g := range profile.Groups() {
 		if g.ID == p.Group && g.Kind != profile.Subscriber {
-			add("group", "is a group of authority profiles: choose another one")
+			add("group", "This is a group of authority profiles. Choose another group.")
 		}
 	}
 	return problems
 }
 
-// Validate lists what is wrong with a draft; id "" = any identifier. That id, name and group are missing is not: they can
-// be given beside the JSON.
+// Validate lists the problems of a draft; id "" stands for any identifier. A missing ID, name or group is not a
+// problem, because they can be given beside the JSON.
 func (s *Service) Validate(ctx context.Context, partitionID, id string, d Draft) ([]profile.Problem, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, partitionID); err != nil {
 		return nil, err
@@ -139,11 +140,11 @@ func (s *Service) Validate(ctx context.Context, partitionID, id string, d Draft)
 	return problems, nil
 }
 
-// anything stands for an identifier, a name or a group that is not known yet.
+// anything stands for an identifier, name or group that is not known yet.
 const anything = "draft"
 
-// Update gives a profile a new version. version is the one that the change was made of: when somebody else was
-// quicker, nothing is changed.
+// Update gives a profile a new version. The version passed is the one that was edited: if somebody else has changed the
+// profile meanwhile, Update fails.
 func (s *Service) Update(ctx context.Context, partitionID, id string, version int64, d Draft, comment string) (p *Profile, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 	event := audit.Event{PartitionID: partitionID, Action: "profile.update", ObjectKind: "profile", ObjectName: text.Quote(id)}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if utf8.RuneCountInString(comment) > 200 {
-		return nil, fault.New(fault.Invalid, "a comment has at most 200 characters").At("comment")
+		return nil, fault.New(fault.Invalid, "The comment must be at most 200 characters long.").At("comment")
 	}
 	if comment != "" {
 		if err := text.Label("comment", comment, 1, 200); err != nil {
@@ -180,7 +181,7 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 		}
 		changed := changes(old.Profile, rules)
 		if len(changed) == 0 {
-			return fault.New(fault.Conflict, "nothing is changed").At("json").Do("Change something, or leave the profile as it is.")
+			return fault.New(fault.Conflict, "The profile has no changes.").At("json").Do("Change something first.")
 		}
 		r.Version++
 		v := &Version{UID: r.UID, Version: r.Version, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name, Comment: comment, JSON: string(rules.JSON())}
@@ -195,7 +196,7 @@ func (s *Service) Update(ctx context.Context, partitionID, id string, version in
 	return p, err
 }
 
-// changes is what an audit event keeps of a difference.
+// changes returns a difference in the form stored in audit events.
 func changes(before, after *profile.Profile) []map[string]string {
 	var list []map[string]string
 	for _, c := range profile.Diff(before, after) {
@@ -204,10 +205,10 @@ func changes(before, after *profile.Profile) []map[string]string {
 	return list
 }
 
-// change locks a custom profile, checks its version, lets fn alter it and writes it back with its audit event.
+// change locks a custom profile, checks its version, lets fn alter it and saves it with its audit event.
 func (s *Service) change(ctx context.Context, partitionID, id string, version int64, fn func(context.Context, *row, *audit.Event) error) error {
 	if p, ok := profile.ByID(id); ok {
-		return fault.New(fault.PolicyRefused, "%s is a system profile: it cannot be changed", p.ID).At("id").Do("Clone it and change the copy.")
+		return fault.New(fault.PolicyRefused, "%s is a system profile. It cannot be changed.", p.ID).At("id").Do("Clone it and change the copy.")
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		var rows []*row
@@ -220,9 +221,9 @@ func (s *Service) change(ctx context.Context, partitionID, id string, version in
 		r := rows[0]
 		switch {
 		case r.Version != version:
-			return fault.New(fault.Conflict, "profile %s is at version %d by now, not %d", id, r.Version, version).At("version").Do("Load it again and repeat the change.")
+			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do("Reload it and repeat the change.")
 		case r.RetiredAt != nil:
-			return fault.New(fault.Conflict, "profile %s is retired", id).Do("Clone it under a new identifier.")
+			return fault.New(fault.Conflict, "Profile %s is retired.", id).Do("Clone it under a new identifier.")
 		}
 		e := audit.Event{PartitionID: partitionID, ObjectKind: "profile", ObjectID: r.UID, ObjectName: id}
 		if err := fn(ctx, r, &e); err != nil {
@@ -233,8 +234,8 @@ func (s *Service) change(ctx context.Context, partitionID, id string, version in
 	})
 }
 
-// Retire ends issuance under a profile, and takes it from the CAs that had it selected. Its certificates stay, and so
-// do its versions, for whoever asks why they are as they are.
+// Retire ends issuance under a profile, and removes it from the CAs that have it selected. Its certificates and
+// versions are kept.
 func (s *Service) Retire(ctx context.Context, partitionID, id string, version int64) (p *Profile, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return nil, err
@@ -258,7 +259,8 @@ func (s *Service) Retire(ctx context.Context, partitionID, id string, version in
 	return s.At(ctx, partitionID, id, 0)
 }
 
-// Delete removes a profile that nothing was issued under and no CA has selected; its identifier becomes free.
+// Delete removes a profile under which no certificates were issued and which no CA has selected. Its identifier can be
+// used again.
 func (s *Service) Delete(ctx context.Context, partitionID, id string, version int64) (err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileManage, partitionID); err != nil {
 		return err
@@ -266,7 +268,7 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 	event := audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectName: text.Quote(id)}
 	defer s.Audit.Refusal(ctx, &err, &event)
 	if p, ok := profile.ByID(id); ok {
-		return fault.New(fault.PolicyRefused, "%s is a system profile: it cannot be deleted", p.ID).At("id")
+		return fault.New(fault.PolicyRefused, "%s is a system profile. It cannot be deleted.", p.ID).At("id")
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		var rows []*row
@@ -278,19 +280,20 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 		}
 		r := rows[0]
 		if r.Version != version {
-			return fault.New(fault.Conflict, "profile %s is at version %d by now, not %d", id, r.Version, version).At("version").Do("Load it again and repeat the deletion.")
+			return fault.New(fault.Conflict, "Profile %s is now at version %d, not %d.", id, r.Version, version).At("version").Do("Reload it and repeat the deletion.")
 		}
-		// Issuance holds the row for share until it is recorded, so nothing is issued under it after this.
+		// Issuance holds a shared lock on the row until it is recorded, so nothing is issued under the profile after
+		// this.
 		used, err := s.use(ctx, partitionID, id)
 		switch {
 		case err != nil:
 			return err
 		case used.issued:
-			return fault.New(fault.Conflict, "certificates were issued under profile %s", id).Do("Retire it: nothing more is issued under it, and its certificates keep their story.")
+			return fault.New(fault.Conflict, "Certificates were issued under profile %s.", id).Do("Retire it instead. No more certificates are issued under a retired profile, and its versions are kept.")
 		case len(used.cas) > 0:
-			return fault.New(fault.Conflict, "profile %s is selected for %s", id, used.cas[0]).Do("Take it from the certification authorities that have it selected, or retire it.")
+			return fault.New(fault.Conflict, "Profile %s is selected for %s.", id, used.cas[0]).Do("Remove it from these certification authorities, or retire it.")
 		case len(used.protocols) > 0:
-			return fault.New(fault.Conflict, "the enrollment protocol configuration %s issues under profile %s", used.protocols[0], id).Do("Give the configuration another profile first.")
+			return fault.New(fault.Conflict, "The enrollment protocol configuration %s uses profile %s.", used.protocols[0], id).Do("Choose another profile for the configuration first.")
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: partitionID, Action: "profile.delete", ObjectKind: "profile", ObjectID: r.UID, ObjectName: id, Summary: "deleted profile " + id,
 			Details: audit.Details{"version": r.Version}})
@@ -301,11 +304,11 @@ func (s *Service) Delete(ctx context.Context, partitionID, id string, version in
 	})
 }
 
-// usage is what hangs on a profile.
+// usage tells where a profile is used.
 type usage struct {
 	issued bool
 	cas    []string // identifiers of the CAs that have it selected
-	// protocols are the identifiers of the configurations of enrollment protocols that issue under it.
+	// protocols are the identifiers of the enrollment protocol configurations that use it.
 	protocols []string
 }
 
@@ -324,8 +327,7 @@ func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err
 	return u, err
 }
 
-// Use tells what hangs on a profile that was asked for: whether certificates were issued under it, and which CAs have
-// it selected.
+// Use tells whether certificates were issued under the profile and which CAs have it selected.
 func (s *Service) Use(ctx context.Context, p *Profile) (issued bool, cas []string, err error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
 		return false, nil, err
@@ -334,7 +336,7 @@ func (s *Service) Use(ctx context.Context, p *Profile) (issued bool, cas []strin
 	return u.issued, u.cas, err
 }
 
-// History lists the versions of a profile, newest first; none for a system profile.
+// History lists the versions of a profile, newest first. A system profile has none.
 func (s *Service) History(ctx context.Context, p *Profile) ([]*Version, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
 		return nil, err
@@ -344,7 +346,8 @@ func (s *Service) History(ctx context.Context, p *Profile) ([]*Version, error) {
 	return list, err
 }
 
-// Changes says what differs between two versions of a profile, 0 = what it was cloned from, as that is now.
+// Changes lists the differences between two versions of a profile. Version 0 is the current state of the profile it was
+// cloned from.
 func (s *Service) Changes(ctx context.Context, p *Profile, from, to int64) ([]profile.Change, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
 		return nil, err
@@ -367,13 +370,13 @@ func (s *Service) Changes(ctx context.Context, p *Profile, from, to int64) ([]pr
 			return nil, err
 		}
 		if sides[n] == nil {
-			return nil, fault.New(fault.Invalid, "profile %s has no version %d", p.ID, version).At("from")
+			return nil, fault.New(fault.Invalid, "Profile %s has no version %d.", p.ID, version).At("from")
 		}
 	}
 	return profile.Diff(sides[0], sides[1]), nil
 }
 
-// version reads one version, nil when there is none.
+// version reads a version, or returns nil if it does not exist.
 func (s *Service) version(ctx context.Context, uid string, version int64) (*Version, error) {
 	var found []*Version
 	if err := s.Store.DB(ctx).Where("uid = ? AND version = ?", uid, version).Find(&found).Error; err != nil || len(found) == 0 {

@@ -1,5 +1,5 @@
-// Package profile is the certificate profiles of a partition: the system's, and those that the partition made of them.
-// Everything that looks a profile up by its id asks here. What a profile means is the business of pki/profile.
+// Package profile manages the certificate profiles of a partition: the system's, and the partition's own. Everything
+// that looks up a profile by ID does so here. The meaning of profiles is defined in pki/profile.
 package profile
 
 import (
@@ -22,20 +22,20 @@ import (
 type Profile struct {
 	*profile.Profile
 	PartitionID string
-	// The rest is zero for system profiles.
+	// The remaining fields are zero for system profiles.
 	UID       string
 	BasedOn   string
-	Version   int64 // from 1
+	Version   int64 // starting at 1
 	CreatedAt *time.Time
 	CreatedBy string
 	RetiredAt *time.Time
 	RetiredBy string
 }
 
-// System tells whether the profile is the service's own: the same in every partition, and not to be changed.
+// System tells whether this is a system profile: the same in every partition, and read-only.
 func (p *Profile) System() bool { return p.UID == "" }
 
-// Service is what can be done with profiles.
+// Service manages profiles.
 type Service struct {
 	Store *store.Store
 	Guard *rbac.Guard
@@ -43,7 +43,7 @@ type Service struct {
 	Now   func() time.Time
 }
 
-// row is a custom profile without its rules, which stand in its versions.
+// row is a custom profile without its rules, which are stored in its versions.
 type row struct {
 	UID         string `gorm:"column:uid;primaryKey"`
 	PartitionID string
@@ -58,7 +58,7 @@ type row struct {
 
 func (row) TableName() string { return "profiles" }
 
-// Version is what a profile was from one change to the next.
+// Version is one version of a profile.
 type Version struct {
 	UID       string `gorm:"column:uid;primaryKey"`
 	Version   int64  `gorm:"primaryKey"`
@@ -78,8 +78,8 @@ func (r *row) with(json string) (*Profile, error) {
 	return &Profile{Profile: rules, PartitionID: r.PartitionID, UID: r.UID, BasedOn: r.BasedOn, Version: r.Version, CreatedAt: &r.CreatedAt, CreatedBy: r.CreatedBy, RetiredAt: r.RetiredAt, RetiredBy: r.RetiredBy}, nil
 }
 
-// custom reads the partition's own profiles with their rules; ids nil = all. lock keeps them as they are until the end
-// of the transaction.
+// custom reads the partition's own profiles with their rules; ids nil = all. With lock, they cannot change until the
+// end of the transaction.
 func (s *Service) custom(ctx context.Context, partitionID string, ids []string, lock bool) ([]*Profile, error) {
 	query := s.Store.DB(ctx)
 	if lock {
@@ -97,7 +97,7 @@ func (s *Service) custom(ctx context.Context, partitionID string, ids []string, 
 	for n, r := range rows {
 		uids[n] = r.UID
 	}
-	// A version is never changed: whatever the row says is there.
+	// Versions are immutable, so the version named by the row exists.
 	var versions []*Version
 	if err := s.Store.DB(ctx).Table("profile_versions AS v").Select("v.*").Joins("JOIN profiles p ON p.uid = v.uid").
 		Where("v.uid IN ? AND v.version >= p.version", uids).Find(&versions).Error; err != nil {
@@ -107,9 +107,9 @@ func (s *Service) custom(ctx context.Context, partitionID string, ids []string, 
 	for _, r := range rows {
 		n := slices.IndexFunc(versions, func(v *Version) bool { return v.UID == r.UID && v.Version >= r.Version })
 		if n < 0 {
-			continue // deleted between the two reads
+			continue // deleted between the two queries
 		}
-		r.Version = versions[n].Version // or changed: then it is the newer one
+		r.Version = versions[n].Version // or changed: then this is the newer version
 		p, err := r.with(versions[n].JSON)
 		if err != nil {
 			return nil, err
@@ -119,8 +119,8 @@ func (s *Service) custom(ctx context.Context, partitionID string, ids []string, 
 	return found, nil
 }
 
-// Find returns the profiles with the given ids that are not retired, as they are now; for issuance and loaders, after
-// the permission was asked for.
+// Find returns the current state of the profiles with the given IDs, except retired ones. It is for issuance and data
+// loaders, which have already checked the permission.
 func (s *Service) Find(ctx context.Context, partitionID string, ids []string) (map[string]*Profile, error) {
 	return s.lookUp(ctx, partitionID, ids, false)
 }
@@ -147,8 +147,8 @@ func (s *Service) lookUp(ctx context.Context, partitionID string, ids []string, 
 	return found, err
 }
 
-// Selectable returns those of the given profiles that a CA of the type can be given, or says why one cannot. In a
-// transaction they stay as they are until its end.
+// Selectable returns the given profiles if a CA of the type can have them, or says why it cannot. In a transaction they
+// are locked against changes until its end.
 func (s *Service) Selectable(ctx context.Context, partitionID, caType string, ids []string) error {
 	found, err := s.lookUp(ctx, partitionID, ids, store.InTx(ctx))
 	if err != nil {
@@ -158,19 +158,19 @@ func (s *Service) Selectable(ctx context.Context, partitionID, caType string, id
 		p := found[id]
 		switch {
 		case p == nil:
-			return fault.New(fault.Invalid, "there is no profile %s", text.Quote(id)).At("profileIds").Do("Choose one of the partition's profiles that is not retired.")
+			return fault.New(fault.Invalid, "The profile %s does not exist.", text.Quote(id)).At("profileIds").Do("Choose one of the partition's profiles that is not retired.")
 		case !p.Selectable():
-			return fault.New(fault.PolicyRefused, "%s is an authority profile that the service itself uses: it cannot be selected", p.ID).At("profileIds").
+			return fault.New(fault.PolicyRefused, "%s is an authority profile used only by the service. It cannot be selected.", p.ID).At("profileIds").
 				Do("Select subscriber profiles; for a root or an intermediate CA, also profiles of CAs below it.")
 		case !slices.Contains(p.AllowedCATypes, caType):
-			return fault.New(fault.PolicyRefused, "profile %s is not for a CA of type %s", p.ID, caType).At("profileIds")
+			return fault.New(fault.PolicyRefused, "Profile %s is not for a CA of type %s.", p.ID, caType).At("profileIds")
 		}
 	}
 	return nil
 }
 
-// Current returns the versions of the custom profiles that are there and not retired; in a transaction they stay so
-// until its end. What was signed under another one must not be recorded.
+// Current returns the versions of those custom profiles that exist and are not retired. In a transaction they are
+// locked against changes until its end. Certificates signed under another version must not be recorded.
 func (s *Service) Current(ctx context.Context, uids []string) (map[string]int64, error) {
 	if len(uids) == 0 {
 		return nil, nil
@@ -188,7 +188,7 @@ func (s *Service) Current(ctx context.Context, uids []string) (map[string]int64,
 	return versions, err
 }
 
-// At returns a profile as it was in a version, 0 = as it is now; nil when it is gone. For loaders.
+// At returns a profile in a given version, 0 = the current one; nil if it no longer exists. For data loaders.
 func (s *Service) At(ctx context.Context, partitionID, id string, version int64) (*Profile, error) {
 	if p, ok := profile.ByID(id); ok {
 		return &Profile{Profile: p, PartitionID: partitionID}, nil
@@ -212,15 +212,15 @@ func (s *Service) At(ctx context.Context, partitionID, id string, version int64)
 	return own[0], nil
 }
 
-// Filter narrows a list; the zero value is everything that can be used.
+// Filter narrows a list. The zero value selects all profiles that are not retired.
 type Filter struct {
 	Search  string
 	Kind    string
 	Group   string
-	Retired bool // only retired ones
+	Retired bool // only retired profiles
 }
 
-// List returns the partition's profiles: by group, the system's before its own.
+// List returns the partition's profiles by group, system profiles first.
 func (s *Service) List(ctx context.Context, partitionID string, f Filter) ([]*Profile, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, partitionID); err != nil {
 		return nil, err
@@ -248,7 +248,7 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter) ([]*Pr
 	return list, nil
 }
 
-// Groups lists the groups that have a profile in the partition, the system's first.
+// Groups lists the groups that have a profile in the partition, system groups first.
 func (s *Service) Groups(ctx context.Context, partitionID string) ([]profile.Group, error) {
 	list, err := s.List(ctx, partitionID, Filter{})
 	groups := profile.Groups()
@@ -260,7 +260,7 @@ func (s *Service) Groups(ctx context.Context, partitionID string) ([]profile.Gro
 	return groups, err
 }
 
-// Get returns a profile, retired ones too.
+// Get returns a profile, including a retired one.
 func (s *Service) Get(ctx context.Context, partitionID, id string) (*Profile, error) {
 	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, partitionID); err != nil {
 		return nil, err

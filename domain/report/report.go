@@ -1,4 +1,4 @@
-// Package report counts: what was issued and revoked when and how, what cryptography is in use, what expires when.
+// Package report counts certificates: issued and revoked over time, by cryptography and by expiry.
 package report
 
 import (
@@ -15,14 +15,15 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Service makes reports of a partition. All are aggregates over indexes made for them (migrations/0013_bulk.sql, 0015_browse.sql).
+// Service creates the reports of a partition. All are aggregates over dedicated indexes (migrations/0013_bulk.sql,
+// 0015_browse.sql).
 type Service struct {
 	Store *store.Store
 	Guard *rbac.Guard
 	Now   func() time.Time
 }
 
-// Reports is where the reports of a partition hang.
+// Reports is the parent of a partition's reports in GraphQL.
 type Reports struct{ PartitionID string }
 
 // Interval of a time series.
@@ -33,7 +34,7 @@ const (
 	Month Interval = "MONTH"
 )
 
-// Dimension to break down by.
+// Dimension is a property to break down by.
 type Dimension string
 
 const (
@@ -47,7 +48,7 @@ const (
 
 var columns = map[Dimension]string{ByProfile: "profile_id", ByCA: "ca_id", ByAlgorithm: "signature_algorithm", ByKeyType: "key_type", BySource: "source", ByRequester: "requested_by"}
 
-// Valid tells whether there is such a dimension.
+// Valid tells whether the dimension exists.
 func (d Dimension) Valid() bool { return columns[d] != "" }
 
 // Period is a day or a month of a series.
@@ -56,7 +57,7 @@ type Period struct {
 	Issued, Revoked int
 }
 
-// maxDays bounds a report.
+// maxDays limits the time span of a report.
 const maxDays = 3660
 
 func (s *Service) span(ctx context.Context, partitionID string, from, to *time.Time) (time.Time, time.Time, error) {
@@ -72,12 +73,12 @@ func (s *Service) span(ctx context.Context, partitionID string, from, to *time.T
 		begin = from.UTC()
 	}
 	if !begin.Before(end) || end.Sub(begin) > maxDays*24*time.Hour {
-		return begin, end, fault.New(fault.Invalid, "a report spans at most ten years, and begins before it ends").At("from")
+		return begin, end, fault.New(fault.Invalid, "A report must begin before it ends and span at most ten years.").At("from")
 	}
 	return time.Date(begin.Year(), begin.Month(), begin.Day(), 0, 0, 0, 0, time.UTC), end, nil
 }
 
-// day is the SQL of the UTC day, or month, of an instant.
+// day returns the SQL for the UTC day, or month, of a time.
 func (s *Service) day(column string, i Interval) string {
 	n := map[Interval]string{Day: "10", Month: "7"}[i]
 	if s.Store.PostgreSQL() {
@@ -86,7 +87,8 @@ func (s *Service) day(column string, i Interval) string {
 	return "substr(" + column + ", 1, " + n + ")"
 }
 
-// Activity counts subscriber certificates issued and revoked per day or month, oldest first; nothing is left out.
+// Activity counts subscriber certificates issued and revoked per day or month, oldest first, including periods without
+// any.
 func (s *Service) Activity(ctx context.Context, partitionID string, from, to *time.Time, interval Interval) ([]*Period, error) {
 	begin, end, err := s.span(ctx, partitionID, from, to)
 	if err != nil {
@@ -127,14 +129,14 @@ func (s *Service) Activity(ctx context.Context, partitionID string, from, to *ti
 
 // Share is one value of a dimension.
 type Share struct {
-	Key     string // id of the profile or CA, or the value itself
+	Key     string // ID of the profile or CA, or the value itself
 	Label   string
-	Issued  int // within the span
-	Revoked int // of those
-	Active  int // of those: neither revoked nor expired now
+	Issued  int // within the time span
+	Revoked int // how many of the issued
+	Active  int // how many of the issued are neither revoked nor expired now
 }
 
-// Breakdown counts subscriber certificates issued in the span by a dimension, most first.
+// Breakdown counts subscriber certificates issued in the time span by a dimension, largest count first.
 func (s *Service) Breakdown(ctx context.Context, partitionID string, from, to *time.Time, by Dimension) ([]*Share, error) {
 	begin, end, err := s.span(ctx, partitionID, from, to)
 	if err != nil {
@@ -169,21 +171,20 @@ func (s *Service) Breakdown(ctx context.Context, partitionID string, from, to *t
 	return list, nil
 }
 
-// Expiry is how many certificates expire on a day, or in a month.
+// Expiry is the number of certificates that expire on a day or in a month.
 type Expiry struct {
 	Start        string
-	Certificates int // of subscribers
-	Authorities  int // certificates of CAs
+	Certificates int // subscriber certificates
+	Authorities  int // CA certificates
 }
 
-// Expiries counts what is neither revoked nor expired by the day on which it expires, from today on; days without any
-// are left out.
+// Expiries counts valid certificates by the day on which they expire, starting today. Days without any are left out.
 func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([]*Expiry, error) {
 	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
 		return nil, err
 	}
 	if days < 1 || days > 1100 {
-		return nil, fault.New(fault.Invalid, "1 to 1100 days").At("days")
+		return nil, fault.New(fault.Invalid, "The number of days must be 1 to 1100.").At("days")
 	}
 	now := s.Now()
 	count := func(what string) (rows []struct {
@@ -220,23 +221,23 @@ func (s *Service) Expiries(ctx context.Context, partitionID string, days int) ([
 	return list, nil
 }
 
-// ocspSigner is the profile of the certificates that CAs issue to their OCSP signers.
+// ocspSigner is the profile of OCSP signer certificates.
 const ocspSigner = "ocsp-signer"
 
-// ofPartition is the condition for indexes that begin with the CA.
+// ofPartition is the condition for indexes that start with the CA.
 const ofPartition = "ca_id IN (SELECT id FROM certification_authorities WHERE partition_id = ?)"
 
-// Use is how many certificates in force have a kind of key and are signed with an algorithm.
+// Use is the number of valid certificates with a kind of key and a signature algorithm.
 type Use struct {
 	KeyType            string
 	SignatureAlgorithm string
 	Certificates       int
 	Authorities        int
 	LatestExpiry       time.Time
-	PostQuantum        bool // the key
+	PostQuantum        bool // of the key
 }
 
-// Concern is cryptography that is weak, or will be before it expires.
+// Concern is cryptography that is weak, or will be weak before the certificates expire.
 type Concern struct {
 	ID           string
 	Severity     Severity
@@ -255,42 +256,42 @@ const (
 	Notice   Severity = "NOTICE"
 )
 
-// Inventory is the cryptography in use: what is neither revoked nor expired.
+// Inventory is the cryptography of all valid certificates.
 type Inventory struct {
 	Uses     []*Use
 	Concerns []*Concern
 }
 
-// The dates of NIST IR 8547 (draft) and of SP 800-57 part 1: 112-bit security ends with 2030, what a quantum computer
-// breaks ends with 2035.
+// These dates are from NIST IR 8547 (draft) and SP 800-57 part 1: 112-bit security ends with 2030; algorithms that a
+// quantum computer breaks end with 2035.
 var (
 	end2030 = time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	end2035 = time.Date(2036, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
-// rules say which certificates are a concern; late is the instant past which notAfter must lie, zero for any.
+// rules say which certificates are a concern. late is the time that notAfter must exceed; zero matches any.
 var rules = []struct {
 	Concern
 	late    time.Time
 	matches func(u *Use) bool
 }{
-	{Concern{ID: "sha1", Severity: Critical, Title: "Signed with SHA-1 or MD5", Advice: "Collisions are practical: replace these certificates now."}, time.Time{}, func(u *Use) bool { return weakHash.MatchString(u.SignatureAlgorithm) }},
+	{Concern{ID: "sha1", Severity: Critical, Title: "Signed with SHA-1 or MD5", Advice: "Collisions are practical. Replace these certificates now."}, time.Time{}, func(u *Use) bool { return weakHash.MatchString(u.SignatureAlgorithm) }},
 	{Concern{ID: "rsa-short", Severity: Critical, Title: "RSA keys below 2048 bits", Advice: "Replace these keys now."}, time.Time{}, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 2048 }},
-	{Concern{ID: "rsa-2030", Severity: Warning, Title: "RSA below 3072 bits, valid beyond 2030", Advice: "112-bit security is not acceptable after 2030 (NIST SP 800-57): issue for a shorter time, or with RSA 3072, ECDSA or ML-DSA."}, end2030, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 3072 }},
-	{Concern{ID: "quantum-2035", Severity: Warning, Title: "No post-quantum key, valid beyond 2035", Advice: "RSA and elliptic curves are disallowed after 2035 (NIST IR 8547): plan a hierarchy with ML-DSA or a composite."}, end2035, func(u *Use) bool { return !u.PostQuantum }},
+	{Concern{ID: "rsa-2030", Severity: Warning, Title: "RSA below 3072 bits, valid beyond 2030", Advice: "112-bit security is not acceptable after 2030 (NIST SP 800-57). Issue for a shorter time, or with RSA 3072, ECDSA or ML-DSA."}, end2030, func(u *Use) bool { return rsaBits(u.KeyType) > 0 && rsaBits(u.KeyType) < 3072 }},
+	{Concern{ID: "quantum-2035", Severity: Warning, Title: "No post-quantum key, valid beyond 2035", Advice: "RSA and elliptic curves are disallowed after 2035 (NIST IR 8547). Plan a hierarchy with ML-DSA or a composite algorithm."}, end2035, func(u *Use) bool { return !u.PostQuantum }},
 	{Concern{ID: "p521", Severity: Notice, Title: "ECDSA P-521", Advice: "Browsers and several devices do not accept P-521: use P-384 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "ECDSA P-521" }},
 	{Concern{ID: "ed25519", Severity: Notice, Title: "Ed25519", Advice: "Browsers and Windows do not verify Ed25519 in certificates: use ECDSA P-256 where they are relying parties."}, time.Time{}, func(u *Use) bool { return u.KeyType == "Ed25519" }},
-	{Concern{ID: "post-quantum", Severity: Notice, Title: "Post-quantum keys", Advice: "Few clients verify them as of now; see the table of verifiers in the manual."}, time.Time{}, func(u *Use) bool { return u.PostQuantum }},
+	{Concern{ID: "post-quantum", Severity: Notice, Title: "Post-quantum keys", Advice: "Few clients can verify them today. See the table of verifiers in the manual."}, time.Time{}, func(u *Use) bool { return u.PostQuantum }},
 }
 
 var weakHash = regexp.MustCompile(`(?i)(sha-?1(\D|$)|md5)`)
 
 func rsaBits(keyType string) int {
-	n, _ := strconv.Atoi(strings.TrimPrefix(keyType, "RSA ")) // 0 for others
+	n, _ := strconv.Atoi(strings.TrimPrefix(keyType, "RSA ")) // 0 for other types
 	return n
 }
 
-// postQuantum are the types of key that no quantum computer is known to break.
+// postQuantum holds the key types that no known quantum algorithm breaks.
 var postQuantum = func() map[string]bool {
 	types := map[string]bool{}
 	for _, a := range algorithm.All() {
@@ -305,13 +306,13 @@ func isPostQuantum(keyType string) bool {
 	return postQuantum[keyType] || slices.ContainsFunc([]string{"ML-DSA", "MLDSA", "SLH-DSA", "Hash-SLH-DSA", "HashSLH", "SPHINCS", "Falcon", "ML-KEM"}, func(p string) bool { return strings.HasPrefix(keyType, p) })
 }
 
-// Cryptography counts the keys and algorithms in force, and judges them.
+// Cryptography counts the keys and algorithms of valid certificates, and rates them.
 func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Inventory, error) {
 	if err := s.Guard.Require(ctx, rbac.CertificateBrowse, partitionID); err != nil {
 		return nil, err
 	}
 	now := s.Now()
-	// not_after falls into one of three spans: rules that ask for a late expiry count only some of them.
+	// not_after falls into one of three spans, because some rules count only certificates that expire late.
 	span := "CASE WHEN not_after >= ? THEN 2 WHEN not_after >= ? THEN 1 ELSE 0 END"
 	var rows []struct {
 		KeyType, SignatureAlgorithm string
@@ -319,7 +320,7 @@ func (s *Service) Cryptography(ctx context.Context, partitionID string) (*Invent
 		Certificates, Authorities   int
 		Latest                      string
 	}
-	// All of them are in an index; whose they are is not, but few are not of subscribers.
+	// All these columns are in an index. The kind of certificate is not, but few certificates are not of subscribers.
 	latest := "max(not_after)"
 	if s.Store.PostgreSQL() {
 		latest = "to_char(max(not_after) AT TIME ZONE 'UTC', 'YYYY-MM-DD')"

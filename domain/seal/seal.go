@@ -1,4 +1,4 @@
-// Package seal keeps secrets unreadable in the database.
+// Package seal encrypts secrets in the database.
 package seal
 
 import (
@@ -8,22 +8,22 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Sealer encrypts under the key-encryption key; *keystore.KEK is one.
+// Sealer encrypts under the key-encryption key. It is implemented by *keystore.KEK.
 type Sealer interface {
-	// Seal binds what it encrypts to a purpose and to additional data: here, the id of the row.
+	// Seal encrypts plaintext for a purpose and binds it to additional data: here, the ID of the row.
 	Seal(purpose string, plaintext, additional []byte) ([]byte, error)
 	Unseal(purpose string, sealed, additional []byte) ([]byte, error)
-	// Current tells whether something was sealed with the key that seals now.
+	// Current tells whether sealed was encrypted with the current key.
 	Current(sealed []byte) bool
 }
 
-// Column holds sealed secrets; its rows are known by the column id.
+// Column holds sealed secrets in rows identified by the column id.
 type Column struct{ Table, Name, Purpose string }
 
 const batch = 500
 
-// Reseal seals what was not sealed with the present key anew and returns how much that was. It may be repeated at any
-// time, and does not disturb who uses the rows meanwhile.
+// Reseal re-encrypts what was not sealed with the current key, and returns the number of rows changed. It can be
+// repeated and can run while the rows are in use.
 func (c Column) Reseal(ctx context.Context, s *store.Store, sealer Sealer) (int, error) {
 	changed, last := 0, ""
 	for {
@@ -52,7 +52,7 @@ func (c Column) Reseal(ctx context.Context, s *store.Store, sealer Sealer) (int,
 				if err != nil {
 					return err
 				}
-				// A row that was changed meanwhile was sealed with a key of its moment, and is found the next time.
+				// A row changed meanwhile was sealed with the key of that moment. The next run finds it if necessary.
 				update := s.DB(ctx).Table(c.Table).Where("id = ? AND "+c.Name+" = ?", row.ID, row.Sealed).Update(c.Name, sealed)
 				if update.Error != nil {
 					return update.Error

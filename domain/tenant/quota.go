@@ -13,8 +13,8 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// Quota counts against what was purchased. All its methods belong into the transaction that makes what they count:
-// the condition and the count are one UPDATE of the partition's row, so the number holds with any number of servers.
+// Quota enforces the purchased numbers. Call its methods in the transaction that creates what they count: check and
+// count are one UPDATE of the partition's row, so the limit holds with any number of servers.
 type Quota struct{ Store *store.Store }
 
 // TakeCertificates counts n certificates, or refuses all of them.
@@ -22,7 +22,7 @@ func (q Quota) TakeCertificates(ctx context.Context, partitionID string, n int64
 	return q.take(ctx, partitionID, n, "active_certificates", "purchased_certificates", "certificates")
 }
 
-// ReleaseCertificates counts n certificates less.
+// ReleaseCertificates reduces the count by n certificates.
 func (q Quota) ReleaseCertificates(ctx context.Context, partitionID string, n int64) error {
 	return q.release(ctx, partitionID, n, "active_certificates")
 }
@@ -32,7 +32,7 @@ func (q Quota) TakeCA(ctx context.Context, partitionID string) error {
 	return q.take(ctx, partitionID, 1, "active_cas", "purchased_cas", "certification authorities")
 }
 
-// ReleaseCA counts one less.
+// ReleaseCA reduces the count by one certification authority.
 func (q Quota) ReleaseCA(ctx context.Context, partitionID string) error {
 	return q.release(ctx, partitionID, 1, "active_cas")
 }
@@ -45,7 +45,7 @@ func (q Quota) take(ctx context.Context, partitionID string, n int64, active, pu
 		return r.Error
 	}
 	if r.RowsAffected == 0 {
-		return fault.New(fault.QuotaExceeded, "the purchased number of %s is used up", what).Do("Revoke or delete what is no longer needed, or purchase more.")
+		return fault.New(fault.QuotaExceeded, "The purchased number of %s is used up.", what).Do("Revoke or delete what is no longer needed, or purchase more.")
 	}
 	return nil
 }
@@ -57,17 +57,17 @@ func (q Quota) release(ctx context.Context, partitionID string, n int64, active 
 // Window is the length of a rate window.
 const Window = 10 * time.Second
 
-// limits is how many requests of each kind a tier may make in a window.
+// limits is the number of requests of each kind that a tier may make per window.
 var limits = map[Tier]int64{Standard: 100, Premium: 1000}
 
-// Limiter counts what a partition's own clients ask for, by kind and window; the counts are shared by all servers.
-// Requests of strangers are none of it: they are bounded by address.
+// Limiter counts the requests of a partition's own clients by kind and window. All servers share the counts. Requests
+// from unknown clients are not counted here; they are limited by address.
 type Limiter struct {
 	Store *store.Store
 	Now   func() time.Time
 
 	tiers store.Recent[string, Tier] // by partition
-	// counts are of this server: a window that is full, and all windows while the database cannot be written to.
+	// counts are local to this server: windows that are full, and all windows while the database is not writable.
 	mu     sync.Mutex
 	counts map[windowKey]windowCount
 }
@@ -98,9 +98,9 @@ func (l *Limiter) allow(ctx context.Context, partitionID, kind string) error {
 	now := l.Now()
 	key, start := windowKey{partitionID, kind}, now.UnixNano()/int64(Window)
 	end := time.Unix(0, (start+1)*int64(Window))
-	refusal := fault.New(fault.TooManyRequests, "more than %d requests in 10 seconds", limit).After(end.Sub(now)).
-		Do(fmt.Sprintf("Wait until %s, and send more slowly.", end.UTC().Format(time.RFC3339)))
-	// Once a window is full it stays full: refusing costs no query.
+	refusal := fault.New(fault.TooManyRequests, "More than %d requests in 10 seconds.", limit).After(end.Sub(now)).
+		Do(fmt.Sprintf("Wait until %s and send fewer requests.", end.UTC().Format(time.RFC3339)))
+	// A full window stays full, so refusing costs no query.
 	if l.counted(key, start, 0) > limit {
 		return refusal
 	}
@@ -112,7 +112,7 @@ func (l *Limiter) allow(ctx context.Context, partitionID, kind string) error {
 	})
 	switch {
 	case store.Away(err) != "":
-		// Who only reads is not to wait for a database that can be written to: this server counts alone.
+		// Reads must not wait for a writable database: this server counts on its own.
 		requests = l.counted(key, start, 1)
 	case err != nil:
 		return err
@@ -125,7 +125,7 @@ func (l *Limiter) allow(ctx context.Context, partitionID, kind string) error {
 	return nil
 }
 
-// counted adds to the requests of a window that this server knows of.
+// counted adds to the requests of a window that this server has counted.
 func (l *Limiter) counted(key windowKey, start, more int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,16 +150,16 @@ func (l *Limiter) tier(ctx context.Context, partitionID string) (Tier, error) {
 			"SELECT s.tier FROM subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = ?", partitionID,
 		).Scan(&found).Error
 		if err != nil || len(found) == 0 {
-			return Unlimited, false, err // no such partition: what follows will say so, and nothing is counted for it
+			return Unlimited, false, err // the partition does not exist: the request itself will report that, and nothing is counted
 		}
 		return found[0], true, nil
 	})
 }
 
-// CleanJob forgets the windows that are over.
+// CleanJob removes windows that are over.
 const CleanJob = "rate-windows.clean"
 
-// Clean is that job.
+// Clean runs CleanJob.
 func (l *Limiter) Clean(ctx context.Context, claim *job.Claim) error {
 	now := l.Now()
 	over := now.UnixNano()/int64(Window) - 6

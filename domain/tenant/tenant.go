@@ -1,5 +1,5 @@
-// Package tenant is who may use how much: subscriptions with what they purchased, the partitions they are assigned to,
-// quotas and rates.
+// Package tenant manages subscriptions with their purchased amounts, the partitions they are assigned to, quotas and
+// rate limits.
 package tenant
 
 import (
@@ -34,17 +34,18 @@ type Subscription struct {
 	ID                    string `gorm:"primaryKey"` // 24 hexadecimal digits
 	Name                  string
 	Tier                  Tier
-	TierSet               bool // by an operator; otherwise Tier follows the purchased number
+	TierSet               bool // set by an operator; otherwise Tier follows the purchased number
 	PurchasedCertificates int64
 	PurchasedCAs          int64 `gorm:"column:purchased_cas"`
 	CreatedAt             time.Time
 }
 
-// PremiumFrom is the purchased number of certificates from which the tier is PREMIUM, unless an operator set one.
+// PremiumFrom is the purchased number of certificates at which the tier becomes PREMIUM, unless an operator has set the
+// tier.
 const PremiumFrom = 1_000_000
 
-// follow has the tier follow the purchased number, unless it was set.
-func (s *Subscription) follow() {
+// updateTier sets the tier from the purchased number, unless an operator has set it.
+func (s *Subscription) updateTier() {
 	switch {
 	case s.TierSet:
 	case s.PurchasedCertificates >= PremiumFrom:
@@ -70,35 +71,35 @@ type Partition struct {
 
 func (Partition) TableName() string { return "partitions" }
 
-// Owners invites the first owner of a subscription and hands owners over from it to its partition.
+// Owners invites the first Owner of a subscription and copies its Owners to its partition.
 type Owners interface {
 	InviteOwner(ctx context.Context, subscriptionID, email, firstName, lastName string) error
 	CopyGrants(ctx context.Context, from, to string) error
 }
 
-// Service is what can be done with subscriptions and partitions.
+// Service manages subscriptions and partitions.
 type Service struct {
 	Store   *store.Store
 	Guard   *rbac.Guard
 	Audit   *audit.Log
 	Owners  Owners
 	Now     func() time.Time
-	Regions []string // served here
+	Regions []string // the regions of this deployment
 	BaseURL string
 }
 
-// NewSubscription is what an operator sells.
+// NewSubscription describes a subscription to create.
 type NewSubscription struct {
 	Name                  string
 	PurchasedCertificates int
 	PurchasedCAs          int
-	Tier                  *Tier // nil: by the purchased number
+	Tier                  *Tier // nil: from the purchased number
 	OwnerEmail            string
 	OwnerFirstName        string
 	OwnerLastName         string
 }
 
-// Create makes a subscription and invites its first owner. Operators.
+// Create creates a subscription and invites its first Owner. For operators.
 func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionCreate, rbac.Platform); err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription,
 	if n.Tier != nil {
 		sub.Tier, sub.TierSet = *n.Tier, true
 	}
-	sub.follow()
+	sub.updateTier()
 	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
 		if err := s.Store.DB(ctx).Create(sub).Error; err != nil {
 			return err
@@ -126,22 +127,23 @@ func (s *Service) Create(ctx context.Context, n NewSubscription) (*Subscription,
 
 func checkPurchase(certificates, cas int) error {
 	if certificates < 0 || certificates > 1_000_000_000 {
-		return fault.New(fault.Invalid, "the number of certificates is out of range").At("purchasedCertificates")
+		return fault.New(fault.Invalid, "The number of certificates is out of range.").At("purchasedCertificates")
 	}
 	if cas < 0 || cas > 100_000 {
-		return fault.New(fault.Invalid, "the number of certification authorities is out of range").At("purchasedCas")
+		return fault.New(fault.Invalid, "The number of certification authorities is out of range.").At("purchasedCas")
 	}
 	return nil
 }
 
-// Update changes what was purchased or the tier; nil leaves a value. follows has the tier follow the purchased number again.
-// Operators. Less than is in use is allowed: then nothing more is issued until enough has ended.
+// Update changes the purchased numbers or the tier; nil leaves a value unchanged. With follows, the tier follows the
+// purchased number again. A number may be lower than what is in use: issuing then stops until enough certificates have
+// ended. For operators.
 func (s *Service) Update(ctx context.Context, id string, certificates, cas *int, tier *Tier, follows bool) (*Subscription, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionUpdate, rbac.Platform); err != nil {
 		return nil, err
 	}
 	if tier != nil && follows {
-		return nil, fault.New(fault.Invalid, "a tier that is set does not follow the purchased number").At("tierFollowsPurchase").Do("Give one of the two.")
+		return nil, fault.New(fault.Invalid, "The tier cannot be set and follow the purchased number at the same time.").At("tierFollowsPurchase").Do("Provide one of the two.")
 	}
 	sub := &Subscription{}
 	return sub, s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -165,7 +167,7 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 		if follows {
 			sub.TierSet = false
 		}
-		sub.follow()
+		sub.updateTier()
 		if err := checkPurchase(int(sub.PurchasedCertificates), int(sub.PurchasedCAs)); err != nil {
 			return err
 		}
@@ -175,8 +177,8 @@ func (s *Service) Update(ctx context.Context, id string, certificates, cas *int,
 	})
 }
 
-// InviteOwner invites an Owner of a subscription, or of its partition, when the first one never came or the last one is
-// gone; somebody invited already gets a new link. Operators.
+// InviteOwner invites an Owner of a subscription, or of its partition, if the first one never accepted or the last one
+// has left. Somebody already invited gets a new link. For operators.
 func (s *Service) InviteOwner(ctx context.Context, id, email string) (*Subscription, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionUpdate, rbac.Platform); err != nil {
 		return nil, err
@@ -196,7 +198,7 @@ func (s *Service) InviteOwner(ctx context.Context, id, email string) (*Subscript
 		}
 		e := audit.Event{Action: "subscription.invite-owner", ObjectKind: "subscription", ObjectID: sub.ID, ObjectName: sub.Name, Summary: "invited " + email + " as an Owner of " + sub.Name}
 		s.Audit.Record(ctx, e)
-		// The partition's people see it too.
+		// Members of the partition see the event too.
 		if p := partitions[id]; p != nil {
 			e.PartitionID = p.ID
 			s.Audit.Record(ctx, e)
@@ -205,16 +207,17 @@ func (s *Service) InviteOwner(ctx context.Context, id, email string) (*Subscript
 	})
 }
 
-// Assign gives a subscription a region and so a partition, whose owners are those of the subscription. For good.
+// Assign gives a subscription a region, and creates its partition with the Owners of the subscription. It cannot be
+// undone.
 func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTerms bool) (*Subscription, *Partition, error) {
 	if err := s.Guard.Require(ctx, rbac.SubscriptionAssign, id); err != nil {
 		return nil, nil, err
 	}
 	if !slices.Contains(s.Regions, string(region)) {
-		return nil, nil, fault.New(fault.Invalid, "this deployment does not serve region %s", region).At("region")
+		return nil, nil, fault.New(fault.Invalid, "This deployment does not serve the region %s.", region).At("region")
 	}
 	if !acceptTerms {
-		return nil, nil, fault.New(fault.Invalid, "the terms must be accepted").At("acceptTerms")
+		return nil, nil, fault.New(fault.Invalid, "You must accept the terms.").At("acceptTerms")
 	}
 	sub, p := &Subscription{}, &Partition{}
 	err := s.Store.Tx(ctx, func(ctx context.Context) error {
@@ -224,7 +227,7 @@ func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTe
 		p = &Partition{ID: "sub" + randomHex(5), SubscriptionID: id, Name: sub.Name, Region: region, TermsAcceptedBy: rbac.ActorFrom(ctx).Name, CreatedAt: s.Now()}
 		if err := s.Store.DB(ctx).Create(p).Error; err != nil {
 			if store.IsDuplicate(err) {
-				return fault.New(fault.Conflict, "subscription %s is already assigned", sub.Name).At("subscriptionId")
+				return fault.New(fault.Conflict, "Subscription %s is already assigned.", sub.Name).At("subscriptionId")
 			}
 			return err
 		}
@@ -235,7 +238,7 @@ func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTe
 	return sub, p, err
 }
 
-// Subscriptions lists those the caller may see: an operator all, an owner its own.
+// Subscriptions lists those the caller may see: all for an operator, their own for an Owner.
 func (s *Service) Subscriptions(ctx context.Context, search string) ([]*Subscription, error) {
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
@@ -259,7 +262,7 @@ func (s *Service) Subscriptions(ctx context.Context, search string) ([]*Subscrip
 	return list, err
 }
 
-// Subscription returns one that the caller may see.
+// Subscription returns a subscription that the caller may see.
 func (s *Service) Subscription(ctx context.Context, id string) (*Subscription, error) {
 	list, err := s.Subscriptions(ctx, "")
 	if err != nil {
@@ -271,7 +274,7 @@ func (s *Service) Subscription(ctx context.Context, id string) (*Subscription, e
 	return nil, rbac.NotFound()
 }
 
-// ByIDs returns subscriptions of partitions that the caller is in, for loaders.
+// ByIDs returns subscriptions of the caller's partitions, for data loaders.
 func (s *Service) ByIDs(ctx context.Context, ids []string) (map[string]*Subscription, error) {
 	var list []*Subscription
 	err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&list).Error
@@ -293,7 +296,7 @@ func (s *Service) PartitionsOf(ctx context.Context, subscriptionIDs []string) (m
 	return bySubscription, err
 }
 
-// Partitions lists those in which the caller has a role.
+// Partitions lists the partitions in which the caller has a role.
 func (s *Service) Partitions(ctx context.Context, search string) ([]*Partition, error) {
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
@@ -314,7 +317,7 @@ func (s *Service) Partitions(ctx context.Context, search string) ([]*Partition, 
 	return list, err
 }
 
-// Partition returns one in which the caller has a role.
+// Partition returns a partition in which the caller has a role.
 func (s *Service) Partition(ctx context.Context, id string) (*Partition, error) {
 	if err := s.Guard.Require(ctx, rbac.PartitionBrowse, id); err != nil {
 		return nil, err
@@ -329,7 +332,7 @@ func (s *Service) Partition(ctx context.Context, id string) (*Partition, error) 
 	return found[0], nil
 }
 
-// LoadPartitions returns partitions by id for loaders; those the caller has no role in are left out.
+// LoadPartitions returns partitions by ID, for data loaders. Those in which the caller has no role are left out.
 func (s *Service) LoadPartitions(ctx context.Context, ids []string) (map[string]*Partition, error) {
 	var list []*Partition
 	err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&list).Error
@@ -342,13 +345,13 @@ func (s *Service) LoadPartitions(ctx context.Context, ids []string) (map[string]
 	return byID, err
 }
 
-// Counts are the numbers of the Home screen.
+// Counts are the numbers shown on the Home screen.
 type Counts struct {
 	PurchasedCas, ActiveCas, PurchasedCertificates, IssuedCertificates int
 	SuspendedCertificates, RevokedCertificates, ExpiringCertificates   int
 }
 
-// Counts of a partition.
+// Counts returns the counts of a partition.
 func (s *Service) Counts(ctx context.Context, p *Partition) (*Counts, error) {
 	if err := s.Guard.Require(ctx, rbac.PartitionBrowse, p.ID); err != nil {
 		return nil, err
@@ -365,7 +368,7 @@ func (s *Service) Counts(ctx context.Context, p *Partition) (*Counts, error) {
 	return c, err
 }
 
-// Day is what happened on one UTC day.
+// Day holds the counts of one UTC day.
 type Day struct {
 	Day             string
 	Issued, Revoked int
@@ -377,7 +380,7 @@ func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day,
 		return nil, err
 	}
 	if days < 1 || days > 366 {
-		return nil, fault.New(fault.Invalid, "1 to 366 days").At("days")
+		return nil, fault.New(fault.Invalid, "The number of days must be 1 to 366.").At("days")
 	}
 	now := s.Now()
 	first := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, time.UTC).AddDate(0, 0, 1-days)
@@ -408,7 +411,7 @@ func (s *Service) Activity(ctx context.Context, p *Partition, days int) ([]*Day,
 	if err := count("created_at", "", func(d *Day, n int) { d.Issued = n }); err != nil {
 		return nil, err
 	}
-	// A suspension has a date there too, and is not one of the revoked that Counts has.
+	// A suspension also sets revoked_at, but Counts does not count it as revoked.
 	return list, count("revoked_at", " AND status = 'REVOKED'", func(d *Day, n int) { d.Revoked = n })
 }
 

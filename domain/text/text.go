@@ -1,4 +1,4 @@
-// Package text checks and prints what people type.
+// Package text validates and formats text entered by people.
 package text
 
 import (
@@ -10,25 +10,26 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// Label checks a name for people: printable, without line breaks or blanks at the ends, least to most characters.
+// Label validates a display name: printable characters, no white space at the ends, and a length of least to most
+// characters.
 func Label(field, s string, least, most int) error {
 	n := utf8.RuneCountInString(s)
 	if !utf8.ValidString(s) || n < least || n > most {
-		return fault.New(fault.Invalid, "%d to %d characters are needed here", least, most).At(field)
+		return fault.New(fault.Invalid, "The text must be %d to %d characters long.", least, most).At(field)
 	}
 	if strings.TrimSpace(s) != s {
-		return fault.New(fault.Invalid, "blanks at the beginning or end are not allowed").At(field)
+		return fault.New(fault.Invalid, "The text must not start or end with a space.").At(field)
 	}
 	for _, r := range s {
-		// Cf holds what changes the direction or the look of text without being seen.
+		// Category Cf changes the direction or appearance of text without being visible.
 		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {
-			return fault.New(fault.Invalid, "control and invisible characters are not allowed").At(field)
+			return fault.New(fault.Invalid, "Control characters and invisible characters are not allowed.").At(field)
 		}
 	}
 	return nil
 }
 
-// Quote prints input in an error: bounded, and nothing unprintable.
+// Quote quotes user input for an error message, shortened and without unprintable characters.
 func Quote(s string) string {
 	if len(s) > 64 {
 		s = s[:61] + "..."
@@ -36,12 +37,12 @@ func Quote(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// Lower prints an enum in a sentence.
+// Lower returns an enum value as words in a sentence.
 func Lower[T ~string](s T) string {
 	return strings.ToLower(strings.ReplaceAll(string(s), "_", " "))
 }
 
-// Line is text of others on one line of a message: bounded, and nothing unprintable.
+// Line puts text from users on one line of a message, shortened and without unprintable characters.
 func Line(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || unicode.Is(unicode.Cf, r) {

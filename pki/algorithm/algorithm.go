@@ -1,5 +1,5 @@
-// Package algorithm is the registry of signing algorithms: one file a family, All is the list. Certificates, CRLs, OCSP
-// answers and requests are all signed and verified through it.
+// Package algorithm is the registry of signing algorithms. Each family is one file, and All lists them. Certificates,
+// CRLs, OCSP responses and requests are signed and verified through it.
 package algorithm
 
 import (
@@ -14,50 +14,50 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// Algorithm is one row of the signing-key table: a kind of key together with the way it signs.
+// Algorithm is a signing algorithm: a kind of key together with the way it signs.
 type Algorithm struct {
-	Label         string // of the guide, e.g. "ECDSAP384+SHA384"
+	Label         string // name in Entrust's PKIaaS guide, e.g. "ECDSAP384+SHA384"
 	Family        string // "RSA", "ECDSA", "Ed25519", "ML-DSA", "Hash-SLH-DSA", "SPHINCS+", "Falcon", "Composite"
 	SecurityBits  int    // classical
 	PostQuantum   bool
-	PublicKeySize int // octets of its SubjectPublicKeyInfo
-	SignatureSize int // octets; the most where they vary
+	PublicKeySize int // bytes of its SubjectPublicKeyInfo
+	SignatureSize int // bytes; the maximum if it varies
 
 	signature []byte // DER AlgorithmIdentifier of its signatures
 	generate  func() (PrivateKey, error)
 	parse     func(pkcs8 []byte) (PrivateKey, error)
 	verify    func(spki, message, signature []byte) error
-	// wrap makes a key of the standard library's kind, wherever its private part is, a key of this algorithm; nil for
+	// wrap turns a standard library signer, wherever its private key is, into a key of this algorithm; nil for
 	// algorithms that the standard library does not know.
 	wrap func(crypto.Signer) (PrivateKey, error)
-	// ocspSigner is the label of delegated OCSP signers where it is another one.
+	// ocspSigner is the label of the algorithm of delegated OCSP signers, if it is a different one.
 	ocspSigner string
 }
 
-// family is what one file of this package brings.
+// family is what one file of this package contributes.
 type family struct {
 	rows       []*Algorithm
 	signatures []signatureForm
-	keys       []keyForm // those that crypto/x509 does not know
+	keys       []keyForm // key types that crypto/x509 does not know
 }
 
-// PrivateKey signs. Safe for concurrent use.
+// PrivateKey signs. It is safe for concurrent use.
 type PrivateKey interface {
-	// PublicKey is the SubjectPublicKeyInfo, DER.
+	// PublicKey returns the SubjectPublicKeyInfo, DER.
 	PublicKey() []byte
-	// Sign hashes as the algorithm says and signs.
+	// Sign hashes the message as the algorithm requires, and signs it.
 	Sign(message []byte) ([]byte, error)
-	// MarshalPKCS8 is the key in clear: RFC 5958, for ML-DSA the seed of RFC 9881.
+	// MarshalPKCS8 returns the unencrypted key: RFC 5958; for ML-DSA, the seed of RFC 9881.
 	MarshalPKCS8() ([]byte, error)
 }
 
-// SignatureAlgorithm is the DER AlgorithmIdentifier that stands beside its signatures.
+// SignatureAlgorithm returns the DER AlgorithmIdentifier of its signatures.
 func (a *Algorithm) SignatureAlgorithm() []byte { return a.signature }
 
-// Generate makes a new key.
+// Generate generates a key.
 func (a *Algorithm) Generate() (PrivateKey, error) { return a.generate() }
 
-// ParsePrivateKey reads what MarshalPKCS8 wrote.
+// ParsePrivateKey reads the output of MarshalPKCS8.
 func (a *Algorithm) ParsePrivateKey(pkcs8 []byte) (PrivateKey, error) { return a.parse(pkcs8) }
 
 // Verify checks a signature made with a key of this algorithm.
@@ -65,8 +65,8 @@ func (a *Algorithm) Verify(spki, message, signature []byte) error {
 	return a.verify(spki, message, signature)
 }
 
-// Wrap makes a key of the algorithm of a signer that is elsewhere, such as in a token. The error says that the signer's
-// public key is of another kind, or that the algorithm has no such signers (see Wraps).
+// Wrap turns a signer that is elsewhere, such as in a token, into a key of the algorithm. It fails if the signer's
+// public key is of another type, or if the algorithm does not support such signers (see Wraps).
 func (a *Algorithm) Wrap(signer crypto.Signer) (PrivateKey, error) {
 	if a.wrap == nil {
 		return nil, errWrongKey
@@ -74,11 +74,11 @@ func (a *Algorithm) Wrap(signer crypto.Signer) (PrivateKey, error) {
 	return a.wrap(signer)
 }
 
-// Wraps tells whether keys of the algorithm can be a crypto.Signer that is elsewhere.
+// Wraps tells whether Wrap supports the algorithm.
 func (a *Algorithm) Wraps() bool { return a.wrap != nil }
 
-// OCSPSignerAlgorithm is what a delegated OCSP signer of a CA with this algorithm uses: of the same family and strength;
-// of the hash-based ones the fast variant, since a signer answers while clients wait.
+// OCSPSignerAlgorithm returns the algorithm for delegated OCSP signers of a CA with this algorithm. It has the same
+// family and strength; for hash-based algorithms it is the fast variant, because clients wait for OCSP responses.
 func (a *Algorithm) OCSPSignerAlgorithm() *Algorithm {
 	for _, other := range all {
 		if other.Label == a.ocspSigner {
@@ -88,8 +88,8 @@ func (a *Algorithm) OCSPSignerAlgorithm() *Algorithm {
 	return a
 }
 
-// CompatibleOCSPSignerAlgorithm is the one of the guide's table, which every client can verify: RSA with 2048 bits, PSS
-// under a CA that signs so.
+// CompatibleOCSPSignerAlgorithm returns the OCSP signer algorithm of Entrust's PKIaaS guide, which every client can
+// verify: RSA 2048, with PSS if the CA signs with PSS.
 func (a *Algorithm) CompatibleOCSPSignerAlgorithm() *Algorithm {
 	label := "RSA-2048+PKCS15-SHA256"
 	if strings.Contains(a.Label, "PSS") {
@@ -103,24 +103,24 @@ func (a *Algorithm) CompatibleOCSPSignerAlgorithm() *Algorithm {
 	return a
 }
 
-// ForLabel finds a row by its label. The error is *invalid.Error for the field signingAlgorithm.
+// ForLabel returns the algorithm with a label. The error is an *invalid.Error for the field signingAlgorithm.
 func ForLabel(label string) (*Algorithm, error) {
 	for _, a := range all {
 		if a.Label == label {
 			return a, nil
 		}
 	}
-	return nil, invalid.New("signingAlgorithm", "there is no signing algorithm of that name; choose one of the table")
+	return nil, invalid.New("signingAlgorithm", "Unknown signing algorithm. Choose one from the table.")
 }
 
 // signatureForm is an AlgorithmIdentifier of signatures that can be verified.
 type signatureForm struct {
-	name       string // as people know it: "ecdsa-with-SHA256"
+	name       string // common name: "ecdsa-with-SHA256"
 	identifier []byte
 	verify     func(spki, message, signature []byte) error
 }
 
-// formOf finds how signatures under an AlgorithmIdentifier (DER) are verified.
+// formOf returns how signatures with an AlgorithmIdentifier (DER) are verified.
 func formOf(algorithmIdentifier []byte) (signatureForm, bool) {
 	for _, f := range forms {
 		if bytes.Equal(f.identifier, algorithmIdentifier) {
@@ -130,21 +130,22 @@ func formOf(algorithmIdentifier []byte) (signatureForm, bool) {
 	return pssForm(algorithmIdentifier)
 }
 
-// VerifySignature checks a signature under any known AlgorithmIdentifier (DER). Signatures over SHA-1 or MD5 are refused.
+// VerifySignature verifies a signature with any known AlgorithmIdentifier (DER). It refuses signatures with SHA-1 or
+// MD5.
 func VerifySignature(algorithmIdentifier, spki, message, signature []byte) error {
 	if f, ok := formOf(algorithmIdentifier); ok {
 		return f.verify(spki, message, signature)
 	}
-	return invalid.New("signatureAlgorithm", "the signature algorithm is not supported or too weak; use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm of the table")
+	return invalid.New("signatureAlgorithm", "The signature algorithm is not supported or too weak. Use SHA-256 or better with RSA, ECDSA or Ed25519, or a post-quantum algorithm from the table.")
 }
 
-// CanVerify tells whether VerifySignature knows an AlgorithmIdentifier (DER).
+// CanVerify tells whether VerifySignature supports an AlgorithmIdentifier (DER).
 func CanVerify(algorithmIdentifier []byte) bool {
 	_, ok := formOf(algorithmIdentifier)
 	return ok
 }
 
-// SignatureName is the name of a signature AlgorithmIdentifier (DER), its OID in text when it is not known.
+// SignatureName returns the name of a signature AlgorithmIdentifier (DER), or its dotted OID if it is unknown.
 func SignatureName(algorithmIdentifier []byte) string {
 	if f, ok := formOf(algorithmIdentifier); ok {
 		return f.name
@@ -156,7 +157,7 @@ func SignatureName(algorithmIdentifier []byte) string {
 	return oid.String()
 }
 
-// identifier writes an AlgorithmIdentifier; parameters are DER or nil when absent.
+// identifier writes an AlgorithmIdentifier. The parameters are DER, or nil if absent.
 func identifier(oid asn1.ObjectIdentifier, parameters []byte) []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -177,7 +178,7 @@ func readIdentifier(der []byte) (oid asn1.ObjectIdentifier, parameters []byte, o
 	return oid, inner, true
 }
 
-// readSPKI takes a SubjectPublicKeyInfo apart.
+// readSPKI splits a SubjectPublicKeyInfo.
 func readSPKI(spki []byte) (oid asn1.ObjectIdentifier, parameters, bits []byte, ok bool) {
 	input := cryptobyte.String(spki)
 	var outer, algorithm cryptobyte.String

@@ -2,8 +2,8 @@ package algorithm
 
 import "slices"
 
-// All lists every algorithm that a certification authority can be made with, in the order of the guide's table; what the
-// table lacks stands at the end.
+// All lists the algorithms available for certification authorities, in the order of Entrust's PKIaaS guide, followed by
+// those that the guide lacks.
 func All() []*Algorithm { return slices.Clone(all) }
 
 var (
@@ -13,7 +13,7 @@ var (
 )
 
 func init() {
-	// The table of contents: a family is one file and one line here.
+	// Each family is one file and one entry here.
 	for _, f := range []family{rsaFamily(), ecdsaFamily(), mldsaFamily(), slhdsaFamily(), sphincsFamily(), falconFamily(), compositeFamily(), ed25519Family()} {
 		all = append(all, f.rows...)
 		forms = append(forms, f.signatures...)

@@ -13,9 +13,9 @@ import (
 	"errors"
 )
 
-// compositeFamily: ML-DSA together with RSA or ECDSA, both of which must verify (draft-ietf-lamps-pq-composite-sigs).
-// Public key: ML-DSA key ‖ PKCS #1 RSAPublicKey or uncompressed point. Signature: ML-DSA signature ‖ classical one.
-// Private key: 32-byte seed ‖ PKCS #1 or SEC 1 key.
+// compositeFamily is ML-DSA combined with RSA or ECDSA, both of which must verify (draft-ietf-lamps-pq-composite-sigs).
+// Public key: ML-DSA key ‖ PKCS #1 RSAPublicKey or uncompressed point. Signature: ML-DSA signature ‖ classical
+// signature. Private key: 32-byte seed ‖ PKCS #1 or SEC 1 key.
 func compositeFamily() (f family) {
 	for _, r := range []struct {
 		label     string
@@ -112,9 +112,9 @@ func compositeFamily() (f family) {
 	return f
 }
 
-// classicalHalf is the part of a composite that today's computers cannot break.
+// classicalHalf is the RSA or ECDSA part of a composite key.
 type classicalHalf struct {
-	publicSize, signatureSize int // of the octets in a composite
+	publicSize, signatureSize int // bytes in a composite
 	generate                  func() (private []byte, err error)
 	load                      func(private []byte) (public []byte, key PrivateKey, err error)
 	spki                      func(public []byte) ([]byte, error) // refuses weak and malformed keys

@@ -16,20 +16,20 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// PublicKeyInfo describes a subscriber's or CA's key for people and for profiles.
+// PublicKeyInfo describes the key of a subscriber or CA to people and profiles.
 type PublicKeyInfo struct {
-	Type   string // "RSA 2048", "ECDSA P-256", "Ed25519", "ML-DSA-44"; of other algorithms their label
+	Type   string // "RSA 2048", "ECDSA P-256", "Ed25519", "ML-DSA-44"; for other algorithms the label
 	Family string // as in Algorithm
-	Bits   int    // of the modulus or the field; 0 where it says nothing
+	Bits   int    // of the modulus or the field; 0 if not meaningful
 }
 
-// Limits of RSA keys: below, they are weak; above, they serve nobody and cost the verifier.
+// RSA keys below the minimum are weak. Those above the maximum add no security and make verification expensive.
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
 )
 
-// InspectPublicKey reads a SubjectPublicKeyInfo and refuses weak, malformed and unknown keys with an *invalid.Error for
+// InspectPublicKey reads a SubjectPublicKeyInfo. It refuses weak, malformed and unknown keys with an *invalid.Error for
 // the field publicKey.
 func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
 	if f, ok := keyFormOf(spki); ok {
@@ -38,7 +38,7 @@ func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
 			err = f.check(bits)
 		}
 		if err != nil {
-			return PublicKeyInfo{}, invalid.New("publicKey", "the %s key is malformed: %v", f.info.Type, err)
+			return PublicKeyInfo{}, invalid.New("publicKey", "The %s key is malformed: %v.", f.info.Type, err)
 		}
 		return f.info, nil
 	}
@@ -46,9 +46,9 @@ func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
 	if err != nil {
 		return PublicKeyInfo{}, refuseKey(spki)
 	}
-	// The bytes go into certificates as they are, and crypto/x509 overlooks members that do not belong there.
+	// The bytes are copied into certificates, and crypto/x509 ignores members that do not belong there.
 	if canonical, err := x509.MarshalPKIXPublicKey(key); err != nil || !bytes.Equal(canonical, spki) {
-		return PublicKeyInfo{}, invalid.New("publicKey", "the public key has parts that do not belong into a SubjectPublicKeyInfo in DER; write it again with good software")
+		return PublicKeyInfo{}, invalid.New("publicKey", "The public key is not a minimal SubjectPublicKeyInfo in DER. Encode it again with reliable software.")
 	}
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -59,7 +59,7 @@ func InspectPublicKey(spki []byte) (PublicKeyInfo, error) {
 	case *ecdsa.PublicKey:
 		bits := key.Curve.Params().BitSize
 		if key.Curve != elliptic.P256() && key.Curve != elliptic.P384() && key.Curve != elliptic.P521() {
-			return PublicKeyInfo{}, invalid.New("publicKey", "the curve %s is not supported; use P-256, P-384 or P-521", key.Curve.Params().Name)
+			return PublicKeyInfo{}, invalid.New("publicKey", "The curve %s is not supported. Use P-256, P-384 or P-521.", key.Curve.Params().Name)
 		}
 		return PublicKeyInfo{fmt.Sprintf("ECDSA P-%d", bits), "ECDSA", bits}, nil
 	case ed25519.PublicKey:
@@ -74,40 +74,40 @@ func refuseKey(spki []byte) error {
 	oid, _, _, ok := readSPKI(spki)
 	switch {
 	case !ok:
-		return invalid.New("publicKey", "the public key is damaged: it is not a SubjectPublicKeyInfo")
+		return invalid.New("publicKey", "The public key is not a SubjectPublicKeyInfo. It is damaged.")
 	case oid.Equal(oidEC):
-		return invalid.New("publicKey", "the elliptic curve is not supported or the point does not lie on it; use P-256, P-384 or P-521")
+		return invalid.New("publicKey", "The elliptic curve is not supported, or the point is not on the curve. Use P-256, P-384 or P-521.")
 	case oid.Equal(oidRSA):
-		return invalid.New("publicKey", "the RSA key is malformed: make a new one with good software")
+		return invalid.New("publicKey", "The RSA key is malformed. Generate a new one with reliable software.")
 	}
-	return invalid.New("publicKey", "keys of type %s are not supported; use RSA, ECDSA, Ed25519, ML-DSA or another algorithm of the table", oid)
+	return invalid.New("publicKey", "Keys of type %s are not supported. Use RSA, ECDSA, Ed25519, ML-DSA or another algorithm from the table.", oid)
 }
 
 func checkRSA(key *rsa.PublicKey) error {
 	bits := key.N.BitLen()
 	switch {
 	case bits < minRSABits:
-		return invalid.New("publicKey", "the RSA key has %d bits; at least %d are needed", bits, minRSABits)
+		return invalid.New("publicKey", "The RSA key has %d bits, but at least %d are required.", bits, minRSABits)
 	case bits > maxRSABits:
-		return invalid.New("publicKey", "the RSA key has %d bits; at most %d are supported", bits, maxRSABits)
-	// NIST SP 800-89 5.3.3, CA/Browser Forum BR 6.1.6: smaller exponents invite attacks on careless software.
+		return invalid.New("publicKey", "The RSA key has %d bits, but at most %d are supported.", bits, maxRSABits)
+	// NIST SP 800-89 5.3.3, CA/Browser Forum BR 6.1.6: smaller exponents enable attacks on careless software.
 	case key.E < 65537 || key.E%2 == 0:
-		return invalid.New("publicKey", "the RSA exponent is %d; use 65537", key.E)
+		return invalid.New("publicKey", "The RSA exponent is %d. Use 65537.", key.E)
 	}
 	rest := newResidues(key.N)
 	switch {
 	case rest.smallFactor(key.N):
-		return invalid.New("publicKey", "the RSA modulus has a small prime factor: the key is broken; make a new one with good software")
+		return invalid.New("publicKey", "The RSA modulus has a small prime factor, so the key is broken. Generate a new one with reliable software.")
 	case rest.roca():
-		return invalid.New("publicKey", "the RSA key was made by a chip with the ROCA flaw (CVE-2017-15361) and can be broken; make a new one elsewhere")
+		return invalid.New("publicKey", "The RSA key was generated by a chip with the ROCA flaw (CVE-2017-15361) and can be broken. Generate a new one elsewhere.")
 	case closePrimes(key.N):
-		return invalid.New("publicKey", "the primes of the RSA key lie too close together: it can be factored; make a new one with good software")
+		return invalid.New("publicKey", "The primes of the RSA key are too close together, so it can be factored. Generate a new one with reliable software.")
 	}
 	return nil
 }
 
-// smallPrimes are the odd primes below 752, in products that fit a word: a long number is divided once by each product,
-// and the rest is done in words.
+// smallPrimes are the odd primes below 752, in products that fit a word: a long number is divided only once per
+// product.
 var smallPrimes = func() (products []primeProduct) {
 	for p := uint64(3); p < 752; p += 2 {
 		if !big.NewInt(int64(p)).ProbablyPrime(0) {
@@ -128,7 +128,7 @@ type primeProduct struct {
 	primes  []uint64
 }
 
-// residues are those of a modulus by the products of smallPrimes, in their order.
+// residues holds the residues of a modulus by the products of smallPrimes, in their order.
 type residues []uint64
 
 func newResidues(n *big.Int) residues {
@@ -144,7 +144,7 @@ func newResidues(n *big.Int) residues {
 	return all
 }
 
-// smallFactor: CA/Browser Forum BR 6.1.6, no factor below 752.
+// smallFactor tells whether n has a factor below 752 (CA/Browser Forum BR 6.1.6).
 func (r residues) smallFactor(n *big.Int) bool {
 	for i, s := range smallPrimes {
 		for _, p := range s.primes {
@@ -156,7 +156,8 @@ func (r residues) smallFactor(n *big.Int) bool {
 	return n.Bit(0) == 0
 }
 
-// rocaPowers: in a key of the flawed chips the modulus is a power of 65537 modulo each of these primes (Nemec et al., 2017).
+// rocaPowers: in keys of the flawed chips, the modulus is a power of 65537 modulo each of these primes (Nemec et al.,
+// 2017).
 var rocaPowers = func() map[uint64][]bool {
 	all := map[uint64][]bool{}
 	for _, p := range []uint64{3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157} {
@@ -180,8 +181,8 @@ func (r residues) roca() bool {
 	return true
 }
 
-// closePrimes tries Fermat's factorization for 100 rounds (CVE-2022-26320, BR 6.1.1.3): is a² - n a square for a little
-// above the root of n? Most are seen not to be from their residues alone, which go from one round to the next in words.
+// closePrimes tries 100 rounds of Fermat's factorization (CVE-2022-26320, BR 6.1.1.3): is a² - n a square for some a
+// just above the root of n? Residues, which are updated in words from round to round, rule out most candidates.
 func closePrimes(n *big.Int) bool {
 	a, rest, b := new(big.Int).Sqrt(n), new(big.Int), new(big.Int)
 	if rest.Mul(a, a).Cmp(n) < 0 {
@@ -204,7 +205,7 @@ func closePrimes(n *big.Int) bool {
 	return false
 }
 
-// squareModuli have few residues that are those of squares.
+// squareModuli are moduli with few quadratic residues.
 var squareModuli = [...]uint64{64 * 63, 65 * 11 * 17, 19 * 23 * 31}
 
 const squareModulus = 64 * 63 * 65 * 11 * 17 * 19 * 23 * 31
@@ -219,7 +220,8 @@ var squareResidues = func() (residues [len(squareModuli)][]bool) {
 	return residues
 }()
 
-// maySquare tells from its residue modulo squareModulus whether a number may be a square: one of 1600 others may too.
+// maySquare tells from its residue modulo squareModulus whether a number may be a square. It is wrong for one in 1600
+// numbers.
 func maySquare(r uint64) bool {
 	for i, m := range squareModuli {
 		if !squareResidues[i][r%m] {

@@ -8,15 +8,15 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// keyForm is a kind of public key that crypto/x509 does not know.
+// keyForm is a type of public key that crypto/x509 does not know.
 type keyForm struct {
 	info       PublicKeyInfo
 	identifier []byte
-	check      func(bits []byte) error // nil error: a key that the family's verifier takes
+	check      func(bits []byte) error // returns nil for a key that the family's verifier accepts
 }
 
-// scheme is what a library of a newer algorithm offers: keys are octets, the same OID (its parameters absent) names the
-// key and the signature.
+// scheme is the interface of libraries for newer algorithms: keys are bytes, and the same OID without parameters
+// identifies key and signature.
 type scheme struct {
 	oid                       asn1.ObjectIdentifier
 	label, family             string
@@ -24,13 +24,13 @@ type scheme struct {
 	strength                  int
 	publicSize, signatureSize int
 	generate                  func() (private []byte, err error)
-	// load reads a private key as generate made it.
+	// load reads a private key in the form returned by generate.
 	load   func(private []byte) (public []byte, sign func(message []byte) ([]byte, error), err error)
-	check  func(public []byte) error // nil: the size says all
+	check  func(public []byte) error // nil if the size is the only condition
 	verify func(public, message, signature []byte) error
 }
 
-// add makes the scheme a row of the family.
+// add adds the scheme to the family.
 func (f *family) add(s scheme) {
 	id := identifier(s.oid, nil)
 	check := func(bits []byte) error {
@@ -38,7 +38,7 @@ func (f *family) add(s scheme) {
 			return s.check(bits)
 		}
 		if len(bits) != s.publicSize {
-			return errors.New("the public key has not the length that its algorithm demands")
+			return errors.New("the public key does not have the length required by its algorithm")
 		}
 		return nil
 	}
@@ -89,7 +89,7 @@ type rawKey struct {
 func (k *rawKey) PublicKey() []byte                   { return k.spki }
 func (k *rawKey) Sign(message []byte) ([]byte, error) { return k.sign(message) }
 
-// MarshalPKCS8: RFC 5958, the octets of the key directly in the OCTET STRING.
+// MarshalPKCS8 follows RFC 5958, with the bytes of the key directly in the OCTET STRING.
 func (k *rawKey) MarshalPKCS8() ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -111,7 +111,7 @@ func parseRawPKCS8(pkcs8, id []byte) ([]byte, error) {
 	if string(found) != string(id) {
 		return nil, errWrongKey
 	}
-	return append([]byte(nil), private...), nil // the caller wipes what it gave
+	return append([]byte(nil), private...), nil // the caller wipes its copy
 }
 
 func marshalSPKI(id, public []byte) []byte {
@@ -123,7 +123,7 @@ func marshalSPKI(id, public []byte) []byte {
 	return b.BytesOrPanic()
 }
 
-// keyFormOf finds the kind of a SubjectPublicKeyInfo among those that crypto/x509 does not know.
+// keyFormOf returns the type of a SubjectPublicKeyInfo that crypto/x509 does not know.
 func keyFormOf(spki []byte) (keyForm, bool) {
 	input := cryptobyte.String(spki)
 	var outer, id cryptobyte.String
@@ -138,7 +138,7 @@ func keyFormOf(spki []byte) (keyForm, bool) {
 	return keyForm{}, false
 }
 
-// rawPublicKey is the key in a SubjectPublicKeyInfo with that AlgorithmIdentifier, in its one DER form.
+// rawPublicKey returns the key in a SubjectPublicKeyInfo with the given AlgorithmIdentifier, if it is in DER.
 func rawPublicKey(spki, id []byte) ([]byte, error) {
 	_, _, bits, ok := readSPKI(spki)
 	if !ok || string(marshalSPKI(id, bits)) != string(spki) {

@@ -25,7 +25,8 @@ var (
 
 var hashOIDs = map[crypto.Hash]asn1.ObjectIdentifier{crypto.SHA256: oidSHA256, crypto.SHA384: oidSHA384, crypto.SHA512: oidSHA512}
 
-// rsaFamily: RFC 8017, identifiers of RFC 4055. The key is rsaEncryption for PSS too, which every client can use.
+// rsaFamily is RFC 8017 with the identifiers of RFC 4055. Keys for PSS are rsaEncryption too, which every client
+// supports.
 func rsaFamily() (f family) {
 	pkcs1 := map[crypto.Hash]signatureForm{}
 	pss := map[crypto.Hash]signatureForm{}
@@ -36,7 +37,7 @@ func rsaFamily() (f family) {
 	}{{crypto.SHA256, "SHA256", 11}, {crypto.SHA384, "SHA384", 12}, {crypto.SHA512, "SHA512", 13}} {
 		pkcs1[h.hash] = signatureForm{"sha" + h.name[3:] + "WithRSAEncryption", identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, null), rsaVerifier(h.hash, nil)}
 		pss[h.hash] = signatureForm{"RSASSA-PSS-" + h.name, pssIdentifier(h.hash, null, h.hash.Size()), rsaVerifier(h.hash, pssOptions(h.hash))}
-		// Verifiers accept NULL and absent parameters alike (RFC 4055 section 5, and 2.1 for the hashes of PSS).
+		// Verifiers accept both NULL and absent parameters (RFC 4055 section 5, and 2.1 for the hashes of PSS).
 		bare := pkcs1[h.hash]
 		bare.identifier = identifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, h.oid}, nil)
 		barePSS := pss[h.hash]
@@ -84,7 +85,8 @@ func pssOptions(hash crypto.Hash) *rsa.PSSOptions {
 	return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: hash}
 }
 
-// pssForm is RSASSA-PSS with a salt of another length than the hash, such as the greatest possible, which is OpenSSL's default.
+// pssForm is RSASSA-PSS with a salt whose length differs from the hash, such as the maximum, which is OpenSSL's
+// default.
 func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
 	oid, parameters, ok := readIdentifier(algorithmIdentifier)
 	if !ok || !oid.Equal(oidPSS) {
@@ -103,7 +105,7 @@ func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
 			if bytes.Equal(pssIdentifier(hash, hashParameters, salt), algorithmIdentifier) {
 				options := &rsa.PSSOptions{SaltLength: salt, Hash: hash}
 				if salt == 0 {
-					options.SaltLength = rsa.PSSSaltLengthAuto // 0 means it in Go
+					options.SaltLength = rsa.PSSSaltLengthAuto // Go's 0 means automatic
 				}
 				return signatureForm{"RSASSA-PSS-" + strings.ReplaceAll(hash.String(), "-", ""), algorithmIdentifier, rsaVerifier(hash, options)}, true
 			}
@@ -112,7 +114,7 @@ func pssForm(algorithmIdentifier []byte) (signatureForm, bool) {
 	return signatureForm{}, false
 }
 
-// pssIdentifier: RFC 4055 3.1, hash and MGF1 hash named; the hash's parameters NULL or absent.
+// pssIdentifier follows RFC 4055 3.1: it names hash and MGF1 hash; the hash's parameters are NULL or absent.
 func pssIdentifier(hash crypto.Hash, hashParameters []byte, salt int) []byte {
 	digest := identifier(hashOIDs[hash], hashParameters)
 	field := func(b *cryptobyte.Builder, tag int, value []byte) {

@@ -7,8 +7,8 @@ import (
 	"github.com/pkiaas/pkiaas/pki/algorithm/pqclean"
 )
 
-// sphincsFamily: SPHINCS+ as submitted to NIST's third round (3.1, simple), which SLH-DSA grew out of and is not
-// compatible with. The identifiers are provisional ones of the Open Quantum Safe project.
+// sphincsFamily is SPHINCS+ as submitted to NIST's third round (3.1, simple). SLH-DSA is based on it but not
+// compatible. The identifiers are provisional ones of the Open Quantum Safe project.
 func sphincsFamily() (f family) {
 	for _, r := range []struct {
 		variant  string
@@ -27,7 +27,7 @@ func sphincsFamily() (f family) {
 	return f
 }
 
-// addPQClean adds a scheme of PQClean. The private key is the library's, followed by the public key.
+// addPQClean adds a PQClean scheme. The private key is the library's, followed by the public key.
 func (f *family) addPQClean(s scheme, p *pqclean.Scheme) {
 	s.publicSize, s.signatureSize = p.PublicKeySize, p.MaxSignatureSize
 	s.generate = func() ([]byte, error) {

@@ -8,14 +8,14 @@ import (
 )
 
 var (
-	errWrongKey = errors.New("the key does not fit the algorithm")
+	errWrongKey = errors.New("the key is not of the type required by the algorithm")
 )
 
-// standardKey is a key that signs as those of the standard library do.
+// standardKey is a key that signs through crypto.Signer.
 type standardKey struct {
 	signer  crypto.Signer
 	spki    []byte
-	hash    crypto.Hash // 0: the message itself is signed
+	hash    crypto.Hash // 0 if the message itself is signed
 	options crypto.SignerOpts
 }
 
@@ -37,7 +37,7 @@ func (k *standardKey) Sign(message []byte) ([]byte, error) {
 
 func (k *standardKey) MarshalPKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k.signer) }
 
-// parser reads a PKCS #8 key of the standard library.
+// parser parses PKCS #8 keys with the standard library.
 func parser(wrap func(crypto.Signer) (PrivateKey, error)) func([]byte) (PrivateKey, error) {
 	return func(pkcs8 []byte) (PrivateKey, error) {
 		key, err := x509.ParsePKCS8PrivateKey(pkcs8)

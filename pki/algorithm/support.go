@@ -8,8 +8,8 @@ import (
 // Verifier is a family of clients that verify certificates.
 type Verifier struct {
 	Client string
-	// Since is the first release that verifies certificates signed with the algorithm; nil where none does, where some of
-	// the family do not (such as one of the large browsers), and where nothing was found that says so.
+	// Since is the first release that verifies certificates signed with the algorithm. It is nil if none does, if some
+	// of the family do not (such as one of the large browsers), or if no source confirms it.
 	Since *string
 }
 
@@ -17,7 +17,7 @@ var clients = [...]string{"Browsers", "Windows", "Apple", "Android", "Java", "Op
 
 type support struct {
 	standard string
-	since    [len(clients)]string // in the order of clients; "" is Verifier's nil
+	since    [len(clients)]string // in the order of clients; "" means nil in Verifier
 }
 
 const (
@@ -25,11 +25,11 @@ const (
 	oqs     = " (provisional identifiers of Open Quantum Safe)"
 	pss     = "RSA, PSS"
 	p521    = "ECDSA, P-521"
-	instead = "ECDSAP256+SHA256" // which every client verifies
+	instead = "ECDSAP256+SHA256" // every client verifies it
 )
 
-// supports is the table by family, with the exceptions above; as looked up in November 2026. Certificates of all rows were
-// tried with Go 1.27, OpenSSL 3.5.8 and Java 17, which agree with it.
+// supports is the table by family, with exceptions above, as of November 2026. Certificates of all rows were tested
+// with Go 1.27, OpenSSL 3.5.8 and Java 17.
 var supports = map[string]support{
 	// GlobalSign's SHA-256 compatibility list.
 	"RSA": {"RFC 8017, RFC 4055", [...]string{every, every, every, every, every, every, every, every}},
@@ -70,7 +70,7 @@ func (a *Algorithm) support() support {
 	return supports[a.Family]
 }
 
-// Verifiers tells who verifies certificates signed with the algorithm: always the same clients in the same order.
+// Verifiers lists which clients verify certificates signed with the algorithm, always in the same order.
 func (a *Algorithm) Verifiers() []Verifier {
 	verifiers := make([]Verifier, len(clients))
 	for i, since := range a.support().since {
@@ -82,7 +82,7 @@ func (a *Algorithm) Verifiers() []Verifier {
 	return verifiers
 }
 
-// Warning names the Verifiers that cannot be relied on and says what to do; nil where there are none.
+// Warning names the clients that cannot be relied on and says what to do, or returns nil.
 func (a *Algorithm) Warning() *string {
 	var names []string
 	for _, v := range a.Verifiers() {
@@ -97,19 +97,19 @@ func (a *Algorithm) Warning() *string {
 	if len(names) > 1 {
 		list = strings.Join(names[:len(names)-1], ", ") + " and " + list
 	}
-	warning := list + " cannot be relied on to verify certificates signed with it; choose it only for clients that you know do, and " + instead + " for the others."
+	warning := list + " cannot be relied on to verify certificates signed with it. Choose it only for clients that you know support it, and " + instead + " for all others."
 	return &warning
 }
 
-// Standard is what defines the algorithm and its identifiers in certificates.
+// Standard returns what defines the algorithm and its identifiers in certificates.
 func (a *Algorithm) Standard() string { return a.support().standard }
 
-// Advice says in one or two plain sentences when to choose the algorithm and what it costs.
+// Advice says in one or two sentences when to choose the algorithm and what it costs.
 func (a *Algorithm) Advice() string {
 	signature := fmt.Sprintf("%d bytes", a.SignatureSize)
-	variant := "This variant keeps signatures small for its kind (" + signature + ") and signs slowly."
+	variant := "This variant has small signatures for its kind (" + signature + ") and signs slowly."
 	if strings.Contains(a.Label, "f-") {
-		variant = "This variant signs fast, and its signatures are large (" + signature + ")."
+		variant = "This variant signs fast and has large signatures (" + signature + ")."
 	}
 	switch a.Family {
 	case "RSA":
@@ -117,19 +117,19 @@ func (a *Algorithm) Advice() string {
 	case "ECDSA":
 		switch {
 		case strings.HasPrefix(a.Label, "ECDSAP256"):
-			return "The choice for most purposes: small, fast, and verified by every client in use."
+			return "The choice for most purposes: small, fast and supported by every client in use."
 		case strings.HasPrefix(a.Label, "ECDSAP384"):
 			return "Choose it where a policy asks for more strength than P-256 has; it is somewhat slower, and every client in use verifies it."
 		}
 		return "Choose it only where a policy asks for P-521. P-384 is strong enough otherwise, and verified by every client in use."
 	case "Ed25519":
-		return "Choose it for your own software and servers: it is small, fast and hard to implement wrongly. It is not for web sites or Windows."
+		return "Choose it for your own software and servers. It is small, fast and hard to implement wrongly. Browsers and Windows do not support it."
 	case "ML-DSA":
-		return "The first choice against quantum computers: standardized and fast, with signatures of " + signature + ". Chrome takes it since release 150, Firefox has it switched off, and Windows did not use it in TLS as of May 2026."
+		return "The first choice against quantum computers: standardized and fast, with signatures of " + signature + ". Chrome supports it since release 150, Firefox has it disabled, and Windows did not use it in TLS as of May 2026."
 	case "Hash-SLH-DSA":
-		return "The conservative choice against quantum computers, for roots that must last: it rests on hash functions alone. " + variant
+		return "The conservative choice against quantum computers, for long-lived roots: its security rests on hash functions alone. " + variant
 	case "SPHINCS+":
-		return "SLH-DSA has superseded it and is not compatible: choose it only to work with Open Quantum Safe software that uses it already. " + variant
+		return "SLH-DSA has superseded it and is not compatible. Choose it only for Open Quantum Safe software that already uses it. " + variant
 	case "Falcon":
 		return "Small for a post-quantum algorithm (signatures up to " + signature + "), but provisional: its standard, FN-DSA, will replace it. Choose it for trials only."
 	}
@@ -140,14 +140,14 @@ func (a *Algorithm) rsaAdvice() string {
 	var advice string
 	switch {
 	case strings.HasPrefix(a.Label, "RSA-2048"):
-		advice = "Choose it only for compatibility with old clients and devices: NIST plans to deprecate its strength after 2030."
+		advice = "Choose it only for compatibility with old clients and devices. NIST plans to deprecate its strength after 2030."
 	case strings.HasPrefix(a.Label, "RSA-3072"):
 		advice = "Choose it where clients need RSA: it is about as strong as P-256, with larger keys and signatures and slower signing."
 	default:
 		advice = "Choose it where clients need RSA and a policy asks for 4096 bits: it signs several times slower than RSA-3072 for little more strength."
 	}
 	if strings.Contains(a.Label, "PSS") {
-		advice += " PSS has the better proof of security; fewer clients verify it than PKCS #1 v1.5."
+		advice += " PSS has the better proof of security; PKCS #1 v1.5 is supported by more clients."
 	}
 	return advice
 }

@@ -1,5 +1,5 @@
-// Package armor takes DER out of the forms in which people have it: PEM, also on one line or with lines of any system, bare
-// base64, UTF-8 with a byte order mark, UTF-16, or the DER itself.
+// Package armor extracts DER from the forms in which people have it: PEM, also on one line or with any line endings,
+// bare base64, UTF-8 with a byte order mark, UTF-16, or DER itself.
 package armor
 
 import (
@@ -11,22 +11,22 @@ import (
 	"unicode/utf16"
 )
 
-// Block is one piece of DER.
+// Block is a piece of DER.
 type Block struct {
-	// Label is that of the PEM, "" for anything else.
+	// Label is the label of the PEM block, "" for other forms.
 	Label string
 	DER   []byte
 }
 
-// IsPrivateKey tells whether a label is one of a private key. The content of such a block is left unread.
+// IsPrivateKey tells whether the label is that of a private key. Read does not decode such blocks.
 func (b Block) IsPrivateKey() bool { return strings.Contains(b.Label, "PRIVATE KEY") }
 
-// What Read refuses; the errors are sentences without a subject, for "the PEM".
+// These are the errors of Read.
 var (
-	ErrEmpty   = errors.New("there is nothing")
-	ErrUnknown = errors.New("neither PEM, base64 nor DER")
+	ErrEmpty   = errors.New("the input is empty")
+	ErrUnknown = errors.New("the input is neither PEM, base64 nor DER")
 	ErrOpen    = errors.New("the PEM is damaged: a BEGIN line does not end with -----")
-	ErrCut     = errors.New("the PEM is cut off: there is no END line for its BEGIN line; paste all of it")
+	ErrCut     = errors.New("the PEM is cut off: the END line for its BEGIN line is missing")
 	ErrBase64  = errors.New("the PEM is damaged: its content is not base64")
 )
 
@@ -35,8 +35,8 @@ var (
 	dash  = []byte("-----")
 )
 
-// Read finds every block. It stops at a private key, which is the last block then: whoever pastes one must hear of it,
-// whatever else is wrong.
+// Read returns all blocks. It stops after a private key, so that users who paste one learn about it whatever else is
+// wrong.
 func Read(text []byte) ([]Block, error) {
 	text = plain(text)
 	trimmed := bytes.TrimSpace(text)
@@ -82,7 +82,7 @@ func readPEM(text []byte) (blocks []Block, err error) {
 	return blocks, nil
 }
 
-// plain turns UTF-16, with a byte order mark or of ASCII alone, into UTF-8, and drops the mark.
+// plain converts UTF-16, with a byte order mark or of ASCII alone, to UTF-8, and removes the mark.
 func plain(text []byte) []byte {
 	var order binary.ByteOrder
 	switch {
@@ -104,7 +104,7 @@ func plain(text []byte) []byte {
 	return []byte(string(utf16.Decode(units)))
 }
 
-// isSpace tells of what stands between the characters of base64.
+// isSpace tells whether c may separate characters of base64.
 func isSpace(c byte) bool { return c == '\n' || c == '\r' || c == ' ' || c == '\t' }
 
 func isBase64(text []byte) bool {
@@ -119,7 +119,7 @@ func isBase64(text []byte) bool {
 }
 
 func decode(text []byte) ([]byte, bool) {
-	// Line ends that a JSON string or an environment variable has kept as two characters.
+	// JSON strings and environment variables may contain line endings as two characters.
 	text = bytes.ReplaceAll(bytes.ReplaceAll(text, []byte(`\r`), []byte(" ")), []byte(`\n`), []byte(" "))
 	packed := make([]byte, 0, len(text))
 	for _, c := range text {

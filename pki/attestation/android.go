@@ -11,7 +11,7 @@ import (
 // (https://source.android.com/docs/security/features/keystore/attestation).
 var oidAndroidKeyDescription = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 11129, 2, 1, 17}
 
-// keyDescription is KeyDescription. The lists are read element by element: new versions add to them.
+// keyDescription is KeyDescription. Its lists are read element by element, because new versions add elements.
 type keyDescription struct {
 	Version          int
 	SecurityLevel    asn1.Enumerated
@@ -30,7 +30,7 @@ type rootOfTrust struct {
 	VerifiedBootHash  []byte `asn1:"optional"`
 }
 
-// Tags of AuthorizationList that count here.
+// These are the tags of AuthorizationList that are checked.
 const (
 	tagPurpose         = 1
 	tagAllApplications = 600
@@ -54,9 +54,9 @@ const (
 	maxAuthorizations = 128
 )
 
-// androidKey checks a key of Android's keystore (WebAuthn 8.4): made in hardware, for signing, on a locked device that
-// booted its maker's system. Only what hardware enforces counts. Serial number and IMEI are there when the device's
-// management asked for them.
+// androidKey checks a key of Android's keystore (WebAuthn 8.4): generated in hardware, for signing, on a locked device
+// that booted its manufacturer's system. Only what hardware enforces counts. Serial number and IMEI are present if the
+// device management requested them.
 func androidKey(result *Statement, s *statement, b binding) error {
 	leaf := result.Chain[0]
 	how, err := schemeOf(s.Algorithm, leaf.PublicKey)
@@ -64,29 +64,29 @@ func androidKey(result *Statement, s *statement, b binding) error {
 		return err
 	}
 	if !verifySignature(leaf.PublicKey, how, b.toBeSigned, s.Signature) {
-		return refuse("the attested key did not sign this challenge: sig does not fit the key authorization")
+		return refuse("The attested key did not sign this challenge: sig does not verify for the key authorization.")
 	}
 	extension := find(leaf, oidAndroidKeyDescription)
 	if extension == nil {
-		return refuse("the certificate of the device has no key description (%s)", oidAndroidKeyDescription)
+		return refuse("The certificate of the device has no key description (%s).", oidAndroidKeyDescription)
 	}
 	for _, c := range result.Chain[1:] {
-		// A key that the device's owner may use must not vouch for others.
+		// A key that the device's owner may use must not certify others.
 		if find(c, oidAndroidKeyDescription) != nil {
-			return refuse("a CA in the chain of the attestation is itself a key of a keystore")
+			return refuse("A CA in the chain of the attestation is itself a keystore key.")
 		}
 	}
 	var d keyDescription
 	if rest, err := asn1.Unmarshal(extension, &d); err != nil || len(rest) > 0 {
-		return refuse("the key description (%s) is malformed", oidAndroidKeyDescription)
+		return refuse("The key description (%s) is malformed.", oidAndroidKeyDescription)
 	}
 	if !slices.ContainsFunc(b.challenges, func(c []byte) bool { return equal(c, d.Challenge) }) {
-		return refuse("the attestation answers another challenge: its attestationChallenge is not the SHA-256 of the key authorization")
+		return refuse("The attestation answers another challenge: its attestationChallenge is not the SHA-256 of the key authorization.")
 	}
 	software, ok := authorizations(d.SoftwareEnforced)
 	hardware, good := authorizations(d.HardwareEnforced)
 	if !ok || !good {
-		return refuse("the authorization lists of the key description (%s) are malformed", oidAndroidKeyDescription)
+		return refuse("The authorization lists of the key description (%s) are malformed.", oidAndroidKeyDescription)
 	}
 	switch min(d.SecurityLevel, d.KeyMintLevel) {
 	case levelTEE:
@@ -94,22 +94,22 @@ func androidKey(result *Statement, s *statement, b binding) error {
 	case levelStrongBox:
 		result.SecurityLevel = StrongBox
 	default:
-		return refuse("the attested key is kept in software, not by a trusted environment or StrongBox")
+		return refuse("The attested key is kept in software, not in a trusted environment or StrongBox.")
 	}
 	var origin int
 	if !hardware.read(tagOrigin, &origin, "") || origin != originGenerated {
-		return refuse("the attested key was not made in the device: its origin in hardwareEnforced is not GENERATED")
+		return refuse("The attested key was not generated in the device: its origin in hardwareEnforced is not GENERATED.")
 	}
 	var purposes []int
 	if !hardware.read(tagPurpose, &purposes, "set") || !slices.Contains(purposes, purposeSign) {
-		return refuse("the attested key is not for signing: its purpose in hardwareEnforced is not SIGN")
+		return refuse("The attested key is not for signing: its purpose in hardwareEnforced is not SIGN.")
 	}
 	if software[tagAllApplications] != nil || hardware[tagAllApplications] != nil {
-		return refuse("the attested key can be used by every application of the device")
+		return refuse("The attested key can be used by every application of the device.")
 	}
 	var boot rootOfTrust
 	if !hardware.read(tagRootOfTrust, &boot, "") || !boot.DeviceLocked || boot.VerifiedBootState != bootVerified {
-		return refuse("the device did not prove that its bootloader is locked and that it booted the system of its maker (rootOfTrust)")
+		return refuse("The device did not prove that its bootloader is locked and that it booted its manufacturer's system (rootOfTrust).")
 	}
 	return result.describeAndroid(hardware)
 }
@@ -129,7 +129,7 @@ func (s *Statement) describeAndroid(hardware authorizationList) error {
 			continue
 		}
 		if !hardware.read(tag, &text, "") || !printable(string(text)) {
-			return refuse("the identifier [%d] in the key description is not short printable text", tag)
+			return refuse("The identifier [%d] in the key description is not short printable text.", tag)
 		}
 		*into = strings.TrimSpace(string(text))
 	}
@@ -157,7 +157,7 @@ func authorizations(sequence asn1.RawValue) (authorizationList, bool) {
 	return list, true
 }
 
-// read reads one element; false when it is not there or malformed.
+// read reads one element. It returns false if the element is absent or malformed.
 func (l authorizationList) read(tag int, into any, parameters string) bool {
 	rest, err := asn1.UnmarshalWithParams(l[tag], into, parameters)
 	return err == nil && len(rest) == 0

@@ -14,23 +14,23 @@ var (
 	oidAppleFreshness    = asn1.ObjectIdentifier{1, 2, 840, 113635, 100, 8, 11, 1}
 )
 
-// apple checks Managed Device Attestation: Apple's servers certify the key in the Secure Enclave and say of which device
-// it is. The freshness code is the SHA-256 of the token; unlike elsewhere it is demanded, not only compared when there,
-// as without it an old attestation would do. Under User Enrollment there is neither serial number nor UDID.
+// apple checks Managed Device Attestation: Apple's servers certify the key in the Secure Enclave and identify the
+// device. The freshness code is the SHA-256 of the token. It is required here, because without it an old attestation
+// would be accepted. Under User Enrollment there is neither serial number nor UDID.
 func apple(result *Statement, s *statement, b binding) error {
 	leaf := result.Chain[0]
 	freshness := find(leaf, oidAppleFreshness)
 	var inner []byte
-	if len(freshness) != sha256.Size { // it is bare; in a later form it might be wrapped
+	if len(freshness) != sha256.Size { // the value is bare; a later form might wrap it
 		if rest, err := asn1.Unmarshal(freshness, &inner); err == nil && len(rest) == 0 {
 			freshness = inner
 		}
 	}
 	if len(freshness) == 0 {
-		return refuse("the attestation of Apple has no freshness code (1.2.840.113635.100.8.11.1), so it may be an old one")
+		return refuse("Apple's attestation has no freshness code (1.2.840.113635.100.8.11.1), so it may be an old one.")
 	}
 	if !equal(freshness, b.token[:]) {
-		return refuse("the attestation of Apple answers another challenge: its freshness code is not the SHA-256 of the token")
+		return refuse("Apple's attestation answers another challenge: its freshness code is not the SHA-256 of the token.")
 	}
 	for _, one := range []struct {
 		id   asn1.ObjectIdentifier
@@ -38,7 +38,7 @@ func apple(result *Statement, s *statement, b binding) error {
 	}{{oidAppleSerialNumber, &result.SerialNumber}, {oidAppleUDID, &result.UDID}, {oidAppleOSVersion, &result.OSVersion}, {oidAppleSEPVersion, &result.FirmwareVersion}} {
 		var ok bool
 		if *one.into, ok = appleText(find(leaf, one.id)); !ok {
-			return refuse("the extension %s of Apple's certificate is not short printable text", one.id)
+			return refuse("The extension %s of Apple's certificate is not short printable text.", one.id)
 		}
 	}
 	result.identify(result.SerialNumber, result.UDID)
@@ -46,7 +46,7 @@ func apple(result *Statement, s *statement, b binding) error {
 	return nil
 }
 
-// appleText reads a value that Apple writes bare, or as one string of ASN.1 (whose tags no bare text begins with).
+// appleText reads a value that Apple writes bare, or as an ASN.1 string (whose tags never begin a bare text).
 func appleText(value []byte) (string, bool) {
 	text := string(value)
 	if rest, err := asn1.Unmarshal(value, &text); err != nil || len(rest) > 0 {
@@ -55,7 +55,7 @@ func appleText(value []byte) (string, bool) {
 	return text, printable(text)
 }
 
-// printable tells whether text can be an identifier or a version: at most 64 characters of ASCII. The empty text is.
+// printable tells whether text can be an identifier or a version: at most 64 ASCII characters, or empty.
 func printable(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c < 0x20 || c > 0x7e {

@@ -168,23 +168,23 @@ func TestRefusedAttestations(t *testing.T) {
 	everywhere := map[string]refusal{
 		"foreign root":   {func(s *sample) { var none *authority; s.root = none.under(t, "root", nil) }, "do not lead to a root"},
 		"missing issuer": {func(s *sample) { s.above = nil }, "do not lead to a root"},
-		"expired device": {func(s *sample) { s.leaf.NotAfter = now.AddDate(0, 0, -1).Add(1) }, "is valid from"},
-		"not yet valid":  {func(s *sample) { s.leaf.NotBefore = now.Add(1e12) }, "is valid from"},
-		"expired issuer": {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-1e12) }) }, "is valid from"},
+		"expired device": {func(s *sample) { s.leaf.NotAfter = now.AddDate(0, 0, -1).Add(1) }, "is only valid from"},
+		"not yet valid":  {func(s *sample) { s.leaf.NotBefore = now.Add(1e12) }, "is only valid from"},
+		"expired issuer": {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-1e12) }) }, "is only valid from"},
 		"issuer no CA":   {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.IsCA = false }) }, "root"},
 		"issuer's usage": {func(s *sample) { s.reissue(t, func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }) }, "root"},
 		"path too long": {func(s *sample) {
 			s.reissue(t, func(c *x509.Certificate) { c.MaxPathLen, c.MaxPathLenZero = 0, true })
 			s.lengthen(t)
-		}, "no valid path"},
+		}, "not a valid path"},
 		"name constraints": {func(s *sample) {
 			s.reissue(t, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"a.example"} })
 			s.leafSAN("b.example")
-		}, "no valid path"},
+		}, "not a valid path"},
 		"critical": {func(s *sample) {
 			s.leaf.ExtraExtensions = append(s.leaf.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}})
-		}, "no valid path"},
-		"leaf is a CA":    {func(s *sample) { s.leaf.IsCA, s.leaf.BasicConstraintsValid = true, true }, "not of a CA"},
+		}, "not a valid path"},
+		"leaf is a CA":    {func(s *sample) { s.leaf.IsCA, s.leaf.BasicConstraintsValid = true, true }, "not a CA certificate"},
 		"leaf is a root":  {func(s *sample) { s.rootIsLeaf(t) }, "itself a root"},
 		"no certificates": {func(s *sample) { s.members["x5c"] = [][]byte{} }, "0 certificates"},
 		"many certificates": {func(s *sample) {
@@ -192,7 +192,7 @@ func TestRefusedAttestations(t *testing.T) {
 				s.above = append(s.above, s.issuer)
 			}
 		}, "10 certificates"},
-		"broken":            {func(s *sample) { s.members["x5c"] = [][]byte{[]byte("nonsense")} }, "certificate 1 in x5c"},
+		"broken":            {func(s *sample) { s.members["x5c"] = [][]byte{[]byte("nonsense")} }, "Certificate 1 in x5c"},
 		"long":              {func(s *sample) { s.members["x5c"] = [][]byte{make([]byte, maxCertificate+1)} }, "too long"},
 		"no x5c":            {func(s *sample) { s.members["x5c"] = nil }, "0 certificates"},
 		"x5c of text":       {func(s *sample) { s.members["x5c"] = []string{"a"} }, "malformed"},
@@ -215,8 +215,8 @@ func TestRefusedAttestations(t *testing.T) {
 		Step: {
 			"other challenge": {func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(s.key, other[:]))) }, "did not sign this challenge"},
 			"other key":       {func(s *sample) { s.members["sig"] = must(cbor.Marshal(sign(newKey(t), []byte(keyAuthorization)))) }, "did not sign this challenge"},
-			"bare signature":  {func(s *sample) { s.members["sig"] = sign(s.key, []byte(keyAuthorization)) }, "byte string of CBOR"},
-			"no signature":    {func(s *sample) { delete(s.members, "sig") }, "byte string of CBOR"},
+			"bare signature":  {func(s *sample) { s.members["sig"] = sign(s.key, []byte(keyAuthorization)) }, "CBOR byte string"},
+			"no signature":    {func(s *sample) { delete(s.members, "sig") }, "CBOR byte string"},
 			"broken serial":   {func(s *sample) { s.extend(oidYubicoSerial, []byte("112233445")) }, "malformed"},
 			"negative serial": {func(s *sample) { s.extend(oidYubicoSerial, must(asn1.Marshal(-1))) }, "malformed"},
 			"broken device": {func(s *sample) {
@@ -230,8 +230,8 @@ func TestRefusedAttestations(t *testing.T) {
 			"other signature": {func(s *sample) { s.members["sig"] = sign(s.key, other[:]) }, "did not sign this challenge"},
 			"other key":       {func(s *sample) { s.members["sig"] = sign(newKey(t), []byte(keyAuthorization)) }, "did not sign this challenge"},
 			"no signature":    {func(s *sample) { delete(s.members, "sig") }, "did not sign this challenge"},
-			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the key"},
-			"no algorithm":    {func(s *sample) { delete(s.members, "alg") }, "not known"},
+			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
+			"no algorithm":    {func(s *sample) { delete(s.members, "alg") }, "is unknown"},
 			"no description":  {func(s *sample) { s.list = nil }, "no key description"},
 			"broken":          {func(s *sample) { s.list = nil; s.extend(oidAndroidKeyDescription, []byte{0x30, 1, 5}) }, "is malformed"},
 			"trailing":        {func(s *sample) { d := s.described(t); s.list = nil; s.extend(oidAndroidKeyDescription, append(d, 0)) }, "is malformed"},
@@ -239,12 +239,12 @@ func TestRefusedAttestations(t *testing.T) {
 				s.reissue(t, func(c *x509.Certificate) {
 					c.ExtraExtensions = []pkix.Extension{{Id: oidAndroidKeyDescription, Value: []byte{0x30, 0}}}
 				})
-			}, "itself a key of a keystore"},
+			}, "itself a keystore key"},
 			"in software":        {func(s *sample) { s.list.SecurityLevel = 0 }, "kept in software"},
 			"keymint software":   {func(s *sample) { s.list.KeyMintLevel = 0 }, "kept in software"},
 			"unknown level":      {func(s *sample) { s.list.SecurityLevel, s.list.KeyMintLevel = 7, 7 }, "kept in software"},
-			"imported":           {func(s *sample) { s.hardware[tagOrigin] = 2 }, "not made in the device"},
-			"origin by software": {func(s *sample) { s.hardware[tagOrigin], s.software[tagOrigin] = nil, 0 }, "not made in the device"},
+			"imported":           {func(s *sample) { s.hardware[tagOrigin] = 2 }, "not generated in the device"},
+			"origin by software": {func(s *sample) { s.hardware[tagOrigin], s.software[tagOrigin] = nil, 0 }, "not generated in the device"},
 			"for decryption": {func(s *sample) {
 				s.hardware[tagPurpose] = asn1.RawValue{FullBytes: must(asn1.MarshalWithParams([]int{1}, "set"))}
 			}, "not for signing"},
@@ -283,9 +283,9 @@ func TestRefusedAttestations(t *testing.T) {
 			"trailing pubArea": {func(s *sample) { s.members["pubArea"] = append(s.members["pubArea"].([]byte), 0) }, "TPMT_PUBLIC"},
 			"no pubArea":       {func(s *sample) { delete(s.members, "pubArea") }, "TPMT_PUBLIC"},
 			"name by SHA-1":    {func(s *sample) { s.public.NameAlg = tpm2.TPMAlgSHA1; s.certify() }, "nameAlg"},
-			"key may leave":    {func(s *sample) { s.public.ObjectAttributes.FixedTPM = false; s.certify() }, "may leave it"},
-			"key may move":     {func(s *sample) { s.public.ObjectAttributes.FixedParent = false; s.certify() }, "may leave it"},
-			"key was imported": {func(s *sample) { s.public.ObjectAttributes.SensitiveDataOrigin = false; s.certify() }, "not made in the TPM"},
+			"key may leave":    {func(s *sample) { s.public.ObjectAttributes.FixedTPM = false; s.certify() }, "can be exported"},
+			"key may move":     {func(s *sample) { s.public.ObjectAttributes.FixedParent = false; s.certify() }, "can be exported"},
+			"key was imported": {func(s *sample) { s.public.ObjectAttributes.SensitiveDataOrigin = false; s.certify() }, "not generated in the TPM"},
 			"no point": {func(s *sample) {
 				s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgECC, &tpm2.TPMSECCPoint{X: tpm2.TPM2BECCParameter{Buffer: []byte{1}}, Y: tpm2.TPM2BECCParameter{Buffer: []byte{1}}})
 				s.certify()
@@ -295,9 +295,9 @@ func TestRefusedAttestations(t *testing.T) {
 				s.public.Unique = tpm2.NewTPMUPublicID(tpm2.TPMAlgKeyedHash, &tpm2.TPM2BDigest{})
 				s.certify()
 			}, "neither RSA nor"},
-			"TPM 1.2":         {func(s *sample) { s.members["ver"] = "1.2" }, "only 2.0"},
+			"TPM 1.2":         {func(s *sample) { s.members["ver"] = "1.2" }, "Only 2.0"},
 			"SHA-1":           {func(s *sample) { s.members["alg"] = -65535 }, "SHA-1"},
-			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the key"},
+			"RSA for ECDSA":   {func(s *sample) { s.members["alg"] = -257 }, "does not fit the signing key"},
 			"subject":         {func(s *sample) { s.leaf.Subject.CommonName = "ak" }, "has a subject"},
 			"no usage":        {func(s *sample) { s.leaf.UnknownExtKeyUsage = nil }, "2.23.133.8.3"},
 			"other usage":     {func(s *sample) { s.leaf.UnknownExtKeyUsage = []asn1.ObjectIdentifier{{2, 23, 133, 8, 1}} }, "2.23.133.8.3"},
@@ -410,7 +410,7 @@ func TestAnotherChallengeOrAccountIsRefused(t *testing.T) {
 			refused(t, string(format)+" for "+authorization, st, err, "")
 		}
 		st, err := Verify(object, keyAuthorization, s.anchors(), now.AddDate(1, 0, 0))
-		refused(t, "a year later", st, err, "is valid from")
+		refused(t, "a year later", st, err, "is only valid from")
 	}
 }
 
@@ -478,7 +478,7 @@ func TestPublishedAttestations(t *testing.T) {
 		t.Errorf("a telephone under Google's root: %+v, %v", st, err)
 	}
 	st, err = verify(object, b, Anchors{AndroidKey: google}, now)
-	refused(t, "a telephone a year later", st, err, "is valid from")
+	refused(t, "a telephone a year later", st, err, "is only valid from")
 	st, err = verify(object, b, Anchors{AndroidKey: {w3c}}, january)
 	refused(t, "a telephone under another root", st, err, "do not lead to a root")
 	st, err = Verify(object, keyAuthorization, Anchors{AndroidKey: google}, january)
@@ -529,13 +529,13 @@ func TestParseAnchors(t *testing.T) {
 	}
 	leaf := must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, s.leaf, s.issuer.cert, s.leafKey.Public(), s.issuer.key))))
 	for text, want := range map[string]string{
-		"":                              "no roots are built in for TPMs",
-		"nonsense":                      "behind 0 certificates",
-		toPEM(s.root.cert) + "nonsense": "behind 1 certificates",
-		toPEM(leaf):                     "not one of a CA",
+		"":                              "There are no built-in roots for TPMs",
+		"nonsense":                      "After 0 certificates",
+		toPEM(s.root.cert) + "nonsense": "After 1 certificates",
+		toPEM(leaf):                     "not a CA certificate",
 		toPEM(hugeRSA(t).cert):          "2048 to 8192 bits",
-		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "certificate 1 cannot be used",
-		strings.Repeat(toPEM(s.root.cert), maxAnchors+1):                 "at most 100 roots",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "Certificate 1 cannot be used",
+		strings.Repeat(toPEM(s.root.cert), maxAnchors+1):                 "At most 100 roots",
 		strings.Repeat(" ", maxAnchorText+1):                             "bytes",
 	} {
 		var refusal *invalid.Error

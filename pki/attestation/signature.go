@@ -8,30 +8,30 @@ import (
 	_ "crypto/sha512"
 )
 
-// scheme is how a COSE algorithm signs; for ECDSA and RSA by the key's type.
+// scheme is how a COSE algorithm signs. ECDSA and RSA are told apart by the key.
 type scheme struct {
 	hash crypto.Hash
 	rsa  bool
 	pss  bool
 }
 
-// schemes are the COSE algorithms of statements (RFC 9053, RFC 8812, RFC 8230). RS1 (SHA-1) is left out: who makes two
-// structures of one hash has the signature of both.
+// schemes are the COSE algorithms of statements (RFC 9053, RFC 8812, RFC 8230). RS1 (SHA-1) is omitted, because
+// collisions make its signatures worthless.
 var schemes = map[int64]scheme{
 	-7: {hash: crypto.SHA256}, -35: {hash: crypto.SHA384}, -36: {hash: crypto.SHA512},
 	-257: {crypto.SHA256, true, false}, -258: {crypto.SHA384, true, false}, -259: {crypto.SHA512, true, false},
 	-37: {crypto.SHA256, true, true}, -38: {crypto.SHA384, true, true}, -39: {crypto.SHA512, true, true},
 }
 
-// schemeOf is the scheme of an algorithm that fits a key.
+// schemeOf returns the scheme of an algorithm if it fits the key.
 func schemeOf(algorithm int64, key any) (scheme, error) {
 	s, known := schemes[algorithm]
 	if algorithm == -65535 {
-		return s, refuse("the attestation is signed with SHA-1 (alg -65535), which proves nothing any more: let the client use -7 or -257")
+		return s, refuse("The attestation is signed with SHA-1 (alg -65535), which no longer proves anything. Configure the client to use -7 or -257.")
 	}
 	_, isRSA := key.(*rsa.PublicKey)
 	if _, isECDSA := key.(*ecdsa.PublicKey); !known || !isRSA && !isECDSA || s.rsa != isRSA {
-		return s, refuse("the signature algorithm of the attestation (alg %d) is not known or does not fit the key that signs", algorithm)
+		return s, refuse("The signature algorithm of the attestation (alg %d) is unknown or does not fit the signing key.", algorithm)
 	}
 	return s, nil
 }
@@ -43,7 +43,7 @@ func (s scheme) sum(message []byte) []byte {
 	return h.Sum(nil)
 }
 
-// verifySignature checks a signature: of ECDSA in DER, of RSA bare.
+// verifySignature verifies a signature: DER for ECDSA, bare for RSA.
 func verifySignature(key any, s scheme, message, signature []byte) bool {
 	switch key := key.(type) {
 	case *ecdsa.PublicKey:

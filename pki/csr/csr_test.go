@@ -139,8 +139,8 @@ func TestOtherThingsAreNamed(t *testing.T) {
 	pkcs1 := x509.MarshalPKCS1PrivateKey(rsaKey)
 	der := request(t, key, usual)
 
-	refusal(t, "empty", nil, "paste one")
-	refusal(t, "blank", []byte(" \n "), "paste one")
+	refusal(t, "empty", nil, "Paste one")
+	refusal(t, "blank", []byte(" \n "), "Paste one")
 	refusal(t, "words", []byte("please issue a certificate!"), "not a certificate signing request")
 	refusal(t, "certificate", []byte(armored("CERTIFICATE", certificate)), "certificate")
 	refusal(t, "DER certificate", certificate, "a certificate")
@@ -164,7 +164,7 @@ func TestOtherThingsAreNamed(t *testing.T) {
 		"key with CSR name": []byte(armored("CERTIFICATE REQUEST", pkcs8)),
 		"base64 key":        []byte(base64.StdEncoding.EncodeToString(pkcs8)),
 	} {
-		refusal(t, label, secret, "PRIVATE KEY", "throw the key away")
+		refusal(t, label, secret, "PRIVATE KEY", "discard it")
 		_, err := Parse(secret)
 		if text := string(secret); strings.Contains(err.Error(), text[len(text)-40:len(text)-20]) {
 			t.Errorf("%s: the message repeats the key", label)
@@ -217,7 +217,7 @@ func TestWeakAndUnknownKeys(t *testing.T) {
 func TestUnsupportedSignatureIsNamed(t *testing.T) {
 	der := request(t, ecKey(t), usual)
 	sha256, sha1 := []byte{0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2}, []byte{0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 1}
-	refusal(t, "unknown signature algorithm", bytes.Replace(der, sha256, sha1, 1), "its signature", "not supported")
+	refusal(t, "unknown signature algorithm", bytes.Replace(der, sha256, sha1, 1), "The signature", "not supported")
 }
 
 // signed builds a request with chosen attributes and a true signature.
@@ -282,7 +282,7 @@ func TestOddRequests(t *testing.T) {
 	}
 	refusal(t, "version 1", signed(t, key, 1, nil, nil), "version")
 	refusal(t, "data inside", signed(t, key, 0, nil, []byte{5, 0}), "request")
-	refusal(t, "trailing data", append(append([]byte(nil), good...), 0), "after its end")
+	refusal(t, "trailing data", append(append([]byte(nil), good...), 0), "followed by more data")
 	refusal(t, "truncated", good[:len(good)-5], "cut off")
 	refusal(t, "same extension twice", signed(t, key, 0, attribute(oidExtensionRequest, extensions(bmp, bmp)), nil), "twice")
 	refusal(t, "two extension requests", signed(t, key, 0, func(b *cryptobyte.Builder) {
@@ -316,10 +316,10 @@ func TestSubjectsThatWouldFoolAReader(t *testing.T) {
 	key := ecKey(t)
 	for label, common := range map[string]string{"NUL": "www.bank.example\x00.evil.example", "bidi": "a\u202eb", "homoglyph": "p\u0430ypal", "long": strings.Repeat("a", 65)} {
 		der := request(t, key, &x509.CertificateRequest{Subject: pkix.Name{CommonName: common}})
-		refusal(t, label, der, "its subject")
+		refusal(t, label, der, "The subject is invalid")
 	}
 	der := request(t, key, &x509.CertificateRequest{DNSNames: []string{"www.bank.example\x00.evil.example"}})
-	refusal(t, "NUL in a DNS name", der, "its subject alternative names")
+	refusal(t, "NUL in a DNS name", der, "The subject alternative name is invalid")
 }
 
 func FuzzParse(f *testing.F) {

@@ -17,7 +17,7 @@ type Extension struct {
 	Value    []byte
 }
 
-// Object identifiers of extensions.
+// These are the object identifiers of extensions.
 var (
 	OIDSubjectKeyIdentifier   = asn1.ObjectIdentifier{2, 5, 29, 14}
 	OIDKeyUsage               = asn1.ObjectIdentifier{2, 5, 29, 15}
@@ -36,7 +36,7 @@ var (
 	oidCAIssuers = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 2}
 )
 
-// Extended key usages.
+// These are extended key usages.
 var (
 	ServerAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 1}
 	ClientAuth      = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 2}
@@ -46,7 +46,7 @@ var (
 	OCSPSigning     = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 9}
 )
 
-// KeyUsageBit is a named bit of KeyUsage (RFC 5280 4.2.1.3), numbered as there.
+// KeyUsageBit is a named bit of KeyUsage, numbered as in RFC 5280 4.2.1.3.
 type KeyUsageBit int
 
 const (
@@ -65,7 +65,8 @@ var keyUsageNames = [...]string{"digitalSignature", "nonRepudiation", "keyEnciph
 
 func (b KeyUsageBit) String() string { return keyUsageNames[b] }
 
-// KeyIdentifier is the leftmost 160 bits of the SHA-256 of the subjectPublicKey BIT STRING's value (RFC 7093 method 1).
+// KeyIdentifier returns the leftmost 160 bits of the SHA-256 of the subjectPublicKey BIT STRING's value (RFC 7093
+// method 1).
 func KeyIdentifier(spki []byte) []byte {
 	bits, ok := PublicKeyBits(spki)
 	if !ok {
@@ -75,7 +76,7 @@ func KeyIdentifier(spki []byte) []byte {
 	return hash[:20]
 }
 
-// PublicKeyBits is the value of the subjectPublicKey BIT STRING of a SubjectPublicKeyInfo.
+// PublicKeyBits returns the value of the subjectPublicKey BIT STRING of a SubjectPublicKeyInfo.
 func PublicKeyBits(spki []byte) ([]byte, bool) {
 	input := cryptobyte.String(spki)
 	var inner cryptobyte.String
@@ -87,14 +88,14 @@ func PublicKeyBits(spki []byte) ([]byte, bool) {
 func build(f func(*cryptobyte.Builder)) []byte {
 	var b cryptobyte.Builder
 	f(&b)
-	return b.BytesOrPanic() // lengths and contents are our own: it cannot fail
+	return b.BytesOrPanic() // lengths and contents are fixed, so it cannot fail
 }
 
 func sequence(f func(*cryptobyte.Builder)) []byte {
 	return build(func(b *cryptobyte.Builder) { b.AddASN1(cbasn1.SEQUENCE, f) })
 }
 
-// BasicConstraints is critical; pathLen nil means no limit and is left out for end entities.
+// BasicConstraints returns the critical extension. pathLen nil means no limit; it is omitted for end entities.
 func BasicConstraints(ca bool, pathLen *int) Extension {
 	return Extension{OIDBasicConstraints, true, sequence(func(b *cryptobyte.Builder) {
 		if !ca {
@@ -107,7 +108,7 @@ func BasicConstraints(ca bool, pathLen *int) Extension {
 	})}
 }
 
-// KeyUsage is critical.
+// KeyUsage returns the critical extension.
 func KeyUsage(usages ...KeyUsageBit) Extension {
 	var mask [2]byte
 	highest := 0
@@ -115,7 +116,7 @@ func KeyUsage(usages ...KeyUsageBit) Extension {
 		mask[u/8] |= 0x80 >> (u % 8)
 		highest = max(highest, int(u))
 	}
-	// A named bit list ends at its last one bit (X.690 11.2.2).
+	// A named bit list ends with its last one bit (X.690 11.2.2).
 	length := highest/8 + 1
 	unused := byte(7 - highest%8)
 	if len(usages) == 0 {
@@ -129,7 +130,7 @@ func KeyUsage(usages ...KeyUsageBit) Extension {
 	})}
 }
 
-// ExtendedKeyUsage lists what the key is for beside KeyUsage.
+// ExtendedKeyUsage lists the purposes of the key.
 func ExtendedKeyUsage(critical bool, oids ...asn1.ObjectIdentifier) Extension {
 	return Extension{OIDExtendedKeyUsage, critical, sequence(func(b *cryptobyte.Builder) {
 		for _, oid := range oids {
@@ -138,12 +139,12 @@ func ExtendedKeyUsage(critical bool, oids ...asn1.ObjectIdentifier) Extension {
 	})}
 }
 
-// SubjectKeyIdentifier names the certified key.
+// SubjectKeyIdentifier identifies the certified key.
 func SubjectKeyIdentifier(id []byte) Extension {
 	return Extension{OIDSubjectKeyIdentifier, false, build(func(b *cryptobyte.Builder) { b.AddASN1OctetString(id) })}
 }
 
-// AuthorityKeyIdentifier names the issuer's key.
+// AuthorityKeyIdentifier identifies the issuer's key.
 func AuthorityKeyIdentifier(id []byte) Extension {
 	return Extension{OIDAuthorityKeyIdentifier, false, sequence(func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(id) })
@@ -154,12 +155,12 @@ func addURI(b *cryptobyte.Builder, uri string) {
 	b.AddASN1(cbasn1.Tag(6).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes([]byte(uri)) })
 }
 
-// CRLDistributionPoints tells where the CRL is; one distribution point with all addresses.
+// CRLDistributionPoints says where the CRL is, as one distribution point with all addresses.
 func CRLDistributionPoints(urls ...string) Extension {
 	return Extension{OIDCRLDistributionPoints, false, distributionPoints(urls)}
 }
 
-// FreshestCRL tells where the delta CRLs are (RFC 5280 4.2.1.15, 5.2.6).
+// FreshestCRL says where the delta CRLs are (RFC 5280 4.2.1.15, 5.2.6).
 func FreshestCRL(urls ...string) Extension {
 	return Extension{OIDFreshestCRL, false, distributionPoints(urls)}
 }
@@ -170,8 +171,9 @@ func distributionPoints(urls []string) []byte {
 	})
 }
 
-// ReadPolicies reads the identifiers in certificate policies, or in Microsoft's application policies, which have their form;
-// false for what is not DER, empty, or has one twice, which RFC 5280 4.2.1.4 forbids.
+// ReadPolicies reads the identifiers in certificate policies, or in Microsoft's application policies, which have the
+// same form. It returns false if the value is not DER, is empty, or contains a duplicate, which RFC 5280 4.2.1.4
+// forbids.
 func ReadPolicies(value cryptobyte.String) (policies []string, ok bool) {
 	var all cryptobyte.String
 	if !value.ReadASN1(&all, cbasn1.SEQUENCE) || !value.Empty() || all.Empty() {
@@ -200,7 +202,7 @@ func AddDistributionPointName(b *cryptobyte.Builder, urls ...string) {
 	})
 }
 
-// AuthorityInfoAccess tells where OCSP and the issuer's certificate are.
+// AuthorityInfoAccess says where OCSP and the issuer's certificate are.
 func AuthorityInfoAccess(ocspURLs, caIssuerURLs []string) Extension {
 	return Extension{OIDAuthorityInfoAccess, false, sequence(func(b *cryptobyte.Builder) {
 		add := func(method asn1.ObjectIdentifier, urls []string) {
@@ -216,7 +218,8 @@ func AuthorityInfoAccess(ocspURLs, caIssuerURLs []string) Extension {
 	})}
 }
 
-// SubjectAlternativeName holds GeneralNames as package san writes them; critical when the subject is empty (4.2.1.6).
+// SubjectAlternativeName holds GeneralNames as written by package san. It is critical if the subject is empty
+// (4.2.1.6).
 func SubjectAlternativeName(critical bool, generalNamesDER []byte) Extension {
 	return Extension{OIDSubjectAltName, critical, generalNamesDER}
 }
@@ -230,8 +233,8 @@ func CertificatePolicies(oids ...asn1.ObjectIdentifier) Extension {
 	})}
 }
 
-// NameConstraints bounds the names below a CA (RFC 5280 4.2.1.10); critical. Each base is the DER of a GeneralName, as
-// package nameconstraint writes them; minimum is always 0 and maximum absent.
+// NameConstraints limits the names below a CA (RFC 5280 4.2.1.10); critical. Each base is the DER of a GeneralName as
+// written by package nameconstraint. minimum is always 0 and maximum absent.
 func NameConstraints(permitted, excluded [][]byte) Extension {
 	return Extension{OIDNameConstraints, true, sequence(func(b *cryptobyte.Builder) {
 		for n, list := range [][][]byte{permitted, excluded} {
@@ -247,7 +250,7 @@ func NameConstraints(permitted, excluded [][]byte) Extension {
 	})}
 }
 
-// OCSPNoCheck marks a delegated signer that is not itself checked (RFC 6960 4.2.2.2.1).
+// OCSPNoCheck marks the certificate of a delegated signer whose status is not checked (RFC 6960 4.2.2.2.1).
 func OCSPNoCheck() Extension {
 	return Extension{OIDOCSPNoCheck, false, build(func(b *cryptobyte.Builder) { b.AddASN1NULL() })}
 }
@@ -263,7 +266,8 @@ func (e Extension) Add(b *cryptobyte.Builder) {
 	})
 }
 
-// ParseList reads the contents of a SEQUENCE OF Extension; false when it is malformed or an extension comes twice.
+// ParseList reads the contents of a SEQUENCE OF Extension. It returns false if the list is malformed or contains a
+// duplicate.
 func ParseList(list cryptobyte.String) ([]Extension, bool) {
 	var all []Extension
 	seen := map[string]bool{}

@@ -1,5 +1,5 @@
-// Package issuance builds and signs what RFC 5280 defines: certificates, CRLs and (RFC 2986) requests. Pure functions:
-// no database, no clock. The bytes to be signed are assembled here because crypto/x509 cannot sign with algorithms it
+// Package issuance builds and signs certificates and CRLs (RFC 5280) and requests (RFC 2986). Its functions are pure:
+// no database, no clock. It assembles the bytes to be signed itself, because crypto/x509 cannot sign with algorithms it
 // does not know.
 package issuance
 
@@ -22,16 +22,16 @@ import (
 	"github.com/pkiaas/pkiaas/pki/extension"
 )
 
-// Signer is a key that signs; keystore.Key is one.
+// Signer is a signing key, implemented by keystore.Key.
 type Signer interface {
 	Algorithm() *algorithm.Algorithm
 	PublicKey() []byte // SubjectPublicKeyInfo, DER
 	Sign(ctx context.Context, message []byte) ([]byte, error)
 }
 
-// Certificate is what a certificate is to say (RFC 5280 4.1).
+// Certificate is the content of a certificate (RFC 5280 4.1).
 type Certificate struct {
-	SerialNumber []byte // big-endian, positive, at most 20 octets in DER
+	SerialNumber []byte // big-endian, positive, at most 20 bytes in DER
 	Issuer       []byte // DER Name
 	Subject      []byte // DER Name, may be the empty sequence
 	NotBefore    time.Time
@@ -40,9 +40,9 @@ type Certificate struct {
 	Extensions   []extension.Extension
 }
 
-// NewSerialNumber draws 16 octets, always positive and without a leading zero: 46 bits are the time of issuance in
-// milliseconds, so that the serial numbers of a CA are beside each other in an index of millions, and 80 bits are random,
-// so that none can be foreseen (CA/Browser Forum BR 7.1 asks for 64).
+// NewSerialNumber returns 16 bytes, always positive and without a leading zero. 46 bits are the time of issuance in
+// milliseconds, so that new serial numbers of a CA are close together in large indexes. 80 bits are random, so that
+// none can be predicted (CA/Browser Forum BR 7.1 requires 64).
 func NewSerialNumber(at time.Time) []byte {
 	serial := make([]byte, 16)
 	binary.BigEndian.PutUint64(serial, 1<<62|uint64(at.UnixMilli())<<18>>2)
@@ -50,17 +50,17 @@ func NewSerialNumber(at time.Time) []byte {
 	return serial
 }
 
-// Prepared is a certificate whose bytes are fixed and not yet signed. Sign takes nothing else, once.
+// Prepared is a certificate whose bytes are fixed but not yet signed. It can be signed once.
 type Prepared struct {
 	tbs       []byte
 	algorithm *algorithm.Algorithm
 	used      atomic.Bool
 }
 
-// TBS is the exact TBSCertificate that will be signed.
+// TBS returns the exact TBSCertificate that will be signed.
 func (p *Prepared) TBS() []byte { return p.tbs }
 
-// Prepare assembles the TBSCertificate for a signer of the given algorithm and refuses what must not be signed.
+// Prepare assembles the TBSCertificate for a signer of the given algorithm, and refuses what must not be signed.
 func Prepare(c Certificate, signer *algorithm.Algorithm) (*Prepared, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -81,12 +81,13 @@ func Prepare(c Certificate, signer *algorithm.Algorithm) (*Prepared, error) {
 	})
 	tbs, err := b.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("assembling the certificate: %w", err)
+		return nil, fmt.Errorf("cannot assemble the certificate: %w", err)
 	}
 	return &Prepared{tbs: tbs, algorithm: signer}, nil
 }
 
-// Unsigned is the certificate with a signature of no bits, for looking at: nobody can take it for a certificate.
+// Unsigned returns the certificate with an empty signature, for inspection. It cannot be mistaken for a valid
+// certificate.
 func (p *Prepared) Unsigned() ([]byte, error) {
 	b := cryptobyte.NewBuilder(make([]byte, 0, len(p.tbs)+64))
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -108,7 +109,7 @@ func (p *Prepared) Sign(ctx context.Context, s Signer) ([]byte, error) {
 	return sign(ctx, p.tbs, s)
 }
 
-// sign wraps to-be-signed bytes, the algorithm and the signature: the form of certificates, CRLs and requests alike.
+// sign combines to-be-signed bytes, algorithm and signature. Certificates, CRLs and requests have the same form.
 func sign(ctx context.Context, tbs []byte, s Signer) ([]byte, error) {
 	signature, err := s.Sign(ctx, tbs)
 	if err != nil {
@@ -128,16 +129,16 @@ func (c *Certificate) check() error {
 	switch {
 	case serial.Sign() <= 0:
 		return errors.New("the serial number must be positive")
-	case serial.BitLen() > 159: // 20 octets with the sign (RFC 5280 4.1.2.2)
-		return errors.New("the serial number is longer than 20 octets")
+	case serial.BitLen() > 159: // 20 bytes with the sign (RFC 5280 4.1.2.2)
+		return errors.New("the serial number is longer than 20 bytes")
 	case len(c.Issuer) <= 2:
 		return errors.New("the issuer must not be empty") // RFC 5280 4.1.2.4
 	case !isSequence(c.Issuer) || !isSequence(c.Subject) || !isSequence(c.PublicKey):
 		return errors.New("issuer, subject and public key must each be one DER SEQUENCE")
 	case c.NotAfter.Before(c.NotBefore):
-		return errors.New("notAfter lies before notBefore")
+		return errors.New("notAfter is before notBefore")
 	case c.NotBefore.Year() < 1950 || c.NotAfter.Year() > 9999:
-		return errors.New("the validity must lie between the years 1950 and 9999")
+		return errors.New("the validity must be between the years 1950 and 9999")
 	}
 	return unique(c.Extensions)
 }
@@ -145,19 +146,19 @@ func (c *Certificate) check() error {
 func unique(extensions []extension.Extension) error {
 	for i, e := range extensions {
 		if slices.ContainsFunc(extensions[:i], func(other extension.Extension) bool { return other.ID.Equal(e.ID) }) {
-			return fmt.Errorf("the extension %s is there twice", e.ID) // RFC 5280 4.2
+			return fmt.Errorf("duplicate extension %s", e.ID) // RFC 5280 4.2
 		}
 	}
 	return nil
 }
 
-// isSequence tells whether the bytes are one SEQUENCE with nothing behind it: what is copied must not shift its neighbours.
+// isSequence tells whether the bytes are exactly one SEQUENCE, so that copying them cannot shift what follows.
 func isSequence(der []byte) bool {
 	input := cryptobyte.String(der)
 	return input.SkipASN1(cbasn1.SEQUENCE) && input.Empty()
 }
 
-// addUnsigned writes a positive INTEGER given as big-endian octets.
+// addUnsigned writes a positive INTEGER given as big-endian bytes.
 func addUnsigned(b *cryptobyte.Builder, value []byte) {
 	value = bytes.TrimLeft(value, "\x00")
 	b.AddASN1(cbasn1.INTEGER, func(b *cryptobyte.Builder) {
@@ -168,7 +169,7 @@ func addUnsigned(b *cryptobyte.Builder, value []byte) {
 	})
 }
 
-// addTime: UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5).
+// addTime writes a UTCTime through 2049 and a GeneralizedTime from 2050 (RFC 5280 4.1.2.5).
 func addTime(b *cryptobyte.Builder, t time.Time) {
 	t = t.UTC()
 	if t.Year() < 2050 {

@@ -26,60 +26,61 @@ var (
 	oidExpiredCertsOnCRL = asn1.ObjectIdentifier{2, 5, 29, 60}
 )
 
-// CRL is what a CRL is to say (RFC 5280 5.1), but for its entries.
+// CRL is the content of a CRL (RFC 5280 5.1), except for its entries.
 type CRL struct {
 	Issuer         []byte // DER Name
 	AuthorityKeyID []byte
 	Number         *big.Int
 	ThisUpdate     time.Time
 	NextUpdate     time.Time
-	// From this instant on, certificates stay listed after they have expired (X.509 clause 9.5, expiredCertsOnCRL); zero: left out.
+	// Certificates stay listed after expiry from this time on (X.509 clause 9.5, expiredCertsOnCRL); zero: omitted.
 	ExpiredCertsOnCRL time.Time
-	// Number of the complete CRL that this one adds to (5.2.4); nil: this one is complete.
+	// Number of the complete CRL on which a delta CRL is based (5.2.4); nil: this is a complete CRL.
 	DeltaBase *big.Int
-	// The only certificates listed are those whose CRL distribution point has this address (5.2.5); "": all of the issuer.
+	// Only certificates whose CRL distribution point has this address are listed (5.2.5); "": all certificates of the
+	// issuer.
 	DistributionPoint string
-	// Where the delta CRLs to this one are (5.2.6); "": there are none.
+	// Where the delta CRLs of this CRL are (5.2.6); "": there are none.
 	FreshestCRL string
-	// Size that the entries will have, as far as known, bytes: saves the growing.
+	// Expected size of the entries in bytes, to allocate the buffer once.
 	SizeHint int
 }
 
-// headers is the most octets that tag and length of a list below 4 GiB take.
+// headers is the maximum size of tag and length of a list below 4 GiB, in bytes.
 const headers = 6
 
-// CRLBuilder takes the entries of a CRL one by one and signs it. The list is in memory once: what stands before the
-// entries has its place kept in front of them, and is put there when their length is known.
+// CRLBuilder takes the entries of a CRL one by one and signs it. It holds the list in memory only once: it reserves
+// space before the entries, and fills it when their length is known.
 type CRLBuilder struct {
 	crl    CRL
 	signer Signer
-	newest time.Time // of the dates of the entries
+	newest time.Time // latest date of an entry
 	buffer []byte
 	start  int // of the entries in buffer
 	count  int
 }
 
-// NewCRL begins a CRL.
+// NewCRL starts a CRL.
 func NewCRL(c CRL, s Signer) (*CRLBuilder, error) {
 	number := func(n *big.Int) bool { return n.Sign() >= 0 && n.BitLen() <= 159 }
 	switch {
 	case len(c.Issuer) <= 2 || !isSequence(c.Issuer) || c.Number == nil || !number(c.Number) || !c.NextUpdate.After(c.ThisUpdate):
-		return nil, errors.New("a CRL needs an issuer, a number of at most 20 octets, and nextUpdate after thisUpdate")
+		return nil, errors.New("a CRL needs an issuer, a number of at most 20 bytes, and nextUpdate after thisUpdate")
 	case c.DeltaBase != nil && (!number(c.DeltaBase) || c.DeltaBase.Cmp(c.Number) > 0 || c.FreshestCRL != ""):
-		return nil, errors.New("a delta CRL has the number of an earlier CRL as its base, and no delta CRL of its own") // 5.2.4, 5.2.6
+		return nil, errors.New("a delta CRL needs the number of an earlier CRL as its base, and cannot have a delta CRL itself") // 5.2.4, 5.2.6
 	}
 	b := &CRLBuilder{crl: c, signer: s}
 	front, err := b.front()
 	if err != nil {
 		return nil, err
 	}
-	b.start = len(front) + 3*headers + 4 // a date behind 2049 is two octets longer
-	// Behind the entries: extensions and the signature.
+	b.start = len(front) + 3*headers + 4 // a date after 2049 is two bytes longer
+	// Reserve space after the entries for extensions and the signature.
 	b.buffer = make([]byte, b.start, b.start+c.SizeHint+2048+s.Algorithm().SignatureSize)
 	return b, nil
 }
 
-// front is what stands before the entries: version to nextUpdate.
+// front returns what precedes the entries: version to nextUpdate.
 func (b *CRLBuilder) front() ([]byte, error) {
 	var front cryptobyte.Builder
 	front.AddASN1Int64(1)
@@ -89,24 +90,24 @@ func (b *CRLBuilder) front() ([]byte, error) {
 	addTime(&front, b.crl.NextUpdate)
 	fixed, err := front.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("assembling the CRL: %w", err)
+		return nil, fmt.Errorf("cannot assemble the CRL: %w", err)
 	}
 	return fixed, nil
 }
 
-// Newest is the latest date of an entry, zero when there is none.
+// Newest returns the latest date of an entry, or zero.
 func (b *CRLBuilder) Newest() time.Time { return b.newest }
 
-// SetDates replaces thisUpdate and nextUpdate, once the entries are known.
+// SetDates replaces thisUpdate and nextUpdate after the entries were added.
 func (b *CRLBuilder) SetDates(thisUpdate, nextUpdate time.Time) error {
 	if !nextUpdate.After(thisUpdate) || thisUpdate.Before(b.newest) {
-		return errors.New("a CRL has nextUpdate after thisUpdate, and no entry after thisUpdate")
+		return errors.New("nextUpdate of a CRL must be after thisUpdate, and no entry may be after thisUpdate")
 	}
 	b.crl.ThisUpdate, b.crl.NextUpdate = thisUpdate, nextUpdate
 	return nil
 }
 
-// Add lists a certificate.
+// Add adds an entry.
 func (b *CRLBuilder) Add(r RevokedCertificate) (err error) {
 	if b.buffer, err = r.append(b.buffer, b.crl.DeltaBase != nil); err == nil {
 		b.count++
@@ -117,11 +118,11 @@ func (b *CRLBuilder) Add(r RevokedCertificate) (err error) {
 	return err
 }
 
-// Entries is how many were added.
+// Entries returns the number of entries added.
 func (b *CRLBuilder) Entries() int { return b.count }
 
-// Content is the SHA-256 of all that the CRL says, but for its number and its dates: two of the same content, whose
-// entries came in the same order, tell verifiers the same.
+// Content returns the SHA-256 of the CRL's content except for its number and dates. CRLs with the same content, with
+// entries in the same order, mean the same to verifiers.
 func (b *CRLBuilder) Content() []byte {
 	same := b.crl
 	same.Number = new(big.Int)
@@ -135,14 +136,14 @@ func (b *CRLBuilder) Content() []byte {
 	return hash.Sum(nil)
 }
 
-// Sign returns the CRL, DER. The builder is done with.
+// Sign returns the CRL, DER. The builder cannot be used afterwards.
 func (b *CRLBuilder) Sign(ctx context.Context) ([]byte, error) {
 	entries := len(b.buffer) - b.start
 	var list cryptobyte.Builder
 	addExtensions(&list, cbasn1.Tag(0), b.crl.extensions())
 	extensions, err := list.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("assembling the CRL: %w", err)
+		return nil, fmt.Errorf("cannot assemble the CRL: %w", err)
 	}
 	front, err := b.front()
 	if err != nil {
@@ -153,7 +154,7 @@ func (b *CRLBuilder) Sign(ctx context.Context) ([]byte, error) {
 		at -= len(octets)
 		copy(b.buffer[at:], octets)
 	}
-	if entries > 0 { // an empty list is left out (5.1.2.6)
+	if entries > 0 { // an empty list is omitted (5.1.2.6)
 		put(header(cbasn1.SEQUENCE, entries))
 	}
 	put(front)
@@ -192,7 +193,7 @@ func (c CRL) extensions() []extension.Extension {
 	return all
 }
 
-// header is the tag and the length of DER contents of n octets.
+// header returns the DER tag and length for contents of n bytes.
 func header(tag cbasn1.Tag, n int) []byte {
 	h := []byte{byte(tag)}
 	if n < 0x80 {
@@ -202,7 +203,7 @@ func header(tag cbasn1.Tag, n int) []byte {
 	return append(append(h, 0x80|byte(len(length))), length...)
 }
 
-// SignCRL builds and signs a CRL with the entries as they come; an error among them ends it.
+// SignCRL builds and signs a CRL with the given entries. It stops at the first error among them.
 func SignCRL(ctx context.Context, c CRL, revoked iter.Seq2[RevokedCertificate, error], s Signer) ([]byte, error) {
 	b, err := NewCRL(c, s)
 	if err != nil {
@@ -226,22 +227,23 @@ func generalizedTime(t time.Time) []byte {
 func der(f func(*cryptobyte.Builder)) []byte {
 	var b cryptobyte.Builder
 	f(&b)
-	return b.BytesOrPanic() // contents are our own
+	return b.BytesOrPanic() // contents are fixed
 }
 
-// CheckedCRL is what CheckCRL found in a CRL.
+// CheckedCRL is what CheckCRL read from a CRL.
 type CheckedCRL struct {
-	Number                 *big.Int // nil: the CRL has none
-	DeltaBase              *big.Int // nil: it is complete
+	Number                 *big.Int // nil if the CRL has none
+	DeltaBase              *big.Int // nil if the CRL is complete
 	Entries                int
 	ThisUpdate, NextUpdate time.Time
-	// DistributionPoint is the address in its issuing distribution point; "": it lists all certificates of its issuer.
+	// DistributionPoint is the address in the issuing distribution point; "" if the CRL lists all certificates of its
+	// issuer.
 	DistributionPoint string
 }
 
-// CheckCRL verifies the signature of a CRL (DER) and reads what it says of itself.
+// CheckCRL verifies the signature of a CRL (DER) and reads its header.
 func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
-	refuse := invalid.New("crl", "this is not a CRL")
+	refuse := invalid.New("crl", "This is not a CRL.")
 	input := cryptobyte.String(crl)
 	var outer, rawTBS, rawAlgorithm, signature, tbs, innerAlgorithm cryptobyte.String
 	if !input.ReadASN1(&outer, cbasn1.SEQUENCE) || !input.Empty() || !outer.ReadASN1Element(&rawTBS, cbasn1.SEQUENCE) ||
@@ -249,7 +251,7 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 		return nil, refuse
 	}
 	if err := algorithm.VerifySignature(rawAlgorithm, issuerSPKI, rawTBS, signature[1:]); err != nil {
-		return nil, invalid.New("crl", "the signature of the CRL does not verify: %v", err)
+		return nil, invalid.New("crl", "The signature of the CRL does not verify: %s", invalid.Reason(err))
 	}
 	c := &CheckedCRL{}
 	inner := rawTBS
@@ -284,7 +286,7 @@ func CheckCRL(crl, issuerSPKI []byte) (*CheckedCRL, error) {
 			number = &c.DeltaBase
 		case e.ID.Equal(oidIssuingPoint):
 			if c.DistributionPoint, ok = readIssuingPoint(e.Value); !ok {
-				return nil, invalid.New("crl", "the scope of this CRL cannot be read: only one distribution point with a URI is supported")
+				return nil, invalid.New("crl", "The scope of this CRL cannot be read. Only one distribution point with a URI is supported.")
 			}
 			continue
 		case !e.ID.Equal(oidCRLNumber):

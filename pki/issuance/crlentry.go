@@ -21,33 +21,33 @@ import (
 type RevokedCertificate struct {
 	SerialNumber   []byte
 	RevokedAt      time.Time
-	Reason         int       // RFC 5280 5.3.1; 0 (unspecified) is left out, as it says
-	InvalidityDate time.Time // zero: left out
+	Reason         int       // RFC 5280 5.3.1; 0 (unspecified) is omitted, as required there
+	InvalidityDate time.Time // zero: omitted
 }
 
-// RemoveFromCRL is the reason by which a delta CRL says that a certificate is good again (5.3.1).
+// RemoveFromCRL is the reason with which a delta CRL lifts a suspension (5.3.1).
 const RemoveFromCRL = 8
 
 var oidReasonCode, oidInvalidityDate = encoding.ObjectIdentifier{2, 5, 29, 21}, encoding.ObjectIdentifier{2, 5, 29, 24}
 
-// Extensions of an entry up to their values: OID and the headers around it. All lengths are fixed.
+// These are the extensions of an entry up to their values: OID and surrounding headers. All lengths are fixed.
 var (
 	reasonCode     = []byte{0x30, 0x0a, 0x06, 3, 0x55, 0x1d, 21, 0x04, 3, byte(asn1.ENUM), 1}
 	invalidityDate = []byte{0x30, 0x18, 0x06, 3, 0x55, 0x1d, 24, 0x04, 17, byte(asn1.GeneralizedTime), 15}
 )
 
-// append writes an entry behind the others. It is below 128 octets, so that its lengths are single octets and can be
-// appended without cryptobyte, which takes 17 allocations an entry: a list has up to a million of them.
+// append appends an entry to the list. Entries are below 128 bytes, so their lengths are single bytes and can be
+// appended without cryptobyte, which takes 17 allocations per entry. Lists have up to a million entries.
 func (r *RevokedCertificate) append(list []byte, delta bool) ([]byte, error) {
 	serial := bytes.TrimLeft(r.SerialNumber, "\x00")
 	revokedAt, invalidity := r.RevokedAt.UTC(), r.InvalidityDate.UTC()
 	switch {
 	case len(serial) == 0 || len(serial) > 20 || len(serial) == 20 && serial[0] >= 0x80:
-		return list, errors.New("a serial number is positive and has at most 20 octets") // RFC 5280 4.1.2.2
+		return list, errors.New("a serial number must be positive and have at most 20 bytes") // RFC 5280 4.1.2.2
 	case r.Reason < 0 || r.Reason > 10 || r.Reason == 7 || r.Reason == RemoveFromCRL && !delta:
-		return list, fmt.Errorf("%d is not a reason to be on this CRL", r.Reason)
+		return list, fmt.Errorf("%d is not a valid reason in this CRL", r.Reason)
 	case revokedAt.Year() < 1950 || revokedAt.Year() > 9999 || !r.InvalidityDate.IsZero() && (invalidity.Year() < 0 || invalidity.Year() > 9999):
-		return list, errors.New("the dates of a revocation must lie between the years 1950 and 9999")
+		return list, errors.New("the dates of a revocation must be between the years 1950 and 9999")
 	}
 	start := len(list)
 	list = append(list, byte(asn1.SEQUENCE), 0, byte(asn1.INTEGER))
@@ -79,14 +79,14 @@ func (r *RevokedCertificate) append(list []byte, delta bool) ([]byte, error) {
 
 const generalizedForm = "20060102150405Z"
 
-// ListedCertificate is an entry of a CRL; valid until the next one is read.
+// ListedCertificate is an entry of a CRL, valid until the next one is read.
 type ListedCertificate struct {
 	SerialNumber []byte // without leading zeros
 	date         cryptobyte.String
 	extensions   cryptobyte.String
 }
 
-// RevokedAt is when it was revoked; zero when that cannot be read.
+// RevokedAt returns the time of revocation, or zero if it cannot be read.
 func (l ListedCertificate) RevokedAt() (at time.Time) {
 	date := l.date
 	if !readTime(&date, &at) {
@@ -95,7 +95,7 @@ func (l ListedCertificate) RevokedAt() (at time.Time) {
 	return at
 }
 
-// InvalidityDate is since when its key may be in other hands; zero when none is given.
+// InvalidityDate returns the time from which the key may have been compromised, or zero if not given.
 func (l ListedCertificate) InvalidityDate() (at time.Time) {
 	parsed, _ := extension.ParseList(l.extensions)
 	for _, e := range parsed {
@@ -106,23 +106,23 @@ func (l ListedCertificate) InvalidityDate() (at time.Time) {
 	return at
 }
 
-// Reason is the reason code; 0 when none is given.
+// Reason returns the reason code, or 0 if not given.
 func (l ListedCertificate) Reason() int {
 	list, reason := l.extensions, 0
 	parsed, _ := extension.ParseList(list)
 	for _, e := range parsed {
 		if e.ID.Equal(oidReasonCode) {
 			value := cryptobyte.String(e.Value)
-			_ = value.ReadASN1Enum(&reason) // malformed: none
+			_ = value.ReadASN1Enum(&reason) // malformed: no reason
 		}
 	}
 	return reason
 }
 
-// CRLEntries reads the entries of a CRL (DER) from its beginning, without having it in memory and without verifying it.
+// CRLEntries reads the entries of a CRL (DER) from its start. It neither loads the CRL into memory nor verifies it.
 func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 	return func(yield func(ListedCertificate, error) bool) {
-		in := &tlvReader{r: bufio.NewReaderSize(r, 128<<10)} // more than the longest entry read here
+		in := &tlvReader{r: bufio.NewReaderSize(r, 128<<10)} // longer than the longest supported entry
 		in.enter(asn1.SEQUENCE)
 		in.enter(asn1.SEQUENCE)
 		in.skip(asn1.INTEGER)
@@ -134,7 +134,7 @@ func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 		if in.err == nil {
 			if next, err := in.r.Peek(1); err != nil || next[0] != byte(asn1.SEQUENCE) {
 				if err != nil {
-					yield(ListedCertificate{}, fmt.Errorf("reading the CRL: %w", err))
+					yield(ListedCertificate{}, fmt.Errorf("cannot read the CRL: %w", err))
 				}
 				return // no entries
 			}
@@ -148,15 +148,15 @@ func CRLEntries(r io.Reader) iter.Seq2[ListedCertificate, error] {
 			if !yield(one, nil) {
 				return
 			}
-			_, in.err = in.r.Discard(length) // it is in the buffer
+			_, in.err = in.r.Discard(length) // the entry is in the buffer
 		}
 		if in.err != nil {
-			yield(ListedCertificate{}, fmt.Errorf("reading the CRL: %w", in.err))
+			yield(ListedCertificate{}, fmt.Errorf("cannot read the CRL: %w", in.err))
 		}
 	}
 }
 
-// listed looks at the next entry and returns how long it is. Nothing is copied: there are a million of them.
+// listed reads the next entry and returns its length. It copies nothing, because a CRL may have a million entries.
 func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
 	head, err := r.Peek(4)
 	if err != nil || head[0] != byte(asn1.SEQUENCE) {
@@ -184,7 +184,7 @@ func listed(r *bufio.Reader) (one ListedCertificate, length int, ok bool) {
 	return one, length, s.Empty() || s.ReadASN1(&one.extensions, asn1.SEQUENCE) && s.Empty()
 }
 
-// tlvReader walks into DER; after an error it does nothing more.
+// tlvReader descends into DER. After an error it does nothing.
 type tlvReader struct {
 	r   *bufio.Reader
 	err error
@@ -202,7 +202,7 @@ func (t *tlvReader) octet() byte {
 	}
 	b, err := t.r.ReadByte()
 	if err != nil {
-		t.err = fmt.Errorf("it is cut off: %w", err)
+		t.err = fmt.Errorf("the CRL is cut off: %w", err)
 	}
 	return b
 }
@@ -230,7 +230,7 @@ func (t *tlvReader) skip(tags ...asn1.Tag) {
 	n := t.enter(tags...)
 	if t.err == nil {
 		if _, err := t.r.Discard(n); err != nil {
-			t.err = fmt.Errorf("it is cut off: %w", err)
+			t.err = fmt.Errorf("the CRL is cut off: %w", err)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// Details is a certificate decoded for people. Absent extensions are nil.
+// Details is a decoded certificate. Absent extensions are nil.
 type Details struct {
 	SerialNumber       string // lower-case hexadecimal
 	Fingerprint        string // SHA-256, hexadecimal
@@ -23,12 +23,12 @@ type Details struct {
 	NotBefore          time.Time
 	NotAfter           time.Time
 	PublicKey          []byte // SubjectPublicKeyInfo
-	PublicKeyType      string // "RSA 3072"; its OID when unknown
+	PublicKeyType      string // "RSA 3072"; the OID if unknown
 	SignatureAlgorithm string // "ecdsa-with-SHA256"
 
 	IsCA              bool
 	PathLength        *int
-	KeyUsages         []string // names of RFC 5280 4.2.1.3
+	KeyUsages         []string // names as in RFC 5280 4.2.1.3
 	ExtendedKeyUsages []string // OIDs
 	OCSPURLs          []string
 	CAIssuersURLs     []string
@@ -36,11 +36,11 @@ type Details struct {
 	Policies          []string // OIDs
 	AuthorityKeyID    string   // hexadecimal
 	SubjectKeyID      string
-	SANs              []byte // GeneralNames, DER; package san reads them
+	SANs              []byte // GeneralNames, DER, for package san
 	Extensions        []extension.Extension
 }
 
-var notACertificate = invalid.New("certificate", "this is not an X.509 certificate in DER")
+var notACertificate = invalid.New("certificate", "This is not an X.509 certificate in DER.")
 
 // Inspect decodes a certificate (DER) of any algorithm. It does not verify it.
 func Inspect(certificate []byte) (*Details, error) {
@@ -79,7 +79,7 @@ func Inspect(certificate []byte) (*Details, error) {
 	}
 	for _, e := range d.Extensions {
 		if !d.read(e) {
-			return nil, invalid.New("certificate", "the extension %s of the certificate is malformed", e.ID)
+			return nil, invalid.New("certificate", "The extension %s of the certificate is malformed.", e.ID)
 		}
 	}
 	return d, nil
@@ -191,7 +191,7 @@ func (d *Details) readDistributionPoints(value cryptobyte.String) bool {
 			return false
 		}
 		if !named || !name.ReadASN1(&full, cbasn1.Tag(0).ContextSpecific().Constructed()) {
-			continue // relative to the issuer: no address
+			continue // relative to the issuer: not an address
 		}
 		for !full.Empty() {
 			var uri cryptobyte.String

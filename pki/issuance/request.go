@@ -14,8 +14,8 @@ import (
 
 var oidExtensionRequest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 14}
 
-// SignRequest signs a PKCS #10 request (RFC 2986, DER) for the signer's own key, with which another authority can be
-// asked for its certificate. The extensions become the attribute extensionRequest (RFC 2985 5.4.2); with none it is left out.
+// SignRequest signs a PKCS #10 request (RFC 2986, DER) for the signer's own key, to obtain a certificate from another
+// authority. The extensions become the attribute extensionRequest (RFC 2985 5.4.2), which is omitted if there are none.
 func SignRequest(ctx context.Context, subject []byte, extensions []extension.Extension, s Signer) ([]byte, error) {
 	if !isSequence(subject) || !isSequence(s.PublicKey()) {
 		return nil, errors.New("subject and public key must each be one DER SEQUENCE")
@@ -46,7 +46,7 @@ func SignRequest(ctx context.Context, subject []byte, extensions []extension.Ext
 	})
 	tbs, err := b.Bytes()
 	if err != nil {
-		return nil, fmt.Errorf("assembling the request: %w", err)
+		return nil, fmt.Errorf("cannot assemble the request: %w", err)
 	}
 	return sign(ctx, tbs, s)
 }

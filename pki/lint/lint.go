@@ -1,6 +1,6 @@
-// Package lint checks certificates against the standards with zlint: the rules of the RFCs and of its community, not
-// those of public web PKI programs, which a private PKI need not and often cannot keep (they refuse private top-level
-// domains and ask for transparency logs).
+// Package lint checks certificates against the standards with zlint. It applies the rules of the RFCs and of zlint's
+// community, not those of public web PKI programs, which a private PKI often cannot meet: they forbid private top-level
+// domains and require transparency logs.
 package lint
 
 import (
@@ -16,30 +16,30 @@ import (
 // Severity of a finding.
 type Severity string
 
-// Severities, least first.
+// These are the severities, lowest first.
 const (
 	Notice  Severity = "NOTICE"
 	Warning Severity = "WARNING"
 	Error   Severity = "ERROR"
 )
 
-// Finding is one thing wrong with a certificate.
+// Finding is a problem of a certificate.
 type Finding struct {
-	// Lint is zlint's name of the rule, e.g. "e_path_len_constraint_improperly_included", or "parse".
+	// Lint is the name of the rule in zlint, e.g. "e_path_len_constraint_improperly_included", or "parse".
 	Lint     string
 	Severity Severity
-	// Detail says what was found, with the place in the standard.
+	// Detail describes the problem, with the section of the standard.
 	Detail string
 }
 
-// Sources whose rules a private PKI keeps.
+// sources are the standards that apply to a private PKI.
 var sources = lint.SourceList{lint.RFC3279, lint.RFC5280, lint.RFC5480, lint.RFC5891, lint.RFC8813, lint.Community}
 
-// lenient rules read a standard more strictly than it says, so their errors are warnings here.
+// lenient lists rules that are stricter than their standard. Their errors become warnings here.
 var lenient = map[string]string{
-	// RFC 5280 4.2.1.12 lists bits that "may be consistent" with a purpose and leaves the rest to the reader; zlint
-	// allows only the listed ones. An RSA client certificate with keyEncipherment, as Windows templates and MDM
-	// profiles have it, is thus an error there.
+	// RFC 5280 4.2.1.12 lists bits that "may be consistent" with a purpose and leaves the rest open, but zlint allows
+	// only the listed ones. An RSA client certificate with keyEncipherment, as in Windows templates and MDM profiles,
+	// would be an error.
 	"e_key_usage_and_extended_key_usage_inconsistent": "zlint allows only the key usages that RFC 5280 4.2.1.12 gives as examples",
 }
 
@@ -47,8 +47,8 @@ var rules = sync.OnceValues(func() (lint.Registry, error) {
 	return lint.GlobalRegistry().Filter(lint.FilterOptions{IncludeSources: sources})
 })
 
-// Check lints a certificate (DER). No findings means that every rule which applies is kept. A certificate that cannot
-// be read is one finding of severity Error.
+// Check lints a certificate (DER). No findings means that all applicable rules are met. A certificate that cannot be
+// read is one finding of severity Error.
 func Check(der []byte) []Finding {
 	certificate, err := x509.ParseCertificate(der)
 	if err != nil {
@@ -58,12 +58,13 @@ func Check(der []byte) []Finding {
 	if err != nil {
 		return []Finding{{"rules", Error, err.Error()}}
 	}
-	// zlint knows a self-signed certificate by verifying it, which it cannot do for post-quantum algorithms.
+	// zlint verifies a certificate to find out whether it is self-signed, which it cannot do for post-quantum
+	// algorithms.
 	selfIssued := bytes.Equal(certificate.RawIssuer, certificate.RawSubject)
 	var findings []Finding
 	for _, rule := range registry.CertificateLints().Lints() {
 		if selfIssued && rule.Name == "e_ext_authority_key_identifier_no_key_identifier" {
-			continue // RFC 5280 4.2.1.1: a self-signed certificate may leave it out
+			continue // RFC 5280 4.2.1.1: a self-signed certificate may omit it
 		}
 		findings = found(findings, rule.LintMetadata, rule.Execute(certificate, registry.GetConfiguration()))
 	}
@@ -87,7 +88,7 @@ func CheckCRL(der []byte) []Finding {
 	return findings
 }
 
-// found adds what a rule says, if it says something.
+// found adds the result of a rule if it is a finding.
 func found(findings []Finding, rule lint.LintMetadata, result *lint.LintResult) []Finding {
 	finding := Finding{Lint: rule.Name, Detail: rule.Description + " (" + rule.Citation + ")"}
 	switch result.Status {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Encoding is the ASN.1 string type that an attribute value is written in.
+// Encoding is the ASN.1 string type of an attribute value.
 type Encoding string
 
 const (
-	// UTF8String is what RFC 5280 4.1.2.4 asks for in new certificates.
+	// UTF8String is what RFC 5280 4.1.2.4 requires in new certificates.
 	UTF8String Encoding = "UTF8String"
 	// PrintableString is required for C, serialNumber and dnQualifier (RFC 5280 appendix A.1).
 	PrintableString Encoding = "PrintableString"
@@ -18,12 +18,12 @@ const (
 	IA5String Encoding = "IA5String"
 )
 
-// AttributeType is a kind of attribute that a distinguished name may hold.
+// AttributeType is a type of attribute in a distinguished name.
 type AttributeType struct {
 	OID asn1.ObjectIdentifier
-	// Name is how String prints it, e.g. "CN".
+	// Name is how String prints the type, e.g. "CN".
 	Name string
-	// Aliases are further names that Parse understands; case never matters.
+	// Aliases are further names that Parse accepts. Case does not matter.
 	Aliases []string
 	// MaxLength is the upper bound in characters (X.520, RFC 5280 appendix A.1).
 	MaxLength int
@@ -32,13 +32,13 @@ type AttributeType struct {
 	Encoding  Encoding
 }
 
-// Object identifiers that other packages need by name.
+// These are object identifiers that other packages use.
 var (
 	OIDCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
 	OIDEmailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
 )
 
-// unlistedMaxLength bounds attributes of types that are not in the table.
+// unlistedMaxLength limits attributes of types that are not in the table.
 const unlistedMaxLength = 1024
 
 func attributeType(oid, name string, max int, encoding Encoding, aliases ...string) AttributeType {
@@ -49,8 +49,8 @@ func attributeType(oid, name string, max int, encoding Encoding, aliases ...stri
 	return t
 }
 
-// attributeTypes holds the 34 types that every profile supports. Bounds are those of RFC 5280 appendix A.1
-// where it has one; X.520 gives none for the last twenty, so ours keep a name readable.
+// attributeTypes are the 34 types that every profile supports. Upper bounds are those of RFC 5280 appendix A.1 if it
+// has one. X.520 has none for the last twenty; ours keep names readable.
 var attributeTypes = []AttributeType{
 	attributeType("2.5.4.3", "CN", 64, UTF8String, "CommonName"),
 	attributeType("2.5.4.4", "SN", 64, UTF8String, "SurName"),
@@ -88,7 +88,7 @@ var attributeTypes = []AttributeType{
 	attributeType("1.3.6.1.4.1.53087.3.6", "StatuteURL", 1024, UTF8String),
 }
 
-// furtherTypes are standard attributes beside the 34 that requests carry often enough to deserve their names.
+// furtherTypes are other standard attributes that are common in requests.
 var furtherTypes = []AttributeType{
 	attributeType("2.5.4.13", "description", 1024, UTF8String),
 	attributeType("2.5.4.41", "name", 256, UTF8String),
@@ -114,11 +114,11 @@ func init() {
 	}
 }
 
-// AttributeTypes returns the 34 attribute types that every profile supports, in the order of the guide.
+// AttributeTypes returns the 34 attribute types that every profile supports, in the order of Entrust's PKIaaS guide.
 func AttributeTypes() []AttributeType { return slices.Clone(attributeTypes) }
 
-// TypeByKeyword finds an attribute type by its name or an alias, whatever the case, or by a dotted OID with or
-// without the prefix "OID.".
+// TypeByKeyword returns an attribute type by its name or an alias, ignoring case, or by a dotted OID with or without
+// the prefix "OID.".
 func TypeByKeyword(keyword string) (AttributeType, bool) {
 	if t, ok := byKeyword[strings.ToLower(keyword)]; ok {
 		return *t, true
@@ -129,7 +129,7 @@ func TypeByKeyword(keyword string) (AttributeType, bool) {
 	return AttributeType{}, false
 }
 
-// typeOf gives the rules for any OID, listed or not.
+// typeOf returns the rules for any OID, listed or not.
 func typeOf(oid asn1.ObjectIdentifier) AttributeType {
 	var buffer [48]byte
 	if t, ok := byOID[string(appendOIDKey(buffer[:0], oid))]; ok {
@@ -140,7 +140,7 @@ func typeOf(oid asn1.ObjectIdentifier) AttributeType {
 
 func oidKey(oid asn1.ObjectIdentifier) []byte { return appendOIDKey(nil, oid) }
 
-// appendOIDKey makes a map key without the cost of printing the OID: names are parsed on the hot path.
+// appendOIDKey makes a map key without printing the OID, because names are parsed on the hot path.
 func appendOIDKey(to []byte, oid asn1.ObjectIdentifier) []byte {
 	for _, arc := range oid {
 		for arc >= 0x80 {

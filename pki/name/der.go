@@ -14,7 +14,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// Bounds that no honest name comes near.
+// These limits are far above any real name.
 const (
 	maxRDNs       = 64
 	maxAttributes = 16
@@ -27,14 +27,14 @@ const (
 	tagBMPString       = cbasn1.Tag(30)
 )
 
-// FromDER reads an X.501 Name (RDNSequence) of at most 8 KiB and applies the rules of Parse to each value. Every
-// string type of RFC 5280 4.1.2.4 is understood, T61String as Latin-1. Errors are *invalid.Error for "subject".
+// FromDER reads an X.501 Name (RDNSequence) of at most 8 KiB and applies the rules of Parse to each value. It accepts
+// every string type of RFC 5280 4.1.2.4, with T61String as Latin-1. Errors are *invalid.Error for "subject".
 func FromDER(der []byte) (Name, error) {
 	return fromDER(der, func(err error) error { return err })
 }
 
-// Existing reads the name in a certificate that somebody else has made: what Parse would refuse to issue is there all the
-// same. The remarks say what that is. Only what cannot be read is an error.
+// Existing reads the name in a certificate created elsewhere. It accepts values that Parse would refuse, and returns a
+// remark about each. It fails only if the name cannot be read.
 func Existing(der []byte) (n Name, remarks []string, err error) {
 	n, err = fromDER(der, func(err error) error {
 		var refusal *invalid.Error
@@ -47,24 +47,24 @@ func Existing(der []byte) (n Name, remarks []string, err error) {
 	return n, remarks, err
 }
 
-// fromDER asks forgive about each value that the rules refuse; nil keeps the value as it is.
+// fromDER calls forgive for each value that the rules refuse. If forgive returns nil, the value is kept unchanged.
 func fromDER(der []byte, forgive func(error) error) (Name, error) {
 	if len(der) > MaxLength {
-		return Name{}, refuse("the name has %d bytes, at most %d are allowed", len(der), MaxLength)
+		return Name{}, refuse("The name has %d bytes, but at most %d are allowed.", len(der), MaxLength)
 	}
 	input := cryptobyte.String(der)
 	var sequence cryptobyte.String
 	if !input.ReadASN1(&sequence, cbasn1.SEQUENCE) || !input.Empty() {
-		return Name{}, refuse("the name is not valid DER (RFC 5280 4.1.2.4)")
+		return Name{}, refuse("The name is not valid DER (RFC 5280 4.1.2.4).")
 	}
 	var rdns [][]Attribute
 	for !sequence.Empty() {
 		if len(rdns) == maxRDNs {
-			return Name{}, refuse("the name has more than %d parts", maxRDNs)
+			return Name{}, refuse("The name has more than %d parts.", maxRDNs)
 		}
 		var set cryptobyte.String
 		if !sequence.ReadASN1(&set, cbasn1.SET) || set.Empty() {
-			return Name{}, refuse("the name is not valid DER: part %d is not a set of attributes", len(rdns)+1)
+			return Name{}, refuse("The name is not valid DER: part %d is not a set of attributes.", len(rdns)+1)
 		}
 		rdn, err := readRDN(set, len(rdns)+1, forgive)
 		if err != nil {
@@ -82,22 +82,22 @@ func readRDN(set cryptobyte.String, part int, forgive func(error) error) ([]Attr
 	rdn := make([]Attribute, 0, 1)
 	for !set.Empty() {
 		if len(rdn) == maxAttributes {
-			return nil, refuse("part %d of the name has more than %d attributes", part, maxAttributes)
+			return nil, refuse("Part %d of the name has more than %d attributes.", part, maxAttributes)
 		}
 		var sequence, raw cryptobyte.String
 		var tag cbasn1.Tag
 		var oid asn1.ObjectIdentifier
 		if !set.ReadASN1(&sequence, cbasn1.SEQUENCE) || !sequence.ReadASN1ObjectIdentifier(&oid) ||
 			!sequence.ReadAnyASN1(&raw, &tag) || !sequence.Empty() {
-			return nil, refuse("the name is not valid DER: part %d is not a type and a value", part)
+			return nil, refuse("The name is not valid DER: part %d is not a type and a value.", part)
 		}
 		if len(oid) > maxOIDArcs {
-			return nil, refuse("part %d of the name has a type with more than %d arcs", part, maxOIDArcs)
+			return nil, refuse("Part %d of the name has a type with more than %d arcs.", part, maxOIDArcs)
 		}
 		t := typeOf(oid)
 		text, ok := decodeString(tag, raw)
 		if !ok {
-			return nil, refuse("the value of %s is not a readable string", t.Name)
+			return nil, refuse("The value of %s is not a readable string.", t.Name)
 		}
 		value, err := checkValue(t, text)
 		if err != nil {
@@ -107,7 +107,7 @@ func readRDN(set cryptobyte.String, part int, forgive func(error) error) ([]Attr
 			value = text
 		}
 		if has(rdn, oid) {
-			if err := forgive(refuse("part %d of the name has %s twice", part, t.Name)); err != nil {
+			if err := forgive(refuse("Part %d of the name has %s twice.", part, t.Name)); err != nil {
 				return nil, err
 			}
 		}
@@ -116,8 +116,8 @@ func readRDN(set cryptobyte.String, part int, forgive func(error) error) ([]Attr
 	return rdn, nil
 }
 
-// Difference says which values of two equal names are encoded differently, e.g. "O is a PrintableString there and a
-// UTF8String here", "" where none is.
+// Difference says which values of two equal names have different encodings, e.g. "O is a PrintableString there and a
+// UTF8String here", or returns "".
 func Difference(there, here []byte) string {
 	var said []string
 	a, b := encodings(there), encodings(here)
@@ -162,7 +162,7 @@ func tagName(tag cbasn1.Tag) string {
 	return fmt.Sprintf("value with the tag %d", tag)
 }
 
-// has guards X.501: the attributes of one RDN have different types.
+// has tells whether an RDN already contains the type. X.501 requires different types in an RDN.
 func has(rdn []Attribute, oid asn1.ObjectIdentifier) bool {
 	for _, attribute := range rdn {
 		if attribute.Type.Equal(oid) {
@@ -172,7 +172,7 @@ func has(rdn []Attribute, oid asn1.ObjectIdentifier) bool {
 	return false
 }
 
-// decodeString turns the content of an ASN.1 string into UTF-8.
+// decodeString converts the content of an ASN.1 string to UTF-8.
 func decodeString(tag cbasn1.Tag, raw []byte) (string, bool) {
 	switch tag {
 	case cbasn1.UTF8String:
@@ -197,7 +197,7 @@ func decodeString(tag cbasn1.Tag, raw []byte) (string, bool) {
 		units := make([]uint16, len(raw)/2)
 		for i := range units {
 			units[i] = uint16(raw[2*i])<<8 | uint16(raw[2*i+1])
-			if utf16.IsSurrogate(rune(units[i])) { // UCS-2 has no pairs
+			if utf16.IsSurrogate(rune(units[i])) { // UCS-2 has no surrogate pairs
 				return "", false
 			}
 		}

@@ -1,6 +1,5 @@
-// Package name reads, checks and writes distinguished names: RFC 4514 text for people, RFC 5280 DER for
-// certificates. Whatever comes from outside passes the same rules both ways (see checkValue), so a Name made by
-// Parse or FromDER can always be issued.
+// Package name reads, checks and writes distinguished names: RFC 4514 text for people, RFC 5280 DER for certificates.
+// The same rules apply to both (see checkValue), so a Name from Parse or FromDER can always be issued.
 package name
 
 import (
@@ -14,27 +13,26 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxLength bounds the text and the DER of a whole name, in bytes.
+// MaxLength is the maximum size of the text and of the DER of a name, in bytes.
 const MaxLength = 8 << 10
 
-// Attribute is one type and value of a relative distinguished name. Value is plain text, never escaped.
+// Attribute is the type and value of a relative distinguished name. Value is plain text without escapes.
 type Attribute struct {
 	Type  asn1.ObjectIdentifier
 	Value string
 }
 
-// Name is a distinguished name. RDNs stand in the order of RFC 4514 text, most specific first ("CN=www,O=Example"
-// has the CN at index 0); DER turns that into the X.501 order, most significant first. An RDN with more than one
-// attribute is a multi-valued one ("CN=a+UID=b").
+// Name is a distinguished name. RDNs are in the order of RFC 4514 text, most specific first ("CN=www,O=Example" has the
+// CN at index 0). DER has the reverse X.501 order. An RDN may have more than one attribute ("CN=a+UID=b").
 type Name struct {
 	RDNs [][]Attribute
 }
 
-// IsEmpty tells whether the name has no attribute: a certificate with such a subject must have a critical SAN
-// (RFC 5280 4.2.1.6).
+// IsEmpty tells whether the name has no attributes. A certificate with such a subject must have a critical SAN (RFC
+// 5280 4.2.1.6).
 func (n Name) IsEmpty() bool { return len(n.RDNs) == 0 }
 
-// CommonName is the first common name of the text form, the most specific one, or "".
+// CommonName returns the most specific common name, which is the first in the text form, or "".
 func (n Name) CommonName() string {
 	for _, rdn := range n.RDNs {
 		for _, attribute := range rdn {
@@ -46,7 +44,7 @@ func (n Name) CommonName() string {
 	return ""
 }
 
-// Values returns every value of an attribute type, in text order.
+// Values returns all values of an attribute type, in text order.
 func (n Name) Values(oid asn1.ObjectIdentifier) []string {
 	var values []string
 	for _, rdn := range n.RDNs {
@@ -59,7 +57,7 @@ func (n Name) Values(oid asn1.ObjectIdentifier) []string {
 	return values
 }
 
-// DER encodes the name as an X.501 RDNSequence. The strings are PrintableString, IA5String or UTF8String as the
+// DER encodes the name as an X.501 RDNSequence. Strings are PrintableString, IA5String or UTF8String, as the
 // attribute's standard requires (AttributeType.Encoding).
 func (n Name) DER() []byte {
 	var b cryptobyte.Builder
@@ -101,8 +99,8 @@ func addAttribute(b *cryptobyte.Builder, attribute Attribute) {
 	})
 }
 
-// Equal compares as RFC 5280 7.1 asks: same attributes in the same order, values without regard to case, to runs
-// of white space, or to the way a character is composed. The string type of the DER does not matter.
+// Equal compares as in RFC 5280 7.1: the same attributes in the same order, with values compared without regard to
+// case, runs of white space and Unicode composition. The DER string type does not matter.
 func (n Name) Equal(other Name) bool {
 	return slices.EqualFunc(n.RDNs, other.RDNs, func(a, b []Attribute) bool {
 		return slices.Equal(comparable(a), comparable(b))

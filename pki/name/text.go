@@ -10,16 +10,16 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Parse reads RFC 4514 text such as "CN=www.example.com,O=Example,C=CA". Types are the names and aliases of
-// AttributeTypes in any case, or OIDs; a type may repeat; "+" joins a multi-valued RDN; values may use backslash
-// escapes, hexadecimal pairs, "#" with DER, or RFC 2253 quotes. White space around separators is ignored. Text
-// without any attribute is the empty name. Errors are *invalid.Error for "subject".
+// Parse reads RFC 4514 text such as "CN=www.example.com,O=Example,C=CA". Types are names and aliases of AttributeTypes
+// in any case, or OIDs. A type may repeat; "+" joins a multi-valued RDN; values may use backslash escapes, hexadecimal
+// pairs, "#" with DER, or RFC 2253 quotes. White space around separators is ignored. Text without attributes is the
+// empty name. Errors are *invalid.Error for "subject".
 func Parse(text string) (Name, error) {
 	if len(text) > MaxLength {
-		return Name{}, refuse("the name has %d bytes, at most %d are allowed", len(text), MaxLength)
+		return Name{}, refuse("The name has %d bytes, but at most %d are allowed.", len(text), MaxLength)
 	}
 	if !utf8.ValidString(text) {
-		return Name{}, refuse("the name is not valid UTF-8")
+		return Name{}, refuse("The name is not valid UTF-8.")
 	}
 	p := parser{text: text}
 	p.skipSpace()
@@ -34,26 +34,26 @@ func Parse(text string) (Name, error) {
 			return Name{}, err
 		}
 		if has(rdn, attribute.Type) {
-			return Name{}, refuse("%s stands twice in a part joined by \"+\"", typeOf(attribute.Type).Name)
+			return Name{}, refuse("The type %s appears twice in a part joined by \"+\".", typeOf(attribute.Type).Name)
 		}
 		if rdn = append(rdn, attribute); len(rdn) > maxAttributes {
-			return Name{}, refuse("a part of the name has more than %d attributes", maxAttributes)
+			return Name{}, refuse("A part of the name has more than %d attributes.", maxAttributes)
 		}
 		if !p.done() && p.peek() == '+' {
 			p.at++
 			continue
 		}
 		if n.RDNs = append(n.RDNs, rdn); len(n.RDNs) > maxRDNs {
-			return Name{}, refuse("the name has more than %d parts", maxRDNs)
+			return Name{}, refuse("The name has more than %d parts.", maxRDNs)
 		}
 		rdn = nil
 		if p.done() {
 			break
 		}
-		p.at++ // the comma: attribute stops only at a separator
+		p.at++ // the comma: attribute only stops at a separator
 	}
 	if len(n.DER()) > MaxLength {
-		return Name{}, refuse("the name is longer than %d bytes", MaxLength)
+		return Name{}, refuse("The name is longer than %d bytes.", MaxLength)
 	}
 	return n, nil
 }
@@ -71,24 +71,24 @@ func (p *parser) skipSpace() {
 	}
 }
 
-// attribute reads "type=value" and stops at the end or at the separator behind it.
+// attribute reads "type=value" and stops at the end or at the separator after it.
 func (p *parser) attribute() (Attribute, error) {
 	p.skipSpace()
 	equals := strings.IndexByte(p.text[p.at:], '=')
 	end := strings.IndexAny(p.text[p.at:], ",+;")
 	if equals < 0 || end >= 0 && end < equals {
 		if p.done() {
-			return Attribute{}, refuse("the name ends with a separator: write type=value after it")
+			return Attribute{}, refuse("The name ends with a separator. Write type=value after it.")
 		}
-		return Attribute{}, refuse("%q is not type=value; escape a comma or plus inside a value with a backslash", excerpt(p.text[p.at:]))
+		return Attribute{}, refuse("%q is not of the form type=value. Escape a comma or plus sign inside a value with a backslash.", excerpt(p.text[p.at:]))
 	}
 	keyword := strings.TrimRight(p.text[p.at:p.at+equals], " ")
 	if keyword == "" {
-		return Attribute{}, refuse("a value has no type in front of the \"=\"")
+		return Attribute{}, refuse("A value has no type before the \"=\".")
 	}
 	t, ok := TypeByKeyword(keyword)
 	if !ok {
-		return Attribute{}, refuse("%q is not an attribute type; use a name such as CN, O, OU, C or an OID", excerpt(keyword))
+		return Attribute{}, refuse("%q is not an attribute type. Use a name such as CN, O, OU or C, or an OID.", excerpt(keyword))
 	}
 	p.at += equals + 1
 	p.skipSpace()
@@ -113,7 +113,7 @@ func (p *parser) value(t AttributeType) (string, error) {
 		}
 	}
 	var value []byte
-	kept := 0 // up to here the spaces were escaped, so they stay
+	kept := 0 // spaces up to here were escaped, so they are kept
 	for !p.done() {
 		c := p.peek()
 		switch c {
@@ -128,7 +128,7 @@ func (p *parser) value(t AttributeType) (string, error) {
 			kept = len(value)
 			continue
 		case ';', '"':
-			return "", refuse("%s: write \\%c for the character %c inside a value", t.Name, c, c)
+			return "", refuse("The value of %s must have a backslash before special characters: write \\%c for the character %c.", t.Name, c, c)
 		}
 		value = append(value, c)
 		p.at++
@@ -157,10 +157,10 @@ func (p *parser) escape(t AttributeType) (byte, error) {
 		p.at += 2
 		return rest[0], nil
 	}
-	return 0, refuse("%s has a backslash before %q: only special characters and two hexadecimal digits can follow", t.Name, excerpt(rest))
+	return 0, refuse("The value of %s has a backslash before %q. Only special characters and two hexadecimal digits may follow a backslash.", t.Name, excerpt(rest))
 }
 
-// quotedValue reads the form of RFC 2253 section 4, which Windows and Java still write.
+// quotedValue reads the quoted form of RFC 2253 section 4, which Windows and Java still write.
 func (p *parser) quotedValue(t AttributeType) (string, error) {
 	var value []byte
 	p.at++
@@ -170,7 +170,7 @@ func (p *parser) quotedValue(t AttributeType) (string, error) {
 			p.at++
 			p.skipSpace()
 			if !p.done() && p.peek() != ',' && p.peek() != '+' {
-				return "", refuse("%s has text after its closing quote", t.Name)
+				return "", refuse("The value of %s has text after its closing quote.", t.Name)
 			}
 			return string(value), nil
 		case '\\':
@@ -184,7 +184,7 @@ func (p *parser) quotedValue(t AttributeType) (string, error) {
 			p.at++
 		}
 	}
-	return "", refuse("%s has no closing quote", t.Name)
+	return "", refuse("The value of %s has no closing quote.", t.Name)
 }
 
 // hexValue reads "#" and the hexadecimal DER of a string (RFC 4514 section 2.4).
@@ -196,22 +196,22 @@ func (p *parser) hexValue(t AttributeType) (string, error) {
 	der, err := hex.DecodeString(strings.TrimRight(p.text[p.at+1:p.at+end], " "))
 	p.at += end
 	if err != nil {
-		return "", refuse("%s begins with # but is not hexadecimal; escape the # with a backslash if it is text", t.Name)
+		return "", refuse("The value of %s starts with # but is not hexadecimal. If it is text, escape the # with a backslash.", t.Name)
 	}
 	input := cryptobyte.String(der)
 	var raw cryptobyte.String
 	var tag cbasn1.Tag
 	if !input.ReadAnyASN1(&raw, &tag) || !input.Empty() {
-		return "", refuse("%s begins with # but is not one DER value", t.Name)
+		return "", refuse("The value of %s starts with # but is not a single DER value.", t.Name)
 	}
 	value, ok := decodeString(tag, raw)
 	if !ok {
-		return "", refuse("%s begins with # but its DER is not a readable string", t.Name)
+		return "", refuse("The value of %s starts with # but its DER is not a readable string.", t.Name)
 	}
 	return value, nil
 }
 
-// excerpt keeps error messages short.
+// excerpt shortens input for error messages.
 func excerpt(text string) string {
 	const most = 40
 	if utf8.RuneCountInString(text) > most {
@@ -220,7 +220,7 @@ func excerpt(text string) string {
 	return text
 }
 
-// String prints RFC 4514 text, most specific RDN first, with the names of AttributeTypes. Parse reads it back.
+// String returns RFC 4514 text, most specific RDN first, with the names of AttributeTypes. Parse reads it back.
 func (n Name) String() string {
 	var b strings.Builder
 	for i, rdn := range n.RDNs {
@@ -239,8 +239,8 @@ func (n Name) String() string {
 	return b.String()
 }
 
-// writeEscaped also writes as hexadecimal pairs what a reader could not see, or could be fooled by: names that were not
-// made here (Existing) may hold it.
+// writeEscaped also escapes invisible and misleading characters as hexadecimal pairs: names created elsewhere
+// (Existing) may contain them.
 func writeEscaped(b *strings.Builder, value string) {
 	for i, r := range value {
 		if hidden(r) {

@@ -9,47 +9,47 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// Field is the field that every error of this package names.
+// Field is the field of every error of this package.
 const Field = "subject"
 
-// checkValue applies the rules of one attribute value and returns the value to keep (country codes in upper case).
-// It refuses what a reader could not see or could be fooled by: control and invisible characters, text that changes
-// direction, unassigned code points, and words that mix Latin with look-alike letters of another script.
+// checkValue applies the rules of an attribute value and returns the value to keep (country codes in upper case). It
+// refuses text that readers cannot see or could be fooled by: control and invisible characters, direction changes,
+// unassigned code points, and words that mix Latin with look-alike letters of another script.
 func checkValue(t AttributeType, value string) (string, error) {
 	if value == "" {
-		return "", refuse("%s is empty: give it a value or leave it out", t.Name)
+		return "", refuse("The value of %s is empty. Enter a value or remove the attribute.", t.Name)
 	}
 	plain, trimmed := plainASCII(value)
 	if !trimmed {
-		return "", refuse("%s begins or ends with a space", t.Name)
+		return "", refuse("The value of %s starts or ends with a space.", t.Name)
 	}
 	length := len(value)
 	if !plain {
 		length = utf8.RuneCountInString(value)
 		if reason := UnsafeText(value); reason != "" {
-			return "", refuse("%s %s", t.Name, reason)
+			return "", refuse("The value of %s %s.", t.Name, reason)
 		}
 	}
 	if length > t.MaxLength {
-		return "", refuse("%s has %d characters, at most %d are allowed (X.520 upper bound)", t.Name, length, t.MaxLength)
+		return "", refuse("The value of %s has %d characters, but at most %d are allowed (X.520 upper bound).", t.Name, length, t.MaxLength)
 	}
 	if length < t.MinLength {
-		return "", refuse("%s has %d characters, it needs %d", t.Name, length, t.MinLength)
+		return "", refuse("The value of %s has %d characters, but needs %d.", t.Name, length, t.MinLength)
 	}
 	if !plain && t.Encoding == IA5String {
-		return "", refuse("%s may only hold ASCII characters (IA5String)", t.Name)
+		return "", refuse("The value of %s may only contain ASCII characters (IA5String).", t.Name)
 	}
 	if t.Encoding == PrintableString {
 		for _, r := range value {
 			if !isPrintable(r) {
-				return "", refuse("%s may not hold %q: it is a PrintableString (letters, digits, space and ' ( ) + , - . / : = ?)", t.Name, r)
+				return "", refuse("%s may not hold %q: it is a PrintableString (letters, digits, space and ' ( ) + , - . / : = ?).", t.Name, r)
 			}
 		}
 	}
 	if t.MaxLength == 2 {
 		for i := range len(value) {
 			if c := value[i] | 0x20; c < 'a' || c > 'z' {
-				return "", refuse("%s %q is not a country code of two letters (ISO 3166)", t.Name, value)
+				return "", refuse("The value of %s, %q, is not a two-letter country code (ISO 3166).", t.Name, value)
 			}
 		}
 		return strings.ToUpper(value), nil
@@ -57,8 +57,8 @@ func checkValue(t AttributeType, value string) (string, error) {
 	return value, nil
 }
 
-// plainASCII reports whether every byte is printable ASCII, and whether the value neither begins nor ends with a
-// space. One pass settles nearly every name.
+// plainASCII tells whether every byte is printable ASCII, and whether the value neither starts nor ends with a space.
+// One pass decides nearly every name.
 func plainASCII(value string) (plain, trimmed bool) {
 	plain = true
 	for i := range len(value) {
@@ -70,9 +70,9 @@ func plainASCII(value string) (plain, trimmed bool) {
 	return plain, value[0] != ' ' && value[len(value)-1] != ' '
 }
 
-// UnsafeText tells why text that people read must not stand in a certificate, as the end of a sentence ("holds the
-// control character U+0000"), or "" when nothing is wrong with it: no control, invisible, direction-changing or
-// unassigned characters, and no word that mixes Latin with letters of a script that look Latin.
+// UnsafeText says why text must not be in a certificate, as a predicate ("contains the control character U+0000"), or
+// returns "". It refuses control, invisible, direction-changing and unassigned characters, and words that mix Latin
+// with letters of a script that look Latin.
 func UnsafeText(text string) string {
 	if !utf8.ValidString(text) {
 		return "is not valid UTF-8"
@@ -81,20 +81,20 @@ func UnsafeText(text string) string {
 		switch {
 		case r >= 0x20 && r < 0x7f:
 		case unicode.IsControl(r):
-			return fmt.Sprintf("holds the control character %U", r)
+			return fmt.Sprintf("contains the control character %U", r)
 		case unicode.Is(unicode.Bidi_Control, r):
-			return fmt.Sprintf("holds %U, which changes the direction of the text", r)
-		case r == 0x200c || r == 0x200d: // joiners belong to the spelling of some scripts
+			return fmt.Sprintf("contains %U, which changes the direction of the text", r)
+		case r == 0x200c || r == 0x200d: // joiners are part of the spelling of some scripts
 		case unicode.Is(unicode.Co, r):
-			return fmt.Sprintf("holds the private-use character %U", r)
+			return fmt.Sprintf("contains the private-use character %U", r)
 		case unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point):
-			return fmt.Sprintf("holds the invisible character %U", r)
+			return fmt.Sprintf("contains the invisible character %U", r)
 		case r == utf8.RuneError:
-			return "holds U+FFFD, the mark of a broken character"
+			return "contains U+FFFD, which replaces a broken character"
 		case unicode.Is(unicode.Zs, r):
-			return fmt.Sprintf("holds %U, a space that is not U+0020", r)
+			return fmt.Sprintf("contains %U, a space that is not U+0020", r)
 		case !unicode.IsGraphic(r):
-			return fmt.Sprintf("holds %U, which Unicode has not assigned", r)
+			return fmt.Sprintf("contains %U, which Unicode has not assigned", r)
 		}
 	}
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) }) {
@@ -105,7 +105,7 @@ func UnsafeText(text string) string {
 	return ""
 }
 
-// hidden tells whether a character is none that UnsafeText lets pass.
+// hidden tells whether UnsafeText refuses a character.
 func hidden(r rune) bool {
 	switch {
 	case r >= 0x20 && r < 0x7f, r == 0x200c, r == 0x200d:
@@ -116,8 +116,8 @@ func hidden(r rune) bool {
 	return !unicode.IsGraphic(r)
 }
 
-// lookAlike names the script whose letters are mixed with Latin ones in a word; only scripts with letters that
-// look Latin are meant.
+// lookAlike returns the script whose letters are mixed with Latin ones in a word. It considers only scripts with
+// letters that look Latin.
 func lookAlike(word string) string {
 	var latin bool
 	var other string
@@ -141,7 +141,7 @@ func lookAlike(word string) string {
 	return ""
 }
 
-// isPrintable is the alphabet of PrintableString (X.680 41.4).
+// isPrintable tells whether a character is in the alphabet of PrintableString (X.680 41.4).
 func isPrintable(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(" '()+,-./:=?", r)
 }

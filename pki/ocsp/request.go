@@ -1,11 +1,11 @@
 // Package ocsp reads OCSP requests and writes OCSP responses (RFC 6960; nonce by RFC 9654, light profile by RFC 5019).
-// golang.org/x/crypto/ocsp knows neither several certificates nor foreign algorithms.
+// golang.org/x/crypto/ocsp supports neither requests for several certificates nor other algorithms.
 package ocsp
 
 import (
 	"bytes"
 	"crypto"
-	_ "crypto/sha1" // CertID hashes are identifiers: clients use SHA-1 by default
+	_ "crypto/sha1" // CertID hashes are identifiers, and clients use SHA-1 by default
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"encoding/asn1"
@@ -20,9 +20,9 @@ import (
 	"github.com/pkiaas/pkiaas/pki/issuance"
 )
 
-// Bounds of a request.
+// These are the limits of a request.
 const (
-	MaxRequest      = 20 << 10 // MaxCertificates by SHA-512, and a signature
+	MaxRequest      = 20 << 10 // MaxCertificates with SHA-512, and a signature
 	MaxCertificates = 100
 	maxNonce        = 128 // RFC 9654 2.1
 )
@@ -33,28 +33,28 @@ var hashes = map[string]crypto.Hash{
 	"1.3.14.3.2.26": crypto.SHA1, "2.16.840.1.101.3.4.2.1": crypto.SHA256, "2.16.840.1.101.3.4.2.2": crypto.SHA384, "2.16.840.1.101.3.4.2.3": crypto.SHA512,
 }
 
-// short numbers the hashes, in CertID.short times two; one more where the algorithm has NULL for parameters.
+// short numbers the hashes. CertID.short is twice that number, plus one if the algorithm has NULL parameters.
 var short = map[string]byte{"1.3.14.3.2.26": 0, "2.16.840.1.101.3.4.2.1": 1, "2.16.840.1.101.3.4.2.2": 2, "2.16.840.1.101.3.4.2.3": 3}
 
-// CertID names a certificate by hashes of its issuer and its serial number.
+// CertID identifies a certificate by hashes of its issuer and its serial number.
 type CertID struct {
 	HashAlgorithm  asn1.ObjectIdentifier
 	IssuerNameHash []byte
 	IssuerKeyHash  []byte
 	SerialNumber   []byte // contents of the INTEGER
-	Raw            []byte // as sent: the answer repeats it
+	Raw            []byte // as sent: the response repeats it
 
-	short byte // algorithm and form: with the issuer and the serial number, all that Raw says
+	short byte // algorithm and form: together with issuer and serial number it determines Raw
 }
 
-// AppendKey appends what tells the question from others to the same issuer. There is one form for each question: what
-// else a request holds has no part in it.
+// AppendKey appends what distinguishes this question from others about the same issuer. Each question has exactly one
+// key, whatever else the request contains.
 func (id CertID) AppendKey(b []byte) []byte {
 	b = append(b, id.short, byte(len(id.SerialNumber)))
 	return append(b, id.SerialNumber...)
 }
 
-// KeysOf are the keys of all questions about one certificate, by its serial number (contents of the INTEGER).
+// KeysOf returns the keys of all questions about one certificate, by its serial number (contents of the INTEGER).
 func KeysOf(serial []byte) [][]byte {
 	var keys [][]byte
 	for n := range 2 * len(short) {
@@ -63,25 +63,25 @@ func KeysOf(serial []byte) [][]byte {
 	return keys
 }
 
-// Clone is the CertID in memory of its own, apart from that of the request.
+// Clone returns a copy that does not share memory with the request.
 func (id CertID) Clone() CertID {
 	one := cryptobyte.String(bytes.Clone(id.Raw))
-	id, _ = readCertID(&one) // it was read before
+	id, _ = readCertID(&one) // it was parsed before
 	return id
 }
 
 // Request is a request for the status of one or more certificates.
 type Request struct {
 	CertIDs []CertID
-	Nonce   []byte // nil: none
+	Nonce   []byte // nil if absent
 	Signed  bool   // see Verify
 
 	tbs, algorithm, signature, certificate []byte
 }
 
-// Verify checks the signature of a signed request with the first certificate that came along. Nil for a request that is
-// not signed, and for one whose algorithm is not known or whose certificate is missing: what is answered is public, so
-// the signature permits nothing; one that is wrong says that somebody tampered with the request.
+// Verify verifies the signature of a signed request with the first certificate it contains. It returns nil for an
+// unsigned request, and if the algorithm is unknown or the certificate missing: responses are public, so the signature
+// grants nothing. A wrong signature means that the request was altered.
 func (r *Request) Verify() error {
 	if !r.Signed || r.certificate == nil || !algorithm.CanVerify(r.algorithm) {
 		return nil
@@ -93,16 +93,16 @@ func (r *Request) Verify() error {
 	return algorithm.VerifySignature(r.algorithm, d.PublicKey, r.tbs, r.signature)
 }
 
-// KeyBits is the value of the subjectPublicKey BIT STRING, which is what CertID and ResponderID hash.
+// KeyBits returns the value of the subjectPublicKey BIT STRING, which CertID and ResponderID hash.
 func KeyBits(spki []byte) ([]byte, error) {
 	bits, ok := extension.PublicKeyBits(spki)
 	if !ok {
-		return nil, invalid.New("publicKey", "this is not a SubjectPublicKeyInfo")
+		return nil, invalid.New("publicKey", "This is not a SubjectPublicKeyInfo.")
 	}
 	return bits, nil
 }
 
-// Issuer is who certificates are of, with the hashes that identifiers name it by.
+// Issuer is an issuer of certificates, with the hashes that identify it.
 type Issuer struct{ name, key map[string][]byte }
 
 // NewIssuer takes the issuer's name (DER) and key (KeyBits).
@@ -115,23 +115,23 @@ func NewIssuer(name, keyBits []byte) *Issuer {
 	return i
 }
 
-// Issued tells whether the certificate is one of this issuer.
+// Issued tells whether this issuer issued the certificate.
 func (i *Issuer) Issued(id CertID) bool {
 	oid := id.HashAlgorithm.String()
 	name, known := i.name[oid]
 	return known && bytes.Equal(id.IssuerNameHash, name) && bytes.Equal(id.IssuerKeyHash, i.key[oid])
 }
 
-// MatchesIssuer tells whether the certificate is one of the issuer with this name (DER) and key (KeyBits).
+// MatchesIssuer tells whether the issuer with this name (DER) and key (KeyBits) issued the certificate.
 func (id CertID) MatchesIssuer(issuerName, keyBits []byte) bool {
 	return NewIssuer(issuerName, keyBits).Issued(id)
 }
 
-// ParseRequest reads an OCSPRequest (DER). Any error means malformedRequest.
+// ParseRequest reads an OCSPRequest (DER). Report any error as malformedRequest.
 func ParseRequest(der []byte) (*Request, error) {
-	refuse := invalid.New("request", "this is not an OCSP request")
+	refuse := invalid.New("request", "This is not an OCSP request.")
 	if len(der) > MaxRequest {
-		return nil, invalid.New("request", "an OCSP request has at most %d bytes", MaxRequest)
+		return nil, invalid.New("request", "An OCSP request can have at most %d bytes.", MaxRequest)
 	}
 
 	input := cryptobyte.String(der)
@@ -190,7 +190,7 @@ func ParseRequest(der []byte) (*Request, error) {
 			}
 			r.Nonce = nonce
 		} else if e.Critical {
-			return nil, invalid.New("request", "the critical extension %s is not known", e.ID)
+			return nil, invalid.New("request", "The critical extension %s is not supported.", e.ID)
 		}
 	}
 	return r, nil
@@ -221,7 +221,8 @@ func (r *Request) readSignature(s cryptobyte.String) bool {
 	return true
 }
 
-// knowsSingleExtensions skips the extensions of one request, such as the service locator, and refuses critical ones.
+// knowsSingleExtensions skips the extensions of a single request, such as the service locator, and refuses critical
+// ones.
 func knowsSingleExtensions(one *cryptobyte.String) bool {
 	var wrapped, list cryptobyte.String
 	var present bool
@@ -246,7 +247,7 @@ func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
 		!inner.Empty() || len(serial) == 0 || len(serial) > 21 || !minimal(serial) || len(name) > 64 || len(key) > 64 {
 		return id, false
 	}
-	// The parameters of a hash are absent or NULL. Anything else would make many questions of one.
+	// The parameters of a hash must be absent or NULL. Anything else would allow many keys for the same question.
 	null := len(algorithm) > 0
 	if null && !bytes.Equal(algorithm, []byte{5, 0}) {
 		return id, false
@@ -260,7 +261,7 @@ func readCertID(one *cryptobyte.String) (id CertID, ok bool) {
 	return id, true
 }
 
-// minimal tells whether an INTEGER has no octet too many, as DER demands.
+// minimal tells whether an INTEGER has no redundant bytes, as DER requires.
 func minimal(integer []byte) bool {
 	return len(integer) < 2 || !(integer[0] == 0 && integer[1] < 0x80 || integer[0] == 0xff && integer[1] >= 0x80)
 }

@@ -22,7 +22,7 @@ const (
 	Unknown
 )
 
-// OCSPResponseStatus of answers that are errors (RFC 6960 4.2.1).
+// OCSPResponseStatus values of error responses (RFC 6960 4.2.1).
 const (
 	MalformedRequest = 1
 	InternalError    = 2
@@ -36,28 +36,28 @@ var (
 	oidArchiveCutoff = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 6}
 )
 
-// SingleResponse is the answer about one certificate.
+// SingleResponse is the status of one certificate.
 type SingleResponse struct {
 	CertID     CertID
 	Status     Status
 	RevokedAt  time.Time // Revoked only
-	Reason     int       // Revoked only; -1 or 0: left out
+	Reason     int       // Revoked only; -1 or 0: omitted
 	ThisUpdate time.Time
 	NextUpdate time.Time
-	// ArchiveCutoff tells since when answers are given beyond expiry (4.4.4); zero: left out.
+	// ArchiveCutoff is the time since which status is available after expiry (4.4.4); zero: omitted.
 	ArchiveCutoff time.Time
 }
 
-// Response is a BasicOCSPResponse before it is signed.
+// Response is a BasicOCSPResponse before signing.
 type Response struct {
 	ResponderKeyHash []byte // SHA-1 of the responder's KeyBits
 	ProducedAt       time.Time
 	Responses        []SingleResponse
 	Nonce            []byte
-	Certificates     [][]byte // DER: the delegated signer
+	Certificates     [][]byte // DER, with the delegated signer
 }
 
-// ErrorResponse is an answer without responseBytes.
+// ErrorResponse returns a response without responseBytes.
 func ErrorResponse(status int) []byte { return []byte{0x30, 3, 0x0a, 1, byte(status)} }
 
 func explicit(n uint8) cbasn1.Tag { return cbasn1.Tag(n).ContextSpecific().Constructed() }
@@ -104,7 +104,7 @@ func SignResponse(ctx context.Context, r Response, s issuance.Signer) ([]byte, e
 	return b.Bytes()
 }
 
-// data is ResponseData (4.2.1).
+// data returns the ResponseData (4.2.1).
 func (r Response) data() ([]byte, error) {
 	b := cryptobyte.NewBuilder(make([]byte, 0, 256+256*len(r.Responses)))
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -159,5 +159,5 @@ func (one SingleResponse) add(b *cryptobyte.Builder) {
 func octets(f func(*cryptobyte.Builder)) []byte {
 	var b cryptobyte.Builder
 	f(&b)
-	return b.BytesOrPanic() // contents are our own
+	return b.BytesOrPanic() // contents are fixed
 }

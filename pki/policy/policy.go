@@ -1,5 +1,6 @@
-// Package policy follows certificate policies down a chain (RFC 5280 6.1, RFC 9618), so that nothing is issued that
-// verifiers refuse because a CA above asks for a policy. Verifiers start below the root and accept any policy.
+// Package policy computes the certificate policies along a chain (RFC 5280 6.1, RFC 9618), so that no certificate is
+// issued that verifiers refuse because a CA above requires a policy. Verifiers start below the root and accept any
+// policy.
 package policy
 
 import (
@@ -16,45 +17,45 @@ var (
 
 const anyPolicy = "2.5.29.32.0"
 
-// Rule is the rule that errors name.
+// Rule is the rule in errors of this package.
 const Rule = "policy-constraints"
 
-// never is a counter that no chain lets run out.
+// never is a counter that no chain exhausts.
 const never = 1 << 20
 
-// State is what the certificates of a chain, from below the root down to a CA, leave to what comes below.
+// State is what a chain, from below the root down to a CA, permits below that CA.
 type State struct {
-	// valid are the policies that the next certificate may assert, anyPolicy for all; empty: none is left.
+	// valid are the policies that the next certificate may assert; anyPolicy for all, empty for none.
 	valid map[string]bool
-	// explicit, mapping and inhibitAny are how many certificates more may do without a policy, map one, assert anyPolicy.
+	// explicit, mapping and inhibitAny are how many more certificates may have no policy, map one, or assert anyPolicy.
 	explicit, mapping, inhibitAny int
 }
 
-// Start is the state below a root.
+// Start returns the state below a root.
 func Start() State {
 	return State{valid: map[string]bool{anyPolicy: true}, explicit: never, mapping: never, inhibitAny: never}
 }
 
-// certificate is what a certificate says of policies.
+// certificate holds the policies of a certificate.
 type certificate struct {
 	policies                      []string
-	mappings                      [][2]string // issuer's, subject's
+	mappings                      [][2]string // of the issuer and of the subject
 	explicit, mapping, inhibitAny *int
 }
 
-// Below is the state below a CA with the extensions, or an *invalid.Error where no verifier would accept anything there.
-// selfIssued: subject and issuer are one name.
+// Below returns the state below a CA with the extensions, or an *invalid.Error if verifiers would refuse everything
+// below it. selfIssued tells whether subject and issuer have the same name.
 func (s State) Below(extensions []extension.Extension, selfIssued bool) (State, error) {
 	c, ok := read(extensions)
 	if !ok {
-		return s, refuse("certificate", "the certificate policies, their mappings or their constraints are malformed (RFC 5280 4.2.1.4, 4.2.1.5, 4.2.1.11)")
+		return s, refuse("certificate", "The certificate policies, their mappings or their constraints are malformed (RFC 5280 4.2.1.4, 4.2.1.5, 4.2.1.11).")
 	}
 	if s.asserted(c, selfIssued); s.explicit == 0 && len(s.valid) == 0 {
-		return s, refuse("certificate", "a CA above asks for a certificate policy, and the certificate asserts none that is allowed there: verifiers refuse it (RFC 5280 6.1.3)")
+		return s, refuse("certificate", "A CA above requires a certificate policy, but the certificate asserts none that is permitted there. Verifiers would refuse it (RFC 5280 6.1.3).")
 	}
 	for _, m := range c.mappings {
 		if m[0] == anyPolicy || m[1] == anyPolicy {
-			return s, refuse("certificate", "the certificate maps anyPolicy, which RFC 5280 4.2.1.5 forbids")
+			return s, refuse("certificate", "The certificate maps anyPolicy, which RFC 5280 4.2.1.5 forbids.")
 		}
 	}
 	s.mapped(c.mappings)
@@ -74,7 +75,7 @@ func (s State) Below(extensions []extension.Extension, selfIssued bool) (State, 
 	return s, nil
 }
 
-// asserted keeps of the valid policies those that a certificate asserts.
+// asserted keeps those valid policies that a certificate asserts.
 func (s *State) asserted(c certificate, selfIssued bool) {
 	before := s.valid
 	s.valid = map[string]bool{}
@@ -92,7 +93,7 @@ func (s *State) asserted(c certificate, selfIssued bool) {
 	}
 }
 
-// mapped puts the subject's policies in place of the issuer's, or drops these where mapping is forbidden.
+// mapped replaces the issuer's policies by the subject's, or removes them if mapping is forbidden.
 func (s *State) mapped(mappings [][2]string) {
 	before := s.valid
 	after := map[string]bool{}
@@ -110,12 +111,11 @@ func (s *State) mapped(mappings [][2]string) {
 	s.valid = after
 }
 
-// Check refuses, with an *invalid.Error, an end entity's certificate with the extensions where a policy is needed that it
-// does not assert.
+// Check returns an *invalid.Error if an end entity certificate with the extensions lacks a required policy.
 func (s State) Check(extensions []extension.Extension) error {
 	c, ok := read(extensions)
 	if !ok {
-		return refuse("extensions", "the certificate policies are malformed (RFC 5280 4.2.1.4)")
+		return refuse("extensions", "The certificate policies are malformed (RFC 5280 4.2.1.4).")
 	}
 	needed := s.explicit <= 1 || c.explicit != nil && *c.explicit == 0
 	allowed := s.valid
@@ -123,10 +123,10 @@ func (s State) Check(extensions []extension.Extension) error {
 		return nil
 	}
 	if len(allowed) == 0 {
-		return refuse("profile", "a CA above asks for a certificate policy, and none is allowed any more: verifiers refuse every certificate (RFC 5280 6.1.5)")
+		return refuse("profile", "A CA above requires a certificate policy, but none is permitted any more. Verifiers would refuse every certificate (RFC 5280 6.1.5).")
 	}
 	if allowed[anyPolicy] {
-		return refuse("profile", "a CA above asks for a certificate policy: choose a profile that has one (RFC 5280 4.2.1.11)")
+		return refuse("profile", "A CA above requires a certificate policy. Choose a profile that has one (RFC 5280 4.2.1.11).")
 	}
-	return refuse("profile", "a CA above asks for one of the certificate policies %s: choose a profile that has it (RFC 5280 4.2.1.11)", list(allowed))
+	return refuse("profile", "A CA above requires one of the certificate policies %s. Choose a profile that has it (RFC 5280 4.2.1.11).", list(allowed))
 }

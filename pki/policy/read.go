@@ -54,7 +54,7 @@ func readMappings(value cryptobyte.String) (mappings [][2]string, ok bool) {
 	return mappings, true
 }
 
-// readCounter reads a SkipCerts under an implicit tag; an absent one stays nil.
+// readCounter reads SkipCerts with an implicit tag. If absent, it remains nil.
 func readCounter(from *cryptobyte.String, tag int, into **int) bool {
 	if !from.PeekASN1Tag(cbasn1.Tag(tag).ContextSpecific()) {
 		return true

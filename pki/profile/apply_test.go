@@ -235,7 +235,7 @@ func TestKeyUsageFitsTheKey(t *testing.T) {
 	}
 	p := builtin(t, "smime-key-encipherment")
 	p.KeyAlgorithms = nil
-	refused(t, "encryption with a signature key", p, requestFor(t, mldsaLabel, "CN=a"), issuingCA(t), "csr", "use RSA")
+	refused(t, "encryption with a signature key", p, requestFor(t, mldsaLabel, "CN=a"), issuingCA(t), "csr", "Use RSA")
 }
 
 func refused(t *testing.T, label string, p *Profile, r Request, issuer Issuer, field, word string) {
@@ -271,20 +271,20 @@ func TestRefusals(t *testing.T) {
 	refused(t, "future CA", tls, good, ca, "issuer", "not valid before")
 	ca = issuingCA(t)
 	ca.SubjectKeyID = nil
-	refused(t, "CA without certificate", tls, good, ca, "issuer", "wait")
+	refused(t, "CA without certificate", tls, good, ca, "issuer", "Wait")
 
 	r := good
 	r.NotAfter = at(0, -1)
 	refused(t, "past", tls, r, issuingCA(t), "notAfter", "past")
 	r.NotAfter = at(6, 0)
-	refused(t, "past the CA's end", tls, r, issuingCA(t), "notAfter", "CA's own end")
+	refused(t, "past the CA's end", tls, r, issuingCA(t), "notAfter", "CA's own expiry")
 	r.NotAfter = at(1, 0)
 	r.NotBefore = at(2, 0)
-	refused(t, "ends before it begins", tls, r, issuingCA(t), "notAfter", "before it begins")
+	refused(t, "ends before it begins", tls, r, issuingCA(t), "notAfter", "before it becomes valid")
 	r.NotAfter, r.NotBefore = nil, at(0, -2)
 	refused(t, "back-dated", tls, r, issuingCA(t), "notBefore", "24h")
 	r.NotBefore = at(-2, 0)
-	refused(t, "before the CA", tls, r, issuingCA(t), "notBefore", "CA's own begin")
+	refused(t, "before the CA", tls, r, issuingCA(t), "notBefore", "before the CA itself becomes valid")
 	short := *tls
 	short.MaxValidityPeriod = "P397D"
 	r.NotBefore, r.NotAfter = nil, at(0, 398)
@@ -322,7 +322,7 @@ func TestTheDefaultEndIsCappedByTheCA(t *testing.T) {
 	ca := issuingCA(t)
 	ca.NotAfter = now.AddDate(0, 3, 0)
 	result := apply(t, builtin(t, "privatessl-tls-server"), requestFor(t, ecLabel, "CN=a.example"), ca)
-	if !result.NotAfter.Equal(ca.NotAfter.Truncate(time.Second)) || !decided(result, "validity", "CA ends earlier") {
+	if !result.NotAfter.Equal(ca.NotAfter.Truncate(time.Second)) || !decided(result, "validity", "CA expires earlier") {
 		t.Errorf("end %s, decisions %+v", result.NotAfter, result.Decisions)
 	}
 	r := requestFor(t, ecLabel, "CN=a.example")
@@ -389,7 +389,7 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	refused(t, "unknown", &strict, with(unknown), issuingCA(t), "extensions", "does not allow")
 	refused(t, "other key usage", &strict, with(extension.KeyUsage(extension.KeyCertSign)), issuingCA(t), "extensions", "set by profile")
 	refused(t, "twice", wstep, with(unknown, unknown), issuingCA(t), "extensions", "twice")
-	refused(t, "SAN among the extensions", wstep, with(extension.SubjectAlternativeName(false, san.MarshalDER(web))), issuingCA(t), "extensions", "apart")
+	refused(t, "SAN among the extensions", wstep, with(extension.SubjectAlternativeName(false, san.MarshalDER(web))), issuingCA(t), "extensions", "separately")
 	critical := template
 	critical.Critical = true
 	refused(t, "critical", wstep, with(critical), issuingCA(t), "extensions", "must not be critical")
@@ -400,14 +400,14 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	}
 	policies.Value = append([]byte(nil), policies.Value...)
 	doubled := extension.CertificatePolicies(asn1.ObjectIdentifier{1, 2, 3}, asn1.ObjectIdentifier{1, 2, 3})
-	refused(t, "policy twice", wstep, with(doubled), issuingCA(t), "extensions", "different policies")
+	refused(t, "policy twice", wstep, with(doubled), issuingCA(t), "extensions", "distinct policies")
 	big := template
 	big.Value = make([]byte, maxExtensionValue+1)
 	refused(t, "long value", wstep, with(big), issuingCA(t), "extensions", "bytes")
 	refused(t, "empty purposes", wstep, with(eku()), issuingCA(t), "extensions", "list of 1")
 	refused(t, "OCSP signing", wstep, with(eku(extension.OCSPSigning)), issuingCA(t), "extensions", "OCSP Signing")
-	refused(t, "enrolment agent", wstep, with(eku(mustOID(certificateRequestAgent))), issuingCA(t), "extensions", "only a profile")
-	refused(t, "any purpose", wstep, with(eku(mustOID(anyExtendedKeyUsage))), issuingCA(t), "extensions", "only a profile")
+	refused(t, "enrolment agent", wstep, with(eku(mustOID(certificateRequestAgent))), issuingCA(t), "extensions", "Only a profile")
+	refused(t, "any purpose", wstep, with(eku(mustOID(anyExtendedKeyUsage))), issuingCA(t), "extensions", "Only a profile")
 
 	// A subscriber that asks to be a CA does not become one, and hears of it.
 	result = apply(t, wstep, with(extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign), extension.AuthorityKeyIdentifier([]byte{1})), issuingCA(t))

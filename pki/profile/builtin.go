@@ -16,7 +16,7 @@ var builtinFiles embed.FS
 //go:embed schema.json
 var Schema []byte
 
-// Group is a set of profiles for one use; a profile belongs to exactly one.
+// Group is a set of profiles for one use. Each profile belongs to exactly one.
 type Group struct {
 	ID string
 	// Kind is Authority or Subscriber.
@@ -45,10 +45,10 @@ var groups = []Group{
 	{"wstep", Subscriber, "Windows enrollment"},
 }
 
-// Groups returns the groups of the built-in profiles, authorities first, each kind in alphabetical order.
+// Groups returns the groups of the built-in profiles, authorities first, and otherwise in alphabetical order.
 func Groups() []Group { return slices.Clone(groups) }
 
-// builtins are parsed once: a broken file is a broken build, which the first test finds.
+// builtins are parsed once. A broken file is a build error, which the first test finds.
 var builtins, builtinByID = load()
 
 func load() ([]*Profile, map[string]*Profile) {

@@ -133,7 +133,7 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	r.SANs = nil
 	// What only a profile can give is not to be had as an application policy either.
 	r.Extensions = []extension.Extension{{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value}}
-	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "only a profile")
+	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "Only a profile")
 	always := *builtin(t, "external-ca-subord")
 	empty := requestFor(t, rsaLabel, "CN=CA")
 	empty.Extensions = []extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: []byte{0x30, 0}}}
@@ -159,6 +159,6 @@ func TestACAThatAsksForLess(t *testing.T) {
 	}
 	for _, oid := range limits {
 		r.Extensions = []extension.Extension{{ID: mustOID(oid), Critical: true, Value: []byte{0x30, 0}}}
-		refused(t, oid, cross, r, rootCA(t), "extensions", "bounds the CA")
+		refused(t, oid, cross, r, rootCA(t), "extensions", "limits the CA")
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"slices"
 )
 
-// Change is one difference between two profiles. Before and After are JSON; "" = absent.
+// Change is a difference between two profiles. Before and After are JSON; "" = absent.
 type Change struct{ Path, Before, After string }
 
-// Diff says what differs from one profile to the other, by path. Of lists it names the entries that came and went, or
-// both lists where only the order is another.
+// Diff lists the differences between two profiles, by path. For lists it names the added and removed entries, or both
+// lists if only the order differs.
 func Diff(before, after *Profile) []Change {
 	return differences("", tree(before.JSON()), tree(after.JSON()))
 }
@@ -21,7 +21,7 @@ func tree(text []byte) map[string]any {
 	decoder.UseNumber()
 	var object map[string]any
 	if err := decoder.Decode(&object); err != nil {
-		panic(err) // made by JSON
+		panic(err) // encoded from JSON
 	}
 	return object
 }
@@ -86,7 +86,7 @@ func text(v any) string {
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
-		panic(err) // read from JSON
+		panic(err) // decoded from JSON
 	}
 	return string(bytes.TrimSpace(out.Bytes()))
 }

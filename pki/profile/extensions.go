@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/asn1"
 	"slices"
-	"strings"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -15,14 +14,14 @@ import (
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
-// Bounds of requested extensions.
+// These are the limits of requested extensions.
 const (
 	maxRequested      = 64
 	maxExtensionValue = 16 << 10
 	maxPurposes       = 32
 )
 
-// privilegedPurposes would let a subscriber speak for the CA or enrol for others, so a request cannot bring them: the
+// privilegedPurposes would allow a subscriber to act for the CA or enrol for others. They cannot be requested: the
 // profile itself must have them.
 var privilegedPurposes = []string{
 	ocspSigning, certificateRequestAgent, anyExtendedKeyUsage,
@@ -56,7 +55,7 @@ func (a *application) decideExtensions() error {
 	if len(a.result.SANs) > 0 {
 		der := san.MarshalDER(a.result.SANs)
 		if der == nil {
-			return invalid.New("sans", "the subject alternative names cannot be encoded")
+			return invalid.New("sans", "The subject alternative names cannot be encoded.")
 		}
 		a.emit(extension.SubjectAlternativeName(a.r.Subject.IsEmpty(), der))
 	}
@@ -77,8 +76,8 @@ func (a *application) decideExtensions() error {
 	return nil
 }
 
-// pointers tells relying parties where status and issuer are. A root has none above it; the certificate of an OCSP
-// signer that is not to be checked points to no status.
+// pointers adds the addresses of status information and the issuer. A root has none for itself; the certificate of an
+// OCSP signer that is not checked has no status addresses.
 func (a *application) pointers() {
 	if a.p.SelfSigned {
 		return
@@ -97,23 +96,24 @@ func (a *application) pointers() {
 	}
 }
 
-// requested sorts the extensions of the request: allowed ones to copy, purposes to merge, the rest refused or left out.
+// requested sorts the extensions of the request: allowed ones are copied, purposes merged, and the rest refused or left
+// out.
 func (a *application) requested() (copied []extension.Extension, purposes []asn1.ObjectIdentifier, err error) {
 	for _, usage := range a.p.ExtendedKeyUsages() {
 		purposes = append(purposes, mustOID(usage.OID))
 	}
 	if len(a.r.Extensions) > maxRequested {
-		return nil, nil, invalid.New("extensions", "%d extensions are requested, at most %d are allowed", len(a.r.Extensions), maxRequested)
+		return nil, nil, invalid.New("extensions", "%d extensions are requested, but at most %d are allowed.", len(a.r.Extensions), maxRequested)
 	}
 	seen := map[string]bool{}
 	for n, e := range a.r.Extensions {
 		oid := e.ID.String()
 		if seen[oid] {
-			return nil, nil, invalid.New("extensions", "%s (%s) is requested twice", UsageName(oid), oid)
+			return nil, nil, invalid.New("extensions", "%s (%s) is requested twice.", UsageName(oid), oid)
 		}
 		seen[oid] = true
 		if len(e.Value) > maxExtensionValue {
-			return nil, nil, invalid.New("extensions", "%s (%s) has %d bytes, at most %d are allowed", UsageName(oid), oid, len(e.Value), maxExtensionValue)
+			return nil, nil, invalid.New("extensions", "%s (%s) has %d bytes, but at most %d are allowed.", UsageName(oid), oid, len(e.Value), maxExtensionValue)
 		}
 		rule, allowed := a.p.allowed(oid)
 		if !allowed || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0 {
@@ -124,9 +124,9 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 		}
 		switch {
 		case e.Critical && rule.Critical == CriticalNever:
-			return nil, nil, invalid.New("extensions", "%s (%s) must not be critical under profile %s", UsageName(oid), oid, a.p.ID)
+			return nil, nil, invalid.New("extensions", "%s (%s) must not be critical with profile %s.", UsageName(oid), oid, a.p.ID)
 		case !e.Critical && rule.Critical == CriticalAlways:
-			return nil, nil, invalid.New("extensions", "%s (%s) must be critical under profile %s", UsageName(oid), oid, a.p.ID)
+			return nil, nil, invalid.New("extensions", "%s (%s) must be critical with profile %s.", UsageName(oid), oid, a.p.ID)
 		}
 		if e.ID.Equal(extension.OIDExtendedKeyUsage) {
 			if purposes, err = a.mergePurposes(purposes, e, n < a.r.CSRExtensions); err != nil {
@@ -148,45 +148,45 @@ func (a *application) requested() (copied []extension.Extension, purposes []asn1
 			continue
 		}
 		copied = append(copied, e)
-		a.decide("extension", UsageName(oid), "copied from the request, as the profile allows (%s)", oid)
+		a.decide("extension", UsageName(oid), "Copied from the request, as the profile allows (%s).", oid)
 	}
 	return copied, purposes, nil
 }
 
-// notAllowed refuses or leaves out an extension that a request may not bring.
+// notAllowed refuses or leaves out an extension that may not be requested.
 func (a *application) notAllowed(e extension.Extension, oid string) error {
 	set := slices.Contains(managed, oid) || e.ID.Equal(extension.OIDExtendedKeyUsage) || e.ID.Equal(extension.OIDCertificatePolicies) && len(a.p.CertificatePolicies) > 0
 	switch {
 	case e.ID.Equal(extension.OIDSubjectAltName):
-		return invalid.New("extensions", "give subject alternative names apart from the extensions")
+		return invalid.New("extensions", "Provide subject alternative names separately from the extensions.")
 	case set && a.sameAsProfile(e):
 		return nil
 	case a.p.IsCA() && slices.Contains(limits, oid):
-		return invalid.New("extensions", "%s (%s) bounds the CA that asks for it, and profile %s does not allow it: leave it out or choose another profile", UsageName(oid), oid, a.p.ID)
+		return invalid.New("extensions", "%s (%s) limits the CA that requests it, and profile %s does not allow it. Leave it out or choose another profile.", UsageName(oid), oid, a.p.ID)
 	case !a.p.IgnoreUnknownExtensions && set:
-		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request: leave it out", UsageName(oid), oid, a.p.ID)
+		return invalid.New("extensions", "%s (%s) is set by profile %s and differs in the request. Leave it out.", UsageName(oid), oid, a.p.ID)
 	case !a.p.IgnoreUnknownExtensions:
-		return ruled("ignore_unknown_extensions", invalid.New("extensions", "profile %s does not allow the extension %s (%s): leave it out or choose another profile", a.p.ID, UsageName(oid), oid))
+		return ruled("ignore_unknown_extensions", invalid.New("extensions", "Profile %s does not allow the extension %s (%s). Leave it out or choose another profile.", a.p.ID, UsageName(oid), oid))
 	case set:
-		a.decide("extension", "request ignored", "%s (%s) is set by the profile", UsageName(oid), oid)
+		a.decide("extension", "request ignored", "%s (%s) is set by the profile.", UsageName(oid), oid)
 	default:
-		a.decide("extension", "left out", "the profile does not allow %s (%s)", UsageName(oid), oid)
+		a.decide("extension", "left out", "The profile does not allow %s (%s).", UsageName(oid), oid)
 	}
 	return nil
 }
 
-// limits are extensions by which a CA asks for less than it could have. To leave one out would give it more than it asked
-// for, so it is taken or the request refused.
+// limits are extensions with which a CA asks for less than it could have. Leaving one out would give it more than
+// requested, so it is either copied or the request refused.
 var limits = []string{"2.5.29.30", "2.5.29.36", "2.5.29.54"} // name constraints, policy constraints, inhibitAnyPolicy
 
-// LimitsOf are those of the extensions by which a CA asks for less: its path length, names and policies.
+// LimitsOf returns the extensions with which a CA limits itself: path length, names and policies.
 func LimitsOf(extensions []extension.Extension) []extension.Extension {
 	return slices.DeleteFunc(slices.Clone(extensions), func(e extension.Extension) bool {
 		return !e.ID.Equal(extension.OIDBasicConstraints) && !slices.Contains(limits, e.ID.String())
 	})
 }
 
-// askedPathLen is the path length constraint in requested basic constraints (RFC 5280 4.2.1.9), nil for none.
+// askedPathLen returns the path length constraint in requested basic constraints (RFC 5280 4.2.1.9), or nil.
 func askedPathLen(extensions []extension.Extension) *int {
 	for _, e := range extensions {
 		value := cryptobyte.String(e.Value)
@@ -201,13 +201,13 @@ func askedPathLen(extensions []extension.Extension) *int {
 	return nil
 }
 
-// sameAsProfile spares a remark, or a refusal, where the request asks for what it gets anyway.
+// sameAsProfile tells whether the request asks for what it gets anyway.
 func (a *application) sameAsProfile(e extension.Extension) bool {
 	switch {
 	case e.ID.Equal(extension.OIDBasicConstraints):
 		return bytes.Equal(e.Value, extension.BasicConstraints(a.p.IsCA(), a.pathLen).Value)
 	case e.ID.Equal(extension.OIDSubjectKeyIdentifier):
-		return true // a hint at most: the identifier follows from the key
+		return true // only a hint: the identifier is derived from the key
 	case e.ID.Equal(extension.OIDKeyUsage):
 		bits, ok := readKeyUsage(e.Value)
 		return ok && bits&^a.p.keyUsageBits() == 0
@@ -252,7 +252,7 @@ func readPurposes(der []byte) ([]asn1.ObjectIdentifier, bool) {
 func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extension.Extension, fromCSR bool) ([]asn1.ObjectIdentifier, error) {
 	wanted, ok := readPurposes(e.Value)
 	if !ok {
-		return nil, invalid.New("extensions", "the requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12)", maxPurposes)
+		return nil, invalid.New("extensions", "The requested extended key usage is not a list of 1 to %d object identifiers (RFC 5280 4.2.1.12).", maxPurposes)
 	}
 	for _, oid := range wanted {
 		text := oid.String()
@@ -260,7 +260,7 @@ func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extensio
 			continue
 		}
 		if slices.Contains(privilegedPurposes, text) {
-			return nil, invalid.New("extensions", "the extended key usage %s (%s) cannot be requested: only a profile can give it", UsageName(text), text)
+			return nil, invalid.New("extensions", "The extended key usage %s (%s) cannot be requested. Only a profile can add it.", UsageName(text), text)
 		}
 		if !slices.Contains(harmlessPurposes, text) && !a.vouched(fromCSR) {
 			if err := a.unvouched(UsageName(text), text); err != nil {
@@ -269,22 +269,21 @@ func (a *application) mergePurposes(purposes []asn1.ObjectIdentifier, e extensio
 			continue
 		}
 		purposes = append(purposes, oid)
-		a.decide("extended-key-usage", UsageName(text), "from the request, as the profile allows")
+		a.decide("extended-key-usage", UsageName(text), "From the request, as the profile allows.")
 	}
 	return purposes, nil
 }
 
-// wellFormed keeps broken DER out of certificates: relying parties refuse them as a whole. Certificate policies are
-// also read, because RFC 5280 4.2.1.4 forbids one twice.
+// wellFormed refuses malformed DER, because relying parties would refuse the whole certificate. It also refuses
+// duplicate certificate policies (RFC 5280 4.2.1.4).
 func wellFormed(e extension.Extension, oid string) error {
 	input := cryptobyte.String(e.Value)
 	if !skipElement(&input, 0) || !input.Empty() {
-		return invalid.New("extensions", "the value of %s (%s) is not valid DER", UsageName(oid), oid)
+		return invalid.New("extensions", "The value of %s (%s) is not valid DER.", UsageName(oid), oid)
 	}
 	if e.ID.Equal(extension.OIDNameConstraints) {
 		if _, err := nameconstraint.FromExtensions([]extension.Extension{e}); err != nil {
-			refusal := invalid.New("extensions", "the requested name constraints cannot be used: %s",
-				strings.TrimPrefix(err.Error(), "certificate: "))
+			refusal := invalid.New("extensions", "The requested name constraints cannot be used: %s", invalid.Reason(err))
 			refusal.Rule = nameconstraint.Rule
 			return refusal
 		}
@@ -293,12 +292,12 @@ func wellFormed(e extension.Extension, oid string) error {
 		return nil
 	}
 	if _, ok := extension.ReadPolicies(e.Value); !ok {
-		return invalid.New("extensions", "the requested certificate policies are not a list of different policies (RFC 5280 4.2.1.4)")
+		return invalid.New("extensions", "The requested certificate policies are not a list of distinct policies (RFC 5280 4.2.1.4).")
 	}
 	return nil
 }
 
-// skipElement reads one DER element with all that is inside it.
+// skipElement reads one DER element with its contents.
 func skipElement(input *cryptobyte.String, depth int) bool {
 	const deepest = 16
 	var content cryptobyte.String

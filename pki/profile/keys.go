@@ -11,10 +11,10 @@ import (
 
 var keyAlgorithmNames = []string{"RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"}
 
-// KeyAlgorithmNames lists what Profile.KeyAlgorithms may hold.
+// KeyAlgorithmNames lists the possible values of Profile.KeyAlgorithms.
 func KeyAlgorithmNames() []string { return slices.Clone(keyAlgorithmNames) }
 
-// keyName is the name of a key in Profile.KeyAlgorithms.
+// keyName returns the name of a key in Profile.KeyAlgorithms.
 func keyName(key algorithm.PublicKeyInfo) string {
 	switch key.Family {
 	case "RSA":
@@ -25,8 +25,9 @@ func keyName(key algorithm.PublicKeyInfo) string {
 	return key.Type
 }
 
-// decideKeyUsage takes away what the key cannot do and what its standard forbids: RSA agrees on no keys (RFC 3279
-// 2.3.1), EC keys encipher nothing (RFC 8813 3), signature-only algorithms sign (RFC 8410, RFC 9881, RFC 9909).
+// decideKeyUsage removes usages that the key does not support or its standard forbids: RSA cannot do key agreement (RFC
+// 3279 2.3.1), EC keys cannot encipher (RFC 8813 3), signature-only algorithms only sign (RFC 8410, RFC 9881, RFC
+// 9909).
 func (a *application) decideKeyUsage() error {
 	var forbidden uint16
 	var standard string
@@ -44,15 +45,15 @@ func (a *application) decideKeyUsage() error {
 	kept := wanted &^ forbidden
 	for _, usage := range a.p.KeyUsages() {
 		if bit(usage.OID)&forbidden != 0 {
-			a.decide("key-usage", "without "+usage.Name, "a key of type %s cannot have it (%s)", key, standard)
+			a.decide("key-usage", "without "+usage.Name, "A key of type %s cannot have it (%s).", key, standard)
 		}
 	}
 	if kept == 0 && a.r.KeyInfo.Family == "ECDSA" && wanted&bit(KeyEncipherment) != 0 {
 		kept = bit(KeyAgreement)
-		a.decide("key-usage", UsageName(KeyAgreement), "is how an EC key receives encrypted content (RFC 5480 3, RFC 5753)")
+		a.decide("key-usage", UsageName(KeyAgreement), "EC keys receive encrypted content by key agreement (RFC 5480 3, RFC 5753).")
 	}
 	if kept == 0 {
-		return invalid.New("csr", "profile %s is for keys that decrypt, which a key of type %s cannot: use RSA", a.p.ID, key)
+		return invalid.New("csr", "Profile %s is for keys that decrypt, but a key of type %s cannot decrypt. Use RSA.", a.p.ID, key)
 	}
 	var bits []extension.KeyUsageBit
 	for n := extension.DigitalSignature; n <= extension.DecipherOnly; n++ {

@@ -13,7 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
-// What a profile asks of an attribute of the subject, and of those that it does not name.
+// These are the requirements of a profile for an attribute of the subject, and for unlisted ones.
 const (
 	Required  = "REQUIRED"
 	Optional  = "OPTIONAL"
@@ -23,37 +23,36 @@ const (
 
 const maxPattern = 512
 
-// SubjectRule limits one type of attribute of the subject.
-// A Profile with rules is made by Parse, which also compiles the patterns.
+// SubjectRule limits one type of attribute of the subject. Parse compiles the patterns.
 type SubjectRule struct {
 	// Attribute is a name such as "CN" or "organizationName", or a dotted OID; see name.TypeByKeyword.
 	Attribute string `json:"attribute"`
 	// Presence is Required, Optional or Forbidden.
 	Presence string `json:"presence"`
-	// Pattern is a regular expression (RE2) that the whole of each value must match; "" = any value.
+	// Pattern is a regular expression (RE2) that must match each value completely; "" = any value.
 	Pattern string `json:"pattern,omitempty"`
 
 	compiled *regexp.Regexp // by checkPattern
 }
 
-// SANRule allows one type of subject alternative name, and says which of it. A name is allowed by any one of suffixes,
-// patterns and networks; without any of them, every name of the type is.
+// SANRule allows names of one type. A name is allowed if it matches any of the suffixes, patterns and networks, or if
+// there are none.
 type SANRule struct {
 	Type san.Type `json:"type"`
-	// Suffixes are domains: of a DNS name, of the mailbox' host, of the URI's host, of the UPN. "corp.example" allows
-	// itself and what lies below it.
+	// Suffixes are domains: of a DNS name, a mailbox' host, a URI's host, or a UPN. "corp.example" allows itself and
+	// everything below it.
 	Suffixes []string `json:"suffixes,omitempty"`
-	// Patterns are regular expressions (RE2) that the whole name must match.
+	// Patterns are regular expressions (RE2) that must match the name completely.
 	Patterns []string `json:"patterns,omitempty"`
 	// Networks are prefixes such as 10.0.0.0/8; for IP_ADDRESS only.
 	Networks []string `json:"networks,omitempty"`
 
-	compiled []*regexp.Regexp // Patterns, by check
+	compiled []*regexp.Regexp // Patterns, compiled by check
 }
 
-// whole compiles a pattern that must match from beginning to end.
+// whole compiles a pattern that must match from start to end.
 func whole(pattern string) (*regexp.Regexp, error) {
-	// Alone first: "a)|(b" must not become valid by what is put around it.
+	// Compile it alone first: "a)|(b" must not become valid by what is added around it.
 	if _, err := regexp.Compile(pattern); err != nil {
 		return nil, err
 	}
@@ -62,32 +61,32 @@ func whole(pattern string) (*regexp.Regexp, error) {
 
 func (p *Profile) checkSubjectRules() error {
 	if len(p.SubjectRules) > maxList {
-		return invalid.New("subject_rules", "has %d entries, at most %d are allowed", len(p.SubjectRules), maxList)
+		return invalid.New("subject_rules", "The list has %d entries, but at most %d are allowed.", len(p.SubjectRules), maxList)
 	}
 	switch p.OtherSubjectAttributes {
 	case "", Allowed, Forbidden:
 	default:
-		return invalid.New("other_subject_attributes", "must be ALLOWED or FORBIDDEN")
+		return invalid.New("other_subject_attributes", "The value must be ALLOWED or FORBIDDEN.")
 	}
 	seen := map[string]bool{}
 	for i, rule := range p.SubjectRules {
 		field := fmt.Sprintf("subject_rules[%d]", i)
 		typ, ok := name.TypeByKeyword(rule.Attribute)
 		if !ok {
-			return invalid.New(field+".attribute", "is no attribute of a distinguished name: write one such as CN, or an object identifier")
+			return invalid.New(field+".attribute", "This is not an attribute of a distinguished name. Use a name such as CN, or an object identifier.")
 		}
 		if seen[typ.OID.String()] {
-			return invalid.New(field+".attribute", "stands twice")
+			return invalid.New(field+".attribute", "The attribute is a duplicate.")
 		}
 		seen[typ.OID.String()] = true
 		switch rule.Presence {
 		case Required, Optional:
 		case Forbidden:
 			if rule.Pattern != "" {
-				return invalid.New(field+".pattern", "has no meaning where the attribute is forbidden")
+				return invalid.New(field+".pattern", "A pattern has no meaning if the attribute is forbidden.")
 			}
 		default:
-			return invalid.New(field+".presence", "must be REQUIRED, OPTIONAL or FORBIDDEN")
+			return invalid.New(field+".presence", "The value must be REQUIRED, OPTIONAL or FORBIDDEN.")
 		}
 		compiled, err := checkPattern(field+".pattern", rule.Pattern)
 		if err != nil {
@@ -104,7 +103,7 @@ func checkPattern(field, pattern string) (*regexp.Regexp, error) {
 	}
 	compiled, err := whole(pattern)
 	if err != nil {
-		return nil, invalid.New(field, "is not a regular expression (RE2): %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, invalid.New(field, "This is not a regular expression (RE2): %s.", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return compiled, nil
 }
@@ -115,20 +114,20 @@ func (p *Profile) checkSANRules() error {
 		rule := &p.SANRules[i]
 		field := fmt.Sprintf("san_rules[%d]", i)
 		if !slices.Contains(san.Types(), rule.Type) {
-			return invalid.New(field+".type", "is no type of subject alternative name")
+			return invalid.New(field+".type", "This is not a type of subject alternative name.")
 		}
 		if seen[rule.Type] {
-			return invalid.New(field+".type", "stands twice")
+			return invalid.New(field+".type", "The type is a duplicate.")
 		}
 		seen[rule.Type] = true
 		if err := rule.check(field); err != nil {
 			return err
 		}
 	}
-	// A name that is required must be one that is allowed.
+	// Required names must be allowed.
 	for i, typ := range p.RequiredSANTypes {
 		if p.SANRules != nil && !seen[typ] {
-			return invalid.New(fmt.Sprintf("required_san_types[%d]", i), "is required, but san_rules do not allow it")
+			return invalid.New(fmt.Sprintf("required_san_types[%d]", i), "This type is required, but san_rules do not allow it.")
 		}
 	}
 	return nil
@@ -141,23 +140,23 @@ func (r *SANRule) check(field string) error {
 		}
 	}
 	if len(r.Suffixes) > 0 && !slices.Contains([]san.Type{san.DNSName, san.Email, san.URI, san.UPN}, r.Type) {
-		return invalid.New(field+".suffixes", "are for DNS_NAME, EMAIL, URI and UPN")
+		return invalid.New(field+".suffixes", "Suffixes are for DNS_NAME, EMAIL, URI and UPN.")
 	}
 	for i, suffix := range r.Suffixes {
 		at := fmt.Sprintf("%s.suffixes[%d]", field, i)
 		canonical, err := san.Parse(san.DNSName, suffix, at)
 		if err != nil || strings.HasPrefix(suffix, "*") {
-			return invalid.New(at, "must be a domain such as corp.example, without a star or a dot before it")
+			return invalid.New(at, "The suffix must be a domain such as corp.example, without a leading asterisk or dot.")
 		}
 		if canonical.Value != suffix {
-			return invalid.New(at, "must be written in its canonical form, %s", canonical.Value)
+			return invalid.New(at, "The suffix must be in canonical form: %s.", canonical.Value)
 		}
 	}
 	r.compiled = nil
 	for i, pattern := range r.Patterns {
 		at := fmt.Sprintf("%s.patterns[%d]", field, i)
 		if pattern == "" {
-			return invalid.New(at, "is empty: leave it out")
+			return invalid.New(at, "The list is empty. Leave it out.")
 		}
 		compiled, err := checkPattern(at, pattern)
 		if err != nil {
@@ -166,44 +165,44 @@ func (r *SANRule) check(field string) error {
 		r.compiled = append(r.compiled, compiled)
 	}
 	if len(r.Networks) > 0 && r.Type != san.IPAddress {
-		return invalid.New(field+".networks", "are for IP_ADDRESS")
+		return invalid.New(field+".networks", "Networks are for IP_ADDRESS.")
 	}
 	for i, network := range r.Networks {
 		at := fmt.Sprintf("%s.networks[%d]", field, i)
 		prefix, err := netip.ParsePrefix(network)
 		switch {
 		case err != nil || prefix.Addr().Is4In6():
-			return invalid.New(at, "must be a network in CIDR form such as 10.0.0.0/8 or 2001:db8::/32")
+			return invalid.New(at, "The network must be in CIDR form such as 10.0.0.0/8 or 2001:db8::/32.")
 		case prefix.Masked() != prefix:
-			return invalid.New(at, "has bits set behind the prefix: write %s", prefix.Masked())
+			return invalid.New(at, "The network has bits set after the prefix. Write %s.", prefix.Masked())
 		}
 	}
 	return nil
 }
 
-// checkSubject holds the requested subject against the rules for it.
+// checkSubject checks the requested subject against the rules.
 func (a *application) checkSubject() error {
 	for i, rule := range a.p.SubjectRules {
 		at := fmt.Sprintf("subject_rules[%d]", i)
 		typ, ok := name.TypeByKeyword(rule.Attribute)
 		if !ok {
-			return ruled(at, invalid.New("profile", "profile %s has a rule for an unknown attribute", a.p.ID))
+			return ruled(at, invalid.New("profile", "Profile %s has a rule for an unknown attribute.", a.p.ID))
 		}
 		values := a.r.Subject.Values(typ.OID)
 		switch {
 		case rule.Presence == Forbidden && len(values) > 0:
-			return ruled(at, invalid.New("subject", "profile %s forbids the attribute %s: leave it out", a.p.ID, typ.Name))
+			return ruled(at, invalid.New("subject", "Profile %s forbids the attribute %s. Leave it out.", a.p.ID, typ.Name))
 		case rule.Presence == Required && len(values) == 0:
-			return ruled(at, invalid.New("subject", "profile %s requires the attribute %s", a.p.ID, typ.Name))
+			return ruled(at, invalid.New("subject", "Profile %s requires the attribute %s.", a.p.ID, typ.Name))
 		case rule.Pattern == "" || len(values) == 0:
 			continue
 		}
 		for _, value := range values {
 			if !rule.compiled.MatchString(value) {
-				return ruled(at, invalid.New("subject", "%s=%s does not match %s, as profile %s wants", typ.Name, short(value), rule.Pattern, a.p.ID))
+				return ruled(at, invalid.New("subject", "%s=%s does not match %s, as profile %s requires.", typ.Name, short(value), rule.Pattern, a.p.ID))
 			}
 		}
-		a.decide("subject", typ.Name, "matches %s (%s)", rule.Pattern, at)
+		a.decide("subject", typ.Name, "Matches %s (%s).", rule.Pattern, at)
 	}
 	if a.p.OtherSubjectAttributes != Forbidden {
 		return nil
@@ -218,14 +217,14 @@ func (a *application) checkSubject() error {
 				if typ, ok := name.TypeByKeyword(keyword); ok && typ.Name != "" {
 					keyword = typ.Name
 				}
-				return ruled("other_subject_attributes", invalid.New("subject", "profile %s allows only the attributes that it names, and %s is none of them: leave it out", a.p.ID, keyword))
+				return ruled("other_subject_attributes", invalid.New("subject", "Profile %s allows only the attributes that it names, and %s is not one of them. Leave it out.", a.p.ID, keyword))
 			}
 		}
 	}
 	return nil
 }
 
-// checkSANs holds the names that the certificate would have against the rules for them.
+// checkSANs checks the names of the certificate against the rules.
 func (a *application) checkSANs() error {
 	if a.p.SANRules == nil {
 		return nil
@@ -237,19 +236,19 @@ func (a *application) checkSANs() error {
 		}
 		i := slices.IndexFunc(a.p.SANRules, func(r SANRule) bool { return r.Type == g.Type })
 		if i < 0 {
-			return ruled("san_rules", invalid.New(field, "profile %s allows no subject alternative name of type %s", a.p.ID, g.Type))
+			return ruled("san_rules", invalid.New(field, "Profile %s allows no subject alternative name of type %s.", a.p.ID, g.Type))
 		}
 		at := fmt.Sprintf("san_rules[%d]", i)
 		by, ok := a.p.SANRules[i].allows(g)
 		if !ok {
-			return ruled(at, invalid.New(field, "profile %s does not allow %s: %s", a.p.ID, short(g.Value), a.p.SANRules[i].describe()))
+			return ruled(at, invalid.New(field, "Profile %s does not allow %s: %s.", a.p.ID, short(g.Value), a.p.SANRules[i].describe()))
 		}
-		a.decide("subject-alternative-name", g.Value, "allowed by %s%s", at, by)
+		a.decide("subject-alternative-name", g.Value, "Allowed by %s%s.", at, by)
 	}
 	return nil
 }
 
-// allows tells whether the rule lets the name pass, and by which of its parts.
+// allows tells whether the rule allows the name, and which part of the rule does.
 func (r *SANRule) allows(g san.GeneralName) (by string, ok bool) {
 	if len(r.Suffixes)+len(r.Patterns)+len(r.Networks) == 0 {
 		return "", true
@@ -277,18 +276,18 @@ func (r *SANRule) allows(g san.GeneralName) (by string, ok bool) {
 func (r *SANRule) describe() string {
 	var ways []string
 	if len(r.Suffixes) > 0 {
-		ways = append(ways, "it must lie in "+strings.Join(r.Suffixes, " or "))
+		ways = append(ways, "it must be within "+strings.Join(r.Suffixes, " or "))
 	}
 	if len(r.Patterns) > 0 {
 		ways = append(ways, "it must match "+strings.Join(r.Patterns, " or "))
 	}
 	if len(r.Networks) > 0 {
-		ways = append(ways, "it must lie in "+strings.Join(r.Networks, " or "))
+		ways = append(ways, "it must be within "+strings.Join(r.Networks, " or "))
 	}
 	return strings.Join(ways, ", or ")
 }
 
-// hostOf is the domain that a suffix is compared with, "" if the name has none.
+// hostOf returns the domain that a suffix is compared with, or "".
 func hostOf(g san.GeneralName) string {
 	switch g.Type {
 	case san.DNSName:
@@ -305,7 +304,7 @@ func hostOf(g san.GeneralName) string {
 	return ""
 }
 
-// short keeps what people typed readable in a sentence.
+// short shortens user input for a sentence.
 func short(s string) string {
 	if r := []rune(s); len(r) > 64 {
 		return string(r[:61]) + "..."
@@ -313,7 +312,7 @@ func short(s string) string {
 	return s
 }
 
-// ruled names the rule of a refusal.
+// ruled sets the rule of a refusal.
 func ruled(rule string, err *invalid.Error) error {
 	err.Rule = rule
 	return err

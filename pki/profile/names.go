@@ -13,7 +13,7 @@ import (
 
 func (a *application) decideNames() error {
 	a.result.Subject = a.r.Subject.DER()
-	// Read back: a name put together in code gets the rules of one that came from outside.
+	// Read it back, so that a name built in code passes the same rules as one from outside.
 	if _, err := name.FromDER(a.result.Subject); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (a *application) decideNames() error {
 		}
 	}
 	if len(a.result.SANs) > san.MaxNames {
-		return invalid.New("sans", "%d subject alternative names, at most %d are allowed", len(a.result.SANs), san.MaxNames)
+		return invalid.New("sans", "There are %d subject alternative names, but at most %d are allowed.", len(a.result.SANs), san.MaxNames)
 	}
 	if err := a.checkSANs(); err != nil {
 		return err
@@ -46,27 +46,27 @@ func (a *application) decideNames() error {
 	if a.r.Subject.IsEmpty() {
 		switch {
 		case a.p.IsCA():
-			return invalid.New("subject", "a CA needs a subject (RFC 5280 4.1.2.6)")
+			return invalid.New("subject", "A CA needs a subject (RFC 5280 4.1.2.6).")
 		case len(a.result.SANs) == 0:
-			return invalid.New("subject", "the certificate would name nobody: give a subject or a subject alternative name")
+			return invalid.New("subject", "The certificate would name nobody. Enter a subject or a subject alternative name.")
 		}
-		a.decide("subject", "empty", "the subject alternative names are critical, because they alone name the subject (RFC 5280 4.2.1.6)")
+		a.decide("subject", "empty", "The subject alternative names are critical, because the subject is empty (RFC 5280 4.2.1.6).")
 	}
 	same := a.sameName()
 	switch {
 	case a.p.SelfSigned && !same && len(a.issuer.Subject) > 0:
-		return invalid.New("subject", "a root has its own name as issuer")
+		return invalid.New("subject", "The subject of a root must be its own name.")
 	case a.r.SelfIssued && !same:
-		return invalid.New("subject", "a self-issued certificate has the issuer's name")
+		return invalid.New("subject", "The subject of a self-issued certificate must be the issuer's name.")
 	case !a.p.SelfSigned && same && !a.r.SelfIssued:
-		return invalid.New("subject", "is the name of the CA itself: a certificate with it could be mistaken for the CA's own")
+		return invalid.New("subject", "The subject is the name of the CA itself, so the certificate could be mistaken for the CA's own.")
 	}
 	if len(a.p.RequiredSANTypes) > 0 && !slices.ContainsFunc(a.result.SANs, func(g san.GeneralName) bool { return slices.Contains(a.p.RequiredSANTypes, g.Type) }) {
 		wanted := make([]string, len(a.p.RequiredSANTypes))
 		for i, typ := range a.p.RequiredSANTypes {
 			wanted[i] = string(typ)
 		}
-		return ruled("required_san_types", invalid.New("sans", "profile %s needs a subject alternative name of type %s", a.p.ID, strings.Join(wanted, " or ")))
+		return ruled("required_san_types", invalid.New("sans", "Profile %s requires a subject alternative name of type %s.", a.p.ID, strings.Join(wanted, " or ")))
 	}
 	return nil
 }
@@ -80,12 +80,12 @@ func (a *application) copyCommonNames() error {
 		g, err := san.Parse(typ, common, "subject")
 		switch {
 		case err != nil && len(a.result.SANs) == 0:
-			return invalid.New("subject", "profile %s takes the names from the common name, but it is neither a DNS name nor an IP address: %s", a.p.ID, strings.TrimPrefix(err.Error(), "subject: "))
+			return invalid.New("subject", "Profile %s takes the names from the common name, but it is neither a DNS name nor an IP address: %s", a.p.ID, invalid.Reason(err))
 		case err != nil:
-			a.decide("subject-alternative-name", "common name not copied", "%s", strings.TrimPrefix(err.Error(), "subject: "))
+			a.decide("subject-alternative-name", "common name not copied", "%s", invalid.Reason(err))
 		case !slices.Contains(a.result.SANs, g):
 			a.result.SANs = append(a.result.SANs, g)
-			a.decide("subject-alternative-name", g.Value, "copied from the common name, as the profile says")
+			a.decide("subject-alternative-name", g.Value, "Copied from the common name, as the profile says.")
 		}
 	}
 	return nil

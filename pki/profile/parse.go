@@ -14,14 +14,14 @@ import (
 	"github.com/pkiaas/pkiaas/pki/name"
 )
 
-// Parse reads and checks the JSON of a profile, see schema.json. It is strict: members that do not exist are refused,
-// so that a misspelt rule is not silently no rule. Errors are *invalid.Error with the JSON path as field.
+// Parse reads and checks the JSON of a profile, see schema.json. It refuses unknown members, so that a misspelt rule is
+// not silently ignored. Errors are *invalid.Error with the JSON path as field.
 func Parse(text []byte) (*Profile, error) { return ParseGiven(text, Given{}) }
 
-// Given is what is said of a profile beside its JSON, which may then leave it out.
+// Given holds what is stated beside the JSON of a profile, which may then omit it.
 type Given struct{ ID, Name, Group string }
 
-// ParseGiven is Parse for JSON that leaves out what is given beside it.
+// ParseGiven is Parse for JSON that omits what is given beside it.
 func ParseGiven(text []byte, given Given) (*Profile, error) {
 	p, err := read(text, given)
 	if err != nil {
@@ -33,16 +33,17 @@ func ParseGiven(text []byte, given Given) (*Profile, error) {
 	return p, nil
 }
 
-// Problem is one thing wrong with the JSON of a profile.
+// Problem is a problem in the JSON of a profile.
 type Problem struct {
 	// Path is the member, e.g. "usages[0]", or "json" for the whole.
 	Path    string
 	Message string
-	// Line counts from 1; 0 where it is not known.
+	// Line starts at 1; 0 if unknown.
 	Line int
 }
 
-// Problems lists what ParseGiven refuses, for people who write: one for each group of rules, not the first only.
+// Problems lists what ParseGiven refuses, for people who write profiles: one problem per group of rules instead of only
+// the first.
 func Problems(text []byte, given Given) []Problem {
 	p, err := read(text, given)
 	found := []error{err}
@@ -62,7 +63,7 @@ func Problems(text []byte, given Given) []Problem {
 	return problems
 }
 
-// syntax keeps where a text ceases to be JSON.
+// syntax records where a text stops being JSON.
 type syntax struct {
 	refusal *invalid.Error
 	offset  int64
@@ -87,16 +88,16 @@ func lineOf(text []byte, path string, err error) int {
 	return 1 + bytes.Count(text[:found[0]], []byte("\n"))
 }
 
-// caTypes are the types of CA by the names that the guide gives them in profiles.
+// caTypes are the types of CA by their names in profiles of Entrust's PKIaaS guide.
 var caTypes = map[string]string{"root": CATypeRoot, "externalKey": CATypeExternalRoot, "intermediate": CATypeIntermediate, "subord": CATypeIssuing}
 
-// read is the shape alone: members and their types.
+// read checks only the structure: members and their types.
 func read(text []byte, given Given) (*Profile, error) {
 	if len(text) > MaxLength {
-		return nil, invalid.New("json", "the profile has %d bytes, at most %d are allowed", len(text), MaxLength)
+		return nil, invalid.New("json", "The profile has %d bytes, but at most %d are allowed.", len(text), MaxLength)
 	}
 	if !utf8.Valid(text) {
-		return nil, invalid.New("json", "the profile is not valid UTF-8")
+		return nil, invalid.New("json", "The profile is not valid UTF-8.")
 	}
 	if err := uniqueMembers(text); err != nil {
 		return nil, err
@@ -132,8 +133,8 @@ func read(text []byte, given Given) (*Profile, error) {
 	return p, nil
 }
 
-// uniqueMembers refuses a member that stands twice, of which encoding/json would take the last, and anything behind
-// the object. It also keeps nesting shallow.
+// uniqueMembers refuses duplicate members, of which encoding/json would take the last, anything after the object, and
+// deep nesting.
 func uniqueMembers(text []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	type level struct {
@@ -146,7 +147,7 @@ func uniqueMembers(text []byte) error {
 		token, err := decoder.Token()
 		if err != nil {
 			if errors.Is(err, io.EOF) {
-				return invalid.New("json", "the profile is empty or ends too early")
+				return invalid.New("json", "The profile is empty or incomplete.")
 			}
 			return jsonError(err)
 		}
@@ -154,7 +155,7 @@ func uniqueMembers(text []byte) error {
 			top := &levels[len(levels)-1]
 			if member, ok := token.(string); ok && top.object && top.key {
 				if folded := strings.ToLower(member); top.seen[folded] {
-					return invalid.New(path(member), "stands twice")
+					return invalid.New(path(member), "This member is a duplicate.")
 				} else {
 					top.seen[folded] = true
 				}
@@ -166,7 +167,7 @@ func uniqueMembers(text []byte) error {
 		switch token {
 		case json.Delim('{'), json.Delim('['):
 			if len(levels) == 8 {
-				return invalid.New("json", "the profile is nested too deeply")
+				return invalid.New("json", "The profile is nested too deeply.")
 			}
 			levels = append(levels, level{object: token == json.Delim('{'), key: true, seen: map[string]bool{}})
 		case json.Delim('}'), json.Delim(']'):
@@ -177,17 +178,17 @@ func uniqueMembers(text []byte) error {
 		}
 		if len(levels) == 0 {
 			if token != json.Delim('}') {
-				return invalid.New("json", "a profile is a JSON object")
+				return invalid.New("json", "A profile must be a JSON object.")
 			}
 			if decoder.More() || len(bytes.TrimSpace(text[decoder.InputOffset():])) > 0 {
-				return invalid.New("json", "there is text behind the profile")
+				return invalid.New("json", "There is text after the profile.")
 			}
 			return nil
 		}
 	}
 }
 
-// path is the field of a member: its name, if that is short and printable.
+// path returns the field of a member: its name, if that is short and printable.
 func path(member string) string {
 	if member == "" || len(member) > 64 || name.UnsafeText(member) != "" {
 		return "json"
@@ -206,13 +207,13 @@ func jsonError(err error) error {
 		if field == "" {
 			field = "json"
 		}
-		return invalid.New(path(field), "is a %s, it must be a %s", wrongType.Value, jsonType(wrongType.Type.Kind().String()))
+		return invalid.New(path(field), "The value is a %s, but must be a %s.", wrongType.Value, jsonType(wrongType.Type.Kind().String()))
 	}
 	if _, member, ok := strings.Cut(err.Error(), "unknown field "); ok {
 		member = strings.Trim(member, `"`)
-		return invalid.New(path(member), "does not exist in a profile; see the JSON Schema for what does")
+		return invalid.New(path(member), "This member does not exist in a profile. See the JSON Schema for those that do.")
 	}
-	refused := invalid.New("json", "the profile is not valid JSON: %s", strings.TrimPrefix(err.Error(), "json: "))
+	refused := invalid.New("json", "The profile is not valid JSON: %s.", strings.TrimPrefix(err.Error(), "json: "))
 	var broken *json.SyntaxError
 	if errors.As(err, &broken) {
 		return &syntax{refused, broken.Offset}
@@ -244,7 +245,7 @@ func (a *AllowedExtension) UnmarshalJSON(text []byte) error {
 	decoder.DisallowUnknownFields()
 	var object allowedExtensionJSON
 	if err := decoder.Decode(&object); err != nil {
-		return invalid.New("allowed_extensions", "an entry is an OID, or an object of \"oid\" and \"critical\"")
+		return invalid.New("allowed_extensions", "An entry must be an OID, or an object with \"oid\" and \"critical\".")
 	}
 	a.OID, a.Critical = object.OID, object.Critical
 	if a.Critical == "" {

@@ -1,5 +1,5 @@
-// Package profile says what a certificate may be: a profile is a named set of rules in JSON, and Apply turns a request
-// into the exact fields of a certificate, with a reason for each decision, or refuses it with one.
+// Package profile defines what a certificate may contain. A profile is a named set of rules in JSON. Apply turns a
+// request into the exact fields of a certificate, with a reason for each decision, or refuses it with a reason.
 package profile
 
 import (
@@ -9,15 +9,15 @@ import (
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
-// Kinds of profiles.
+// These are the kinds of profiles.
 const (
-	// Authority profiles are for CAs and their helpers; nobody can clone or change them.
+	// Authority profiles are for CAs and their OCSP signers. Nobody can clone or change them.
 	Authority = "AUTHORITY"
 	// Subscriber profiles are for end entities.
 	Subscriber = "SUBSCRIBER"
 )
 
-// Types of certification authorities that a profile can allow.
+// These are the types of certification authorities that a profile can allow.
 const (
 	CATypeRoot         = "ROOT"
 	CATypeExternalRoot = "EXTERNAL_ROOT"
@@ -25,7 +25,7 @@ const (
 	CATypeIssuing      = "ISSUING"
 )
 
-// Profile is a certificate profile. Its JSON is described by schema.json; Parse makes and checks one.
+// Profile is a certificate profile. schema.json describes its JSON. Parse creates and checks one.
 type Profile struct {
 	// ID and Group are 2 to 64 of a-z 0-9 and hyphen.
 	ID    string
@@ -34,71 +34,72 @@ type Profile struct {
 	// Kind is Authority or Subscriber.
 	Kind        string
 	Description string
-	// AllowedCATypes are the types of issuer, at least one; JSON may also name them as the guide does, see caTypes.
+	// AllowedCATypes are the types of issuer, at least one. JSON may also use their names in Entrust's PKIaaS guide,
+	// see caTypes.
 	AllowedCATypes []string
-	// ValidityPeriod is an ISO 8601 duration such as P1Y: what a certificate gets when the request names no end.
+	// ValidityPeriod is an ISO 8601 duration such as P1Y, used if the request names no end.
 	ValidityPeriod string
-	// MaxValidityPeriod bounds what a request may name; "" = only the issuer's own end does.
+	// MaxValidityPeriod limits what a request may name; "" = only the issuer's own expiry limits it.
 	MaxValidityPeriod string
 	// Usages are OIDs of extended key usages, and key usages as 2.5.29.15.n for bit n; see KeyUsages.
 	Usages []string
-	// ExtendedKeyUsageCritical marks the extension critical, as RFC 3161 2.3 wants for time stamping.
+	// ExtendedKeyUsageCritical marks the extension critical, as RFC 3161 2.3 requires for time stamping.
 	ExtendedKeyUsageCritical bool
-	// AllowedExtensions may be brought by a request and are copied.
+	// AllowedExtensions are copied from a request.
 	AllowedExtensions []AllowedExtension
-	// IgnoreUnknownExtensions leaves out other extensions of a request; false refuses the request.
+	// IgnoreUnknownExtensions leaves out other extensions of a request. Otherwise the request is refused.
 	IgnoreUnknownExtensions bool
-	// IdentityClaimsFrom are those whose word is taken for what an allowed extension says of who the subject is, see Source;
-	// Parse makes it Person where it is not given.
+	// IdentityClaimsFrom are the sources accepted for allowed extensions that say who the subject is, see Source. Parse
+	// sets it to Person if not given.
 	IdentityClaimsFrom []Source
 	// CAConstraint is nil for end entities.
 	CAConstraint *CAConstraint
-	// SelfSigned is true only for roots: subject and issuer are one.
+	// SelfSigned is true only for roots: subject and issuer are the same.
 	SelfSigned bool
-	// ServerSideKeys lets the server make the key and hand it out in a PKCS #12 file.
+	// ServerSideKeys allows the server to generate the key and hand it out in a PKCS #12 file.
 	ServerSideKeys bool
-	// ClientSideKeys lets a subscriber bring a CSR. At least one of the two is true.
+	// ClientSideKeys allows a subscriber to send a CSR. At least one of the two is true.
 	ClientSideKeys bool
-	// KeyAlgorithms are names of subscriber keys, see KeyAlgorithmNames; empty = any key that is strong enough.
+	// KeyAlgorithms are names of subscriber keys, see KeyAlgorithmNames; empty = any key of sufficient strength.
 	KeyAlgorithms []string
 	// CopiesCommonNameToSAN adds each common name of the subject as a DNS name or IP address.
 	CopiesCommonNameToSAN bool
-	// RequiredSANTypes: the certificate must have a name of at least one of them; empty = none needed.
+	// RequiredSANTypes requires a name of at least one of these types; empty = none required.
 	RequiredSANTypes []san.Type
 	// CertificatePolicies are OIDs that every certificate of the profile asserts (RFC 5280 4.2.1.4).
 	CertificatePolicies []string
 	// OCSPNoCheck adds id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1).
 	OCSPNoCheck bool
-	// SubjectRules limit the attributes of the subject, each type once; empty = none is limited.
+	// SubjectRules limit the attributes of the subject, each type once; empty = no limits.
 	SubjectRules []SubjectRule
 	// OtherSubjectAttributes is Allowed or Forbidden; "" = Allowed.
 	OtherSubjectAttributes string
-	// SANRules are the subject alternative names that are allowed, each type once; nil = all, empty = none.
+	// SANRules are the allowed subject alternative names, each type once; nil = all, empty = none.
 	SANRules []SANRule
 }
 
 // CAConstraint is the content of basic constraints (RFC 5280 4.2.1.9).
 type CAConstraint struct {
 	IsCA bool `json:"cA"`
-	// PathLen is how many CAs may stand below; nil = as many as the issuer allows.
+	// PathLen is how many levels of CAs may be below; nil = as many as the issuer allows.
 	PathLen *int `json:"pathLenConstraint,omitempty"`
 }
 
-// Rules for the critical flag of an extension that a request brings.
+// These are the rules for the critical flag of a requested extension.
 const (
 	CriticalNever    = "NEVER"
 	CriticalOptional = "OPTIONAL"
 	CriticalAlways   = "ALWAYS"
 )
 
-// AllowedExtension is an extension that a request may bring. In JSON it is its OID alone, which means CriticalNever,
-// or an object with both members.
+// AllowedExtension is an extension that may be requested. In JSON it is its OID alone, which means CriticalNever, or an
+// object with both members.
 type AllowedExtension struct {
 	OID      string
 	Critical string
 }
 
-// MarshalJSON writes the short form where it says the same.
+// MarshalJSON writes the short form if possible.
 func (a AllowedExtension) MarshalJSON() ([]byte, error) {
 	if a.Critical == CriticalNever {
 		return json.Marshal(a.OID)
@@ -114,8 +115,8 @@ type allowedExtensionJSON struct {
 // IsCA tells whether certificates of the profile may sign others.
 func (p *Profile) IsCA() bool { return p.CAConstraint != nil && p.CAConstraint.IsCA }
 
-// Selectable tells whether a CA can be given the profile, to issue under it on request: every subscriber profile, and those
-// of CAs below it, which may be run elsewhere. The others are used by the service itself.
+// Selectable tells whether a CA can be given the profile to issue under it on request: every subscriber profile, and
+// those of CAs below it, which may be operated elsewhere. The service uses the others itself.
 func (p *Profile) Selectable() bool { return p.Kind == Subscriber || p.IsCA() && !p.SelfSigned }
 
 func (p *Profile) allowed(oid string) (AllowedExtension, bool) {
@@ -126,7 +127,7 @@ func (p *Profile) allowed(oid string) (AllowedExtension, bool) {
 	return p.AllowedExtensions[i], true
 }
 
-// document is the JSON of a profile, with nil for what has a default.
+// document is the JSON of a profile, with nil for members that have a default.
 type document struct {
 	ID                       string             `json:"id"`
 	Name                     string             `json:"name"`
@@ -155,7 +156,7 @@ type document struct {
 	SANRules                 []SANRule          `json:"san_rules,omitzero"`
 }
 
-// JSON is the profile as Parse reads it, indented, with every default written out.
+// JSON returns the profile in the form that Parse reads, indented, with all defaults written out.
 func (p *Profile) JSON() []byte {
 	text, err := json.MarshalIndent(document{
 		ID: p.ID, Name: p.Name, Group: p.Group, Kind: p.Kind, Description: p.Description,

@@ -2,8 +2,8 @@ package profile
 
 import "time"
 
-// CheckTerms refuses what Apply would refuse whatever the names and the key: an issuer that the profile is not for, and a validity
-// that cannot be had.
+// CheckTerms refuses what Apply would refuse for any names and key: an issuer for which the profile is not allowed, or
+// an impossible validity.
 func (p *Profile) CheckTerms(issuer Issuer, notAfter *time.Time, now time.Time, skew time.Duration) error {
 	a := &application{p: p, r: Request{NotAfter: notAfter}, issuer: issuer, now: now.UTC(), skew: skew, result: &Result{}}
 	if err := a.checkIssuer(); err != nil {

@@ -8,17 +8,17 @@ import (
 	"github.com/pkiaas/pkiaas/pki/name"
 )
 
-// Usage is an OID and the name that people know it by.
+// Usage is an OID and its common name.
 type Usage struct {
 	OID  string
 	Name string
 }
 
-// keyUsageArc is id-ce-keyUsage. The bits of that extension have no OIDs of their own, yet a profile lists key usages
-// and extended key usages together as OIDs; so bit n is written 2.5.29.15.n.
+// keyUsageArc is id-ce-keyUsage. The bits of that extension have no OIDs of their own, but a profile lists key usages
+// and extended key usages together as OIDs. So bit n is written 2.5.29.15.n.
 const keyUsageArc = "2.5.29.15."
 
-// OIDs of key usages (RFC 5280 4.2.1.3).
+// These are the OIDs of key usages (RFC 5280 4.2.1.3).
 const (
 	DigitalSignature = keyUsageArc + "0"
 	NonRepudiation   = keyUsageArc + "1"
@@ -43,7 +43,7 @@ var keyUsages = []Usage{
 	{DecipherOnly, "Decipher Only"},
 }
 
-// Extended key usages with a meaning of their own here.
+// These are extended key usages with a special meaning here.
 const (
 	anyExtendedKeyUsage     = "2.5.29.37.0"
 	ocspSigning             = "1.3.6.1.5.5.7.3.9"
@@ -115,7 +115,7 @@ var usageNames = func() map[string]string {
 	return names
 }()
 
-// UsageName is the name of a key usage, an extended key usage or an extension, or the OID itself when it has none.
+// UsageName returns the name of a key usage, an extended key usage or an extension, or the OID if it has none.
 func UsageName(oid string) string {
 	if known, ok := usageNames[oid]; ok {
 		return known
@@ -123,8 +123,7 @@ func UsageName(oid string) string {
 	return oid
 }
 
-// KnownKeyUsages lists the nine key usages, KnownExtendedKeyUsages and KnownExtensions what a form may offer; a profile
-// may name others by OID.
+// KnownKeyUsages lists the nine key usages. Forms offer them; a profile may name others by OID.
 func KnownKeyUsages() []Usage { return slices.Clone(keyUsages) }
 
 // KnownExtendedKeyUsages lists the extended key usages that have a name here.
@@ -133,10 +132,10 @@ func KnownExtendedKeyUsages() []Usage { return slices.Clone(extendedKeyUsages) }
 // KnownExtensions lists the extensions that have a name here.
 func KnownExtensions() []Usage { return slices.Clone(extensionNames) }
 
-// KeyUsages are the bits of the key usage extension that the profile asks for.
+// KeyUsages returns the bits of the key usage extension of the profile.
 func (p *Profile) KeyUsages() []Usage { return p.usages(true) }
 
-// ExtendedKeyUsages are the purposes that every certificate of the profile has.
+// ExtendedKeyUsages returns the purposes of every certificate of the profile.
 func (p *Profile) ExtendedKeyUsages() []Usage { return p.usages(false) }
 
 func (p *Profile) usages(keyUsage bool) []Usage {
@@ -151,7 +150,7 @@ func (p *Profile) usages(keyUsage bool) []Usage {
 
 func (p *Profile) keyUsageBits() (bits uint16) {
 	for _, oid := range p.Usages {
-		if isKeyUsage(oid) { // while a profile is being checked, it may hold anything
+		if isKeyUsage(oid) { // a profile that is being checked may contain anything
 			bits |= bit(oid)
 		}
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/pkiaas/pkiaas/pki/period"
 )
 
-// MaxBackdating bounds a requested notBefore: a certificate that claims to be older than it is lets its owner claim to
-// have signed earlier.
+// MaxBackdating limits a requested notBefore. A certificate that claims to be older than it is allows its owner to
+// claim earlier signatures.
 const MaxBackdating = 24 * time.Hour
 
-// end of the time that DER can write (RFC 5280 4.1.2.5).
+// endOfTime is the last time that DER can represent (RFC 5280 4.1.2.5).
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // readPeriod reads a validity period: a duration of ISO 8601 that has a length, of at most 1000 years.
@@ -28,7 +28,7 @@ func (a *application) decideValidity() error {
 	if err := a.decideNotBefore(); err != nil {
 		return err
 	}
-	// The lifetime counts from now, or from the requested begin: back-dating for slow clocks takes nothing away.
+	// The lifetime counts from now, or from the requested start. Backdating for slow clocks does not shorten it.
 	begin := a.now
 	if a.r.NotBefore != nil {
 		begin = a.result.NotBefore
@@ -37,14 +37,14 @@ func (a *application) decideValidity() error {
 	if a.r.NotAfter == nil {
 		length, ok := readPeriod(a.p.ValidityPeriod)
 		if !ok {
-			return invalid.New("profile", "profile %s has no validity period", a.p.ID)
+			return invalid.New("profile", "Profile %s has no validity period.", a.p.ID)
 		}
 		end := length.After(begin)
 		if bounded && end.After(issuerEnd) {
 			end = issuerEnd
-			a.decide("validity", at(end), "the profile gives %s, but the CA ends earlier", a.p.ValidityPeriod)
+			a.decide("validity", at(end), "The profile gives %s, but the CA expires earlier.", a.p.ValidityPeriod)
 		} else {
-			a.decide("validity", at(end), "the profile gives %s", a.p.ValidityPeriod)
+			a.decide("validity", at(end), "The profile gives %s.", a.p.ValidityPeriod)
 		}
 		a.result.NotAfter = end
 		return a.checkOrder("profile")
@@ -52,26 +52,26 @@ func (a *application) decideValidity() error {
 	end := a.r.NotAfter.UTC().Truncate(time.Second)
 	switch {
 	case !end.After(a.now):
-		return invalid.New("notAfter", "%s is in the past", at(end))
+		return invalid.New("notAfter", "%s is in the past.", at(end))
 	case end.After(endOfTime):
-		return invalid.New("notAfter", "certificates cannot end after the year 9999")
+		return invalid.New("notAfter", "Certificates cannot expire after the year 9999.")
 	case bounded && end.After(issuerEnd):
-		return invalid.New("notAfter", "%s is after the CA's own end on %s: ask for less, or leave the end to the profile", at(end), at(issuerEnd))
+		return invalid.New("notAfter", "%s is after the CA's own expiry on %s. Request less, or leave the expiry to the profile.", at(end), at(issuerEnd))
 	}
 	if most, ok := readPeriod(a.p.MaxValidityPeriod); ok && end.After(most.After(begin)) {
-		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s", at(end), a.p.ID, a.p.MaxValidityPeriod))
+		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s.", at(end), a.p.ID, a.p.MaxValidityPeriod))
 	}
 	a.result.NotAfter = end
-	a.decide("validity", at(end), "as requested")
+	a.decide("validity", at(end), "As requested.")
 	return a.checkOrder("notAfter")
 }
 
 func (a *application) checkOrder(field string) error {
 	if a.result.NotAfter.After(endOfTime) {
-		return invalid.New(field, "certificates cannot end after the year 9999")
+		return invalid.New(field, "Certificates cannot expire after the year 9999.")
 	}
 	if !a.result.NotAfter.After(a.result.NotBefore) {
-		return invalid.New(field, "the certificate would end on %s, before it begins on %s", at(a.result.NotAfter), at(a.result.NotBefore))
+		return invalid.New(field, "The certificate would expire on %s, before it becomes valid on %s.", at(a.result.NotAfter), at(a.result.NotBefore))
 	}
 	return nil
 }
@@ -87,17 +87,17 @@ func (a *application) decideNotBefore() error {
 			begin = issuerBegin
 		}
 		a.result.NotBefore = begin
-		a.decide("begin", at(begin), "%s before issuance, for clocks that are slow; never before the CA's own begin", a.skew)
+		a.decide("begin", at(begin), "%s before issuance, for slow clocks, but never before the CA itself becomes valid.", a.skew)
 		return nil
 	}
 	begin := a.r.NotBefore.UTC().Truncate(time.Second)
 	switch {
 	case !a.p.SelfSigned && begin.Before(issuerBegin):
-		return invalid.New("notBefore", "%s is before the CA's own begin on %s", at(begin), at(issuerBegin))
+		return invalid.New("notBefore", "%s is before the CA itself becomes valid on %s.", at(begin), at(issuerBegin))
 	case begin.Before(a.now.Add(-max(MaxBackdating, a.skew))):
-		return invalid.New("notBefore", "%s is too long ago: a certificate can be back-dated by at most %s", at(begin), MaxBackdating)
+		return invalid.New("notBefore", "%s is too long ago. A certificate can be backdated by at most %s.", at(begin), MaxBackdating)
 	}
 	a.result.NotBefore = begin
-	a.decide("begin", at(begin), "as requested")
+	a.decide("begin", at(begin), "As requested.")
 	return nil
 }

@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// ipAddress accepts one address in its textual form; the certificate holds 4 or 16 bytes (RFC 5280 4.2.1.6).
+// ipAddress accepts one address as text. The certificate holds 4 or 16 bytes (RFC 5280 4.2.1.6).
 func ipAddress(value string) (canonical, problem string) {
 	if strings.Contains(value, "/") {
-		return "", quote(value) + " has a netmask: a certificate names single addresses"
+		return "", quote(value) + " has a netmask, but a certificate names single addresses"
 	}
 	if strings.Contains(value, "%") {
-		return "", quote(value) + " has a zone, which means nothing on another host: leave it out"
+		return "", quote(value) + " has a zone, which is meaningless on other hosts: leave it out"
 	}
 	address, err := netip.ParseAddr(value)
 	if err != nil {
@@ -43,10 +43,10 @@ func email(value string) (canonical, problem string) {
 	}
 	local, domain := value[:at], value[at+1:]
 	if len(local) > maxLocalPart {
-		return "", fmt.Sprintf("the local part of the e-mail address has %d characters, at most %d are allowed", len(local), maxLocalPart)
+		return "", fmt.Sprintf("the local part of the e-mail address has %d characters, but at most %d are allowed", len(local), maxLocalPart)
 	}
 	if !ascii(local) {
-		return "", quote(value) + " has a local part outside ASCII, which rfc822Name cannot hold (RFC 9598 has an otherName for it)"
+		return "", quote(value) + " has a local part with characters outside ASCII, which rfc822Name does not support (RFC 9598 defines an otherName for it)"
 	}
 	for atom := range strings.SplitSeq(local, ".") {
 		if atom == "" {
@@ -54,16 +54,16 @@ func email(value string) (canonical, problem string) {
 		}
 		for i := range len(atom) {
 			if !isAtext(atom[i]) {
-				return "", fmt.Sprintf("%s holds the character %s, which the local part may not", quote(value), strconv.QuoteRune(rune(atom[i])))
+				return "", fmt.Sprintf("%s contains the character %s, which is not allowed in the local part", quote(value), strconv.QuoteRune(rune(atom[i])))
 			}
 		}
 	}
 	host, problem := dnsName(domain, false)
 	if problem != "" {
-		return "", "the domain of the e-mail address: " + problem
+		return "", "the domain of the e-mail address is invalid: " + problem
 	}
 	if canonical = local + "@" + host; len(canonical) > maxEmail {
-		return "", fmt.Sprintf("the e-mail address has %d characters, at most %d are allowed", len(canonical), maxEmail)
+		return "", fmt.Sprintf("the e-mail address has %d characters, but at most %d are allowed", len(canonical), maxEmail)
 	}
 	return canonical, ""
 }
@@ -74,25 +74,25 @@ func isAtext(c byte) bool {
 
 const maxURI = 2048
 
-// opaqueSchemes are those without an authority that certificates really hold: SIP domains (RFC 5922), UUID and OID
-// names (RFC 9562, RFC 3061), and the "tag" that carries a Windows SID for strong mapping.
+// opaqueSchemes are schemes without an authority that occur in certificates: SIP domains (RFC 5922), UUID and OID names
+// (RFC 9562, RFC 3061), and the "tag" with a Windows SID for strong mapping.
 var opaqueSchemes = []string{"sip", "sips", "tag", "urn"}
 
-// uri accepts an absolute URI (RFC 3986) whose host, if the scheme has an authority, is a host name or an IP address
+// uri accepts an absolute URI (RFC 3986). If the scheme has an authority, its host must be a host name or an IP address
 // (RFC 5280 4.2.1.6).
 func uri(value string) string {
 	if len(value) > maxURI {
-		return fmt.Sprintf("the URI has %d characters, at most %d are allowed", len(value), maxURI)
+		return fmt.Sprintf("the URI has %d characters, but at most %d are allowed", len(value), maxURI)
 	}
 	for _, r := range value {
 		if r <= 0x20 || r == 0x7f {
-			return fmt.Sprintf("the URI holds a space or control character (%U): percent-encode it", r)
+			return fmt.Sprintf("the URI contains a space or control character (%U): percent-encode it", r)
 		}
 		if r > 0x7f {
-			return fmt.Sprintf("the URI holds %U, which is not ASCII: use the A-label of a host and percent-encode the rest (RFC 3987)", r)
+			return fmt.Sprintf("the URI contains %U, which is not ASCII: use the A-label of a host and percent-encode the rest (RFC 3987)", r)
 		}
 		if strings.ContainsRune("\"<>\\^`{|}", r) {
-			return fmt.Sprintf("the URI holds %q, which RFC 3986 does not allow: percent-encode it", r)
+			return fmt.Sprintf("the URI contains %q, which RFC 3986 does not allow: percent-encode it", r)
 		}
 	}
 	u, err := url.Parse(value)
@@ -113,15 +113,15 @@ func uri(value string) string {
 		return quote(value) + " has no host: write " + u.Scheme + "://host/path"
 	}
 	if u.User != nil {
-		return quote(value) + " holds a user name or password, which do not belong into a certificate"
+		return quote(value) + " contains a user name or password, which do not belong in a certificate"
 	}
 	if _, err := netip.ParseAddr(host); err == nil && !strings.Contains(host, "%") {
 		return ""
 	}
 	if canonical, problem := dnsName(host, false); problem != "" {
-		return "the host of the URI: " + problem
+		return "the host of the URI is invalid: " + problem
 	} else if !strings.EqualFold(canonical, host) {
-		return "the host of the URI: write its A-label " + canonical
+		return "the host of the URI is invalid: write its A-label " + canonical
 	}
 	return ""
 }

@@ -11,7 +11,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Tags of the GeneralName choice (RFC 5280 appendix A.2).
+// These are the tags of the GeneralName choice (RFC 5280 appendix A.2).
 var (
 	tagOtherName     = cbasn1.Tag(0).ContextSpecific().Constructed()
 	tagRFC822Name    = cbasn1.Tag(1).ContextSpecific()
@@ -25,8 +25,8 @@ var (
 	tagExplicit      = cbasn1.Tag(0).ContextSpecific().Constructed()
 )
 
-// MarshalDER encodes GeneralNames, the value of a subject alternative name extension. The names must come from Parse
-// or FromDER; if one does not, the result is nil.
+// MarshalDER encodes GeneralNames, the value of a subject alternative name extension. It returns nil unless all names
+// come from Parse or FromDER.
 func MarshalDER(names []GeneralName) []byte {
 	var b cryptobyte.Builder
 	ok := true
@@ -105,33 +105,33 @@ func addOtherName(b *cryptobyte.Builder, oid asn1.ObjectIdentifier, value []byte
 
 const maxDER = 64 << 10
 
-// FromDER reads GeneralNames, the value of a subject alternative name extension, and applies the rules of Parse to
-// each name. Errors are *invalid.Error for "sans" or "sans[i]".
+// FromDER reads GeneralNames, the value of a subject alternative name extension, and applies the rules of Parse to each
+// name. Errors are *invalid.Error for "sans" or "sans[i]".
 func FromDER(der []byte) ([]GeneralName, error) {
 	if len(der) > maxDER {
-		return nil, invalid.New("sans", "the subject alternative names have %d bytes, at most %d are allowed", len(der), maxDER)
+		return nil, invalid.New("sans", "The subject alternative names have %d bytes, but at most %d are allowed.", len(der), maxDER)
 	}
 	input := cryptobyte.String(der)
 	var sequence cryptobyte.String
 	if !input.ReadASN1(&sequence, cbasn1.SEQUENCE) || !input.Empty() {
-		return nil, invalid.New("sans", "the subject alternative names are not valid DER (RFC 5280 4.2.1.6)")
+		return nil, invalid.New("sans", "The subject alternative names are not valid DER (RFC 5280 4.2.1.6).")
 	}
 	if sequence.Empty() {
-		return nil, invalid.New("sans", "the extension for subject alternative names is there but holds none: leave it out")
+		return nil, invalid.New("sans", "The subject alternative name extension is empty. Leave it out.")
 	}
 	var names []GeneralName
 	for i := 0; !sequence.Empty(); i++ {
 		if i == MaxNames {
-			return nil, invalid.New("sans", "more than %d subject alternative names in one certificate", MaxNames)
+			return nil, invalid.New("sans", "A certificate can have at most %d subject alternative names.", MaxNames)
 		}
 		var content cryptobyte.String
 		var tag cbasn1.Tag
 		if !sequence.ReadAnyASN1(&content, &tag) {
-			return nil, invalid.New("sans", "the subject alternative names are not valid DER (RFC 5280 4.2.1.6)")
+			return nil, invalid.New("sans", "The subject alternative names are not valid DER (RFC 5280 4.2.1.6).")
 		}
 		g, problem := fromElement(tag, content)
 		if problem != "" {
-			return nil, invalid.New(fmt.Sprintf("sans[%d]", i), "%s", problem)
+			return nil, invalid.New(fmt.Sprintf("sans[%d]", i), "%s", invalid.Sentence(problem))
 		}
 		names = append(names, g)
 	}
@@ -141,7 +141,7 @@ func FromDER(der []byte) ([]GeneralName, error) {
 func fromElement(tag cbasn1.Tag, content cryptobyte.String) (GeneralName, string) {
 	text := func(typ Type) (GeneralName, string) {
 		if !ascii(string(content)) {
-			return GeneralName{}, "the name holds bytes outside ASCII (IA5String)"
+			return GeneralName{}, "the name contains bytes outside ASCII (IA5String)"
 		}
 		return parse(typ, string(content))
 	}
@@ -156,18 +156,15 @@ func fromElement(tag cbasn1.Tag, content cryptobyte.String) (GeneralName, string
 		address, ok := netip.AddrFromSlice(content)
 		if !ok {
 			if len(content) == 8 || len(content) == 32 {
-				return GeneralName{}, "the IP address has a netmask: a certificate names single addresses"
+				return GeneralName{}, "the IP address has a netmask, but a certificate names single addresses"
 			}
-			return GeneralName{}, fmt.Sprintf("the IP address has %d bytes, 4 or 16 are right", len(content))
+			return GeneralName{}, fmt.Sprintf("the IP address has %d bytes, but must have 4 or 16", len(content))
 		}
 		return parse(IPAddress, address.String())
 	case tagDirectoryName:
 		n, err := name.FromDER(content)
 		if err != nil {
-			if refusal, ok := err.(*invalid.Error); ok {
-				return GeneralName{}, refusal.Message
-			}
-			return GeneralName{}, err.Error()
+			return GeneralName{}, invalid.Reason(err)
 		}
 		return parse(DirectoryName, n.String())
 	case tagRegisteredID:
@@ -189,7 +186,7 @@ func fromElement(tag cbasn1.Tag, content cryptobyte.String) (GeneralName, string
 	case tagX400Address, tagEDIPartyName:
 		return GeneralName{}, "X.400 and EDI party names are not supported"
 	}
-	return GeneralName{}, "the name is of no type that RFC 5280 knows"
+	return GeneralName{}, "the name is of no type defined in RFC 5280"
 }
 
 func oidFromContent(content []byte) (asn1.ObjectIdentifier, bool) {

@@ -18,51 +18,51 @@ var (
 	oidHardwareModuleName  = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 8, 4}
 )
 
-// MaxDeviceID bounds the text of a permanent identifier and of a hardware module, in bytes.
+// MaxDeviceID is the maximum length of the text of a permanent identifier or hardware module, in bytes.
 const MaxDeviceID = 255
 
 // PermanentIdentifier names a device as its manufacturer does, e.g. by a serial number (RFC 4043). As an alternative
-// name it is the other name 1.3.6.1.5.5.7.8.3, with the text of String behind "ID:".
+// name it is the other name 1.3.6.1.5.5.7.8.3, with the text of String after "ID:".
 type PermanentIdentifier struct {
 	Value string
-	// Assigner keeps the identifiers of several manufacturers apart; nil: the CA vouches that they do not clash.
+	// Assigner distinguishes the identifiers of several manufacturers; nil: the CA ensures that they are unique.
 	Assigner asn1.ObjectIdentifier
 }
 
 // HardwareModule names the cryptoprocessor that holds a key (RFC 4108 section 5). As an alternative name it is the
-// other name 1.3.6.1.5.5.7.8.4, with the text of String behind "ID:" where the serial number is text.
+// other name 1.3.6.1.5.5.7.8.4, with the text of String after "ID:" if the serial number is text.
 type HardwareModule struct {
 	Type   asn1.ObjectIdentifier
 	Serial []byte
 }
 
-// ParsePermanentIdentifier reads "value" or "value/assigner", as orders for the ACME identifier permanent-identifier
-// hold it (draft-ietf-acme-device-attest section 3.1). field names the input in errors, which are *invalid.Error.
+// ParsePermanentIdentifier reads "value" or "value/assigner", as in orders for the ACME identifier permanent-identifier
+// (draft-ietf-acme-device-attest section 3.1). Errors are *invalid.Error for the given field.
 func ParsePermanentIdentifier(text, field string) (PermanentIdentifier, error) {
 	value, assigner, problem := deviceID(text)
 	if problem != "" {
-		return PermanentIdentifier{}, invalid.New(field, "%s", problem)
+		return PermanentIdentifier{}, invalid.New(field, "%s", invalid.Sentence(problem))
 	}
 	return PermanentIdentifier{value, assigner}, nil
 }
 
-// ParseHardwareModule reads "serial/type", as orders for the ACME identifier hardware-module hold it
-// (draft-ietf-acme-device-attest section 4.1). field names the input in errors, which are *invalid.Error.
+// ParseHardwareModule reads "serial/type", as in orders for the ACME identifier hardware-module
+// (draft-ietf-acme-device-attest section 4.1). Errors are *invalid.Error for the given field.
 func ParseHardwareModule(text, field string) (HardwareModule, error) {
 	serial, typ, problem := deviceID(text)
 	if problem == "" && typ == nil {
 		problem = quote(text) + " lacks the type of the hardware module: write serial/type, such as ABCD/1.2.3.4"
 	}
 	if problem != "" {
-		return HardwareModule{}, invalid.New(field, "%s", problem)
+		return HardwareModule{}, invalid.New(field, "%s", invalid.Sentence(problem))
 	}
 	return HardwareModule{typ, []byte(serial)}, nil
 }
 
-// deviceID reads text before a slash, and the object identifier behind it if there is a slash.
+// deviceID reads the text before a slash, and the object identifier after it, if any.
 func deviceID(text string) (value string, oid asn1.ObjectIdentifier, problem string) {
 	if len(text) > MaxDeviceID {
-		return "", nil, fmt.Sprintf("the identifier of the device has %d bytes, at most %d are allowed", len(text), MaxDeviceID)
+		return "", nil, fmt.Sprintf("the identifier of the device has %d bytes, but at most %d are allowed", len(text), MaxDeviceID)
 	}
 	value, dotted, slash := strings.Cut(text, "/")
 	if value == "" {
@@ -73,7 +73,7 @@ func deviceID(text string) (value string, oid asn1.ObjectIdentifier, problem str
 	}
 	if slash {
 		var ok bool
-		// The text is compared octet by octet with certificates, so there is one spelling.
+		// The text is compared byte by byte with certificates, so only one spelling is accepted.
 		if oid, ok = name.ParseOID(dotted); !ok || oid.String() != dotted {
 			return "", nil, "what follows the slash in " + quote(text) + " is not a dotted object identifier"
 		}
@@ -81,7 +81,7 @@ func deviceID(text string) (value string, oid asn1.ObjectIdentifier, problem str
 	return value, oid, ""
 }
 
-// String is "value" or "value/assigner"; Parse reads it back unless the value holds a slash.
+// String returns "value" or "value/assigner". Parse reads it back unless the value contains a slash.
 func (p PermanentIdentifier) String() string {
 	if p.Assigner == nil {
 		return p.Value
@@ -89,12 +89,12 @@ func (p PermanentIdentifier) String() string {
 	return p.Value + "/" + p.Assigner.String()
 }
 
-// Equal tells whether both name the same device: value and assigner, octet by octet.
+// Equal tells whether both name the same device: value and assigner, byte by byte.
 func (p PermanentIdentifier) Equal(other PermanentIdentifier) bool {
 	return p.Value == other.Value && p.Assigner.Equal(other.Assigner)
 }
 
-// String is "serial/type"; of a binary serial number, bytes as they are.
+// String returns "serial/type". A binary serial number is not converted.
 func (h HardwareModule) String() string { return string(h.Serial) + "/" + h.Type.String() }
 
 // Equal tells whether both name the same module.
@@ -102,13 +102,14 @@ func (h HardwareModule) Equal(other HardwareModule) bool {
 	return h.Type.Equal(other.Type) && bytes.Equal(h.Serial, other.Serial)
 }
 
-// GeneralName is the alternative name, in canonical form; an *invalid.Error for "sans" when the value cannot stand in
-// a certificate.
+// GeneralName returns the alternative name in canonical form. It returns an *invalid.Error for "sans" if the value is
+// not allowed in a certificate.
 func (p PermanentIdentifier) GeneralName() (GeneralName, error) {
 	return deviceName(oidPermanentIdentifier, p.der())
 }
 
-// GeneralName is the alternative name, in canonical form; an *invalid.Error for "sans" when there is no type or serial.
+// GeneralName returns the alternative name in canonical form. It returns an *invalid.Error for "sans" if type or serial
+// number is missing.
 func (h HardwareModule) GeneralName() (GeneralName, error) {
 	return deviceName(oidHardwareModuleName, h.der())
 }
@@ -116,12 +117,12 @@ func (h HardwareModule) GeneralName() (GeneralName, error) {
 func deviceName(oid asn1.ObjectIdentifier, der []byte) (GeneralName, error) {
 	g, problem := otherNameFromDER(oid, der)
 	if problem != "" {
-		return GeneralName{}, invalid.New("sans", "%s", problem)
+		return GeneralName{}, invalid.New("sans", "%s", invalid.Sentence(problem))
 	}
 	return g, nil
 }
 
-// PermanentIdentifier reads the name, if it is one and has a value.
+// PermanentIdentifier returns the permanent identifier, if the name is one and has a value.
 func (g GeneralName) PermanentIdentifier() (PermanentIdentifier, bool) {
 	oid, der, ok := g.otherName()
 	if !ok || !oid.Equal(oidPermanentIdentifier) {
@@ -131,7 +132,7 @@ func (g GeneralName) PermanentIdentifier() (PermanentIdentifier, bool) {
 	return p, ok && p.Value != ""
 }
 
-// HardwareModule reads the name, if it is one.
+// HardwareModule returns the hardware module, if the name is one.
 func (g GeneralName) HardwareModule() (HardwareModule, bool) {
 	oid, der, ok := g.otherName()
 	if !ok || !oid.Equal(oidHardwareModuleName) {
@@ -141,13 +142,13 @@ func (g GeneralName) HardwareModule() (HardwareModule, bool) {
 }
 
 // OtherNameFromDER reads the type and value of an OtherName, the contents of the choice [0] of a GeneralName, by the
-// rules of FromDER; false when they refuse it.
+// rules of FromDER. It returns false if they are refused.
 func OtherNameFromDER(content []byte) (GeneralName, bool) {
 	g, problem := fromElement(tagOtherName, content)
 	return g, problem == ""
 }
 
-// otherName is the type and the DER of an other name.
+// otherName returns the type and the DER of an other name.
 func (g GeneralName) otherName() (asn1.ObjectIdentifier, []byte, bool) {
 	if g.Type != OtherName {
 		return nil, nil, false
@@ -156,7 +157,8 @@ func (g GeneralName) otherName() (asn1.ObjectIdentifier, []byte, bool) {
 	return oid, der, problem == ""
 }
 
-// The DER of PermanentIdentifier ::= SEQUENCE { identifierValue UTF8String OPTIONAL, assigner OBJECT IDENTIFIER OPTIONAL }.
+// der returns PermanentIdentifier ::= SEQUENCE { identifierValue UTF8String OPTIONAL, assigner OBJECT IDENTIFIER
+// OPTIONAL }.
 func (p PermanentIdentifier) der() []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -167,11 +169,11 @@ func (p PermanentIdentifier) der() []byte {
 			b.AddASN1ObjectIdentifier(p.Assigner)
 		}
 	})
-	der, _ := b.Bytes() // nil, if the assigner is none, is refused as DER
+	der, _ := b.Bytes() // nil for an invalid assigner, and then refused as DER
 	return der
 }
 
-// readPermanentIdentifier reads the DER; Value is empty where there is none.
+// readPermanentIdentifier reads the DER. Value is empty if absent.
 func readPermanentIdentifier(der cryptobyte.String) (p PermanentIdentifier, ok bool) {
 	var sequence, value cryptobyte.String
 	var present bool
@@ -185,14 +187,14 @@ func readPermanentIdentifier(der cryptobyte.String) (p PermanentIdentifier, ok b
 	return p, sequence.Empty() && utf8.ValidString(p.Value) && (!present || p.Value != "")
 }
 
-// The DER of HardwareModuleName ::= SEQUENCE { hwType OBJECT IDENTIFIER, hwSerialNum OCTET STRING }.
+// der returns HardwareModuleName ::= SEQUENCE { hwType OBJECT IDENTIFIER, hwSerialNum OCTET STRING }.
 func (h HardwareModule) der() []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(h.Type)
 		b.AddASN1OctetString(h.Serial)
 	})
-	der, _ := b.Bytes() // nil, if the type is none, is refused as DER
+	der, _ := b.Bytes() // nil for an invalid type, and then refused as DER
 	return der
 }
 
@@ -204,8 +206,8 @@ func readHardwareModule(der cryptobyte.String) (h HardwareModule, ok bool) {
 	return h, ok
 }
 
-// deviceText is what stands behind "ID:" in the canonical form: "" when the name has no text that reads back as it;
-// problem, when it must not stand in a certificate. Of other types, both are "".
+// deviceText returns what follows "ID:" in the canonical form, or "" if the name has no text that reads back as it.
+// problem is set if the name is not allowed in a certificate. For other types both are "".
 func deviceText(oid asn1.ObjectIdentifier, der []byte) (text, problem string) {
 	switch {
 	case oid.Equal(oidPermanentIdentifier):
@@ -231,7 +233,7 @@ func deviceText(oid asn1.ObjectIdentifier, der []byte) (text, problem string) {
 	return "", ""
 }
 
-// deviceDER is the DER of an other name in the form "ID:".
+// deviceDER returns the DER of an other name in the form "ID:".
 func deviceDER(oid asn1.ObjectIdentifier, text string) (der []byte, problem string) {
 	value, second, problem := deviceID(text)
 	switch {
@@ -242,5 +244,5 @@ func deviceDER(oid asn1.ObjectIdentifier, text string) (der []byte, problem stri
 	case oid.Equal(oidHardwareModuleName) && second != nil:
 		return HardwareModule{second, []byte(value)}.der(), ""
 	}
-	return nil, "the form ID: is one of permanent identifiers (" + oidPermanentIdentifier.String() + ";ID:value or ID:value/assigner) and hardware modules (" + oidHardwareModuleName.String() + ";ID:serial/type)"
+	return nil, "the form ID: is for permanent identifiers (" + oidPermanentIdentifier.String() + ";ID:value or ID:value/assigner) and hardware modules (" + oidHardwareModuleName.String() + ";ID:serial/type)"
 }

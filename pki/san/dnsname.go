@@ -15,22 +15,22 @@ const (
 	maxDNSLabel = 63
 )
 
-// dnsName applies the preferred name syntax (RFC 1034 3.5, RFC 1123 2.1) as RFC 5280 4.2.1.6 asks, with IDNs as
-// A-labels (RFC 5890). A name of one label is fine in a private PKI.
+// dnsName applies the preferred name syntax (RFC 1034 3.5, RFC 1123 2.1) as RFC 5280 4.2.1.6 requires, with IDNs as
+// A-labels (RFC 5890). Single-label names are allowed in a private PKI.
 func dnsName(value string, wildcardAllowed bool) (canonical, problem string) {
 	if len(value) > 4*maxDNSName {
-		return "", fmt.Sprintf("the DNS name has %d bytes, at most %d are allowed", len(value), maxDNSName)
+		return "", fmt.Sprintf("the DNS name has %d bytes, but at most %d are allowed", len(value), maxDNSName)
 	}
 	host := strings.ToLower(value)
 	wildcard := strings.HasPrefix(host, "*.")
 	if wildcard {
 		if !wildcardAllowed {
-			return "", quote(value) + " may not hold a wildcard"
+			return "", quote(value) + " must not contain a wildcard"
 		}
 		host = host[2:]
 	}
 	if strings.Contains(host, "*") {
-		return "", quote(value) + ": a wildcard can only be the whole left-most label, with a name behind it (*.example.com)"
+		return "", quote(value) + ": a wildcard can only be the whole leftmost label, followed by a name (*.example.com)"
 	}
 	if strings.HasSuffix(host, ".") {
 		return "", quote(value) + " ends with a dot: leave it out"
@@ -38,7 +38,7 @@ func dnsName(value string, wildcardAllowed bool) (canonical, problem string) {
 	if !ascii(host) {
 		converted, err := idna.Registration.ToASCII(host)
 		if err != nil {
-			return "", quote(value) + " is not a valid internationalized name (IDNA 2008); check for symbols, capital forms or look-alike characters"
+			return "", quote(value) + " is not a valid internationalized name (IDNA 2008): check for symbols, capital letters or look-alike characters"
 		}
 		host = converted
 	}
@@ -47,7 +47,7 @@ func dnsName(value string, wildcardAllowed bool) (canonical, problem string) {
 		length += 2
 	}
 	if length > maxDNSName {
-		return "", fmt.Sprintf("the DNS name has %d characters, at most %d are allowed", length, maxDNSName)
+		return "", fmt.Sprintf("the DNS name has %d characters, but at most %d are allowed", length, maxDNSName)
 	}
 	rest := host
 	for more := true; more; {
@@ -71,26 +71,26 @@ func dnsName(value string, wildcardAllowed bool) (canonical, problem string) {
 
 func dnsLabel(label, whole string) string {
 	if label == "" {
-		return quote(whole) + " has an empty label (two dots together or a dot in front)"
+		return quote(whole) + " has an empty label (two consecutive dots or a leading dot)"
 	}
 	if len(label) > maxDNSLabel {
-		return fmt.Sprintf("%s has a label of %d characters, at most %d are allowed", quote(whole), len(label), maxDNSLabel)
+		return fmt.Sprintf("%s has a label of %d characters, but at most %d are allowed", quote(whole), len(label), maxDNSLabel)
 	}
 	for i := range len(label) {
 		switch c := label[i]; {
 		case c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '-':
 		case c == '_':
-			return quote(whole) + " holds an underscore, which host names may not (RFC 1123)"
+			return quote(whole) + " contains an underscore, which is not allowed in host names (RFC 1123)"
 		case c == ':' || c == '/':
 			return quote(whole) + " is not a DNS name: leave out scheme, port and path"
 		case c == ' ':
-			return quote(whole) + " holds a space"
+			return quote(whole) + " contains a space"
 		default:
-			return fmt.Sprintf("%s holds the character %s, which host names may not", quote(whole), strconv.QuoteRune(rune(c)))
+			return fmt.Sprintf("%s contains the character %s, which is not allowed in host names", quote(whole), strconv.QuoteRune(rune(c)))
 		}
 	}
 	if label[0] == '-' || label[len(label)-1] == '-' {
-		return quote(whole) + " has a label that begins or ends with a hyphen"
+		return quote(whole) + " has a label that starts or ends with a hyphen"
 	}
 	if len(label) >= 4 && label[2:4] == "--" {
 		return encodedLabel(label, whole)
@@ -98,10 +98,11 @@ func dnsLabel(label, whole string) string {
 	return ""
 }
 
-// encodedLabel checks a label with hyphens in places 3 and 4: reserved for A-labels (RFC 5890 2.3.1).
+// encodedLabel checks a label with hyphens in the third and fourth positions, which are reserved for A-labels (RFC 5890
+// 2.3.1).
 func encodedLabel(label, whole string) string {
 	if !strings.HasPrefix(label, "xn--") {
-		return quote(whole) + ": hyphens in the third and fourth place are reserved (RFC 5890)"
+		return quote(whole) + ": hyphens in the third and fourth positions are reserved (RFC 5890)"
 	}
 	text, err := idna.Registration.ToUnicode(label)
 	if err != nil || text == label {
@@ -112,27 +113,27 @@ func encodedLabel(label, whole string) string {
 	}
 	for _, r := range text {
 		if !unicode.In(r, unicode.L, unicode.M, unicode.Nd) && !strings.ContainsRune(contextual, r) {
-			return fmt.Sprintf("%s holds %U, a symbol that IDNA 2008 does not allow", quote(text), r)
+			return fmt.Sprintf("%s contains %U, a symbol that IDNA 2008 does not allow", quote(text), r)
 		}
 	}
 	if scripts := mixedScripts(text); scripts != "" {
 		return quote(text) + " mixes " + scripts + " letters in one label, which could be mistaken for another name"
 	}
 	top := whole[strings.LastIndexByte(whole, '.')+1:]
-	// A label written wholly in Cyrillic look-alikes is as good as mixed, unless the whole name is Cyrillic.
+	// A label written entirely in Cyrillic look-alikes is treated as mixed, unless the whole name is Cyrillic.
 	if strings.Trim(text, cyrillicLookAlikes+"-0123456789") == "" && ascii(top) && !strings.Contains(top, "--") {
 		return quote(text) + " is written in Cyrillic letters that look Latin, which could be mistaken for another name"
 	}
 	return ""
 }
 
-// contextual characters are neither letters nor digits but allowed where their neighbours fit (RFC 5892 appendix A),
-// which package idna has checked.
+// contextual characters are neither letters nor digits but are allowed next to certain characters (RFC 5892 appendix
+// A), which package idna has checked.
 const contextual = "-\u200c\u200d\u00b7\u0375\u05f3\u05f4\u30fb"
 
 const cyrillicLookAlikes = "асԁеһіјӏорԛѕԝхуъьҽпгѵѡ"
 
-// scriptCompanions may stand together in one label: the "highly restrictive" level of Unicode TS 39 section 5.2.
+// scriptCompanions may be together in one label: the "highly restrictive" level of Unicode TS 39 section 5.2.
 var scriptCompanions = [][]string{
 	{"Han", "Hiragana", "Katakana", "Latin"},
 	{"Han", "Bopomofo", "Latin"},
@@ -215,7 +216,7 @@ func ascii(text string) bool {
 	return true
 }
 
-// quote shows input in an error without its control characters, and not at any length.
+// quote quotes input in an error, without control characters and shortened.
 func quote(text string) string {
 	const most = 80
 	if len(text) > most {

@@ -15,8 +15,8 @@ const maxOtherName = 8 << 10
 
 const otherNameForms = " is not an other name: write oid;UTF8:text or oid;DER:hexadecimal"
 
-// otherName reads "oid;UTF8:text", "oid;DER:hex" or, of devices, "oid;ID:text". A user principal name becomes one of
-// type UPN, so that one identity has one spelling.
+// otherName reads "oid;UTF8:text", "oid;DER:hex" or, for devices, "oid;ID:text". A user principal name is returned as
+// type UPN, so that each identity has one form.
 func otherName(value string) (GeneralName, string) {
 	oid, der, problem := parseOtherName(value)
 	if problem != "" {
@@ -50,7 +50,7 @@ func parseOtherName(value string) (oid asn1.ObjectIdentifier, der []byte, proble
 	return oid, der, problem
 }
 
-// otherNameFromDER makes the canonical form of an other name whose value is the DER of one element.
+// otherNameFromDER returns the canonical form of an other name whose value is one DER element.
 func otherNameFromDER(oid asn1.ObjectIdentifier, der []byte) (GeneralName, string) {
 	if len(der) > maxOtherName {
 		return GeneralName{}, "the other name is too long"

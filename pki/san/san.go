@@ -1,5 +1,5 @@
 // Package san reads, checks and writes subject alternative names: the GeneralName of RFC 5280 4.2.1.6 in every form
-// that a subscriber may need. A name made by Parse or FromDER passed the same rules, whichever way it came.
+// that a subscriber may need. The same rules apply to text (Parse) and DER (FromDER).
 package san
 
 import (
@@ -13,9 +13,9 @@ import (
 // Type is the form of a name.
 type Type string
 
-// The forms, with the choice of RFC 5280's GeneralName that each is written as.
+// These are the forms, with the choice of RFC 5280's GeneralName.
 const (
-	// DNSName is a host name, [2] dNSName. Internationalized names are kept as A-labels.
+	// DNSName is a host name, [2] dNSName. Internationalized names are A-labels.
 	DNSName Type = "DNS_NAME"
 	// IPAddress is one IPv4 or IPv6 address, [7] iPAddress.
 	IPAddress Type = "IP_ADDRESS"
@@ -29,20 +29,20 @@ const (
 	DirectoryName Type = "DIRECTORY_NAME"
 	// RegisteredID is a dotted object identifier, [8] registeredID.
 	RegisteredID Type = "REGISTERED_ID"
-	// OtherName is "oid;UTF8:text" or "oid;DER:hexadecimal", [0] otherName; of a PermanentIdentifier and a
-	// HardwareModule, "oid;ID:" and their text.
+	// OtherName is "oid;UTF8:text" or "oid;DER:hexadecimal", [0] otherName; for a PermanentIdentifier or a
+	// HardwareModule, "oid;ID:" and its text.
 	OtherName Type = "OTHER_NAME"
 )
 
-// Types lists every form, in the order in which people use them.
+// Types lists all forms, the most common first.
 func Types() []Type {
 	return []Type{DNSName, IPAddress, Email, URI, UPN, DirectoryName, RegisteredID, OtherName}
 }
 
-// MaxNames is how many names one certificate may hold.
+// MaxNames is the maximum number of names in a certificate.
 const MaxNames = 250
 
-// GeneralName is one subject alternative name. Value is its text in the canonical form that Parse returns.
+// GeneralName is one subject alternative name. Value is its text in the canonical form returned by Parse.
 type GeneralName struct {
 	Type  Type
 	Value string
@@ -50,20 +50,20 @@ type GeneralName struct {
 
 var oidUPN = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}
 
-// Parse checks one name and returns its canonical form. field names the input in errors, e.g. "sans[2]"; every error
-// is an *invalid.Error.
+// Parse checks one name and returns its canonical form. Every error is an *invalid.Error for the given field, e.g.
+// "sans[2]".
 func Parse(typ Type, value string, field string) (GeneralName, error) {
 	canonical, problem := parse(typ, value)
 	if problem != "" {
-		return GeneralName{}, invalid.New(field, "%s", problem)
+		return GeneralName{}, invalid.New(field, "%s", invalid.Sentence(problem))
 	}
 	return canonical, nil
 }
 
-// parse returns the name, or a sentence saying what is wrong.
+// parse returns the name, or a description of the problem that becomes a sentence in Parse.
 func parse(typ Type, value string) (GeneralName, string) {
 	if value == "" {
-		return GeneralName{}, "the name is empty: give it a value or leave it out"
+		return GeneralName{}, "the name is empty: enter a value or leave it out"
 	}
 	g := GeneralName{Type: typ, Value: value}
 	var problem string
@@ -97,10 +97,7 @@ func parse(typ Type, value string) (GeneralName, string) {
 func directoryName(value string) (string, string) {
 	n, err := name.Parse(value)
 	if err != nil {
-		if refusal, ok := err.(*invalid.Error); ok {
-			return "", refusal.Message
-		}
-		return "", err.Error()
+		return "", invalid.Reason(err)
 	}
 	if n.IsEmpty() {
 		return "", "the directory name is empty"
@@ -118,7 +115,7 @@ func userPrincipalName(value string) string {
 	case at <= 0 || at == len(value)-1:
 		return quote(value) + " is not a user principal name: write user@suffix"
 	case strings.ContainsRune(value, ' '):
-		return "the user principal name holds a space"
+		return "the user principal name contains a space"
 	}
 	if reason := name.UnsafeText(value); reason != "" {
 		return "the user principal name " + reason

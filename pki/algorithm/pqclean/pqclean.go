@@ -1,5 +1,5 @@
-// Package pqclean is the PQClean project's C code for Falcon and SPHINCS+ (round 3), compiled to WebAssembly by the npm
-// package of the same name and run by wazero: no cgo, and memory errors stay in the sandbox.
+// Package pqclean runs the PQClean project's C code for Falcon and SPHINCS+ (round 3), compiled to WebAssembly by the
+// npm package of the same name, in wazero. It needs no cgo, and memory errors stay in the sandbox.
 package pqclean
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 )
 
-// The build copies the file from node_modules (scripts/env.sh); it is not in the repository.
+// The build copies the file from node_modules (scripts/env.sh). It is not in the repository.
 //
 //go:embed all:wasm
 var files embed.FS
@@ -29,13 +29,13 @@ const (
 
 // Scheme is one signature scheme of the module. Sizes in bytes.
 type Scheme struct {
-	name                          string // as in the exported functions
+	name                          string // as in the names of the exported functions
 	PublicKeySize, PrivateKeySize int
 	MaxSignatureSize              int
-	slow                          bool // signs in another process, see worker.go
+	slow                          bool // runs in a child process, see worker.go
 }
 
-// The schemes that the product uses.
+// These are the schemes in use.
 var (
 	Falcon512     = &Scheme{"FALCON512", 897, 1281, 752, false}
 	Falcon1024    = &Scheme{"FALCON1024", 1793, 2305, 1462, false}
@@ -47,11 +47,11 @@ var (
 	SPHINCS256s   = &Scheme{"SPHINCSSHA2256SSIMPLE", 64, 128, 29792, true}
 	errSignature  = errors.New("the signature does not verify")
 	schemes       = []*Scheme{Falcon512, Falcon1024, SPHINCS128f, SPHINCS128s, SPHINCS192f, SPHINCS192s, SPHINCS256f, SPHINCS256s}
-	background    = context.Background() // the module does not wait for anything
+	background    = context.Background() // the module never blocks
 	errSandboxRAM = errors.New("the message is too large for the WebAssembly sandbox")
 )
 
-// GenerateKey makes a key pair.
+// GenerateKey generates a key pair.
 func (s *Scheme) GenerateKey() (public, private []byte, err error) {
 	if s.slow && !isWorker {
 		pair, err := inWorker(opGenerate, s, nil, nil)
@@ -71,7 +71,7 @@ func (s *Scheme) GenerateKey() (public, private []byte, err error) {
 	return public, private, err
 }
 
-// Sign signs a message. The sandbox has 16 MiB: messages above some 15 MiB are refused.
+// Sign signs a message. The sandbox has 16 MiB of memory, so it refuses messages above about 15 MiB.
 func (s *Scheme) Sign(private, message []byte) (signature []byte, err error) {
 	if s.slow && !isWorker {
 		return inWorker(opSign, s, private, message)
@@ -84,7 +84,7 @@ func (s *Scheme) Sign(private, message []byte) (signature []byte, err error) {
 		}
 		n, ok := i.memory.ReadUint32Le(length)
 		if !ok || int(n) > s.MaxSignatureSize {
-			return errors.New("the signature has an impossible length")
+			return errors.New("the signature has an invalid length")
 		}
 		signature = i.read(out, int(n))
 		return nil
@@ -106,22 +106,22 @@ func (s *Scheme) Verify(public, message, signature []byte) error {
 	})
 }
 
-// instance is one sandbox: a memory of its own, used by one caller at a time.
+// instance is a sandbox with its own memory, used by one caller at a time.
 type instance struct {
 	module  api.Module
 	memory  api.Memory
-	initial []byte // shared, never written to
-	used    uint32 // end of the highest allocation; stack and data lie below the heap
+	initial []byte // shared and read-only
+	used    uint32 // end of the highest allocation; stack and data are below the heap
 	err     error
 }
 
-// pool holds idle sandboxes; slots are as many as can run at once, since each has a memory of 16 MiB.
+// pool holds idle sandboxes. slots limits how many run at once, because each has 16 MiB of memory.
 var (
 	pool  = make(chan *instance, runtime.GOMAXPROCS(0))
 	slots = make(chan struct{}, runtime.GOMAXPROCS(0))
 )
 
-// use runs fn in a sandbox whose memory is afterwards as it was when new: nothing of a private key stays behind.
+// use runs fn in a sandbox and then restores its initial memory, so that nothing of a private key is left behind.
 func use(fn func(*instance) error) error {
 	slots <- struct{}{}
 	defer func() { <-slots }()
@@ -148,9 +148,9 @@ func use(fn func(*instance) error) error {
 	return errors.Join(err, i.module.Close(background))
 }
 
-// reset wipes the sandbox and tells whether it can be used again.
+// reset wipes the sandbox, and tells whether it can be reused.
 func (i *instance) reset() bool {
-	// The C code itself allocates some hash states behind what we did, hence the margin.
+	// The C code itself allocates some hash states after ours, hence the margin.
 	used := min(i.used+margin, i.memory.Size())
 	memory, ok := i.memory.Read(0, used)
 	if !ok || int(used) > len(i.initial) {
@@ -170,14 +170,14 @@ func newInstance() (*instance, error) {
 	}
 	module, err := r.runtime.InstantiateModule(background, r.module, wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize"))
 	if err != nil {
-		return nil, fmt.Errorf("starting the post-quantum sandbox: %w", err)
+		return nil, fmt.Errorf("cannot start the post-quantum sandbox: %w", err)
 	}
 	i := &instance{module: module, memory: module.Memory()}
 	memory, ok := i.memory.Read(0, i.memory.Size())
 	if !ok {
 		return nil, errors.New("the post-quantum sandbox has no memory")
 	}
-	// Every new sandbox looks the same.
+	// Every new sandbox has the same content.
 	fresh.Do(func() { initial = append([]byte(nil), memory...) })
 	i.initial = initial
 	return i, nil
@@ -200,7 +200,7 @@ var compiled = sync.OnceValues(func() (*sandbox, error) {
 		return nil, errors.New("this program was built without PQClean's code for Falcon and SPHINCS+: build it with `npm run build`")
 	}
 	if hash := sha256.Sum256(code); hex.EncodeToString(hash[:]) != moduleHash {
-		return nil, errors.New("PQClean's code is not the one that this program was written for: reinstall the npm packages and build again")
+		return nil, errors.New("PQClean's code does not match this program: reinstall the npm packages and build again")
 	}
 	r := &sandbox{runtime: wazero.NewRuntime(background)}
 	_, err = r.runtime.NewHostModuleBuilder("env").NewFunctionBuilder().WithFunc(func(_ context.Context, m api.Module, pointer, length uint32) uint32 {
@@ -215,7 +215,7 @@ var compiled = sync.OnceValues(func() (*sandbox, error) {
 		return nil, err
 	}
 	_, err = r.runtime.NewHostModuleBuilder("wasi_snapshot_preview1").NewFunctionBuilder().WithFunc(func(uint32) {
-		panic("the post-quantum sandbox gave up")
+		panic("the post-quantum sandbox failed")
 	}).Export("proc_exit").Instantiate(background)
 	if err != nil {
 		return nil, err
@@ -224,7 +224,7 @@ var compiled = sync.OnceValues(func() (*sandbox, error) {
 	return r, err
 })
 
-// allocate returns the address of n new bytes, 0 after a failure, which use reports.
+// allocate returns the address of n new bytes, or 0 after a failure, which use reports.
 func (i *instance) allocate(n int) uint32 {
 	if i.err != nil {
 		return 0

@@ -11,16 +11,17 @@ import (
 	"slices"
 )
 
-// WebAssembly cannot be pre-empted: while SPHINCS+ computes, up to seconds, a garbage collection would wait for it and
-// everything else for the collection. So the slow schemes run in child processes: this program itself, which begins as a
-// worker when this variable says so. A worker ends when its standard input does, as it does when its parent ends.
+// WebAssembly cannot be pre-empted: while SPHINCS+ computes for up to seconds, a garbage collection would have to wait
+// for it, and everything else for the collection. So the slow schemes run in child processes: this program itself,
+// started with this variable set. A worker exits when its standard input ends, which also happens when its parent
+// exits.
 const workerVariable = "PKIAAS_PQCLEAN_WORKER"
 
 var isWorker = os.Getenv(workerVariable) == "1"
 
 func init() {
 	if isWorker {
-		_ = work(os.Stdin, os.Stdout) // the parent sees that the pipe ended
+		_ = work(os.Stdin, os.Stdout) // the parent sees the end of the pipe
 		os.Exit(0)
 	}
 }
@@ -32,7 +33,7 @@ const (
 
 var errWorker = errors.New("the post-quantum worker process did not answer")
 
-// inWorker does an operation in a child process. The answer to opGenerate is the public key and the private key.
+// inWorker runs an operation in a child process. The result of opGenerate is the public key and the private key.
 func inWorker(op string, s *Scheme, private, message []byte) ([]byte, error) {
 	workerSlots <- struct{}{}
 	defer func() { <-workerSlots }()
@@ -88,7 +89,7 @@ func startWorker() (*worker, error) {
 
 func (w *worker) end() {
 	_ = w.in.Close()
-	_ = w.command.Process.Kill() // it is not trusted any more
+	_ = w.command.Process.Kill() // the process cannot be trusted any more
 	_ = w.command.Wait()
 }
 
@@ -101,7 +102,7 @@ func (w *worker) ask(op string, s *Scheme, private, message []byte) ([]byte, err
 	return readPart(w.out)
 }
 
-// work answers requests until the input ends; an empty answer says that the operation failed.
+// work answers requests until the input ends. An empty answer reports a failure.
 func work(in io.Reader, out io.Writer) error {
 	for {
 		var parts [4][]byte

@@ -3,9 +3,9 @@
 // Use of this source code is governed by a BSD-style
 // license that can be found in the LICENSE file.
 
-// Package gopkcs12 is the encoder of software.sslmate.com/src/go-pkcs12 v0.7.4, with one change: the bags of the key and of
-// its certificate have a friendly name (there it is proposed as pull request 70). What it does not need is left out, all else is
-// as it was. It goes once the module has names.
+// Package gopkcs12 is the encoder of software.sslmate.com/src/go-pkcs12 v0.7.4 with one change: the bags of the key and
+// of its certificate have a friendly name (upstream pull request 70). Unused code was removed; the rest is unchanged.
+// It will be removed when the module supports names.
 package gopkcs12
 
 import (
