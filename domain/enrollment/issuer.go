@@ -201,7 +201,7 @@ func (s *Service) generate(ctx context.Context, store string, a *algorithm.Algor
 	if err != nil {
 		return nil, keyUnavailable(err)
 	}
-	key, err := found.Generate(ctx, a)
+	key, err := found.Generate(ctx, a, keystore.Signing)
 	if err != nil {
 		return nil, keyUnavailable(err)
 	}
