@@ -125,7 +125,7 @@ func BenchmarkOCSPNonce(b *testing.B) {
 			if c, err = e.active(ctx, c.ID); err != nil {
 				b.Fatal(err)
 			}
-			signer, err := x509.ParseCertificate(c.OCSPCertificate)
+			signer, err := x509.ParseCertificate(signerOf(b, e.App, c).Certificate)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -44,10 +44,10 @@ func boundsOf(chain [][]byte) *bounds {
 	return b
 }
 
-// check refuses what verifiers would refuse because of a CA above. The OCSP signer has chosen its name (signerName), and
-// status is not a matter of policy.
+// check refuses what verifiers would refuse because of a CA above. A delegate has a name that fits (delegateName), and what it
+// signs for the service is not a matter of policy.
 func (b *bounds) check(o order, r *profile.Result) error {
-	if b == nil || o.kind == certificate.OCSPSigner {
+	if b == nil || o.kind != certificate.CA && o.kind != certificate.Subscriber {
 		return nil
 	}
 	if b.unusable != nil {

@@ -172,8 +172,10 @@ func issueAction(k certificate.Kind) string {
 		return "ca.certify"
 	case certificate.OCSPSigner:
 		return "ocsp-signer.issue"
+	case certificate.Subscriber:
+		return "certificate.issue"
 	}
-	return "certificate.issue"
+	return "delegate.issue"
 }
 
 // enroll issues under a CA for a caller: signs, and records in a transaction shared with other callers' certificates.
