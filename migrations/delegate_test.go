@@ -27,7 +27,9 @@ func TestDelegates(t *testing.T) {
 		authority := func(id, key, certificate, purged string) string {
 			return `INSERT INTO certification_authorities (id, partition_id, identifier, friendly_name, type, status, signing_algorithm, subject, subject_der, not_after, crl_enabled, ocsp_enabled,
 				key_generation, key_store, ocsp_key_store, ocsp_key_id, ocsp_certificate, ocsp_not_after, creation_step, created_at, created_by, purged_at)
-				VALUES ('` + id + `', 'sub1', '` + id + `', 'x', 'ROOT', 'ACTIVE', 'x', 'CN=x', ` + der("00") + `, ` + end + `, true, true, 2, 'hsm', 'software', '` + key + `', ` + certificate + `, ` + end + `, 'ACTIVE', ` + at + `, 'x', ` + purged + `)`
+				VALUES ('` + id + `', 'sub1', '` + id + `', 'x', 'ROOT', 'ACTIVE', 'x', 'CN=x', ` + der(
+				"00",
+			) + `, ` + end + `, true, true, 2, 'hsm', 'software', '` + key + `', ` + certificate + `, ` + end + `, 'ACTIVE', ` + at + `, 'x', ` + purged + `)`
 		}
 		for _, statement := range []string{
 			`INSERT INTO subscriptions (id, name, tier, purchased_certificates, purchased_cas, created_at) VALUES ('s', 'a', 'STANDARD', 1, 1, ` + at + `)`,
@@ -49,7 +51,7 @@ func TestDelegates(t *testing.T) {
 			`SELECT ca_id || ' ' || key_generation || ' ' || key_store || ' ' || key_id || ' ' || purpose || ' ' || status || ' ' || length(certificate) FROM delegates ORDER BY key_id`: {
 				"one 1 second k0 OCSP_SIGNER CURRENT 1", "one 2 software k1 OCSP_SIGNER CURRENT 1"},
 			`SELECT key_id FROM delegates WHERE not_after = ` + end + ` ORDER BY key_id`: {"k0", "k1"},
-			`SELECT kind || ' ' || job_key FROM jobs`:                                   {"delegates.keep one~2"},
+			`SELECT kind || ' ' || job_key FROM jobs`:                                    {"delegates.keep one~2"},
 		} {
 			var got []string
 			rows, err := db.Query(query)

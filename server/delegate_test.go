@@ -35,16 +35,23 @@ func TestADelegateThatDecrypts(t *testing.T) {
 	const purpose, kept = delegate.Purpose("TEST_RA"), 30 * 24 * time.Hour
 	l := newLife(t)
 	a := l.app
-	a.delegates.Kinds = append(slices.Clone(a.delegates.Kinds), &delegate.Kind{Purpose: purpose, Certificate: certificate.OCSPSigner, Profile: "scep-ra", Unit: "Registration Authorities",
-		Use: keystore.SigningAndDecryption, Kept: kept,
-		Algorithm: func(*algorithm.Algorithm) *algorithm.Algorithm {
-			a, _ := algorithm.ForLabel("RSA-2048+PKCS15-SHA256")
-			return a
-		},
-		Wanted: func(_ context.Context, c *ca.CertificationAuthority) (bool, error) { return c.Type == ca.Issuing && c.Identifier == "issuing-1", nil }})
+	a.delegates.Kinds = append(
+		slices.Clone(a.delegates.Kinds),
+		&delegate.Kind{Purpose: purpose, Certificate: certificate.OCSPSigner, Profile: "scep-ra", Unit: "Registration Authorities",
+			Use: keystore.SigningAndDecryption, Kept: kept,
+			Algorithm: func(*algorithm.Algorithm) *algorithm.Algorithm {
+				a, _ := algorithm.ForLabel("RSA-2048+PKCS15-SHA256")
+				return a
+			},
+			Wanted: func(_ context.Context, c *ca.CertificationAuthority) (bool, error) {
+				return c.Type == ca.Issuing && c.Identifier == "issuing-1", nil
+			}},
+	)
 	t.Cleanup(func() { ahead.Store(0) })
 	c := l.find("issuing-1")
-	if err := a.store.Tx(l.ctx, func(ctx context.Context) error { return a.jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), a.now(), nil) }); err != nil {
+	if err := a.store.Tx(l.ctx, func(ctx context.Context) error {
+		return a.jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), a.now(), nil)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	usable := func(what string, n int) (list []*delegate.Delegate) {
@@ -64,7 +71,8 @@ func TestADelegateThatDecrypts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if x.KeyUsage&x509.KeyUsageKeyEncipherment == 0 || x.Subject.CommonName != l.m.Partition.ID+"_issuing-1" || x.Subject.OrganizationalUnit[0] != "Registration Authorities" {
+		if x.KeyUsage&x509.KeyUsageKeyEncipherment == 0 || x.Subject.CommonName != l.m.Partition.ID+"_issuing-1" ||
+			x.Subject.OrganizationalUnit[0] != "Registration Authorities" {
 			t.Errorf("usage %b, subject %s", x.KeyUsage, x.Subject)
 		}
 		sealed, err := rsa.EncryptPKCS1v15(rand.Reader, x.PublicKey.(*rsa.PublicKey), d.Certificate[:16])
@@ -83,7 +91,8 @@ func TestADelegateThatDecrypts(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: the key does not decrypt", what)
 		}
-		if got, err := decrypter.Decrypt(t.Context(), letter, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: 16}); err != nil || !bytes.Equal(got, d.Certificate[:16]) {
+		if got, err := decrypter.Decrypt(t.Context(), letter, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: 16}); err != nil ||
+			!bytes.Equal(got, d.Certificate[:16]) {
 			t.Errorf("%s: %x, %v", what, got, err)
 		}
 	}
@@ -118,7 +127,8 @@ func TestADelegateThatDecrypts(t *testing.T) {
 	}
 	opens("the second, alone", second, letter(second))
 	var events int64
-	if err := a.store.DB(l.ctx).Table("audit_events").Where("action = 'delegate.destroy-key' AND object_id = ? AND details LIKE ?", c.ID, "%"+first.KeyID+"%").Count(&events).Error; err != nil || events != 1 {
+	if err := a.store.DB(l.ctx).Table("audit_events").Where("action = 'delegate.destroy-key' AND object_id = ? AND details LIKE ?", c.ID, "%"+first.KeyID+"%").Count(&events).Error; err != nil ||
+		events != 1 {
 		t.Errorf("%d events of it, %v", events, err)
 	}
 
@@ -153,7 +163,9 @@ func TestASignerWhoseKeyIsGoneIsReplaced(t *testing.T) {
 	if err := found.Delete(t.Context(), signer.KeyID); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.store.Tx(l.ctx, func(ctx context.Context) error { return a.jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), a.now(), nil) }); err != nil {
+	if err := a.store.Tx(l.ctx, func(ctx context.Context) error {
+		return a.jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), a.now(), nil)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it is replaced", func() error {

@@ -43,7 +43,13 @@ const ocspKept = renewBefore
 // OCSPSigners is the kind of OCSPSigner. Compatible ones are RSA with 2048 bits, which every client can verify; the others are as
 // strong as their CA.
 func OCSPSigners(compatible bool) *Kind {
-	return &Kind{Purpose: OCSPSigner, Certificate: certificate.OCSPSigner, Profile: "ocsp-signer", Unit: "Validation Authorities", Kept: ocspKept, Status: true,
+	return &Kind{
+		Purpose:     OCSPSigner,
+		Certificate: certificate.OCSPSigner,
+		Profile:     "ocsp-signer",
+		Unit:        "Validation Authorities",
+		Kept:        ocspKept,
+		Status:      true,
 		Algorithm: func(a *algorithm.Algorithm) *algorithm.Algorithm {
 			a = a.OCSPSignerAlgorithm()
 			if compatible {
@@ -51,7 +57,8 @@ func OCSPSigners(compatible bool) *Kind {
 			}
 			return a
 		},
-		Wanted: func(_ context.Context, c *ca.CertificationAuthority) (bool, error) { return c.OCSPEnabled, nil }}
+		Wanted: func(_ context.Context, c *ca.CertificationAuthority) (bool, error) { return c.OCSPEnabled, nil },
+	}
 }
 
 // Status of a delegate.

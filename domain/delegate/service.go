@@ -29,7 +29,12 @@ const (
 type Issuer interface {
 	// IssueDelegate makes a key and its certificate for a CA, seen with one of its keys. recorded is called in the
 	// transaction that records the certificate.
-	IssueDelegate(ctx context.Context, c *ca.CertificationAuthority, k *Kind, recorded func(ctx context.Context, key keystore.Key, made *certificate.Certificate) error) error
+	IssueDelegate(
+		ctx context.Context,
+		c *ca.CertificationAuthority,
+		k *Kind,
+		recorded func(ctx context.Context, key keystore.Key, made *certificate.Certificate) error,
+	) error
 }
 
 // Service keeps delegates.
@@ -60,7 +65,11 @@ func (s *Service) one(ctx context.Context, query string, arguments ...any) (*Del
 // Usable are the delegates of a purpose of a CA, of all its keys, that have their key: those that something may still be
 // encrypted for, the newest first.
 func (s *Service) Usable(ctx context.Context, caID string, p Purpose) (list []*Delegate, err error) {
-	err = s.Store.DB(ctx).Where("ca_id = ? AND purpose = ? AND status <> ?", caID, p, Ended).Order("key_generation DESC, status, not_after DESC, key_id").Find(&list).Error
+	err = s.Store.DB(ctx).
+		Where("ca_id = ? AND purpose = ? AND status <> ?", caID, p, Ended).
+		Order("key_generation DESC, status, not_after DESC, key_id").
+		Find(&list).
+		Error
 	return list, err
 }
 
@@ -104,7 +113,16 @@ func (s *Service) issue(ctx context.Context, c *ca.CertificationAuthority, k *Ki
 		if err != nil {
 			return err
 		}
-		new := &Delegate{KeyStore: keyStore, KeyID: key.ID(), CAID: c.ID, KeyGeneration: c.KeyGeneration, Purpose: k.Purpose, Status: Current, Certificate: made.DER, NotAfter: made.NotAfter}
+		new := &Delegate{
+			KeyStore:      keyStore,
+			KeyID:         key.ID(),
+			CAID:          c.ID,
+			KeyGeneration: c.KeyGeneration,
+			Purpose:       k.Purpose,
+			Status:        Current,
+			Certificate:   made.DER,
+			NotAfter:      made.NotAfter,
+		}
 		next := renewAt(made.NotBefore, made.NotAfter)
 		if before != nil {
 			until := s.Now().Add(k.keeps(before, keyStore))
@@ -245,8 +263,18 @@ func (s *Service) end(ctx context.Context, c *ca.CertificationAuthority, d *Dele
 		if err := s.Store.DB(ctx).Model(d).Updates(&Delegate{Status: Ended, EndedAt: new(s.Now())}).Error; err != nil {
 			return err
 		}
-		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "delegate.destroy-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "destroyed a key that had acted for " + c.Identifier, Details: audit.Details{"purpose": d.Purpose, "keyId": d.KeyID, "keyStore": d.KeyStore}})
+		s.Audit.Record(
+			ctx,
+			audit.Event{
+				PartitionID: c.PartitionID,
+				Action:      "delegate.destroy-key",
+				ObjectKind:  "ca",
+				ObjectID:    c.ID,
+				ObjectName:  c.Identifier,
+				Summary:     "destroyed a key that had acted for " + c.Identifier,
+				Details:     audit.Details{"purpose": d.Purpose, "keyId": d.KeyID, "keyStore": d.KeyStore},
+			},
+		)
 		return nil
 	})
 }

@@ -13,7 +13,12 @@ import (
 )
 
 // IssueDelegate makes, for the key that c is seen with, a key of its own and a certificate that says what it may do in the CA's name.
-func (s *Service) IssueDelegate(ctx context.Context, c *ca.CertificationAuthority, k *delegate.Kind, recorded func(ctx context.Context, key keystore.Key, made *certificate.Certificate) error) error {
+func (s *Service) IssueDelegate(
+	ctx context.Context,
+	c *ca.CertificationAuthority,
+	k *delegate.Kind,
+	recorded func(ctx context.Context, key keystore.Key, made *certificate.Certificate) error,
+) error {
 	i, err := s.loadIssuer(ctx, c.ID, c.KeyGeneration)
 	if err != nil {
 		return err
@@ -74,7 +79,11 @@ func delegateName(i *issuer, unit string) (name.Name, error) {
 	}
 	plain := name.Name{RDNs: n.RDNs[:2]}
 	for _, rdn := range n.RDNs[2:] {
-		if one := (name.Name{RDNs: [][]name.Attribute{rdn}}); len(one.Values(name.OIDCommonName))+len(one.Values(name.OIDEmailAddress)) == 0 {
+		if one := (name.Name{RDNs: [][]name.Attribute{rdn}}); len(
+			one.Values(name.OIDCommonName),
+		)+len(
+			one.Values(name.OIDEmailAddress),
+		) == 0 {
 			plain.RDNs = append(plain.RDNs, rdn)
 		}
 	}

@@ -188,7 +188,8 @@ func Decrypts(t *testing.T, a *algorithm.Algorithm, open func(t *testing.T) keys
 			}
 			one, err := decrypter.Decrypt(t.Context(), wrong, o)
 			two, again := decrypter.Decrypt(t.Context(), wrong, o)
-			if err != nil || again != nil || len(one) != o.SessionKeyLen || len(two) != o.SessionKeyLen || bytes.Equal(one, two) || bytes.Contains(secret, one[:8]) {
+			if err != nil || again != nil || len(one) != o.SessionKeyLen || len(two) != o.SessionKeyLen || bytes.Equal(one, two) ||
+				bytes.Contains(secret, one[:8]) {
 				t.Errorf("%s: %s: %x, %v; %x, %v", where, what, one, err, two, again)
 			}
 		}
