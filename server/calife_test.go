@@ -21,8 +21,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/delegate"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
 	"github.com/pkiaas/pkiaas/pki/san"
@@ -140,7 +140,7 @@ func (l *life) issue(identifier, host string) (*certificate.Certificate, error) 
 	if err != nil {
 		return nil, err
 	}
-	made, err := l.app.enrollment.IssueFromCSR(l.ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, EndEntity: host})
+	made, err := l.app.enrollment.Issue(l.ctx, intake.Text{CAID: c.ID, ProfileID: tlsProfile, CSR: request, EndEntity: host}.Request())
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
@@ -126,11 +127,9 @@ func TestRootsThatExist(t *testing.T) {
 	made, err := l.app.enrollment.IssuePKCS12(
 		l.ctx,
 		enrollment.PKCS12Request{
-			CAID:      c.ID,
-			ProfileID: "multiuse-p12-client",
-			Password:  "correct horse",
-			Subject:   "CN=Jane Doe",
-			KeyType:   "ECDSA-P256",
+			Request:  intake.Text{CAID: c.ID, ProfileID: "multiuse-p12-client", Subject: new("CN=Jane Doe")}.WithoutKey(),
+			Password: "correct horse",
+			KeyType:  "ECDSA-P256",
 		},
 	)
 	if err != nil {
@@ -241,12 +240,12 @@ func TestRequestsAsTheyCome(t *testing.T) {
 	)
 	c := l.below("outer", "bounded", issuingExtensions)
 	const mail = "smime-digital-signature-key-encipherment"
-	try := func(csr, subject string, sans ...enrollment.AlternativeName) error {
-		r := enrollment.CSRRequest{CAID: c.ID, ProfileID: mail, CSR: string(l.sample(csr)), SANs: sans, SANsGiven: sans != nil}
+	try := func(csr, subject string, sans ...intake.AlternativeName) error {
+		r := intake.Text{CAID: c.ID, ProfileID: mail, CSR: string(l.sample(csr)), SANs: sans, SANsGiven: sans != nil}
 		if subject != "" {
 			r.Subject = &subject
 		}
-		_, err := l.app.enrollment.IssueFromCSR(l.ctx, r)
+		_, err := l.app.enrollment.Issue(l.ctx, r.Request())
 		return err
 	}
 	if err := try("csr-empty-cn.csr", "CN=Jane Doe"); err != nil {
@@ -266,7 +265,7 @@ func TestRequestsAsTheyCome(t *testing.T) {
 		!strings.Contains(err.Error(), ".corp.example") {
 		t.Errorf("a URI outside: %v", err)
 	}
-	if err := try("csr-nc-uri.csr", "", enrollment.AlternativeName{Type: san.URI, Value: "https://www.corp.example/x"}); err != nil {
+	if err := try("csr-nc-uri.csr", "", intake.AlternativeName{Type: san.URI, Value: "https://www.corp.example/x"}); err != nil {
 		t.Errorf("names that are replaced were judged: %v", err)
 	}
 	// The screen shows the bounds of the certificates above as they are applied.
@@ -304,10 +303,10 @@ func TestPoliciesAskedForAbove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := enrollment.GivenExtension{OID: "2.5.29.32", Value: []byte("\x30\x07\x30\x05\x06\x03\x2a\x03\x04")}
-	made, err := l.app.enrollment.IssueFromCSR(
+	policy := intake.GivenExtension{OID: "2.5.29.32", Value: []byte("\x30\x07\x30\x05\x06\x03\x2a\x03\x04")}
+	made, err := l.app.enrollment.Issue(
 		l.ctx,
-		enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []enrollment.GivenExtension{policy}},
+		intake.Text{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []intake.GivenExtension{policy}}.Request(),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -435,7 +434,7 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		"-config",
 		"claims.cnf",
 	)
-	stated := []enrollment.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
+	stated := []intake.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
 	roles := map[string][]rbac.Role{p: {rbac.Owners}}
 	for label, c := range map[string]struct {
 		actor            *rbac.Actor
@@ -447,14 +446,14 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		"a protocol that says nothing": {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
 	} {
 		ctx := rbac.WithActor(l.ctx, c.actor)
-		made, err := l.app.enrollment.IssueFromCSR(
+		made, err := l.app.enrollment.Issue(
 			ctx,
-			enrollment.CSRRequest{
+			intake.Text{
 				CAID:       issuing.ID,
 				ProfileID:  "scep-digital-signature",
 				CSR:        string(l.read("claims.csr")),
 				Extensions: stated,
-			},
+			}.Request(),
 		)
 		if err != nil {
 			t.Errorf("%s: %v", label, err)
@@ -477,9 +476,9 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		}
 	}
 	// A person who hands in a file of requests has not looked at each.
-	one := enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
+	one := intake.Text{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
 	var outcomes []enrollment.Outcome
-	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.CSRRequest{one}, func(_ context.Context, o []enrollment.Outcome) error {
+	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.Request{one.Request()}, func(_ context.Context, o []enrollment.Outcome) error {
 		outcomes = o
 		return nil
 	}); err != nil ||
