@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -65,7 +66,7 @@ func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.Iss
 	if err != nil {
 		return nil, err
 	}
-	issued, err := r.Enrollment.IssueFromCSR(ctx, request)
+	issued, err := r.Enrollment.Issue(ctx, request.Request())
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +75,9 @@ func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.Iss
 
 func (r *mutationResolver) IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error) {
 	issued, err := r.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{
-		CAID: input.CaID, ProfileID: input.ProfileID, Password: input.Password, Subject: input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
-		NotAfter: input.NotAfter, KeyType: input.KeyType, EndEntity: value(input.EndEntity), Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
+		Request: intake.Text{CAID: input.CaID, ProfileID: input.ProfileID, Subject: &input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
+			NotAfter: input.NotAfter, EndEntity: value(input.EndEntity)}.WithoutKey(),
+		Password: input.Password, KeyType: input.KeyType, Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
 	})
 	if err != nil {
 		return nil, err

@@ -9,9 +9,9 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
@@ -326,8 +326,8 @@ func crlList(r *Resolver, c *ca.CertificationAuthority, l *status.CRL) *model.Cr
 	return out
 }
 
-func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
-	r := enrollment.CSRRequest{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
+func csrRequest(in model.IssueCertificateInput) (intake.Text, error) {
+	r := intake.Text{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
 		SANsGiven: in.SubjectAlternativeNames != nil, NotAfter: in.NotAfter, EndEntity: value(in.EndEntity)}
 	for n, e := range in.Extensions {
 		field := "extensions[" + strconv.Itoa(n) + "]"
@@ -335,15 +335,15 @@ func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
 		if err != nil {
 			return r, fault.New(fault.Invalid, "the value of the extension is not base64").At(field + ".value")
 		}
-		r.Extensions = append(r.Extensions, enrollment.GivenExtension{OID: e.Oid, Critical: e.Critical, Value: der})
+		r.Extensions = append(r.Extensions, intake.GivenExtension{OID: e.Oid, Critical: e.Critical, Value: der})
 	}
 	return r, nil
 }
 
-func alternativeNames(in []*model.SubjectAlternativeNameInput) []enrollment.AlternativeName {
-	out := make([]enrollment.AlternativeName, len(in))
+func alternativeNames(in []*model.SubjectAlternativeNameInput) []intake.AlternativeName {
+	out := make([]intake.AlternativeName, len(in))
 	for n, s := range in {
-		out[n] = enrollment.AlternativeName{Type: s.Type, Value: s.Value}
+		out[n] = intake.AlternativeName{Type: s.Type, Value: s.Value}
 	}
 	return out
 }

@@ -20,7 +20,7 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -75,7 +75,7 @@ func BenchmarkGraphQL(b *testing.B) {
 		if what.input != nil {
 			b.Run(what.name+"/domain", func(b *testing.B) {
 				measured(b, func() error {
-					_, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)})
+					_, err := a.enrollment.Issue(ctx, intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-client-server", CSR: what.input["csr"].(string)}.Request())
 					return err
 				})
 			})

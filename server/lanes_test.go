@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -53,7 +53,7 @@ func TestASilentStoreDelaysNoCRL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issued, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "privatessl-tls-client-server", CSR: csr})
+	issued, err := a.enrollment.Issue(ctx, intake.Text{CAID: issuing.ID, ProfileID: "privatessl-tls-client-server", CSR: csr}.Request())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/pkiaas/pkiaas/domain/approval"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -286,7 +286,7 @@ func waiting(t *testing.T, a *App, m *Manifest) string {
 			t.Fatal(err)
 		}
 		if rules != nil {
-			_, err = a.enrollment.IssueFromCSR(owner, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: guarded, CSR: csr})
+			_, err = a.enrollment.Issue(owner, intake.Text{CAID: issuing.ID, ProfileID: guarded, CSR: csr}.Request())
 		}
 	}
 	if !fault.Is(err, fault.ApprovalNeeded) {

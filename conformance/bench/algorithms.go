@@ -77,7 +77,7 @@ func algorithms(cell time.Duration, only *regexp.Regexp) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.Label, err)
 		}
-		key, err := keys.Generate(context.Background(), a)
+		key, err := keys.Generate(context.Background(), a, keystore.Signing)
 		if err != nil {
 			return err
 		}
