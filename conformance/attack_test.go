@@ -415,7 +415,7 @@ func paddedOCSP(a *attack) {
 
 func forgedAddress(a *attack) {
 	h := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.m.GraphQL.Token}, "X-Forwarded-For": {"203.0.113.9"}, "Forwarded": {"for=203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"}}
-	query, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing)})
+	query, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)})
 	if status, text := a.send(http.MethodPost, a.m.BaseURL+"/graphql", h, bytes.NewReader(query)); status != http.StatusOK {
 		a.Fatalf("%d %s", status, text)
 	}
@@ -591,7 +591,7 @@ func foreignObjects(a *attack) {
 		}
 	}
 	for _, mutation := range []string{
-		fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing),
+		fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing),
 		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { member { user { id } } } }`, a.partition),
 	} {
 		a.refused(mutation, a.attacker.GraphQL(mutation, nil, nil), "NOT_FOUND")
@@ -675,7 +675,7 @@ func othersToken(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
+	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
 	if err := a.GraphQL(secret, `{ partitions { id } }`, nil, nil); err != nil {
 		a.Errorf("the token afterwards: %v", err)
 	}
@@ -691,7 +691,7 @@ func socketOfARevokedToken(a *attack) {
 		a.Fatal(err)
 	}
 	a.subscribe(conn)
-	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil); err != nil {
+	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil); err != nil {
 		a.Fatal(err)
 	}
 	if c := closed(conn); c < 4000 {
@@ -800,7 +800,7 @@ func ownRole(a *attack) {
 }
 
 func operatorInside(a *attack) {
-	a.refused("the operator issues", a.Operate(fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND", "FORBIDDEN")
+	a.refused("the operator issues", a.Operate(fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND", "FORBIDDEN")
 }
 
 // request makes a CSR; key signs, template says what for.

@@ -67,16 +67,16 @@ func (r *mutationResolver) SetApprovalRules(ctx context.Context, input model.Set
 	return &model.ApprovalRulesPayload{Rules: list(rules)}, nil
 }
 
-func (r *mutationResolver) Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error) {
+func (r *mutationResolver) Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error) {
 	return approvalPayload(r.ApprovalService.Approve(ctx, input.ID, input.Comment))
 }
 
-func (r *mutationResolver) Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error) {
+func (r *mutationResolver) Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error) {
 	return approvalPayload(r.ApprovalService.Reject(ctx, input.ID, input.Comment))
 }
 
-func (r *mutationResolver) WithdrawApproval(ctx context.Context, id string) (*model.ApprovalPayload, error) {
-	return approvalPayload(r.ApprovalService.Withdraw(ctx, id))
+func (r *mutationResolver) WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error) {
+	return approvalPayload(r.ApprovalService.Withdraw(ctx, input.ID))
 }
 
 func (r *partitionResolver) Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error) {

@@ -80,12 +80,12 @@ func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, inpu
 	return caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt))
 }
 
-func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Disable(ctx, caID))
+func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Disable(ctx, input.CaID))
 }
 
-func (r *mutationResolver) EnableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Enable(ctx, caID))
+func (r *mutationResolver) EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Enable(ctx, input.CaID))
 }
 
 func (r *Resolver) CaCertificate() generated.CaCertificateResolver { return &caCertificateResolver{r} }

@@ -187,28 +187,24 @@ func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, inp
 	return caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier))
 }
 
-func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore))
 }
 
-func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Restore(ctx, caID))
+func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Restore(ctx, input.CaID))
 }
 
-func (r *mutationResolver) SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.SelectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
-func (r *mutationResolver) UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.UnselectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
-func (r *mutationResolver) PublishCrl(ctx context.Context, caID string) (*model.PublishCrlPayload, error) {
-	published, err := r.Status.PublishNow(ctx, caID)
-	if err != nil {
-		return nil, err
-	}
-	return &model.PublishCrlPayload{CertificationAuthority: published}, nil
+func (r *mutationResolver) PublishCrl(ctx context.Context, input model.PublishCrlInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.Status.PublishNow(ctx, input.CaID))
 }
 
 func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error) {

@@ -95,8 +95,8 @@ func (r *mutationResolver) SuspendCertificate(ctx context.Context, input model.S
 	return certificatePayload(r.Certificates.Suspend(ctx, input.CertificateID, input.Until))
 }
 
-func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error) {
-	return certificatePayload(r.Certificates.Unsuspend(ctx, certificateID))
+func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error) {
+	return certificatePayload(r.Certificates.Unsuspend(ctx, input.CertificateID))
 }
 
 func (r *partitionResolver) Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -159,6 +160,13 @@ func certificatePayload(c *certificate.Certificate, err error) (*model.Certifica
 		return nil, err
 	}
 	return &model.CertificatePayload{Certificate: c}, nil
+}
+
+func credentialPayload(c *credential.Credential, err error) (*model.CagwCredentialPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.CagwCredentialPayload{Credential: c}, nil
 }
 
 func endEntityPayload(e *endentity.EndEntity, err error) (*model.EndEntityPayload, error) {

@@ -30,12 +30,12 @@ func (r *mutationResolver) CreateWebhook(ctx context.Context, input model.Create
 	return &model.CreateWebhookPayload{Webhook: hook, Secret: secret}, nil
 }
 
-func (r *mutationResolver) TestWebhook(ctx context.Context, id string) (*model.WebhookPayload, error) {
-	return webhookPayload(r.Notify.TestWebhook(ctx, id))
+func (r *mutationResolver) TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.WebhookPayload, error) {
+	return webhookPayload(r.Notify.TestWebhook(ctx, input.ID))
 }
 
-func (r *mutationResolver) DeleteWebhook(ctx context.Context, id string, confirmName string) (*model.WebhookPayload, error) {
-	return webhookPayload(r.Notify.DeleteWebhook(ctx, id, confirmName))
+func (r *mutationResolver) DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.WebhookPayload, error) {
+	return webhookPayload(r.Notify.DeleteWebhook(ctx, input.ID, input.ConfirmName))
 }
 
 func (r *notificationSettingsResolver) Webhooks(ctx context.Context, obj *notify.Settings) ([]*notify.Webhook, error) {

@@ -51,11 +51,11 @@ func (r *mutationResolver) UpdateProfile(ctx context.Context, input model.Update
 	return profilePayload(r.Profiles.Update(ctx, input.PartitionID, input.ID, input.Version, profiles.Draft{JSON: input.JSON, Name: value(input.Name), Group: value(input.Group)}, input.Comment))
 }
 
-func (r *mutationResolver) RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error) {
+func (r *mutationResolver) RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error) {
 	return profilePayload(r.Profiles.Retire(ctx, input.PartitionID, input.ID, input.Version))
 }
 
-func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error) {
+func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.DeleteProfileInput) (*model.DeleteProfilePayload, error) {
 	if err := r.Profiles.Delete(ctx, input.PartitionID, input.ID, input.Version); err != nil {
 		return nil, err
 	}

@@ -26,8 +26,8 @@ func (r *mutationResolver) UpdateSubscription(ctx context.Context, input model.U
 	return subscriptionPayload(r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier, input.TierFollowsPurchase))
 }
 
-func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error) {
-	return subscriptionPayload(r.Tenants.InviteOwner(ctx, subscriptionID, email))
+func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, input model.InviteSubscriptionOwnerInput) (*model.SubscriptionPayload, error) {
+	return subscriptionPayload(r.Tenants.InviteOwner(ctx, input.SubscriptionID, input.Email))
 }
 
 func (r *mutationResolver) AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error) {

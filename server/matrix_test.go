@@ -26,39 +26,39 @@ const everyone = "OW CA CE AU PO PA"
 var matrix = []struct{ operation, query, who string }{
 	{"Mutation.assignSubscription", `mutation { assignSubscription(input: {subscriptionId: "$SUBSCRIPTION", region: US, acceptTerms: false}) { partition { id } } }`, "OW"},
 	{"Mutation.inviteUser", `mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { member { user { id } } } }`, "OW"},
-	{"Mutation.resendInvitation", `mutation { resendInvitation(partitionId: "$P", userId: "$MEMBER") { member { user { id } } } }`, "OW"},
+	{"Mutation.resendInvitation", `mutation { resendInvitation(input: {partitionId: "$P", userId: "$MEMBER"}) { member { user { id } } } }`, "OW"},
 	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { member { roles } } }`, "OW"},
 	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { member { roles } } }`, "OW"},
 	{"Mutation.removeMember", `mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { member { roles } } }`, "OW"},
 	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
-	{"Mutation.revokeApiToken", `mutation { revokeApiToken(id: "$TOKEN") { apiToken { id } } }`, "OW CA"},
+	{"Mutation.revokeApiToken", `mutation { revokeApiToken(input: {id: "$TOKEN"}) { apiToken { id } } }`, "OW CA"},
 	{"Mutation.createCagwCredential", `mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`, "OW CA"},
-	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(id: "$ENDED") { password } }`, "OW CA"},
-	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(id: "$ENDED", roles: []) { id } }`, "OW CA"},
-	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(id: "$ENDED") { id } }`, "OW CA"},
+	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(input: {id: "$ENDED"}) { password } }`, "OW CA"},
+	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(input: {id: "$ENDED", roles: []}) { credential { id } } }`, "OW CA"},
+	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(input: {id: "$ENDED"}) { credential { id } } }`, "OW CA"},
 	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { id roles { ca { id } role } } } }`, "OW CA"},
 	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.importCaCertificate", `mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.renewCertificationAuthority", `mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(caId: "$DISABLED") { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(input: {caId: "$DISABLED"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.selectProfiles", `mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.unselectProfiles", `mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.publishCrl", `mutation { publishCrl(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.publishCrl", `mutation { publishCrl(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.updateCrlSettings", `mutation { updateCrlSettings(input: {caId: "$CA", delta: false, shards: 1}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.acceptHeldCrl", `mutation { acceptHeldCrl(input: {caId: "$CA", reason: ""}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.issueCertificate", `mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.issuePkcs12", `mutation { issuePkcs12(input: {caId: "$CA", profileId: "x", password: "short", subject: "CN=x"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.revokeCertificate", `mutation { revokeCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.suspendCertificate", `mutation { suspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
-	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(certificateId: "$REVOKED") { certificate { id } } }`, "OW CE"},
-	{"Mutation.activateEndEntity", `mutation { activateEndEntity(id: "$ENTITY") { endEntity { id } } }`, "OW CA"},
-	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
-	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
+	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.activateEndEntity", `mutation { activateEndEntity(input: {id: "$ENTITY"}) { endEntity { id } } }`, "OW CA"},
+	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
+	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
 
 	{"Mutation.cloneProfile", `mutation { cloneProfile(input: {partitionId: "$P", sourceId: "privatessl-tls-server", id: "X", name: "x"}) { profile { id } } }`, "OW CA"},
 	{"Mutation.updateProfile", `mutation { updateProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0, json: "{}"}) { profile { id } } }`, "OW CA"},
@@ -71,20 +71,20 @@ var matrix = []struct{ operation, query, who string }{
 	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { version } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
 	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
 	{"Mutation.createWebhook", `mutation { createWebhook(input: {partitionId: "$P", name: "test", url: "ftp://x"}) { secret } }`, "OW CA"},
-	{"Mutation.testWebhook", `mutation { testWebhook(id: "$HOOK") { webhook { id } } }`, "OW CA"},
-	{"Mutation.deleteWebhook", `mutation { deleteWebhook(id: "$HOOK", confirmName: "wrong") { webhook { id } } }`, "OW CA"},
+	{"Mutation.testWebhook", `mutation { testWebhook(input: {id: "$HOOK"}) { webhook { id } } }`, "OW CA"},
+	{"Mutation.deleteWebhook", `mutation { deleteWebhook(input: {id: "$HOOK", confirmName: "wrong"}) { webhook { id } } }`, "OW CA"},
 	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { id } } } } }`, "OW CA CE AU"},
 	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
 	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
 	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
-	{"Mutation.startBulk", `mutation { startBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
-	{"Mutation.cancelBulk", `mutation { cancelBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Mutation.startBulk", `mutation { startBulk(input: {id: "$BULK"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.cancelBulk", `mutation { cancelBulk(input: {id: "$BULK"}) { operation { id } } }`, "OW CE"},
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
 	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
 	{"Mutation.setApprovalRules", `mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { rules { needed } } }`, "OW"},
 	{"Mutation.approve", `mutation { approve(input: {id: "$APPROVAL", comment: " "}) { approval { id } } }`, "OW CE"},
 	{"Mutation.reject", `mutation { reject(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CE"},
-	{"Mutation.withdrawApproval", `mutation { withdrawApproval(id: "$APPROVAL") { approval { id } } }`, "OW CA CE AU"},
+	{"Mutation.withdrawApproval", `mutation { withdrawApproval(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CA CE AU"},
 	{"Query.approval", `{ approval(id: "$APPROVAL") { id payload votes { name } mayDecide mayWithdraw } }`, "OW CA CE AU"},
 	{"Partition.approvals", `{ partition(id: "$P") { approvals(first: 1, state: [PENDING]) { nodes { id state } } } }`, "OW CA CE AU"},
 	{"Partition.approvalsWaiting", `{ partition(id: "$P") { approvalsWaiting } }`, "OW CA CE AU"},
@@ -220,11 +220,11 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	p := m.Partition.ID
 	entity := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "alice") { nodes { id } } } }`, "id")
 	gone := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "bob") { nodes { id } } } }`, "id")
-	if got := a.ask(t, system, `mutation { decommissionEndEntity(id: "`+gone+`") { endEntity { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { decommissionEndEntity(input: {id: "`+gone+`"}) { endEntity { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	token := first(`mutation { createApiToken(input: {partitionId: "`+p+`", name: "ended", role: CA_AUDITORS, expiresAt: "`+a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")+`"}) { apiToken { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { revokeApiToken(id: "`+token+`") { apiToken { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { revokeApiToken(input: {id: "`+token+`"}) { apiToken { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	member := ""
@@ -236,11 +236,11 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 		}
 	}
 	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", serialNumbers: "00ff"}) { operation { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { cancelBulk(id: "`+bulk+`") { operation { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { cancelBulk(input: {id: "`+bulk+`"}) { operation { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	disabled := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-hybrid") { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { disableCertificationAuthority(caId: "`+disabled+`") { certificationAuthority { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { disableCertificationAuthority(input: {caId: "`+disabled+`"}) { certificationAuthority { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	issuing := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id")
@@ -260,7 +260,7 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 		}
 	}
 	ended := first(`mutation { createCagwCredential(input: {partitionId: "`+p+`", identifier: "ended", friendlyName: "Ended", roles: [{caId: "`+issuing+`", role: AUDITORS}]}) { credential { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { deleteCagwCredential(id: "`+ended+`") { id } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { deleteCagwCredential(input: {id: "`+ended+`"}) { credential { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	return strings.NewReplacer(

@@ -454,9 +454,9 @@ func (p *society) accountsAreTheOperators(t *testing.T) {
 	ctx := victim.signIn()
 	id := rbac.ActorFrom(ctx).ID
 	for _, query := range []string{`{ accounts { nodes { email } } }`, `{ account(id: "$ID") { user { email } } }`, `mutation { disableAccount(input: {id: "$ID"}) { user { id } } }`,
-		`mutation { enableAccount(id: "$ID") { user { id } } }`, `mutation { resetSecondFactor(id: "$ID") { user { id } } }`,
+		`mutation { enableAccount(input: {id: "$ID"}) { user { id } } }`, `mutation { resetSecondFactor(input: {id: "$ID"}) { user { id } } }`,
 		`mutation { deleteAccount(input: {id: "$ID", confirmEmail: "` + victim.Email + `"}) { user { id } } }`,
-		`mutation { inviteSubscriptionOwner(subscriptionId: "` + p.m.Subscription.ID + `", email: "alice@example.com") { subscription { id } } }`} {
+		`mutation { inviteSubscriptionOwner(input: {subscriptionId: "` + p.m.Subscription.ID + `", email: "alice@example.com"}) { subscription { id } } }`} {
 		query = strings.ReplaceAll(query, "$ID", id)
 		if got := p.ask(t, owner, query, nil); !nothing(got) {
 			t.Errorf("%s as an Owner: %v", query, got)
@@ -504,7 +504,7 @@ func (p *society) disabledAccount(t *testing.T) {
 	if !strings.Contains(events, "action:account.disable objectId:"+actor.ID) {
 		t.Errorf("the partition does not hear of it: %s", events)
 	}
-	p.must(p.operator, fmt.Sprintf(`mutation { enableAccount(id: %q) { user { status } } }`, actor.ID))
+	p.must(p.operator, fmt.Sprintf(`mutation { enableAccount(input: {id: %q}) { user { status } } }`, actor.ID))
 	if roles := rbac.ActorFrom(victim.signIn()).RolesIn(p.m.Partition.ID); !slices.Equal(roles, []rbac.Role{rbac.CertificateAdministrators}) {
 		t.Errorf("enabled again: %v", roles)
 	}
@@ -528,14 +528,14 @@ func (p *society) lastOwnerByTheOperator(t *testing.T) {
 			subscription = s
 		}
 	})
-	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: "bob@example.com") { subscription { id } } }`, subscription))
+	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: "bob@example.com"}) { subscription { id } } }`, subscription))
 	if got := p.accept(p.link("bob@example.com", "/invitation#"), "several plain words 42"); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	// A member who is no Owner can be made one; an Owner is one already.
 	auditor := p.demoUser(rbac.ProtocolAuditors)
-	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: %q) { subscription { id } } }`, p.m.Subscription.ID, auditor.Email))
-	if got := p.ask(t, p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(subscriptionId: %q, email: %q) { subscription { id } } }`, p.m.Subscription.ID, p.m.Users[0].Email), nil); got.code() != "CONFLICT" {
+	p.must(p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID, auditor.Email))
+	if got := p.ask(t, p.operator, fmt.Sprintf(`mutation { inviteSubscriptionOwner(input: {subscriptionId: %q, email: %q}) { subscription { id } } }`, p.m.Subscription.ID, p.m.Users[0].Email), nil); got.code() != "CONFLICT" {
 		t.Errorf("an Owner invited as an Owner: %v", got)
 	}
 	ctx := auditor.signIn()
@@ -561,7 +561,7 @@ func (p *society) resetSecondFactor(t *testing.T) {
 	ctx := victim.signIn()
 	id := rbac.ActorFrom(ctx).ID
 	halfway, _ := victim.halfway()
-	answer := p.must(p.operator, fmt.Sprintf(`mutation { resetSecondFactor(id: %q) { user { id } } }`, id))
+	answer := p.must(p.operator, fmt.Sprintf(`mutation { resetSecondFactor(input: {id: %q}) { user { id } } }`, id))
 	code := p.link(victim.Email, "enrol a new second factor:\n\n")
 	if strings.Contains(fmt.Sprint(answer), code) {
 		t.Error("the operator's answer holds the code")
@@ -766,7 +766,7 @@ func (p *society) ownRecovery(t *testing.T) {
 
 	// Who has only the mailbox asks the operator to reset the second factor next.
 	id := p.must(p.operator, `{ accounts(search: "w@x.example") { nodes { id } } }`)["accounts"].(map[string]any)["nodes"].([]any)[0].(map[string]any)["id"]
-	reset := fmt.Sprintf(`mutation { resetSecondFactor(id: %q) { user { id } } }`, id)
+	reset := fmt.Sprintf(`mutation { resetSecondFactor(input: {id: %q}) { user { id } } }`, id)
 	if got := p.ask(t, p.operator, reset, nil); got.code() != "CONFLICT" {
 		t.Errorf("a mailbox resets the password and then the second factor: %v", got)
 	}

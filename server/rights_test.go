@@ -775,14 +775,14 @@ func sessionIsAskedAgain(t *testing.T, a *App, m *Manifest) {
 	}
 	operations := map[string]string{
 		"recovery codes":       `mutation { regenerateRecoveryCodes { recoveryCodes } }`,
-		"a passkey":            `mutation { beginPasskeyRegistration }`,
-		"a passkey, finished":  `mutation { finishPasskeyRegistration(name: "x", credential: "{}") { passkey { id } } }`,
-		"a passkey, removed":   `mutation { removePasskey(id: "x") { viewer { operator } } }`,
+		"a passkey":            `mutation { beginPasskeyRegistration { options } }`,
+		"a passkey, finished":  `mutation { finishPasskeyRegistration(input: {name: "x", credential: "{}"}) { passkey { id } } }`,
+		"a passkey, removed":   `mutation { removePasskey(input: {id: "x"}) { viewer { operator } } }`,
 		"an app":               `mutation { beginTotpEnrolment { secret } }`,
-		"an app, confirmed":    `mutation { confirmTotpEnrolment(totp: "123456") { recoveryCodes } }`,
+		"an app, confirmed":    `mutation { confirmTotpEnrolment(input: {totp: "123456"}) { recoveryCodes } }`,
 		"a token":              `mutation { createApiToken(input: {partitionId: "` + p + `", name: "stolen", role: OWNERS, expiresAt: "` + a.now().Add(2*time.Hour).Format(time.RFC3339) + `"}) { token } }`,
 		"a credential":         `mutation { createCagwCredential(input: {partitionId: "` + p + `", identifier: "stolen", friendlyName: "x", roles: [{caId: "` + authority.ID + `", role: AUDITORS}]}) { password } }`,
-		"a renewed credential": `mutation { renewCagwCredential(id: "` + existing.Credential.ID + `") { password } }`,
+		"a renewed credential": `mutation { renewCagwCredential(input: {id: "` + existing.Credential.ID + `"}) { password } }`,
 		"an ACME key":          `mutation { createAcmeKey(input: {configurationId: "` + configuration.ID + `", friendlyName: "stolen"}) { hmacKey } }`,
 		"a webhook":            `mutation { createWebhook(input: {partitionId: "` + p + `", name: "stolen", url: "https://192.0.2.1/x"}) { secret } }`,
 	}

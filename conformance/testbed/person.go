@@ -38,7 +38,7 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = p.GraphQL(`mutation($i: SecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`, map[string]any{"i": map[string]any{"totp": code}}, nil)
+		err = p.GraphQL(`mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`, map[string]any{"i": map[string]any{"totp": code}}, nil)
 		if err == nil {
 			return p, nil
 		}
@@ -154,7 +154,7 @@ func (s *Server) Accept(token string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(totp: $c) { viewer { operator } } }`, map[string]any{"c": code}, nil)
+	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(input: {totp: $c}) { viewer { operator } } }`, map[string]any{"c": code}, nil)
 }
 
 // NewTenant makes a subscription with an Owner of its own, and its partition.

@@ -74,7 +74,7 @@ type ResolverRoot interface {
 	Deployment() DeploymentResolver
 	EndEntity() EndEntityResolver
 	EnrollmentProtocol() EnrollmentProtocolResolver
-	IssuedCagwCredential() IssuedCagwCredentialResolver
+	IssuedCagwCredentialPayload() IssuedCagwCredentialPayloadResolver
 	KeyStore() KeyStoreResolver
 	Mutation() MutationResolver
 	NotificationSettings() NotificationSettingsResolver
@@ -334,6 +334,19 @@ type ComplexityRoot struct {
 		Intact   func(childComplexity int) int
 	}
 
+	BeginPasskeyRegistrationPayload struct {
+		Options func(childComplexity int) int
+	}
+
+	BeginPasskeySignInPayload struct {
+		Options func(childComplexity int) int
+	}
+
+	BeginTotpEnrolmentPayload struct {
+		Secret func(childComplexity int) int
+		URI    func(childComplexity int) int
+	}
+
 	BulkFinding struct {
 		Count    func(childComplexity int) int
 		Examples func(childComplexity int) int
@@ -426,6 +439,10 @@ type ComplexityRoot struct {
 		Roles          func(childComplexity int) int
 		SerialNumber   func(childComplexity int) int
 		Status         func(childComplexity int) int
+	}
+
+	CagwCredentialPayload struct {
+		Credential func(childComplexity int) int
 	}
 
 	CagwCredentialRole struct {
@@ -806,7 +823,7 @@ type ComplexityRoot struct {
 		Warnings    func(childComplexity int) int
 	}
 
-	IssuedCagwCredential struct {
+	IssuedCagwCredentialPayload struct {
 		Credential func(childComplexity int) int
 		FileName   func(childComplexity int) int
 		Password   func(childComplexity int) int
@@ -852,19 +869,19 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptHeldCrl                 func(childComplexity int, input model.AcceptHeldCrlInput) int
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
-		AcceptRoles                   func(childComplexity int, invitationID string) int
-		ActivateEndEntity             func(childComplexity int, id string) int
-		Approve                       func(childComplexity int, input model.ApprovalDecisionInput) int
+		AcceptRoles                   func(childComplexity int, input model.AcceptRolesInput) int
+		ActivateEndEntity             func(childComplexity int, input model.ActivateEndEntityInput) int
+		Approve                       func(childComplexity int, input model.ApproveInput) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
 		BeginPasskeyRegistration      func(childComplexity int) int
 		BeginPasskeySignIn            func(childComplexity int) int
 		BeginTotpEnrolment            func(childComplexity int) int
-		CancelBulk                    func(childComplexity int, id string) int
+		CancelBulk                    func(childComplexity int, input model.CancelBulkInput) int
 		CancelRenewalCampaign         func(childComplexity int, id string) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
 		ConfirmIdentity               func(childComplexity int, input model.ConfirmIdentityInput) int
-		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
+		ConfirmTotpEnrolment          func(childComplexity int, input model.ConfirmTotpEnrolmentInput) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
 		CreateCagwCredential          func(childComplexity int, input model.CreateCagwCredentialInput) int
@@ -873,70 +890,70 @@ type ComplexityRoot struct {
 		CreateRenewalCampaign         func(childComplexity int, input model.CreateRenewalCampaignInput) int
 		CreateSubscription            func(childComplexity int, input model.CreateSubscriptionInput) int
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
-		DeactivateEndEntity           func(childComplexity int, id string) int
-		DeclineInvitation             func(childComplexity int, invitationID string) int
-		DecommissionEndEntity         func(childComplexity int, id string) int
+		DeactivateEndEntity           func(childComplexity int, input model.DeactivateEndEntityInput) int
+		DeclineInvitation             func(childComplexity int, input model.DeclineInvitationInput) int
+		DecommissionEndEntity         func(childComplexity int, input model.DecommissionEndEntityInput) int
 		DeleteAccount                 func(childComplexity int, input model.DeleteAccountInput) int
-		DeleteCagwCredential          func(childComplexity int, id string) int
+		DeleteCagwCredential          func(childComplexity int, input model.DeleteCagwCredentialInput) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
-		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
+		DeleteProfile                 func(childComplexity int, input model.DeleteProfileInput) int
 		DeleteProtocolConfiguration   func(childComplexity int, input model.DeleteProtocolConfigurationInput) int
-		DeleteWebhook                 func(childComplexity int, id string, confirmName string) int
+		DeleteWebhook                 func(childComplexity int, input model.DeleteWebhookInput) int
 		DisableAccount                func(childComplexity int, input model.DisableAccountInput) int
-		DisableCertificationAuthority func(childComplexity int, caID string) int
+		DisableCertificationAuthority func(childComplexity int, input model.DisableCertificationAuthorityInput) int
 		DisableProtocolConfiguration  func(childComplexity int, id string) int
-		EnableAccount                 func(childComplexity int, id string) int
-		EnableCertificationAuthority  func(childComplexity int, caID string) int
+		EnableAccount                 func(childComplexity int, input model.EnableAccountInput) int
+		EnableCertificationAuthority  func(childComplexity int, input model.EnableCertificationAuthorityInput) int
 		EnableProtocolConfiguration   func(childComplexity int, id string) int
-		EndSession                    func(childComplexity int, id string) int
-		FinishPasskeyRegistration     func(childComplexity int, name string, credential string) int
-		GrantRole                     func(childComplexity int, input model.RoleInput) int
+		EndSession                    func(childComplexity int, input model.EndSessionInput) int
+		FinishPasskeyRegistration     func(childComplexity int, input model.FinishPasskeyRegistrationInput) int
+		GrantRole                     func(childComplexity int, input model.GrantRoleInput) int
 		ImportCaCertificate           func(childComplexity int, input model.ImportCaCertificateInput) int
 		ImportExternalRoot            func(childComplexity int, input model.ImportExternalRootInput) int
-		InviteSubscriptionOwner       func(childComplexity int, subscriptionID string, email string) int
+		InviteSubscriptionOwner       func(childComplexity int, input model.InviteSubscriptionOwnerInput) int
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
-		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCaKeyInput) int
+		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCertificationAuthorityKeyInput) int
 		PrepareBulkIssuance           func(childComplexity int, input model.PrepareBulkIssuanceInput) int
 		PrepareBulkRevocation         func(childComplexity int, input model.PrepareBulkRevocationInput) int
-		PublishCrl                    func(childComplexity int, caID string) int
+		PublishCrl                    func(childComplexity int, input model.PublishCrlInput) int
 		RegenerateRecoveryCodes       func(childComplexity int) int
-		Reject                        func(childComplexity int, input model.ApprovalDecisionInput) int
-		RemoveMember                  func(childComplexity int, input model.MemberInput) int
-		RemovePasskey                 func(childComplexity int, id string) int
-		RenewCagwCredential           func(childComplexity int, id string, endPreviousNow bool) int
+		Reject                        func(childComplexity int, input model.RejectInput) int
+		RemoveMember                  func(childComplexity int, input model.RemoveMemberInput) int
+		RemovePasskey                 func(childComplexity int, input model.RemovePasskeyInput) int
+		RenewCagwCredential           func(childComplexity int, input model.RenewCagwCredentialInput) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
-		RequestPasswordReset          func(childComplexity int, email string) int
-		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
+		RequestPasswordReset          func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation              func(childComplexity int, input model.ResendInvitationInput) int
 		ResetPassword                 func(childComplexity int, input model.ResetPasswordInput) int
-		ResetSecondFactor             func(childComplexity int, id string) int
-		RestoreCertificationAuthority func(childComplexity int, caID string) int
-		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
-		RevokeAPIToken                func(childComplexity int, id string) int
+		ResetSecondFactor             func(childComplexity int, input model.ResetSecondFactorInput) int
+		RestoreCertificationAuthority func(childComplexity int, input model.RestoreCertificationAuthorityInput) int
+		RetireProfile                 func(childComplexity int, input model.RetireProfileInput) int
+		RevokeAPIToken                func(childComplexity int, input model.RevokeAPITokenInput) int
 		RevokeAcmeKey                 func(childComplexity int, id string) int
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
-		RevokeRole                    func(childComplexity int, input model.RoleInput) int
-		SelectProfiles                func(childComplexity int, input model.CaProfilesInput) int
+		RevokeRole                    func(childComplexity int, input model.RevokeRoleInput) int
+		SelectProfiles                func(childComplexity int, input model.SelectProfilesInput) int
 		SetApprovalRules              func(childComplexity int, input model.SetApprovalRulesInput) int
-		SetCagwCredentialRoles        func(childComplexity int, id string, roles []*credential.Grant) int
+		SetCagwCredentialRoles        func(childComplexity int, input model.SetCagwCredentialRolesInput) int
 		SignIn                        func(childComplexity int, input model.SignInInput) int
 		SignOut                       func(childComplexity int) int
 		SignOutEverywhere             func(childComplexity int) int
-		StartBulk                     func(childComplexity int, id string) int
+		StartBulk                     func(childComplexity int, input model.StartBulkInput) int
 		SuspendCertificate            func(childComplexity int, input model.SuspendCertificateInput) int
-		TestWebhook                   func(childComplexity int, id string) int
-		UnselectProfiles              func(childComplexity int, input model.CaProfilesInput) int
-		UnsuspendCertificate          func(childComplexity int, certificateID string) int
+		TestWebhook                   func(childComplexity int, input model.TestWebhookInput) int
+		UnselectProfiles              func(childComplexity int, input model.UnselectProfilesInput) int
+		UnsuspendCertificate          func(childComplexity int, input model.UnsuspendCertificateInput) int
 		UpdateAcmeSettings            func(childComplexity int, input model.UpdateAcmeSettingsInput) int
-		UpdateCrlSettings             func(childComplexity int, input model.CrlSettingsInput) int
+		UpdateCrlSettings             func(childComplexity int, input model.UpdateCrlSettingsInput) int
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateProtocolConfiguration   func(childComplexity int, input model.UpdateProtocolConfigurationInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
-		VerifyAddressCode             func(childComplexity int, code string) int
-		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
-		WithdrawApproval              func(childComplexity int, id string) int
+		VerifyAddressCode             func(childComplexity int, input model.VerifyAddressCodeInput) int
+		VerifySecondFactor            func(childComplexity int, input model.VerifySecondFactorInput) int
+		WithdrawApproval              func(childComplexity int, input model.WithdrawApprovalInput) int
 	}
 
 	NameConstraints struct {
@@ -1109,10 +1126,6 @@ type ComplexityRoot struct {
 
 	ProtocolConfigurationPayload struct {
 		ProtocolConfiguration func(childComplexity int) int
-	}
-
-	PublishCrlPayload struct {
-		CertificationAuthority func(childComplexity int) int
 	}
 
 	Query struct {
@@ -1320,11 +1333,6 @@ type ComplexityRoot struct {
 
 	SubscriptionPayload struct {
 		Subscription func(childComplexity int) int
-	}
-
-	TotpEnrolment struct {
-		Secret func(childComplexity int) int
-		URI    func(childComplexity int) int
 	}
 
 	UsageName struct {
@@ -1555,7 +1563,7 @@ type EndEntityResolver interface {
 type EnrollmentProtocolResolver interface {
 	Authorities(ctx context.Context, obj *protocolconfig.Offer) ([]*protocolconfig.Authority, error)
 }
-type IssuedCagwCredentialResolver interface {
+type IssuedCagwCredentialPayloadResolver interface {
 	Pkcs12(ctx context.Context, obj *credential.Issued) (string, error)
 }
 type KeyStoreResolver interface {
@@ -1568,7 +1576,7 @@ type KeyStoreResolver interface {
 type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
-	InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error)
+	InviteSubscriptionOwner(ctx context.Context, input model.InviteSubscriptionOwnerInput) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
 	UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error)
 	CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error)
@@ -1576,82 +1584,82 @@ type MutationResolver interface {
 	CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
 	CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error)
 	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error)
-	Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
-	Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
-	WithdrawApproval(ctx context.Context, id string) (*model.ApprovalPayload, error)
+	Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error)
+	Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error)
+	WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error)
 	PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error)
 	PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error)
-	StartBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error)
-	CancelBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error)
+	StartBulk(ctx context.Context, input model.StartBulkInput) (*model.BulkOperationPayload, error)
+	CancelBulk(ctx context.Context, input model.CancelBulkInput) (*model.BulkOperationPayload, error)
 	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error)
 	ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error)
 	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	DisableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	EnableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
+	DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error)
-	RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
-	UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
-	PublishCrl(ctx context.Context, caID string) (*model.PublishCrlPayload, error)
+	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (*model.CertificationAuthorityPayload, error)
+	RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error)
+	UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error)
+	PublishCrl(ctx context.Context, input model.PublishCrlInput) (*model.CertificationAuthorityPayload, error)
 	IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error)
 	IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error)
 	RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error)
 	SuspendCertificate(ctx context.Context, input model.SuspendCertificateInput) (*model.CertificatePayload, error)
-	UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error)
+	UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error)
 	CreateCagwCredential(ctx context.Context, input model.CreateCagwCredentialInput) (*credential.Issued, error)
-	RenewCagwCredential(ctx context.Context, id string, endPreviousNow bool) (*credential.Issued, error)
-	SetCagwCredentialRoles(ctx context.Context, id string, roles []*credential.Grant) (*credential.Credential, error)
-	DeleteCagwCredential(ctx context.Context, id string) (*credential.Credential, error)
-	ActivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
-	DeactivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
-	DecommissionEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
+	RenewCagwCredential(ctx context.Context, input model.RenewCagwCredentialInput) (*credential.Issued, error)
+	SetCagwCredentialRoles(ctx context.Context, input model.SetCagwCredentialRolesInput) (*model.CagwCredentialPayload, error)
+	DeleteCagwCredential(ctx context.Context, input model.DeleteCagwCredentialInput) (*model.CagwCredentialPayload, error)
+	ActivateEndEntity(ctx context.Context, input model.ActivateEndEntityInput) (*model.EndEntityPayload, error)
+	DeactivateEndEntity(ctx context.Context, input model.DeactivateEndEntityInput) (*model.EndEntityPayload, error)
+	DecommissionEndEntity(ctx context.Context, input model.DecommissionEndEntityInput) (*model.EndEntityPayload, error)
 	SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error)
-	VerifySecondFactor(ctx context.Context, input model.SecondFactorInput) (*model.ViewerPayload, error)
-	BeginPasskeySignIn(ctx context.Context) (string, error)
-	VerifyAddressCode(ctx context.Context, code string) (*model.SignInPayload, error)
-	RequestPasswordReset(ctx context.Context, email string) (*model.PasswordResetPayload, error)
+	VerifySecondFactor(ctx context.Context, input model.VerifySecondFactorInput) (*model.ViewerPayload, error)
+	BeginPasskeySignIn(ctx context.Context) (*model.BeginPasskeySignInPayload, error)
+	VerifyAddressCode(ctx context.Context, input model.VerifyAddressCodeInput) (*model.SignInPayload, error)
+	RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.PasswordResetPayload, error)
 	ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error)
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
 	SignOutEverywhere(ctx context.Context) (*model.SignOutPayload, error)
-	EndSession(ctx context.Context, id string) (*model.SignOutPayload, error)
+	EndSession(ctx context.Context, input model.EndSessionInput) (*model.SignOutPayload, error)
 	ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error)
 	AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error)
-	AcceptRoles(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
-	DeclineInvitation(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
+	AcceptRoles(ctx context.Context, input model.AcceptRolesInput) (*model.ViewerPayload, error)
+	DeclineInvitation(ctx context.Context, input model.DeclineInvitationInput) (*model.ViewerPayload, error)
 	BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error)
-	ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error)
-	BeginPasskeyRegistration(ctx context.Context) (string, error)
-	FinishPasskeyRegistration(ctx context.Context, name string, credential string) (*model.PasskeyPayload, error)
-	RemovePasskey(ctx context.Context, id string) (*model.ViewerPayload, error)
+	ConfirmTotpEnrolment(ctx context.Context, input model.ConfirmTotpEnrolmentInput) (*model.ConfirmTotpPayload, error)
+	BeginPasskeyRegistration(ctx context.Context) (*model.BeginPasskeyRegistrationPayload, error)
+	FinishPasskeyRegistration(ctx context.Context, input model.FinishPasskeyRegistrationInput) (*model.PasskeyPayload, error)
+	RemovePasskey(ctx context.Context, input model.RemovePasskeyInput) (*model.ViewerPayload, error)
 	RegenerateRecoveryCodes(ctx context.Context) (*model.RecoveryCodesPayload, error)
 	ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.SignOutPayload, error)
 	InviteUser(ctx context.Context, input model.InviteUserInput) (*model.MemberPayload, error)
-	ResendInvitation(ctx context.Context, partitionID string, userID string) (*model.MemberPayload, error)
-	GrantRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
-	RevokeRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
-	RemoveMember(ctx context.Context, input model.MemberInput) (*model.MemberPayload, error)
+	ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error)
+	GrantRole(ctx context.Context, input model.GrantRoleInput) (*model.MemberPayload, error)
+	RevokeRole(ctx context.Context, input model.RevokeRoleInput) (*model.MemberPayload, error)
+	RemoveMember(ctx context.Context, input model.RemoveMemberInput) (*model.MemberPayload, error)
 	DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error)
-	EnableAccount(ctx context.Context, id string) (*model.AccountPayload, error)
-	ResetSecondFactor(ctx context.Context, id string) (*model.AccountPayload, error)
+	EnableAccount(ctx context.Context, input model.EnableAccountInput) (*model.AccountPayload, error)
+	ResetSecondFactor(ctx context.Context, input model.ResetSecondFactorInput) (*model.AccountPayload, error)
 	DeleteAccount(ctx context.Context, input model.DeleteAccountInput) (*model.AccountPayload, error)
 	CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error)
-	RevokeAPIToken(ctx context.Context, id string) (*model.APITokenPayload, error)
+	RevokeAPIToken(ctx context.Context, input model.RevokeAPITokenInput) (*model.APITokenPayload, error)
 	UpdateNotificationSettings(ctx context.Context, input model.UpdateNotificationSettingsInput) (*model.NotificationSettingsPayload, error)
 	CreateWebhook(ctx context.Context, input model.CreateWebhookInput) (*model.CreateWebhookPayload, error)
-	TestWebhook(ctx context.Context, id string) (*model.WebhookPayload, error)
-	DeleteWebhook(ctx context.Context, id string, confirmName string) (*model.WebhookPayload, error)
+	TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.WebhookPayload, error)
+	DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.WebhookPayload, error)
 	CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error)
 	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
-	RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error)
-	DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error)
+	RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error)
+	DeleteProfile(ctx context.Context, input model.DeleteProfileInput) (*model.DeleteProfilePayload, error)
 	CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	EnableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
 	DisableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
 	DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
-	UpdateCrlSettings(ctx context.Context, input model.CrlSettingsInput) (*model.CertificationAuthorityPayload, error)
+	UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error)
 	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
 type NotificationSettingsResolver interface {
@@ -2732,6 +2740,33 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AuditVerification.Intact(childComplexity), true
 
+	case "BeginPasskeyRegistrationPayload.options":
+		if e.ComplexityRoot.BeginPasskeyRegistrationPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyRegistrationPayload.Options(childComplexity), true
+
+	case "BeginPasskeySignInPayload.options":
+		if e.ComplexityRoot.BeginPasskeySignInPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeySignInPayload.Options(childComplexity), true
+
+	case "BeginTotpEnrolmentPayload.secret":
+		if e.ComplexityRoot.BeginTotpEnrolmentPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpEnrolmentPayload.Secret(childComplexity), true
+	case "BeginTotpEnrolmentPayload.uri":
+		if e.ComplexityRoot.BeginTotpEnrolmentPayload.URI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpEnrolmentPayload.URI(childComplexity), true
+
 	case "BulkFinding.count":
 		if e.ComplexityRoot.BulkFinding.Count == nil {
 			break
@@ -3125,6 +3160,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CagwCredential.Status(childComplexity), true
+
+	case "CagwCredentialPayload.credential":
+		if e.ComplexityRoot.CagwCredentialPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialPayload.Credential(childComplexity), true
 
 	case "CagwCredentialRole.ca":
 		if e.ComplexityRoot.CagwCredentialRole.Ca == nil {
@@ -4773,30 +4815,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssuePkcs12Payload.Warnings(childComplexity), true
 
-	case "IssuedCagwCredential.credential":
-		if e.ComplexityRoot.IssuedCagwCredential.Credential == nil {
+	case "IssuedCagwCredentialPayload.credential":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Credential == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Credential(childComplexity), true
-	case "IssuedCagwCredential.fileName":
-		if e.ComplexityRoot.IssuedCagwCredential.FileName == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Credential(childComplexity), true
+	case "IssuedCagwCredentialPayload.fileName":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.FileName == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.FileName(childComplexity), true
-	case "IssuedCagwCredential.password":
-		if e.ComplexityRoot.IssuedCagwCredential.Password == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.FileName(childComplexity), true
+	case "IssuedCagwCredentialPayload.password":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Password == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Password(childComplexity), true
-	case "IssuedCagwCredential.pkcs12":
-		if e.ComplexityRoot.IssuedCagwCredential.Pkcs12 == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Password(childComplexity), true
+	case "IssuedCagwCredentialPayload.pkcs12":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Pkcs12 == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Pkcs12(childComplexity), true
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Pkcs12(childComplexity), true
 
 	case "Job.attempts":
 		if e.ComplexityRoot.Job.Attempts == nil {
@@ -4966,7 +5008,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.AcceptRoles(childComplexity, args["invitationId"].(string)), true
+		return e.ComplexityRoot.Mutation.AcceptRoles(childComplexity, args["input"].(model.AcceptRolesInput)), true
 	case "Mutation.activateEndEntity":
 		if e.ComplexityRoot.Mutation.ActivateEndEntity == nil {
 			break
@@ -4977,7 +5019,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["input"].(model.ActivateEndEntityInput)), true
 	case "Mutation.approve":
 		if e.ComplexityRoot.Mutation.Approve == nil {
 			break
@@ -4988,7 +5030,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Approve(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
+		return e.ComplexityRoot.Mutation.Approve(childComplexity, args["input"].(model.ApproveInput)), true
 	case "Mutation.assignSubscription":
 		if e.ComplexityRoot.Mutation.AssignSubscription == nil {
 			break
@@ -5028,7 +5070,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.CancelBulk(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.CancelBulk(childComplexity, args["input"].(model.CancelBulkInput)), true
 	case "Mutation.cancelRenewalCampaign":
 		if e.ComplexityRoot.Mutation.CancelRenewalCampaign == nil {
 			break
@@ -5083,7 +5125,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ConfirmTotpEnrolment(childComplexity, args["totp"].(string)), true
+		return e.ComplexityRoot.Mutation.ConfirmTotpEnrolment(childComplexity, args["input"].(model.ConfirmTotpEnrolmentInput)), true
 	case "Mutation.createApiToken":
 		if e.ComplexityRoot.Mutation.CreateAPIToken == nil {
 			break
@@ -5182,7 +5224,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeactivateEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeactivateEndEntity(childComplexity, args["input"].(model.DeactivateEndEntityInput)), true
 	case "Mutation.declineInvitation":
 		if e.ComplexityRoot.Mutation.DeclineInvitation == nil {
 			break
@@ -5193,7 +5235,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeclineInvitation(childComplexity, args["invitationId"].(string)), true
+		return e.ComplexityRoot.Mutation.DeclineInvitation(childComplexity, args["input"].(model.DeclineInvitationInput)), true
 	case "Mutation.decommissionEndEntity":
 		if e.ComplexityRoot.Mutation.DecommissionEndEntity == nil {
 			break
@@ -5204,7 +5246,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["input"].(model.DecommissionEndEntityInput)), true
 	case "Mutation.deleteAccount":
 		if e.ComplexityRoot.Mutation.DeleteAccount == nil {
 			break
@@ -5226,7 +5268,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteCagwCredential(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteCagwCredential(childComplexity, args["input"].(model.DeleteCagwCredentialInput)), true
 	case "Mutation.deleteCertificationAuthority":
 		if e.ComplexityRoot.Mutation.DeleteCertificationAuthority == nil {
 			break
@@ -5248,7 +5290,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.ProfileInput)), true
+		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.DeleteProfileInput)), true
 	case "Mutation.deleteProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.DeleteProtocolConfiguration == nil {
 			break
@@ -5270,7 +5312,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteWebhook(childComplexity, args["id"].(string), args["confirmName"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteWebhook(childComplexity, args["input"].(model.DeleteWebhookInput)), true
 	case "Mutation.disableAccount":
 		if e.ComplexityRoot.Mutation.DisableAccount == nil {
 			break
@@ -5292,7 +5334,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["input"].(model.DisableCertificationAuthorityInput)), true
 	case "Mutation.disableProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.DisableProtocolConfiguration == nil {
 			break
@@ -5314,7 +5356,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EnableAccount(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.EnableAccount(childComplexity, args["input"].(model.EnableAccountInput)), true
 	case "Mutation.enableCertificationAuthority":
 		if e.ComplexityRoot.Mutation.EnableCertificationAuthority == nil {
 			break
@@ -5325,7 +5367,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["input"].(model.EnableCertificationAuthorityInput)), true
 	case "Mutation.enableProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.EnableProtocolConfiguration == nil {
 			break
@@ -5347,7 +5389,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
 	case "Mutation.finishPasskeyRegistration":
 		if e.ComplexityRoot.Mutation.FinishPasskeyRegistration == nil {
 			break
@@ -5358,7 +5400,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.FinishPasskeyRegistration(childComplexity, args["name"].(string), args["credential"].(string)), true
+		return e.ComplexityRoot.Mutation.FinishPasskeyRegistration(childComplexity, args["input"].(model.FinishPasskeyRegistrationInput)), true
 	case "Mutation.grantRole":
 		if e.ComplexityRoot.Mutation.GrantRole == nil {
 			break
@@ -5369,7 +5411,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.GrantRole(childComplexity, args["input"].(model.RoleInput)), true
+		return e.ComplexityRoot.Mutation.GrantRole(childComplexity, args["input"].(model.GrantRoleInput)), true
 	case "Mutation.importCaCertificate":
 		if e.ComplexityRoot.Mutation.ImportCaCertificate == nil {
 			break
@@ -5402,7 +5444,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.InviteSubscriptionOwner(childComplexity, args["subscriptionId"].(string), args["email"].(string)), true
+		return e.ComplexityRoot.Mutation.InviteSubscriptionOwner(childComplexity, args["input"].(model.InviteSubscriptionOwnerInput)), true
 	case "Mutation.inviteUser":
 		if e.ComplexityRoot.Mutation.InviteUser == nil {
 			break
@@ -5446,7 +5488,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey(childComplexity, args["input"].(model.MoveCaKeyInput)), true
+		return e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey(childComplexity, args["input"].(model.MoveCertificationAuthorityKeyInput)), true
 	case "Mutation.prepareBulkIssuance":
 		if e.ComplexityRoot.Mutation.PrepareBulkIssuance == nil {
 			break
@@ -5479,7 +5521,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.PublishCrl(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.PublishCrl(childComplexity, args["input"].(model.PublishCrlInput)), true
 	case "Mutation.regenerateRecoveryCodes":
 		if e.ComplexityRoot.Mutation.RegenerateRecoveryCodes == nil {
 			break
@@ -5496,7 +5538,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
+		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.RejectInput)), true
 	case "Mutation.removeMember":
 		if e.ComplexityRoot.Mutation.RemoveMember == nil {
 			break
@@ -5507,7 +5549,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.MemberInput)), true
+		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.RemoveMemberInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -5518,7 +5560,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["input"].(model.RemovePasskeyInput)), true
 	case "Mutation.renewCagwCredential":
 		if e.ComplexityRoot.Mutation.RenewCagwCredential == nil {
 			break
@@ -5529,7 +5571,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RenewCagwCredential(childComplexity, args["id"].(string), args["endPreviousNow"].(bool)), true
+		return e.ComplexityRoot.Mutation.RenewCagwCredential(childComplexity, args["input"].(model.RenewCagwCredentialInput)), true
 	case "Mutation.renewCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RenewCertificationAuthority == nil {
 			break
@@ -5551,7 +5593,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["email"].(string)), true
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(model.RequestPasswordResetInput)), true
 	case "Mutation.resendInvitation":
 		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
 			break
@@ -5562,7 +5604,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["partitionId"].(string), args["userId"].(string)), true
+		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
 	case "Mutation.resetPassword":
 		if e.ComplexityRoot.Mutation.ResetPassword == nil {
 			break
@@ -5584,7 +5626,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ResetSecondFactor(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ResetSecondFactor(childComplexity, args["input"].(model.ResetSecondFactorInput)), true
 	case "Mutation.restoreCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RestoreCertificationAuthority == nil {
 			break
@@ -5595,7 +5637,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RestoreCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.RestoreCertificationAuthority(childComplexity, args["input"].(model.RestoreCertificationAuthorityInput)), true
 	case "Mutation.retireProfile":
 		if e.ComplexityRoot.Mutation.RetireProfile == nil {
 			break
@@ -5606,7 +5648,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RetireProfile(childComplexity, args["input"].(model.ProfileInput)), true
+		return e.ComplexityRoot.Mutation.RetireProfile(childComplexity, args["input"].(model.RetireProfileInput)), true
 	case "Mutation.revokeApiToken":
 		if e.ComplexityRoot.Mutation.RevokeAPIToken == nil {
 			break
@@ -5617,7 +5659,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RevokeAPIToken(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.RevokeAPIToken(childComplexity, args["input"].(model.RevokeAPITokenInput)), true
 	case "Mutation.revokeAcmeKey":
 		if e.ComplexityRoot.Mutation.RevokeAcmeKey == nil {
 			break
@@ -5650,7 +5692,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RevokeRole(childComplexity, args["input"].(model.RoleInput)), true
+		return e.ComplexityRoot.Mutation.RevokeRole(childComplexity, args["input"].(model.RevokeRoleInput)), true
 	case "Mutation.selectProfiles":
 		if e.ComplexityRoot.Mutation.SelectProfiles == nil {
 			break
@@ -5661,7 +5703,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.SelectProfiles(childComplexity, args["input"].(model.CaProfilesInput)), true
+		return e.ComplexityRoot.Mutation.SelectProfiles(childComplexity, args["input"].(model.SelectProfilesInput)), true
 	case "Mutation.setApprovalRules":
 		if e.ComplexityRoot.Mutation.SetApprovalRules == nil {
 			break
@@ -5683,7 +5725,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.SetCagwCredentialRoles(childComplexity, args["id"].(string), args["roles"].([]*credential.Grant)), true
+		return e.ComplexityRoot.Mutation.SetCagwCredentialRoles(childComplexity, args["input"].(model.SetCagwCredentialRolesInput)), true
 	case "Mutation.signIn":
 		if e.ComplexityRoot.Mutation.SignIn == nil {
 			break
@@ -5717,7 +5759,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StartBulk(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.StartBulk(childComplexity, args["input"].(model.StartBulkInput)), true
 	case "Mutation.suspendCertificate":
 		if e.ComplexityRoot.Mutation.SuspendCertificate == nil {
 			break
@@ -5739,7 +5781,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.TestWebhook(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.TestWebhook(childComplexity, args["input"].(model.TestWebhookInput)), true
 	case "Mutation.unselectProfiles":
 		if e.ComplexityRoot.Mutation.UnselectProfiles == nil {
 			break
@@ -5750,7 +5792,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UnselectProfiles(childComplexity, args["input"].(model.CaProfilesInput)), true
+		return e.ComplexityRoot.Mutation.UnselectProfiles(childComplexity, args["input"].(model.UnselectProfilesInput)), true
 	case "Mutation.unsuspendCertificate":
 		if e.ComplexityRoot.Mutation.UnsuspendCertificate == nil {
 			break
@@ -5761,7 +5803,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["certificateId"].(string)), true
+		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["input"].(model.UnsuspendCertificateInput)), true
 	case "Mutation.updateAcmeSettings":
 		if e.ComplexityRoot.Mutation.UpdateAcmeSettings == nil {
 			break
@@ -5783,7 +5825,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UpdateCrlSettings(childComplexity, args["input"].(model.CrlSettingsInput)), true
+		return e.ComplexityRoot.Mutation.UpdateCrlSettings(childComplexity, args["input"].(model.UpdateCrlSettingsInput)), true
 	case "Mutation.updateNotificationSettings":
 		if e.ComplexityRoot.Mutation.UpdateNotificationSettings == nil {
 			break
@@ -5838,7 +5880,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["code"].(string)), true
+		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["input"].(model.VerifyAddressCodeInput)), true
 	case "Mutation.verifySecondFactor":
 		if e.ComplexityRoot.Mutation.VerifySecondFactor == nil {
 			break
@@ -5849,7 +5891,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.SecondFactorInput)), true
+		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.VerifySecondFactorInput)), true
 	case "Mutation.withdrawApproval":
 		if e.ComplexityRoot.Mutation.WithdrawApproval == nil {
 			break
@@ -5860,7 +5902,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.WithdrawApproval(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.WithdrawApproval(childComplexity, args["input"].(model.WithdrawApprovalInput)), true
 
 	case "NameConstraints.excluded":
 		if e.ComplexityRoot.NameConstraints.Excluded == nil {
@@ -6633,13 +6675,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfigurationPayload.ProtocolConfiguration(childComplexity), true
-
-	case "PublishCrlPayload.certificationAuthority":
-		if e.ComplexityRoot.PublishCrlPayload.CertificationAuthority == nil {
-			break
-		}
-
-		return e.ComplexityRoot.PublishCrlPayload.CertificationAuthority(childComplexity), true
 
 	case "Query.account":
 		if e.ComplexityRoot.Query.Account == nil {
@@ -7552,19 +7587,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SubscriptionPayload.Subscription(childComplexity), true
 
-	case "TotpEnrolment.secret":
-		if e.ComplexityRoot.TotpEnrolment.Secret == nil {
-			break
-		}
-
-		return e.ComplexityRoot.TotpEnrolment.Secret(childComplexity), true
-	case "TotpEnrolment.uri":
-		if e.ComplexityRoot.TotpEnrolment.URI == nil {
-			break
-		}
-
-		return e.ComplexityRoot.TotpEnrolment.URI(childComplexity), true
-
 	case "UsageName.name":
 		if e.ComplexityRoot.UsageName.Name == nil {
 			break
@@ -7848,17 +7870,20 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAcceptHeldCrlInput,
 		ec.unmarshalInputAcceptInvitationInput,
+		ec.unmarshalInputAcceptRolesInput,
 		ec.unmarshalInputAcmeAttestationInput,
-		ec.unmarshalInputApprovalDecisionInput,
+		ec.unmarshalInputActivateEndEntityInput,
 		ec.unmarshalInputApprovalRuleInput,
+		ec.unmarshalInputApproveInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
-		ec.unmarshalInputCaProfilesInput,
 		ec.unmarshalInputCagwCredentialRoleInput,
+		ec.unmarshalInputCancelBulkInput,
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
 		ec.unmarshalInputConfirmIdentityInput,
+		ec.unmarshalInputConfirmTotpEnrolmentInput,
 		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCagwCredentialInput,
@@ -7867,41 +7892,71 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateRenewalCampaignInput,
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
-		ec.unmarshalInputCrlSettingsInput,
+		ec.unmarshalInputDeactivateEndEntityInput,
+		ec.unmarshalInputDeclineInvitationInput,
+		ec.unmarshalInputDecommissionEndEntityInput,
 		ec.unmarshalInputDeleteAccountInput,
+		ec.unmarshalInputDeleteCagwCredentialInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
+		ec.unmarshalInputDeleteProfileInput,
 		ec.unmarshalInputDeleteProtocolConfigurationInput,
+		ec.unmarshalInputDeleteWebhookInput,
 		ec.unmarshalInputDisableAccountInput,
+		ec.unmarshalInputDisableCertificationAuthorityInput,
+		ec.unmarshalInputEnableAccountInput,
+		ec.unmarshalInputEnableCertificationAuthorityInput,
+		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputExtensionInput,
+		ec.unmarshalInputFinishPasskeyRegistrationInput,
+		ec.unmarshalInputGrantRoleInput,
 		ec.unmarshalInputImportCaCertificateInput,
 		ec.unmarshalInputImportExternalRootInput,
+		ec.unmarshalInputInviteSubscriptionOwnerInput,
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
-		ec.unmarshalInputMemberInput,
-		ec.unmarshalInputMoveCaKeyInput,
+		ec.unmarshalInputMoveCertificationAuthorityKeyInput,
 		ec.unmarshalInputNameConstraintsInput,
 		ec.unmarshalInputNameSubtreeInput,
 		ec.unmarshalInputPrepareBulkIssuanceInput,
 		ec.unmarshalInputPrepareBulkRevocationInput,
-		ec.unmarshalInputProfileInput,
 		ec.unmarshalInputProtocolConfigurationFilter,
+		ec.unmarshalInputPublishCrlInput,
+		ec.unmarshalInputRejectInput,
+		ec.unmarshalInputRemoveMemberInput,
+		ec.unmarshalInputRemovePasskeyInput,
+		ec.unmarshalInputRenewCagwCredentialInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRenewalSelectionInput,
+		ec.unmarshalInputRequestPasswordResetInput,
+		ec.unmarshalInputResendInvitationInput,
 		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputResetSecondFactorInput,
+		ec.unmarshalInputRestoreCertificationAuthorityInput,
+		ec.unmarshalInputRetireProfileInput,
+		ec.unmarshalInputRevokeApiTokenInput,
 		ec.unmarshalInputRevokeCertificateInput,
-		ec.unmarshalInputRoleInput,
-		ec.unmarshalInputSecondFactorInput,
+		ec.unmarshalInputRevokeRoleInput,
+		ec.unmarshalInputSelectProfilesInput,
 		ec.unmarshalInputSetApprovalRulesInput,
+		ec.unmarshalInputSetCagwCredentialRolesInput,
 		ec.unmarshalInputSignInInput,
+		ec.unmarshalInputStartBulkInput,
 		ec.unmarshalInputSubjectAlternativeNameInput,
 		ec.unmarshalInputSuspendCertificateInput,
+		ec.unmarshalInputTestWebhookInput,
+		ec.unmarshalInputUnselectProfilesInput,
+		ec.unmarshalInputUnsuspendCertificateInput,
 		ec.unmarshalInputUpdateAcmeSettingsInput,
+		ec.unmarshalInputUpdateCrlSettingsInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateProfileInput,
 		ec.unmarshalInputUpdateProtocolConfigurationInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
+		ec.unmarshalInputVerifyAddressCodeInput,
+		ec.unmarshalInputVerifySecondFactorInput,
 		ec.unmarshalInputWhatIfInput,
+		ec.unmarshalInputWithdrawApprovalInput,
 	)
 	first := true
 
@@ -8357,11 +8412,17 @@ input SetApprovalRulesInput {
   "All of them; what is not named needs no approval."
   rules: [ApprovalRuleInput!]!
 }
-input ApprovalDecisionInput {
+input ApproveInput {
   id: ID!
-  "Up to 500 characters; needed to reject."
+  "Up to 500 characters."
   comment: String! = ""
 }
+input RejectInput {
+  id: ID!
+  "The reason, up to 500 characters; needed."
+  comment: String! = ""
+}
+input WithdrawApprovalInput { id: ID! }
 type ApprovalRulesPayload { rules: [ApprovalRule!]! }
 type ApprovalPayload { approval: Approval! }
 
@@ -8377,11 +8438,11 @@ extend type Mutation {
   "Asking for less than before needs the approval of those who decide about what is lowered."
   setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesPayload!
   "With the last approval that is needed it is carried out."
-  approve(input: ApprovalDecisionInput!): ApprovalPayload!
+  approve(input: ApproveInput!): ApprovalPayload!
   "One is enough."
-  reject(input: ApprovalDecisionInput!): ApprovalPayload!
+  reject(input: RejectInput!): ApprovalPayload!
   "By who asked for it."
-  withdrawApproval(id: ID!): ApprovalPayload!
+  withdrawApproval(input: WithdrawApprovalInput!): ApprovalPayload!
 }
 extend type CertificateStory {
   "What others approved before it was issued; null where none had to, or for who may not see approvals."
@@ -8574,6 +8635,8 @@ input PrepareBulkIssuanceInput {
   "Base64 of a ZIP archive of files with one request each."
   zip: String
 }
+input StartBulkInput { id: ID! }
+input CancelBulkInput { id: ID! }
 type BulkOperationPayload { operation: BulkOperation! }
 
 extend type Partition {
@@ -8587,8 +8650,8 @@ extend type Mutation {
   "Dry run: checks every request against its profile. Nothing is issued yet."
   prepareBulkIssuance(input: PrepareBulkIssuanceInput!): BulkOperationPayload!
   "Starts a draft, or lets an operation that stopped go on; it works with the rights of the caller."
-  startBulk(id: ID!): BulkOperationPayload!
-  cancelBulk(id: ID!): BulkOperationPayload!
+  startBulk(input: StartBulkInput!): BulkOperationPayload!
+  cancelBulk(input: CancelBulkInput!): BulkOperationPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ca-externalroot.graphqls", Input: `extend enum CaCertificateKind {
@@ -8707,6 +8770,8 @@ input RenewCertificationAuthorityInput {
   "Default: as for a new CA."
   expiresAt: Time
 }
+input DisableCertificationAuthorityInput { caId: ID! }
+input EnableCertificationAuthorityInput { caId: ID! }
 
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
@@ -8716,8 +8781,8 @@ extend type Mutation {
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
   renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
   "Nothing is issued by it until it is enabled; CRL and OCSP go on."
-  disableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
-  enableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
+  disableCertificationAuthority(input: DisableCertificationAuthorityInput!): CertificationAuthorityPayload!
+  enableCertificationAuthority(input: EnableCertificationAuthorityInput!): CertificationAuthorityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ca.graphqls", Input: `"A certification authority (RFC 5280, RFC 3647)."
@@ -8869,18 +8934,20 @@ input CreateCertificationAuthorityInput {
   profileIds: [String!]! = []
 }
 type CertificationAuthorityPayload { certificationAuthority: CertificationAuthority! }
-input MoveCaKeyInput {
+input MoveCertificationAuthorityKeyInput {
   caId: ID!
   "Name of one of ` + "`" + `keyStores` + "`" + `."
   keyStore: String!
 }
-input CaProfilesInput { caId: ID!, profileIds: [String!]! }
+input SelectProfilesInput { caId: ID!, profileIds: [String!]! }
+input UnselectProfilesInput { caId: ID!, profileIds: [String!]! }
+input RestoreCertificationAuthorityInput { caId: ID! }
+input PublishCrlInput { caId: ID! }
 input DeleteCertificationAuthorityInput {
   caId: ID!
   "The identifier, typed again."
   confirmIdentifier: String!
 }
-type PublishCrlPayload { certificationAuthority: CertificationAuthority! }
 
 extend type Mutation {
   "Returns at once with status CREATING; follow ` + "`" + `creation` + "`" + `, or ` + "`" + `auditEvents` + "`" + `."
@@ -8888,12 +8955,12 @@ extend type Mutation {
   "Everything below it becomes unusable. It can be undone for 24 hours."
   deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityPayload!
   "Moves the key of a CA out of software into another key store; the old copy is destroyed."
-  moveCertificationAuthorityKey(input: MoveCaKeyInput!): CertificationAuthorityPayload!
-  restoreCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
-  selectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
-  unselectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
+  moveCertificationAuthorityKey(input: MoveCertificationAuthorityKeyInput!): CertificationAuthorityPayload!
+  restoreCertificationAuthority(input: RestoreCertificationAuthorityInput!): CertificationAuthorityPayload!
+  selectProfiles(input: SelectProfilesInput!): CertificationAuthorityPayload!
+  unselectProfiles(input: UnselectProfilesInput!): CertificationAuthorityPayload!
   "Publishes a new CRL now instead of at the next daily time."
-  publishCrl(caId: ID!): PublishCrlPayload!
+  publishCrl(input: PublishCrlInput!): CertificationAuthorityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/certificate.graphqls", Input: `"A certificate of a subscriber, or one of the CA's own helpers (OCSP signer)."
@@ -9076,6 +9143,7 @@ input SuspendCertificateInput {
   "When the suspension ends by itself; absent = until unsuspended."
   until: Time
 }
+input UnsuspendCertificateInput { certificateId: ID! }
 type CertificatePayload { certificate: Certificate! }
 
 extend type Mutation {
@@ -9085,7 +9153,7 @@ extend type Mutation {
   revokeCertificate(input: RevokeCertificateInput!): CertificatePayload!
   "Certificate hold (RFC 5280 5.3.1): can be undone."
   suspendCertificate(input: SuspendCertificateInput!): CertificatePayload!
-  unsuspendCertificate(certificateId: ID!): CertificatePayload!
+  unsuspendCertificate(input: UnsuspendCertificateInput!): CertificatePayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/credential.graphqls", Input: `"""
@@ -9133,8 +9201,19 @@ input CreateCagwCredentialInput {
   "On authorities of the partition; at least one."
   roles: [CagwCredentialRoleInput!]!
 }
+input RenewCagwCredentialInput {
+  id: ID!
+  "True: the certificate before ends at once."
+  endPreviousNow: Boolean! = false
+}
+input SetCagwCredentialRolesInput {
+  id: ID!
+  "All of its roles; a role that is not in the list is taken away at once."
+  roles: [CagwCredentialRoleInput!]!
+}
+input DeleteCagwCredentialInput { id: ID! }
 "The file and its password are shown this once and kept nowhere."
-type IssuedCagwCredential {
+type IssuedCagwCredentialPayload {
   credential: CagwCredential!
   "Key, certificate and chain (RFC 7292), base64."
   pkcs12: String!
@@ -9143,6 +9222,7 @@ type IssuedCagwCredential {
   "What the file is to be called."
   fileName: String!
 }
+type CagwCredentialPayload { credential: CagwCredential! }
 
 extend type Partition {
   "By identifier. Owners and CA Administrators."
@@ -9156,13 +9236,12 @@ extend type Mutation {
   Makes a key and a certificate that is good for one year. Nobody can give a role whose rights they do not have themselves
   in the partition.
   """
-  createCagwCredential(input: CreateCagwCredentialInput!): IssuedCagwCredential!
+  createCagwCredential(input: CreateCagwCredentialInput!): IssuedCagwCredentialPayload!
   "A new key and certificate. The one before goes on for seven days, at most until its own end, so that clients can be changed over."
-  renewCagwCredential(id: ID!, endPreviousNow: Boolean! = false): IssuedCagwCredential!
-  "All of its roles; what is not in the list is taken away at once."
-  setCagwCredentialRoles(id: ID!, roles: [CagwCredentialRoleInput!]!): CagwCredential!
+  renewCagwCredential(input: RenewCagwCredentialInput!): IssuedCagwCredentialPayload!
+  setCagwCredentialRoles(input: SetCagwCredentialRolesInput!): CagwCredentialPayload!
   "It is refused from then on, on open connections too."
-  deleteCagwCredential(id: ID!): CagwCredential!
+  deleteCagwCredential(input: DeleteCagwCredentialInput!): CagwCredentialPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
@@ -9203,12 +9282,15 @@ extend type Partition {
   endEntities(first: Int! = 50, after: String, search: String, status: EndEntityStatus, protocolConfigurationId: ID): EndEntityConnection!
 }
 extend type Query { endEntity(id: ID!): EndEntity }
+input ActivateEndEntityInput { id: ID! }
+input DeactivateEndEntityInput { id: ID! }
+input DecommissionEndEntityInput { id: ID! }
 type EndEntityPayload { endEntity: EndEntity! }
 extend type Mutation {
-  activateEndEntity(id: ID!): EndEntityPayload!
-  deactivateEndEntity(id: ID!): EndEntityPayload!
+  activateEndEntity(input: ActivateEndEntityInput!): EndEntityPayload!
+  deactivateEndEntity(input: DeactivateEndEntityInput!): EndEntityPayload!
   "For good: no certificate is ever issued to it again. Its certificates are not revoked."
-  decommissionEndEntity(id: ID!): EndEntityPayload!
+  decommissionEndEntity(input: DecommissionEndEntityInput!): EndEntityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/identity.graphqls", Input: `"The six roles; what each may do stands in ` + "`" + `rbac/policy.csv` + "`" + `."
@@ -9383,7 +9465,7 @@ type SignInPayload {
 enum SecondFactor { TOTP PASSKEY RECOVERY_CODE }
 
 "Exactly one of them."
-input SecondFactorInput {
+input VerifySecondFactorInput {
   "Six digits from the authenticator app."
   totp: String @secret
   recoveryCode: String @secret
@@ -9394,7 +9476,7 @@ input SecondFactorInput {
 type ViewerPayload { viewer: Viewer! }
 
 "What an authenticator app needs; shown once."
-type TotpEnrolment {
+type BeginTotpEnrolmentPayload {
   "Base32."
   secret: String!
   "` + "`" + `otpauth://totp/…` + "`" + `, to be drawn as a QR code."
@@ -9423,7 +9505,7 @@ input AcceptInvitationInput { token: String! @secret, password: String! @secret,
 input ResetPasswordInput { token: String! @secret, password: String! @secret }
 type PasswordResetPayload { "Always true: whether the address has an account is not told." accepted: Boolean! }
 type ResetPasswordPayload { email: String! }
-input MemberInput { partitionId: ID!, userId: ID! }
+input RemoveMemberInput { partitionId: ID!, userId: ID! }
 input DisableAccountInput {
   id: ID!
   "Accept that partitions are left without an Owner who can sign in."
@@ -9447,7 +9529,8 @@ input InviteUserInput {
   roles: [Role!]! = []
 }
 type MemberPayload { member: Member! }
-input RoleInput { partitionId: ID!, userId: ID!, role: Role! }
+input GrantRoleInput { partitionId: ID!, userId: ID!, role: Role! }
+input RevokeRoleInput { partitionId: ID!, userId: ID!, role: Role! }
 input CreateApiTokenInput {
   partitionId: ID!
   "2 to 64 characters."
@@ -9466,25 +9549,43 @@ type CreateApiTokenPayload {
 }
 type ApiTokenPayload { apiToken: ApiToken! }
 type SignOutPayload { sessionsEnded: Int! }
+input VerifyAddressCodeInput { code: String! @secret }
+input RequestPasswordResetInput { email: String! }
+input EndSessionInput { id: ID! }
+input AcceptRolesInput { invitationId: ID! }
+input DeclineInvitationInput { invitationId: ID! }
+input ConfirmTotpEnrolmentInput { "Six digits from the authenticator app." totp: String! @secret }
+type BeginPasskeySignInPayload { "For ` + "`" + `navigator.credentials.get` + "`" + `: PublicKeyCredentialRequestOptionsJSON." options: String! }
+type BeginPasskeyRegistrationPayload { "For ` + "`" + `navigator.credentials.create` + "`" + `: PublicKeyCredentialCreationOptionsJSON." options: String! }
+input FinishPasskeyRegistrationInput {
+  name: String!
+  "JSON of ` + "`" + `PublicKeyCredential` + "`" + ` (WebAuthn Level 3, RegistrationResponseJSON)."
+  credential: String!
+}
+input RemovePasskeyInput { id: ID! }
+input ResendInvitationInput { partitionId: ID!, userId: ID! }
+input EnableAccountInput { id: ID! }
+input ResetSecondFactorInput { id: ID! }
+input RevokeApiTokenInput { id: ID! }
 
 extend type Mutation {
   "First step of signing in. Wrong e-mail and wrong password answer alike; repeated failures are slowed down."
   signIn(input: SignInInput!): SignInPayload!
   "Second step. On success the cookie is a full session."
-  verifySecondFactor(input: SecondFactorInput!): ViewerPayload!
-  "Options for ` + "`" + `navigator.credentials.get` + "`" + ` (PublicKeyCredentialRequestOptionsJSON), after the first step."
-  beginPasskeySignIn: String!
+  verifySecondFactor(input: VerifySecondFactorInput!): ViewerPayload!
+  "After the first step."
+  beginPasskeySignIn: BeginPasskeySignInPayload!
   "After the password, where ` + "`" + `codeRequired` + "`" + `: the code that was sent to the person's address. Enrolling a second factor comes next."
-  verifyAddressCode(code: String! @secret): SignInPayload!
+  verifyAddressCode(input: VerifyAddressCodeInput!): SignInPayload!
   "Sends a link to set a new password, if the address has an account."
-  requestPasswordReset(email: String!): PasswordResetPayload!
+  requestPasswordReset(input: RequestPasswordResetInput!): PasswordResetPayload!
   "Sets a new password by the link and ends every session. Signing in still takes the second factor."
   resetPassword(input: ResetPasswordInput!): ResetPasswordPayload!
   signOut: SignOutPayload!
   "Ends every session of the caller, this one included."
   signOutEverywhere: SignOutPayload!
   "Ends one other session of the caller."
-  endSession(id: ID!): SignOutPayload!
+  endSession(input: EndSessionInput!): SignOutPayload!
 
   """
   Confirms the identity of the signed-in person. Operations that change credentials, roles or accounts answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
@@ -9495,16 +9596,15 @@ extend type Mutation {
   "For an address without an account: makes it, with the roles of this invitation, and starts a session that must enrol a second factor next."
   acceptInvitation(input: AcceptInvitationInput!): SignInPayload!
   "Accepts an invitation of ` + "`" + `viewer.invitations` + "`" + `."
-  acceptRoles(invitationId: ID!): ViewerPayload!
-  declineInvitation(invitationId: ID!): ViewerPayload!
+  acceptRoles(input: AcceptRolesInput!): ViewerPayload!
+  declineInvitation(input: DeclineInvitationInput!): ViewerPayload!
   "Starts (or starts over) the enrolment of an authenticator app. One that is enrolled stays in force until the new one is confirmed."
-  beginTotpEnrolment: TotpEnrolment!
-  confirmTotpEnrolment(totp: String! @secret): ConfirmTotpPayload!
-  "Options for ` + "`" + `navigator.credentials.create` + "`" + ` (PublicKeyCredentialCreationOptionsJSON)."
-  beginPasskeyRegistration: String!
-  finishPasskeyRegistration(name: String!, credential: String!): PasskeyPayload!
+  beginTotpEnrolment: BeginTotpEnrolmentPayload!
+  confirmTotpEnrolment(input: ConfirmTotpEnrolmentInput!): ConfirmTotpPayload!
+  beginPasskeyRegistration: BeginPasskeyRegistrationPayload!
+  finishPasskeyRegistration(input: FinishPasskeyRegistrationInput!): PasskeyPayload!
   "Refused for the last second factor."
-  removePasskey(id: ID!): ViewerPayload!
+  removePasskey(input: RemovePasskeyInput!): ViewerPayload!
   regenerateRecoveryCodes: RecoveryCodesPayload!
   "Ends every other session."
   changePassword(input: ChangePasswordInput!): SignOutPayload!
@@ -9512,25 +9612,25 @@ extend type Mutation {
   "Owners. Offers roles to whoever reads the mail of the address. The answer is the same whether or not the address has an account."
   inviteUser(input: InviteUserInput!): MemberPayload!
   "Owners. A new link; the old one ends."
-  resendInvitation(partitionId: ID!, userId: ID!): MemberPayload!
+  resendInvitation(input: ResendInvitationInput!): MemberPayload!
   "Owners."
-  grantRole(input: RoleInput!): MemberPayload!
+  grantRole(input: GrantRoleInput!): MemberPayload!
   "Owners. The last Owner cannot be removed."
-  revokeRole(input: RoleInput!): MemberPayload!
+  revokeRole(input: RevokeRoleInput!): MemberPayload!
   "Owners. Ends a membership with all its roles, or withdraws an invitation. The last Owner cannot be removed."
-  removeMember(input: MemberInput!): MemberPayload!
+  removeMember(input: RemoveMemberInput!): MemberPayload!
 
   "Platform operators. Ends every session and bars the account from signing in."
   disableAccount(input: DisableAccountInput!): AccountPayload!
   "Platform operators."
-  enableAccount(id: ID!): AccountPayload!
+  enableAccount(input: EnableAccountInput!): AccountPayload!
   "Platform operators. Removes every second factor, ends every session, and sends a code with which the person can enrol a new one after the password."
-  resetSecondFactor(id: ID!): AccountPayload!
+  resetSecondFactor(input: ResetSecondFactorInput!): AccountPayload!
   "Platform operators. For good; the address can be invited anew."
   deleteAccount(input: DeleteAccountInput!): AccountPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
   "The caller's own token, or one without permissions that the caller lacks."
-  revokeApiToken(id: ID!): ApiTokenPayload!
+  revokeApiToken(input: RevokeApiTokenInput!): ApiTokenPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/job.graphqls", Input: `"Work that a server does later: publish a CRL, send a mail, call a webhook, copy a CRL to S3."
@@ -9635,6 +9735,12 @@ input CreateWebhookInput {
   "https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow)."
   url: String!
 }
+input TestWebhookInput { id: ID! }
+input DeleteWebhookInput {
+  id: ID!
+  "Its name, typed to confirm."
+  confirmName: String!
+}
 type NotificationSettingsPayload { settings: NotificationSettings! }
 type CreateWebhookPayload {
   webhook: Webhook!
@@ -9648,9 +9754,9 @@ extend type Mutation {
   updateNotificationSettings(input: UpdateNotificationSettingsInput!): NotificationSettingsPayload!
   createWebhook(input: CreateWebhookInput!): CreateWebhookPayload!
   "Sends a test event."
-  testWebhook(id: ID!): WebhookPayload!
-  "Type its name to confirm. What was not delivered yet is not delivered any more."
-  deleteWebhook(id: ID!, confirmName: String!): WebhookPayload!
+  testWebhook(input: TestWebhookInput!): WebhookPayload!
+  "Deliveries that are still waiting are dropped."
+  deleteWebhook(input: DeleteWebhookInput!): WebhookPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/profile-editing.graphqls", Input: `extend type CertificateProfile {
@@ -9834,7 +9940,8 @@ input UpdateProfileInput {
   "Why; up to 200 characters."
   comment: String! = ""
 }
-input ProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
+input RetireProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
+input DeleteProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
 type ProfilePayload { profile: CertificateProfile! }
 type DeleteProfilePayload { id: ID! }
 
@@ -9860,9 +9967,9 @@ extend type Mutation {
   "Makes a new version; issuance takes it from the next request on."
   updateProfile(input: UpdateProfileInput!): ProfilePayload!
   "Ends issuance under the profile for good and takes it from the authorities that have it selected; its certificates stay."
-  retireProfile(input: ProfileInput!): ProfilePayload!
+  retireProfile(input: RetireProfileInput!): ProfilePayload!
   "Only while nothing was issued under it and no authority has it selected."
-  deleteProfile(input: ProfileInput!): DeleteProfilePayload!
+  deleteProfile(input: DeleteProfileInput!): DeleteProfilePayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/profile.graphqls", Input: `"A certificate profile: what a certificate issued under it may be and holds."
@@ -10316,7 +10423,7 @@ type CrlList {
   open: Boolean!
 }
 
-input CrlSettingsInput {
+input UpdateCrlSettingsInput {
   caId: ID!
   delta: Boolean!
   "0 (FULL), or 2 to 256."
@@ -10332,7 +10439,7 @@ input AcceptHeldCrlInput {
 
 extend type Mutation {
   "Certificates issued before keep the address they carry, and it stays served. The new lists are published at once."
-  updateCrlSettings(input: CrlSettingsInput!): CertificationAuthorityPayload!
+  updateCrlSettings(input: UpdateCrlSettingsInput!): CertificationAuthorityPayload!
   "Publishes what ` + "`" + `crl.alarm` + "`" + ` held back. A list whose signature does not verify is never published."
   acceptHeldCrl(input: AcceptHeldCrlInput!): CertificationAuthorityPayload!
 }
@@ -10455,6 +10562,7 @@ input AssignSubscriptionInput {
   "Must be true: the caller has read ` + "`" + `deployment.terms` + "`" + `."
   acceptTerms: Boolean!
 }
+input InviteSubscriptionOwnerInput { subscriptionId: ID!, email: String! }
 
 type SubscriptionPayload { subscription: ServiceSubscription! }
 type AssignSubscriptionPayload { subscription: ServiceSubscription!, partition: Partition! }
@@ -10465,7 +10573,7 @@ type Mutation {
   "Platform operators only: change what was purchased, or the tier."
   updateSubscription(input: UpdateSubscriptionInput!): SubscriptionPayload!
   "Platform operators. Invites an Owner of the subscription, or of its partition: when the first one never came, or the last one is gone."
-  inviteSubscriptionOwner(subscriptionId: ID!, email: String!): SubscriptionPayload!
+  inviteSubscriptionOwner(input: InviteSubscriptionOwnerInput!): SubscriptionPayload!
   "Gives the subscription a region and makes its partition. Cannot be undone."
   assignSubscription(input: AssignSubscriptionInput!): AssignSubscriptionPayload!
 }
@@ -10949,6 +11057,32 @@ func (ec *executionContext) childFields_AuditVerification(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type AuditVerification", field.Name)
 }
 
+func (ec *executionContext) childFields_BeginPasskeyRegistrationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_BeginPasskeyRegistrationPayload_options(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeyRegistrationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_BeginPasskeySignInPayload_options(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeySignInPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginTotpEnrolmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "secret":
+		return ec.fieldContext_BeginTotpEnrolmentPayload_secret(ctx, field)
+	case "uri":
+		return ec.fieldContext_BeginTotpEnrolmentPayload_uri(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginTotpEnrolmentPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_BulkFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "result":
@@ -11135,6 +11269,14 @@ func (ec *executionContext) childFields_CagwCredential(ctx context.Context, fiel
 		return ec.fieldContext_CagwCredential_mayChange(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
+}
+
+func (ec *executionContext) childFields_CagwCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_CagwCredentialPayload_credential(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CagwCredentialRole(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11893,18 +12035,18 @@ func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type IssuePkcs12Payload", field.Name)
 }
 
-func (ec *executionContext) childFields_IssuedCagwCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func (ec *executionContext) childFields_IssuedCagwCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "credential":
-		return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_credential(ctx, field)
 	case "pkcs12":
-		return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_pkcs12(ctx, field)
 	case "password":
-		return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_password(ctx, field)
 	case "fileName":
-		return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_fileName(ctx, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredential", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12323,14 +12465,6 @@ func (ec *executionContext) childFields_ProtocolConfigurationPayload(ctx context
 	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfigurationPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_PublishCrlPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "certificationAuthority":
-		return ec.fieldContext_PublishCrlPayload_certificationAuthority(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type PublishCrlPayload", field.Name)
-}
-
 func (ec *executionContext) childFields_RecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "recoveryCodes":
@@ -12685,16 +12819,6 @@ func (ec *executionContext) childFields_SubscriptionPayload(ctx context.Context,
 		return ec.fieldContext_SubscriptionPayload_subscription(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SubscriptionPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_TotpEnrolment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "secret":
-		return ec.fieldContext_TotpEnrolment_secret(ctx, field)
-	case "uri":
-		return ec.fieldContext_TotpEnrolment_uri(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type TotpEnrolment", field.Name)
 }
 
 func (ec *executionContext) childFields_UsageName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13154,28 +13278,28 @@ func (ec *executionContext) field_Mutation_acceptInvitation_args(ctx context.Con
 func (ec *executionContext) field_Mutation_acceptRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.AcceptRolesInput, error) {
+			return ec.unmarshalNAcceptRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptRolesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["invitationId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ActivateEndEntityInput, error) {
+			return ec.unmarshalNActivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐActivateEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13183,8 +13307,8 @@ func (ec *executionContext) field_Mutation_approve_args(ctx context.Context, raw
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
+		func(ctx context.Context, v any) (model.ApproveInput, error) {
+			return ec.unmarshalNApproveInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApproveInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13210,14 +13334,14 @@ func (ec *executionContext) field_Mutation_assignSubscription_args(ctx context.C
 func (ec *executionContext) field_Mutation_cancelBulk_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CancelBulkInput, error) {
+			return ec.unmarshalNCancelBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelBulkInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13280,14 +13404,14 @@ func (ec *executionContext) field_Mutation_confirmIdentity_args(ctx context.Cont
 func (ec *executionContext) field_Mutation_confirmTotpEnrolment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "totp",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ConfirmTotpEnrolmentInput, error) {
+			return ec.unmarshalNConfirmTotpEnrolmentInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpEnrolmentInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["totp"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13406,42 +13530,42 @@ func (ec *executionContext) field_Mutation_createWebhook_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_deactivateEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeactivateEndEntityInput, error) {
+			return ec.unmarshalNDeactivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeactivateEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_declineInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeclineInvitationInput, error) {
+			return ec.unmarshalNDeclineInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeclineInvitationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["invitationId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_decommissionEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DecommissionEndEntityInput, error) {
+			return ec.unmarshalNDecommissionEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDecommissionEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13462,14 +13586,14 @@ func (ec *executionContext) field_Mutation_deleteAccount_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_deleteCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteCagwCredentialInput, error) {
+			return ec.unmarshalNDeleteCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCagwCredentialInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13491,8 +13615,8 @@ func (ec *executionContext) field_Mutation_deleteProfile_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ProfileInput, error) {
-			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
+		func(ctx context.Context, v any) (model.DeleteProfileInput, error) {
+			return ec.unmarshalNDeleteProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13518,22 +13642,14 @@ func (ec *executionContext) field_Mutation_deleteProtocolConfiguration_args(ctx 
 func (ec *executionContext) field_Mutation_deleteWebhook_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteWebhookInput, error) {
+			return ec.unmarshalNDeleteWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteWebhookInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "confirmName",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["confirmName"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13554,14 +13670,14 @@ func (ec *executionContext) field_Mutation_disableAccount_args(ctx context.Conte
 func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DisableCertificationAuthorityInput, error) {
+			return ec.unmarshalNDisableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13582,28 +13698,28 @@ func (ec *executionContext) field_Mutation_disableProtocolConfiguration_args(ctx
 func (ec *executionContext) field_Mutation_enableAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableAccountInput, error) {
+			return ec.unmarshalNEnableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableAccountInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableCertificationAuthorityInput, error) {
+			return ec.unmarshalNEnableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13624,36 +13740,28 @@ func (ec *executionContext) field_Mutation_enableProtocolConfiguration_args(ctx 
 func (ec *executionContext) field_Mutation_endSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EndSessionInput, error) {
+			return ec.unmarshalNEndSessionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEndSessionInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_finishPasskeyRegistration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.FinishPasskeyRegistrationInput, error) {
+			return ec.unmarshalNFinishPasskeyRegistrationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐFinishPasskeyRegistrationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["name"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "credential",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["credential"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13661,8 +13769,8 @@ func (ec *executionContext) field_Mutation_grantRole_args(ctx context.Context, r
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RoleInput, error) {
-			return ec.unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx, v)
+		func(ctx context.Context, v any) (model.GrantRoleInput, error) {
+			return ec.unmarshalNGrantRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐGrantRoleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13702,22 +13810,14 @@ func (ec *executionContext) field_Mutation_importExternalRoot_args(ctx context.C
 func (ec *executionContext) field_Mutation_inviteSubscriptionOwner_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "subscriptionId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.InviteSubscriptionOwnerInput, error) {
+			return ec.unmarshalNInviteSubscriptionOwnerInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteSubscriptionOwnerInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["subscriptionId"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["email"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13767,8 +13867,8 @@ func (ec *executionContext) field_Mutation_moveCertificationAuthorityKey_args(ct
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
-			return ec.unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx, v)
+		func(ctx context.Context, v any) (model.MoveCertificationAuthorityKeyInput, error) {
+			return ec.unmarshalNMoveCertificationAuthorityKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCertificationAuthorityKeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13808,14 +13908,14 @@ func (ec *executionContext) field_Mutation_prepareBulkRevocation_args(ctx contex
 func (ec *executionContext) field_Mutation_publishCrl_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.PublishCrlInput, error) {
+			return ec.unmarshalNPublishCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13823,8 +13923,8 @@ func (ec *executionContext) field_Mutation_reject_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
+		func(ctx context.Context, v any) (model.RejectInput, error) {
+			return ec.unmarshalNRejectInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13837,8 +13937,8 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.MemberInput, error) {
-			return ec.unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx, v)
+		func(ctx context.Context, v any) (model.RemoveMemberInput, error) {
+			return ec.unmarshalNRemoveMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveMemberInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13850,36 +13950,28 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RemovePasskeyInput, error) {
+			return ec.unmarshalNRemovePasskeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemovePasskeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_renewCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RenewCagwCredentialInput, error) {
+			return ec.unmarshalNRenewCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCagwCredentialInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "endPreviousNow",
-		func(ctx context.Context, v any) (bool, error) {
-			return ec.unmarshalNBoolean2bool(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["endPreviousNow"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13900,36 +13992,28 @@ func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx 
 func (ec *executionContext) field_Mutation_requestPasswordReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestPasswordResetInput, error) {
+			return ec.unmarshalNRequestPasswordResetInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_resendInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "partitionId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResendInvitationInput, error) {
+			return ec.unmarshalNResendInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResendInvitationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["partitionId"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["userId"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13950,28 +14034,28 @@ func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_resetSecondFactor_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResetSecondFactorInput, error) {
+			return ec.unmarshalNResetSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetSecondFactorInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_restoreCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RestoreCertificationAuthorityInput, error) {
+			return ec.unmarshalNRestoreCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRestoreCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13979,8 +14063,8 @@ func (ec *executionContext) field_Mutation_retireProfile_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ProfileInput, error) {
-			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
+		func(ctx context.Context, v any) (model.RetireProfileInput, error) {
+			return ec.unmarshalNRetireProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRetireProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14006,14 +14090,14 @@ func (ec *executionContext) field_Mutation_revokeAcmeKey_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_revokeApiToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeAPITokenInput, error) {
+			return ec.unmarshalNRevokeApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAPITokenInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14035,8 +14119,8 @@ func (ec *executionContext) field_Mutation_revokeRole_args(ctx context.Context, 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RoleInput, error) {
-			return ec.unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx, v)
+		func(ctx context.Context, v any) (model.RevokeRoleInput, error) {
+			return ec.unmarshalNRevokeRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeRoleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14049,8 +14133,8 @@ func (ec *executionContext) field_Mutation_selectProfiles_args(ctx context.Conte
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CaProfilesInput, error) {
-			return ec.unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx, v)
+		func(ctx context.Context, v any) (model.SelectProfilesInput, error) {
+			return ec.unmarshalNSelectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSelectProfilesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14076,22 +14160,14 @@ func (ec *executionContext) field_Mutation_setApprovalRules_args(ctx context.Con
 func (ec *executionContext) field_Mutation_setCagwCredentialRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetCagwCredentialRolesInput, error) {
+			return ec.unmarshalNSetCagwCredentialRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetCagwCredentialRolesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "roles",
-		func(ctx context.Context, v any) ([]*credential.Grant, error) {
-			return ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["roles"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14112,14 +14188,14 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 func (ec *executionContext) field_Mutation_startBulk_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.StartBulkInput, error) {
+			return ec.unmarshalNStartBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStartBulkInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14140,14 +14216,14 @@ func (ec *executionContext) field_Mutation_suspendCertificate_args(ctx context.C
 func (ec *executionContext) field_Mutation_testWebhook_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.TestWebhookInput, error) {
+			return ec.unmarshalNTestWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐTestWebhookInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14155,8 +14231,8 @@ func (ec *executionContext) field_Mutation_unselectProfiles_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CaProfilesInput, error) {
-			return ec.unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx, v)
+		func(ctx context.Context, v any) (model.UnselectProfilesInput, error) {
+			return ec.unmarshalNUnselectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnselectProfilesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14168,14 +14244,14 @@ func (ec *executionContext) field_Mutation_unselectProfiles_args(ctx context.Con
 func (ec *executionContext) field_Mutation_unsuspendCertificate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "certificateId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnsuspendCertificateInput, error) {
+			return ec.unmarshalNUnsuspendCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnsuspendCertificateInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["certificateId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14197,8 +14273,8 @@ func (ec *executionContext) field_Mutation_updateCrlSettings_args(ctx context.Co
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CrlSettingsInput, error) {
-			return ec.unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx, v)
+		func(ctx context.Context, v any) (model.UpdateCrlSettingsInput, error) {
+			return ec.unmarshalNUpdateCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateCrlSettingsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14266,14 +14342,14 @@ func (ec *executionContext) field_Mutation_updateSubscription_args(ctx context.C
 func (ec *executionContext) field_Mutation_verifyAddressCode_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.VerifyAddressCodeInput, error) {
+			return ec.unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAddressCodeInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["code"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14281,8 +14357,8 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.SecondFactorInput, error) {
-			return ec.unmarshalNSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSecondFactorInput(ctx, v)
+		func(ctx context.Context, v any) (model.VerifySecondFactorInput, error) {
+			return ec.unmarshalNVerifySecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifySecondFactorInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14294,14 +14370,14 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 func (ec *executionContext) field_Mutation_withdrawApproval_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.WithdrawApprovalInput, error) {
+			return ec.unmarshalNWithdrawApprovalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWithdrawApprovalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -19002,6 +19078,98 @@ func (ec *executionContext) fieldContext_AuditVerification_headHash(_ context.Co
 	return graphql.NewScalarFieldContext("AuditVerification", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _BeginPasskeyRegistrationPayload_options(ctx context.Context, field graphql.CollectedField, obj *model.BeginPasskeyRegistrationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginPasskeyRegistrationPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginPasskeyRegistrationPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeyRegistrationPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginPasskeySignInPayload_options(ctx context.Context, field graphql.CollectedField, obj *model.BeginPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginPasskeySignInPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginPasskeySignInPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeySignInPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload_secret(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginTotpEnrolmentPayload_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginTotpEnrolmentPayload_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginTotpEnrolmentPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload_uri(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginTotpEnrolmentPayload_uri(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URI, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginTotpEnrolmentPayload_uri(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginTotpEnrolmentPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _BulkFinding_result(ctx context.Context, field graphql.CollectedField, obj *bulk.Finding) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -20562,6 +20730,38 @@ func (ec *executionContext) _CagwCredential_mayChange(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_CagwCredential_mayChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredentialPayload_credential(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialPayload_credential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credential, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialPayload_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CagwCredentialRole_ca(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
@@ -27335,13 +27535,13 @@ func (ec *executionContext) fieldContext_IssuePkcs12Payload_warnings(_ context.C
 	return graphql.NewScalarFieldContext("IssuePkcs12Payload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_credential(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Credential, nil
@@ -27354,9 +27554,9 @@ func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "IssuedCagwCredential",
+		Object:     "IssuedCagwCredentialPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -27367,16 +27567,16 @@ func (ec *executionContext) fieldContext_IssuedCagwCredential_credential(_ conte
 	return fc, nil
 }
 
-func (ec *executionContext) _IssuedCagwCredential_pkcs12(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_pkcs12(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_pkcs12(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.IssuedCagwCredential().Pkcs12(ctx, obj)
+			return ec.Resolvers.IssuedCagwCredentialPayload().Pkcs12(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -27386,17 +27586,17 @@ func (ec *executionContext) _IssuedCagwCredential_pkcs12(ctx context.Context, fi
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_pkcs12(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_pkcs12(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_password(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_password(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_password(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Password, nil
@@ -27409,17 +27609,17 @@ func (ec *executionContext) _IssuedCagwCredential_password(ctx context.Context, 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_password(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_password(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_fileName(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_fileName(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_fileName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.FileName(), nil
@@ -27432,8 +27632,8 @@ func (ec *executionContext) _IssuedCagwCredential_fileName(ctx context.Context, 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Job_kind(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
@@ -28056,7 +28256,7 @@ func (ec *executionContext) _Mutation_inviteSubscriptionOwner(ctx context.Contex
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().InviteSubscriptionOwner(ctx, fc.Args["subscriptionId"].(string), fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().InviteSubscriptionOwner(ctx, fc.Args["input"].(model.InviteSubscriptionOwnerInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SubscriptionPayload) graphql.Marshaler {
@@ -28408,7 +28608,7 @@ func (ec *executionContext) _Mutation_approve(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Approve(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+			return ec.Resolvers.Mutation().Approve(ctx, fc.Args["input"].(model.ApproveInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28452,7 +28652,7 @@ func (ec *executionContext) _Mutation_reject(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Reject(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+			return ec.Resolvers.Mutation().Reject(ctx, fc.Args["input"].(model.RejectInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28496,7 +28696,7 @@ func (ec *executionContext) _Mutation_withdrawApproval(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().WithdrawApproval(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().WithdrawApproval(ctx, fc.Args["input"].(model.WithdrawApprovalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28628,7 +28828,7 @@ func (ec *executionContext) _Mutation_startBulk(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartBulk(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().StartBulk(ctx, fc.Args["input"].(model.StartBulkInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkOperationPayload) graphql.Marshaler {
@@ -28672,7 +28872,7 @@ func (ec *executionContext) _Mutation_cancelBulk(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CancelBulk(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().CancelBulk(ctx, fc.Args["input"].(model.CancelBulkInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkOperationPayload) graphql.Marshaler {
@@ -28848,7 +29048,7 @@ func (ec *executionContext) _Mutation_disableCertificationAuthority(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DisableCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().DisableCertificationAuthority(ctx, fc.Args["input"].(model.DisableCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -28892,7 +29092,7 @@ func (ec *executionContext) _Mutation_enableCertificationAuthority(ctx context.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().EnableCertificationAuthority(ctx, fc.Args["input"].(model.EnableCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29024,7 +29224,7 @@ func (ec *executionContext) _Mutation_moveCertificationAuthorityKey(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCaKeyInput))
+			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCertificationAuthorityKeyInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29068,7 +29268,7 @@ func (ec *executionContext) _Mutation_restoreCertificationAuthority(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RestoreCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().RestoreCertificationAuthority(ctx, fc.Args["input"].(model.RestoreCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29112,7 +29312,7 @@ func (ec *executionContext) _Mutation_selectProfiles(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SelectProfiles(ctx, fc.Args["input"].(model.CaProfilesInput))
+			return ec.Resolvers.Mutation().SelectProfiles(ctx, fc.Args["input"].(model.SelectProfilesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29156,7 +29356,7 @@ func (ec *executionContext) _Mutation_unselectProfiles(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnselectProfiles(ctx, fc.Args["input"].(model.CaProfilesInput))
+			return ec.Resolvers.Mutation().UnselectProfiles(ctx, fc.Args["input"].(model.UnselectProfilesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29200,11 +29400,11 @@ func (ec *executionContext) _Mutation_publishCrl(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().PublishCrl(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().PublishCrl(ctx, fc.Args["input"].(model.PublishCrlInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.PublishCrlPayload) graphql.Marshaler {
-			return ec.marshalNPublishCrlPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29217,7 +29417,7 @@ func (ec *executionContext) fieldContext_Mutation_publishCrl(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PublishCrlPayload(ctx, field)
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29420,7 +29620,7 @@ func (ec *executionContext) _Mutation_unsuspendCertificate(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnsuspendCertificate(ctx, fc.Args["certificateId"].(string))
+			return ec.Resolvers.Mutation().UnsuspendCertificate(ctx, fc.Args["input"].(model.UnsuspendCertificateInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificatePayload) graphql.Marshaler {
@@ -29468,7 +29668,7 @@ func (ec *executionContext) _Mutation_createCagwCredential(ctx context.Context, 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
-			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+			return ec.marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29481,7 +29681,7 @@ func (ec *executionContext) fieldContext_Mutation_createCagwCredential(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssuedCagwCredential(ctx, field)
+			return ec.childFields_IssuedCagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29508,11 +29708,11 @@ func (ec *executionContext) _Mutation_renewCagwCredential(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RenewCagwCredential(ctx, fc.Args["id"].(string), fc.Args["endPreviousNow"].(bool))
+			return ec.Resolvers.Mutation().RenewCagwCredential(ctx, fc.Args["input"].(model.RenewCagwCredentialInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
-			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+			return ec.marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29525,7 +29725,7 @@ func (ec *executionContext) fieldContext_Mutation_renewCagwCredential(ctx contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssuedCagwCredential(ctx, field)
+			return ec.childFields_IssuedCagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29552,11 +29752,11 @@ func (ec *executionContext) _Mutation_setCagwCredentialRoles(ctx context.Context
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetCagwCredentialRoles(ctx, fc.Args["id"].(string), fc.Args["roles"].([]*credential.Grant))
+			return ec.Resolvers.Mutation().SetCagwCredentialRoles(ctx, fc.Args["input"].(model.SetCagwCredentialRolesInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+			return ec.marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29569,7 +29769,7 @@ func (ec *executionContext) fieldContext_Mutation_setCagwCredentialRoles(ctx con
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29596,11 +29796,11 @@ func (ec *executionContext) _Mutation_deleteCagwCredential(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteCagwCredential(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteCagwCredential(ctx, fc.Args["input"].(model.DeleteCagwCredentialInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+			return ec.marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29613,7 +29813,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteCagwCredential(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29640,7 +29840,7 @@ func (ec *executionContext) _Mutation_activateEndEntity(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ActivateEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ActivateEndEntity(ctx, fc.Args["input"].(model.ActivateEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29684,7 +29884,7 @@ func (ec *executionContext) _Mutation_deactivateEndEntity(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeactivateEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeactivateEndEntity(ctx, fc.Args["input"].(model.DeactivateEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29728,7 +29928,7 @@ func (ec *executionContext) _Mutation_decommissionEndEntity(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DecommissionEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DecommissionEndEntity(ctx, fc.Args["input"].(model.DecommissionEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29816,7 +30016,7 @@ func (ec *executionContext) _Mutation_verifySecondFactor(ctx context.Context, fi
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().VerifySecondFactor(ctx, fc.Args["input"].(model.SecondFactorInput))
+			return ec.Resolvers.Mutation().VerifySecondFactor(ctx, fc.Args["input"].(model.VerifySecondFactorInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -29862,15 +30062,24 @@ func (ec *executionContext) _Mutation_beginPasskeySignIn(ctx context.Context, fi
 			return ec.Resolvers.Mutation().BeginPasskeySignIn(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BeginPasskeySignInPayload) graphql.Marshaler {
+			return ec.marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_beginPasskeySignIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, errors.New("field of type String does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BeginPasskeySignInPayload(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_verifyAddressCode(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -29883,7 +30092,7 @@ func (ec *executionContext) _Mutation_verifyAddressCode(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().VerifyAddressCode(ctx, fc.Args["code"].(string))
+			return ec.Resolvers.Mutation().VerifyAddressCode(ctx, fc.Args["input"].(model.VerifyAddressCodeInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
@@ -29927,7 +30136,7 @@ func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["input"].(model.RequestPasswordResetInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PasswordResetPayload) graphql.Marshaler {
@@ -30079,7 +30288,7 @@ func (ec *executionContext) _Mutation_endSession(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EndSession(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().EndSession(ctx, fc.Args["input"].(model.EndSessionInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignOutPayload) graphql.Marshaler {
@@ -30211,7 +30420,7 @@ func (ec *executionContext) _Mutation_acceptRoles(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().AcceptRoles(ctx, fc.Args["invitationId"].(string))
+			return ec.Resolvers.Mutation().AcceptRoles(ctx, fc.Args["input"].(model.AcceptRolesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30255,7 +30464,7 @@ func (ec *executionContext) _Mutation_declineInvitation(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeclineInvitation(ctx, fc.Args["invitationId"].(string))
+			return ec.Resolvers.Mutation().DeclineInvitation(ctx, fc.Args["input"].(model.DeclineInvitationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30302,7 +30511,7 @@ func (ec *executionContext) _Mutation_beginTotpEnrolment(ctx context.Context, fi
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
-			return ec.marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx, selections, v)
+			return ec.marshalNBeginTotpEnrolmentPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30315,7 +30524,7 @@ func (ec *executionContext) fieldContext_Mutation_beginTotpEnrolment(_ context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_TotpEnrolment(ctx, field)
+			return ec.childFields_BeginTotpEnrolmentPayload(ctx, field)
 		},
 	}
 	return fc, nil
@@ -30331,7 +30540,7 @@ func (ec *executionContext) _Mutation_confirmTotpEnrolment(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ConfirmTotpEnrolment(ctx, fc.Args["totp"].(string))
+			return ec.Resolvers.Mutation().ConfirmTotpEnrolment(ctx, fc.Args["input"].(model.ConfirmTotpEnrolmentInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ConfirmTotpPayload) graphql.Marshaler {
@@ -30377,15 +30586,24 @@ func (ec *executionContext) _Mutation_beginPasskeyRegistration(ctx context.Conte
 			return ec.Resolvers.Mutation().BeginPasskeyRegistration(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+			return ec.marshalNBeginPasskeyRegistrationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_beginPasskeyRegistration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, errors.New("field of type String does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BeginPasskeyRegistrationPayload(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_finishPasskeyRegistration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -30398,7 +30616,7 @@ func (ec *executionContext) _Mutation_finishPasskeyRegistration(ctx context.Cont
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().FinishPasskeyRegistration(ctx, fc.Args["name"].(string), fc.Args["credential"].(string))
+			return ec.Resolvers.Mutation().FinishPasskeyRegistration(ctx, fc.Args["input"].(model.FinishPasskeyRegistrationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyPayload) graphql.Marshaler {
@@ -30442,7 +30660,7 @@ func (ec *executionContext) _Mutation_removePasskey(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemovePasskey(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RemovePasskey(ctx, fc.Args["input"].(model.RemovePasskeyInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30606,7 +30824,7 @@ func (ec *executionContext) _Mutation_resendInvitation(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResendInvitation(ctx, fc.Args["partitionId"].(string), fc.Args["userId"].(string))
+			return ec.Resolvers.Mutation().ResendInvitation(ctx, fc.Args["input"].(model.ResendInvitationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
@@ -30650,7 +30868,7 @@ func (ec *executionContext) _Mutation_grantRole(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().GrantRole(ctx, fc.Args["input"].(model.RoleInput))
+			return ec.Resolvers.Mutation().GrantRole(ctx, fc.Args["input"].(model.GrantRoleInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
@@ -30694,7 +30912,7 @@ func (ec *executionContext) _Mutation_revokeRole(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeRole(ctx, fc.Args["input"].(model.RoleInput))
+			return ec.Resolvers.Mutation().RevokeRole(ctx, fc.Args["input"].(model.RevokeRoleInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
@@ -30738,7 +30956,7 @@ func (ec *executionContext) _Mutation_removeMember(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.MemberInput))
+			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.RemoveMemberInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
@@ -30826,7 +31044,7 @@ func (ec *executionContext) _Mutation_enableAccount(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableAccount(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().EnableAccount(ctx, fc.Args["input"].(model.EnableAccountInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
@@ -30870,7 +31088,7 @@ func (ec *executionContext) _Mutation_resetSecondFactor(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResetSecondFactor(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ResetSecondFactor(ctx, fc.Args["input"].(model.ResetSecondFactorInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
@@ -31002,7 +31220,7 @@ func (ec *executionContext) _Mutation_revokeApiToken(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeAPIToken(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RevokeAPIToken(ctx, fc.Args["input"].(model.RevokeAPITokenInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.APITokenPayload) graphql.Marshaler {
@@ -31134,7 +31352,7 @@ func (ec *executionContext) _Mutation_testWebhook(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().TestWebhook(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().TestWebhook(ctx, fc.Args["input"].(model.TestWebhookInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookPayload) graphql.Marshaler {
@@ -31178,7 +31396,7 @@ func (ec *executionContext) _Mutation_deleteWebhook(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteWebhook(ctx, fc.Args["id"].(string), fc.Args["confirmName"].(string))
+			return ec.Resolvers.Mutation().DeleteWebhook(ctx, fc.Args["input"].(model.DeleteWebhookInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookPayload) graphql.Marshaler {
@@ -31310,7 +31528,7 @@ func (ec *executionContext) _Mutation_retireProfile(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RetireProfile(ctx, fc.Args["input"].(model.ProfileInput))
+			return ec.Resolvers.Mutation().RetireProfile(ctx, fc.Args["input"].(model.RetireProfileInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
@@ -31354,7 +31572,7 @@ func (ec *executionContext) _Mutation_deleteProfile(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteProfile(ctx, fc.Args["input"].(model.ProfileInput))
+			return ec.Resolvers.Mutation().DeleteProfile(ctx, fc.Args["input"].(model.DeleteProfileInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteProfilePayload) graphql.Marshaler {
@@ -31618,7 +31836,7 @@ func (ec *executionContext) _Mutation_updateCrlSettings(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateCrlSettings(ctx, fc.Args["input"].(model.CrlSettingsInput))
+			return ec.Resolvers.Mutation().UpdateCrlSettings(ctx, fc.Args["input"].(model.UpdateCrlSettingsInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -34882,38 +35100,6 @@ func (ec *executionContext) fieldContext_ProtocolConfigurationPayload_protocolCo
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ProtocolConfiguration(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _PublishCrlPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.PublishCrlPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PublishCrlPayload_certificationAuthority(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.CertificationAuthority, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_PublishCrlPayload_certificationAuthority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "PublishCrlPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
 		},
 	}
 	return fc, nil
@@ -38631,52 +38817,6 @@ func (ec *executionContext) fieldContext_SubscriptionPayload_subscription(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _TotpEnrolment_secret(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TotpEnrolment_secret(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Secret, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_TotpEnrolment_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TotpEnrolment", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _TotpEnrolment_uri(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TotpEnrolment_uri(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.URI, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_TotpEnrolment_uri(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TotpEnrolment", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
 func (ec *executionContext) _UsageName_oid(ctx context.Context, field graphql.CollectedField, obj *model.UsageName) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -40944,6 +41084,36 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputAcceptRolesInput(ctx context.Context, obj any) (model.AcceptRolesInput, error) {
+	var it model.AcceptRolesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invitationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invitationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvitationID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAcmeAttestationInput(ctx context.Context, obj any) (model.AcmeAttestationInput, error) {
 	var it model.AcmeAttestationInput
 	if obj == nil {
@@ -40985,8 +41155,8 @@ func (ec *executionContext) unmarshalInputAcmeAttestationInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Context, obj any) (model.ApprovalDecisionInput, error) {
-	var it model.ApprovalDecisionInput
+func (ec *executionContext) unmarshalInputActivateEndEntityInput(ctx context.Context, obj any) (model.ActivateEndEntityInput, error) {
+	var it model.ActivateEndEntityInput
 	if obj == nil {
 		return it, nil
 	}
@@ -40996,11 +41166,7 @@ func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	if _, present := asMap["comment"]; !present {
-		asMap["comment"] = ""
-	}
-
-	fieldsInOrder := [...]string{"id", "comment"}
+	fieldsInOrder := [...]string{"id"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -41014,13 +41180,6 @@ func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Cont
 				return it, err
 			}
 			it.ID = data
-		case "comment":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
-			data, err := ec.unmarshalNString2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Comment = data
 		}
 	}
 	return it, nil
@@ -41082,6 +41241,47 @@ func (ec *executionContext) unmarshalInputApprovalRuleInput(ctx context.Context,
 				return it, err
 			}
 			it.Hours = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputApproveInput(ctx context.Context, obj any) (model.ApproveInput, error) {
+	var it model.ApproveInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"id", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
 		}
 	}
 	return it, nil
@@ -41203,43 +41403,6 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCaProfilesInput(ctx context.Context, obj any) (model.CaProfilesInput, error) {
-	var it model.CaProfilesInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"caId", "profileIds"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.CaID = data
-		case "profileIds":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
-			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ProfileIds = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Context, obj any) (credential.Grant, error) {
 	var it credential.Grant
 	if obj == nil {
@@ -41272,6 +41435,36 @@ func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Co
 				return it, err
 			}
 			it.Role = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCancelBulkInput(ctx context.Context, obj any) (model.CancelBulkInput, error) {
+	var it model.CancelBulkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -41497,6 +41690,36 @@ func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Conte
 		case "totp":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputConfirmTotpEnrolmentInput(ctx context.Context, obj any) (model.ConfirmTotpEnrolmentInput, error) {
+	var it model.ConfirmTotpEnrolmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"totp"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalNString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -42113,8 +42336,8 @@ func (ec *executionContext) unmarshalInputCreateWebhookInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, obj any) (model.CrlSettingsInput, error) {
-	var it model.CrlSettingsInput
+func (ec *executionContext) unmarshalInputDeactivateEndEntityInput(ctx context.Context, obj any) (model.DeactivateEndEntityInput, error) {
+	var it model.DeactivateEndEntityInput
 	if obj == nil {
 		return it, nil
 	}
@@ -42124,55 +42347,80 @@ func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	if _, present := asMap["automaticShards"]; !present {
-		asMap["automaticShards"] = true
-	}
-	if _, present := asMap["complete"]; !present {
-		asMap["complete"] = true
-	}
-
-	fieldsInOrder := [...]string{"caId", "delta", "shards", "automaticShards", "complete"}
+	fieldsInOrder := [...]string{"id"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
 			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CaID = data
-		case "delta":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delta"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeclineInvitationInput(ctx context.Context, obj any) (model.DeclineInvitationInput, error) {
+	var it model.DeclineInvitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invitationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invitationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Delta = data
-		case "shards":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shards"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			it.InvitationID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDecommissionEndEntityInput(ctx context.Context, obj any) (model.DecommissionEndEntityInput, error) {
+	var it model.DecommissionEndEntityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Shards = data
-		case "automaticShards":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("automaticShards"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.AutomaticShards = data
-		case "complete":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Complete = data
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -42226,6 +42474,36 @@ func (ec *executionContext) unmarshalInputDeleteAccountInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDeleteCagwCredentialInput(ctx context.Context, obj any) (model.DeleteCagwCredentialInput, error) {
+	var it model.DeleteCagwCredentialInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx context.Context, obj any) (model.DeleteCertificationAuthorityInput, error) {
 	var it model.DeleteCertificationAuthorityInput
 	if obj == nil {
@@ -42258,6 +42536,50 @@ func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.ConfirmIdentifier = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteProfileInput(ctx context.Context, obj any) (model.DeleteProfileInput, error) {
+	var it model.DeleteProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
 		}
 	}
 	return it, nil
@@ -42300,6 +42622,43 @@ func (ec *executionContext) unmarshalInputDeleteProtocolConfigurationInput(ctx c
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDeleteWebhookInput(ctx context.Context, obj any) (model.DeleteWebhookInput, error) {
+	var it model.DeleteWebhookInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "confirmName"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "confirmName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirmName"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfirmName = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputDisableAccountInput(ctx context.Context, obj any) (model.DisableAccountInput, error) {
 	var it model.DisableAccountInput
 	if obj == nil {
@@ -42336,6 +42695,126 @@ func (ec *executionContext) unmarshalInputDisableAccountInput(ctx context.Contex
 				return it, err
 			}
 			it.LeaveWithoutOwner = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDisableCertificationAuthorityInput(ctx context.Context, obj any) (model.DisableCertificationAuthorityInput, error) {
+	var it model.DisableCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEnableAccountInput(ctx context.Context, obj any) (model.EnableAccountInput, error) {
+	var it model.EnableAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEnableCertificationAuthorityInput(ctx context.Context, obj any) (model.EnableCertificationAuthorityInput, error) {
+	var it model.EnableCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEndSessionInput(ctx context.Context, obj any) (model.EndSessionInput, error) {
+	var it model.EndSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -42384,6 +42863,87 @@ func (ec *executionContext) unmarshalInputExtensionInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputFinishPasskeyRegistrationInput(ctx context.Context, obj any) (model.FinishPasskeyRegistrationInput, error) {
+	var it model.FinishPasskeyRegistrationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "credential"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGrantRoleInput(ctx context.Context, obj any) (model.GrantRoleInput, error) {
+	var it model.GrantRoleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId", "role"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := ec.unmarshalNRole2githubᚗcomᚋpkiaasᚋpkiaasᚋrbacᚐRole(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
 		}
 	}
 	return it, nil
@@ -42472,6 +43032,43 @@ func (ec *executionContext) unmarshalInputImportExternalRootInput(ctx context.Co
 				return it, err
 			}
 			it.Certificate = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputInviteSubscriptionOwnerInput(ctx context.Context, obj any) (model.InviteSubscriptionOwnerInput, error) {
+	var it model.InviteSubscriptionOwnerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"subscriptionId", "email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "subscriptionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subscriptionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SubscriptionID = data
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
 		}
 	}
 	return it, nil
@@ -42725,45 +43322,8 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberInput(ctx context.Context, obj any) (model.MemberInput, error) {
-	var it model.MemberInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"partitionId", "userId"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "partitionId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.PartitionID = data
-		case "userId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserID = data
-		}
-	}
-	return it, nil
-}
-
-func (ec *executionContext) unmarshalInputMoveCaKeyInput(ctx context.Context, obj any) (model.MoveCaKeyInput, error) {
-	var it model.MoveCaKeyInput
+func (ec *executionContext) unmarshalInputMoveCertificationAuthorityKeyInput(ctx context.Context, obj any) (model.MoveCertificationAuthorityKeyInput, error) {
+	var it model.MoveCertificationAuthorityKeyInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43025,50 +43585,6 @@ func (ec *executionContext) unmarshalInputPrepareBulkRevocationInput(ctx context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj any) (model.ProfileInput, error) {
-	var it model.ProfileInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"partitionId", "id", "version"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "partitionId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.PartitionID = data
-		case "id":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
-			data, err := ec.unmarshalNInt642int64(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Version = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx context.Context, obj any) (model.ProtocolConfigurationFilter, error) {
 	var it model.ProtocolConfigurationFilter
 	if obj == nil {
@@ -43115,6 +43631,185 @@ func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx contex
 				return it, err
 			}
 			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputPublishCrlInput(ctx context.Context, obj any) (model.PublishCrlInput, error) {
+	var it model.PublishCrlInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRejectInput(ctx context.Context, obj any) (model.RejectInput, error) {
+	var it model.RejectInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"id", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRemoveMemberInput(ctx context.Context, obj any) (model.RemoveMemberInput, error) {
+	var it model.RemoveMemberInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRemovePasskeyInput(ctx context.Context, obj any) (model.RemovePasskeyInput, error) {
+	var it model.RemovePasskeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRenewCagwCredentialInput(ctx context.Context, obj any) (model.RenewCagwCredentialInput, error) {
+	var it model.RenewCagwCredentialInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["endPreviousNow"]; !present {
+		asMap["endPreviousNow"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "endPreviousNow"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "endPreviousNow":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endPreviousNow"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndPreviousNow = data
 		}
 	}
 	return it, nil
@@ -43250,6 +43945,73 @@ func (ec *executionContext) unmarshalInputRenewalSelectionInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputRequestPasswordResetInput(ctx context.Context, obj any) (model.RequestPasswordResetInput, error) {
+	var it model.RequestPasswordResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResendInvitationInput(ctx context.Context, obj any) (model.ResendInvitationInput, error) {
+	var it model.ResendInvitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context, obj any) (model.ResetPasswordInput, error) {
 	var it model.ResetPasswordInput
 	if obj == nil {
@@ -43282,6 +44044,140 @@ func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context
 				return it, err
 			}
 			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResetSecondFactorInput(ctx context.Context, obj any) (model.ResetSecondFactorInput, error) {
+	var it model.ResetSecondFactorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRestoreCertificationAuthorityInput(ctx context.Context, obj any) (model.RestoreCertificationAuthorityInput, error) {
+	var it model.RestoreCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRetireProfileInput(ctx context.Context, obj any) (model.RetireProfileInput, error) {
+	var it model.RetireProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRevokeApiTokenInput(ctx context.Context, obj any) (model.RevokeAPITokenInput, error) {
+	var it model.RevokeAPITokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -43335,8 +44231,8 @@ func (ec *executionContext) unmarshalInputRevokeCertificateInput(ctx context.Con
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputRoleInput(ctx context.Context, obj any) (model.RoleInput, error) {
-	var it model.RoleInput
+func (ec *executionContext) unmarshalInputRevokeRoleInput(ctx context.Context, obj any) (model.RevokeRoleInput, error) {
+	var it model.RevokeRoleInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43379,8 +44275,8 @@ func (ec *executionContext) unmarshalInputRoleInput(ctx context.Context, obj any
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputSecondFactorInput(ctx context.Context, obj any) (model.SecondFactorInput, error) {
-	var it model.SecondFactorInput
+func (ec *executionContext) unmarshalInputSelectProfilesInput(ctx context.Context, obj any) (model.SelectProfilesInput, error) {
+	var it model.SelectProfilesInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43390,34 +44286,27 @@ func (ec *executionContext) unmarshalInputSecondFactorInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"totp", "recoveryCode", "passkey"}
+	fieldsInOrder := [...]string{"caId", "profileIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "totp":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Totp = data
-		case "recoveryCode":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recoveryCode"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			it.CaID = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.RecoveryCode = data
-		case "passkey":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passkey"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Passkey = data
+			it.ProfileIds = data
 		}
 	}
 	return it, nil
@@ -43460,6 +44349,43 @@ func (ec *executionContext) unmarshalInputSetApprovalRulesInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputSetCagwCredentialRolesInput(ctx context.Context, obj any) (model.SetCagwCredentialRolesInput, error) {
+	var it model.SetCagwCredentialRolesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "roles"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "roles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("roles"))
+			data, err := ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Roles = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (model.SignInInput, error) {
 	var it model.SignInInput
 	if obj == nil {
@@ -43492,6 +44418,36 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStartBulkInput(ctx context.Context, obj any) (model.StartBulkInput, error) {
+	var it model.StartBulkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -43566,6 +44522,103 @@ func (ec *executionContext) unmarshalInputSuspendCertificateInput(ctx context.Co
 				return it, err
 			}
 			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputTestWebhookInput(ctx context.Context, obj any) (model.TestWebhookInput, error) {
+	var it model.TestWebhookInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUnselectProfilesInput(ctx context.Context, obj any) (model.UnselectProfilesInput, error) {
+	var it model.UnselectProfilesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "profileIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileIds = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUnsuspendCertificateInput(ctx context.Context, obj any) (model.UnsuspendCertificateInput, error) {
+	var it model.UnsuspendCertificateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"certificateId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "certificateId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("certificateId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CertificateID = data
 		}
 	}
 	return it, nil
@@ -43652,6 +44705,71 @@ func (ec *executionContext) unmarshalInputUpdateAcmeSettingsInput(ctx context.Co
 				return it, err
 			}
 			it.Attestation = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateCrlSettingsInput(ctx context.Context, obj any) (model.UpdateCrlSettingsInput, error) {
+	var it model.UpdateCrlSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["automaticShards"]; !present {
+		asMap["automaticShards"] = true
+	}
+	if _, present := asMap["complete"]; !present {
+		asMap["complete"] = true
+	}
+
+	fieldsInOrder := [...]string{"caId", "delta", "shards", "automaticShards", "complete"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "delta":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delta"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Delta = data
+		case "shards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shards"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shards = data
+		case "automaticShards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("automaticShards"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AutomaticShards = data
+		case "complete":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Complete = data
 		}
 	}
 	return it, nil
@@ -43897,6 +45015,80 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputVerifyAddressCodeInput(ctx context.Context, obj any) (model.VerifyAddressCodeInput, error) {
+	var it model.VerifyAddressCodeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputVerifySecondFactorInput(ctx context.Context, obj any) (model.VerifySecondFactorInput, error) {
+	var it model.VerifySecondFactorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"totp", "recoveryCode", "passkey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		case "recoveryCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recoveryCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RecoveryCode = data
+		case "passkey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passkey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passkey = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj any) (model.WhatIfInput, error) {
 	var it model.WhatIfInput
 	if obj == nil {
@@ -43982,6 +45174,36 @@ func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.EndEntity = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputWithdrawApprovalInput(ctx context.Context, obj any) (model.WithdrawApprovalInput, error) {
+	var it model.WithdrawApprovalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -46441,6 +47663,128 @@ func (ec *executionContext) _AuditVerification(ctx context.Context, sel ast.Sele
 	return out
 }
 
+var beginPasskeyRegistrationPayloadImplementors = []string{"BeginPasskeyRegistrationPayload"}
+
+func (ec *executionContext) _BeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeyRegistrationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeyRegistrationPayload")
+		case "options":
+			out.Values[i] = ec._BeginPasskeyRegistrationPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var beginPasskeySignInPayloadImplementors = []string{"BeginPasskeySignInPayload"}
+
+func (ec *executionContext) _BeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BeginPasskeySignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeySignInPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeySignInPayload")
+		case "options":
+			out.Values[i] = ec._BeginPasskeySignInPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var beginTotpEnrolmentPayloadImplementors = []string{"BeginTotpEnrolmentPayload"}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload(ctx context.Context, sel ast.SelectionSet, obj *identity.Enrolment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginTotpEnrolmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginTotpEnrolmentPayload")
+		case "secret":
+			out.Values[i] = ec._BeginTotpEnrolmentPayload_secret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uri":
+			out.Values[i] = ec._BeginTotpEnrolmentPayload_uri(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var bulkFindingImplementors = []string{"BulkFinding"}
 
 func (ec *executionContext) _BulkFinding(ctx context.Context, sel ast.SelectionSet, obj *bulk.Finding) graphql.Marshaler {
@@ -47464,6 +48808,45 @@ func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.Selecti
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var cagwCredentialPayloadImplementors = []string{"CagwCredentialPayload"}
+
+func (ec *executionContext) _CagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CagwCredentialPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredentialPayload")
+		case "credential":
+			out.Values[i] = ec._CagwCredentialPayload_credential(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -51867,19 +53250,19 @@ func (ec *executionContext) _IssuePkcs12Payload(ctx context.Context, sel ast.Sel
 	return out
 }
 
-var issuedCagwCredentialImplementors = []string{"IssuedCagwCredential"}
+var issuedCagwCredentialPayloadImplementors = []string{"IssuedCagwCredentialPayload"}
 
-func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.SelectionSet, obj *credential.Issued) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, issuedCagwCredentialImplementors)
+func (ec *executionContext) _IssuedCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, obj *credential.Issued) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, issuedCagwCredentialPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := make(map[string]*graphql.FieldSet)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("IssuedCagwCredential")
+			out.Values[i] = graphql.MarshalString("IssuedCagwCredentialPayload")
 		case "credential":
-			out.Values[i] = ec._IssuedCagwCredential_credential(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_credential(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -51892,7 +53275,7 @@ func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.S
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._IssuedCagwCredential_pkcs12(ctx, field, obj)
+				res = ec._IssuedCagwCredentialPayload_pkcs12(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -51920,12 +53303,12 @@ func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.S
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "password":
-			out.Values[i] = ec._IssuedCagwCredential_password(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_password(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "fileName":
-			out.Values[i] = ec._IssuedCagwCredential_fileName(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_fileName(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -55502,45 +56885,6 @@ func (ec *executionContext) _ProtocolConfigurationPayload(ctx context.Context, s
 	return out
 }
 
-var publishCrlPayloadImplementors = []string{"PublishCrlPayload"}
-
-func (ec *executionContext) _PublishCrlPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PublishCrlPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, publishCrlPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := make(map[string]*graphql.FieldSet)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("PublishCrlPayload")
-		case "certificationAuthority":
-			out.Values[i] = ec._PublishCrlPayload_certificationAuthority(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
-
-	for label, dfs := range deferred {
-		ec.ProcessDeferredGroup(graphql.DeferredGroup{
-			Label:    label,
-			Path:     graphql.GetPath(ctx),
-			FieldSet: dfs,
-			Context:  ctx,
-		})
-	}
-
-	return out
-}
-
 var queryImplementors = []string{"Query"}
 
 func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) graphql.Marshaler {
@@ -58002,50 +59346,6 @@ func (ec *executionContext) _SubscriptionPayload(ctx context.Context, sel ast.Se
 	return out
 }
 
-var totpEnrolmentImplementors = []string{"TotpEnrolment"}
-
-func (ec *executionContext) _TotpEnrolment(ctx context.Context, sel ast.SelectionSet, obj *identity.Enrolment) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, totpEnrolmentImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := make(map[string]*graphql.FieldSet)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("TotpEnrolment")
-		case "secret":
-			out.Values[i] = ec._TotpEnrolment_secret(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "uri":
-			out.Values[i] = ec._TotpEnrolment_uri(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
-
-	for label, dfs := range deferred {
-		ec.ProcessDeferredGroup(graphql.DeferredGroup{
-			Label:    label,
-			Path:     graphql.GetPath(ctx),
-			FieldSet: dfs,
-			Context:  ctx,
-		})
-	}
-
-	return out
-}
-
 var usageNameImplementors = []string{"UsageName"}
 
 func (ec *executionContext) _UsageName(ctx context.Context, sel ast.SelectionSet, obj *model.UsageName) graphql.Marshaler {
@@ -59163,6 +60463,11 @@ func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNAcceptRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptRolesInput(ctx context.Context, v any) (model.AcceptRolesInput, error) {
+	res, err := ec.unmarshalInputAcceptRolesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAccountConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountConnection(ctx context.Context, sel ast.SelectionSet, v model.AccountConnection) graphql.Marshaler {
 	return ec._AccountConnection(ctx, sel, &v)
 }
@@ -59430,6 +60735,11 @@ func (ec *executionContext) marshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return v
 }
 
+func (ec *executionContext) unmarshalNActivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐActivateEndEntityInput(ctx context.Context, v any) (model.ActivateEndEntityInput, error) {
+	res, err := ec.unmarshalInputActivateEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
 	return ec._AlgorithmVerifier(ctx, sel, &v)
 }
@@ -59528,11 +60838,6 @@ func (ec *executionContext) marshalNApprovalConnection2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._ApprovalConnection(ctx, sel, v)
-}
-
-func (ec *executionContext) unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-	res, err := ec.unmarshalInputApprovalDecisionInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNApprovalFact2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFact(ctx context.Context, sel ast.SelectionSet, v approval.Fact) graphql.Marshaler {
@@ -59689,6 +60994,11 @@ func (ec *executionContext) marshalNApprovalVote2ᚖgithubᚗcomᚋpkiaasᚋpkia
 	return ec._ApprovalVote(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNApproveInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApproveInput(ctx context.Context, v any) (model.ApproveInput, error) {
+	res, err := ec.unmarshalInputApproveInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNAssignSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAssignSubscriptionInput(ctx context.Context, v any) (model.AssignSubscriptionInput, error) {
 	res, err := ec.unmarshalInputAssignSubscriptionInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -59781,6 +61091,48 @@ func (ec *executionContext) marshalNAuditVerification2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._AuditVerification(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeyRegistrationPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, v model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	return ec._BeginPasskeyRegistrationPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeyRegistrationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, v *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginPasskeyRegistrationPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeySignInPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, v model.BeginPasskeySignInPayload) graphql.Marshaler {
+	return ec._BeginPasskeySignInPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, v *model.BeginPasskeySignInPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginPasskeySignInPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginTotpEnrolmentPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v identity.Enrolment) graphql.Marshaler {
+	return ec._BeginTotpEnrolmentPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginTotpEnrolmentPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginTotpEnrolmentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -60073,11 +61425,6 @@ func (ec *executionContext) marshalNCaCreationStepName2githubᚗcomᚋpkiaasᚋp
 	return res
 }
 
-func (ec *executionContext) unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx context.Context, v any) (model.CaProfilesInput, error) {
-	res, err := ec.unmarshalInputCaProfilesInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalNCaStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐStatus(ctx context.Context, v any) (ca.Status, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := ca.Status(tmp)
@@ -60112,10 +61459,6 @@ func (ec *executionContext) marshalNCaType2githubᚗcomᚋpkiaasᚋpkiaasᚋdoma
 	return res
 }
 
-func (ec *executionContext) marshalNCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx context.Context, sel ast.SelectionSet, v credential.Credential) graphql.Marshaler {
-	return ec._CagwCredential(ctx, sel, &v)
-}
-
 func (ec *executionContext) marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -60140,6 +61483,20 @@ func (ec *executionContext) marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpk
 		return graphql.Null
 	}
 	return ec._CagwCredential(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, v model.CagwCredentialPayload) graphql.Marshaler {
+	return ec._CagwCredentialPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredentialPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNCagwCredentialRole2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Grant) graphql.Marshaler {
@@ -60220,6 +61577,11 @@ func (ec *executionContext) marshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdo
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNCancelBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelBulkInput(ctx context.Context, v any) (model.CancelBulkInput, error) {
+	res, err := ec.unmarshalInputCancelBulkInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*certificate.Certificate) graphql.Marshaler {
@@ -60480,6 +61842,11 @@ func (ec *executionContext) marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpki
 	return ec._ConfirmIdentityPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNConfirmTotpEnrolmentInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpEnrolmentInput(ctx context.Context, v any) (model.ConfirmTotpEnrolmentInput, error) {
+	res, err := ec.unmarshalInputConfirmTotpEnrolmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNConfirmTotpPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmTotpPayload) graphql.Marshaler {
 	return ec._ConfirmTotpPayload(ctx, sel, &v)
 }
@@ -60629,11 +61996,6 @@ func (ec *executionContext) marshalNCrlMode2githubᚗcomᚋpkiaasᚋpkiaasᚋgra
 	return v
 }
 
-func (ec *executionContext) unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx context.Context, v any) (model.CrlSettingsInput, error) {
-	res, err := ec.unmarshalInputCrlSettingsInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) marshalNCryptographyConcern2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋreportᚐConcernᚄ(ctx context.Context, sel ast.SelectionSet, v []*report.Concern) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -60726,13 +62088,38 @@ func (ec *executionContext) marshalNDayActivity2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 	return ec._DayActivity(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeactivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeactivateEndEntityInput(ctx context.Context, v any) (model.DeactivateEndEntityInput, error) {
+	res, err := ec.unmarshalInputDeactivateEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeclineInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeclineInvitationInput(ctx context.Context, v any) (model.DeclineInvitationInput, error) {
+	res, err := ec.unmarshalInputDeclineInvitationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDecommissionEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDecommissionEndEntityInput(ctx context.Context, v any) (model.DecommissionEndEntityInput, error) {
+	res, err := ec.unmarshalInputDecommissionEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNDeleteAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteAccountInput(ctx context.Context, v any) (model.DeleteAccountInput, error) {
 	res, err := ec.unmarshalInputDeleteAccountInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNDeleteCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCagwCredentialInput(ctx context.Context, v any) (model.DeleteCagwCredentialInput, error) {
+	res, err := ec.unmarshalInputDeleteCagwCredentialInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNDeleteCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCertificationAuthorityInput(ctx context.Context, v any) (model.DeleteCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputDeleteCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeleteProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfileInput(ctx context.Context, v any) (model.DeleteProfileInput, error) {
+	res, err := ec.unmarshalInputDeleteProfileInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60752,6 +62139,11 @@ func (ec *executionContext) marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaa
 
 func (ec *executionContext) unmarshalNDeleteProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProtocolConfigurationInput(ctx context.Context, v any) (model.DeleteProtocolConfigurationInput, error) {
 	res, err := ec.unmarshalInputDeleteProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeleteWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteWebhookInput(ctx context.Context, v any) (model.DeleteWebhookInput, error) {
+	res, err := ec.unmarshalInputDeleteWebhookInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60785,6 +62177,21 @@ func (ec *executionContext) marshalNDeployment2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 
 func (ec *executionContext) unmarshalNDisableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableAccountInput(ctx context.Context, v any) (model.DisableAccountInput, error) {
 	res, err := ec.unmarshalInputDisableAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDisableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableCertificationAuthorityInput(ctx context.Context, v any) (model.DisableCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputDisableCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEnableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableAccountInput(ctx context.Context, v any) (model.EnableAccountInput, error) {
+	res, err := ec.unmarshalInputEnableAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEnableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableCertificationAuthorityInput(ctx context.Context, v any) (model.EnableCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputEnableCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60857,6 +62264,11 @@ func (ec *executionContext) marshalNEndEntityStatus2githubᚗcomᚋpkiaasᚋpkia
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNEndSessionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEndSessionInput(ctx context.Context, v any) (model.EndSessionInput, error) {
+	res, err := ec.unmarshalInputEndSessionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNEnrollmentAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthorityᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Authority) graphql.Marshaler {
@@ -60957,6 +62369,11 @@ func (ec *executionContext) unmarshalNExtensionInput2ᚖgithubᚗcomᚋpkiaasᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNFinishPasskeyRegistrationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐFinishPasskeyRegistrationInput(ctx context.Context, v any) (model.FinishPasskeyRegistrationInput, error) {
+	res, err := ec.unmarshalInputFinishPasskeyRegistrationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
 	res, err := graphql.UnmarshalFloatContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -60971,6 +62388,11 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNGrantRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐGrantRoleInput(ctx context.Context, v any) (model.GrantRoleInput, error) {
+	res, err := ec.unmarshalInputGrantRoleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
@@ -61163,6 +62585,11 @@ func (ec *executionContext) marshalNInvitation2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 	return ec._Invitation(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNInviteSubscriptionOwnerInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteSubscriptionOwnerInput(ctx context.Context, v any) (model.InviteSubscriptionOwnerInput, error) {
+	res, err := ec.unmarshalInputInviteSubscriptionOwnerInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNInviteUserInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteUserInput(ctx context.Context, v any) (model.InviteUserInput, error) {
 	res, err := ec.unmarshalInputInviteUserInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -61232,18 +62659,18 @@ func (ec *executionContext) marshalNIssuePkcs12Payload2ᚖgithubᚗcomᚋpkiaas�
 	return ec._IssuePkcs12Payload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNIssuedCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v credential.Issued) graphql.Marshaler {
-	return ec._IssuedCagwCredential(ctx, sel, &v)
+func (ec *executionContext) marshalNIssuedCagwCredentialPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v credential.Issued) graphql.Marshaler {
+	return ec._IssuedCagwCredentialPayload(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
+func (ec *executionContext) marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._IssuedCagwCredential(ctx, sel, v)
+	return ec._IssuedCagwCredentialPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx context.Context, sel ast.SelectionSet, v []*job.Job) graphql.Marshaler {
@@ -61406,11 +62833,6 @@ func (ec *executionContext) marshalNMember2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	return ec._Member(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx context.Context, v any) (model.MemberInput, error) {
-	res, err := ec.unmarshalInputMemberInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) marshalNMemberPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v model.MemberPayload) graphql.Marshaler {
 	return ec._MemberPayload(ctx, sel, &v)
 }
@@ -61425,8 +62847,8 @@ func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 	return ec._MemberPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
-	res, err := ec.unmarshalInputMoveCaKeyInput(ctx, v)
+func (ec *executionContext) unmarshalNMoveCertificationAuthorityKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCertificationAuthorityKeyInput(ctx context.Context, v any) (model.MoveCertificationAuthorityKeyInput, error) {
+	res, err := ec.unmarshalInputMoveCertificationAuthorityKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -61746,11 +63168,6 @@ func (ec *executionContext) marshalNProfileGroup2ᚖgithubᚗcomᚋpkiaasᚋpkia
 	return ec._ProfileGroup(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx context.Context, v any) (model.ProfileInput, error) {
-	res, err := ec.unmarshalInputProfileInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalNProfileKind2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx context.Context, v any) (model.ProfileKind, error) {
 	var res model.ProfileKind
 	err := res.UnmarshalGQL(v)
@@ -61929,18 +63346,9 @@ func (ec *executionContext) marshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaas�
 	return res
 }
 
-func (ec *executionContext) marshalNPublishCrlPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v model.PublishCrlPayload) graphql.Marshaler {
-	return ec._PublishCrlPayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNPublishCrlPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v *model.PublishCrlPayload) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._PublishCrlPayload(ctx, sel, v)
+func (ec *executionContext) unmarshalNPublishCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlInput(ctx context.Context, v any) (model.PublishCrlInput, error) {
+	res, err := ec.unmarshalInputPublishCrlInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNRecoveryCodesPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRecoveryCodesPayload(ctx context.Context, sel ast.SelectionSet, v model.RecoveryCodesPayload) graphql.Marshaler {
@@ -62029,6 +63437,26 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNRejectInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectInput(ctx context.Context, v any) (model.RejectInput, error) {
+	res, err := ec.unmarshalInputRejectInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRemoveMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveMemberInput(ctx context.Context, v any) (model.RemoveMemberInput, error) {
+	res, err := ec.unmarshalInputRemoveMemberInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRemovePasskeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemovePasskeyInput(ctx context.Context, v any) (model.RemovePasskeyInput, error) {
+	res, err := ec.unmarshalInputRemovePasskeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRenewCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCagwCredentialInput(ctx context.Context, v any) (model.RenewCagwCredentialInput, error) {
+	res, err := ec.unmarshalInputRenewCagwCredentialInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
@@ -62287,6 +63715,16 @@ func (ec *executionContext) marshalNReports2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return ec._Reports(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRequestPasswordResetInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx context.Context, v any) (model.RequestPasswordResetInput, error) {
+	res, err := ec.unmarshalInputRequestPasswordResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNResendInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResendInvitationInput(ctx context.Context, v any) (model.ResendInvitationInput, error) {
+	res, err := ec.unmarshalInputResendInvitationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNResetPasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordInput(ctx context.Context, v any) (model.ResetPasswordInput, error) {
 	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -62306,6 +63744,21 @@ func (ec *executionContext) marshalNResetPasswordPayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._ResetPasswordPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNResetSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetSecondFactorInput(ctx context.Context, v any) (model.ResetSecondFactorInput, error) {
+	res, err := ec.unmarshalInputResetSecondFactorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRestoreCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRestoreCertificationAuthorityInput(ctx context.Context, v any) (model.RestoreCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputRestoreCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRetireProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRetireProfileInput(ctx context.Context, v any) (model.RetireProfileInput, error) {
+	res, err := ec.unmarshalInputRetireProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (model.RevocationReason, error) {
 	var res model.RevocationReason
 	err := res.UnmarshalGQL(v)
@@ -62316,8 +63769,18 @@ func (ec *executionContext) marshalNRevocationReason2githubᚗcomᚋpkiaasᚋpki
 	return v
 }
 
+func (ec *executionContext) unmarshalNRevokeApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAPITokenInput(ctx context.Context, v any) (model.RevokeAPITokenInput, error) {
+	res, err := ec.unmarshalInputRevokeApiTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRevokeCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeCertificateInput(ctx context.Context, v any) (model.RevokeCertificateInput, error) {
 	res, err := ec.unmarshalInputRevokeCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRevokeRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeRoleInput(ctx context.Context, v any) (model.RevokeRoleInput, error) {
+	res, err := ec.unmarshalInputRevokeRoleInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62367,11 +63830,6 @@ func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋrba
 	}
 
 	return ret
-}
-
-func (ec *executionContext) unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx context.Context, v any) (model.RoleInput, error) {
-	res, err := ec.unmarshalInputRoleInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNSanType2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋsanᚐType(ctx context.Context, v any) (san.Type, error) {
@@ -62439,8 +63897,8 @@ func (ec *executionContext) marshalNSecondFactor2ᚕgithubᚗcomᚋpkiaasᚋpkia
 	return ret
 }
 
-func (ec *executionContext) unmarshalNSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSecondFactorInput(ctx context.Context, v any) (model.SecondFactorInput, error) {
-	res, err := ec.unmarshalInputSecondFactorInput(ctx, v)
+func (ec *executionContext) unmarshalNSelectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSelectProfilesInput(ctx context.Context, v any) (model.SelectProfilesInput, error) {
+	res, err := ec.unmarshalInputSelectProfilesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62505,6 +63963,11 @@ func (ec *executionContext) unmarshalNSetApprovalRulesInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNSetCagwCredentialRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetCagwCredentialRolesInput(ctx context.Context, v any) (model.SetCagwCredentialRolesInput, error) {
+	res, err := ec.unmarshalInputSetCagwCredentialRolesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNSignInInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSignInInput(ctx context.Context, v any) (model.SignInInput, error) {
 	res, err := ec.unmarshalInputSignInInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -62562,6 +64025,11 @@ func (ec *executionContext) marshalNSigningAlgorithm2ᚖgithubᚗcomᚋpkiaasᚋ
 		return graphql.Null
 	}
 	return ec._SigningAlgorithm(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStartBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStartBulkInput(ctx context.Context, v any) (model.StartBulkInput, error) {
+	res, err := ec.unmarshalInputStartBulkInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNStepState2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStepState(ctx context.Context, v any) (model.StepState, error) {
@@ -62747,6 +64215,11 @@ func (ec *executionContext) unmarshalNSuspendCertificateInput2githubᚗcomᚋpki
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNTestWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐTestWebhookInput(ctx context.Context, v any) (model.TestWebhookInput, error) {
+	res, err := ec.unmarshalInputTestWebhookInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNTier2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐTier(ctx context.Context, v any) (tenant.Tier, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := tenant.Tier(tmp)
@@ -62832,22 +64305,23 @@ func (ec *executionContext) marshalNTime2ᚖtimeᚐTime(ctx context.Context, sel
 	return res
 }
 
-func (ec *executionContext) marshalNTotpEnrolment2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v identity.Enrolment) graphql.Marshaler {
-	return ec._TotpEnrolment(ctx, sel, &v)
+func (ec *executionContext) unmarshalNUnselectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnselectProfilesInput(ctx context.Context, v any) (model.UnselectProfilesInput, error) {
+	res, err := ec.unmarshalInputUnselectProfilesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._TotpEnrolment(ctx, sel, v)
+func (ec *executionContext) unmarshalNUnsuspendCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnsuspendCertificateInput(ctx context.Context, v any) (model.UnsuspendCertificateInput, error) {
+	res, err := ec.unmarshalInputUnsuspendCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNUpdateAcmeSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateAcmeSettingsInput(ctx context.Context, v any) (model.UpdateAcmeSettingsInput, error) {
 	res, err := ec.unmarshalInputUpdateAcmeSettingsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNUpdateCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateCrlSettingsInput(ctx context.Context, v any) (model.UpdateCrlSettingsInput, error) {
+	res, err := ec.unmarshalInputUpdateCrlSettingsInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62938,6 +64412,16 @@ func (ec *executionContext) marshalNUserStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAddressCodeInput(ctx context.Context, v any) (model.VerifyAddressCodeInput, error) {
+	res, err := ec.unmarshalInputVerifyAddressCodeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNVerifySecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifySecondFactorInput(ctx context.Context, v any) (model.VerifySecondFactorInput, error) {
+	res, err := ec.unmarshalInputVerifySecondFactorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNViewer2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐViewer(ctx context.Context, sel ast.SelectionSet, v *model.Viewer) graphql.Marshaler {
@@ -63063,6 +64547,11 @@ func (ec *executionContext) marshalNWhatIf2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋg
 
 func (ec *executionContext) unmarshalNWhatIfInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfInput(ctx context.Context, v any) (model.WhatIfInput, error) {
 	res, err := ec.unmarshalInputWhatIfInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNWithdrawApprovalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWithdrawApprovalInput(ctx context.Context, v any) (model.WithdrawApprovalInput, error) {
+	res, err := ec.unmarshalInputWithdrawApprovalInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

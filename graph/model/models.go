@@ -44,6 +44,10 @@ type AcceptInvitationInput struct {
 	LastName  string `json:"lastName"`
 }
 
+type AcceptRolesInput struct {
+	InvitationID string `json:"invitationId"`
+}
+
 type AccountConnection struct {
 	Nodes      []*identity.User `json:"nodes"`
 	PageInfo   *PageInfo        `json:"pageInfo"`
@@ -103,6 +107,10 @@ type AcmeSettings struct {
 	Attestation []*AcmeAttestation `json:"attestation"`
 }
 
+type ActivateEndEntityInput struct {
+	ID string `json:"id"`
+}
+
 type APITokenPayload struct {
 	APIToken *identity.APIToken `json:"apiToken"`
 }
@@ -113,18 +121,18 @@ type ApprovalConnection struct {
 	TotalCount int                 `json:"totalCount"`
 }
 
-type ApprovalDecisionInput struct {
-	ID string `json:"id"`
-	// Up to 500 characters; needed to reject.
-	Comment string `json:"comment"`
-}
-
 type ApprovalPayload struct {
 	Approval *approval.Request `json:"approval"`
 }
 
 type ApprovalRulesPayload struct {
 	Rules []*approval.Rule `json:"rules"`
+}
+
+type ApproveInput struct {
+	ID string `json:"id"`
+	// Up to 500 characters.
+	Comment string `json:"comment"`
 }
 
 type AssignSubscriptionInput struct {
@@ -170,6 +178,16 @@ type AuditVerification struct {
 	HeadHash string  `json:"headHash"`
 }
 
+type BeginPasskeyRegistrationPayload struct {
+	// For `navigator.credentials.create`: PublicKeyCredentialCreationOptionsJSON.
+	Options string `json:"options"`
+}
+
+type BeginPasskeySignInPayload struct {
+	// For `navigator.credentials.get`: PublicKeyCredentialRequestOptionsJSON.
+	Options string `json:"options"`
+}
+
 type BulkOperationConnection struct {
 	Nodes      []*bulk.Operation `json:"nodes"`
 	PageInfo   *PageInfo         `json:"pageInfo"`
@@ -192,16 +210,19 @@ type CaCreationStep struct {
 	At    *time.Time `json:"at,omitempty"`
 }
 
-type CaProfilesInput struct {
-	CaID       string   `json:"caId"`
-	ProfileIds []string `json:"profileIds"`
-}
-
 type CaRenewal struct {
 	NewKey    bool      `json:"newKey"`
 	ExpiresAt time.Time `json:"expiresAt"`
 	// What went wrong; the renewal can be asked for again. Null while it goes on.
 	Failure *string `json:"failure,omitempty"`
+}
+
+type CagwCredentialPayload struct {
+	Credential *credential.Credential `json:"credential"`
+}
+
+type CancelBulkInput struct {
+	ID string `json:"id"`
 }
 
 // What stands in a certificate, decoded. An absent extension is null or an empty list.
@@ -315,6 +336,11 @@ type ConfirmIdentityInput struct {
 type ConfirmIdentityPayload struct {
 	// Until then the session can use operations that require it.
 	ConfirmedUntil time.Time `json:"confirmedUntil"`
+}
+
+type ConfirmTotpEnrolmentInput struct {
+	// Six digits from the authenticator app.
+	Totp string `json:"totp"`
 }
 
 type ConfirmTotpPayload struct {
@@ -510,13 +536,16 @@ type CrlSettings struct {
 	Complete bool `json:"complete"`
 }
 
-type CrlSettingsInput struct {
-	CaID  string `json:"caId"`
-	Delta bool   `json:"delta"`
-	// 0 (FULL), or 2 to 256.
-	Shards          int  `json:"shards"`
-	AutomaticShards bool `json:"automaticShards"`
-	Complete        bool `json:"complete"`
+type DeactivateEndEntityInput struct {
+	ID string `json:"id"`
+}
+
+type DeclineInvitationInput struct {
+	InvitationID string `json:"invitationId"`
+}
+
+type DecommissionEndEntityInput struct {
+	ID string `json:"id"`
 }
 
 type DeleteAccountInput struct {
@@ -527,10 +556,21 @@ type DeleteAccountInput struct {
 	LeaveWithoutOwner bool `json:"leaveWithoutOwner"`
 }
 
+type DeleteCagwCredentialInput struct {
+	ID string `json:"id"`
+}
+
 type DeleteCertificationAuthorityInput struct {
 	CaID string `json:"caId"`
 	// The identifier, typed again.
 	ConfirmIdentifier string `json:"confirmIdentifier"`
+}
+
+type DeleteProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	ID          string `json:"id"`
+	// The newest version, as the caller knows it.
+	Version int64 `json:"version"`
 }
 
 type DeleteProfilePayload struct {
@@ -541,6 +581,12 @@ type DeleteProtocolConfigurationInput struct {
 	ID string `json:"id"`
 	// The identifier, typed again.
 	ConfirmIdentifier string `json:"confirmIdentifier"`
+}
+
+type DeleteWebhookInput struct {
+	ID string `json:"id"`
+	// Its name, typed to confirm.
+	ConfirmName string `json:"confirmName"`
 }
 
 type DeletionImpact struct {
@@ -594,6 +640,18 @@ type DisableAccountInput struct {
 	LeaveWithoutOwner bool `json:"leaveWithoutOwner"`
 }
 
+type DisableCertificationAuthorityInput struct {
+	CaID string `json:"caId"`
+}
+
+type EnableAccountInput struct {
+	ID string `json:"id"`
+}
+
+type EnableCertificationAuthorityInput struct {
+	CaID string `json:"caId"`
+}
+
 type EndEntityConnection struct {
 	Nodes      []*endentity.EndEntity `json:"nodes"`
 	PageInfo   *PageInfo              `json:"pageInfo"`
@@ -604,11 +662,27 @@ type EndEntityPayload struct {
 	EndEntity *endentity.EndEntity `json:"endEntity"`
 }
 
+type EndSessionInput struct {
+	ID string `json:"id"`
+}
+
 type ExtensionInput struct {
 	Oid      string `json:"oid"`
 	Critical bool   `json:"critical"`
 	// Base64 of the DER value.
 	Value string `json:"value"`
+}
+
+type FinishPasskeyRegistrationInput struct {
+	Name string `json:"name"`
+	// JSON of `PublicKeyCredential` (WebAuthn Level 3, RegistrationResponseJSON).
+	Credential string `json:"credential"`
+}
+
+type GrantRoleInput struct {
+	PartitionID string    `json:"partitionId"`
+	UserID      string    `json:"userId"`
+	Role        rbac.Role `json:"role"`
 }
 
 type ImportCaCertificateInput struct {
@@ -633,6 +707,11 @@ type InventoryItem struct {
 	// Certificates issued and active, or CAs active (a deleted CA counts for 24 hours).
 	Used      int `json:"used"`
 	Purchased int `json:"purchased"`
+}
+
+type InviteSubscriptionOwnerInput struct {
+	SubscriptionID string `json:"subscriptionId"`
+	Email          string `json:"email"`
 }
 
 type InviteUserInput struct {
@@ -693,16 +772,11 @@ type IssuePkcs12Payload struct {
 	Warnings []string `json:"warnings"`
 }
 
-type MemberInput struct {
-	PartitionID string `json:"partitionId"`
-	UserID      string `json:"userId"`
-}
-
 type MemberPayload struct {
 	Member *identity.Member `json:"member"`
 }
 
-type MoveCaKeyInput struct {
+type MoveCertificationAuthorityKeyInput struct {
 	CaID string `json:"caId"`
 	// Name of one of `keyStores`.
 	KeyStore string `json:"keyStore"`
@@ -769,13 +843,6 @@ type ProfileGroup struct {
 	Profiles []*profile1.Profile `json:"profiles"`
 }
 
-type ProfileInput struct {
-	PartitionID string `json:"partitionId"`
-	ID          string `json:"id"`
-	// The newest version, as the caller knows it.
-	Version int64 `json:"version"`
-}
-
 type ProfilePayload struct {
 	Profile *profile1.Profile `json:"profile"`
 }
@@ -812,8 +879,8 @@ type ProtocolConfigurationPayload struct {
 	ProtocolConfiguration *protocolconfig.Configuration `json:"protocolConfiguration"`
 }
 
-type PublishCrlPayload struct {
-	CertificationAuthority *ca.CertificationAuthority `json:"certificationAuthority"`
+type PublishCrlInput struct {
+	CaID string `json:"caId"`
 }
 
 type Query struct {
@@ -826,6 +893,27 @@ type RecoveryCodesPayload struct {
 type RefusalCount struct {
 	Rule  string `json:"rule"`
 	Count int    `json:"count"`
+}
+
+type RejectInput struct {
+	ID string `json:"id"`
+	// The reason, up to 500 characters; needed.
+	Comment string `json:"comment"`
+}
+
+type RemoveMemberInput struct {
+	PartitionID string `json:"partitionId"`
+	UserID      string `json:"userId"`
+}
+
+type RemovePasskeyInput struct {
+	ID string `json:"id"`
+}
+
+type RenewCagwCredentialInput struct {
+	ID string `json:"id"`
+	// True: the certificate before ends at once.
+	EndPreviousNow bool `json:"endPreviousNow"`
 }
 
 type RenewCertificationAuthorityInput struct {
@@ -867,6 +955,15 @@ type ReplayExample struct {
 	Changes []string       `json:"changes"`
 }
 
+type RequestPasswordResetInput struct {
+	Email string `json:"email"`
+}
+
+type ResendInvitationInput struct {
+	PartitionID string `json:"partitionId"`
+	UserID      string `json:"userId"`
+}
+
 type ResetPasswordInput struct {
 	Token    string `json:"token"`
 	Password string `json:"password"`
@@ -876,6 +973,25 @@ type ResetPasswordPayload struct {
 	Email string `json:"email"`
 }
 
+type ResetSecondFactorInput struct {
+	ID string `json:"id"`
+}
+
+type RestoreCertificationAuthorityInput struct {
+	CaID string `json:"caId"`
+}
+
+type RetireProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	ID          string `json:"id"`
+	// The newest version, as the caller knows it.
+	Version int64 `json:"version"`
+}
+
+type RevokeAPITokenInput struct {
+	ID string `json:"id"`
+}
+
 type RevokeCertificateInput struct {
 	CertificateID string           `json:"certificateId"`
 	Reason        RevocationReason `json:"reason"`
@@ -883,19 +999,10 @@ type RevokeCertificateInput struct {
 	InvalidityDate *time.Time `json:"invalidityDate,omitempty"`
 }
 
-type RoleInput struct {
+type RevokeRoleInput struct {
 	PartitionID string    `json:"partitionId"`
 	UserID      string    `json:"userId"`
 	Role        rbac.Role `json:"role"`
-}
-
-// Exactly one of them.
-type SecondFactorInput struct {
-	// Six digits from the authenticator app.
-	Totp         *string `json:"totp,omitempty"`
-	RecoveryCode *string `json:"recoveryCode,omitempty"`
-	// JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`.
-	Passkey *string `json:"passkey,omitempty"`
 }
 
 type Security struct {
@@ -906,10 +1013,21 @@ type Security struct {
 	Sessions          []*identity.Session `json:"sessions"`
 }
 
+type SelectProfilesInput struct {
+	CaID       string   `json:"caId"`
+	ProfileIds []string `json:"profileIds"`
+}
+
 type SetApprovalRulesInput struct {
 	PartitionID string `json:"partitionId"`
 	// All of them; what is not named needs no approval.
 	Rules []*approval.Rule `json:"rules"`
+}
+
+type SetCagwCredentialRolesInput struct {
+	ID string `json:"id"`
+	// All of its roles; a role that is not in the list is taken away at once.
+	Roles []*credential.Grant `json:"roles"`
 }
 
 type SignInInput struct {
@@ -928,6 +1046,10 @@ type SignInPayload struct {
 
 type SignOutPayload struct {
 	SessionsEnded int `json:"sessionsEnded"`
+}
+
+type StartBulkInput struct {
+	ID string `json:"id"`
 }
 
 type StoryChange struct {
@@ -979,6 +1101,19 @@ type SuspendCertificateInput struct {
 	Until *time.Time `json:"until,omitempty"`
 }
 
+type TestWebhookInput struct {
+	ID string `json:"id"`
+}
+
+type UnselectProfilesInput struct {
+	CaID       string   `json:"caId"`
+	ProfileIds []string `json:"profileIds"`
+}
+
+type UnsuspendCertificateInput struct {
+	CertificateID string `json:"certificateId"`
+}
+
 type UpdateAcmeSettingsInput struct {
 	ConfigurationID string `json:"configurationId"`
 	// Null leaves a value; empty is http-01, dns-01 and tls-alpn-01.
@@ -991,6 +1126,15 @@ type UpdateAcmeSettingsInput struct {
 	AuthorizationHours *int                    `json:"authorizationHours,omitempty"`
 	RenewalPollMinutes *int                    `json:"renewalPollMinutes,omitempty"`
 	Attestation        []*AcmeAttestationInput `json:"attestation,omitempty"`
+}
+
+type UpdateCrlSettingsInput struct {
+	CaID  string `json:"caId"`
+	Delta bool   `json:"delta"`
+	// 0 (FULL), or 2 to 256.
+	Shards          int  `json:"shards"`
+	AutomaticShards bool `json:"automaticShards"`
+	Complete        bool `json:"complete"`
 }
 
 type UpdateNotificationSettingsInput struct {
@@ -1042,6 +1186,19 @@ type UsageName struct {
 	Name string `json:"name"`
 }
 
+type VerifyAddressCodeInput struct {
+	Code string `json:"code"`
+}
+
+// Exactly one of them.
+type VerifySecondFactorInput struct {
+	// Six digits from the authenticator app.
+	Totp         *string `json:"totp,omitempty"`
+	RecoveryCode *string `json:"recoveryCode,omitempty"`
+	// JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`.
+	Passkey *string `json:"passkey,omitempty"`
+}
+
 // Right after signing in only `user` and `operator` are filled: ask `viewer` for the rest, with the new cookie.
 type ViewerPayload struct {
 	Viewer *Viewer `json:"viewer"`
@@ -1090,6 +1247,10 @@ type WhatIfRefusal struct {
 	// The rule of the profile that refused, e.g. `validity` or `san_rules[0]`; empty = none did.
 	Rule   string `json:"rule"`
 	Action string `json:"action"`
+}
+
+type WithdrawApprovalInput struct {
+	ID string `json:"id"`
 }
 
 type AcmeKeyState string

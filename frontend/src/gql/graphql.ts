@@ -40,12 +40,6 @@ export type AcmeStatus =
   | 'REVOKED'
   | 'VALID';
 
-export type ApprovalDecisionInput = {
-  /** Up to 500 characters; needed to reject. */
-  comment?: string;
-  id: string | number;
-};
-
 /** What rules can cover. */
 export type ApprovalOperation =
   | 'BULK_REVOKE'
@@ -80,6 +74,12 @@ export type ApprovalState =
   | 'PENDING'
   | 'REJECTED'
   | 'WITHDRAWN';
+
+export type ApproveInput = {
+  /** Up to 500 characters. */
+  comment?: string;
+  id: string | number;
+};
 
 export type AssignSubscriptionInput = {
   /** Must be true: the caller has read `deployment.terms`. */
@@ -160,11 +160,6 @@ export type CaCreationStepName =
   | 'PUBLISHING_CRL'
   | 'QUEUED'
   | 'SIGNING_CERTIFICATE';
-
-export type CaProfilesInput = {
-  caId: string | number;
-  profileIds: Array<string>;
-};
 
 export type CaStatus =
   | 'ACTIVE'
@@ -396,15 +391,6 @@ export type CrlMode =
   | 'FULL'
   | 'SHARDED';
 
-export type CrlSettingsInput = {
-  automaticShards?: boolean;
-  caId: string | number;
-  complete?: boolean;
-  delta: boolean;
-  /** 0 (FULL), or 2 to 256. */
-  shards: number;
-};
-
 export type DeleteAccountInput = {
   /** The e-mail address of the account, to be typed. */
   confirmEmail: string;
@@ -417,6 +403,13 @@ export type DeleteCertificationAuthorityInput = {
   caId: string | number;
   /** The identifier, typed again. */
   confirmIdentifier: string;
+};
+
+export type DeleteProfileInput = {
+  id: string | number;
+  partitionId: string | number;
+  /** The newest version, as the caller knows it. */
+  version: number;
 };
 
 export type DeleteProtocolConfigurationInput = {
@@ -443,6 +436,12 @@ export type ExtensionInput = {
   oid: string;
   /** Base64 of the DER value. */
   value: string;
+};
+
+export type GrantRoleInput = {
+  partitionId: string | number;
+  role: Role;
+  userId: string | number;
 };
 
 export type ImportCaCertificateInput = {
@@ -526,12 +525,7 @@ export type LintSeverity =
   | 'NOTICE'
   | 'WARNING';
 
-export type MemberInput = {
-  partitionId: string | number;
-  userId: string | number;
-};
-
-export type MoveCaKeyInput = {
+export type MoveCertificationAuthorityKeyInput = {
   caId: string | number;
   /** Name of one of `keyStores`. */
   keyStore: string;
@@ -591,13 +585,6 @@ export type PrepareBulkRevocationInput = {
   serialNumbers?: string | null | undefined;
 };
 
-export type ProfileInput = {
-  id: string | number;
-  partitionId: string | number;
-  /** The newest version, as the caller knows it. */
-  version: number;
-};
-
 export type ProfileKind =
   | 'AUTHORITY'
   | 'SUBSCRIBER';
@@ -624,6 +611,17 @@ export type Region =
   /** The post-quantum laboratory. */
   | 'PQLAB'
   | 'US';
+
+export type RejectInput = {
+  /** The reason, up to 500 characters; needed. */
+  comment?: string;
+  id: string | number;
+};
+
+export type RemoveMemberInput = {
+  partitionId: string | number;
+  userId: string | number;
+};
 
 export type RenewCertificationAuthorityInput = {
   caId: string | number;
@@ -674,6 +672,13 @@ export type ResetPasswordInput = {
   token: string;
 };
 
+export type RetireProfileInput = {
+  id: string | number;
+  partitionId: string | number;
+  /** The newest version, as the caller knows it. */
+  version: number;
+};
+
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
 export type RevocationReason =
   | 'AA_COMPROMISE'
@@ -692,6 +697,12 @@ export type RevokeCertificateInput = {
   reason?: RevocationReason;
 };
 
+export type RevokeRoleInput = {
+  partitionId: string | number;
+  role: Role;
+  userId: string | number;
+};
+
 /** The six roles; what each may do stands in `rbac/policy.csv`. */
 export type Role =
   | 'CA_ADMINISTRATORS'
@@ -700,12 +711,6 @@ export type Role =
   | 'OWNERS'
   | 'PROTOCOL_AUDITORS'
   | 'PROTOCOL_OPERATORS';
-
-export type RoleInput = {
-  partitionId: string | number;
-  role: Role;
-  userId: string | number;
-};
 
 export type SanType =
   | 'DIRECTORY_NAME'
@@ -722,13 +727,9 @@ export type SecondFactor =
   | 'RECOVERY_CODE'
   | 'TOTP';
 
-/** Exactly one of them. */
-export type SecondFactorInput = {
-  /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
-  passkey?: string | null | undefined;
-  recoveryCode?: string | null | undefined;
-  /** Six digits from the authenticator app. */
-  totp?: string | null | undefined;
+export type SelectProfilesInput = {
+  caId: string | number;
+  profileIds: Array<string>;
 };
 
 export type SetApprovalRulesInput = {
@@ -773,6 +774,11 @@ export type Tier =
   /** Not limited: a deployment that serves only its own house. */
   | 'UNLIMITED';
 
+export type UnselectProfilesInput = {
+  caId: string | number;
+  profileIds: Array<string>;
+};
+
 export type UpdateAcmeSettingsInput = {
   attestation?: Array<AcmeAttestationInput> | null | undefined;
   authorizationHours?: number | null | undefined;
@@ -785,6 +791,15 @@ export type UpdateAcmeSettingsInput = {
   ordersPerHour?: number | null | undefined;
   profileIds?: Array<string> | null | undefined;
   renewalPollMinutes?: number | null | undefined;
+};
+
+export type UpdateCrlSettingsInput = {
+  automaticShards?: boolean;
+  caId: string | number;
+  complete?: boolean;
+  delta: boolean;
+  /** 0 (FULL), or 2 to 256. */
+  shards: number;
 };
 
 export type UpdateNotificationSettingsInput = {
@@ -826,6 +841,15 @@ export type UserStatus =
   | 'DISABLED'
   /** Invited, has not accepted. */
   | 'INVITED';
+
+/** Exactly one of them. */
+export type VerifySecondFactorInput = {
+  /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
+  passkey?: string | null | undefined;
+  recoveryCode?: string | null | undefined;
+  /** Six digits from the authenticator app. */
+  totp?: string | null | undefined;
+};
 
 export type WebhookDeliveryState =
   | 'DELIVERED'
@@ -952,7 +976,7 @@ export type SignInMutationVariables = Exact<{
 export type SignInMutation = { signIn: { factors: Array<SecondFactor>, enrolmentRequired: boolean, codeRequired: boolean } };
 
 export type VerifyMutationVariables = Exact<{
-  input: SecondFactorInput;
+  input: VerifySecondFactorInput;
 }>;
 
 
@@ -968,12 +992,12 @@ export type VerifyAddressCodeMutation = { verifyAddressCode: { enrolmentRequired
 export type BeginPasskeySignInMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginPasskeySignInMutation = { beginPasskeySignIn: string };
+export type BeginPasskeySignInMutation = { beginPasskeySignIn: { options: string } };
 
 export type BeginRegistrationMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginRegistrationMutation = { beginPasskeyRegistration: string };
+export type BeginRegistrationMutation = { beginPasskeyRegistration: { options: string } };
 
 export type FinishRegistrationMutationVariables = Exact<{
   name: string;
@@ -1074,7 +1098,7 @@ export type SignOutEverywhereMutation = { signOutEverywhere: { sessionsEnded: nu
 export type BeginPasskeyMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginPasskeyMutation = { beginPasskeyRegistration: string };
+export type BeginPasskeyMutation = { beginPasskeyRegistration: { options: string } };
 
 export type FinishPasskeyMutationVariables = Exact<{
   name: string;
@@ -1113,14 +1137,14 @@ export type ApprovalDetailQueryVariables = Exact<{
 export type ApprovalDetailQuery = { approval: { id: string, operation: ApprovalOperation, state: ApprovalState, summary: string, payload: string, requestedBy: string, requestedAt: string, expiresAt: string, decidedAt: string | null, needed: number, reason: string | null, objectKind: string, objectId: string | null, mayDecide: boolean, mayWithdraw: boolean, facts: Array<{ name: string, value: string }>, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }>, certificate: { id: string, commonName: string, serialNumber: string } | null, certificationAuthority: { identifier: string, friendlyName: string } | null } | null };
 
 export type ApproveMutationVariables = Exact<{
-  input: ApprovalDecisionInput;
+  input: ApproveInput;
 }>;
 
 
 export type ApproveMutation = { approve: { approval: { id: string, state: ApprovalState } } };
 
 export type RejectMutationVariables = Exact<{
-  input: ApprovalDecisionInput;
+  input: RejectInput;
 }>;
 
 
@@ -1289,7 +1313,7 @@ export type AlgorithmMeasurementQueryVariables = Exact<{
 export type AlgorithmMeasurementQuery = { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: number, verificationsPerSecond: number, keyGenerationMilliseconds: number } | null } | null } };
 
 export type MoveCaKeyMutationVariables = Exact<{
-  input: MoveCaKeyInput;
+  input: MoveCertificationAuthorityKeyInput;
 }>;
 
 
@@ -1381,14 +1405,14 @@ export type RestoreCaMutationVariables = Exact<{
 export type RestoreCaMutation = { restoreCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
 
 export type SelectProfilesMutationVariables = Exact<{
-  input: CaProfilesInput;
+  input: SelectProfilesInput;
 }>;
 
 
 export type SelectProfilesMutation = { selectProfiles: { certificationAuthority: { id: string } } };
 
 export type UnselectProfilesMutationVariables = Exact<{
-  input: CaProfilesInput;
+  input: UnselectProfilesInput;
 }>;
 
 
@@ -1447,7 +1471,7 @@ export type PublishCrlMutationVariables = Exact<{
 export type PublishCrlMutation = { publishCrl: { certificationAuthority: { id: string } } };
 
 export type UpdateCrlSettingsMutationVariables = Exact<{
-  input: CrlSettingsInput;
+  input: UpdateCrlSettingsInput;
 }>;
 
 
@@ -1540,14 +1564,14 @@ export type DeleteWebhookMutationVariables = Exact<{
 export type DeleteWebhookMutation = { deleteWebhook: { webhook: { id: string } } };
 
 export type RetireProfileMutationVariables = Exact<{
-  input: ProfileInput;
+  input: RetireProfileInput;
 }>;
 
 
 export type RetireProfileMutation = { retireProfile: { profile: { id: string, retiredAt: string | null } } };
 
 export type DeleteProfileMutationVariables = Exact<{
-  input: ProfileInput;
+  input: DeleteProfileInput;
 }>;
 
 
@@ -1849,14 +1873,14 @@ export type ResendMutationVariables = Exact<{
 export type ResendMutation = { resendInvitation: { member: { user: { id: string } } } };
 
 export type GrantRoleMutationVariables = Exact<{
-  input: RoleInput;
+  input: GrantRoleInput;
 }>;
 
 
 export type GrantRoleMutation = { grantRole: { member: { user: { id: string } } } };
 
 export type RevokeRoleMutationVariables = Exact<{
-  input: RoleInput;
+  input: RevokeRoleInput;
 }>;
 
 
@@ -1884,7 +1908,7 @@ export type RevokeTokenMutationVariables = Exact<{
 export type RevokeTokenMutation = { revokeApiToken: { apiToken: { id: string } } };
 
 export type RemoveMemberMutationVariables = Exact<{
-  input: MemberInput;
+  input: RemoveMemberInput;
 }>;
 
 
@@ -1932,14 +1956,14 @@ export type SetCagwCredentialRolesMutationVariables = Exact<{
 }>;
 
 
-export type SetCagwCredentialRolesMutation = { setCagwCredentialRoles: { id: string } };
+export type SetCagwCredentialRolesMutation = { setCagwCredentialRoles: { credential: { id: string } } };
 
 export type DeleteCagwCredentialMutationVariables = Exact<{
   id: string | number;
 }>;
 
 
-export type DeleteCagwCredentialMutation = { deleteCagwCredential: { id: string } };
+export type DeleteCagwCredentialMutation = { deleteCagwCredential: { credential: { id: string } } };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -2066,7 +2090,7 @@ export const EndEntityDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<EndEntityQuery, EndEntityQueryVariables>;
 export const ActivateDocument = new TypedDocumentString(`
     mutation Activate($id: ID!) {
-  activateEndEntity(id: $id) {
+  activateEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2075,7 +2099,7 @@ export const ActivateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<ActivateMutation, ActivateMutationVariables>;
 export const DeactivateDocument = new TypedDocumentString(`
     mutation Deactivate($id: ID!) {
-  deactivateEndEntity(id: $id) {
+  deactivateEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2084,7 +2108,7 @@ export const DeactivateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DeactivateMutation, DeactivateMutationVariables>;
 export const DecommissionDocument = new TypedDocumentString(`
     mutation Decommission($id: ID!) {
-  decommissionEndEntity(id: $id) {
+  decommissionEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2198,7 +2222,7 @@ export const SignInDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SignInMutation, SignInMutationVariables>;
 export const VerifyDocument = new TypedDocumentString(`
-    mutation Verify($input: SecondFactorInput!) {
+    mutation Verify($input: VerifySecondFactorInput!) {
   verifySecondFactor(input: $input) {
     viewer {
       operator
@@ -2208,24 +2232,28 @@ export const VerifyDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<VerifyMutation, VerifyMutationVariables>;
 export const VerifyAddressCodeDocument = new TypedDocumentString(`
     mutation VerifyAddressCode($code: String!) {
-  verifyAddressCode(code: $code) {
+  verifyAddressCode(input: {code: $code}) {
     enrolmentRequired
   }
 }
     `) as unknown as TypedDocumentString<VerifyAddressCodeMutation, VerifyAddressCodeMutationVariables>;
 export const BeginPasskeySignInDocument = new TypedDocumentString(`
     mutation BeginPasskeySignIn {
-  beginPasskeySignIn
+  beginPasskeySignIn {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginPasskeySignInMutation, BeginPasskeySignInMutationVariables>;
 export const BeginRegistrationDocument = new TypedDocumentString(`
     mutation BeginRegistration {
-  beginPasskeyRegistration
+  beginPasskeyRegistration {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginRegistrationMutation, BeginRegistrationMutationVariables>;
 export const FinishRegistrationDocument = new TypedDocumentString(`
     mutation FinishRegistration($name: String!, $credential: String!) {
-  finishPasskeyRegistration(name: $name, credential: $credential) {
+  finishPasskeyRegistration(input: {name: $name, credential: $credential}) {
     recoveryCodes
   }
 }
@@ -2240,7 +2268,7 @@ export const BeginTotpDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<BeginTotpMutation, BeginTotpMutationVariables>;
 export const ConfirmTotpDocument = new TypedDocumentString(`
     mutation ConfirmTotp($totp: String!) {
-  confirmTotpEnrolment(totp: $totp) {
+  confirmTotpEnrolment(input: {totp: $totp}) {
     recoveryCodes
   }
 }
@@ -2340,7 +2368,7 @@ export const SuspendDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<SuspendMutation, SuspendMutationVariables>;
 export const UnsuspendDocument = new TypedDocumentString(`
     mutation Unsuspend($id: ID!) {
-  unsuspendCertificate(certificateId: $id) {
+  unsuspendCertificate(input: {certificateId: $id}) {
     certificate {
       id
       status
@@ -2413,7 +2441,7 @@ export const RegenerateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
 export const EndSessionDocument = new TypedDocumentString(`
     mutation EndSession($id: ID!) {
-  endSession(id: $id) {
+  endSession(input: {id: $id}) {
     sessionsEnded
   }
 }
@@ -2427,19 +2455,21 @@ export const SignOutEverywhereDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<SignOutEverywhereMutation, SignOutEverywhereMutationVariables>;
 export const BeginPasskeyDocument = new TypedDocumentString(`
     mutation BeginPasskey {
-  beginPasskeyRegistration
+  beginPasskeyRegistration {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginPasskeyMutation, BeginPasskeyMutationVariables>;
 export const FinishPasskeyDocument = new TypedDocumentString(`
     mutation FinishPasskey($name: String!, $credential: String!) {
-  finishPasskeyRegistration(name: $name, credential: $credential) {
+  finishPasskeyRegistration(input: {name: $name, credential: $credential}) {
     recoveryCodes
   }
 }
     `) as unknown as TypedDocumentString<FinishPasskeyMutation, FinishPasskeyMutationVariables>;
 export const RemovePasskeyDocument = new TypedDocumentString(`
     mutation RemovePasskey($id: ID!) {
-  removePasskey(id: $id) {
+  removePasskey(input: {id: $id}) {
     viewer {
       operator
     }
@@ -2448,7 +2478,7 @@ export const RemovePasskeyDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RemovePasskeyMutation, RemovePasskeyMutationVariables>;
 export const AcceptRolesDocument = new TypedDocumentString(`
     mutation AcceptRoles($id: ID!) {
-  acceptRoles(invitationId: $id) {
+  acceptRoles(input: {invitationId: $id}) {
     viewer {
       operator
     }
@@ -2457,7 +2487,7 @@ export const AcceptRolesDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<AcceptRolesMutation, AcceptRolesMutationVariables>;
 export const DeclineInvitationDocument = new TypedDocumentString(`
     mutation DeclineInvitation($id: ID!) {
-  declineInvitation(invitationId: $id) {
+  declineInvitation(input: {invitationId: $id}) {
     viewer {
       operator
     }
@@ -2505,7 +2535,7 @@ export const ApprovalDetailDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ApprovalDetailQuery, ApprovalDetailQueryVariables>;
 export const ApproveDocument = new TypedDocumentString(`
-    mutation Approve($input: ApprovalDecisionInput!) {
+    mutation Approve($input: ApproveInput!) {
   approve(input: $input) {
     approval {
       id
@@ -2515,7 +2545,7 @@ export const ApproveDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ApproveMutation, ApproveMutationVariables>;
 export const RejectDocument = new TypedDocumentString(`
-    mutation Reject($input: ApprovalDecisionInput!) {
+    mutation Reject($input: RejectInput!) {
   reject(input: $input) {
     approval {
       id
@@ -2526,7 +2556,7 @@ export const RejectDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RejectMutation, RejectMutationVariables>;
 export const WithdrawDocument = new TypedDocumentString(`
     mutation Withdraw($id: ID!) {
-  withdrawApproval(id: $id) {
+  withdrawApproval(input: {id: $id}) {
     approval {
       id
       state
@@ -2610,7 +2640,7 @@ export const AcceptInvitationDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
 export const RequestPasswordResetDocument = new TypedDocumentString(`
     mutation RequestPasswordReset($email: String!) {
-  requestPasswordReset(email: $email) {
+  requestPasswordReset(input: {email: $email}) {
     accepted
   }
 }
@@ -2732,7 +2762,7 @@ export const PrepareBulkIssuanceDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<PrepareBulkIssuanceMutation, PrepareBulkIssuanceMutationVariables>;
 export const StartBulkDocument = new TypedDocumentString(`
     mutation StartBulk($id: ID!) {
-  startBulk(id: $id) {
+  startBulk(input: {id: $id}) {
     operation {
       id
       state
@@ -2742,7 +2772,7 @@ export const StartBulkDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<StartBulkMutation, StartBulkMutationVariables>;
 export const CancelBulkDocument = new TypedDocumentString(`
     mutation CancelBulk($id: ID!) {
-  cancelBulk(id: $id) {
+  cancelBulk(input: {id: $id}) {
     operation {
       id
       state
@@ -2916,7 +2946,7 @@ export const AlgorithmMeasurementDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<AlgorithmMeasurementQuery, AlgorithmMeasurementQueryVariables>;
 export const MoveCaKeyDocument = new TypedDocumentString(`
-    mutation MoveCaKey($input: MoveCaKeyInput!) {
+    mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) {
   moveCertificationAuthorityKey(input: $input) {
     certificationAuthority {
       id
@@ -2964,7 +2994,7 @@ export const RenewCaDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RenewCaMutation, RenewCaMutationVariables>;
 export const DisableCaDocument = new TypedDocumentString(`
     mutation DisableCa($id: ID!) {
-  disableCertificationAuthority(caId: $id) {
+  disableCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -2974,7 +3004,7 @@ export const DisableCaDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DisableCaMutation, DisableCaMutationVariables>;
 export const EnableCaDocument = new TypedDocumentString(`
     mutation EnableCa($id: ID!) {
-  enableCertificationAuthority(caId: $id) {
+  enableCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -3191,7 +3221,7 @@ export const DeleteCaDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DeleteCaMutation, DeleteCaMutationVariables>;
 export const RestoreCaDocument = new TypedDocumentString(`
     mutation RestoreCa($id: ID!) {
-  restoreCertificationAuthority(caId: $id) {
+  restoreCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -3200,7 +3230,7 @@ export const RestoreCaDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RestoreCaMutation, RestoreCaMutationVariables>;
 export const SelectProfilesDocument = new TypedDocumentString(`
-    mutation SelectProfiles($input: CaProfilesInput!) {
+    mutation SelectProfiles($input: SelectProfilesInput!) {
   selectProfiles(input: $input) {
     certificationAuthority {
       id
@@ -3209,7 +3239,7 @@ export const SelectProfilesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SelectProfilesMutation, SelectProfilesMutationVariables>;
 export const UnselectProfilesDocument = new TypedDocumentString(`
-    mutation UnselectProfiles($input: CaProfilesInput!) {
+    mutation UnselectProfiles($input: UnselectProfilesInput!) {
   unselectProfiles(input: $input) {
     certificationAuthority {
       id
@@ -3311,7 +3341,7 @@ export const ProfileGroupsDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<ProfileGroupsQuery, ProfileGroupsQueryVariables>;
 export const PublishCrlDocument = new TypedDocumentString(`
     mutation PublishCrl($id: ID!) {
-  publishCrl(caId: $id) {
+  publishCrl(input: {caId: $id}) {
     certificationAuthority {
       id
     }
@@ -3319,7 +3349,7 @@ export const PublishCrlDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<PublishCrlMutation, PublishCrlMutationVariables>;
 export const UpdateCrlSettingsDocument = new TypedDocumentString(`
-    mutation UpdateCrlSettings($input: CrlSettingsInput!) {
+    mutation UpdateCrlSettings($input: UpdateCrlSettingsInput!) {
   updateCrlSettings(input: $input) {
     certificationAuthority {
       id
@@ -3621,7 +3651,7 @@ export const CreateWebhookDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateWebhookMutation, CreateWebhookMutationVariables>;
 export const TestWebhookDocument = new TypedDocumentString(`
     mutation TestWebhook($id: ID!) {
-  testWebhook(id: $id) {
+  testWebhook(input: {id: $id}) {
     webhook {
       id
     }
@@ -3630,7 +3660,7 @@ export const TestWebhookDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<TestWebhookMutation, TestWebhookMutationVariables>;
 export const DeleteWebhookDocument = new TypedDocumentString(`
     mutation DeleteWebhook($id: ID!, $name: String!) {
-  deleteWebhook(id: $id, confirmName: $name) {
+  deleteWebhook(input: {id: $id, confirmName: $name}) {
     webhook {
       id
     }
@@ -3638,7 +3668,7 @@ export const DeleteWebhookDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<DeleteWebhookMutation, DeleteWebhookMutationVariables>;
 export const RetireProfileDocument = new TypedDocumentString(`
-    mutation RetireProfile($input: ProfileInput!) {
+    mutation RetireProfile($input: RetireProfileInput!) {
   retireProfile(input: $input) {
     profile {
       id
@@ -3648,7 +3678,7 @@ export const RetireProfileDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RetireProfileMutation, RetireProfileMutationVariables>;
 export const DeleteProfileDocument = new TypedDocumentString(`
-    mutation DeleteProfile($input: ProfileInput!) {
+    mutation DeleteProfile($input: DeleteProfileInput!) {
   deleteProfile(input: $input) {
     id
   }
@@ -4248,7 +4278,7 @@ export const DisableAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DisableAccountMutation, DisableAccountMutationVariables>;
 export const EnableAccountDocument = new TypedDocumentString(`
     mutation EnableAccount($id: ID!) {
-  enableAccount(id: $id) {
+  enableAccount(input: {id: $id}) {
     user {
       id
     }
@@ -4257,7 +4287,7 @@ export const EnableAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<EnableAccountMutation, EnableAccountMutationVariables>;
 export const ResetSecondFactorDocument = new TypedDocumentString(`
     mutation ResetSecondFactor($id: ID!) {
-  resetSecondFactor(id: $id) {
+  resetSecondFactor(input: {id: $id}) {
     user {
       id
     }
@@ -4332,7 +4362,7 @@ export const CreateSubscriptionDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateSubscriptionMutation, CreateSubscriptionMutationVariables>;
 export const InviteSubscriptionOwnerDocument = new TypedDocumentString(`
     mutation InviteSubscriptionOwner($id: ID!, $email: String!) {
-  inviteSubscriptionOwner(subscriptionId: $id, email: $email) {
+  inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) {
     subscription {
       id
     }
@@ -4383,7 +4413,7 @@ export const InviteUserDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<InviteUserMutation, InviteUserMutationVariables>;
 export const ResendDocument = new TypedDocumentString(`
     mutation Resend($partition: ID!, $user: ID!) {
-  resendInvitation(partitionId: $partition, userId: $user) {
+  resendInvitation(input: {partitionId: $partition, userId: $user}) {
     member {
       user {
         id
@@ -4393,7 +4423,7 @@ export const ResendDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ResendMutation, ResendMutationVariables>;
 export const GrantRoleDocument = new TypedDocumentString(`
-    mutation GrantRole($input: RoleInput!) {
+    mutation GrantRole($input: GrantRoleInput!) {
   grantRole(input: $input) {
     member {
       user {
@@ -4404,7 +4434,7 @@ export const GrantRoleDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<GrantRoleMutation, GrantRoleMutationVariables>;
 export const RevokeRoleDocument = new TypedDocumentString(`
-    mutation RevokeRole($input: RoleInput!) {
+    mutation RevokeRole($input: RevokeRoleInput!) {
   revokeRole(input: $input) {
     member {
       user {
@@ -4447,7 +4477,7 @@ export const CreateTokenDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateTokenMutation, CreateTokenMutationVariables>;
 export const RevokeTokenDocument = new TypedDocumentString(`
     mutation RevokeToken($id: ID!) {
-  revokeApiToken(id: $id) {
+  revokeApiToken(input: {id: $id}) {
     apiToken {
       id
     }
@@ -4455,7 +4485,7 @@ export const RevokeTokenDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RevokeTokenMutation, RevokeTokenMutationVariables>;
 export const RemoveMemberDocument = new TypedDocumentString(`
-    mutation RemoveMember($input: MemberInput!) {
+    mutation RemoveMember($input: RemoveMemberInput!) {
   removeMember(input: $input) {
     member {
       user {
@@ -4546,7 +4576,7 @@ export const CreateCagwCredentialDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateCagwCredentialMutation, CreateCagwCredentialMutationVariables>;
 export const RenewCagwCredentialDocument = new TypedDocumentString(`
     mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {
-  renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) {
+  renewCagwCredential(input: {id: $id, endPreviousNow: $endPreviousNow}) {
     pkcs12
     password
     fileName
@@ -4570,15 +4600,19 @@ export const RenewCagwCredentialDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RenewCagwCredentialMutation, RenewCagwCredentialMutationVariables>;
 export const SetCagwCredentialRolesDocument = new TypedDocumentString(`
     mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) {
-  setCagwCredentialRoles(id: $id, roles: $roles) {
-    id
+  setCagwCredentialRoles(input: {id: $id, roles: $roles}) {
+    credential {
+      id
+    }
   }
 }
     `) as unknown as TypedDocumentString<SetCagwCredentialRolesMutation, SetCagwCredentialRolesMutationVariables>;
 export const DeleteCagwCredentialDocument = new TypedDocumentString(`
     mutation DeleteCagwCredential($id: ID!) {
-  deleteCagwCredential(id: $id) {
-    id
+  deleteCagwCredential(input: {id: $id}) {
+    credential {
+      id
+    }
   }
 }
     `) as unknown as TypedDocumentString<DeleteCagwCredentialMutation, DeleteCagwCredentialMutationVariables>;

@@ -23,14 +23,14 @@ const Account = graphql(`
 `);
 const ChangePassword = graphql(`mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }`);
 const Regenerate = graphql(`mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }`);
-const EndSession = graphql(`mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }`);
+const EndSession = graphql(`mutation EndSession($id: ID!) { endSession(input: {id: $id}) { sessionsEnded } }`);
 const Everywhere = graphql(`mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }`);
-const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration }`);
-const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
-const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }`);
+const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration { options } }`);
+const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(input: {name: $name, credential: $credential}) { recoveryCodes } }`);
+const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(input: {id: $id}) { viewer { operator } } }`);
 
-const AcceptRoles = graphql(`mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }`);
-const Decline = graphql(`mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }`);
+const AcceptRoles = graphql(`mutation AcceptRoles($id: ID!) { acceptRoles(input: {invitationId: $id}) { viewer { operator } } }`);
+const Decline = graphql(`mutation DeclineInvitation($id: ID!) { declineInvitation(input: {invitationId: $id}) { viewer { operator } } }`);
 
 export function AccountPage() {
   const queryClient = useQueryClient();
@@ -53,7 +53,7 @@ export function AccountPage() {
   });
   const regenerate = useMutation({ mutationFn: () => request(Regenerate), onSuccess: (d) => { setCodes(d.regenerateRecoveryCodes.recoveryCodes); void refresh(); } });
   const passkey = useMutation({
-    mutationFn: async () => request(FinishPasskey, { name: name.trim() || "Passkey", credential: await createPasskey((await request(BeginPasskey)).beginPasskeyRegistration) }),
+    mutationFn: async () => request(FinishPasskey, { name: name.trim() || "Passkey", credential: await createPasskey((await request(BeginPasskey)).beginPasskeyRegistration.options) }),
     onSuccess: (d) => {
       setName("");
       if (d.finishPasskeyRegistration.recoveryCodes.length) setCodes(d.finishPasskeyRegistration.recoveryCodes);

@@ -29,8 +29,8 @@ const Choices = graphql(`
 `);
 const PrepareRevocation = graphql(`mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }`);
 const PrepareIssuance = graphql(`mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }`);
-const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }`);
-const Cancel = graphql(`mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }`);
+const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { operation { id state } } }`);
+const Cancel = graphql(`mutation CancelBulk($id: ID!) { cancelBulk(input: {id: $id}) { operation { id state } } }`);
 
 const live = (state?: string) => (state === "RUNNING" ? 1000 : false);
 const inputs: Record<string, string> = { SERIALS: "list of serial numbers", FILTER: "filter", KEYS: "public keys", CSV: "CSV of requests", ZIP: "ZIP of requests" };

@@ -19,8 +19,8 @@ const Settings = graphql(`
 `);
 const Update = graphql(`mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }`);
 const CreateHook = graphql(`mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }`);
-const TestHook = graphql(`mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }`);
-const DeleteHook = graphql(`mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }`);
+const TestHook = graphql(`mutation TestWebhook($id: ID!) { testWebhook(input: {id: $id}) { webhook { id } } }`);
+const DeleteHook = graphql(`mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(input: {id: $id, confirmName: $name}) { webhook { id } } }`);
 
 type Data = NonNullable<NotificationsQuery["partition"]>["notificationSettings"];
 

@@ -5,8 +5,8 @@ import { ConfirmTyping, ErrorAlert, Loading, Moment } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
-const Retire = graphql(`mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
-const Delete = graphql(`mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }`);
+const Retire = graphql(`mutation RetireProfile($input: RetireProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
+const Delete = graphql(`mutation DeleteProfile($input: DeleteProfileInput!) { deleteProfile(input: $input) { id } }`);
 const History = graphql(`
   query ProfileHistory($partition: ID!, $id: ID!) {
     partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }

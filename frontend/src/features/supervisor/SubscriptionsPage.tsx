@@ -24,7 +24,7 @@ const Subscriptions = graphql(`
 `);
 const Assign = graphql(`mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }`);
 const Create = graphql(`mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }`);
-const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }`);
+const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) { subscription { id } } }`);
 const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox { id to subject body createdAt } }`);
 
 type Subscription = SubscriptionsQuery["subscriptions"][number];

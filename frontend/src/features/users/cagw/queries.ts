@@ -23,11 +23,11 @@ export const Create = graphql(`
 `);
 export const Renew = graphql(`
   mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {
-    renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }
+    renewCagwCredential(input: {id: $id, endPreviousNow: $endPreviousNow}) { pkcs12 password fileName credential { id identifier previousEndsAt expiresAt roles { role ca { id identifier friendlyName deletedAt } } } }
   }
 `);
-export const SetRoles = graphql(`mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(id: $id, roles: $roles) { id } }`);
-export const Delete = graphql(`mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(id: $id) { id } }`);
+export const SetRoles = graphql(`mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) { setCagwCredentialRoles(input: {id: $id, roles: $roles}) { credential { id } } }`);
+export const Delete = graphql(`mutation DeleteCagwCredential($id: ID!) { deleteCagwCredential(input: {id: $id}) { credential { id } } }`);
 
 export type Credential = NonNullable<CagwCredentialsQuery["partition"]>["cagwCredentials"][number];
 /** What is shown once. */
