@@ -592,7 +592,7 @@ func foreignObjects(a *attack) {
 	}
 	for _, mutation := range []string{
 		fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing),
-		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { member { user { id } } } }`, a.partition),
+		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition),
 	} {
 		a.refused(mutation, a.attacker.GraphQL(mutation, nil, nil), "NOT_FOUND")
 	}
@@ -614,7 +614,7 @@ func foreignIssuance(a *attack) {
 // stolenInvitation: both tenants invite one person; neither gets the link, and neither's invitation gives a role in the other.
 func stolenInvitation(a *attack) {
 	invite := func(by *testbed.Person, partition, roles string) error {
-		return by.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) { member { user { id } } } }`, partition, roles), nil, nil)
+		return by.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) { ... on MemberPayload { member { user { id } } } } }`, partition, roles), nil, nil)
 	}
 	if err := errors.Join(invite(a.owner, a.partition, "OWNERS"), invite(a.attacker, a.foreign, "OWNERS")); err != nil {
 		a.Fatal(err)
@@ -759,7 +759,7 @@ func mutationsOnASocket(a *attack) {
 
 // leaversToken: somebody is invited as an Owner, makes a token, loses the role; the token is good for nothing.
 func leaversToken(a *attack) {
-	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) { member { user { id } } } }`, a.partition), nil, nil); err != nil {
+	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition), nil, nil); err != nil {
 		a.Fatal(err)
 	}
 	links, err := a.Invitations("leaver@example.com")
@@ -780,7 +780,7 @@ func leaversToken(a *attack) {
 	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { id } }`, nil, nil)); err != nil {
 		a.Fatal(err)
 	}
-	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { member { roles } }`, a.partition, me.Viewer.User.ID)
+	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } }`, a.partition, me.Viewer.User.ID)
 	if err := a.owner.GraphQL(`mutation { revokeRole`+role+` }`, nil, nil); err != nil {
 		a.Fatal(err)
 	}
@@ -796,7 +796,7 @@ func ownRole(a *attack) {
 	if err := p.GraphQL(`{ viewer { user { id } } }`, nil, &me); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("a role for oneself", p.GraphQL(fmt.Sprintf(`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { member { roles } } }`, a.partition, me.Viewer.User.ID), nil, nil), "FORBIDDEN")
+	a.refused("a role for oneself", p.GraphQL(fmt.Sprintf(`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } } }`, a.partition, me.Viewer.User.ID), nil, nil), "FORBIDDEN")
 }
 
 func operatorInside(a *attack) {

@@ -82,8 +82,8 @@ func (r *mutationResolver) PrepareBulkIssuance(ctx context.Context, input model.
 	return bulkPayload(r.Bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID, CSV: value(input.CSV), ZIP: archive}))
 }
 
-func (r *mutationResolver) StartBulk(ctx context.Context, input model.StartBulkInput) (*model.BulkOperationPayload, error) {
-	return bulkPayload(r.Bulk.Start(ctx, input.ID))
+func (r *mutationResolver) StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error) {
+	return settled[model.BulkOperationResult](bulkPayload(r.Bulk.Start(ctx, input.ID)))
 }
 
 func (r *mutationResolver) CancelBulk(ctx context.Context, input model.CancelBulkInput) (*model.BulkOperationPayload, error) {

@@ -64,20 +64,20 @@ func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj
 	}, nil
 }
 
-func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate)))
+func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate))))
 }
 
 func (r *mutationResolver) ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Import(ctx, input.CaID, []byte(input.Certificate)))
 }
 
-func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	kind := ca.SameKey
 	if input.NewKey {
 		kind = ca.NewKey
 	}
-	return caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt))
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt)))
 }
 
 func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {

@@ -174,21 +174,21 @@ func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, sig
 	return when(kept != "", kept), nil
 }
 
-func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	made, err := r.CAs.Create(ctx, ca.Request{
 		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName, SigningAlgorithm: input.SigningAlgorithm, KeyStore: value(input.KeyStore),
 		ParentID: input.ParentID, ExpiresAt: input.ExpiresAt, Subject: input.Subject, CRLEnabled: input.CrlEnabled, OCSPEnabled: input.OcspEnabled, ProfileIDs: input.ProfileIds,
 		PathLength: int64Pointer(input.PathLength), NameConstraints: value(input.NameConstraints),
 	})
-	return caPayload(made, err)
+	return settled[model.CertificationAuthorityResult](caPayload(made, err))
 }
 
-func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier))
+func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier)))
 }
 
-func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore))
+func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore)))
 }
 
 func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {

@@ -60,14 +60,14 @@ func (r *certificateResolver) ChainPem(ctx context.Context, obj *certificate.Cer
 	return r.chainPEM(ctx, obj)
 }
 
-func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error) {
+func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (model.IssueCertificateResult, error) {
 	request, err := csrRequest(input)
 	if err != nil {
 		return nil, err
 	}
 	issued, err := r.Enrollment.IssueFromCSR(ctx, request)
 	if err != nil {
-		return nil, err
+		return settled[model.IssueCertificateResult](nil, err)
 	}
 	return &model.IssueCertificatePayload{Certificate: issued.Certificate, Decisions: pointers(issued.Decisions)}, nil
 }

@@ -73,6 +73,19 @@ func missing[T any](found *T, err error) (*T, error) {
 	return found, nil
 }
 
+// settled is the outcome of a mutation that others may have to approve first: what it made, or the request that waits for them.
+func settled[Result any](payload any, err error) (Result, error) {
+	var outcome Result
+	if fault.Is(err, fault.ApprovalNeeded) {
+		waiting := fault.Of(err)
+		payload, err = &model.ApprovalPending{ApprovalID: waiting.ApprovalID, Message: waiting.Message}, nil
+	}
+	if err == nil {
+		outcome = payload.(Result)
+	}
+	return outcome, err
+}
+
 func pageInfo[T any](p *page.Page[T]) *model.PageInfo {
 	return &model.PageInfo{HasNextPage: p.HasNext, EndCursor: p.EndCursor()}
 }

@@ -145,24 +145,24 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input model.Chang
 	return signOutPayload(ctx, false)(r.Identity.ChangePassword(ctx, input.CurrentPassword, input.NewPassword))
 }
 
-func (r *mutationResolver) InviteUser(ctx context.Context, input model.InviteUserInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.Invite(ctx, input.PartitionID, identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles}))
+func (r *mutationResolver) InviteUser(ctx context.Context, input model.InviteUserInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.Invite(ctx, input.PartitionID, identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles})))
 }
 
 func (r *mutationResolver) ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error) {
 	return memberPayload(r.Identity.ResendInvitation(ctx, input.PartitionID, input.UserID))
 }
 
-func (r *mutationResolver) GrantRole(ctx context.Context, input model.GrantRoleInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.GrantRole(ctx, input.PartitionID, input.UserID, input.Role))
+func (r *mutationResolver) GrantRole(ctx context.Context, input model.GrantRoleInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.GrantRole(ctx, input.PartitionID, input.UserID, input.Role)))
 }
 
-func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RevokeRoleInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.RevokeRole(ctx, input.PartitionID, input.UserID, input.Role))
+func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RevokeRoleInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.RevokeRole(ctx, input.PartitionID, input.UserID, input.Role)))
 }
 
-func (r *mutationResolver) RemoveMember(ctx context.Context, input model.RemoveMemberInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.RemoveMember(ctx, input.PartitionID, input.UserID))
+func (r *mutationResolver) RemoveMember(ctx context.Context, input model.RemoveMemberInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.RemoveMember(ctx, input.PartitionID, input.UserID)))
 }
 
 func (r *mutationResolver) DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error) {

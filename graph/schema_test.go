@@ -2,11 +2,13 @@ package graph
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/graph/generated"
 )
 
@@ -38,13 +40,31 @@ func TestMutationsHaveOneStyle(t *testing.T) {
 		case m.Arguments[0].Type.String() != upper(m.Name)+"Input!":
 			t.Errorf("%s takes %s, not %sInput!", m.Name, m.Arguments[0].Type, upper(m.Name))
 		}
-		if !m.Type.NonNull || s.Types[m.Type.Name()].Kind != ast.Object || !strings.HasSuffix(m.Type.Name(), "Payload") {
+		answer := m.Type.Name()
+		if made, waits := strings.CutSuffix(answer, "Result"); waits && s.Types[answer].Kind == ast.Union {
+			if !slices.Equal(s.Types[answer].Types, []string{made + "Payload", "ApprovalPending"}) {
+				t.Errorf("%s is one of %v, not of %sPayload and ApprovalPending", answer, s.Types[answer].Types, made)
+			}
+			answer = made + "Payload"
+		}
+		if !m.Type.NonNull || s.Types[answer].Kind != ast.Object || !strings.HasSuffix(answer, "Payload") {
 			t.Errorf("%s answers with %s, which is no payload", m.Name, m.Type)
 		}
 	}
 	for input, mutations := range users {
 		if len(mutations) > 1 {
 			t.Errorf("%v share %s: each has an input of its own, so that one can be extended without the others", mutations, input)
+		}
+	}
+}
+
+// What an error says of itself is in the schema.
+func TestEveryKindOfFaultHasACode(t *testing.T) {
+	codes := schema().Types["ErrorCode"].EnumValues
+	for _, kind := range fault.Kinds() {
+		code := extensions(fault.New(kind, "x"), "")["code"]
+		if !slices.ContainsFunc(codes, func(v *ast.EnumValueDefinition) bool { return v.Name == code }) {
+			t.Errorf("%s, the code of a fault %s, is not in ErrorCode", code, kind)
 		}
 	}
 }

@@ -503,8 +503,8 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
 	made, personal := a.token(t, leaver, m, rbac.Owners, false)
 	service, ofService := a.token(t, leaver, m, rbac.CAAuditors, true)
-	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { member { roles } } }`
-	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { certificate { id } } }`
+	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`
+	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id } } } }`
 	who := `{ viewer { apiToken { service stopped } partitions { permissions } } }`
 	code := func(secret, query string) string {
 		t.Helper()
@@ -552,8 +552,8 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	strong, ofStrong := a.token(t, owner, m, rbac.Owners, true)
 	for what, query := range map[string]string{
 		"a role":        again,
-		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { member { user { id } } } }`,
-		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { rules { needed } } }`,
+		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`,
+		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { ... on ApprovalRulesPayload { rules { needed } } } }`,
 		"a token":       `mutation { createApiToken(input: {partitionId: "` + m.Partition.ID + `", name: "again", role: OWNERS, expiresAt: "` + a.now().Add(time.Hour).Format(time.RFC3339) + `"}) { token } }`,
 	} {
 		if got := code(ofStrong, query); got != "FORBIDDEN" {

@@ -62,6 +62,7 @@ type ResolverRoot interface {
 	AcmeOrder() AcmeOrderResolver
 	ApiToken() ApiTokenResolver
 	Approval() ApprovalResolver
+	ApprovalPending() ApprovalPendingResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
 	BulkOperation() BulkOperationResolver
@@ -272,6 +273,12 @@ type ComplexityRoot struct {
 
 	ApprovalPayload struct {
 		Approval func(childComplexity int) int
+	}
+
+	ApprovalPending struct {
+		Approval   func(childComplexity int) int
+		ApprovalID func(childComplexity int) int
+		Message    func(childComplexity int) int
 	}
 
 	ApprovalRule struct {
@@ -1446,6 +1453,9 @@ type ApprovalResolver interface {
 	MayDecide(ctx context.Context, obj *approval.Request) (bool, error)
 	MayWithdraw(ctx context.Context, obj *approval.Request) (bool, error)
 }
+type ApprovalPendingResolver interface {
+	Approval(ctx context.Context, obj *model.ApprovalPending) (*approval.Request, error)
+}
 type AuditEventResolver interface {
 	Details(ctx context.Context, obj *audit.Event) (map[string]any, error)
 	Hash(ctx context.Context, obj *audit.Event) (string, error)
@@ -1583,27 +1593,27 @@ type MutationResolver interface {
 	RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error)
 	CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
 	CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error)
-	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error)
+	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (model.ApprovalRulesResult, error)
 	Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error)
 	Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error)
 	WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error)
 	PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error)
 	PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error)
-	StartBulk(ctx context.Context, input model.StartBulkInput) (*model.BulkOperationPayload, error)
+	StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error)
 	CancelBulk(ctx context.Context, input model.CancelBulkInput) (*model.BulkOperationPayload, error)
-	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error)
+	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (model.CertificationAuthorityResult, error)
 	ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error)
-	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
 	DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (*model.CertificationAuthorityPayload, error)
+	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
+	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
+	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (model.CertificationAuthorityResult, error)
 	RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
 	SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error)
 	UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error)
 	PublishCrl(ctx context.Context, input model.PublishCrlInput) (*model.CertificationAuthorityPayload, error)
-	IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error)
+	IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (model.IssueCertificateResult, error)
 	IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error)
 	RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error)
 	SuspendCertificate(ctx context.Context, input model.SuspendCertificateInput) (*model.CertificatePayload, error)
@@ -1635,11 +1645,11 @@ type MutationResolver interface {
 	RemovePasskey(ctx context.Context, input model.RemovePasskeyInput) (*model.ViewerPayload, error)
 	RegenerateRecoveryCodes(ctx context.Context) (*model.RecoveryCodesPayload, error)
 	ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.SignOutPayload, error)
-	InviteUser(ctx context.Context, input model.InviteUserInput) (*model.MemberPayload, error)
+	InviteUser(ctx context.Context, input model.InviteUserInput) (model.MemberResult, error)
 	ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error)
-	GrantRole(ctx context.Context, input model.GrantRoleInput) (*model.MemberPayload, error)
-	RevokeRole(ctx context.Context, input model.RevokeRoleInput) (*model.MemberPayload, error)
-	RemoveMember(ctx context.Context, input model.RemoveMemberInput) (*model.MemberPayload, error)
+	GrantRole(ctx context.Context, input model.GrantRoleInput) (model.MemberResult, error)
+	RevokeRole(ctx context.Context, input model.RevokeRoleInput) (model.MemberResult, error)
+	RemoveMember(ctx context.Context, input model.RemoveMemberInput) (model.MemberResult, error)
 	DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error)
 	EnableAccount(ctx context.Context, input model.EnableAccountInput) (*model.AccountPayload, error)
 	ResetSecondFactor(ctx context.Context, input model.ResetSecondFactorInput) (*model.AccountPayload, error)
@@ -2498,6 +2508,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApprovalPayload.Approval(childComplexity), true
+
+	case "ApprovalPending.approval":
+		if e.ComplexityRoot.ApprovalPending.Approval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.Approval(childComplexity), true
+	case "ApprovalPending.approvalId":
+		if e.ComplexityRoot.ApprovalPending.ApprovalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.ApprovalID(childComplexity), true
+	case "ApprovalPending.message":
+		if e.ComplexityRoot.ApprovalPending.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.Message(childComplexity), true
 
 	case "ApprovalRule.hours":
 		if e.ComplexityRoot.ApprovalRule.Hours == nil {
@@ -8316,12 +8345,17 @@ extend type Mutation {
   cancelRenewalCampaign(id: ID!): RenewalCampaignPayload!
 }
 `, BuiltIn: false},
-	{Name: "../schema/approval.graphqls", Input: `extend enum ErrorCode {
-  """
-  A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
-  when they have approved it; ` + "`" + `extensions.approvalId` + "`" + ` says which ` + "`" + `approval` + "`" + ` it is. Asked for again meanwhile, it is the same one.
-  """
-  APPROVAL_NEEDED
+	{Name: "../schema/approval.graphqls", Input: `"""
+What a mutation answers with where a rule of the partition has other people approve it first. It was checked and kept, and is
+carried out when they have approved it. Asked for again meanwhile, it is the same request.
+"""
+type ApprovalPending {
+  "Of the request that they decide about: see ` + "`" + `Query.approval` + "`" + `."
+  approvalId: ID!
+  "Who must approve, in a sentence."
+  message: String!
+  "Null for those who may not see approvals."
+  approval: Approval
 }
 
 "What rules can cover."
@@ -8423,6 +8457,7 @@ input RejectInput {
   comment: String! = ""
 }
 input WithdrawApprovalInput { id: ID! }
+union ApprovalRulesResult = ApprovalRulesPayload | ApprovalPending
 type ApprovalRulesPayload { rules: [ApprovalRule!]! }
 type ApprovalPayload { approval: Approval! }
 
@@ -8436,7 +8471,7 @@ extend type Partition {
 extend type Query { approval(id: ID!): Approval }
 extend type Mutation {
   "Asking for less than before needs the approval of those who decide about what is lowered."
-  setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesPayload!
+  setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesResult!
   "With the last approval that is needed it is carried out."
   approve(input: ApproveInput!): ApprovalPayload!
   "One is enough."
@@ -8637,6 +8672,7 @@ input PrepareBulkIssuanceInput {
 }
 input StartBulkInput { id: ID! }
 input CancelBulkInput { id: ID! }
+union BulkOperationResult = BulkOperationPayload | ApprovalPending
 type BulkOperationPayload { operation: BulkOperation! }
 
 extend type Partition {
@@ -8650,7 +8686,7 @@ extend type Mutation {
   "Dry run: checks every request against its profile. Nothing is issued yet."
   prepareBulkIssuance(input: PrepareBulkIssuanceInput!): BulkOperationPayload!
   "Starts a draft, or lets an operation that stopped go on; it works with the rights of the caller."
-  startBulk(input: StartBulkInput!): BulkOperationPayload!
+  startBulk(input: StartBulkInput!): BulkOperationResult!
   cancelBulk(input: CancelBulkInput!): BulkOperationPayload!
 }
 `, BuiltIn: false},
@@ -8775,11 +8811,11 @@ input EnableCertificationAuthorityInput { caId: ID! }
 
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
-  importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
+  importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityResult!
   "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `, or another certificate of an external root itself: renewed, of the same key, or a cross-certificate with that of its issuer. Refused with the reason when it does not fit."
   importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
-  renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
+  renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityResult!
   "Nothing is issued by it until it is enabled; CRL and OCSP go on."
   disableCertificationAuthority(input: DisableCertificationAuthorityInput!): CertificationAuthorityPayload!
   enableCertificationAuthority(input: EnableCertificationAuthorityInput!): CertificationAuthorityPayload!
@@ -8933,6 +8969,7 @@ input CreateCertificationAuthorityInput {
   "Profile ids to select, see ` + "`" + `certificateProfiles` + "`" + `."
   profileIds: [String!]! = []
 }
+union CertificationAuthorityResult = CertificationAuthorityPayload | ApprovalPending
 type CertificationAuthorityPayload { certificationAuthority: CertificationAuthority! }
 input MoveCertificationAuthorityKeyInput {
   caId: ID!
@@ -8951,11 +8988,11 @@ input DeleteCertificationAuthorityInput {
 
 extend type Mutation {
   "Returns at once with status CREATING; follow ` + "`" + `creation` + "`" + `, or ` + "`" + `auditEvents` + "`" + `."
-  createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityPayload!
+  createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityResult!
   "Everything below it becomes unusable. It can be undone for 24 hours."
-  deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityPayload!
+  deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityResult!
   "Moves the key of a CA out of software into another key store; the old copy is destroyed."
-  moveCertificationAuthorityKey(input: MoveCertificationAuthorityKeyInput!): CertificationAuthorityPayload!
+  moveCertificationAuthorityKey(input: MoveCertificationAuthorityKeyInput!): CertificationAuthorityResult!
   restoreCertificationAuthority(input: RestoreCertificationAuthorityInput!): CertificationAuthorityPayload!
   selectProfiles(input: SelectProfilesInput!): CertificationAuthorityPayload!
   unselectProfiles(input: UnselectProfilesInput!): CertificationAuthorityPayload!
@@ -9099,6 +9136,7 @@ input ExtensionInput {
   "Base64 of the DER value."
   value: String!
 }
+union IssueCertificateResult = IssueCertificatePayload | ApprovalPending
 type IssueCertificatePayload {
   certificate: Certificate!
   "Why the certificate is as it is: one line for each rule of the profile that decided something."
@@ -9147,7 +9185,7 @@ input UnsuspendCertificateInput { certificateId: ID! }
 type CertificatePayload { certificate: Certificate! }
 
 extend type Mutation {
-  issueCertificate(input: IssueCertificateInput!): IssueCertificatePayload!
+  issueCertificate(input: IssueCertificateInput!): IssueCertificateResult!
   issuePkcs12(input: IssuePkcs12Input!): IssuePkcs12Payload!
   "For good. CRL and OCSP follow within seconds."
   revokeCertificate(input: RevokeCertificateInput!): CertificatePayload!
@@ -9528,6 +9566,7 @@ input InviteUserInput {
   "Roles to hold from the start; may be empty."
   roles: [Role!]! = []
 }
+union MemberResult = MemberPayload | ApprovalPending
 type MemberPayload { member: Member! }
 input GrantRoleInput { partitionId: ID!, userId: ID!, role: Role! }
 input RevokeRoleInput { partitionId: ID!, userId: ID!, role: Role! }
@@ -9610,15 +9649,15 @@ extend type Mutation {
   changePassword(input: ChangePasswordInput!): SignOutPayload!
 
   "Owners. Offers roles to whoever reads the mail of the address. The answer is the same whether or not the address has an account."
-  inviteUser(input: InviteUserInput!): MemberPayload!
+  inviteUser(input: InviteUserInput!): MemberResult!
   "Owners. A new link; the old one ends."
   resendInvitation(input: ResendInvitationInput!): MemberPayload!
   "Owners."
-  grantRole(input: GrantRoleInput!): MemberPayload!
+  grantRole(input: GrantRoleInput!): MemberResult!
   "Owners. The last Owner cannot be removed."
-  revokeRole(input: RevokeRoleInput!): MemberPayload!
+  revokeRole(input: RevokeRoleInput!): MemberResult!
   "Owners. Ends a membership with all its roles, or withdraws an invitation. The last Owner cannot be removed."
-  removeMember(input: RemoveMemberInput!): MemberPayload!
+  removeMember(input: RemoveMemberInput!): MemberResult!
 
   "Platform operators. Ends every session and bars the account from signing in."
   disableAccount(input: DisableAccountInput!): AccountPayload!
@@ -10951,14 +10990,6 @@ func (ec *executionContext) childFields_ApprovalRule(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ApprovalRule", field.Name)
 }
 
-func (ec *executionContext) childFields_ApprovalRulesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "rules":
-		return ec.fieldContext_ApprovalRulesPayload_rules(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ApprovalRulesPayload", field.Name)
-}
-
 func (ec *executionContext) childFields_ApprovalVote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -12009,16 +12040,6 @@ func (ec *executionContext) childFields_IssuanceDecision(ctx context.Context, fi
 		return ec.fieldContext_IssuanceDecision_detail(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type IssuanceDecision", field.Name)
-}
-
-func (ec *executionContext) childFields_IssueCertificatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "certificate":
-		return ec.fieldContext_IssueCertificatePayload_certificate(ctx, field)
-	case "decisions":
-		return ec.fieldContext_IssueCertificatePayload_decisions(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type IssueCertificatePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -18129,6 +18150,84 @@ func (ec *executionContext) fieldContext_ApprovalPayload_approval(_ context.Cont
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalPending_approvalId(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_approvalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ApprovalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_approvalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalPending", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalPending_message(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalPending", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalPending_approval(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApprovalPending().Approval(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_approval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalPending",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Approval(ctx, field)
 		},
@@ -28567,8 +28666,8 @@ func (ec *executionContext) _Mutation_setApprovalRules(ctx context.Context, fiel
 			return ec.Resolvers.Mutation().SetApprovalRules(ctx, fc.Args["input"].(model.SetApprovalRulesInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
-			return ec.marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.ApprovalRulesResult) graphql.Marshaler {
+			return ec.marshalNApprovalRulesResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28581,7 +28680,7 @@ func (ec *executionContext) fieldContext_Mutation_setApprovalRules(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ApprovalRulesPayload(ctx, field)
+			return nil, errors.New("field of type ApprovalRulesResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28831,8 +28930,8 @@ func (ec *executionContext) _Mutation_startBulk(ctx context.Context, field graph
 			return ec.Resolvers.Mutation().StartBulk(ctx, fc.Args["input"].(model.StartBulkInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkOperationPayload) graphql.Marshaler {
-			return ec.marshalNBulkOperationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.BulkOperationResult) graphql.Marshaler {
+			return ec.marshalNBulkOperationResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28845,7 +28944,7 @@ func (ec *executionContext) fieldContext_Mutation_startBulk(ctx context.Context,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BulkOperationPayload(ctx, field)
+			return nil, errors.New("field of type BulkOperationResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28919,8 +29018,8 @@ func (ec *executionContext) _Mutation_importExternalRoot(ctx context.Context, fi
 			return ec.Resolvers.Mutation().ImportExternalRoot(ctx, fc.Args["input"].(model.ImportExternalRootInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28933,7 +29032,7 @@ func (ec *executionContext) fieldContext_Mutation_importExternalRoot(ctx context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29007,8 +29106,8 @@ func (ec *executionContext) _Mutation_renewCertificationAuthority(ctx context.Co
 			return ec.Resolvers.Mutation().RenewCertificationAuthority(ctx, fc.Args["input"].(model.RenewCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29021,7 +29120,7 @@ func (ec *executionContext) fieldContext_Mutation_renewCertificationAuthority(ct
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29139,8 +29238,8 @@ func (ec *executionContext) _Mutation_createCertificationAuthority(ctx context.C
 			return ec.Resolvers.Mutation().CreateCertificationAuthority(ctx, fc.Args["input"].(model.CreateCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29153,7 +29252,7 @@ func (ec *executionContext) fieldContext_Mutation_createCertificationAuthority(c
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29183,8 +29282,8 @@ func (ec *executionContext) _Mutation_deleteCertificationAuthority(ctx context.C
 			return ec.Resolvers.Mutation().DeleteCertificationAuthority(ctx, fc.Args["input"].(model.DeleteCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29197,7 +29296,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteCertificationAuthority(c
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29227,8 +29326,8 @@ func (ec *executionContext) _Mutation_moveCertificationAuthorityKey(ctx context.
 			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCertificationAuthorityKeyInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29241,7 +29340,7 @@ func (ec *executionContext) fieldContext_Mutation_moveCertificationAuthorityKey(
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29447,8 +29546,8 @@ func (ec *executionContext) _Mutation_issueCertificate(ctx context.Context, fiel
 			return ec.Resolvers.Mutation().IssueCertificate(ctx, fc.Args["input"].(model.IssueCertificateInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.IssueCertificatePayload) graphql.Marshaler {
-			return ec.marshalNIssueCertificatePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.IssueCertificateResult) graphql.Marshaler {
+			return ec.marshalNIssueCertificateResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificateResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29461,7 +29560,7 @@ func (ec *executionContext) fieldContext_Mutation_issueCertificate(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssueCertificatePayload(ctx, field)
+			return nil, errors.New("field of type IssueCertificateResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30783,8 +30882,8 @@ func (ec *executionContext) _Mutation_inviteUser(ctx context.Context, field grap
 			return ec.Resolvers.Mutation().InviteUser(ctx, fc.Args["input"].(model.InviteUserInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30797,7 +30896,7 @@ func (ec *executionContext) fieldContext_Mutation_inviteUser(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30871,8 +30970,8 @@ func (ec *executionContext) _Mutation_grantRole(ctx context.Context, field graph
 			return ec.Resolvers.Mutation().GrantRole(ctx, fc.Args["input"].(model.GrantRoleInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30885,7 +30984,7 @@ func (ec *executionContext) fieldContext_Mutation_grantRole(ctx context.Context,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30915,8 +31014,8 @@ func (ec *executionContext) _Mutation_revokeRole(ctx context.Context, field grap
 			return ec.Resolvers.Mutation().RevokeRole(ctx, fc.Args["input"].(model.RevokeRoleInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30929,7 +31028,7 @@ func (ec *executionContext) fieldContext_Mutation_revokeRole(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30959,8 +31058,8 @@ func (ec *executionContext) _Mutation_removeMember(ctx context.Context, field gr
 			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.RemoveMemberInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30973,7 +31072,7 @@ func (ec *executionContext) fieldContext_Mutation_removeMember(ctx context.Conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -45213,6 +45312,141 @@ func (ec *executionContext) unmarshalInputWithdrawApprovalInput(ctx context.Cont
 
 // region    ************************** interface.gotpl ***************************
 
+func (ec *executionContext) _ApprovalRulesResult(ctx context.Context, sel ast.SelectionSet, obj model.ApprovalRulesResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.ApprovalRulesPayload:
+		return ec._ApprovalRulesPayload(ctx, sel, &obj)
+	case *model.ApprovalRulesPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalRulesPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ApprovalRulesResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _BulkOperationResult(ctx context.Context, sel ast.SelectionSet, obj model.BulkOperationResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.BulkOperationPayload:
+		return ec._BulkOperationPayload(ctx, sel, &obj)
+	case *model.BulkOperationPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._BulkOperationPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of BulkOperationResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _CertificationAuthorityResult(ctx context.Context, sel ast.SelectionSet, obj model.CertificationAuthorityResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.CertificationAuthorityPayload:
+		return ec._CertificationAuthorityPayload(ctx, sel, &obj)
+	case *model.CertificationAuthorityPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CertificationAuthorityPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of CertificationAuthorityResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _IssueCertificateResult(ctx context.Context, sel ast.SelectionSet, obj model.IssueCertificateResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.IssueCertificatePayload:
+		return ec._IssueCertificatePayload(ctx, sel, &obj)
+	case *model.IssueCertificatePayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._IssueCertificatePayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of IssueCertificateResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _MemberResult(ctx context.Context, sel ast.SelectionSet, obj model.MemberResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.MemberPayload:
+		return ec._MemberPayload(ctx, sel, &obj)
+	case *model.MemberPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MemberPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of MemberResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
@@ -47146,6 +47380,83 @@ func (ec *executionContext) _ApprovalPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var approvalPendingImplementors = []string{"ApprovalPending", "ApprovalRulesResult", "BulkOperationResult", "CertificationAuthorityResult", "IssueCertificateResult", "MemberResult"}
+
+func (ec *executionContext) _ApprovalPending(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalPending) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalPendingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalPending")
+		case "approvalId":
+			out.Values[i] = ec._ApprovalPending_approvalId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "message":
+			out.Values[i] = ec._ApprovalPending_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "approval":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ApprovalPending_approval(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var approvalRuleImplementors = []string{"ApprovalRule"}
 
 func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.SelectionSet, obj *approval.Rule) graphql.Marshaler {
@@ -47200,7 +47511,7 @@ func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var approvalRulesPayloadImplementors = []string{"ApprovalRulesPayload"}
+var approvalRulesPayloadImplementors = []string{"ApprovalRulesPayload", "ApprovalRulesResult"}
 
 func (ec *executionContext) _ApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalRulesPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, approvalRulesPayloadImplementors)
@@ -48374,7 +48685,7 @@ func (ec *executionContext) _BulkOperationConnection(ctx context.Context, sel as
 	return out
 }
 
-var bulkOperationPayloadImplementors = []string{"BulkOperationPayload"}
+var bulkOperationPayloadImplementors = []string{"BulkOperationPayload", "BulkOperationResult"}
 
 func (ec *executionContext) _BulkOperationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BulkOperationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, bulkOperationPayloadImplementors)
@@ -51610,7 +51921,7 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 	return out
 }
 
-var certificationAuthorityPayloadImplementors = []string{"CertificationAuthorityPayload"}
+var certificationAuthorityPayloadImplementors = []string{"CertificationAuthorityPayload", "CertificationAuthorityResult"}
 
 func (ec *executionContext) _CertificationAuthorityPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CertificationAuthorityPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, certificationAuthorityPayloadImplementors)
@@ -53152,7 +53463,7 @@ func (ec *executionContext) _IssuanceDecision(ctx context.Context, sel ast.Selec
 	return out
 }
 
-var issueCertificatePayloadImplementors = []string{"IssueCertificatePayload"}
+var issueCertificatePayloadImplementors = []string{"IssueCertificatePayload", "IssueCertificateResult"}
 
 func (ec *executionContext) _IssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, obj *model.IssueCertificatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, issueCertificatePayloadImplementors)
@@ -53714,7 +54025,7 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
-var memberPayloadImplementors = []string{"MemberPayload"}
+var memberPayloadImplementors = []string{"MemberPayload", "MemberResult"}
 
 func (ec *executionContext) _MemberPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MemberPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberPayloadImplementors)
@@ -60937,18 +61248,14 @@ func (ec *executionContext) unmarshalNApprovalRuleInput2ᚖgithubᚗcomᚋpkiaas
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNApprovalRulesPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v model.ApprovalRulesPayload) graphql.Marshaler {
-	return ec._ApprovalRulesPayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
+func (ec *executionContext) marshalNApprovalRulesResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesResult(ctx context.Context, sel ast.SelectionSet, v model.ApprovalRulesResult) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ApprovalRulesPayload(ctx, sel, v)
+	return ec._ApprovalRulesResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx context.Context, v any) (approval.State, error) {
@@ -61289,6 +61596,16 @@ func (ec *executionContext) marshalNBulkOperationPayload2ᚖgithubᚗcomᚋpkiaa
 		return graphql.Null
 	}
 	return ec._BulkOperationPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBulkOperationResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationResult(ctx context.Context, sel ast.SelectionSet, v model.BulkOperationResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BulkOperationResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBulkResult2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋbulkᚐResult(ctx context.Context, v any) (bulk.Result, error) {
@@ -61794,6 +62111,16 @@ func (ec *executionContext) marshalNCertificationAuthorityPayload2ᚖgithubᚗco
 		return graphql.Null
 	}
 	return ec._CertificationAuthorityPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificationAuthorityResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNChangePasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐChangePasswordInput(ctx context.Context, v any) (model.ChangePasswordInput, error) {
@@ -62626,18 +62953,14 @@ func (ec *executionContext) unmarshalNIssueCertificateInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNIssueCertificatePayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, v model.IssueCertificatePayload) graphql.Marshaler {
-	return ec._IssueCertificatePayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNIssueCertificatePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, v *model.IssueCertificatePayload) graphql.Marshaler {
+func (ec *executionContext) marshalNIssueCertificateResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificateResult(ctx context.Context, sel ast.SelectionSet, v model.IssueCertificateResult) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._IssueCertificatePayload(ctx, sel, v)
+	return ec._IssueCertificateResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNIssuePkcs12Input2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssuePkcs12Input(ctx context.Context, v any) (model.IssuePkcs12Input, error) {
@@ -62845,6 +63168,16 @@ func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._MemberPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx context.Context, sel ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MemberResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNMoveCertificationAuthorityKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCertificationAuthorityKeyInput(ctx context.Context, v any) (model.MoveCertificationAuthorityKeyInput, error) {

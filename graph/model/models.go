@@ -31,6 +31,26 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
+type ApprovalRulesResult interface {
+	IsApprovalRulesResult()
+}
+
+type BulkOperationResult interface {
+	IsBulkOperationResult()
+}
+
+type CertificationAuthorityResult interface {
+	IsCertificationAuthorityResult()
+}
+
+type IssueCertificateResult interface {
+	IsIssueCertificateResult()
+}
+
+type MemberResult interface {
+	IsMemberResult()
+}
+
 type AcceptHeldCrlInput struct {
 	CaID string `json:"caId"`
 	// 1 to 500 characters, for the audit log: why entries may be missing.
@@ -125,9 +145,32 @@ type ApprovalPayload struct {
 	Approval *approval.Request `json:"approval"`
 }
 
+// What a mutation answers with where a rule of the partition has other people approve it first. It was checked and kept, and is
+// carried out when they have approved it. Asked for again meanwhile, it is the same request.
+type ApprovalPending struct {
+	// Of the request that they decide about: see `Query.approval`.
+	ApprovalID string `json:"approvalId"`
+	// Who must approve, in a sentence.
+	Message string `json:"message"`
+	// Null for those who may not see approvals.
+	Approval *approval.Request `json:"approval,omitempty"`
+}
+
+func (ApprovalPending) IsApprovalRulesResult() {}
+
+func (ApprovalPending) IsBulkOperationResult() {}
+
+func (ApprovalPending) IsCertificationAuthorityResult() {}
+
+func (ApprovalPending) IsIssueCertificateResult() {}
+
+func (ApprovalPending) IsMemberResult() {}
+
 type ApprovalRulesPayload struct {
 	Rules []*approval.Rule `json:"rules"`
 }
+
+func (ApprovalRulesPayload) IsApprovalRulesResult() {}
 
 type ApproveInput struct {
 	ID string `json:"id"`
@@ -197,6 +240,8 @@ type BulkOperationConnection struct {
 type BulkOperationPayload struct {
 	Operation *bulk.Operation `json:"operation"`
 }
+
+func (BulkOperationPayload) IsBulkOperationResult() {}
 
 type CaCreation struct {
 	Steps []*CaCreationStep `json:"steps"`
@@ -306,6 +351,8 @@ type CertificateStory struct {
 type CertificationAuthorityPayload struct {
 	CertificationAuthority *ca.CertificationAuthority `json:"certificationAuthority"`
 }
+
+func (CertificationAuthorityPayload) IsCertificationAuthorityResult() {}
 
 type ChangePasswordInput struct {
 	CurrentPassword string `json:"currentPassword"`
@@ -745,6 +792,8 @@ type IssueCertificatePayload struct {
 	Decisions []*profile.Decision `json:"decisions"`
 }
 
+func (IssueCertificatePayload) IsIssueCertificateResult() {}
+
 type IssuePkcs12Input struct {
 	CaID string `json:"caId"`
 	// A profile with server-side keys.
@@ -775,6 +824,8 @@ type IssuePkcs12Payload struct {
 type MemberPayload struct {
 	Member *identity.Member `json:"member"`
 }
+
+func (MemberPayload) IsMemberResult() {}
 
 type MoveCertificationAuthorityKeyInput struct {
 	CaID string `json:"caId"`
@@ -1460,9 +1511,6 @@ const (
 	ErrorCodeUnavailable ErrorCode = "UNAVAILABLE"
 	// A fault of ours; the log has the details under `requestId`.
 	ErrorCodeInternal ErrorCode = "INTERNAL"
-	// A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
-	// when they have approved it; `extensions.approvalId` says which `approval` it is. Asked for again meanwhile, it is the same one.
-	ErrorCodeApprovalNeeded ErrorCode = "APPROVAL_NEEDED"
 )
 
 var AllErrorCode = []ErrorCode{
@@ -1477,12 +1525,11 @@ var AllErrorCode = []ErrorCode{
 	ErrorCodePolicyRefused,
 	ErrorCodeUnavailable,
 	ErrorCodeInternal,
-	ErrorCodeApprovalNeeded,
 }
 
 func (e ErrorCode) IsValid() bool {
 	switch e {
-	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeProofRequired, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal, ErrorCodeApprovalNeeded:
+	case ErrorCodeInvalid, ErrorCodeNotFound, ErrorCodeConflict, ErrorCodeUnauthenticated, ErrorCodeForbidden, ErrorCodeProofRequired, ErrorCodeQuotaExceeded, ErrorCodeTooManyRequests, ErrorCodePolicyRefused, ErrorCodeUnavailable, ErrorCodeInternal:
 		return true
 	}
 	return false

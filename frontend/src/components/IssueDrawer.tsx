@@ -24,7 +24,7 @@ const IssueChoices = graphql(`
 `);
 const Issue = graphql(`
   mutation Issue($input: IssueCertificateInput!) {
-    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }
+    issueCertificate(input: $input) { __typename ... on IssueCertificatePayload { certificate { id commonName serialNumber } decisions { rule outcome detail } } ... on ApprovalPending { approvalId message } }
   }
 `);
 const IssueP12 = graphql(`

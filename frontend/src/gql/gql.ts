@@ -26,7 +26,7 @@ type Documents = {
     "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": typeof types.EventsDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": typeof types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": typeof types.IssueChoicesDocument,
-    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": typeof types.IssueDocument,
+    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { __typename ... on IssueCertificatePayload { certificate { id commonName serialNumber } decisions { rule outcome detail } } ... on ApprovalPending { approvalId message } }\n  }\n": typeof types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }\n  }\n": typeof types.IssueP12Document,
     "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": typeof types.SignInDocument,
     "mutation Verify($input: VerifySecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": typeof types.VerifyDocument,
@@ -57,7 +57,7 @@ type Documents = {
     "mutation Reject($input: RejectInput!) { reject(input: $input) { approval { id state } } }": typeof types.RejectDocument,
     "mutation Withdraw($id: ID!) { withdrawApproval(input: {id: $id}) { approval { id state } } }": typeof types.WithdrawDocument,
     "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id name kind } }\n  }\n": typeof types.ApprovalRulesDocument,
-    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": typeof types.SetApprovalRulesDocument,
+    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { __typename ... on ApprovalRulesPayload { rules { operation } } ... on ApprovalPending { approvalId message } } }": typeof types.SetApprovalRulesDocument,
     "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": typeof types.ApprovalsDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }": typeof types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": typeof types.AcceptInvitationDocument,
@@ -68,7 +68,7 @@ type Documents = {
     "\n  query BulkChoices($partition: ID!) {\n    partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id name description group { title } } } }\n  }\n": typeof types.BulkChoicesDocument,
     "mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }": typeof types.PrepareBulkRevocationDocument,
     "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": typeof types.PrepareBulkIssuanceDocument,
-    "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { operation { id state } } }": typeof types.StartBulkDocument,
+    "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { __typename ... on BulkOperationPayload { operation { id state } } ... on ApprovalPending { approvalId message } } }": typeof types.StartBulkDocument,
     "mutation CancelBulk($id: ID!) { cancelBulk(input: {id: $id}) { operation { id state } } }": typeof types.CancelBulkDocument,
     "\n  query RenewalCampaign($id: ID!) {\n    renewalCampaign(id: $id) {\n      id name state total renewedBefore beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy\n      selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }\n      progress { replaced ended times planned actual }\n      stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }\n    }\n  }\n": typeof types.RenewalCampaignDocument,
     "mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }": typeof types.CancelRenewalCampaignDocument,
@@ -78,24 +78,24 @@ type Documents = {
     "mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) { createRenewalCampaign(input: $input) { campaign { id } } }": typeof types.CreateRenewalCampaignDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": typeof types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": typeof types.AlgorithmMeasurementDocument,
-    "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": typeof types.MoveCaKeyDocument,
+    "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }": typeof types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": typeof types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": typeof types.CaRequestDocument,
     "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }": typeof types.ImportCaCertificateDocument,
-    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": typeof types.RenewCaDocument,
+    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }": typeof types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": typeof types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": typeof types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": typeof types.CaCertificatesDocument,
     "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        protocolConfigurationCount protocolConfigurations { id identifier type }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": typeof types.DeletionImpactDocument,
     "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        brokenBy { id identifier friendlyName status purgeAt }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates brokenBy { id } }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": typeof types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": typeof types.CaDownloadDocument,
-    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": typeof types.DeleteCaDocument,
+    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }": typeof types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": typeof types.RestoreCaDocument,
     "mutation SelectProfiles($input: SelectProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }": typeof types.SelectProfilesDocument,
     "mutation UnselectProfiles($input: UnselectProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": typeof types.UnselectProfilesDocument,
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        brokenBy { id friendlyName status }\n        certificate { serialNumber }\n      }\n    }\n  }\n": typeof types.CasDocument,
-    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": typeof types.CreateCaDocument,
-    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n": typeof types.ImportExternalRootDocument,
+    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status } } ... on ApprovalPending { approvalId message } }\n  }\n": typeof types.CreateCaDocument,
+    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status remarks } } ... on ApprovalPending { approvalId message } }\n  }\n": typeof types.ImportExternalRootDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": typeof types.CaTakenDocument,
     "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": typeof types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes selectable } } }\n  }\n": typeof types.ProfileGroupsDocument,
@@ -152,14 +152,14 @@ type Documents = {
     "mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) { subscription { id } } }": typeof types.InviteSubscriptionOwnerDocument,
     "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": typeof types.PlatformOutboxDocument,
     "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }": typeof types.MembersDocument,
-    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": typeof types.InviteUserDocument,
+    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }": typeof types.InviteUserDocument,
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(input: {partitionId: $partition, userId: $user}) { member { user { id } } } }": typeof types.ResendDocument,
-    "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { member { user { id } } } }": typeof types.GrantRoleDocument,
-    "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { member { user { id } } } }": typeof types.RevokeRoleDocument,
+    "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": typeof types.GrantRoleDocument,
+    "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": typeof types.RevokeRoleDocument,
     "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": typeof types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": typeof types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(input: {id: $id}) { apiToken { id } } }": typeof types.RevokeTokenDocument,
-    "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { member { user { id } } } }": typeof types.RemoveMemberDocument,
+    "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": typeof types.RemoveMemberDocument,
     "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": typeof types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": typeof types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": typeof types.CagwProfilesDocument,
@@ -183,7 +183,7 @@ const documents: Documents = {
     "\n  query Events($partition: ID!, $first: Int!, $after: String, $filter: AuditFilter) {\n    partition(id: $partition) {\n      auditEvents(first: $first, after: $after, filter: $filter) {\n        totalCount\n        pageInfo { hasNextPage endCursor }\n        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }\n      }\n    }\n  }\n": types.EventsDocument,
     "subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }": types.LiveEventsDocument,
     "\n  query IssueChoices($partition: ID!) {\n    partition(id: $partition) {\n      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }\n    }\n  }\n": types.IssueChoicesDocument,
-    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n": types.IssueDocument,
+    "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { __typename ... on IssueCertificatePayload { certificate { id commonName serialNumber } decisions { rule outcome detail } } ... on ApprovalPending { approvalId message } }\n  }\n": types.IssueDocument,
     "\n  mutation IssueP12($input: IssuePkcs12Input!) {\n    issuePkcs12(input: $input) { certificate { id commonName serialNumber } pkcs12 warnings decisions { rule outcome detail } }\n  }\n": types.IssueP12Document,
     "mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }": types.SignInDocument,
     "mutation Verify($input: VerifySecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }": types.VerifyDocument,
@@ -214,7 +214,7 @@ const documents: Documents = {
     "mutation Reject($input: RejectInput!) { reject(input: $input) { approval { id state } } }": types.RejectDocument,
     "mutation Withdraw($id: ID!) { withdrawApproval(input: {id: $id}) { approval { id state } } }": types.WithdrawDocument,
     "\n  query ApprovalRules($partition: ID!) {\n    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id name kind } }\n  }\n": types.ApprovalRulesDocument,
-    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }": types.SetApprovalRulesDocument,
+    "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { __typename ... on ApprovalRulesPayload { rules { operation } } ... on ApprovalPending { approvalId message } } }": types.SetApprovalRulesDocument,
     "\n  query Approvals($partition: ID!, $state: [ApprovalState!], $after: String) {\n    partition(id: $partition) {\n      approvals(state: $state, first: 30, after: $after) {\n        nodes { id state summary requestedBy requestedAt expiresAt needed mayDecide votes { name approves } }\n        pageInfo { hasNextPage endCursor }\n        totalCount\n      }\n    }\n  }\n": types.ApprovalsDocument,
     "query Invitation($token: String!) { invitation(token: $token) { email firstName lastName name roles invitedBy hasAccount } }": types.InvitationDocument,
     "mutation AcceptInvitation($input: AcceptInvitationInput!) { acceptInvitation(input: $input) { factors enrolmentRequired } }": types.AcceptInvitationDocument,
@@ -225,7 +225,7 @@ const documents: Documents = {
     "\n  query BulkChoices($partition: ID!) {\n    partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id name description group { title } } } }\n  }\n": types.BulkChoicesDocument,
     "mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }": types.PrepareBulkRevocationDocument,
     "mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }": types.PrepareBulkIssuanceDocument,
-    "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { operation { id state } } }": types.StartBulkDocument,
+    "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { __typename ... on BulkOperationPayload { operation { id state } } ... on ApprovalPending { approvalId message } } }": types.StartBulkDocument,
     "mutation CancelBulk($id: ID!) { cancelBulk(input: {id: $id}) { operation { id state } } }": types.CancelBulkDocument,
     "\n  query RenewalCampaign($id: ID!) {\n    renewalCampaign(id: $id) {\n      id name state total renewedBefore beginsAt endsAt revokeAt revocationReason explanationUrl createdAt createdBy\n      selection { configuration { identifier } ca { identifier friendlyName } profileId keyType signatureAlgorithm issuedFrom issuedUntil expiresFrom expiresUntil }\n      progress { replaced ended times planned actual }\n      stragglers(first: 50) { totalCount nodes { beginsAt endsAt certificate { id subject serialNumber notAfter } } }\n    }\n  }\n": types.RenewalCampaignDocument,
     "mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }": types.CancelRenewalCampaignDocument,
@@ -235,24 +235,24 @@ const documents: Documents = {
     "mutation CreateRenewalCampaign($input: CreateRenewalCampaignInput!) { createRenewalCampaign(input: $input) { campaign { id } } }": types.CreateRenewalCampaignDocument,
     "\n  query SigningAlgorithms {\n    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }\n  }\n": types.SigningAlgorithmsDocument,
     "\n  query AlgorithmMeasurement($label: String!) {\n    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }\n  }\n": types.AlgorithmMeasurementDocument,
-    "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }": types.MoveCaKeyDocument,
+    "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }": types.MoveCaKeyDocument,
     "query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }": types.CeremonyMinutesDocument,
     "query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }": types.CaRequestDocument,
     "mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }": types.ImportCaCertificateDocument,
-    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }": types.RenewCaDocument,
+    "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }": types.RenewCaDocument,
     "mutation DisableCa($id: ID!) { disableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": types.DisableCaDocument,
     "mutation EnableCa($id: ID!) { enableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": types.EnableCaDocument,
     "\n  query CaCertificates($id: ID!) {\n    certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }\n  }\n": types.CaCertificatesDocument,
     "\n  query DeletionImpact($id: ID!) {\n    certificationAuthority(id: $id) {\n      deletionImpact(first: 5) {\n        subordinateCount subordinates { id identifier friendlyName }\n        certificateCount certificates { id subject notAfter }\n        protocolConfigurationCount protocolConfigurations { id identifier type }\n        endEntityCount endEntities { id identifier }\n        profiles { id }\n      }\n    }\n  }\n": types.DeletionImpactDocument,
     "\n  query CaDetail($partition: ID!, $identifier: String!) {\n    partition(id: $partition) {\n      certificationAuthority(identifier: $identifier) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates\n        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl\n        keyStore { name description available problem } keyCustody keyMovingTo\n        parent { identifier friendlyName type }\n        brokenBy { id identifier friendlyName status purgeAt }\n        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }\n        children { id identifier friendlyName type status activeCertificates brokenBy { id } }\n        creation { failure steps { step state at } }\n        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }\n        crlSettings { mode delta shards automaticShards complete }\n        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }\n        profiles { id name description validityPeriod group { title } }\n        certificate {\n          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers\n          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints\n        }\n      }\n    }\n  }\n": types.CaDetailDocument,
     "query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }": types.CaDownloadDocument,
-    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }": types.DeleteCaDocument,
+    "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }": types.DeleteCaDocument,
     "mutation RestoreCa($id: ID!) { restoreCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }": types.RestoreCaDocument,
     "mutation SelectProfiles($input: SelectProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }": types.SelectProfilesDocument,
     "mutation UnselectProfiles($input: UnselectProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }": types.UnselectProfilesDocument,
     "\n  query Cas($partition: ID!, $deleted: Boolean!) {\n    partition(id: $partition) {\n      certificationAuthorities(includeDeleted: $deleted) {\n        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates\n        parent { id }\n        brokenBy { id friendlyName status }\n        certificate { serialNumber }\n      }\n    }\n  }\n": types.CasDocument,
-    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n": types.CreateCaDocument,
-    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n": types.ImportExternalRootDocument,
+    "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status } } ... on ApprovalPending { approvalId message } }\n  }\n": types.CreateCaDocument,
+    "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status remarks } } ... on ApprovalPending { approvalId message } }\n  }\n": types.ImportExternalRootDocument,
     "query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }": types.CaTakenDocument,
     "\n  query KeyStores($partition: ID!, $algorithm: String!) {\n    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }\n  }\n": types.KeyStoresDocument,
     "\n  query ProfileGroups($partition: ID!) {\n    partition(id: $partition) { profileGroups { id title kind profiles { id name description allowedCaTypes selectable } } }\n  }\n": types.ProfileGroupsDocument,
@@ -309,14 +309,14 @@ const documents: Documents = {
     "mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) { subscription { id } } }": types.InviteSubscriptionOwnerDocument,
     "query PlatformOutbox { platformOutbox { id to subject body createdAt } }": types.PlatformOutboxDocument,
     "query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }": types.MembersDocument,
-    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }": types.InviteUserDocument,
+    "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }": types.InviteUserDocument,
     "mutation Resend($partition: ID!, $user: ID!) { resendInvitation(input: {partitionId: $partition, userId: $user}) { member { user { id } } } }": types.ResendDocument,
-    "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { member { user { id } } } }": types.GrantRoleDocument,
-    "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { member { user { id } } } }": types.RevokeRoleDocument,
+    "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": types.GrantRoleDocument,
+    "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": types.RevokeRoleDocument,
     "query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }": types.TokensDocument,
     "mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }": types.CreateTokenDocument,
     "mutation RevokeToken($id: ID!) { revokeApiToken(input: {id: $id}) { apiToken { id } } }": types.RevokeTokenDocument,
-    "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { member { user { id } } } }": types.RemoveMemberDocument,
+    "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }": types.RemoveMemberDocument,
     "\n  query CagwCredentials($partition: ID!) {\n    deployment { tlsRootCertificate }\n    partition(id: $partition) {\n      cagwUrl\n      cagwCredentials {\n        id identifier friendlyName status serialNumber createdAt createdBy renewedAt expiresAt previousEndsAt lastUsedAt lastUsedFrom mayChange\n        roles { role ca { id identifier friendlyName deletedAt } }\n      }\n    }\n  }\n": types.CagwCredentialsDocument,
     "query CagwAuthorities($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName type } } }": types.CagwAuthoritiesDocument,
     "query CagwProfiles($ca: ID!) { certificationAuthority(id: $ca) { profiles { id } } }": types.CagwProfilesDocument,
@@ -376,7 +376,7 @@ export function graphql(source: "\n  query IssueChoices($partition: ID!) {\n    
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }\n  }\n"): typeof import('./graphql').IssueDocument;
+export function graphql(source: "\n  mutation Issue($input: IssueCertificateInput!) {\n    issueCertificate(input: $input) { __typename ... on IssueCertificatePayload { certificate { id commonName serialNumber } decisions { rule outcome detail } } ... on ApprovalPending { approvalId message } }\n  }\n"): typeof import('./graphql').IssueDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -500,7 +500,7 @@ export function graphql(source: "\n  query ApprovalRules($partition: ID!) {\n   
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }"): typeof import('./graphql').SetApprovalRulesDocument;
+export function graphql(source: "mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { __typename ... on ApprovalRulesPayload { rules { operation } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').SetApprovalRulesDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -544,7 +544,7 @@ export function graphql(source: "mutation PrepareBulkIssuance($input: PrepareBul
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { operation { id state } } }"): typeof import('./graphql').StartBulkDocument;
+export function graphql(source: "mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { __typename ... on BulkOperationPayload { operation { id state } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').StartBulkDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -584,7 +584,7 @@ export function graphql(source: "\n  query AlgorithmMeasurement($label: String!)
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').MoveCaKeyDocument;
+export function graphql(source: "mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').MoveCaKeyDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -600,7 +600,7 @@ export function graphql(source: "mutation ImportCaCertificate($input: ImportCaCe
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }"): typeof import('./graphql').RenewCaDocument;
+export function graphql(source: "mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').RenewCaDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -628,7 +628,7 @@ export function graphql(source: "query CaDownload($id: ID!) { certificationAutho
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }"): typeof import('./graphql').DeleteCaDocument;
+export function graphql(source: "mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').DeleteCaDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -648,11 +648,11 @@ export function graphql(source: "\n  query Cas($partition: ID!, $deleted: Boolea
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }\n  }\n"): typeof import('./graphql').CreateCaDocument;
+export function graphql(source: "\n  mutation CreateCa($input: CreateCertificationAuthorityInput!) {\n    createCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status } } ... on ApprovalPending { approvalId message } }\n  }\n"): typeof import('./graphql').CreateCaDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }\n  }\n"): typeof import('./graphql').ImportExternalRootDocument;
+export function graphql(source: "\n  mutation ImportExternalRoot($input: ImportExternalRootInput!) {\n    importExternalRoot(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status remarks } } ... on ApprovalPending { approvalId message } }\n  }\n"): typeof import('./graphql').ImportExternalRootDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -880,7 +880,7 @@ export function graphql(source: "query Members($partition: ID!) { partition(id: 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }"): typeof import('./graphql').InviteUserDocument;
+export function graphql(source: "mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').InviteUserDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -888,11 +888,11 @@ export function graphql(source: "mutation Resend($partition: ID!, $user: ID!) { 
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { member { user { id } } } }"): typeof import('./graphql').GrantRoleDocument;
+export function graphql(source: "mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').GrantRoleDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { member { user { id } } } }"): typeof import('./graphql').RevokeRoleDocument;
+export function graphql(source: "mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').RevokeRoleDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
@@ -908,7 +908,7 @@ export function graphql(source: "mutation RevokeToken($id: ID!) { revokeApiToken
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */
-export function graphql(source: "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { member { user { id } } } }"): typeof import('./graphql').RemoveMemberDocument;
+export function graphql(source: "mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }"): typeof import('./graphql').RemoveMemberDocument;
 /**
  * The graphql function is used to parse GraphQL queries into a document that can be used by GraphQL clients.
  */

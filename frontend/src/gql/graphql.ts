@@ -959,7 +959,10 @@ export type IssueMutationVariables = Exact<{
 }>;
 
 
-export type IssueMutation = { issueCertificate: { certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
+export type IssueMutation = { issueCertificate:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'IssueCertificatePayload', certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> }
+   };
 
 export type IssueP12MutationVariables = Exact<{
   input: IssuePkcs12Input;
@@ -1169,7 +1172,10 @@ export type SetApprovalRulesMutationVariables = Exact<{
 }>;
 
 
-export type SetApprovalRulesMutation = { setApprovalRules: { rules: Array<{ operation: ApprovalOperation }> } };
+export type SetApprovalRulesMutation = { setApprovalRules:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'ApprovalRulesPayload', rules: Array<{ operation: ApprovalOperation }> }
+   };
 
 export type ApprovalsQueryVariables = Exact<{
   partition: string | number;
@@ -1248,7 +1254,10 @@ export type StartBulkMutationVariables = Exact<{
 }>;
 
 
-export type StartBulkMutation = { startBulk: { operation: { id: string, state: BulkState } } };
+export type StartBulkMutation = { startBulk:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'BulkOperationPayload', operation: { id: string, state: BulkState } }
+   };
 
 export type CancelBulkMutationVariables = Exact<{
   id: string | number;
@@ -1317,7 +1326,10 @@ export type MoveCaKeyMutationVariables = Exact<{
 }>;
 
 
-export type MoveCaKeyMutation = { moveCertificationAuthorityKey: { certificationAuthority: { id: string } } };
+export type MoveCaKeyMutation = { moveCertificationAuthorityKey:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string } }
+   };
 
 export type CeremonyMinutesQueryVariables = Exact<{
   id: string | number;
@@ -1345,7 +1357,10 @@ export type RenewCaMutationVariables = Exact<{
 }>;
 
 
-export type RenewCaMutation = { renewCertificationAuthority: { certificationAuthority: { id: string } } };
+export type RenewCaMutation = { renewCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string } }
+   };
 
 export type DisableCaMutationVariables = Exact<{
   id: string | number;
@@ -1395,7 +1410,10 @@ export type DeleteCaMutationVariables = Exact<{
 }>;
 
 
-export type DeleteCaMutation = { deleteCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+export type DeleteCaMutation = { deleteCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, status: CaStatus } }
+   };
 
 export type RestoreCaMutationVariables = Exact<{
   id: string | number;
@@ -1431,14 +1449,20 @@ export type CreateCaMutationVariables = Exact<{
 }>;
 
 
-export type CreateCaMutation = { createCertificationAuthority: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
+export type CreateCaMutation = { createCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, identifier: string, status: CaStatus } }
+   };
 
 export type ImportExternalRootMutationVariables = Exact<{
   input: ImportExternalRootInput;
 }>;
 
 
-export type ImportExternalRootMutation = { importExternalRoot: { certificationAuthority: { id: string, identifier: string, status: CaStatus, remarks: Array<string> } } };
+export type ImportExternalRootMutation = { importExternalRoot:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, identifier: string, status: CaStatus, remarks: Array<string> } }
+   };
 
 export type CaTakenQueryVariables = Exact<{
   partition: string | number;
@@ -1862,7 +1886,10 @@ export type InviteUserMutationVariables = Exact<{
 }>;
 
 
-export type InviteUserMutation = { inviteUser: { member: { user: { id: string, email: string } } } };
+export type InviteUserMutation = { inviteUser:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string, email: string } } }
+   };
 
 export type ResendMutationVariables = Exact<{
   partition: string | number;
@@ -1877,14 +1904,20 @@ export type GrantRoleMutationVariables = Exact<{
 }>;
 
 
-export type GrantRoleMutation = { grantRole: { member: { user: { id: string } } } };
+export type GrantRoleMutation = { grantRole:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type RevokeRoleMutationVariables = Exact<{
   input: RevokeRoleInput;
 }>;
 
 
-export type RevokeRoleMutation = { revokeRole: { member: { user: { id: string } } } };
+export type RevokeRoleMutation = { revokeRole:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type TokensQueryVariables = Exact<{
   partition: string | number;
@@ -1912,7 +1945,10 @@ export type RemoveMemberMutationVariables = Exact<{
 }>;
 
 
-export type RemoveMemberMutation = { removeMember: { member: { user: { id: string } } } };
+export type RemoveMemberMutation = { removeMember:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type CagwCredentialsQueryVariables = Exact<{
   partition: string | number;
@@ -2181,15 +2217,22 @@ export const IssueChoicesDocument = new TypedDocumentString(`
 export const IssueDocument = new TypedDocumentString(`
     mutation Issue($input: IssueCertificateInput!) {
   issueCertificate(input: $input) {
-    certificate {
-      id
-      commonName
-      serialNumber
+    __typename
+    ... on IssueCertificatePayload {
+      certificate {
+        id
+        commonName
+        serialNumber
+      }
+      decisions {
+        rule
+        outcome
+        detail
+      }
     }
-    decisions {
-      rule
-      outcome
-      detail
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2584,8 +2627,15 @@ export const ApprovalRulesDocument = new TypedDocumentString(`
 export const SetApprovalRulesDocument = new TypedDocumentString(`
     mutation SetApprovalRules($input: SetApprovalRulesInput!) {
   setApprovalRules(input: $input) {
-    rules {
-      operation
+    __typename
+    ... on ApprovalRulesPayload {
+      rules {
+        operation
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2763,9 +2813,16 @@ export const PrepareBulkIssuanceDocument = new TypedDocumentString(`
 export const StartBulkDocument = new TypedDocumentString(`
     mutation StartBulk($id: ID!) {
   startBulk(input: {id: $id}) {
-    operation {
-      id
-      state
+    __typename
+    ... on BulkOperationPayload {
+      operation {
+        id
+        state
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2948,8 +3005,15 @@ export const AlgorithmMeasurementDocument = new TypedDocumentString(`
 export const MoveCaKeyDocument = new TypedDocumentString(`
     mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) {
   moveCertificationAuthorityKey(input: $input) {
-    certificationAuthority {
-      id
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2986,8 +3050,15 @@ export const ImportCaCertificateDocument = new TypedDocumentString(`
 export const RenewCaDocument = new TypedDocumentString(`
     mutation RenewCa($input: RenewCertificationAuthorityInput!) {
   renewCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -3212,9 +3283,16 @@ export const CaDownloadDocument = new TypedDocumentString(`
 export const DeleteCaDocument = new TypedDocumentString(`
     mutation DeleteCa($input: DeleteCertificationAuthorityInput!) {
   deleteCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
-      status
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        status
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -3278,10 +3356,17 @@ export const CasDocument = new TypedDocumentString(`
 export const CreateCaDocument = new TypedDocumentString(`
     mutation CreateCa($input: CreateCertificationAuthorityInput!) {
   createCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
-      identifier
-      status
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        identifier
+        status
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -3289,11 +3374,18 @@ export const CreateCaDocument = new TypedDocumentString(`
 export const ImportExternalRootDocument = new TypedDocumentString(`
     mutation ImportExternalRoot($input: ImportExternalRootInput!) {
   importExternalRoot(input: $input) {
-    certificationAuthority {
-      id
-      identifier
-      status
-      remarks
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        identifier
+        status
+        remarks
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -4402,11 +4494,18 @@ export const MembersDocument = new TypedDocumentString(`
 export const InviteUserDocument = new TypedDocumentString(`
     mutation InviteUser($input: InviteUserInput!) {
   inviteUser(input: $input) {
-    member {
-      user {
-        id
-        email
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+          email
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -4425,10 +4524,17 @@ export const ResendDocument = new TypedDocumentString(`
 export const GrantRoleDocument = new TypedDocumentString(`
     mutation GrantRole($input: GrantRoleInput!) {
   grantRole(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -4436,10 +4542,17 @@ export const GrantRoleDocument = new TypedDocumentString(`
 export const RevokeRoleDocument = new TypedDocumentString(`
     mutation RevokeRole($input: RevokeRoleInput!) {
   revokeRole(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -4487,10 +4600,17 @@ export const RevokeTokenDocument = new TypedDocumentString(`
 export const RemoveMemberDocument = new TypedDocumentString(`
     mutation RemoveMember($input: RemoveMemberInput!) {
   removeMember(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }

@@ -13,7 +13,7 @@ const Rules = graphql(`
     partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id name kind } }
   }
 `);
-const SetRules = graphql(`mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }`);
+const SetRules = graphql(`mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { __typename ... on ApprovalRulesPayload { rules { operation } } ... on ApprovalPending { approvalId message } } }`);
 
 const operations: [Exclude<ApprovalOperation, "RULES">, string, string][] = [
   ["CA_CREATE", "Create an authority", "Of any type, the import of an external root included"],

@@ -29,7 +29,7 @@ const Choices = graphql(`
 `);
 const PrepareRevocation = graphql(`mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }`);
 const PrepareIssuance = graphql(`mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }`);
-const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { operation { id state } } }`);
+const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { __typename ... on BulkOperationPayload { operation { id state } } ... on ApprovalPending { approvalId message } } }`);
 const Cancel = graphql(`mutation CancelBulk($id: ID!) { cancelBulk(input: {id: $id}) { operation { id state } } }`);
 
 const live = (state?: string) => (state === "RUNNING" ? 1000 : false);

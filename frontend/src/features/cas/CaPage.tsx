@@ -43,7 +43,7 @@ const CaDetail = graphql(`
   }
 `);
 const CaDownload = graphql(`query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }`);
-const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }`);
+const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }`);
 const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }`);
 const Select = graphql(`mutation SelectProfiles($input: SelectProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
 const Unselect = graphql(`mutation UnselectProfiles($input: UnselectProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);

@@ -11,14 +11,14 @@ import { request } from "@/lib/graphql";
 import { roleNames, useCan, useDeployment, useViewer } from "@/lib/session";
 
 const Members = graphql(`query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }`);
-const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }`);
+const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }`);
 const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(input: {partitionId: $partition, userId: $user}) { member { user { id } } } }`);
-const Grant = graphql(`mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { member { user { id } } } }`);
-const RevokeRole = graphql(`mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { member { user { id } } } }`);
+const Grant = graphql(`mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
+const RevokeRole = graphql(`mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
 const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
 const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
 const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(input: {id: $id}) { apiToken { id } } }`);
-const RemoveMember = graphql(`mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { member { user { id } } } }`);
+const RemoveMember = graphql(`mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
 
 const CredentialsTab = lazy(() => import("./cagw/CredentialsTab"));
 
