@@ -2,6 +2,7 @@ package graph
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,69 @@ func TestEveryKindOfFaultHasACode(t *testing.T) {
 		code := extensions(fault.New(kind, "x"), "")["code"]
 		if !slices.ContainsFunc(codes, func(v *ast.EnumValueDefinition) bool { return v.Name == code }) {
 			t.Errorf("%s, the code of a fault %s, is not in ErrorCode", code, kind)
+		}
+	}
+}
+
+// secretive are names of what is likely a secret.
+var secretive = regexp.MustCompile(`(?i)password|secret|token|totp|code|pkcs12|hmac|passkey|privatekey|credential$|^otp|challenge$`)
+
+// open are texts with such a name that are no secrets.
+var open = map[string]string{
+	"WhatIfRefusal.code": "the code of an error",
+}
+
+// Every text that is a secret says so, on its way in and out.
+func TestSecretsAreMarked(t *testing.T) {
+	s := schema()
+	check := func(name, last string, kind *ast.Type, directives ast.DirectiveList) {
+		if typ := s.Types[kind.Name()]; typ.Name != "String" || !secretive.MatchString(last) || open[name] != "" {
+			return
+		}
+		if directives.ForName("secret") == nil {
+			t.Errorf("%s looks like a secret: mark it with @secret, or say in this test why it is none", name)
+		}
+	}
+	for _, typ := range s.Types {
+		for _, f := range typ.Fields {
+			check(typ.Name+"."+f.Name, f.Name, f.Type, f.Directives)
+			for _, a := range f.Arguments {
+				check(typ.Name+"."+f.Name+"."+a.Name, a.Name, a.Type, a.Directives)
+			}
+		}
+	}
+	for name := range open {
+		typ, field, _ := strings.Cut(name, ".")
+		if s.Types[typ] == nil || s.Types[typ].Fields.ForName(field) == nil {
+			t.Errorf("%s is gone: take it off the list", name)
+		}
+	}
+}
+
+var deprecation = regexp.MustCompile("^Use `[^`]+`.* Since [0-9]+\\.[0-9]+\\.[0-9]+\\.$")
+
+// What is deprecated says what replaces it and since when.
+func TestDeprecationsSayWhatToUse(t *testing.T) {
+	check := func(name string, directives ast.DirectiveList) {
+		if d := directives.ForName("deprecated"); d != nil {
+			reason := d.Arguments.ForName("reason")
+			if reason == nil || !deprecation.MatchString(reason.Value.Raw) {
+				t.Errorf("%s is deprecated without a reason such as \"Use `x`. Since 0.2.0.\"", name)
+			}
+		}
+	}
+	for _, typ := range schema().Types {
+		if typ.BuiltIn {
+			continue
+		}
+		for _, f := range typ.Fields {
+			check(typ.Name+"."+f.Name, f.Directives)
+			for _, a := range f.Arguments {
+				check(typ.Name+"."+f.Name+"."+a.Name, a.Directives)
+			}
+		}
+		for _, v := range typ.EnumValues {
+			check(typ.Name+"."+v.Name, v.Directives)
 		}
 	}
 }

@@ -9164,7 +9164,7 @@ input IssuePkcs12Input {
 type IssuePkcs12Payload {
   certificate: Certificate!
   "Base64 of the PKCS #12 file: key, certificate and chain. Given once; the server keeps no key."
-  pkcs12: String!
+  pkcs12: String! @secret
   decisions: [IssuanceDecision!]!
   "What some readers of the file may stumble on, such as a password beyond ASCII."
   warnings: [String!]!
@@ -9254,9 +9254,9 @@ input DeleteCagwCredentialInput { id: ID! }
 type IssuedCagwCredentialPayload {
   credential: CagwCredential!
   "Key, certificate and chain (RFC 7292), base64."
-  pkcs12: String!
+  pkcs12: String! @secret
   "40 hexadecimal digits."
-  password: String!
+  password: String! @secret
   "What the file is to be called."
   fileName: String!
 }
@@ -9450,7 +9450,15 @@ type ApiToken {
 }
 
 "A mail that waits for an SMTP server, or stays because none is configured."
-type OutboxMail { id: ID!, to: String!, subject: String!, body: String!, createdAt: Time!, sentAt: Time }
+type OutboxMail {
+  id: ID!
+  to: String!
+  subject: String!
+  "May hold a link that opens an account."
+  body: String! @secret
+  createdAt: Time!
+  sentAt: Time
+}
 
 extend type Partition {
   "Everyone with a role here, and those invited. Owners."
@@ -9502,8 +9510,7 @@ type SignInPayload {
 }
 enum SecondFactor { TOTP PASSKEY RECOVERY_CODE }
 
-"Exactly one of them."
-input VerifySecondFactorInput {
+input VerifySecondFactorInput @oneOf {
   "Six digits from the authenticator app."
   totp: String @secret
   recoveryCode: String @secret
@@ -9516,20 +9523,19 @@ type ViewerPayload { viewer: Viewer! }
 "What an authenticator app needs; shown once."
 type BeginTotpEnrolmentPayload {
   "Base32."
-  secret: String!
+  secret: String! @secret
   "` + "`" + `otpauth://totp/…` + "`" + `, to be drawn as a QR code."
-  uri: String!
+  uri: String! @secret
 }
 type ConfirmTotpPayload {
   "New one-time recovery codes, shown once; empty when the person already has some."
-  recoveryCodes: [String!]!
+  recoveryCodes: [String!]! @secret
   viewer: Viewer!
 }
-type RecoveryCodesPayload { recoveryCodes: [String!]! }
-type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]!, viewer: Viewer! }
+type RecoveryCodesPayload { "Shown once." recoveryCodes: [String!]! @secret }
+type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]! @secret, viewer: Viewer! }
 
-"Exactly one of them."
-input ConfirmIdentityInput {
+input ConfirmIdentityInput @oneOf {
   password: String @secret
   "Six digits from the authenticator app."
   totp: String @secret
@@ -9584,7 +9590,7 @@ input CreateApiTokenInput {
 type CreateApiTokenPayload {
   apiToken: ApiToken!
   "Shown once."
-  token: String!
+  token: String! @secret
 }
 type ApiTokenPayload { apiToken: ApiToken! }
 type SignOutPayload { sessionsEnded: Int! }
@@ -9599,7 +9605,7 @@ type BeginPasskeyRegistrationPayload { "For ` + "`" + `navigator.credentials.cre
 input FinishPasskeyRegistrationInput {
   name: String!
   "JSON of ` + "`" + `PublicKeyCredential` + "`" + ` (WebAuthn Level 3, RegistrationResponseJSON)."
-  credential: String!
+  credential: String! @secret
 }
 input RemovePasskeyInput { id: ID! }
 input ResendInvitationInput { partitionId: ID!, userId: ID! }
@@ -9784,7 +9790,7 @@ type NotificationSettingsPayload { settings: NotificationSettings! }
 type CreateWebhookPayload {
   webhook: Webhook!
   "Shown once."
-  secret: String!
+  secret: String! @secret
 }
 type WebhookPayload { webhook: Webhook! }
 
@@ -10275,14 +10281,20 @@ scalar Int64
 "JSON object, used only where the shape depends on the kind of event."
 scalar Map
 
-"A secret in an input: never logged, never echoed in an error, never written to an audit event."
+"""
+A secret. The server never logs it, repeats it in an error or writes it to an audit event; in an answer it is given once. Clients keep it
+out of their logs, caches and error reports too.
+"""
 directive @secret on INPUT_FIELD_DEFINITION | ARGUMENT_DEFINITION | FIELD_DEFINITION
 
 "Go type and field binding of the server's code generator; of no meaning to callers."
 directive @goModel(model: String, models: [String!], forceGenerate: Boolean) on OBJECT | INPUT_OBJECT | SCALAR | ENUM | INTERFACE | UNION
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 directive @goEnum(value: String) on ENUM_VALUE
-"What ` + "`" + `extensions.code` + "`" + ` of an error can be. The set grows only with a new major version."
+"""
+What ` + "`" + `extensions.code` + "`" + ` of an error can be. The set only grows: a code keeps its meaning, and a client takes one that it does not know for
+` + "`" + `INTERNAL` + "`" + `. docs/graphql.md says of each whether to repeat the operation.
+"""
 enum ErrorCode {
   "The input is not acceptable: ` + "`" + `field` + "`" + ` says where, the message what to change."
   INVALID

@@ -373,7 +373,6 @@ type CloneProfileInput struct {
 	JSON *string `json:"json,omitempty"`
 }
 
-// Exactly one of them.
 type ConfirmIdentityInput struct {
 	Password *string `json:"password,omitempty"`
 	// Six digits from the authenticator app.
@@ -938,6 +937,7 @@ type Query struct {
 }
 
 type RecoveryCodesPayload struct {
+	// Shown once.
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
@@ -1241,7 +1241,6 @@ type VerifyAddressCodeInput struct {
 	Code string `json:"code"`
 }
 
-// Exactly one of them.
 type VerifySecondFactorInput struct {
 	// Six digits from the authenticator app.
 	Totp         *string `json:"totp,omitempty"`
@@ -1485,7 +1484,8 @@ func (e CrlMode) MarshalJSON() ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// What `extensions.code` of an error can be. The set grows only with a new major version.
+// What `extensions.code` of an error can be. The set only grows: a code keeps its meaning, and a client takes one that it does not know for
+// `INTERNAL`. docs/graphql.md says of each whether to repeat the operation.
 type ErrorCode string
 
 const (

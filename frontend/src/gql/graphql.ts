@@ -254,12 +254,10 @@ export type ConcernSeverity =
   /** Will not last as long as the certificates. */
   | 'WARNING';
 
-/** Exactly one of them. */
-export type ConfirmIdentityInput = {
-  password?: string | null | undefined;
-  /** Six digits from the authenticator app. */
-  totp?: string | null | undefined;
-};
+export type ConfirmIdentityInput =
+  {   password: string; totp?: never; }
+  |  { password?: never;   /** Six digits from the authenticator app. */
+  totp: string; };
 
 export type CreateAcmeKeyInput = {
   /**
@@ -842,14 +840,12 @@ export type UserStatus =
   /** Invited, has not accepted. */
   | 'INVITED';
 
-/** Exactly one of them. */
-export type VerifySecondFactorInput = {
-  /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
-  passkey?: string | null | undefined;
-  recoveryCode?: string | null | undefined;
-  /** Six digits from the authenticator app. */
-  totp?: string | null | undefined;
-};
+export type VerifySecondFactorInput =
+  {   /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
+  passkey: string; recoveryCode?: never; totp?: never; }
+  |  { passkey?: never;   recoveryCode: string; totp?: never; }
+  |  { passkey?: never; recoveryCode?: never;   /** Six digits from the authenticator app. */
+  totp: string; };
 
 export type WebhookDeliveryState =
   | 'DELIVERED'
