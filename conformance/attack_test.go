@@ -502,7 +502,7 @@ func inventedInvitation(a *attack) {
 
 func inventedToken(a *attack) {
 	for _, token := range []string{"", "x", "pki_" + strings.Repeat("a", 40), a.m.GraphQL.Token[:len(a.m.GraphQL.Token)-1], a.m.GraphQL.Token + "x", strings.Repeat("a", 60<<10)} {
-		a.refused("a token made up", a.GraphQL(token, `{ partitions { id } }`, nil, nil), "UNAUTHENTICATED")
+		a.refused("a token made up", a.GraphQL(token, `{ partitions { nodes { id } } }`, nil, nil), "UNAUTHENTICATED")
 	}
 }
 
@@ -619,7 +619,7 @@ func stolenInvitation(a *attack) {
 	if err := errors.Join(invite(a.owner, a.partition, "OWNERS"), invite(a.attacker, a.foreign, "OWNERS")); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { body } }`, nil, nil), "NOT_FOUND", "FORBIDDEN")
+	a.refused("the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { nodes { body } } }`, nil, nil), "NOT_FOUND", "FORBIDDEN")
 	links, err := a.Invitations("victim@example.com")
 	if err != nil || len(links) != 2 {
 		a.Fatalf("%d links, %v", len(links), err)
@@ -676,7 +676,7 @@ func othersToken(a *attack) {
 		a.Fatal(err)
 	}
 	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
-	if err := a.GraphQL(secret, `{ partitions { id } }`, nil, nil); err != nil {
+	if err := a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil); err != nil {
 		a.Errorf("the token afterwards: %v", err)
 	}
 }
@@ -777,14 +777,14 @@ func leaversToken(a *attack) {
 	var me struct {
 		Viewer struct{ User struct{ ID string } }
 	}
-	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { id } }`, nil, nil)); err != nil {
+	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil)); err != nil {
 		a.Fatal(err)
 	}
 	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } }`, a.partition, me.Viewer.User.ID)
 	if err := a.owner.GraphQL(`mutation { revokeRole`+role+` }`, nil, nil); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the leaver's token reads", a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { roles } } }`, a.partition), nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
+	a.refused("the leaver's token reads", a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { nodes { roles } } } }`, a.partition), nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
 	a.refused("the leaver's token gives the role back", a.GraphQL(secret, `mutation { grantRole`+role+` }`, nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
 }
 

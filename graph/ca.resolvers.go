@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -35,8 +36,14 @@ func (r *certificationAuthorityResolver) Parent(ctx context.Context, obj *ca.Cer
 	return loadersFrom(ctx).ca.Load(ctx, *obj.ParentID)
 }
 
-func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error) {
-	return loadersFrom(ctx).children.Load(ctx, obj.ID)
+func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string) (*model.CertificationAuthorityConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
+		return r.CAs.Children(ctx, obj, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificationAuthorityConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *certificationAuthorityResolver) BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error) {
@@ -207,8 +214,14 @@ func (r *mutationResolver) PublishCrl(ctx context.Context, input model.PublishCr
 	return caPayload(r.Status.PublishNow(ctx, input.CaID))
 }
 
-func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error) {
-	return r.CAs.List(ctx, obj.ID, includeDeleted, value(search))
+func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
+		return r.CAs.Page(ctx, obj.ID, includeDeleted, value(search), p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificationAuthorityConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error) {

@@ -86,6 +86,15 @@ func settled[Result any](payload any, err error) (Result, error) {
 	return outcome, err
 }
 
+// paged reads the page that the arguments of a connection ask for.
+func paged[T any](first int, after *string, read func(page.Request) (*page.Page[T], error)) (*page.Page[T], error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	return read(request)
+}
+
 func pageInfo[T any](p *page.Page[T]) *model.PageInfo {
 	return &model.PageInfo{HasNextPage: p.HasNext, EndCursor: p.EndCursor()}
 }

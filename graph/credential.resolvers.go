@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/credential"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -52,8 +53,14 @@ func (r *mutationResolver) DeleteCagwCredential(ctx context.Context, input model
 	return credentialPayload(r.Credentials.Delete(ctx, input.ID))
 }
 
-func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition) ([]*credential.Credential, error) {
-	return r.Credentials.List(ctx, obj.ID)
+func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*credential.Credential], error) {
+		return r.Credentials.List(ctx, obj.ID, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CagwCredentialConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) CagwURL(ctx context.Context, obj *tenant.Partition) (string, error) {

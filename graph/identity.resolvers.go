@@ -199,12 +199,20 @@ func (r *mutationResolver) RevokeAPIToken(ctx context.Context, input model.Revok
 	return &model.APITokenPayload{APIToken: revoked}, nil
 }
 
-func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error) {
-	return r.Identity.Members(ctx, obj.ID)
+func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.MemberConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.Member], error) { return r.Identity.Members(ctx, obj.ID, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.MemberConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error) {
-	return r.Identity.Tokens(ctx, obj.ID)
+func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.APIToken], error) { return r.Identity.Tokens(ctx, obj.ID, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.APITokenConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
@@ -218,8 +226,12 @@ func (r *queryResolver) Invitation(ctx context.Context, token string) (*identity
 	return r.Identity.Invitation(ctx, token)
 }
 
-func (r *queryResolver) PlatformOutbox(ctx context.Context) ([]*mail.Mail, error) {
-	return r.Mail.Outbox(ctx)
+func (r *queryResolver) PlatformOutbox(ctx context.Context, first int, after *string) (*model.OutboxMailConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*mail.Mail], error) { return r.Mail.Outbox(ctx, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.OutboxMailConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error) {
@@ -236,6 +248,14 @@ func (r *queryResolver) Accounts(ctx context.Context, first int, after *string, 
 
 func (r *queryResolver) Account(ctx context.Context, id string) (*identity.Account, error) {
 	return missing(r.Identity.Account(ctx, id))
+}
+
+func (r *securityResolver) Sessions(ctx context.Context, obj *model.Security, first int, after *string) (*model.SessionConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.Session], error) { return r.Identity.Sessions(ctx, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.SessionConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *identity.Session) (bool, error) {
@@ -263,7 +283,11 @@ func (r *viewerResolver) Partitions(ctx context.Context, obj *model.Viewer) ([]*
 	if rbac.ActorFrom(ctx) == nil {
 		return []*tenant.Partition{}, nil
 	}
-	return r.Tenants.Partitions(ctx, "")
+	p, err := r.Tenants.Partitions(ctx, "", page.Request{First: page.MaxFirst})
+	if err != nil {
+		return nil, err
+	}
+	return list(p.Nodes), nil
 }
 
 func (r *viewerResolver) Security(ctx context.Context, obj *model.Viewer) (*model.Security, error) {
@@ -279,10 +303,13 @@ func (r *viewerResolver) Invitations(ctx context.Context, obj *model.Viewer) ([]
 
 func (r *Resolver) ApiToken() generated.ApiTokenResolver { return &apiTokenResolver{r} }
 
+func (r *Resolver) Security() generated.SecurityResolver { return &securityResolver{r} }
+
 func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
 
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
 type apiTokenResolver struct{ *Resolver }
+type securityResolver struct{ *Resolver }
 type sessionResolver struct{ *Resolver }
 type viewerResolver struct{ *Resolver }

@@ -133,4 +133,68 @@ func TestDeprecationsSayWhatToUse(t *testing.T) {
 	}
 }
 
+// bounded are the lists that do not grow, and what bounds each. A list that grows is a connection.
+var bounded = map[string]string{
+	"Account.factors": "kinds of second factors", "SignInPayload.factors": "kinds of second factors", "Account.soleOwnerOf": "partitions of one person, by name",
+	"Approval.facts": "what one request says", "Approval.votes": "at most five are needed", "ApprovalRule.profileIds": "at most 100", "ApprovalRulesPayload.rules": "one an operation and profile",
+	"Partition.approvalRules": "one an operation and profile", "BulkFinding.examples": "at most twenty", "BulkOperation.findings": "kinds of results", "CaCreation.steps": "fixed",
+	"CagwCredential.roles": "at most 1,000, shown whole", "CertificateDetails.*": "what one certificate says", "CertificateProfile.allowedCaTypes": "types of CAs",
+	"CertificateProfile.allowedExtensions": "what one profile says", "CertificateProfile.keyUsages": "what one profile says", "CertificateProfile.extendedKeyUsages": "what one profile says",
+	"CertificateProfile.keyAlgorithms": "what one profile says", "CertificateProfile.requiredSanTypes": "what one profile says", "CertificateProfile.changes": "members of one profile",
+	"CertificateProfile.selectedFor": "identifiers alone", "CertificateStory.*": "what one certificate went through, at most 100 events", "StoryRequest.*": "what one request says",
+	"CertificationAuthority.caCertificates": "one a renewal", "CertificationAuthority.crlLists": "at most two for each of 256 shards", "CertificationAuthority.profiles": "at most 200 beside the system's",
+	"CertificationAuthority.remarks": "what one certificate says", "NameConstraints.*": "what one certificate says", "ConfirmTotpPayload.recoveryCodes": "ten", "PasskeyPayload.recoveryCodes": "ten",
+	"RecoveryCodesPayload.recoveryCodes": "ten", "CryptographyInventory.*": "kinds of keys and algorithms", "DeletionImpact.*": "the first, with a count of all", "Deployment.*": "facts of the program",
+	"SigningAlgorithm.verifiers": "facts of the program", "SubjectAttribute.aliases": "facts of the program", "Invitation.roles": "six roles", "Member.roles": "six roles", "Partition.roles": "six roles",
+	"Partition.permissions": "fixed", "IssueCertificatePayload.decisions": "rules of one profile", "IssuePkcs12Payload.*": "rules of one profile", "NotificationSettings.days": "at most 10",
+	"NotificationSettings.recipients": "at most 50", "NotificationSettings.alarms": "kinds of alarms", "NotificationSettings.webhooks": "at most 20", "Partition.activity": "at most 366 days",
+	"Partition.keyStores": "as the operator configured", "Partition.profileGroups": "at most 200 beside the system's", "ProfileGroup.profiles": "at most 200 beside the system's",
+	"ProfileReplay.*": "the rules of one profile, and twenty examples", "ReplayExample.changes": "what one certificate says", "Query.validateProfile": "what is wrong with one profile",
+	"Reports.activity": "at most ten years of days", "Reports.breakdown": "at most 200", "Reports.expiries": "days", "Security.passkeys": "a person registers each by hand",
+	"ServiceSubscription.inventory": "two", "Viewer.invitations": "at most 100", "Viewer.partitions": "the first 500; Query.partitions has all", "WhatIf.*": "rules of one profile, and of the linter",
+	"CertificateConnection.edges": "a page",
+}
+
+// A list that can grow without bound is read in pages.
+func TestListsThatGrowAreConnections(t *testing.T) {
+	s, used := schema(), map[string]bool{}
+	for _, typ := range s.Types {
+		if typ.Kind != ast.Object || typ.BuiltIn {
+			continue
+		}
+		for _, f := range typ.Fields {
+			name := typ.Name + "." + f.Name
+			if strings.HasPrefix(f.Name, "__") || older[fileOf(f.Position)] {
+				continue
+			}
+			if strings.HasSuffix(f.Type.Name(), "Connection") && f.Type.Elem == nil {
+				if f.Arguments.ForName("first") == nil || f.Arguments.ForName("after") == nil {
+					t.Errorf("%s is a connection without first and after", name)
+				}
+				continue
+			}
+			if f.Type.Elem == nil || f.Name == "nodes" && strings.HasSuffix(typ.Name, "Connection") {
+				continue
+			}
+			if one, all := bounded[name] != "", bounded[typ.Name+".*"] != ""; one || all {
+				used[name], used[typ.Name+".*"] = true, true
+				continue
+			}
+			t.Errorf("%s is a list: make it a connection, or say in this test what bounds it", name)
+		}
+		if strings.HasSuffix(typ.Name, "Connection") {
+			for _, field := range []string{"nodes", "pageInfo", "totalCount"} {
+				if typ.Fields.ForName(field) == nil {
+					t.Errorf("%s has no %s", typ.Name, field)
+				}
+			}
+		}
+	}
+	for name := range bounded {
+		if !used[name] {
+			t.Errorf("%s is gone: take it off the list", name)
+		}
+	}
+}
+
 func upper(name string) string { return strings.ToUpper(name[:1]) + name[1:] }

@@ -143,11 +143,11 @@ func (s *approvals) actions(id string) (actions []string) {
 
 func (s *approvals) mails(to, subject string) (n int) {
 	s.Helper()
-	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()))
+	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()), page.Request{First: page.MaxFirst})
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, m := range mails {
+	for _, m := range mails.Nodes {
 		if m.Recipient == to && strings.Contains(m.Subject, subject) {
 			n++
 		}

@@ -193,7 +193,7 @@ func certificateOfCA(t *testing.T, a *App, actor *rbac.Actor, m *Manifest, seria
 func TestBombs(t *testing.T) {
 	a, m := inProcess(t)
 	owner := &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
-	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { ` + strings.Repeat("children { ", 30) + "id" + strings.Repeat(" }", 30) + ` } } }`
+	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { nodes { ` + strings.Repeat("parent { ", 30) + "id" + strings.Repeat(" }", 30) + ` } } } }`
 	var wide strings.Builder
 	wide.WriteString("{")
 	for n := range 400 {

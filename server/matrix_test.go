@@ -36,7 +36,7 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(input: {id: "$ENDED"}) { password } }`, "OW CA"},
 	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(input: {id: "$ENDED", roles: []}) { credential { id } } }`, "OW CA"},
 	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(input: {id: "$ENDED"}) { credential { id } } }`, "OW CA"},
-	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { id roles { ca { id } role } } } }`, "OW CA"},
+	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { nodes { id roles { ca { id } role } } } } }`, "OW CA"},
 	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
 	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
 	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
@@ -67,13 +67,13 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.validateProfile", `{ validateProfile(partitionId: "$P", json: "{}") { path message line } }`, everyone},
 	{"Query.whatIf", `{ whatIf(input: {caId: "$CA", profileId: "x", csr: "junk"}) { issued refusal { code } } }`, "OW CE"},
 	{"Query.replayProfile", `{ replayProfile(partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}") { requests } }`, "OW CA"},
-	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { id } } }`, everyone},
-	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { version } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
+	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { nodes { id } } } }`, everyone},
+	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { nodes { version } } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
 	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
 	{"Mutation.createWebhook", `mutation { createWebhook(input: {partitionId: "$P", name: "test", url: "ftp://x"}) { secret } }`, "OW CA"},
 	{"Mutation.testWebhook", `mutation { testWebhook(input: {id: "$HOOK"}) { webhook { id } } }`, "OW CA"},
 	{"Mutation.deleteWebhook", `mutation { deleteWebhook(input: {id: "$HOOK", confirmName: "wrong"}) { webhook { id } } }`, "OW CA"},
-	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { id } } } } }`, "OW CA CE AU"},
+	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { nodes { id } } } } } }`, "OW CA CE AU"},
 	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
 	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
 	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
@@ -113,9 +113,9 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
 	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
 	{"Partition.subscription", `{ partition(id: "$P") { subscription { name } } }`, everyone},
-	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { id } } }`, everyone},
+	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { nodes { id } } } }`, everyone},
 	{"Partition.certificationAuthority", `{ partition(id: "$P") { certificationAuthority(identifier: "issuing-1") { id } } }`, everyone},
-	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { id } profiles { id } crl { number alarm { reason } warning } crlSettings { mode } crlLists { url } activeCertificates } }`, everyone},
+	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { nodes { id } } profiles { id } crl { number alarm { reason } warning } crlSettings { mode } crlLists { url } activeCertificates } }`, everyone},
 	{"CertificationAuthority.certificatePem", `{ certificationAuthority(id: "$CA") { certificatePem } }`, "OW CA CE"},
 	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
 	{"CertificationAuthority.certificateSigningRequest", `{ certificationAuthority(id: "$CA") { certificateSigningRequest } }`, "OW CA CE"},
@@ -123,15 +123,15 @@ var matrix = []struct{ operation, query, who string }{
 	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } protocolConfigurations { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
 	{"Partition.keyStores", `{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone},
 	{"CertificationAuthority.ceremonyMinutes", `{ certificationAuthority(id: "$CA") { ceremonyMinutes { html } } }`, "OW CA CE"},
-	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { id } } }`, everyone},
+	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { nodes { id } } } }`, everyone},
 	{"Partition.certificateProfile", `{ partition(id: "$P") { certificateProfile(id: "privatessl-tls-server") { id } } }`, everyone},
 	{"Partition.profileGroups", `{ partition(id: "$P") { profileGroups { id } } }`, everyone},
 	{"Partition.certificates", `{ partition(id: "$P") { certificates(first: 1) { nodes { id } } } }`, everyone},
 	{"Query.certificate", `{ certificate(id: "$REVOKED") { pem chainPem der } }`, everyone},
 	{"Partition.endEntities", `{ partition(id: "$P") { endEntities(first: 1) { nodes { id } } } }`, everyone},
 	{"Query.endEntity", `{ endEntity(id: "$ENTITY") { id } }`, everyone},
-	{"Partition.members", `{ partition(id: "$P") { members { user { id } } } }`, "OW"},
-	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { id } } }`, "OW CA"},
+	{"Partition.members", `{ partition(id: "$P") { members { nodes { user { id } } } } }`, "OW"},
+	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { nodes { id } } } }`, "OW CA"},
 	{"Partition.auditEvents", `{ partition(id: "$P") { auditEvents(first: 1) { nodes { sequence } } } }`, everyone},
 	{"Partition.auditVerification", `{ partition(id: "$P") { auditVerification { intact } } }`, everyone},
 }
@@ -228,8 +228,8 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 		t.Fatal(got.Errors)
 	}
 	member := ""
-	got := a.ask(t, system, `{ partition(id: "`+p+`") { members { user { id } roles } } }`, nil)
-	for _, v := range got.Data["partition"].(map[string]any)["members"].([]any) {
+	got := a.ask(t, system, `{ partition(id: "`+p+`") { members { nodes { user { id } roles } } } }`, nil)
+	for _, v := range got.Data["partition"].(map[string]any)["members"].(map[string]any)["nodes"].([]any) {
 		if slices.Contains(v.(map[string]any)["roles"].([]any), any("OWNERS")) {
 			member = v.(map[string]any)["user"].(map[string]any)["id"].(string)
 			break

@@ -112,7 +112,7 @@ func (p *society) invite(actor *rbac.Actor, partition, email, roles string) map[
 func (p *society) link(to, kind string) string {
 	p.Helper()
 	p.linksAreSent()
-	for _, m := range p.must(p.operator, `{ platformOutbox { to body } }`)["platformOutbox"].([]any) {
+	for _, m := range p.must(p.operator, `{ platformOutbox { nodes { to body } } }`)["platformOutbox"].(map[string]any)["nodes"].([]any) {
 		mail := m.(map[string]any)
 		if _, secret, found := strings.Cut(mail["body"].(string), kind); found && mail["to"] == to {
 			return strings.Fields(secret)[0]
@@ -287,7 +287,7 @@ func (p *society) invitationIsOfOnePartition(t *testing.T) {
 	if got := p.ask(t, mallory, fmt.Sprintf(`{ partition(id: %q) { outbox { body } } }`, p.m.Partition.ID), nil); strings.Contains(fmt.Sprint(got.Data), "/invitation#") {
 		t.Error("an Owner reads the link that proves somebody else's address")
 	}
-	if got := p.ask(t, mallory, `{ platformOutbox { body } }`, nil); got.code() != "NOT_FOUND" && got.code() != "FORBIDDEN" {
+	if got := p.ask(t, mallory, `{ platformOutbox { nodes { body } } }`, nil); got.code() != "NOT_FOUND" && got.code() != "FORBIDDEN" {
 		t.Errorf("an Owner reads the mail of the platform: %q", got.code())
 	}
 	// The newest link is of mallory's invitation; say it was got hold of all the same.
@@ -300,7 +300,7 @@ func (p *society) invitationIsOfOnePartition(t *testing.T) {
 	if grants := rbac.ActorFrom(ctx).Grants; !reflect.DeepEqual(grants, map[string][]rbac.Role{p.m.Partition.ID: {rbac.CAAuditors}}) {
 		t.Fatalf("the link of one partition gave %v", grants)
 	}
-	members := fmt.Sprint(p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { user { email status } roles } } }`, p.rival)))
+	members := fmt.Sprint(p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { nodes { user { email status } roles } } } }`, p.rival)))
 	if !strings.Contains(members, "email:v@x.example status:INVITED") {
 		t.Errorf("the other partition's invitation is not pending any more: %s", members)
 	}
@@ -323,7 +323,7 @@ func (p *society) acceptSignedIn(t *testing.T) {
 	if !reflect.DeepEqual(known, unknown) || known["user"].(map[string]any)["status"] != "INVITED" {
 		t.Errorf("the answer tells that there is an account: %v, %v", known, unknown)
 	}
-	list := fmt.Sprint(p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { user { email firstName status lastSignInAt } } } }`, p.rival)))
+	list := fmt.Sprint(p.must(bob, fmt.Sprintf(`{ partition(id: %q) { members { nodes { user { email firstName status lastSignInAt } } } } }`, p.rival)))
 	if strings.Contains(list, "Audrey") || !strings.Contains(list, fmt.Sprintf("email:%s firstName:Vera lastSignInAt:<nil> status:INVITED", auditor.Email)) {
 		t.Errorf("the list tells about the account: %s", list)
 	}
@@ -578,7 +578,7 @@ func (p *society) resetSecondFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.linksAreSent()
-	for _, m := range p.must(p.operator, `{ platformOutbox { to body } }`)["platformOutbox"].([]any) {
+	for _, m := range p.must(p.operator, `{ platformOutbox { nodes { to body } } }`)["platformOutbox"].(map[string]any)["nodes"].([]any) {
 		if mail := m.(map[string]any); mail["to"] == victim.Email && strings.Contains(mail["body"].(string), "/password#") {
 			t.Error("the mailbox alone opens the account")
 		}

@@ -536,11 +536,11 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	if got := code(ofService, who); got != "" {
 		t.Errorf("the token of a service: %s", got)
 	}
-	tokens, err := a.identity.Tokens(owner, m.Partition.ID)
+	tokens, err := a.identity.Tokens(owner, m.Partition.ID, page.Request{First: page.MaxFirst})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, listed := range tokens {
+	for _, listed := range tokens.Nodes {
 		if listed.ID == made.ID && (!listed.Stopped() || listed.Service) || listed.ID == service.ID && (listed.Stopped() || !listed.Service) {
 			t.Errorf("listed: %s %v %v", listed.Name, listed.Service, listed.Stopped())
 		}

@@ -12,6 +12,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -68,25 +69,25 @@ func (s *Service) Send(ctx context.Context, partitionID, to, subject, body strin
 
 // Outbox lists the newest 200 mails of the deployment; empty where SMTP is configured, since what goes to other people is
 // then nobody else's to read. Operators: a link in a mail proves an address, so no partition's people may see it.
-func (s *Service) Outbox(ctx context.Context) ([]*Mail, error) {
+func (s *Service) Outbox(ctx context.Context, p page.Request) (*page.Page[*Mail], error) {
 	if err := s.Guard.Require(ctx, rbac.OutboxBrowse, rbac.Platform); err != nil {
 		return nil, err
 	}
 	if s.SMTPURL != "" {
-		return []*Mail{}, nil
+		return &page.Page[*Mail]{}, nil
 	}
-	var list []*Mail
-	if err := s.Store.DB(ctx).Order("created_at DESC, id DESC").Limit(200).Find(&list).Error; err != nil {
+	found, err := page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Mail{}), p, page.Key[Mail]{Column: "id", Desc: true, Value: func(m *Mail) any { return m.ID }})
+	if err != nil {
 		return nil, err
 	}
-	for _, m := range list {
+	for _, m := range found.Nodes {
 		body, err := s.Sealer.Unseal(purpose, m.Sealed, []byte(m.ID))
 		if err != nil {
 			return nil, err
 		}
 		m.Body = string(body)
 	}
-	return list, nil
+	return found, nil
 }
 
 // Deliver is the job that hands a mail to the SMTP server.

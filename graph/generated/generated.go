@@ -86,6 +86,7 @@ type ResolverRoot interface {
 	RenewalSelection() RenewalSelectionResolver
 	RenewalStraggler() RenewalStragglerResolver
 	Reports() ReportsResolver
+	Security() SecurityResolver
 	ServiceSubscription() ServiceSubscriptionResolver
 	Session() SessionResolver
 	SigningAlgorithm() SigningAlgorithmResolver
@@ -231,6 +232,12 @@ type ComplexityRoot struct {
 		Role       func(childComplexity int) int
 		Service    func(childComplexity int) int
 		Stopped    func(childComplexity int) int
+	}
+
+	ApiTokenConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	ApiTokenPayload struct {
@@ -448,6 +455,12 @@ type ComplexityRoot struct {
 		Status         func(childComplexity int) int
 	}
 
+	CagwCredentialConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	CagwCredentialPayload struct {
 		Credential func(childComplexity int) int
 	}
@@ -564,7 +577,13 @@ type ComplexityRoot struct {
 		System                  func(childComplexity int) int
 		ValidityPeriod          func(childComplexity int) int
 		Version                 func(childComplexity int) int
-		Versions                func(childComplexity int) int
+		Versions                func(childComplexity int, first int, after *string) int
+	}
+
+	CertificateProfileConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	CertificateStory struct {
@@ -597,7 +616,7 @@ type ComplexityRoot struct {
 		CertificateURL            func(childComplexity int) int
 		Certificates              func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
 		ChainPem                  func(childComplexity int) int
-		Children                  func(childComplexity int) int
+		Children                  func(childComplexity int, first int, after *string) int
 		CreatedAt                 func(childComplexity int) int
 		Creation                  func(childComplexity int) int
 		Crl                       func(childComplexity int) int
@@ -627,6 +646,12 @@ type ComplexityRoot struct {
 		Status                    func(childComplexity int) int
 		Subject                   func(childComplexity int) int
 		Type                      func(childComplexity int) int
+	}
+
+	CertificationAuthorityConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	CertificationAuthorityPayload struct {
@@ -847,6 +872,12 @@ type ComplexityRoot struct {
 		RunningUntil func(childComplexity int) int
 	}
 
+	JobConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	KeyStore struct {
 		Available   func(childComplexity int) int
 		Custody     func(childComplexity int, signingAlgorithm string) int
@@ -867,6 +898,12 @@ type ComplexityRoot struct {
 		InvitedBy           func(childComplexity int) int
 		Roles               func(childComplexity int) int
 		User                func(childComplexity int) int
+	}
+
+	MemberConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	MemberPayload struct {
@@ -993,13 +1030,19 @@ type ComplexityRoot struct {
 		Subject   func(childComplexity int) int
 	}
 
+	OutboxMailConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	PageInfo struct {
 		EndCursor   func(childComplexity int) int
 		HasNextPage func(childComplexity int) int
 	}
 
 	Partition struct {
-		APITokens                func(childComplexity int) int
+		APITokens                func(childComplexity int, first int, after *string) int
 		Activity                 func(childComplexity int, days int) int
 		ApprovalRules            func(childComplexity int) int
 		Approvals                func(childComplexity int, state []approval.State, first int, after *string) int
@@ -1007,12 +1050,12 @@ type ComplexityRoot struct {
 		AuditEvents              func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		AuditVerification        func(childComplexity int) int
 		BulkOperations           func(childComplexity int, first int, after *string) int
-		CagwCredentials          func(childComplexity int) int
+		CagwCredentials          func(childComplexity int, first int, after *string) int
 		CagwURL                  func(childComplexity int) int
 		CertificateProfile       func(childComplexity int, id string) int
-		CertificateProfiles      func(childComplexity int, search *string, kind *model.ProfileKind, groupID *string) int
+		CertificateProfiles      func(childComplexity int, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) int
 		Certificates             func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
-		CertificationAuthorities func(childComplexity int, includeDeleted bool, search *string) int
+		CertificationAuthorities func(childComplexity int, first int, after *string, includeDeleted bool, search *string) int
 		CertificationAuthority   func(childComplexity int, identifier string) int
 		CountRenewalSelection    func(childComplexity int, selection model.RenewalSelectionInput) int
 		Counts                   func(childComplexity int) int
@@ -1021,7 +1064,7 @@ type ComplexityRoot struct {
 		EnrollmentProtocols      func(childComplexity int) int
 		ID                       func(childComplexity int) int
 		KeyStores                func(childComplexity int) int
-		Members                  func(childComplexity int) int
+		Members                  func(childComplexity int, first int, after *string) int
 		Name                     func(childComplexity int) int
 		NotificationSettings     func(childComplexity int) int
 		Permissions              func(childComplexity int) int
@@ -1031,9 +1074,15 @@ type ComplexityRoot struct {
 		Region                   func(childComplexity int) int
 		RenewalCampaigns         func(childComplexity int) int
 		Reports                  func(childComplexity int) int
-		RetiredProfiles          func(childComplexity int) int
+		RetiredProfiles          func(childComplexity int, first int, after *string) int
 		Roles                    func(childComplexity int) int
 		Subscription             func(childComplexity int) int
+	}
+
+	PartitionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	PartitionCounts struct {
@@ -1104,6 +1153,12 @@ type ComplexityRoot struct {
 		Version   func(childComplexity int) int
 	}
 
+	ProfileVersionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	ProtocolConfiguration struct {
 		Acme         func(childComplexity int) int
 		Ca           func(childComplexity int) int
@@ -1145,16 +1200,16 @@ type ComplexityRoot struct {
 		Deployment             func(childComplexity int) int
 		EndEntity              func(childComplexity int, id string) int
 		Invitation             func(childComplexity int, token string) int
-		Jobs                   func(childComplexity int) int
+		Jobs                   func(childComplexity int, first int, after *string) int
 		Partition              func(childComplexity int, id string) int
-		Partitions             func(childComplexity int, search *string) int
-		PlatformOutbox         func(childComplexity int) int
+		Partitions             func(childComplexity int, first int, after *string, search *string) int
+		PlatformOutbox         func(childComplexity int, first int, after *string) int
 		ProfileSchema          func(childComplexity int) int
 		ProtocolConfiguration  func(childComplexity int, id string) int
 		RenewalCampaign        func(childComplexity int, id string) int
 		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
-		Subscriptions          func(childComplexity int, search *string) int
+		Subscriptions          func(childComplexity int, first int, after *string, search *string) int
 		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string, name *string, group *string) int
 		Viewer                 func(childComplexity int) int
 		WhatIf                 func(childComplexity int, input model.WhatIfInput) int
@@ -1256,7 +1311,7 @@ type ComplexityRoot struct {
 	Security struct {
 		Passkeys          func(childComplexity int) int
 		RecoveryCodesLeft func(childComplexity int) int
-		Sessions          func(childComplexity int) int
+		Sessions          func(childComplexity int, first int, after *string) int
 		TotpEnrolled      func(childComplexity int) int
 	}
 
@@ -1274,6 +1329,12 @@ type ComplexityRoot struct {
 		URL       func(childComplexity int) int
 	}
 
+	ServiceSubscriptionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	Session struct {
 		CreatedAt  func(childComplexity int) int
 		Current    func(childComplexity int) int
@@ -1282,6 +1343,12 @@ type ComplexityRoot struct {
 		IPAddress  func(childComplexity int) int
 		LastSeenAt func(childComplexity int) int
 		UserAgent  func(childComplexity int) int
+	}
+
+	SessionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	SignInPayload struct {
@@ -1373,7 +1440,7 @@ type ComplexityRoot struct {
 	Webhook struct {
 		CreatedAt     func(childComplexity int) int
 		CreatedBy     func(childComplexity int) int
-		Deliveries    func(childComplexity int) int
+		Deliveries    func(childComplexity int, first int, after *string) int
 		ID            func(childComplexity int) int
 		LastError     func(childComplexity int) int
 		LastSuccessAt func(childComplexity int) int
@@ -1389,6 +1456,12 @@ type ComplexityRoot struct {
 		Event       func(childComplexity int) int
 		ID          func(childComplexity int) int
 		State       func(childComplexity int) int
+	}
+
+	WebhookDeliveryConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	WebhookPayload struct {
@@ -1522,7 +1595,7 @@ type CertificateProfileResolver interface {
 
 	SelectedFor(ctx context.Context, obj *profile.Profile) ([]string, error)
 	Issued(ctx context.Context, obj *profile.Profile) (bool, error)
-	Versions(ctx context.Context, obj *profile.Profile) ([]*profile.Version, error)
+	Versions(ctx context.Context, obj *profile.Profile, first int, after *string) (*model.ProfileVersionConnection, error)
 	Changes(ctx context.Context, obj *profile.Profile, from int64, to int64) ([]*profile1.Change, error)
 	ProtocolConfigurations(ctx context.Context, obj *profile.Profile) ([]*protocolconfig.Configuration, error)
 }
@@ -1532,7 +1605,7 @@ type CertificationAuthorityResolver interface {
 	Status(ctx context.Context, obj *ca.CertificationAuthority) (ca.Status, error)
 
 	Parent(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
-	Children(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error)
+	Children(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string) (*model.CertificationAuthorityConnection, error)
 	BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
 
 	CrlURL(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
@@ -1689,18 +1762,18 @@ type PartitionResolver interface {
 	AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
 	AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error)
 	BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error)
-	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error)
+	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error)
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
 	KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error)
 	Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
-	CagwCredentials(ctx context.Context, obj *tenant.Partition) ([]*credential.Credential, error)
+	CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error)
 	CagwURL(ctx context.Context, obj *tenant.Partition) (string, error)
 	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error)
-	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
-	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
+	Members(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.MemberConnection, error)
+	APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error)
 	NotificationSettings(ctx context.Context, obj *tenant.Partition) (*notify.Settings, error)
-	RetiredProfiles(ctx context.Context, obj *tenant.Partition) ([]*profile.Profile, error)
-	CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error)
+	RetiredProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CertificateProfileConnection, error)
+	CertificateProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) (*model.CertificateProfileConnection, error)
 	ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error)
 	CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error)
 	ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error)
@@ -1732,18 +1805,18 @@ type QueryResolver interface {
 	EndEntity(ctx context.Context, id string) (*endentity.EndEntity, error)
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
-	PlatformOutbox(ctx context.Context) ([]*mail.Mail, error)
+	PlatformOutbox(ctx context.Context, first int, after *string) (*model.OutboxMailConnection, error)
 	Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error)
 	Account(ctx context.Context, id string) (*identity.Account, error)
-	Jobs(ctx context.Context) ([]*job.Job, error)
+	Jobs(ctx context.Context, first int, after *string) (*model.JobConnection, error)
 	ProfileSchema(ctx context.Context) (string, error)
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
 	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
 	ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error)
-	Subscriptions(ctx context.Context, search *string) ([]*tenant.Subscription, error)
+	Subscriptions(ctx context.Context, first int, after *string, search *string) (*model.ServiceSubscriptionConnection, error)
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
-	Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error)
+	Partitions(ctx context.Context, first int, after *string, search *string) (*model.PartitionConnection, error)
 	Partition(ctx context.Context, id string) (*tenant.Partition, error)
 }
 type RenewalCampaignResolver interface {
@@ -1767,6 +1840,9 @@ type ReportsResolver interface {
 	Breakdown(ctx context.Context, obj *report.Reports, by report.Dimension, from *time.Time, to *time.Time) ([]*report.Share, error)
 	Cryptography(ctx context.Context, obj *report.Reports) (*report.Inventory, error)
 	Expiries(ctx context.Context, obj *report.Reports, days int) ([]*report.Expiry, error)
+}
+type SecurityResolver interface {
+	Sessions(ctx context.Context, obj *model.Security, first int, after *string) (*model.SessionConnection, error)
 }
 type ServiceSubscriptionResolver interface {
 	Status(ctx context.Context, obj *tenant.Subscription) (model.SubscriptionStatus, error)
@@ -1797,7 +1873,7 @@ type ViewerResolver interface {
 }
 type WebhookResolver interface {
 	LastError(ctx context.Context, obj *notify.Webhook) (*string, error)
-	Deliveries(ctx context.Context, obj *notify.Webhook) ([]*notify.Delivery, error)
+	Deliveries(ctx context.Context, obj *notify.Webhook, first int, after *string) (*model.WebhookDeliveryConnection, error)
 }
 type WebhookDeliveryResolver interface {
 	Error(ctx context.Context, obj *notify.Delivery) (*string, error)
@@ -2341,6 +2417,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiToken.Stopped(childComplexity), true
+
+	case "ApiTokenConnection.nodes":
+		if e.ComplexityRoot.ApiTokenConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.Nodes(childComplexity), true
+	case "ApiTokenConnection.pageInfo":
+		if e.ComplexityRoot.ApiTokenConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.PageInfo(childComplexity), true
+	case "ApiTokenConnection.totalCount":
+		if e.ComplexityRoot.ApiTokenConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.TotalCount(childComplexity), true
 
 	case "ApiTokenPayload.apiToken":
 		if e.ComplexityRoot.ApiTokenPayload.APIToken == nil {
@@ -3190,6 +3285,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CagwCredential.Status(childComplexity), true
 
+	case "CagwCredentialConnection.nodes":
+		if e.ComplexityRoot.CagwCredentialConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.Nodes(childComplexity), true
+	case "CagwCredentialConnection.pageInfo":
+		if e.ComplexityRoot.CagwCredentialConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.PageInfo(childComplexity), true
+	case "CagwCredentialConnection.totalCount":
+		if e.ComplexityRoot.CagwCredentialConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.TotalCount(childComplexity), true
+
 	case "CagwCredentialPayload.credential":
 		if e.ComplexityRoot.CagwCredentialPayload.Credential == nil {
 			break
@@ -3754,7 +3868,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.CertificateProfile.Versions(childComplexity), true
+		args, err := ec.field_CertificateProfile_versions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Versions(childComplexity, args["first"].(int), args["after"].(*string)), true
+
+	case "CertificateProfileConnection.nodes":
+		if e.ComplexityRoot.CertificateProfileConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.Nodes(childComplexity), true
+	case "CertificateProfileConnection.pageInfo":
+		if e.ComplexityRoot.CertificateProfileConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.PageInfo(childComplexity), true
+	case "CertificateProfileConnection.totalCount":
+		if e.ComplexityRoot.CertificateProfileConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.TotalCount(childComplexity), true
 
 	case "CertificateStory.actorKind":
 		if e.ComplexityRoot.CertificateStory.ActorKind == nil {
@@ -3923,7 +4061,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.CertificationAuthority.Children(childComplexity), true
+		args, err := ec.field_CertificationAuthority_children_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.Children(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "CertificationAuthority.createdAt":
 		if e.ComplexityRoot.CertificationAuthority.CreatedAt == nil {
 			break
@@ -4103,6 +4246,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Type(childComplexity), true
+
+	case "CertificationAuthorityConnection.nodes":
+		if e.ComplexityRoot.CertificationAuthorityConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.Nodes(childComplexity), true
+	case "CertificationAuthorityConnection.pageInfo":
+		if e.ComplexityRoot.CertificationAuthorityConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.PageInfo(childComplexity), true
+	case "CertificationAuthorityConnection.totalCount":
+		if e.ComplexityRoot.CertificationAuthorityConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.TotalCount(childComplexity), true
 
 	case "CertificationAuthorityPayload.certificationAuthority":
 		if e.ComplexityRoot.CertificationAuthorityPayload.CertificationAuthority == nil {
@@ -4912,6 +5074,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Job.RunningUntil(childComplexity), true
 
+	case "JobConnection.nodes":
+		if e.ComplexityRoot.JobConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.Nodes(childComplexity), true
+	case "JobConnection.pageInfo":
+		if e.ComplexityRoot.JobConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.PageInfo(childComplexity), true
+	case "JobConnection.totalCount":
+		if e.ComplexityRoot.JobConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.TotalCount(childComplexity), true
+
 	case "KeyStore.available":
 		if e.ComplexityRoot.KeyStore.Available == nil {
 			break
@@ -4997,6 +5178,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Member.User(childComplexity), true
+
+	case "MemberConnection.nodes":
+		if e.ComplexityRoot.MemberConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.Nodes(childComplexity), true
+	case "MemberConnection.pageInfo":
+		if e.ComplexityRoot.MemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.PageInfo(childComplexity), true
+	case "MemberConnection.totalCount":
+		if e.ComplexityRoot.MemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.TotalCount(childComplexity), true
 
 	case "MemberPayload.member":
 		if e.ComplexityRoot.MemberPayload.Member == nil {
@@ -6028,6 +6228,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OutboxMail.Subject(childComplexity), true
 
+	case "OutboxMailConnection.nodes":
+		if e.ComplexityRoot.OutboxMailConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.Nodes(childComplexity), true
+	case "OutboxMailConnection.pageInfo":
+		if e.ComplexityRoot.OutboxMailConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.PageInfo(childComplexity), true
+	case "OutboxMailConnection.totalCount":
+		if e.ComplexityRoot.OutboxMailConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.TotalCount(childComplexity), true
+
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
 			break
@@ -6046,7 +6265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.APITokens(childComplexity), true
+		args, err := ec.field_Partition_apiTokens_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.APITokens(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.activity":
 		if e.ComplexityRoot.Partition.Activity == nil {
 			break
@@ -6114,7 +6338,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.CagwCredentials(childComplexity), true
+		args, err := ec.field_Partition_cagwCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.CagwCredentials(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.cagwUrl":
 		if e.ComplexityRoot.Partition.CagwURL == nil {
 			break
@@ -6142,7 +6371,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Partition.CertificateProfiles(childComplexity, args["search"].(*string), args["kind"].(*model.ProfileKind), args["groupId"].(*string)), true
+		return e.ComplexityRoot.Partition.CertificateProfiles(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["kind"].(*model.ProfileKind), args["groupId"].(*string)), true
 	case "Partition.certificates":
 		if e.ComplexityRoot.Partition.Certificates == nil {
 			break
@@ -6164,7 +6393,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Partition.CertificationAuthorities(childComplexity, args["includeDeleted"].(bool), args["search"].(*string)), true
+		return e.ComplexityRoot.Partition.CertificationAuthorities(childComplexity, args["first"].(int), args["after"].(*string), args["includeDeleted"].(bool), args["search"].(*string)), true
 	case "Partition.certificationAuthority":
 		if e.ComplexityRoot.Partition.CertificationAuthority == nil {
 			break
@@ -6233,7 +6462,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.Members(childComplexity), true
+		args, err := ec.field_Partition_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.Members(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.name":
 		if e.ComplexityRoot.Partition.Name == nil {
 			break
@@ -6303,7 +6537,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.RetiredProfiles(childComplexity), true
+		args, err := ec.field_Partition_retiredProfiles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.RetiredProfiles(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.roles":
 		if e.ComplexityRoot.Partition.Roles == nil {
 			break
@@ -6316,6 +6555,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.Subscription(childComplexity), true
+
+	case "PartitionConnection.nodes":
+		if e.ComplexityRoot.PartitionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.Nodes(childComplexity), true
+	case "PartitionConnection.pageInfo":
+		if e.ComplexityRoot.PartitionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.PageInfo(childComplexity), true
+	case "PartitionConnection.totalCount":
+		if e.ComplexityRoot.PartitionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.TotalCount(childComplexity), true
 
 	case "PartitionCounts.activeCas":
 		if e.ComplexityRoot.PartitionCounts.ActiveCas == nil {
@@ -6554,6 +6812,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProfileVersion.Version(childComplexity), true
+
+	case "ProfileVersionConnection.nodes":
+		if e.ComplexityRoot.ProfileVersionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.Nodes(childComplexity), true
+	case "ProfileVersionConnection.pageInfo":
+		if e.ComplexityRoot.ProfileVersionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.PageInfo(childComplexity), true
+	case "ProfileVersionConnection.totalCount":
+		if e.ComplexityRoot.ProfileVersionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.TotalCount(childComplexity), true
 
 	case "ProtocolConfiguration.acme":
 		if e.ComplexityRoot.ProtocolConfiguration.Acme == nil {
@@ -6805,7 +7082,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.Jobs(childComplexity), true
+		args, err := ec.field_Query_jobs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Jobs(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Query.partition":
 		if e.ComplexityRoot.Query.Partition == nil {
 			break
@@ -6827,13 +7109,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Partitions(childComplexity, args["search"].(*string)), true
+		return e.ComplexityRoot.Query.Partitions(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string)), true
 	case "Query.platformOutbox":
 		if e.ComplexityRoot.Query.PlatformOutbox == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Query.PlatformOutbox(childComplexity), true
+		args, err := ec.field_Query_platformOutbox_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PlatformOutbox(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Query.profileSchema":
 		if e.ComplexityRoot.Query.ProfileSchema == nil {
 			break
@@ -6894,7 +7181,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Subscriptions(childComplexity, args["search"].(*string)), true
+		return e.ComplexityRoot.Query.Subscriptions(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string)), true
 	case "Query.validateProfile":
 		if e.ComplexityRoot.Query.ValidateProfile == nil {
 			break
@@ -7298,7 +7585,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Security.Sessions(childComplexity), true
+		args, err := ec.field_Security_sessions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Security.Sessions(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Security.totpEnrolled":
 		if e.ComplexityRoot.Security.TotpEnrolled == nil {
 			break
@@ -7373,6 +7665,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServiceSubscription.URL(childComplexity), true
 
+	case "ServiceSubscriptionConnection.nodes":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.Nodes(childComplexity), true
+	case "ServiceSubscriptionConnection.pageInfo":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.PageInfo(childComplexity), true
+	case "ServiceSubscriptionConnection.totalCount":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.TotalCount(childComplexity), true
+
 	case "Session.createdAt":
 		if e.ComplexityRoot.Session.CreatedAt == nil {
 			break
@@ -7415,6 +7726,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
+
+	case "SessionConnection.nodes":
+		if e.ComplexityRoot.SessionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.Nodes(childComplexity), true
+	case "SessionConnection.pageInfo":
+		if e.ComplexityRoot.SessionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.PageInfo(childComplexity), true
+	case "SessionConnection.totalCount":
+		if e.ComplexityRoot.SessionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.TotalCount(childComplexity), true
 
 	case "SignInPayload.codeRequired":
 		if e.ComplexityRoot.SignInPayload.CodeRequired == nil {
@@ -7733,7 +8063,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Webhook.Deliveries(childComplexity), true
+		args, err := ec.field_Webhook_deliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Webhook.Deliveries(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Webhook.id":
 		if e.ComplexityRoot.Webhook.ID == nil {
 			break
@@ -7807,6 +8142,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.WebhookDelivery.State(childComplexity), true
+
+	case "WebhookDeliveryConnection.nodes":
+		if e.ComplexityRoot.WebhookDeliveryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.Nodes(childComplexity), true
+	case "WebhookDeliveryConnection.pageInfo":
+		if e.ComplexityRoot.WebhookDeliveryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.PageInfo(childComplexity), true
+	case "WebhookDeliveryConnection.totalCount":
+		if e.ComplexityRoot.WebhookDeliveryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.TotalCount(childComplexity), true
 
 	case "WebhookPayload.webhook":
 		if e.ComplexityRoot.WebhookPayload.Webhook == nil {
@@ -8836,7 +9190,8 @@ type CertificationAuthority {
   subject: String!
   "Null for a root."
   parent: CertificationAuthority
-  children: [CertificationAuthority!]!
+  "Directly below it, by friendly name."
+  children(first: Int! = 50, after: String): CertificationAuthorityConnection!
   "The nearest CA above it that is deleted, revoked or expired: nothing below that one can be relied on. Null while all above stand."
   brokenBy: CertificationAuthority
   crlEnabled: Boolean!
@@ -8874,6 +9229,8 @@ type CertificationAuthority {
   "Active (issued, not revoked, not expired) certificates."
   activeCertificates: Int!
 }
+
+type CertificationAuthorityConnection { nodes: [CertificationAuthority!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 enum CaType { ROOT INTERMEDIATE ISSUING }
 enum CaStatus {
@@ -8937,7 +9294,7 @@ type CrlDetails { number: Int64!, entries: Int!, bytes: Int!, thisUpdate: Time!,
 
 extend type Partition {
   "Every CA, roots first, by friendly name; deleted ones only on request."
-  certificationAuthorities(includeDeleted: Boolean! = false, search: String): [CertificationAuthority!]!
+  certificationAuthorities(first: Int! = 50, after: String, includeDeleted: Boolean! = false, search: String): CertificationAuthorityConnection!
   "By its identifier."
   certificationAuthority(identifier: String!): CertificationAuthority
   "Key stores that a new CA can choose from, the default first."
@@ -9219,6 +9576,7 @@ type CagwCredential {
   "Whether the caller may renew, change or delete it: it has no permissions that the caller lacks."
   mayChange: Boolean!
 }
+type CagwCredentialConnection { nodes: [CagwCredential!]!, pageInfo: PageInfo!, totalCount: Int! }
 enum CagwCredentialStatus { ACTIVE EXPIRED }
 "What a credential may do on an authority."
 enum CagwRole {
@@ -9264,7 +9622,7 @@ type CagwCredentialPayload { credential: CagwCredential! }
 
 extend type Partition {
   "By identifier. Owners and CA Administrators."
-  cagwCredentials: [CagwCredential!]!
+  cagwCredentials(first: Int! = 50, after: String): CagwCredentialConnection!
   "Address of the CA Gateway API, without a slash at the end: clients add ` + "`" + `/certificate-authorities` + "`" + `."
   cagwUrl: String!
 }
@@ -9349,10 +9707,11 @@ type Viewer {
   apiToken: ApiToken
   "A platform operator: creates subscriptions, sees no partition's content."
   operator: Boolean!
+  "The first 500 by name; ` + "`" + `Query.partitions` + "`" + ` has all."
   partitions: [Partition!]!
   "The person's own second factors, sessions; null for an API token."
   security: Security
-  "What the person is invited to and can accept or decline; empty for an API token."
+  "What the person is invited to and can accept or decline, at most 100; empty for an API token."
   invitations: [Invitation!]!
 }
 
@@ -9361,7 +9720,8 @@ type Security {
   totpEnrolled: Boolean!
   passkeys: [Passkey!]!
   recoveryCodesLeft: Int!
-  sessions: [Session!]!
+  "Newest first."
+  sessions(first: Int! = 50, after: String): SessionConnection!
 }
 
 type Passkey { id: ID!, name: String!, createdAt: Time!, lastUsedAt: Time }
@@ -9376,6 +9736,8 @@ type Session {
   "True for the session that asks."
   current: Boolean!
 }
+
+type SessionConnection { nodes: [Session!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 type User {
   id: ID!
@@ -9407,6 +9769,8 @@ type Member {
   "When the invitation ends; null for members."
   invitationExpiresAt: Time
 }
+
+type MemberConnection { nodes: [Member!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 "An account as platform operators see it."
 type Account {
@@ -9449,6 +9813,8 @@ type ApiToken {
   revokedAt: Time
 }
 
+type ApiTokenConnection { nodes: [ApiToken!]!, pageInfo: PageInfo!, totalCount: Int! }
+
 "A mail that waits for an SMTP server, or stays because none is configured."
 type OutboxMail {
   id: ID!
@@ -9459,12 +9825,13 @@ type OutboxMail {
   createdAt: Time!
   sentAt: Time
 }
+type OutboxMailConnection { nodes: [OutboxMail!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Partition {
-  "Everyone with a role here, and those invited. Owners."
-  members: [Member!]!
-  "Owners and CA Administrators."
-  apiTokens: [ApiToken!]!
+  "Everyone with a role here, then those invited, by e-mail. Owners."
+  members(first: Int! = 50, after: String): MemberConnection!
+  "Newest first. Owners and CA Administrators."
+  apiTokens(first: Int! = 50, after: String): ApiTokenConnection!
 }
 
 extend type Query {
@@ -9473,7 +9840,7 @@ extend type Query {
   "What an invitation link is for; NOT_FOUND when it is used, expired or not ours."
   invitation(token: String! @secret): Invitation!
   "Mail of the whole deployment, newest first; empty where SMTP is configured. Platform operators."
-  platformOutbox: [OutboxMail!]!
+  platformOutbox(first: Int! = 50, after: String): OutboxMailConnection!
   "The accounts of the deployment, by age; ` + "`" + `search` + "`" + ` looks in e-mail and name. Platform operators."
   accounts(first: Int! = 50, after: String, search: String): AccountConnection!
   "One account in full. Platform operators."
@@ -9704,10 +10071,11 @@ enum JobLane {
   "Everything else."
   WORK
 }
+type JobConnection { nodes: [Job!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Query {
-  "Jobs of all servers, at most 200: those that failed first, then those due longest. For the platform operator."
-  jobs: [Job!]!
+  "Jobs of all servers: those that failed first, then those due longest. For the platform operator."
+  jobs(first: Int! = 50, after: String): JobConnection!
 }
 `, BuiltIn: false},
 	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire; and of which alarms."
@@ -9718,6 +10086,7 @@ type NotificationSettings {
   recipients: [String!]!
   "What else they are told of, within a minute: all unless something else was chosen."
   alarms: [NotificationAlarm!]!
+  "At most 20."
   webhooks: [Webhook!]!
 }
 enum NotificationAlarm {
@@ -9743,8 +10112,8 @@ type Webhook {
   lastSuccessAt: Time
   "Null when the last delivery succeeded."
   lastError: String
-  "The newest 20."
-  deliveries: [WebhookDelivery!]!
+  "Newest first."
+  deliveries(first: Int! = 20, after: String): WebhookDeliveryConnection!
 }
 type WebhookDelivery {
   id: ID!
@@ -9759,6 +10128,7 @@ type WebhookDelivery {
   createdAt: Time!
   deliveredAt: Time
 }
+type WebhookDeliveryConnection { nodes: [WebhookDelivery!]!, pageInfo: PageInfo!, totalCount: Int! }
 enum WebhookDeliveryState {
   PENDING
   DELIVERED
@@ -9825,7 +10195,7 @@ extend type Mutation {
   "True where certificates were issued under it, so that it can be retired but not deleted; custom profiles only."
   issued: Boolean!
   "Newest first; empty for system profiles."
-  versions: [ProfileVersion!]!
+  versions(first: Int! = 50, after: String): ProfileVersionConnection!
   "What differs between two versions; 0 = the profile that it was cloned from."
   changes(from: Int64!, to: Int64!): [ProfileChange!]!
 }
@@ -9837,6 +10207,7 @@ type ProfileVersion {
   comment: String!
   json: String!
 }
+type ProfileVersionConnection { nodes: [ProfileVersion!]!, pageInfo: PageInfo!, totalCount: Int! }
 "One difference between two profiles. Of lists, the entries that came and went."
 type ProfileChange {
   "Member of the JSON, e.g. ` + "`" + `validity_period` + "`" + ` or ` + "`" + `ca_constraint.cA` + "`" + `."
@@ -9992,7 +10363,7 @@ type DeleteProfilePayload { id: ID! }
 
 extend type Partition {
   "Custom profiles that nothing is issued under any more."
-  retiredProfiles: [CertificateProfile!]!
+  retiredProfiles(first: Int! = 50, after: String): CertificateProfileConnection!
 }
 extend type Query {
   "The JSON Schema (draft 2020-12) of a profile."
@@ -10051,9 +10422,10 @@ type CertificateProfile {
 type UsageName { oid: String!, name: String! }
 enum ProfileKind { AUTHORITY SUBSCRIBER }
 type ProfileGroup { id: ID!, title: String!, kind: ProfileKind!, profiles: [CertificateProfile!]! }
+type CertificateProfileConnection { nodes: [CertificateProfile!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Partition {
-  certificateProfiles(search: String, kind: ProfileKind, groupId: ID): [CertificateProfile!]!
+  certificateProfiles(first: Int! = 50, after: String, search: String, kind: ProfileKind, groupId: ID): CertificateProfileConnection!
   profileGroups: [ProfileGroup!]!
   certificateProfile(id: ID!): CertificateProfile
 }
@@ -10576,13 +10948,15 @@ type DayActivity {
   issued: Int!
   revoked: Int!
 }
+type ServiceSubscriptionConnection { nodes: [ServiceSubscription!]!, pageInfo: PageInfo!, totalCount: Int! }
+type PartitionConnection { nodes: [Partition!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Query {
-  "Subscriptions the caller may see: an operator all, an owner its own."
-  subscriptions(search: String): [ServiceSubscription!]!
+  "Newest first. An operator sees all, an owner its own."
+  subscriptions(first: Int! = 50, after: String, search: String): ServiceSubscriptionConnection!
   subscription(id: ID!): ServiceSubscription
-  "Partitions in which the caller has a role."
-  partitions(search: String): [Partition!]!
+  "Partitions in which the caller has a role, by name."
+  partitions(first: Int! = 50, after: String, search: String): PartitionConnection!
   partition(id: ID!): Partition
 }
 
@@ -10902,6 +11276,18 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 		return ec.fieldContext_ApiToken_revokedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ApiToken", field.Name)
+}
+
+func (ec *executionContext) childFields_ApiTokenConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ApiTokenConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ApiTokenConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ApiTokenConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiTokenConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_ApiTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11314,6 +11700,18 @@ func (ec *executionContext) childFields_CagwCredential(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
 }
 
+func (ec *executionContext) childFields_CagwCredentialConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CagwCredentialConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CagwCredentialConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CagwCredentialConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredentialConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_CagwCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "credential":
@@ -11552,6 +11950,18 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type CertificateProfile", field.Name)
 }
 
+func (ec *executionContext) childFields_CertificateProfileConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CertificateProfileConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CertificateProfileConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CertificateProfileConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CertificateProfileConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_CertificateStory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "recorded":
@@ -11674,6 +12084,18 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_crlLists(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthority", field.Name)
+}
+
+func (ec *executionContext) childFields_CertificationAuthorityConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CertificationAuthorityConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CertificationAuthorityConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CertificationAuthorityConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthorityConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_CertificationAuthorityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12102,6 +12524,18 @@ func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.C
 	return nil, fmt.Errorf("no field named %q was found under type Job", field.Name)
 }
 
+func (ec *executionContext) childFields_JobConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_JobConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_JobConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_JobConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type JobConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_KeyStore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -12144,6 +12578,18 @@ func (ec *executionContext) childFields_Member(ctx context.Context, field graphq
 		return ec.fieldContext_Member_invitationExpiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_MemberConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_MemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_MemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12212,6 +12658,18 @@ func (ec *executionContext) childFields_OutboxMail(ctx context.Context, field gr
 		return ec.fieldContext_OutboxMail_sentAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OutboxMail", field.Name)
+}
+
+func (ec *executionContext) childFields_OutboxMailConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OutboxMailConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OutboxMailConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_OutboxMailConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OutboxMailConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12298,6 +12756,18 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_reports(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Partition", field.Name)
+}
+
+func (ec *executionContext) childFields_PartitionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_PartitionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PartitionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_PartitionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PartitionConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_PartitionCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12434,6 +12904,18 @@ func (ec *executionContext) childFields_ProfileVersion(ctx context.Context, fiel
 		return ec.fieldContext_ProfileVersion_json(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProfileVersion", field.Name)
+}
+
+func (ec *executionContext) childFields_ProfileVersionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProfileVersionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProfileVersionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ProfileVersionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileVersionConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12726,6 +13208,18 @@ func (ec *executionContext) childFields_ServiceSubscription(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ServiceSubscription", field.Name)
 }
 
+func (ec *executionContext) childFields_ServiceSubscriptionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ServiceSubscriptionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ServiceSubscriptionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ServiceSubscriptionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceSubscriptionConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -12744,6 +13238,18 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_current(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SessionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SessionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SessionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12950,6 +13456,18 @@ func (ec *executionContext) childFields_WebhookDelivery(ctx context.Context, fie
 		return ec.fieldContext_WebhookDelivery_deliveredAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WebhookDelivery", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_WebhookDeliveryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_WebhookDeliveryConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_WebhookPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13178,6 +13696,28 @@ func (ec *executionContext) field_CertificateProfile_changes_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_CertificateProfile_versions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13213,6 +13753,28 @@ func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx c
 		return nil, err
 	}
 	args["sort"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_CertificationAuthority_children_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -14428,6 +14990,28 @@ func (ec *executionContext) field_Partition_activity_args(ctx context.Context, r
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_apiTokens_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_approvals_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14510,6 +15094,28 @@ func (ec *executionContext) field_Partition_bulkOperations_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_cagwCredentials_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_certificateProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14527,30 +15133,46 @@ func (ec *executionContext) field_Partition_certificateProfile_args(ctx context.
 func (ec *executionContext) field_Partition_certificateProfiles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
 		func(ctx context.Context, v any) (*model.ProfileKind, error) {
 			return ec.unmarshalOProfileKind2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["kind"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "groupId",
+	args["kind"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "groupId",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOID2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["groupId"] = arg2
+	args["groupId"] = arg4
 	return args, nil
 }
 
@@ -14595,22 +15217,38 @@ func (ec *executionContext) field_Partition_certificates_args(ctx context.Contex
 func (ec *executionContext) field_Partition_certificationAuthorities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "includeDeleted",
-		func(ctx context.Context, v any) (bool, error) {
-			return ec.unmarshalNBoolean2bool(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["includeDeleted"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg1
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "includeDeleted",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeDeleted"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg3
 	return args, nil
 }
 
@@ -14688,6 +15326,28 @@ func (ec *executionContext) field_Partition_endEntities_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_members_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_protocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14729,6 +15389,28 @@ func (ec *executionContext) field_Partition_protocolConfigurations_args(ctx cont
 		return nil, err
 	}
 	args["filter"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_retiredProfiles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -14980,6 +15662,28 @@ func (ec *executionContext) field_Query_invitation_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_jobs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_partition_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14997,14 +15701,52 @@ func (ec *executionContext) field_Query_partition_args(ctx context.Context, rawA
 func (ec *executionContext) field_Query_partitions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_platformOutbox_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -15091,14 +15833,30 @@ func (ec *executionContext) field_Query_subscription_args(ctx context.Context, r
 func (ec *executionContext) field_Query_subscriptions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
 	return args, nil
 }
 
@@ -15250,6 +16008,28 @@ func (ec *executionContext) field_Reports_expiries_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Security_sessions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_auditEvents_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -15264,6 +16044,28 @@ func (ec *executionContext) field_Subscription_auditEvents_args(ctx context.Cont
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*int64, error) {
 			return ec.unmarshalOInt642ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Webhook_deliveries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -17465,6 +18267,93 @@ func (ec *executionContext) _ApiToken_revokedAt(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_ApiToken_revokedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _ApiTokenConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.APIToken) graphql.Marshaler {
+			return ec.marshalNApiToken2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPITokenᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApiTokenConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApiTokenConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApiTokenConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApiTokenConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiTokenConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _ApiTokenPayload_apiToken(ctx context.Context, field graphql.CollectedField, obj *model.APITokenPayload) (ret graphql.Marshaler) {
@@ -20843,6 +21732,93 @@ func (ec *executionContext) fieldContext_CagwCredential_mayChange(_ context.Cont
 	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _CagwCredentialConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredentialConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredentialConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredentialConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _CagwCredentialPayload_credential(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -23079,25 +24055,37 @@ func (ec *executionContext) _CertificateProfile_versions(ctx context.Context, fi
 			return ec.fieldContext_CertificateProfile_versions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificateProfile().Versions(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificateProfile().Versions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
-			return ec.marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfileVersionConnection) graphql.Marshaler {
+			return ec.marshalNProfileVersionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CertificateProfile_versions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_CertificateProfile_versions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CertificateProfile",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProfileVersion(ctx, field)
+			return ec.childFields_ProfileVersionConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificateProfile_versions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -23176,6 +24164,93 @@ func (ec *executionContext) fieldContext_CertificateProfile_protocolConfiguratio
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfileConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfileConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfileConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateStory_recorded(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
@@ -23779,25 +24854,37 @@ func (ec *executionContext) _CertificationAuthority_children(ctx context.Context
 			return ec.fieldContext_CertificationAuthority_children(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificationAuthority().Children(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificationAuthority().Children(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CertificationAuthority_children(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_CertificationAuthority_children(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CertificationAuthority",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
+			return ec.childFields_CertificationAuthorityConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificationAuthority_children_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -24686,6 +25773,93 @@ func (ec *executionContext) fieldContext_CertificationAuthority_crlLists(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthorityConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthorityConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthorityConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _CertificationAuthorityPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityPayload) (ret graphql.Marshaler) {
@@ -27908,6 +29082,93 @@ func (ec *executionContext) fieldContext_Job_lastError(_ context.Context, field 
 	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _JobConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*job.Job) graphql.Marshaler {
+			return ec.marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "JobConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Job(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _JobConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "JobConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _JobConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _KeyStore_name(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28235,6 +29496,93 @@ func (ec *executionContext) _Member_invitationExpiresAt(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_Member_invitationExpiresAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _MemberConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Member) graphql.Marshaler {
+			return ec.marshalNMember2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐMemberᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MemberConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MemberConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MemberConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MemberConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _MemberPayload_member(ctx context.Context, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
@@ -32406,6 +33754,93 @@ func (ec *executionContext) fieldContext_OutboxMail_sentAt(_ context.Context, fi
 	return graphql.NewScalarFieldContext("OutboxMail", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _OutboxMailConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
+			return ec.marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OutboxMailConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OutboxMail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OutboxMailConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OutboxMailConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OutboxMailConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OutboxMailConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -33003,11 +34438,11 @@ func (ec *executionContext) _Partition_certificationAuthorities(ctx context.Cont
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Partition().CertificationAuthorities(ctx, obj, fc.Args["includeDeleted"].(bool), fc.Args["search"].(*string))
+			return ec.Resolvers.Partition().CertificationAuthorities(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["includeDeleted"].(bool), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -33020,7 +34455,7 @@ func (ec *executionContext) fieldContext_Partition_certificationAuthorities(ctx 
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
+			return ec.childFields_CertificationAuthorityConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -33166,25 +34601,37 @@ func (ec *executionContext) _Partition_cagwCredentials(ctx context.Context, fiel
 			return ec.fieldContext_Partition_cagwCredentials(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().CagwCredentials(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().CagwCredentials(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialConnection) graphql.Marshaler {
+			return ec.marshalNCagwCredentialConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_cagwCredentials(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_cagwCredentials(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_cagwCredentials_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33265,25 +34712,37 @@ func (ec *executionContext) _Partition_members(ctx context.Context, field graphq
 			return ec.fieldContext_Partition_members(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().Members(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().Members(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Member) graphql.Marshaler {
-			return ec.marshalNMember2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐMemberᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberConnection) graphql.Marshaler {
+			return ec.marshalNMemberConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_members(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_members(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Member(ctx, field)
+			return ec.childFields_MemberConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_members_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33297,25 +34756,37 @@ func (ec *executionContext) _Partition_apiTokens(ctx context.Context, field grap
 			return ec.fieldContext_Partition_apiTokens(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().APITokens(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().APITokens(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.APIToken) graphql.Marshaler {
-			return ec.marshalNApiToken2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPITokenᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.APITokenConnection) graphql.Marshaler {
+			return ec.marshalNApiTokenConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_apiTokens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_apiTokens(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ApiToken(ctx, field)
+			return ec.childFields_ApiTokenConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_apiTokens_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33361,25 +34832,37 @@ func (ec *executionContext) _Partition_retiredProfiles(ctx context.Context, fiel
 			return ec.fieldContext_Partition_retiredProfiles(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().RetiredProfiles(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().RetiredProfiles(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+			return ec.marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_retiredProfiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_retiredProfiles(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificateProfile(ctx, field)
+			return ec.childFields_CertificateProfileConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_retiredProfiles_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33394,11 +34877,11 @@ func (ec *executionContext) _Partition_certificateProfiles(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Partition().CertificateProfiles(ctx, obj, fc.Args["search"].(*string), fc.Args["kind"].(*model.ProfileKind), fc.Args["groupId"].(*string))
+			return ec.Resolvers.Partition().CertificateProfiles(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["kind"].(*model.ProfileKind), fc.Args["groupId"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+			return ec.marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -33411,7 +34894,7 @@ func (ec *executionContext) fieldContext_Partition_certificateProfiles(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificateProfile(ctx, field)
+			return ec.childFields_CertificateProfileConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -33654,6 +35137,93 @@ func (ec *executionContext) fieldContext_Partition_reports(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Partition) graphql.Marshaler {
+			return ec.marshalNPartition2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartitionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PartitionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Partition(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PartitionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PartitionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _PartitionCounts_purchasedCas(ctx context.Context, field graphql.CollectedField, obj *tenant.Counts) (ret graphql.Marshaler) {
@@ -34582,6 +36152,93 @@ func (ec *executionContext) _ProfileVersion_json(ctx context.Context, field grap
 }
 func (ec *executionContext) fieldContext_ProfileVersion_json(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProfileVersionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
+			return ec.marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileVersion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileVersionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileVersionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _ProtocolConfiguration_id(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
@@ -35597,25 +37254,37 @@ func (ec *executionContext) _Query_platformOutbox(ctx context.Context, field gra
 			return ec.fieldContext_Query_platformOutbox(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().PlatformOutbox(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PlatformOutbox(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
-			return ec.marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.OutboxMailConnection) graphql.Marshaler {
+			return ec.marshalNOutboxMailConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_platformOutbox(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_platformOutbox(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OutboxMail(ctx, field)
+			return ec.childFields_OutboxMailConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_platformOutbox_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -35717,25 +37386,37 @@ func (ec *executionContext) _Query_jobs(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Query_jobs(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().Jobs(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Jobs(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*job.Job) graphql.Marshaler {
-			return ec.marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobConnection) graphql.Marshaler {
+			return ec.marshalNJobConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_jobs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_jobs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Job(ctx, field)
+			return ec.childFields_JobConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_jobs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -35949,11 +37630,11 @@ func (ec *executionContext) _Query_subscriptions(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Subscriptions(ctx, fc.Args["search"].(*string))
+			return ec.Resolvers.Query().Subscriptions(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Subscription) graphql.Marshaler {
-			return ec.marshalNServiceSubscription2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐSubscriptionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ServiceSubscriptionConnection) graphql.Marshaler {
+			return ec.marshalNServiceSubscriptionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -35966,7 +37647,7 @@ func (ec *executionContext) fieldContext_Query_subscriptions(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ServiceSubscription(ctx, field)
+			return ec.childFields_ServiceSubscriptionConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -36037,11 +37718,11 @@ func (ec *executionContext) _Query_partitions(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Partitions(ctx, fc.Args["search"].(*string))
+			return ec.Resolvers.Query().Partitions(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Partition) graphql.Marshaler {
-			return ec.marshalNPartition2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartitionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PartitionConnection) graphql.Marshaler {
+			return ec.marshalNPartitionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -36054,7 +37735,7 @@ func (ec *executionContext) fieldContext_Query_partitions(ctx context.Context, f
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Partition(ctx, field)
+			return ec.childFields_PartitionConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -37694,25 +39375,37 @@ func (ec *executionContext) _Security_sessions(ctx context.Context, field graphq
 			return ec.fieldContext_Security_sessions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Sessions, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Security().Sessions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
-			return ec.marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SessionConnection) graphql.Marshaler {
+			return ec.marshalNSessionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Security_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Security_sessions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Security",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Session(ctx, field)
+			return ec.childFields_SessionConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Security_sessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -37988,6 +39681,93 @@ func (ec *executionContext) fieldContext_ServiceSubscription_canAssign(_ context
 	return graphql.NewScalarFieldContext("ServiceSubscription", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _ServiceSubscriptionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Subscription) graphql.Marshaler {
+			return ec.marshalNServiceSubscription2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐSubscriptionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSubscriptionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServiceSubscription(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSubscriptionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSubscriptionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSubscriptionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSubscriptionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _Session_id(ctx context.Context, field graphql.CollectedField, obj *identity.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -38147,6 +39927,93 @@ func (ec *executionContext) _Session_current(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Session_current(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SessionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
+			return ec.marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Session(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SessionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SessionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _SignInPayload_factors(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
@@ -39520,25 +41387,37 @@ func (ec *executionContext) _Webhook_deliveries(ctx context.Context, field graph
 			return ec.fieldContext_Webhook_deliveries(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Webhook().Deliveries(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Webhook().Deliveries(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*notify.Delivery) graphql.Marshaler {
-			return ec.marshalNWebhookDelivery2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookDeliveryConnection) graphql.Marshaler {
+			return ec.marshalNWebhookDeliveryConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Webhook_deliveries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Webhook_deliveries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Webhook",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_WebhookDelivery(ctx, field)
+			return ec.childFields_WebhookDeliveryConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Webhook_deliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -39702,6 +41581,93 @@ func (ec *executionContext) _WebhookDelivery_deliveredAt(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_WebhookDelivery_deliveredAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WebhookDelivery", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*notify.Delivery) graphql.Marshaler {
+			return ec.marshalNWebhookDelivery2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WebhookDeliveryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WebhookDelivery(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WebhookDeliveryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookDeliveryConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _WebhookPayload_webhook(ctx context.Context, field graphql.CollectedField, obj *model.WebhookPayload) (ret graphql.Marshaler) {
@@ -46823,6 +48789,55 @@ func (ec *executionContext) _ApiToken(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var apiTokenConnectionImplementors = []string{"ApiTokenConnection"}
+
+func (ec *executionContext) _ApiTokenConnection(ctx context.Context, sel ast.SelectionSet, obj *model.APITokenConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, apiTokenConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApiTokenConnection")
+		case "nodes":
+			out.Values[i] = ec._ApiTokenConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ApiTokenConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ApiTokenConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var apiTokenPayloadImplementors = []string{"ApiTokenPayload"}
 
 func (ec *executionContext) _ApiTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *model.APITokenPayload) graphql.Marshaler {
@@ -49154,6 +51169,55 @@ func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var cagwCredentialConnectionImplementors = []string{"CagwCredentialConnection"}
+
+func (ec *executionContext) _CagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CagwCredentialConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredentialConnection")
+		case "nodes":
+			out.Values[i] = ec._CagwCredentialConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CagwCredentialConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CagwCredentialConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var cagwCredentialPayloadImplementors = []string{"CagwCredentialPayload"}
 
 func (ec *executionContext) _CagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CagwCredentialPayload) graphql.Marshaler {
@@ -50721,6 +52785,55 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var certificateProfileConnectionImplementors = []string{"CertificateProfileConnection"}
+
+func (ec *executionContext) _CertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CertificateProfileConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, certificateProfileConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CertificateProfileConnection")
+		case "nodes":
+			out.Values[i] = ec._CertificateProfileConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CertificateProfileConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CertificateProfileConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var certificateStoryImplementors = []string{"CertificateStory"}
 
 func (ec *executionContext) _CertificateStory(ctx context.Context, sel ast.SelectionSet, obj *model.CertificateStory) graphql.Marshaler {
@@ -51910,6 +54023,55 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var certificationAuthorityConnectionImplementors = []string{"CertificationAuthorityConnection"}
+
+func (ec *executionContext) _CertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CertificationAuthorityConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, certificationAuthorityConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CertificationAuthorityConnection")
+		case "nodes":
+			out.Values[i] = ec._CertificationAuthorityConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CertificationAuthorityConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CertificationAuthorityConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -53724,6 +55886,55 @@ func (ec *executionContext) _Job(ctx context.Context, sel ast.SelectionSet, obj 
 	return out
 }
 
+var jobConnectionImplementors = []string{"JobConnection"}
+
+func (ec *executionContext) _JobConnection(ctx context.Context, sel ast.SelectionSet, obj *model.JobConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, jobConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("JobConnection")
+		case "nodes":
+			out.Values[i] = ec._JobConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._JobConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._JobConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var keyStoreImplementors = []string{"KeyStore"}
 
 func (ec *executionContext) _KeyStore(ctx context.Context, sel ast.SelectionSet, obj *keystore.Named) graphql.Marshaler {
@@ -54014,6 +56225,55 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 			}
 		case "invitationExpiresAt":
 			out.Values[i] = ec._Member_invitationExpiresAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var memberConnectionImplementors = []string{"MemberConnection"}
+
+func (ec *executionContext) _MemberConnection(ctx context.Context, sel ast.SelectionSet, obj *model.MemberConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, memberConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MemberConnection")
+		case "nodes":
+			out.Values[i] = ec._MemberConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._MemberConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._MemberConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -54977,6 +57237,55 @@ func (ec *executionContext) _OutboxMail(ctx context.Context, sel ast.SelectionSe
 			}
 		case "sentAt":
 			out.Values[i] = ec._OutboxMail_sentAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var outboxMailConnectionImplementors = []string{"OutboxMailConnection"}
+
+func (ec *executionContext) _OutboxMailConnection(ctx context.Context, sel ast.SelectionSet, obj *model.OutboxMailConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, outboxMailConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OutboxMailConnection")
+		case "nodes":
+			out.Values[i] = ec._OutboxMailConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OutboxMailConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._OutboxMailConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -56202,6 +58511,55 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var partitionConnectionImplementors = []string{"PartitionConnection"}
+
+func (ec *executionContext) _PartitionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.PartitionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, partitionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PartitionConnection")
+		case "nodes":
+			out.Values[i] = ec._PartitionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._PartitionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._PartitionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var partitionCountsImplementors = []string{"PartitionCounts"}
 
 func (ec *executionContext) _PartitionCounts(ctx context.Context, sel ast.SelectionSet, obj *tenant.Counts) graphql.Marshaler {
@@ -56703,6 +59061,55 @@ func (ec *executionContext) _ProfileVersion(ctx context.Context, sel ast.Selecti
 			}
 		case "json":
 			out.Values[i] = ec._ProfileVersion_json(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var profileVersionConnectionImplementors = []string{"ProfileVersionConnection"}
+
+func (ec *executionContext) _ProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ProfileVersionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileVersionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileVersionConnection")
+		case "nodes":
+			out.Values[i] = ec._ProfileVersionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProfileVersionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ProfileVersionConnection_totalCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -58799,23 +61206,54 @@ func (ec *executionContext) _Security(ctx context.Context, sel ast.SelectionSet,
 		case "totpEnrolled":
 			out.Values[i] = ec._Security_totpEnrolled(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "passkeys":
 			out.Values[i] = ec._Security_passkeys(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "recoveryCodesLeft":
 			out.Values[i] = ec._Security_recoveryCodesLeft(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
-			out.Values[i] = ec._Security_sessions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Security_sessions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -59105,6 +61543,55 @@ func (ec *executionContext) _ServiceSubscription(ctx context.Context, sel ast.Se
 	return out
 }
 
+var serviceSubscriptionConnectionImplementors = []string{"ServiceSubscriptionConnection"}
+
+func (ec *executionContext) _ServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ServiceSubscriptionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, serviceSubscriptionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ServiceSubscriptionConnection")
+		case "nodes":
+			out.Values[i] = ec._ServiceSubscriptionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ServiceSubscriptionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ServiceSubscriptionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var sessionImplementors = []string{"Session"}
 
 func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, obj *identity.Session) graphql.Marshaler {
@@ -59182,6 +61669,55 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var sessionConnectionImplementors = []string{"SessionConnection"}
+
+func (ec *executionContext) _SessionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.SessionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionConnection")
+		case "nodes":
+			out.Values[i] = ec._SessionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SessionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._SessionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -60283,6 +62819,55 @@ func (ec *executionContext) _WebhookDelivery(ctx context.Context, sel ast.Select
 	return out
 }
 
+var webhookDeliveryConnectionImplementors = []string{"WebhookDeliveryConnection"}
+
+func (ec *executionContext) _WebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, obj *model.WebhookDeliveryConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, webhookDeliveryConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WebhookDeliveryConnection")
+		case "nodes":
+			out.Values[i] = ec._WebhookDeliveryConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._WebhookDeliveryConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._WebhookDeliveryConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var webhookPayloadImplementors = []string{"WebhookPayload"}
 
 func (ec *executionContext) _WebhookPayload(ctx context.Context, sel ast.SelectionSet, obj *model.WebhookPayload) graphql.Marshaler {
@@ -61109,6 +63694,20 @@ func (ec *executionContext) marshalNApiToken2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 	return ec._ApiToken(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNApiTokenConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx context.Context, sel ast.SelectionSet, v model.APITokenConnection) graphql.Marshaler {
+	return ec._ApiTokenConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApiTokenConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx context.Context, sel ast.SelectionSet, v *model.APITokenConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApiTokenConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNApiTokenPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenPayload(ctx context.Context, sel ast.SelectionSet, v model.APITokenPayload) graphql.Marshaler {
 	return ec._ApiTokenPayload(ctx, sel, &v)
 }
@@ -61814,6 +64413,20 @@ func (ec *executionContext) marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpk
 	return ec._CagwCredential(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCagwCredentialConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, v model.CagwCredentialConnection) graphql.Marshaler {
+	return ec._CagwCredentialConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, v *model.CagwCredentialConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredentialConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNCagwCredentialPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, v model.CagwCredentialPayload) graphql.Marshaler {
 	return ec._CagwCredentialPayload(ctx, sel, &v)
 }
@@ -62033,6 +64646,20 @@ func (ec *executionContext) marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaas�
 	return ec._CertificateProfile(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCertificateProfileConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, v model.CertificateProfileConnection) graphql.Marshaler {
+	return ec._CertificateProfileConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificateProfileConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCertificateSort2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐSort(ctx context.Context, v any) (certificate.Sort, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := certificate.Sort(tmp)
@@ -62109,6 +64736,20 @@ func (ec *executionContext) marshalNCertificationAuthority2ᚖgithubᚗcomᚋpki
 		return graphql.Null
 	}
 	return ec._CertificationAuthority(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCertificationAuthorityConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityConnection) graphql.Marshaler {
+	return ec._CertificationAuthorityConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificationAuthorityConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNCertificationAuthorityPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -63034,6 +65675,20 @@ func (ec *executionContext) marshalNJob2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdoma
 	return ec._Job(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNJobConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx context.Context, sel ast.SelectionSet, v model.JobConnection) graphql.Marshaler {
+	return ec._JobConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNJobConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx context.Context, sel ast.SelectionSet, v *model.JobConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._JobConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNJobLane2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐLane(ctx context.Context, v any) (job.Lane, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := job.Lane(tmp)
@@ -63166,6 +65821,20 @@ func (ec *executionContext) marshalNMember2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 		return graphql.Null
 	}
 	return ec._Member(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNMemberConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx context.Context, sel ast.SelectionSet, v model.MemberConnection) graphql.Marshaler {
+	return ec._MemberConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNMemberConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx context.Context, sel ast.SelectionSet, v *model.MemberConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MemberConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNMemberPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v model.MemberPayload) graphql.Marshaler {
@@ -63339,6 +66008,20 @@ func (ec *executionContext) marshalNOutboxMail2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 	return ec._OutboxMail(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOutboxMailConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx context.Context, sel ast.SelectionSet, v model.OutboxMailConnection) graphql.Marshaler {
+	return ec._OutboxMailConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOutboxMailConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx context.Context, sel ast.SelectionSet, v *model.OutboxMailConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._OutboxMailConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -63377,6 +66060,20 @@ func (ec *executionContext) marshalNPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._Partition(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPartitionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx context.Context, sel ast.SelectionSet, v model.PartitionConnection) graphql.Marshaler {
+	return ec._PartitionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPartitionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx context.Context, sel ast.SelectionSet, v *model.PartitionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PartitionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPartitionCounts2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐCounts(ctx context.Context, sel ast.SelectionSet, v tenant.Counts) graphql.Marshaler {
@@ -63601,6 +66298,20 @@ func (ec *executionContext) marshalNProfileVersion2ᚖgithubᚗcomᚋpkiaasᚋpk
 		return graphql.Null
 	}
 	return ec._ProfileVersion(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNProfileVersionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, v model.ProfileVersionConnection) graphql.Marshaler {
+	return ec._ProfileVersionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProfileVersionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, v *model.ProfileVersionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileVersionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
@@ -64277,6 +66988,20 @@ func (ec *executionContext) marshalNServiceSubscription2ᚖgithubᚗcomᚋpkiaas
 	return ec._ServiceSubscription(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNServiceSubscriptionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, v model.ServiceSubscriptionConnection) graphql.Marshaler {
+	return ec._ServiceSubscriptionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNServiceSubscriptionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, v *model.ServiceSubscriptionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ServiceSubscriptionConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -64301,6 +67026,20 @@ func (ec *executionContext) marshalNSession2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 		return graphql.Null
 	}
 	return ec._Session(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNSessionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v model.SessionConnection) graphql.Marshaler {
+	return ec._SessionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v *model.SessionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SessionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNSetApprovalRulesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetApprovalRulesInput(ctx context.Context, v any) (model.SetApprovalRulesInput, error) {
@@ -64843,6 +67582,20 @@ func (ec *executionContext) marshalNWebhookDelivery2ᚖgithubᚗcomᚋpkiaasᚋp
 		return graphql.Null
 	}
 	return ec._WebhookDelivery(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNWebhookDeliveryConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v model.WebhookDeliveryConnection) graphql.Marshaler {
+	return ec._WebhookDeliveryConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNWebhookDeliveryConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v *model.WebhookDeliveryConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._WebhookDeliveryConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNWebhookDeliveryState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryState(ctx context.Context, v any) (notify.DeliveryState, error) {

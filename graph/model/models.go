@@ -18,15 +18,17 @@ import (
 	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/notify"
-	profile1 "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
-	"github.com/pkiaas/pkiaas/pki/profile"
+	profile1 "github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -129,6 +131,12 @@ type AcmeSettings struct {
 
 type ActivateEndEntityInput struct {
 	ID string `json:"id"`
+}
+
+type APITokenConnection struct {
+	Nodes      []*identity.APIToken `json:"nodes"`
+	PageInfo   *PageInfo            `json:"pageInfo"`
+	TotalCount int                  `json:"totalCount"`
 }
 
 type APITokenPayload struct {
@@ -262,6 +270,12 @@ type CaRenewal struct {
 	Failure *string `json:"failure,omitempty"`
 }
 
+type CagwCredentialConnection struct {
+	Nodes      []*credential.Credential `json:"nodes"`
+	PageInfo   *PageInfo                `json:"pageInfo"`
+	TotalCount int                      `json:"totalCount"`
+}
+
 type CagwCredentialPayload struct {
 	Credential *credential.Credential `json:"credential"`
 }
@@ -323,6 +337,12 @@ type CertificatePayload struct {
 	Certificate *certificate.Certificate `json:"certificate"`
 }
 
+type CertificateProfileConnection struct {
+	Nodes      []*profile.Profile `json:"nodes"`
+	PageInfo   *PageInfo          `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
+}
+
 // From the request to where the certificate's status is published.
 type CertificateStory struct {
 	// False for certificates older than their stories: only who, when and what followed is known.
@@ -336,7 +356,7 @@ type CertificateStory struct {
 	// What the request said, as far as it is kept; null for older certificates.
 	Asked *StoryRequest `json:"asked,omitempty"`
 	// What the profile made of it.
-	Decisions []*profile.Decision `json:"decisions"`
+	Decisions []*profile1.Decision `json:"decisions"`
 	// Where the certificate is not what was asked for.
 	Changes []*StoryChange `json:"changes"`
 	// Issuance and changes of status, oldest first.
@@ -346,6 +366,12 @@ type CertificateStory struct {
 	CaIssuersUrls []string       `json:"caIssuersUrls"`
 	// What others approved before it was issued; null where none had to, or for who may not see approvals.
 	Approval *approval.Request `json:"approval,omitempty"`
+}
+
+type CertificationAuthorityConnection struct {
+	Nodes      []*ca.CertificationAuthority `json:"nodes"`
+	PageInfo   *PageInfo                    `json:"pageInfo"`
+	TotalCount int                          `json:"totalCount"`
 }
 
 type CertificationAuthorityPayload struct {
@@ -646,7 +672,7 @@ type DeletionImpact struct {
 	EndEntityCount int                    `json:"endEntityCount"`
 	EndEntities    []*endentity.EndEntity `json:"endEntities"`
 	// Selected for it or below it.
-	Profiles []*profile1.Profile `json:"profiles"`
+	Profiles []*profile.Profile `json:"profiles"`
 	// Configurations of enrollment protocols that issue by it or below it.
 	ProtocolConfigurationCount int                             `json:"protocolConfigurationCount"`
 	ProtocolConfigurations     []*protocolconfig.Configuration `json:"protocolConfigurations"`
@@ -788,7 +814,7 @@ type IssueCertificateInput struct {
 type IssueCertificatePayload struct {
 	Certificate *certificate.Certificate `json:"certificate"`
 	// Why the certificate is as it is: one line for each rule of the profile that decided something.
-	Decisions []*profile.Decision `json:"decisions"`
+	Decisions []*profile1.Decision `json:"decisions"`
 }
 
 func (IssueCertificatePayload) IsIssueCertificateResult() {}
@@ -814,10 +840,22 @@ type IssuePkcs12Input struct {
 type IssuePkcs12Payload struct {
 	Certificate *certificate.Certificate `json:"certificate"`
 	// Base64 of the PKCS #12 file: key, certificate and chain. Given once; the server keeps no key.
-	Pkcs12    string              `json:"pkcs12"`
-	Decisions []*profile.Decision `json:"decisions"`
+	Pkcs12    string               `json:"pkcs12"`
+	Decisions []*profile1.Decision `json:"decisions"`
 	// What some readers of the file may stumble on, such as a password beyond ASCII.
 	Warnings []string `json:"warnings"`
+}
+
+type JobConnection struct {
+	Nodes      []*job.Job `json:"nodes"`
+	PageInfo   *PageInfo  `json:"pageInfo"`
+	TotalCount int        `json:"totalCount"`
+}
+
+type MemberConnection struct {
+	Nodes      []*identity.Member `json:"nodes"`
+	PageInfo   *PageInfo          `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
 }
 
 type MemberPayload struct {
@@ -839,11 +877,23 @@ type NotificationSettingsPayload struct {
 	Settings *notify.Settings `json:"settings"`
 }
 
+type OutboxMailConnection struct {
+	Nodes      []*mail.Mail `json:"nodes"`
+	PageInfo   *PageInfo    `json:"pageInfo"`
+	TotalCount int          `json:"totalCount"`
+}
+
 // Where a page of a list begins and ends.
 type PageInfo struct {
 	HasNextPage bool `json:"hasNextPage"`
 	// Pass as `after` to get the next page; null on an empty page.
 	EndCursor *string `json:"endCursor,omitempty"`
+}
+
+type PartitionConnection struct {
+	Nodes      []*tenant.Partition `json:"nodes"`
+	PageInfo   *PageInfo           `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
 }
 
 type PasskeyPayload struct {
@@ -887,14 +937,14 @@ type PrepareBulkRevocationInput struct {
 }
 
 type ProfileGroup struct {
-	ID       string              `json:"id"`
-	Title    string              `json:"title"`
-	Kind     ProfileKind         `json:"kind"`
-	Profiles []*profile1.Profile `json:"profiles"`
+	ID       string             `json:"id"`
+	Title    string             `json:"title"`
+	Kind     ProfileKind        `json:"kind"`
+	Profiles []*profile.Profile `json:"profiles"`
 }
 
 type ProfilePayload struct {
-	Profile *profile1.Profile `json:"profile"`
+	Profile *profile.Profile `json:"profile"`
 }
 
 // What a draft profile would have made of the requests that there were.
@@ -909,6 +959,12 @@ type ProfileReplay struct {
 	Rules   []*RefusalCount `json:"rules"`
 	// Up to 20 that would have gone otherwise, refused ones first.
 	Examples []*ReplayExample `json:"examples"`
+}
+
+type ProfileVersionConnection struct {
+	Nodes      []*profile.Version `json:"nodes"`
+	PageInfo   *PageInfo          `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
 }
 
 type ProtocolConfigurationConnection struct {
@@ -1061,12 +1117,25 @@ type Security struct {
 	TotpEnrolled      bool                `json:"totpEnrolled"`
 	Passkeys          []*identity.Passkey `json:"passkeys"`
 	RecoveryCodesLeft int                 `json:"recoveryCodesLeft"`
-	Sessions          []*identity.Session `json:"sessions"`
+	// Newest first.
+	Sessions *SessionConnection `json:"sessions"`
 }
 
 type SelectProfilesInput struct {
 	CaID       string   `json:"caId"`
 	ProfileIds []string `json:"profileIds"`
+}
+
+type ServiceSubscriptionConnection struct {
+	Nodes      []*tenant.Subscription `json:"nodes"`
+	PageInfo   *PageInfo              `json:"pageInfo"`
+	TotalCount int                    `json:"totalCount"`
+}
+
+type SessionConnection struct {
+	Nodes      []*identity.Session `json:"nodes"`
+	PageInfo   *PageInfo           `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
 }
 
 type SetApprovalRulesInput struct {
@@ -1254,6 +1323,12 @@ type ViewerPayload struct {
 	Viewer *Viewer `json:"viewer"`
 }
 
+type WebhookDeliveryConnection struct {
+	Nodes      []*notify.Delivery `json:"nodes"`
+	PageInfo   *PageInfo          `json:"pageInfo"`
+	TotalCount int                `json:"totalCount"`
+}
+
 type WebhookPayload struct {
 	Webhook *notify.Webhook `json:"webhook"`
 }
@@ -1268,7 +1343,7 @@ type WhatIf struct {
 	// The exact bytes that would be signed but for the serial number, base64. Null when refused.
 	Tbs *string `json:"tbs,omitempty"`
 	// Rule by rule; for a refusal, those until it.
-	Decisions []*profile.Decision `json:"decisions"`
+	Decisions []*profile1.Decision `json:"decisions"`
 	// What zlint finds in the certificate.
 	Lint []*lint.Finding `json:"lint"`
 	// The version of the profile that decided, 0 = a system profile.

@@ -880,7 +880,7 @@ export type PaletteQueryVariables = Exact<{
 }>;
 
 
-export type PaletteQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }>, protocolConfigurations: { nodes: Array<{ id: string, identifier: string, description: string }> }, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
+export type PaletteQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string }> }, protocolConfigurations: { nodes: Array<{ id: string, identifier: string, description: string }> }, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
 
 export type SignOutMutationVariables = Exact<{ [key: string]: never; }>;
 
@@ -948,7 +948,7 @@ export type IssueChoicesQueryVariables = Exact<{
 }>;
 
 
-export type IssueChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } | null };
+export type IssueChoicesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } } | null };
 
 export type IssueMutationVariables = Exact<{
   input: IssueCertificateInput;
@@ -1068,7 +1068,7 @@ export type CertificatePemQuery = { certificate: { pem: string, chainPem: string
 export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, invitations: Array<{ id: string, name: string, roles: Array<Role>, invitedBy: string, expiresAt: string }>, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } | null } | null };
+export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, invitations: Array<{ id: string, name: string, roles: Array<Role>, invitedBy: string, expiresAt: string }>, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: { nodes: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } } | null } | null };
 
 export type ChangePasswordMutationVariables = Exact<{
   input: ChangePasswordInput;
@@ -1161,7 +1161,7 @@ export type ApprovalRulesQueryVariables = Exact<{
 }>;
 
 
-export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: Array<{ id: string, name: string, kind: ProfileKind }> } | null };
+export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: { nodes: Array<{ id: string, name: string, kind: ProfileKind }> } } | null };
 
 export type SetApprovalRulesMutationVariables = Exact<{
   input: SetApprovalRulesInput;
@@ -1229,7 +1229,7 @@ export type BulkChoicesQueryVariables = Exact<{
 }>;
 
 
-export type BulkChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string, name: string, description: string, group: { title: string } }> }> } | null };
+export type BulkChoicesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string, name: string, description: string, group: { title: string } }> }> } } | null };
 
 export type PrepareBulkRevocationMutationVariables = Exact<{
   input: PrepareBulkRevocationInput;
@@ -1392,7 +1392,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, brokenBy: { id: string, identifier: string, friendlyName: string, status: CaStatus, purgeAt: string | null } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number, brokenBy: { id: string } | null }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, brokenBy: { id: string, identifier: string, friendlyName: string, status: CaStatus, purgeAt: string | null } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number, brokenBy: { id: string } | null }> }, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -1435,10 +1435,11 @@ export type UnselectProfilesMutation = { unselectProfiles: { certificationAuthor
 export type CasQueryVariables = Exact<{
   partition: string | number;
   deleted: boolean;
+  after?: string | null | undefined;
 }>;
 
 
-export type CasQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, brokenBy: { id: string, friendlyName: string, status: CaStatus } | null, certificate: { serialNumber: string } | null }> } | null };
+export type CasQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, brokenBy: { id: string, friendlyName: string, status: CaStatus } | null, certificate: { serialNumber: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CreateCaMutationVariables = Exact<{
   input: CreateCertificationAuthorityInput;
@@ -1516,7 +1517,7 @@ export type CaNamesQueryVariables = Exact<{
 }>;
 
 
-export type CaNamesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }> } | null };
+export type CaNamesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string }> } } | null };
 
 export type CertificateStoryQueryVariables = Exact<{
   id: string | number;
@@ -1538,21 +1539,21 @@ export type HomeQueryVariables = Exact<{
 }>;
 
 
-export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, ever: { nodes: Array<{ id: string }> }, protocolConfigurations: { totalCount: number }, members?: Array<{ user: { id: string } }> } | null };
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, ever: { nodes: Array<{ id: string }> }, protocolConfigurations: { totalCount: number }, members?: { nodes: Array<{ user: { id: string } }> } } | null };
 
 export type HomeStartQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type HomeStartQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string }> }> } | null };
+export type HomeStartQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string }> }> } } | null };
 
 export type NotificationsQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, alarms: Array<NotificationAlarm>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> }> } } | null };
+export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, alarms: Array<NotificationAlarm>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: { nodes: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> } }> } } | null };
 
 export type UpdateNotificationsMutationVariables = Exact<{
   input: UpdateNotificationSettingsInput;
@@ -1603,7 +1604,7 @@ export type ProfileHistoryQueryVariables = Exact<{
 }>;
 
 
-export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } | null } | null };
+export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: { nodes: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } } | null } | null };
 
 export type ProfileProtocolsQueryVariables = Exact<{
   partition: string | number;
@@ -1663,7 +1664,7 @@ export type ProfilesQueryVariables = Exact<{
 }>;
 
 
-export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } | null };
+export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: { nodes: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } } | null };
 
 export type EnrollmentProtocolsQueryVariables = Exact<{
   partition: string | number;
@@ -1834,14 +1835,15 @@ export type DeleteAccountMutation = { deleteAccount: { user: { id: string } } };
 export type JobsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type JobsQuery = { jobs: Array<{ kind: string, key: string, lane: JobLane, runAt: string, runningUntil: string | null, attempts: number, lastError: string }> };
+export type JobsQuery = { jobs: { nodes: Array<{ kind: string, key: string, lane: JobLane, runAt: string, runningUntil: string | null, attempts: number, lastError: string }> } };
 
 export type SubscriptionsQueryVariables = Exact<{
   search?: string | null | undefined;
+  after?: string | null | undefined;
 }>;
 
 
-export type SubscriptionsQuery = { subscriptions: Array<{ id: string, name: string, status: SubscriptionStatus, region: Region | null, tier: Tier, url: string | null, createdAt: string, canAssign: boolean, partition: { id: string, name: string } | null, inventory: Array<{ id: string, label: string, used: number, purchased: number }> }> };
+export type SubscriptionsQuery = { subscriptions: { nodes: Array<{ id: string, name: string, status: SubscriptionStatus, region: Region | null, tier: Tier, url: string | null, createdAt: string, canAssign: boolean, partition: { id: string, name: string } | null, inventory: Array<{ id: string, label: string, used: number, purchased: number }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type AssignSubscriptionMutationVariables = Exact<{
   input: AssignSubscriptionInput;
@@ -1868,14 +1870,15 @@ export type InviteSubscriptionOwnerMutation = { inviteSubscriptionOwner: { subsc
 export type PlatformOutboxQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type PlatformOutboxQuery = { platformOutbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> };
+export type PlatformOutboxQuery = { platformOutbox: { nodes: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> } };
 
 export type MembersQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type MembersQuery = { partition: { members: Array<{ roles: Array<Role>, invitedBy: string, invitationExpiresAt: string | null, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }> } | null };
+export type MembersQuery = { partition: { members: { nodes: Array<{ roles: Array<Role>, invitedBy: string, invitationExpiresAt: string | null, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type InviteUserMutationVariables = Exact<{
   input: InviteUserInput;
@@ -1917,10 +1920,11 @@ export type RevokeRoleMutation = { revokeRole:
 
 export type TokensQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type TokensQuery = { partition: { apiTokens: Array<{ id: string, name: string, role: Role, service: boolean, stopped: boolean, mayRevoke: boolean, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }> } | null };
+export type TokensQuery = { partition: { apiTokens: { nodes: Array<{ id: string, name: string, role: Role, service: boolean, stopped: boolean, mayRevoke: boolean, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CreateTokenMutationVariables = Exact<{
   input: CreateApiTokenInput;
@@ -1948,17 +1952,18 @@ export type RemoveMemberMutation = { removeMember:
 
 export type CagwCredentialsQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, mayChange: boolean, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }> } | null };
+export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: { nodes: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, mayChange: boolean, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CagwAuthoritiesQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type CagwAuthoritiesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType }> } | null };
+export type CagwAuthoritiesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType }> } } | null };
 
 export type CagwProfilesQueryVariables = Exact<{
   ca: string | number;
@@ -2043,10 +2048,12 @@ export const ConfirmIdentityDocument = new TypedDocumentString(`
 export const PaletteDocument = new TypedDocumentString(`
     query Palette($partition: ID!, $search: String!) {
   partition(id: $partition) {
-    certificationAuthorities(search: $search) {
-      id
-      identifier
-      friendlyName
+    certificationAuthorities(search: $search, first: 20) {
+      nodes {
+        id
+        identifier
+        friendlyName
+      }
     }
     protocolConfigurations(first: 5, filter: {search: $search}) {
       nodes {
@@ -2186,24 +2193,26 @@ export const LiveEventsDocument = new TypedDocumentString(`
 export const IssueChoicesDocument = new TypedDocumentString(`
     query IssueChoices($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      brokenBy {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-      }
-      profiles {
-        id
-        name
-        description
-        serverSideKeys
-        requiredSanTypes
-        copiesCommonNameToSan
-        group {
-          title
+        identifier
+        friendlyName
+        type
+        status
+        brokenBy {
+          id
+        }
+        profiles {
+          id
+          name
+          description
+          serverSideKeys
+          requiredSanTypes
+          copiesCommonNameToSan
+          group {
+            title
+          }
         }
       }
     }
@@ -2452,13 +2461,15 @@ export const AccountDocument = new TypedDocumentString(`
         createdAt
         lastUsedAt
       }
-      sessions {
-        id
-        createdAt
-        lastSeenAt
-        ipAddress
-        userAgent
-        current
+      sessions(first: 200) {
+        nodes {
+          id
+          createdAt
+          lastSeenAt
+          ipAddress
+          userAgent
+          current
+        }
       }
     }
   }
@@ -2612,10 +2623,12 @@ export const ApprovalRulesDocument = new TypedDocumentString(`
       needed
       hours
     }
-    certificateProfiles {
-      id
-      name
-      kind
+    certificateProfiles(first: 500) {
+      nodes {
+        id
+        name
+        kind
+      }
     }
   }
 }
@@ -2771,17 +2784,19 @@ export const BulkOperationDocument = new TypedDocumentString(`
 export const BulkChoicesDocument = new TypedDocumentString(`
     query BulkChoices($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      friendlyName
-      status
-      type
-      profiles {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-        name
-        description
-        group {
-          title
+        friendlyName
+        status
+        type
+        profiles {
+          id
+          name
+          description
+          group {
+            title
+          }
         }
       }
     }
@@ -3186,15 +3201,17 @@ export const CaDetailDocument = new TypedDocumentString(`
           value
         }
       }
-      children {
-        id
-        identifier
-        friendlyName
-        type
-        status
-        activeCertificates
-        brokenBy {
+      children(first: 200) {
+        nodes {
           id
+          identifier
+          friendlyName
+          type
+          status
+          activeCertificates
+          brokenBy {
+            id
+          }
         }
       }
       creation {
@@ -3322,28 +3339,34 @@ export const UnselectProfilesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<UnselectProfilesMutation, UnselectProfilesMutationVariables>;
 export const CasDocument = new TypedDocumentString(`
-    query Cas($partition: ID!, $deleted: Boolean!) {
+    query Cas($partition: ID!, $deleted: Boolean!, $after: String) {
   partition(id: $partition) {
-    certificationAuthorities(includeDeleted: $deleted) {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      signingAlgorithm
-      subject
-      expiresAt
-      activeCertificates
-      parent {
+    certificationAuthorities(includeDeleted: $deleted, first: 500, after: $after) {
+      nodes {
         id
-      }
-      brokenBy {
-        id
+        identifier
         friendlyName
+        type
         status
+        signingAlgorithm
+        subject
+        expiresAt
+        activeCertificates
+        parent {
+          id
+        }
+        brokenBy {
+          id
+          friendlyName
+          status
+        }
+        certificate {
+          serialNumber
+        }
       }
-      certificate {
-        serialNumber
+      pageInfo {
+        hasNextPage
+        endCursor
       }
     }
   }
@@ -3535,10 +3558,12 @@ export const CertificateDetailDocument = new TypedDocumentString(`
 export const CaNamesDocument = new TypedDocumentString(`
     query CaNames($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
+    certificationAuthorities(first: 500) {
+      nodes {
+        id
+        identifier
+        friendlyName
+      }
     }
   }
 }
@@ -3663,9 +3688,11 @@ export const HomeDocument = new TypedDocumentString(`
     protocolConfigurations(first: 1) {
       totalCount
     }
-    members @include(if: $people) {
-      user {
-        id
+    members(first: 2) @include(if: $people) {
+      nodes {
+        user {
+          id
+        }
       }
     }
   }
@@ -3674,17 +3701,19 @@ export const HomeDocument = new TypedDocumentString(`
 export const HomeStartDocument = new TypedDocumentString(`
     query HomeStart($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      brokenBy {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-      }
-      profiles {
-        id
+        identifier
+        friendlyName
+        type
+        status
+        brokenBy {
+          id
+        }
+        profiles {
+          id
+        }
       }
     }
   }
@@ -3705,13 +3734,15 @@ export const NotificationsDocument = new TypedDocumentString(`
         createdAt
         lastSuccessAt
         lastError
-        deliveries {
-          id
-          event
-          state
-          attempts
-          error
-          createdAt
+        deliveries(first: 5) {
+          nodes {
+            id
+            event
+            state
+            attempts
+            error
+            createdAt
+          }
         }
       }
     }
@@ -3779,12 +3810,14 @@ export const ProfileHistoryDocument = new TypedDocumentString(`
       basedOn
       issued
       selectedFor
-      versions {
-        version
-        createdAt
-        createdBy
-        comment
-        json
+      versions(first: 200) {
+        nodes {
+          version
+          createdAt
+          createdBy
+          comment
+          json
+        }
       }
     }
   }
@@ -3918,37 +3951,39 @@ export const ProfilesDocument = new TypedDocumentString(`
         retiredAt
       }
     }
-    retiredProfiles {
-      id
-      name
-      description
-      validityPeriod
-      allowedCaTypes
-      keyUsages {
-        oid
+    retiredProfiles(first: 200) {
+      nodes {
+        id
         name
+        description
+        validityPeriod
+        allowedCaTypes
+        keyUsages {
+          oid
+          name
+        }
+        extendedKeyUsages {
+          oid
+          name
+        }
+        allowedExtensions {
+          oid
+          name
+        }
+        group {
+          title
+        }
+        ignoreUnknownExtensions
+        serverSideKeys
+        copiesCommonNameToSan
+        requiredSanTypes
+        keyAlgorithms
+        maxValidityPeriod
+        json
+        system
+        version
+        retiredAt
       }
-      extendedKeyUsages {
-        oid
-        name
-      }
-      allowedExtensions {
-        oid
-        name
-      }
-      group {
-        title
-      }
-      ignoreUnknownExtensions
-      serverSideKeys
-      copiesCommonNameToSan
-      requiredSanTypes
-      keyAlgorithms
-      maxValidityPeriod
-      json
-      system
-      version
-      retiredAt
     }
   }
 }
@@ -4393,37 +4428,45 @@ export const DeleteAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DeleteAccountMutation, DeleteAccountMutationVariables>;
 export const JobsDocument = new TypedDocumentString(`
     query Jobs {
-  jobs {
-    kind
-    key
-    lane
-    runAt
-    runningUntil
-    attempts
-    lastError
+  jobs(first: 200) {
+    nodes {
+      kind
+      key
+      lane
+      runAt
+      runningUntil
+      attempts
+      lastError
+    }
   }
 }
     `) as unknown as TypedDocumentString<JobsQuery, JobsQueryVariables>;
 export const SubscriptionsDocument = new TypedDocumentString(`
-    query Subscriptions($search: String) {
-  subscriptions(search: $search) {
-    id
-    name
-    status
-    region
-    tier
-    url
-    createdAt
-    canAssign
-    partition {
+    query Subscriptions($search: String, $after: String) {
+  subscriptions(search: $search, first: 200, after: $after) {
+    nodes {
       id
       name
+      status
+      region
+      tier
+      url
+      createdAt
+      canAssign
+      partition {
+        id
+        name
+      }
+      inventory {
+        id
+        label
+        used
+        purchased
+      }
     }
-    inventory {
-      id
-      label
-      used
-      purchased
+    pageInfo {
+      hasNextPage
+      endCursor
     }
   }
 }
@@ -4459,30 +4502,38 @@ export const InviteSubscriptionOwnerDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<InviteSubscriptionOwnerMutation, InviteSubscriptionOwnerMutationVariables>;
 export const PlatformOutboxDocument = new TypedDocumentString(`
     query PlatformOutbox {
-  platformOutbox {
-    id
-    to
-    subject
-    body
-    createdAt
+  platformOutbox(first: 20) {
+    nodes {
+      id
+      to
+      subject
+      body
+      createdAt
+    }
   }
 }
     `) as unknown as TypedDocumentString<PlatformOutboxQuery, PlatformOutboxQueryVariables>;
 export const MembersDocument = new TypedDocumentString(`
-    query Members($partition: ID!) {
+    query Members($partition: ID!, $after: String) {
   partition(id: $partition) {
-    members {
-      user {
-        id
-        email
-        firstName
-        lastName
-        status
-        lastSignInAt
+    members(first: 200, after: $after) {
+      nodes {
+        user {
+          id
+          email
+          firstName
+          lastName
+          status
+          lastSignInAt
+        }
+        roles
+        invitedBy
+        invitationExpiresAt
       }
-      roles
-      invitedBy
-      invitationExpiresAt
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
     }
   }
 }
@@ -4554,21 +4605,27 @@ export const RevokeRoleDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RevokeRoleMutation, RevokeRoleMutationVariables>;
 export const TokensDocument = new TypedDocumentString(`
-    query Tokens($partition: ID!) {
+    query Tokens($partition: ID!, $after: String) {
   partition(id: $partition) {
-    apiTokens {
-      id
-      name
-      role
-      service
-      stopped
-      mayRevoke
-      prefix
-      createdAt
-      createdBy
-      expiresAt
-      lastUsedAt
-      revokedAt
+    apiTokens(first: 200, after: $after) {
+      nodes {
+        id
+        name
+        role
+        service
+        stopped
+        mayRevoke
+        prefix
+        createdAt
+        createdBy
+        expiresAt
+        lastUsedAt
+        revokedAt
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
     }
   }
 }
@@ -4612,34 +4669,40 @@ export const RemoveMemberDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RemoveMemberMutation, RemoveMemberMutationVariables>;
 export const CagwCredentialsDocument = new TypedDocumentString(`
-    query CagwCredentials($partition: ID!) {
+    query CagwCredentials($partition: ID!, $after: String) {
   deployment {
     tlsRootCertificate
   }
   partition(id: $partition) {
     cagwUrl
-    cagwCredentials {
-      id
-      identifier
-      friendlyName
-      status
-      serialNumber
-      createdAt
-      createdBy
-      renewedAt
-      expiresAt
-      previousEndsAt
-      lastUsedAt
-      lastUsedFrom
-      mayChange
-      roles {
-        role
-        ca {
-          id
-          identifier
-          friendlyName
-          deletedAt
+    cagwCredentials(first: 200, after: $after) {
+      nodes {
+        id
+        identifier
+        friendlyName
+        status
+        serialNumber
+        createdAt
+        createdBy
+        renewedAt
+        expiresAt
+        previousEndsAt
+        lastUsedAt
+        lastUsedFrom
+        mayChange
+        roles {
+          role
+          ca {
+            id
+            identifier
+            friendlyName
+            deletedAt
+          }
         }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
       }
     }
   }
@@ -4648,11 +4711,13 @@ export const CagwCredentialsDocument = new TypedDocumentString(`
 export const CagwAuthoritiesDocument = new TypedDocumentString(`
     query CagwAuthorities($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
+    certificationAuthorities(first: 500) {
+      nodes {
+        id
+        identifier
+        friendlyName
+        type
+      }
     }
   }
 }

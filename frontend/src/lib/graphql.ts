@@ -82,6 +82,25 @@ export async function request<Result, Variables>(
   }
 }
 
+type Connection = { nodes: unknown[]; pageInfo?: { hasNextPage: boolean; endCursor?: string | null } };
+
+/** Reads a list whole, page by page: `connection` finds it in an answer, and the operation takes `$after`. */
+export async function requestAll<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Omit<Variables, "after">,
+  connection: (result: Settled<Result>) => Connection | null | undefined,
+): Promise<Settled<Result>> {
+  const read = request as (document: unknown, variables: object) => Promise<Settled<Result>>;
+  const whole = await read(document, variables);
+  const list = connection(whole);
+  for (let page = list?.pageInfo; page?.hasNextPage; ) {
+    const next = connection(await read(document, { ...variables, after: page.endCursor }));
+    list?.nodes.push(...(next?.nodes ?? []));
+    page = next?.pageInfo;
+  }
+  return whole;
+}
+
 async function send<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   ...[variables]: Variables extends Record<string, never> ? [] : [Variables]

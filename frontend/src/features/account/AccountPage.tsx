@@ -17,7 +17,7 @@ const Account = graphql(`
     viewer {
       user { email firstName lastName createdAt lastSignInAt }
       invitations { id name roles invitedBy expiresAt }
-      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }
+      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions(first: 200) { nodes { id createdAt lastSeenAt ipAddress userAgent current } } }
     }
   }
 `);
@@ -170,7 +170,7 @@ export function AccountPage() {
           </Section>
           <Section title="Sessions" actions={<Button size="xs" color="red" variant="outline" loading={everywhere.isPending} onClick={() => everywhere.mutate()}>Sign out everywhere</Button>}>
             <Stack gap="sm">
-              {security.sessions.map((s) => (
+              {security.sessions.nodes.map((s) => (
                 <Group key={s.id} justify="space-between" wrap="nowrap">
                   <div style={{ minWidth: 0 }}>
                     <Text size="sm" truncate>

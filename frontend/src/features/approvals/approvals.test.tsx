@@ -79,7 +79,7 @@ it("says why what was approved was not done", async () => {
 });
 
 it("tells of a change of the rules that others must approve, and where it waits", async () => {
-  const asked = serve({ ApprovalRules: { partition: { approvalRules: [{ operation: "ISSUE", profileIds: ["web"], needed: 1, hours: 24 }], certificateProfiles: [{ id: "web", name: "Web", kind: "SUBSCRIBER" }] } }, SetApprovalRules: { setApprovalRules: { __typename: "ApprovalPending", approvalId: "a2", message: "1 other person must approve this first" } } });
+  const asked = serve({ ApprovalRules: { partition: { approvalRules: [{ operation: "ISSUE", profileIds: ["web"], needed: 1, hours: 24 }], certificateProfiles: { nodes: [{ id: "web", name: "Web", kind: "SUBSCRIBER" }] } } }, SetApprovalRules: { setApprovalRules: { __typename: "ApprovalPending", approvalId: "a2", message: "1 other person must approve this first" } } });
   await show("/p/$partitionId/approvals", ApprovalsPage, "/p/sub0/approvals?view=rules");
   const section = within(await screen.findByText("What needs approval").then((t) => t.closest<HTMLElement>(".mantine-Card-root")!));
   await userEvent.click(section.getByRole("switch", { name: /^Issue certificates/ }));

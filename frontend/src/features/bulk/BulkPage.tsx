@@ -24,7 +24,7 @@ const One = graphql(`
 `);
 const Choices = graphql(`
   query BulkChoices($partition: ID!) {
-    partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id name description group { title } } } }
+    partition(id: $partition) { certificationAuthorities(first: 200) { nodes { id friendlyName status type profiles { id name description group { title } } } } }
   }
 `);
 const PrepareRevocation = graphql(`mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }`);
@@ -259,7 +259,7 @@ function Items({ partitionId, f, label }: { partitionId: string; f: Finding; lab
 const reasons: RevocationReason[] = ["UNSPECIFIED", "KEY_COMPROMISE", "CA_COMPROMISE", "AFFILIATION_CHANGED", "SUPERSEDED", "CESSATION_OF_OPERATION", "PRIVILEGE_WITHDRAWN", "AA_COMPROMISE"];
 
 function useChoices(partitionId: string) {
-  return useQuery({ queryKey: ["bulk-choices", partitionId], queryFn: () => request(Choices, { partition: partitionId }) }).data?.partition?.certificationAuthorities ?? [];
+  return useQuery({ queryKey: ["bulk-choices", partitionId], queryFn: () => request(Choices, { partition: partitionId }) }).data?.partition?.certificationAuthorities.nodes ?? [];
 }
 
 function RevokeDialog({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {
