@@ -61,14 +61,14 @@ func (r *certificateResolver) ChainPem(ctx context.Context, obj *certificate.Cer
 	return r.chainPEM(ctx, obj)
 }
 
-func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error) {
+func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (model.IssueCertificateResult, error) {
 	request, err := csrRequest(input)
 	if err != nil {
 		return nil, err
 	}
 	issued, err := r.Enrollment.Issue(ctx, request.Request())
 	if err != nil {
-		return nil, err
+		return settled[model.IssueCertificateResult](nil, err)
 	}
 	return &model.IssueCertificatePayload{Certificate: issued.Certificate, Decisions: pointers(issued.Decisions)}, nil
 }
@@ -97,8 +97,8 @@ func (r *mutationResolver) SuspendCertificate(ctx context.Context, input model.S
 	return certificatePayload(r.Certificates.Suspend(ctx, input.CertificateID, input.Until))
 }
 
-func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error) {
-	return certificatePayload(r.Certificates.Unsuspend(ctx, certificateID))
+func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error) {
+	return certificatePayload(r.Certificates.Unsuspend(ctx, input.CertificateID))
 }
 
 func (r *partitionResolver) Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
@@ -70,6 +71,28 @@ func missing[T any](found *T, err error) (*T, error) {
 		return nil, err
 	}
 	return found, nil
+}
+
+// settled is the outcome of a mutation that others may have to approve first: what it made, or the request that waits for them.
+func settled[Result any](payload any, err error) (Result, error) {
+	var outcome Result
+	if fault.Is(err, fault.ApprovalNeeded) {
+		waiting := fault.Of(err)
+		payload, err = &model.ApprovalPending{ApprovalID: waiting.ApprovalID, Message: waiting.Message}, nil
+	}
+	if err == nil {
+		outcome = payload.(Result)
+	}
+	return outcome, err
+}
+
+// paged reads the page that the arguments of a connection ask for.
+func paged[T any](first int, after *string, read func(page.Request) (*page.Page[T], error)) (*page.Page[T], error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	return read(request)
 }
 
 func pageInfo[T any](p *page.Page[T]) *model.PageInfo {
@@ -159,6 +182,13 @@ func certificatePayload(c *certificate.Certificate, err error) (*model.Certifica
 		return nil, err
 	}
 	return &model.CertificatePayload{Certificate: c}, nil
+}
+
+func credentialPayload(c *credential.Credential, err error) (*model.CagwCredentialPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.CagwCredentialPayload{Credential: c}, nil
 }
 
 func endEntityPayload(e *endentity.EndEntity, err error) (*model.EndEntityPayload, error) {

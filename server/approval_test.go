@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -146,11 +147,11 @@ func (s *approvals) actions(id string) (actions []string) {
 
 func (s *approvals) mails(to, subject string) (n int) {
 	s.Helper()
-	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()))
+	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()), page.Request{First: page.MaxFirst})
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, m := range mails {
+	for _, m := range mails.Nodes {
 		if m.Recipient == to && strings.Contains(m.Subject, subject) {
 			n++
 		}
@@ -564,6 +565,60 @@ func TestEveryOperationIsApproved(t *testing.T) {
 	if _, err := s.identity.Invite(s.alice, p, identity.Invitee{Email: "harmless@example.com"}); err != nil {
 		t.Errorf("an invitation without a role: %v", err)
 	}
+}
+
+// TestWaitingIsAnOutcome: in GraphQL, what others must approve first is no error.
+func TestWaitingIsAnOutcome(t *testing.T) {
+	s := newApprovals(t, rule(approval.CACreate, 1), rule(approval.CADelete, 1), rule(approval.CARenew, 1), rule(approval.Issue, 1), rule(approval.BulkRevoke, 1), rule(approval.RoleChange, 1))
+	root, err := os.ReadFile("testdata/cases/root-same-name-same-serial-1.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := certificateOf(t, s)
+	operation, err := s.bulk.PrepareRevocation(s.carol, bulk.RevocationInput{PartitionID: s.m.Partition.ID, Reason: certificate.Superseded, Serials: leaf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, _ := request(t, "waits.example.com")
+	p := s.m.Partition.ID
+	for name, c := range map[string]struct {
+		by    context.Context
+		input map[string]any
+	}{
+		"createCertificationAuthority": {s.alice, map[string]any{"partitionId": p, "type": "ROOT", "identifier": "wanted", "friendlyName": "Wanted", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Wanted"}},
+		"importExternalRoot":           {s.alice, map[string]any{"partitionId": p, "identifier": "outer", "friendlyName": "Outer", "certificate": string(root)}},
+		"renewCertificationAuthority":  {s.alice, map[string]any{"caId": s.issuing.ID, "newKey": false}},
+		"deleteCertificationAuthority": {s.alice, map[string]any{"caId": s.issuing.ID, "confirmIdentifier": "issuing-1"}},
+		"issueCertificate":             {s.carol, map[string]any{"caId": s.issuing.ID, "profileId": guarded, "csr": csr}},
+		"startBulk":                    {s.carol, map[string]any{"id": operation.ID}},
+		"inviteUser":                   {s.alice, map[string]any{"partitionId": p, "email": "new@example.com", "firstName": "N", "lastName": "N", "roles": []string{"OWNERS"}}},
+		"grantRole":                    {s.alice, map[string]any{"partitionId": p, "userId": "dave", "role": "OWNERS"}},
+		"revokeRole":                   {s.alice, map[string]any{"partitionId": p, "userId": "bob", "role": "OWNERS"}},
+		"removeMember":                 {s.alice, map[string]any{"partitionId": p, "userId": "dave"}},
+		"setApprovalRules":             {s.alice, map[string]any{"partitionId": p, "rules": []any{}}},
+	} {
+		input := strings.ToUpper(name[:1]) + name[1:] + "Input"
+		got := s.ask(t, rbac.ActorFrom(c.by), `mutation ($input: `+input+`!) { `+name+`(input: $input) { __typename ... on ApprovalPending { approvalId message approval { id state } } } }`, map[string]any{"input": c.input})
+		if got.code() != "" {
+			t.Errorf("%s: %v", name, got.Errors)
+			continue
+		}
+		outcome := got.Data[name].(map[string]any)
+		waiting, _ := outcome["approval"].(map[string]any)
+		if outcome["__typename"] != "ApprovalPending" || waiting["state"] != "PENDING" || waiting["id"] != outcome["approvalId"] || outcome["message"] == "" {
+			t.Errorf("%s: %v", name, outcome)
+		}
+	}
+}
+
+// certificateOf is the serial number of some certificate that can be revoked.
+func certificateOf(t *testing.T, s *approvals) string {
+	t.Helper()
+	p, err := s.certificates.List(s.carol, s.m.Partition.ID, certificate.Filter{Status: []certificate.Status{certificate.Issued}, CAID: s.issuing.ID, LeaveOutSigners: true}, certificate.Newest, page.Request{First: 1})
+	if err != nil || len(p.Nodes) == 0 {
+		t.Fatal(err, "no certificate")
+	}
+	return p.Nodes[0].SerialNumber
 }
 
 // TestRulesOfApprovals: none for what nobody else could approve, and asking for less takes those who decide.

@@ -96,7 +96,7 @@ func TestRootsThatExist(t *testing.T) {
 	odd := l.app.ask(
 		t,
 		rbac.ActorFrom(l.ctx),
-		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { certificationAuthority { remarks } } }`,
+		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { remarks } } } }`,
 		map[string]any{
 			"i": map[string]any{"partitionId": p, "identifier": "odd", "friendlyName": "Odd", "certificate": string(l.read("odd.pem"))},
 		},

@@ -26,6 +26,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/intake"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -212,11 +213,11 @@ func (e *estate) people(ctx context.Context) error {
 
 // confirm follows the invitation in the outbox, as the person would follow the link in the mail.
 func (e *estate) confirm(ctx context.Context, u *ManifestUser, first, last string) (context.Context, error) {
-	mails, err := e.mail.Outbox(e.system(ctx))
+	mails, err := e.mail.Outbox(e.system(ctx), page.Request{First: page.MaxFirst})
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range mails {
+	for _, m := range mails.Nodes {
 		_, token, found := strings.Cut(m.Body, "/invitation#")
 		if m.Recipient != u.Email || !found {
 			continue

@@ -49,7 +49,7 @@ func BenchmarkGraphQL(b *testing.B) {
 		input       map[string]any
 	}{
 		{"nothing", `query Nothing { __typename }`, nil},
-		{"issue", `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id serialNumber pem } } }`,
+		{"issue", `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id serialNumber pem } } } }`,
 			map[string]any{"caId": c.ID, "profileId": "privatessl-tls-client-server", "csr": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}))}},
 	} {
 		variables := map[string]any{}

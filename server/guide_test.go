@@ -379,7 +379,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	got := s.ask(
 		t,
 		rbac.ActorFrom(s.alice),
-		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { identifier profiles { id } } } }`,
+		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { nodes { identifier profiles { id } } } } }`,
 		map[string]any{"p": s.m.Partition.ID},
 	)
 	if said := fmt.Sprint(got.Data); !strings.Contains(said, "selectable:true") || !strings.Contains(said, "map[id:external-ca-subord]") {

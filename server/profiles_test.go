@@ -34,6 +34,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/intake"
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -174,8 +175,8 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	if c := again.Certificate; c.ProfileVersion != 2 || c.NotAfter.Sub(c.NotBefore) > 31*24*time.Hour {
 		t.Errorf("the change is not followed: version %d, until %s", c.ProfileVersion, c.NotAfter)
 	}
-	history, err := b.profiles.History(b.ctx, second)
-	if err != nil || len(history) != 2 || history[0].CreatedBy != "tester" || history[0].Comment != "a test" {
+	history, err := b.profiles.History(b.ctx, second, page.Request{First: page.MaxFirst})
+	if err != nil || len(history.Nodes) != 2 || history.Nodes[0].CreatedBy != "tester" || history.Nodes[0].Comment != "a test" {
 		t.Errorf("history %+v, %v", history, err)
 	}
 	changes, err := b.profiles.Changes(b.ctx, second, 1, 2)
@@ -216,7 +217,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 		t.Error("another life of an identifier has the same key")
 	}
 	wants(t, "changing a system profile", b.profiles.Delete(b.ctx, b.partition, "privatessl-tls-server", 0), fault.PolicyRefused, "system")
-	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { retiredProfiles { id issued system versions { version createdBy comment } changes(from: 0, to: 2) { path } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`, nil)
+	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { retiredProfiles { nodes { id issued system versions { nodes { version createdBy comment } } changes(from: 0, to: 2) { path } } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`, nil)
 	if text := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(text, "our-servers") || !strings.Contains(text, "profile.retire") || !strings.Contains(text, "validity_period") {
 		t.Errorf("%v %v", got.Errors, text)
 	}

@@ -372,7 +372,7 @@ func (i *issuer) authority(label, keyStore string) (string, error) {
 	var made struct {
 		CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 	}
-	if err := i.server.GraphQL(m.GraphQL.Token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`, map[string]any{"i": input}, &made); err != nil {
+	if err := i.server.GraphQL(m.GraphQL.Token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &made); err != nil {
 		return "", err
 	}
 	id := made.CreateCertificationAuthority.CertificationAuthority.ID
