@@ -14,7 +14,7 @@ func acmeStatus(s acme.Status) model.AcmeStatus { return model.AcmeStatus(string
 
 // acmeSettings are those in force.
 func acmeSettings(c *protocolconfig.Configuration) (*model.AcmeSettings, error) {
-	s, err := c.ACME()
+	s, err := acme.SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func acmeSettings(c *protocolconfig.Configuration) (*model.AcmeSettings, error) 
 	return out, nil
 }
 
-func changeACME(s *protocolconfig.ACMESettings, in model.UpdateAcmeSettingsInput) {
+func changeACME(s *acme.Settings, in model.UpdateAcmeSettingsInput) {
 	if in.Challenges != nil {
 		s.Challenges = slices.Clone(in.Challenges)
 	}

@@ -103,7 +103,7 @@ func (r *acmeOrderResolver) Approval(ctx context.Context, obj *acme.Order) (*app
 }
 
 func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error) {
-	return protocolPayload(r.Protocols.UpdateACME(ctx, input.ConfigurationID, func(s *protocolconfig.ACMESettings) { changeACME(s, input) }))
+	return protocolPayload(r.ACME.UpdateSettings(ctx, input.ConfigurationID, func(s *acme.Settings) { changeACME(s, input) }))
 }
 
 func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error) {
@@ -143,7 +143,7 @@ func (r *partitionResolver) CountRenewalSelection(ctx context.Context, obj *tena
 }
 
 func (r *protocolConfigurationResolver) Acme(ctx context.Context, obj *protocolconfig.Configuration) (*protocolconfig.Configuration, error) {
-	return when(obj.Type == protocolconfig.ACME, *obj), nil
+	return when(obj.Type == acme.TypeID, *obj), nil
 }
 
 func (r *queryResolver) RenewalCampaign(ctx context.Context, id string) (*acme.Campaign, error) {

@@ -22,7 +22,6 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -48,7 +47,7 @@ func newAppleServers(t testing.TB) *appleServers {
 
 // settings of a configuration that believes them.
 func (s *appleServers) settings() string {
-	return string(jsonOf(protocolconfig.ACMESettings{Profiles: []string{"privatessl-tls-client"}, Challenges: []string{acme.HTTP01, acme.DeviceAttest01},
+	return string(jsonOf(acme.Settings{Profiles: []string{"privatessl-tls-client"}, Challenges: []string{acme.HTTP01, acme.DeviceAttest01},
 		Attestation: map[attestation.Format]string{attestation.Apple: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root.Raw}))}}))
 }
 

@@ -45,7 +45,7 @@ func newACMEOn(t testing.TB, database, settings string) *acmeEstate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: "acme-test", Type: protocolconfig.ACME, Description: "test", CAID: issuing.ID, ProfileID: "privatessl-tls-server-supply-san", Settings: settings})
+	c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: "acme-test", Type: acme.TypeID, Description: "test", CAID: issuing.ID, ProfileID: "privatessl-tls-server-supply-san", Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,7 +84,7 @@ func TestEndpointAuthenticatesItsOwnClients(t *testing.T) {
 	server.TLS, server.EnableHTTP2 = mutualTLSConfig(a.certs), true
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	made := g.create(t, "door", g.grant(t, "issuing-ec", credential.CertAdmins))
+	made := g.create(t, "door", g.grant(t, "issuing-1", credential.CertAdmins))
 	gateway := holding(t, pair(t, made.PKCS12, made.Password))
 	visitor := holding(t, tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key})
 	nobody := holding(t)
@@ -107,7 +107,7 @@ func TestEndpointAuthenticatesItsOwnClients(t *testing.T) {
 		{"nobody", nobody, "/badge/x", 401, "<badge>show your badge</badge>"},
 		{"its client at the gateway", visitor, list, 401, `"cagw-4010"`},
 		{"its client at the reference of the gateway", visitor, "/cagw/swagger-ui", 401, `"cagw-4010"`},
-		{"a gateway credential at the gateway", gateway, list, 200, "issuing-ec"},
+		{"a gateway credential at the gateway", gateway, list, 200, "issuing-1"},
 		{"where nobody is established", gateway, "/open/x", 200, "nobody"},
 		{"where nobody is established, by its client", visitor, "/open/x", 200, "nobody"},
 		{"a path of nobody, by its client", visitor, "/other", 401, `"cagw-4010"`},

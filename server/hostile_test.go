@@ -145,7 +145,7 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 		e.approvals.Submit(ctx, &err)
 		return err
 	}
-	if err := ask(e.c.Actor("192.0.2.1", "r")); !fault.Is(err, fault.TooManyRequests) {
+	if err := ask(e.configurations.Actor(e.c, "192.0.2.1", "r")); !fault.Is(err, fault.TooManyRequests) {
 		t.Errorf("a client: %v", err)
 	}
 	if err := ask(rbac.ActorFrom(alice)); !fault.Is(err, fault.ApprovalNeeded) {

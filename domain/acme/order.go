@@ -126,7 +126,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 // profileFor resolves the profile that an order names. One that is not made for ACME, such as one that copies what a directory
 // vouches for from the request, is not offered whatever the settings say.
-func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, named string) (string, error) {
+func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration, set *Settings, named string) (string, error) {
 	if named == "" || named == c.ProfileID {
 		return c.ProfileID, nil
 	}
@@ -135,7 +135,7 @@ func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration
 		if err != nil {
 			return "", err
 		}
-		if p, ok := found[named]; ok && protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
+		if p, ok := found[named]; ok && e.Configurations.Type(c.Type).Fits(p.Profile) {
 			return named, nil
 		}
 	}
@@ -151,7 +151,7 @@ func truncate(s string) string {
 
 // Profiles that orders may name: id and what people call it.
 func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) (map[string]string, error) {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) 
 	}
 	names := map[string]string{}
 	for id, p := range found {
-		if protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
+		if e.Configurations.Type(c.Type).Fits(p.Profile) {
 			names[id] = p.Name
 		}
 	}
@@ -170,7 +170,7 @@ func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) 
 
 // NewOrder: RFC 8555 7.4.
 func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, a *Account, r OrderRequest) (*Order, error) {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -220,7 +220,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 type newOrder struct {
 	actor *rbac.Actor
 	c     *protocolconfig.Configuration
-	set   *protocolconfig.ACMESettings
+	set   *Settings
 	key   *ExternalKey
 	a     *Account
 	o     *Order
@@ -276,7 +276,7 @@ func (e *Engine) createTogether(ctx context.Context, list []*newOrder) error {
 }
 
 // allow checks names and rates of an order.
-func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
+func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
 	var bad []*Problem
 	for _, id := range list {
 		if !key.allows(id) {
@@ -324,7 +324,7 @@ func (e *Engine) rateLimited(ctx context.Context, now time.Time, rows *gorm.DB, 
 }
 
 // authorizations finds or makes those of an order. Where nothing remains to be proved the order is ready.
-func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
+func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
 	open := false
 	for _, id := range o.Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")

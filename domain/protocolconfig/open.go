@@ -109,5 +109,5 @@ func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, e
 	case c.Status != Active:
 		return nil, fault.New(fault.Unavailable, "%s is %s", c.Identifier, text.Lower(c.Status)).Because(ErrDisabled)
 	}
-	return c.Actor("", ""), nil
+	return s.Actor(c, "", ""), nil
 }

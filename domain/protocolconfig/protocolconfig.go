@@ -16,6 +16,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -40,7 +41,7 @@ type Configuration struct {
 	CAID        string `gorm:"column:ca_id"`
 	ProfileID   string
 	Status      Status
-	Settings    string // a JSON object; see Type.CheckSettings
+	Settings    string // a JSON object; see SettingsOf
 	Version     int64
 	CreatedAt   time.Time
 	CreatedBy   string
@@ -49,10 +50,10 @@ type Configuration struct {
 
 func (Configuration) TableName() string { return "protocol_configurations" }
 
-// Actor is who acts in the domain for the clients of the configuration: it issues and revokes in the partition, and
+// Actor is who acts in the domain for the clients of a configuration: it issues and revokes in the partition, and
 // nothing else. Certificates that it asks for bear the configuration.
-func (c *Configuration) Actor(ip, requestID string) *rbac.Actor {
-	t := TypeByID(c.Type)
+func (s *Service) Actor(c *Configuration, ip, requestID string) *rbac.Actor {
+	t := s.Type(c.Type)
 	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
 		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, IPAddress: ip, RequestID: requestID}
 }
@@ -64,20 +65,20 @@ type Service struct {
 	Audit    *audit.Log
 	CAs      *ca.Service
 	Profiles *profiles.Service
+	Sealer   seal.Sealer
 	Now      func() time.Time
 
-	// Unproved tells whether clients of a configuration get certificates for names that they prove in no way. nil: none do.
-	Unproved func(ctx context.Context, c *Configuration) (bool, error)
-
-	open sync.Map // address → opened
+	types []*Type
+	open  sync.Map // address → opened
 }
 
-// mayWiden refuses what gives clients that prove nothing more than they had: it takes the right to issue.
-func (s *Service) mayWiden(ctx context.Context, c *Configuration) error {
-	if s.Unproved == nil {
+// PermitWidening refuses what gives clients that prove nothing more than they had: it takes the right to issue.
+func (s *Service) PermitWidening(ctx context.Context, c *Configuration) error {
+	t := s.Type(c.Type)
+	if t.Unproved == nil {
 		return nil
 	}
-	unproved, err := s.Unproved(ctx, c)
+	unproved, err := t.Unproved(ctx, c)
 	if err != nil || !unproved {
 		return err
 	}
@@ -89,7 +90,7 @@ func (s *Service) MayWiden(ctx context.Context, c *Configuration) (bool, error) 
 	if s.Guard.Require(ctx, rbac.ProtocolManage, c.PartitionID) != nil {
 		return false, nil
 	}
-	err := s.mayWiden(ctx, c)
+	err := s.PermitWidening(ctx, c)
 	if fault.Is(err, fault.Forbidden) {
 		return false, nil
 	}
@@ -116,23 +117,30 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 	if !ca.IdentifierRule.MatchString(r.Identifier) {
 		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
 	}
-	if TypeByID(r.Type) == nil {
+	t := s.Type(r.Type)
+	if t == nil {
 		return nil, fault.New(fault.Invalid, "there is no enrollment protocol %s", text.Quote(string(r.Type))).At("type")
 	}
 	if r.Settings == "" {
 		r.Settings = "{}"
 	}
 	c := &Configuration{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type, Description: r.Description,
-		CAID: r.CAID, ProfileID: r.ProfileID, Status: Active, Settings: r.Settings, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+		CAID: r.CAID, ProfileID: r.ProfileID, Status: Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+	set, err := t.read(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.keep(ctx, c, set)
+	if err != nil {
+		return nil, err
+	}
 	return c, s.Store.Tx(ctx, func(ctx context.Context) error {
 		authority, err := s.check(ctx, c, true)
 		if err != nil {
 			return err
 		}
-		if c.Type == ACME {
-			if err := s.mayTrust(ctx, c, nil); err != nil {
-				return err
-			}
+		if err := s.permitSettings(ctx, c, nil); err != nil {
+			return err
 		}
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
 			if store.IsDuplicate(err) {
@@ -141,8 +149,8 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "configured " + TypeByID(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "ca": authority.Identifier, "profile": c.ProfileID, "description": c.Description}})
-		return nil
+			Summary: "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "ca": authority.Identifier, "profile": c.ProfileID, "description": c.Description}})
+		return s.saveSecrets(ctx, c, made)
 	})
 }
 
@@ -153,8 +161,8 @@ func (s *Service) check(ctx context.Context, c *Configuration, issuing bool) (*c
 			return nil, err
 		}
 	}
-	if err := TypeByID(c.Type).checkSettings(c.Settings); err != nil || !issuing {
-		return nil, err
+	if !issuing {
+		return nil, nil
 	}
 	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
 	var found []*ca.CertificationAuthority
@@ -176,7 +184,7 @@ func (s *Service) problem(ctx context.Context, c *Configuration, authority *ca.C
 	if err := authority.Usable(s.Now()); err != nil {
 		return fault.Of(err), nil
 	}
-	t := TypeByID(c.Type)
+	t := s.Type(c.Type)
 	known, err := s.Profiles.Find(ctx, c.PartitionID, []string{c.ProfileID})
 	if err != nil {
 		return nil, err
@@ -230,28 +238,44 @@ type Change struct {
 func (s *Service) Update(ctx context.Context, id string, change Change) (*Configuration, error) {
 	return s.change(ctx, id, "protocol.update", func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		old := *c
-		for to, from := range map[*string]*string{&c.Description: change.Description, &c.CAID: change.CAID, &c.ProfileID: change.ProfileID, &c.Settings: change.Settings} {
+		for to, from := range map[*string]*string{&c.Description: change.Description, &c.CAID: change.CAID, &c.ProfileID: change.ProfileID} {
 			if from != nil {
 				*to = *from
+			}
+		}
+		was, err := s.settings(c)
+		if err != nil {
+			return err
+		}
+		var made []*secretRow
+		if change.Settings != nil {
+			set, err := s.Type(c.Type).read(*change.Settings)
+			if err != nil {
+				return err
+			}
+			if made, err = s.keep(ctx, c, set); err != nil {
+				return err
 			}
 		}
 		if *c == old {
 			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the configuration as it is.")
 		}
 		if c.CAID != old.CAID || c.ProfileID != old.ProfileID || c.Settings != old.Settings {
-			if err := s.mayWiden(ctx, &old); err != nil {
+			if err := s.PermitWidening(ctx, &old); err != nil {
 				return err
 			}
 		}
-		if c.Type == ACME && c.Settings != old.Settings {
-			if err := s.mayTrust(ctx, c, &old); err != nil {
+		if c.Settings != old.Settings {
+			if err := s.permitSettings(ctx, c, was); err != nil {
 				return err
 			}
 		}
-		_, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID)
-		e.Summary = "changed " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		if _, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID); err != nil {
+			return err
+		}
+		e.Summary = "changed " + s.Type(c.Type).Label + " configuration " + c.Identifier
 		e.Details = audit.Details{"before": old.facts(), "after": c.facts()}
-		return err
+		return s.saveSecrets(ctx, c, made)
 	})
 }
 
@@ -272,7 +296,7 @@ func (s *Service) Enable(ctx context.Context, id string) (*Configuration, error)
 func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (*Configuration, error) {
 	return s.change(ctx, id, action, func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		if to == Active && c.Status != to {
-			if err := s.mayWiden(ctx, c); err != nil {
+			if err := s.PermitWidening(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -280,7 +304,7 @@ func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (
 			return fault.New(fault.Conflict, "%s is already %s", c.Identifier, text.Lower(to))
 		}
 		e.Details = audit.Details{"before": c.Status, "after": to}
-		e.Summary = TypeByID(c.Type).Label + " configuration " + c.Identifier + " is now " + text.Lower(to)
+		e.Summary = s.Type(c.Type).Label + " configuration " + c.Identifier + " is now " + text.Lower(to)
 		c.Status = to
 		return nil
 	})
@@ -295,7 +319,7 @@ func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Co
 		}
 		now := s.Now()
 		c.DeletedAt = &now
-		e.Summary = "deleted " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		e.Summary = "deleted " + s.Type(c.Type).Label + " configuration " + c.Identifier
 		return nil
 	})
 }
@@ -473,8 +497,8 @@ func (s *Service) Offers(ctx context.Context, partitionID string) ([]*Offer, err
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	list := make([]*Offer, len(types))
-	for n, t := range types {
+	list := make([]*Offer, len(s.types))
+	for n, t := range s.types {
 		list[n] = &Offer{t, partitionID}
 	}
 	return list, nil
