@@ -41,7 +41,7 @@ var unguarded = map[string]string{
 	"acme.Unproved": "part of protocolconfig's changes, which ask", "acme.LoadKeys": "load asks for each", "acme.LoadAccounts": "load asks for each", "ca.Chains": "certificates are public; Download asks", "protocolconfig.ByID": "of jobs of a protocol", "protocolconfig.Register": "wiring", "protocolconfig.Types": "a constant", "protocolconfig.Type": "a constant", "acme.Type": "wiring", "acme.UpdateSettings": "protocolconfig.ChangeSettings asks",
 	"protocolconfig.Actor": "establishes the actor of a protocol", "protocolconfig.Reveal": "of a protocol's own configuration", "protocolconfig.PermitWidening": "part of what asks",
 	"protocolconfig.Open": "establishes the actor of a protocol", "protocolconfig.OpenOrClosed": "establishes the actor of a protocol", "protocolconfig.Standing": "establishes the actor of a job",
-	"enrollment.Ready": "of a protocol's own configuration, for issuance, which asks", "protocolconfig.Problem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
+	"enrollment.Ready": "of a protocol's own configuration, for issuance, which asks", "protocolconfig.Problem": "of a configuration that was asked for", "protocolconfig.OfferingProblem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
 	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",

@@ -115,8 +115,8 @@ func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.Create
 	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: when(secret != "", secret)}, nil
 }
 
-func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error) {
-	k, err := r.ACME.RevokeKey(ctx, id)
+func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, input model.RevokeAcmeKeyInput) (*model.AcmeKeyPayload, error) {
+	k, err := r.ACME.RevokeKey(ctx, input.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,8 @@ func (r *mutationResolver) CreateRenewalCampaign(ctx context.Context, input mode
 		RevokeAt: input.RevokeAt, RevocationReason: reasonCode(input.RevocationReason), ExplanationURL: input.ExplanationURL}))
 }
 
-func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error) {
-	return campaignPayload(r.ACME.CancelCampaign(ctx, id))
+func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, input model.CancelRenewalCampaignInput) (*model.RenewalCampaignPayload, error) {
+	return campaignPayload(r.ACME.CancelCampaign(ctx, input.ID))
 }
 
 func (r *partitionResolver) RenewalCampaigns(ctx context.Context, obj *tenant.Partition) ([]*acme.Campaign, error) {

@@ -1,6 +1,10 @@
 package rbac
 
-import "context"
+import (
+	"context"
+	"slices"
+	"time"
+)
 
 // ActorKind tells what is asking.
 type ActorKind string
@@ -36,11 +40,48 @@ type Actor struct {
 	Service bool
 	// Within, unless nil, are the roles by domain of the person whose token this is: it may do nothing that the person may not.
 	Within map[string][]Role
+	// Scope bounds what it acts on.
+	Scope Scope
 	// Partition and Authorities of a CredentialActor: roles by the id of a CA. It has none in the partition itself.
 	Partition   string
 	Authorities map[string][]Role
 	IPAddress   string
 	RequestID   string
+}
+
+// Scope is what an actor acts on. The zero value is all of the domains in which it has roles.
+type Scope struct {
+	// Partition, if not "", is the only one.
+	Partition string
+	// Configuration of an enrollment protocol: what came through it is in scope, and its Offerings.
+	Configuration string
+	Offerings     []Offering
+}
+
+// Offering is by which CA and under which profile certificates are issued through a configuration.
+type Offering struct {
+	ID, CA, Profile string
+	// MaxValidity caps how long they are valid; 0: as long as the profile says.
+	MaxValidity time.Duration
+}
+
+// Offering returns the one for a CA and a profile, nil when there is none. Of several it is the one that gives least.
+func (s *Scope) Offering(ca, profile string) *Offering {
+	var found *Offering
+	for n := range s.Offerings {
+		o := &s.Offerings[n]
+		if o.CA == ca && o.Profile == profile && (found == nil || found.MaxValidity == 0 || o.MaxValidity != 0 && o.MaxValidity < found.MaxValidity) {
+			found = o
+		}
+	}
+	return found
+}
+
+// By is the actor with a single offering of its scope, or with none where it has not that one.
+func (a *Actor) By(offeringID string) *Actor {
+	narrow := *a
+	narrow.Scope.Offerings = slices.DeleteFunc(slices.Clone(a.Scope.Offerings), func(o Offering) bool { return o.ID != offeringID })
+	return &narrow
 }
 
 // RolesIn lists the roles held in a domain.

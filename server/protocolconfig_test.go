@@ -23,7 +23,7 @@ const acmeProfile = "privatessl-tls-server"
 
 func (b *bench) configure(identifier string) *protocolconfig.Configuration {
 	b.t.Helper()
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: acme.TypeID, Description: "Servers", CAID: b.ca.ID, ProfileID: acmeProfile})
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: acme.TypeID, Description: "Servers", Offerings: protocolconfig.One(b.ca.ID, acmeProfile)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: acme.TypeID, CAID: b.ca.ID, ProfileID: acmeProfile}
+	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, acmeProfile)}
 	for what, c := range map[string]struct {
 		change func(*protocolconfig.Request)
 		kind   fault.Kind
@@ -54,13 +54,14 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 		"long description":         {func(r *protocolconfig.Request) { r.Description = strings.Repeat("x", 201) }, fault.Invalid, "description"},
 		"settings of nobody":       {func(r *protocolconfig.Request) { r.Settings = `{"nonsense": 1}` }, fault.Invalid, ""},
 		"settings that are a list": {func(r *protocolconfig.Request) { r.Settings = `[]` }, fault.Invalid, "settings"},
-		"no such CA":               {func(r *protocolconfig.Request) { r.CAID = "x" }, fault.Invalid, "caId"},
-		"profile of another CA":    {func(r *protocolconfig.Request) { r.CAID = root.ID }, fault.PolicyRefused, "profileId"},
-		"profile of other group":   {func(r *protocolconfig.Request) { r.ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "profileId"},
-		"profile not selected":     {func(r *protocolconfig.Request) { r.ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "profileId"},
-		"no such profile":          {func(r *protocolconfig.Request) { r.ProfileID = "x" }, fault.PolicyRefused, "profileId"},
+		"no such CA":               {func(r *protocolconfig.Request) { r.Offerings[0].CAID = "x" }, fault.Invalid, "offerings[0].caId"},
+		"profile of another CA":    {func(r *protocolconfig.Request) { r.Offerings[0].CAID = root.ID }, fault.PolicyRefused, "offerings[0].profileId"},
+		"profile of other group":   {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "offerings[0].profileId"},
+		"profile not selected":     {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "offerings[0].profileId"},
+		"no such profile":          {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "x" }, fault.PolicyRefused, "offerings[0].profileId"},
 	} {
 		r := good
+		r.Offerings = slices.Clone(good.Offerings)
 		c.change(&r)
 		if _, err := b.configurations.Create(b.ctx, r); !fault.Is(err, c.kind) || c.field != "" && fault.Of(err).Field != c.field {
 			t.Errorf("%s: %v at %s", what, err, fault.Of(err).Field)
@@ -99,7 +100,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	}
 	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("Web servers")})
 	wants(t, "changing nothing", err, fault.Conflict, "nothing")
-	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{ProfileID: new("mdmws-digital-signature")})
+	_, err = b.configurations.UpdateOffering(b.ctx, made.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("mdmws-digital-signature")})
 	wants(t, "a profile of another group", err, fault.PolicyRefused, "group")
 
 	// Who looks at it sees at once why nothing is issued.
@@ -273,7 +274,7 @@ func TestAProfileInUseByAProtocolIsKept(t *testing.T) {
 	b := newBench(t)
 	p := b.clone(acmeProfile, "our-acme")
 	b.choose(p.ID)
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: acme.TypeID, CAID: b.ca.ID, ProfileID: p.ID})
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, p.ID)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +321,7 @@ func TestOnlyAuthoritiesThatCanIssueAreOffered(t *testing.T) {
 	for caID, profiles := range before {
 		for _, p := range profiles {
 			n++
-			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: acme.TypeID, CAID: caID, ProfileID: p}); err != nil {
+			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: acme.TypeID, Offerings: protocolconfig.One(caID, p)}); err != nil {
 				t.Errorf("offered: %s by %s: %v", p, caID, err)
 			}
 		}

@@ -684,7 +684,7 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 	for _, role := range []rbac.Role{rbac.ProtocolOperators, rbac.CAAdministrators, rbac.Owners} {
 		_, ctx := asRole(a, m, t, role)
 		identifier := strings.ToLower(string(role[:2])) + "-handed-on"
-		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: acme.TypeID, CAID: authority.ID, ProfileID: acmeProfile})
+		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
 		if err != nil {
 			t.Fatalf("%s may not configure ACME: %v", role, err)
 		}
@@ -707,12 +707,16 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 				t.Fatal(err)
 			}
 		}
-		_, err = a.configurations.Update(ctx, c.ID, protocolconfig.Change{CAID: &other.ID})
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{CAID: &other.ID})
 		check("another CA for clients that need no challenge", err)
-		_, err = a.acmeAdmin.UpdateSettings(ctx, c.ID, func(s *acme.Settings) { s.Profiles = []string{"privatessl-tls-client-server"} })
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("privatessl-tls-client")})
 		check("another profile for clients that need no challenge", err)
-		_, err = a.configurations.Update(ctx, c.ID, settings(`{"profiles":["privatessl-tls-client"]}`))
-		check("another profile by the settings", err)
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{MaxValidityHours: 9}})
+		check("other rules for clients that need no challenge", err)
+		_, err = a.configurations.AddOffering(ctx, c.ID, protocolconfig.OfferingRequest{CAID: authority.ID, ProfileID: "privatessl-tls-client-server"})
+		check("another offering for clients that need no challenge", err)
+		_, err = a.configurations.Update(ctx, c.ID, settings(`{"orderHours":9}`))
+		check("other settings for clients that need no challenge", err)
 		if _, err := a.configurations.Disable(ctx, c.ID); err != nil {
 			t.Fatalf("%s: %v", role, err)
 		}
@@ -723,9 +727,9 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 			t.Errorf("%s: a description: %v", role, err)
 		}
 		// Whom attestations are believed from.
-		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: acme.TypeID, CAID: authority.ID, ProfileID: acmeProfile, Settings: roots})
+		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile), Settings: roots})
 		check("own attestation roots from the start", err)
-		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: acme.TypeID, CAID: authority.ID, ProfileID: acmeProfile})
+		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
 		if err != nil {
 			t.Fatal(err)
 		}

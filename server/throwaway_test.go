@@ -49,7 +49,7 @@ func TestSecretsOfSettings(t *testing.T) {
 	b.choose(acmeProfile)
 	withTelegraph(b.App)
 	const password, key, second = "correct horse battery", "staple-of-an-agent", "another password"
-	request := protocolconfig.Request{PartitionID: b.partition, Identifier: "wire", Type: telegraph, CAID: b.ca.ID, ProfileID: acmeProfile,
+	request := protocolconfig.Request{PartitionID: b.partition, Identifier: "wire", Type: telegraph, Offerings: protocolconfig.One(b.ca.ID, acmeProfile),
 		Settings: `{"words": 7, "password": "` + password + `", "agents": [{"name": "x", "key": "` + key + `"}, {"name": "y"}]}`}
 	made, err := b.configurations.Create(b.ctx, request)
 	if err != nil {

@@ -124,22 +124,19 @@ func since(t time.Time) string {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// profileFor resolves the profile that an order names. One that is not made for ACME, such as one that copies what a directory
-// vouches for from the request, is not offered whatever the settings say.
-func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration, set *Settings, named string) (string, error) {
-	if named == "" || named == c.ProfileID {
-		return c.ProfileID, nil
-	}
-	if slices.Contains(set.Profiles, named) {
-		found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{named})
+// offering resolves the profile that an order names: the name of an offering. One whose profile is not made for ACME, such as one
+// that copies what a directory vouches for from the request, is not offered whatever the configuration says.
+func (e *Engine) offering(ctx context.Context, c *protocolconfig.Configuration, named string) (*protocolconfig.Offering, error) {
+	if o := c.Named(named); o != nil {
+		found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{o.ProfileID})
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		if p, ok := found[named]; ok && e.Configurations.Type(c.Type).Fits(p.Profile) {
-			return named, nil
+		if p, ok := found[o.ProfileID]; named == "" || ok && e.Configurations.Type(c.Type).Fits(p.Profile) {
+			return o, nil
 		}
 	}
-	return "", NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
+	return nil, NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
 }
 
 func truncate(s string) string {
@@ -149,20 +146,20 @@ func truncate(s string) string {
 	return s
 }
 
-// Profiles that orders may name: id and what people call it.
+// Profiles that orders may name: the names of the offerings, and what people call their profiles.
 func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) (map[string]string, error) {
-	set, err := SettingsOf(c)
-	if err != nil {
-		return nil, err
+	var ids []string
+	for _, o := range c.Offerings {
+		ids = append(ids, o.ProfileID)
 	}
-	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, append([]string{c.ProfileID}, set.Profiles...))
+	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, ids)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]string{}
-	for id, p := range found {
-		if e.Configurations.Type(c.Type).Fits(p.Profile) {
-			names[id] = p.Name
+	for _, o := range c.Offerings {
+		if p := found[o.ProfileID]; p != nil && e.Configurations.Type(c.Type).Fits(p.Profile) {
+			names[o.Name] = p.Name
 		}
 	}
 	return names, nil
@@ -183,19 +180,20 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 		return nil, err
 	}
 	now := e.Now()
-	if r.Profile, err = e.profileFor(ctx, c, set, r.Profile); err != nil {
+	offering, err := e.offering(ctx, c, r.Profile)
+	if err != nil {
 		return nil, err
 	}
 	if r.NotBefore != nil { // what cannot be done as asked must be refused (RFC 8555 7.4)
 		return nil, malformed("notBefore is not supported: a certificate is valid from the moment it is issued")
 	}
-	if err := e.ready(ctx, c, r.Profile, r.NotAfter); err != nil {
+	if err := e.ready(ctx, offering, r.NotAfter); err != nil {
 		return nil, err
 	}
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
 	}
-	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
+	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: offering.Name, OfferingID: offering.ID,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
 	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntities()...); err != nil {
 		return nil, refusal(err)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
-	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -26,8 +25,6 @@ func (s *Service) Type() *protocolconfig.Type {
 type Settings struct {
 	// Challenges that are offered; empty: http-01, dns-01 and tls-alpn-01.
 	Challenges []string `json:"challenges,omitempty"`
-	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles): ids.
-	Profiles []string `json:"profiles,omitempty"`
 	// OrdersPerHour of an account; 0: 300.
 	OrdersPerHour int `json:"ordersPerHour,omitempty"`
 	// FailuresPerHour of an account's authorizations; 0: 60.
@@ -119,28 +116,6 @@ func (s *Service) permitSettings(ctx context.Context, c *protocolconfig.Configur
 			if err != nil {
 				return fault.Of(err).At("settings.attestation")
 			}
-		}
-	}
-	return s.permitProfiles(ctx, c, before.Profiles, set.Profiles)
-}
-
-// permitProfiles refuses profiles that ACME does not issue under, and more of them where clients prove nothing.
-func (s *Service) permitProfiles(ctx context.Context, c *protocolconfig.Configuration, before, after []string) error {
-	added := slices.DeleteFunc(slices.Clone(after), func(id string) bool { return slices.Contains(before, id) })
-	if len(added) == 0 {
-		return nil
-	}
-	if err := s.Configurations.PermitWidening(ctx, c); err != nil {
-		return err
-	}
-	known, err := s.Configurations.Profiles.Find(ctx, c.PartitionID, added)
-	if err != nil {
-		return err
-	}
-	t := s.Configurations.Type(TypeID)
-	for _, id := range added {
-		if p := known[id]; p == nil || !t.Fits(p.Profile) {
-			return fault.New(fault.PolicyRefused, "there is no profile %s that ACME issues under", text.Quote(id)).At("settings.profiles").Do("Choose a profile of the group " + t.Groups[0] + ".")
 		}
 	}
 	return nil

@@ -78,6 +78,7 @@ type Certificate struct {
 	Source             string     // console, api, bulk, system, or a protocol
 	ReleasedAt         *time.Time // end of the last suspension
 	ConfigurationID    *string    // of the enrollment protocol that it came through
+	OfferingID         *string    // of that configuration
 	CRLShard           int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 

@@ -3,6 +3,8 @@ package enrollment
 import (
 	"context"
 	"time"
+
+	"github.com/pkiaas/pkiaas/pki/profile"
 )
 
 // Ready refuses what IssueFromCSR would refuse whatever the names and the key: for protocols whose clients have work to do before they
@@ -23,5 +25,5 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 	if err != nil {
 		return err
 	}
-	return p.CheckTerms(i.facts, notAfter, now, s.ClockSkew)
+	return p.CheckTerms(i.facts, profile.Request{NotAfter: notAfter, MaxValidity: maxValidity(ctx, caID, profileID)}, now, s.ClockSkew)
 }

@@ -164,6 +164,7 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 	}
 	o.request.Vouched = s.voucher(ctx, i)
 	o.request.Vouched.CSR = o.request.Vouched.CSR && !o.many
+	o.request.MaxValidity = maxValidity(ctx, i.ca.ID, o.profile.ID)
 	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err
@@ -177,6 +178,16 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 	}
 	prepared, err := issuance.Prepare(template, i.key.Algorithm())
 	return &made{template, prepared, result, shard}, decisions, err
+}
+
+// maxValidity is the cap of the offering that the actor issues by, 0 for none.
+func maxValidity(ctx context.Context, caID, profileID string) time.Duration {
+	if a := rbac.ActorFrom(ctx); a != nil {
+		if o := a.Scope.Offering(caID, profileID); o != nil {
+			return o.MaxValidity
+		}
+	}
+	return 0
 }
 
 // voucher is who answers for claims about identity in a request. It follows from the actor alone, so that no way in can say

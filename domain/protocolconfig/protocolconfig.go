@@ -1,5 +1,5 @@
-// Package protocolconfig is the enrollment protocols as partitions offer them: each configuration has a type, a
-// certification authority, a profile and an address of its own. What a protocol says on the wire is in protocols/.
+// Package protocolconfig is the enrollment protocols as partitions offer them: each configuration has a type, an address of
+// its own, and one or more offerings: what its clients can ask for. What a protocol says on the wire is in protocols/.
 package protocolconfig
 
 import (
@@ -38,14 +38,14 @@ type Configuration struct {
 	Identifier  string // as of a CA; part of the address
 	Type        TypeID
 	Description string
-	CAID        string `gorm:"column:ca_id"`
-	ProfileID   string
 	Status      Status
 	Settings    string // a JSON object; see SettingsOf
 	Version     int64
 	CreatedAt   time.Time
 	CreatedBy   string
 	DeletedAt   *time.Time `gorm:"column:deleted_at"` // kept for the story of its certificates
+	// Offerings are one or more, the first for requests that name none. Not to be changed.
+	Offerings []*Offering `gorm:"-"`
 }
 
 func (Configuration) TableName() string { return "protocol_configurations" }
@@ -55,7 +55,16 @@ func (Configuration) TableName() string { return "protocol_configurations" }
 func (s *Service) Actor(c *Configuration, ip, requestID string) *rbac.Actor {
 	t := s.Type(c.Type)
 	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
-		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, IPAddress: ip, RequestID: requestID}
+		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, Scope: c.scope(), IPAddress: ip, RequestID: requestID}
+}
+
+// scope is the configuration and what it offers.
+func (c *Configuration) scope() rbac.Scope {
+	scope := rbac.Scope{Partition: c.PartitionID, Configuration: c.ID}
+	for _, o := range c.Offerings {
+		scope.Offerings = append(scope.Offerings, rbac.Offering{ID: o.ID, CA: o.CAID, Profile: o.ProfileID, MaxValidity: time.Duration(o.Rules.MaxValidityHours) * time.Hour})
+	}
+	return scope
 }
 
 // Service is what can be done with configurations.
@@ -103,8 +112,7 @@ type Request struct {
 	Identifier  string
 	Type        TypeID
 	Description string // "" or up to 200 characters
-	CAID        string
-	ProfileID   string // selected for the CA, and of a group of the type
+	Offerings   []OfferingRequest
 	Settings    string // "": none
 }
 
@@ -125,7 +133,10 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 		r.Settings = "{}"
 	}
 	c := &Configuration{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type, Description: r.Description,
-		CAID: r.CAID, ProfileID: r.ProfileID, Status: Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+		Status: Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+	if err := checkDescription(r.Description); err != nil {
+		return nil, err
+	}
 	set, err := t.read(r.Settings)
 	if err != nil {
 		return nil, err
@@ -135,7 +146,8 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 		return nil, err
 	}
 	return c, s.Store.Tx(ctx, func(ctx context.Context) error {
-		authority, err := s.check(ctx, c, true)
+		c.Offerings = nil
+		offerings, err := s.createOfferings(ctx, c, r.Offerings)
 		if err != nil {
 			return err
 		}
@@ -149,88 +161,24 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "ca": authority.Identifier, "profile": c.ProfileID, "description": c.Description}})
+			Summary: "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "offerings": offerings, "description": c.Description}})
+		if err := s.saveOfferings(ctx, c); err != nil {
+			return err
+		}
 		return s.saveSecrets(ctx, c, made)
 	})
 }
 
-// check checks what can be chosen. issuing: CA and profile, too, must be such that it can issue.
-func (s *Service) check(ctx context.Context, c *Configuration, issuing bool) (*ca.CertificationAuthority, error) {
-	if c.Description != "" {
-		if err := text.Label("description", c.Description, 1, 200); err != nil {
-			return nil, err
-		}
+func checkDescription(description string) error {
+	if description == "" {
+		return nil
 	}
-	if !issuing {
-		return nil, nil
-	}
-	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
-	var found []*ca.CertificationAuthority
-	if err := s.Store.ForShare(s.Store.DB(ctx)).Where("id = ? AND partition_id = ? AND purged_at IS NULL", c.CAID, c.PartitionID).Find(&found).Error; err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fault.New(fault.Invalid, "no such certification authority in this partition").At("caId")
-	}
-	problem, err := s.problem(ctx, c, found[0])
-	if err == nil && problem != nil {
-		err = problem
-	}
-	return found[0], err
-}
-
-// problem is why nothing can be issued by the CA under the profile of the configuration, nil while something can.
-func (s *Service) problem(ctx context.Context, c *Configuration, authority *ca.CertificationAuthority) (*fault.Error, error) {
-	if err := authority.Usable(s.Now()); err != nil {
-		return fault.Of(err), nil
-	}
-	t := s.Type(c.Type)
-	known, err := s.Profiles.Find(ctx, c.PartitionID, []string{c.ProfileID})
-	if err != nil {
-		return nil, err
-	}
-	p := known[c.ProfileID]
-	if p == nil {
-		return fault.New(fault.PolicyRefused, "there is no profile %s, or it is retired", text.Quote(c.ProfileID)).At("profileId").Do("Choose another profile."), nil
-	}
-	if !t.Fits(p.Profile) {
-		return fault.New(fault.PolicyRefused, "profile %s is of the group %s, which %s does not issue under", p.ID, p.Group, t.Label).At("profileId").Do("Choose a profile of the group " + t.Groups[0] + "."), nil
-	}
-	selected, err := s.CAs.ProfileIDs(ctx, []string{authority.ID})
-	if err != nil {
-		return nil, err
-	}
-	if slices.Contains(selected[authority.ID], c.ProfileID) {
-		return nil, nil
-	}
-	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", c.ProfileID, authority.Identifier).At("profileId").Do("Have it selected for the certification authority, or choose another one."), nil
-}
-
-// Problem tells why nothing can be issued through a configuration that was asked for; "" while something can, and for
-// one that is disabled.
-func (s *Service) Problem(ctx context.Context, c *Configuration) (string, error) {
-	if c.Status != Active || c.DeletedAt != nil {
-		return "", nil
-	}
-	var found []*ca.CertificationAuthority
-	if err := s.Store.DB(ctx).Where("id = ? AND purged_at IS NULL", c.CAID).Find(&found).Error; err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return "its certification authority was deleted", nil
-	}
-	problem, err := s.problem(ctx, c, found[0])
-	if err != nil || problem == nil {
-		return "", err
-	}
-	return problem.Message, nil
+	return text.Label("description", description, 1, 200)
 }
 
 // Change is what an update alters; nil leaves a value.
 type Change struct {
 	Description *string
-	CAID        *string
-	ProfileID   *string
 	Settings    *string
 }
 
@@ -238,10 +186,11 @@ type Change struct {
 func (s *Service) Update(ctx context.Context, id string, change Change) (*Configuration, error) {
 	return s.change(ctx, id, "protocol.update", func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		old := *c
-		for to, from := range map[*string]*string{&c.Description: change.Description, &c.CAID: change.CAID, &c.ProfileID: change.ProfileID} {
-			if from != nil {
-				*to = *from
-			}
+		if change.Description != nil {
+			c.Description = *change.Description
+		}
+		if err := checkDescription(c.Description); err != nil {
+			return err
 		}
 		was, err := s.settings(c)
 		if err != nil {
@@ -257,21 +206,16 @@ func (s *Service) Update(ctx context.Context, id string, change Change) (*Config
 				return err
 			}
 		}
-		if *c == old {
+		if c.Description == old.Description && c.Settings == old.Settings {
 			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the configuration as it is.")
 		}
-		if c.CAID != old.CAID || c.ProfileID != old.ProfileID || c.Settings != old.Settings {
+		if c.Settings != old.Settings {
 			if err := s.PermitWidening(ctx, &old); err != nil {
 				return err
 			}
-		}
-		if c.Settings != old.Settings {
 			if err := s.permitSettings(ctx, c, was); err != nil {
 				return err
 			}
-		}
-		if _, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID); err != nil {
-			return err
 		}
 		e.Summary = "changed " + s.Type(c.Type).Label + " configuration " + c.Identifier
 		e.Details = audit.Details{"before": old.facts(), "after": c.facts()}
@@ -280,7 +224,7 @@ func (s *Service) Update(ctx context.Context, id string, change Change) (*Config
 }
 
 func (c *Configuration) facts() audit.Details {
-	return audit.Details{"description": c.Description, "caId": c.CAID, "profile": c.ProfileID, "settings": c.Settings}
+	return audit.Details{"description": c.Description, "settings": c.Settings}
 }
 
 // Disable has everything refused that comes through the configuration. Its certificates stay.
@@ -345,6 +289,9 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 			}
 			return err
 		}
+		if err := s.withOfferings(ctx, c); err != nil {
+			return err
+		}
 		done := event
 		if err := fn(ctx, c, &done); err != nil {
 			return err
@@ -369,7 +316,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Configuration, error) {
 	if len(found) == 0 {
 		return nil, rbac.NotFound()
 	}
-	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID); err != nil {
+		return nil, err
+	}
+	return found[0], s.withOfferings(ctx, found[0])
 }
 
 // ByIdentifier returns the configuration that has the identifier in the partition.
@@ -384,13 +334,16 @@ func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier stri
 	if len(found) == 0 {
 		return nil, rbac.NotFound()
 	}
-	return found[0], nil
+	return found[0], s.withOfferings(ctx, found[0])
 }
 
 // Load returns configurations by id, deleted ones too, for loaders; nil where there is none for the caller.
 func (s *Service) Load(ctx context.Context, ids []string) ([]*Configuration, error) {
 	var found []*Configuration
 	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if err := s.withOfferings(ctx, found...); err != nil {
 		return nil, err
 	}
 	byID := map[string]*Configuration{}
@@ -424,10 +377,13 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page
 		like := page.Contains(f.Search)
 		query = query.Where("identifier LIKE ? ESCAPE '\\' OR lower(description) LIKE ? ESCAPE '\\'", like, like)
 	}
-	for column, value := range map[string]string{"type": string(f.Type), "status": string(f.Status), "ca_id": f.CAID} {
+	for column, value := range map[string]string{"type": string(f.Type), "status": string(f.Status)} {
 		if value != "" {
 			query = query.Where(column+" = ?", value)
 		}
+	}
+	if f.CAID != "" {
+		query = query.Where("id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id = ?)", f.CAID)
 	}
 	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
 	if err != nil {
@@ -441,6 +397,9 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page
 	}
 	var list []*Configuration
 	if err := query.Order("id DESC").Limit(p.First + 1).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	if err := s.withOfferings(ctx, list...); err != nil {
 		return nil, err
 	}
 	return page.Of(list, p, total, func(c *Configuration) string { return c.ID }), nil
@@ -459,7 +418,7 @@ func (s *Service) OfCA(ctx context.Context, c *ca.CertificationAuthority, first 
 	for _, b := range below {
 		ids = append(ids, b.ID)
 	}
-	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND ca_id IN ?", ids), first)
+	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id IN ?)", ids), first)
 }
 
 // OfProfile returns the configurations that issue under a profile: what ends when it is retired.
@@ -467,17 +426,20 @@ func (s *Service) OfProfile(ctx context.Context, partitionID, profileID string, 
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, 0, err
 	}
-	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND profile_id = ?", partitionID, profileID), first)
+	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)", partitionID, profileID), first)
 }
 
-func (s *Service) first(query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
+func (s *Service) first(ctx context.Context, query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
 	if first < 0 || first > 100 {
 		return nil, 0, fault.New(fault.Invalid, "at most 100 of each kind can be listed").At("first")
 	}
 	if err := query.Session(&gorm.Session{}).Count(&total).Error; err != nil {
 		return nil, 0, err
 	}
-	return list, total, query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error
+	if err := query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error; err != nil {
+		return nil, 0, err
+	}
+	return list, total, s.withOfferings(ctx, list...)
 }
 
 // Authority is a CA that a configuration can issue by, and under which profiles.

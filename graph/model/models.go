@@ -87,8 +87,6 @@ type AcmeOrderConnection struct {
 type AcmeSettings struct {
 	// Ways to prove a name: `http-01`, `dns-01`, `tls-alpn-01`, `device-attest-01`.
 	Challenges []string `json:"challenges"`
-	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles).
-	ProfileIds []string `json:"profileIds"`
 	// Of an account.
 	OrdersPerHour int `json:"ordersPerHour"`
 	// Failed authorizations of an account.
@@ -101,6 +99,11 @@ type AcmeSettings struct {
 	RenewalPollMinutes int `json:"renewalPollMinutes"`
 	// Believed in device-attest-01.
 	Attestation []*AcmeAttestation `json:"attestation"`
+}
+
+type AddProtocolOfferingInput struct {
+	ConfigurationID string                 `json:"configurationId"`
+	Offering        *ProtocolOfferingInput `json:"offering"`
 }
 
 type APITokenPayload struct {
@@ -202,6 +205,10 @@ type CaRenewal struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 	// What went wrong; the renewal can be asked for again. Null while it goes on.
 	Failure *string `json:"failure,omitempty"`
+}
+
+type CancelRenewalCampaignInput struct {
+	ID string `json:"id"`
 }
 
 // What stands in a certificate, decoded. An absent extension is null or an empty list.
@@ -409,9 +416,8 @@ type CreateProtocolConfigurationInput struct {
 	Type        protocolconfig.TypeID `json:"type"`
 	// At most 200 characters.
 	Description string `json:"description"`
-	// See `enrollmentProtocols`.
-	CaID      string `json:"caId"`
-	ProfileID string `json:"profileId"`
+	// 1 to 100; the first is the default.
+	Offerings []*ProtocolOfferingInput `json:"offerings"`
 }
 
 type CreateRenewalCampaignInput struct {
@@ -555,7 +561,7 @@ type DeletionImpact struct {
 	EndEntities    []*endentity.EndEntity `json:"endEntities"`
 	// Selected for it or below it.
 	Profiles []*profile1.Profile `json:"profiles"`
-	// Configurations of enrollment protocols that issue by it or below it.
+	// Configurations of enrollment protocols that have an offering by it or by a CA below it.
 	ProtocolConfigurationCount int                             `json:"protocolConfigurationCount"`
 	ProtocolConfigurations     []*protocolconfig.Configuration `json:"protocolConfigurations"`
 }
@@ -592,6 +598,14 @@ type DisableAccountInput struct {
 	ID string `json:"id"`
 	// Accept that partitions are left without an Owner who can sign in.
 	LeaveWithoutOwner bool `json:"leaveWithoutOwner"`
+}
+
+type DisableProtocolConfigurationInput struct {
+	ID string `json:"id"`
+}
+
+type EnableProtocolConfigurationInput struct {
+	ID string `json:"id"`
 }
 
 type EndEntityConnection struct {
@@ -812,6 +826,16 @@ type ProtocolConfigurationPayload struct {
 	ProtocolConfiguration *protocolconfig.Configuration `json:"protocolConfiguration"`
 }
 
+type ProtocolOfferingInput struct {
+	// What clients ask for: 1 to 64 characters without `/ ? # %`, unique in the configuration. Null: the id of the profile.
+	Name *string `json:"name,omitempty"`
+	// See `enrollmentProtocols`.
+	CaID      string `json:"caId"`
+	ProfileID string `json:"profileId"`
+	// 0: as long as the profile says.
+	MaxValidityHours int `json:"maxValidityHours"`
+}
+
 type PublishCrlPayload struct {
 	CertificationAuthority *ca.CertificationAuthority `json:"certificationAuthority"`
 }
@@ -826,6 +850,10 @@ type RecoveryCodesPayload struct {
 type RefusalCount struct {
 	Rule  string `json:"rule"`
 	Count int    `json:"count"`
+}
+
+type RemoveProtocolOfferingInput struct {
+	ID string `json:"id"`
 }
 
 type RenewCertificationAuthorityInput struct {
@@ -874,6 +902,10 @@ type ResetPasswordInput struct {
 
 type ResetPasswordPayload struct {
 	Email string `json:"email"`
+}
+
+type RevokeAcmeKeyInput struct {
+	ID string `json:"id"`
 }
 
 type RevokeCertificateInput struct {
@@ -983,7 +1015,6 @@ type UpdateAcmeSettingsInput struct {
 	ConfigurationID string `json:"configurationId"`
 	// Null leaves a value; empty is http-01, dns-01 and tls-alpn-01.
 	Challenges []string `json:"challenges,omitempty"`
-	ProfileIds []string `json:"profileIds,omitempty"`
 	// 0 is the default, here and below.
 	OrdersPerHour      *int                    `json:"ordersPerHour,omitempty"`
 	FailuresPerHour    *int                    `json:"failuresPerHour,omitempty"`
@@ -1022,8 +1053,17 @@ type UpdateProtocolConfigurationInput struct {
 	ID string `json:"id"`
 	// Null leaves a value.
 	Description *string `json:"description,omitempty"`
-	CaID        *string `json:"caId,omitempty"`
-	ProfileID   *string `json:"profileId,omitempty"`
+}
+
+type UpdateProtocolOfferingInput struct {
+	ID string `json:"id"`
+	// Null leaves a value.
+	Name             *string `json:"name,omitempty"`
+	CaID             *string `json:"caId,omitempty"`
+	ProfileID        *string `json:"profileId,omitempty"`
+	MaxValidityHours *int    `json:"maxValidityHours,omitempty"`
+	// Makes it the default of its configuration.
+	MakeDefault bool `json:"makeDefault"`
 }
 
 type UpdateSubscriptionInput struct {

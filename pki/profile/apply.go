@@ -26,6 +26,8 @@ type Request struct {
 	Extensions []extension.Extension
 	// NotBefore and NotAfter are nil when the request leaves them to the profile.
 	NotBefore, NotAfter *time.Time
+	// MaxValidity caps the time from the beginning to the end, whatever the profile says; 0: nothing does.
+	MaxValidity time.Duration
 	// ServerSideKey is true when the service made the key.
 	ServerSideKey bool
 	// PathLen is the path length constraint that a CA asks for; nil = as the profile and the issuer allow.
