@@ -41,21 +41,58 @@ type Actor struct {
 	// Within, unless nil, are the roles by domain of the person whose token this is: it may do nothing that the person may not.
 	Within map[string][]Role
 	// Scope bounds what it acts on.
-	Scope Scope
-	// Partition and Authorities of a CredentialActor: roles by the id of a CA. It has none in the partition itself.
-	Partition   string
-	Authorities map[string][]Role
-	IPAddress   string
-	RequestID   string
+	Scope     Scope
+	IPAddress string
+	RequestID string
 }
 
-// Scope is what an actor acts on. The zero value is all of the domains in which it has roles.
+// Scope is what an actor acts on, and Guard asks it for each permission. The zero value is all of the domains in which it has
+// roles. A narrow scope, one with a Partition, permits nothing that is asked of the partition as a whole: only what is asked of
+// an object in it (Guard.RequireOn).
 type Scope struct {
 	// Partition, if not "", is the only one.
 	Partition string
-	// Configuration of an enrollment protocol: what came through it is in scope, and its Offerings.
+	// Authorities are roles on single CAs, by their ids: those of a credential of the CA Gateway.
+	Authorities map[string][]Role
+	// Configuration of an enrollment protocol: what came through it is in scope, and what its Offerings issue.
 	Configuration string
 	Offerings     []Offering
+	// SharedEndEntities: end entities of other configurations are in scope, too.
+	SharedEndEntities bool
+}
+
+// Narrow tells whether the scope is less than the domains in which the actor has roles.
+func (s *Scope) Narrow() bool { return s.Partition != "" }
+
+// On is what a permission is asked for, as exactly as is known. Partition is always given.
+type On struct {
+	Partition string
+	// CA is the one that is asked about, or that issued or is to issue the certificate.
+	CA string
+	// Profile of a certificate that is to be issued.
+	Profile string
+	// Configuration of an enrollment protocol that the certificate came through, or that is asked about itself; "": none.
+	Configuration string
+	// EndEntityOf are, of an end entity, the configurations that it came through: not nil.
+	EndEntityOf []string
+}
+
+// rolesOn are the roles that an actor of narrow scope has on an object.
+func (a *Actor) rolesOn(on On) []Role {
+	s := &a.Scope
+	switch {
+	case on.Partition != s.Partition:
+		return nil
+	case s.Configuration == "":
+		return s.Authorities[on.CA]
+	case on.EndEntityOf != nil: // one of nobody's becomes the configuration's own
+		if len(on.EndEntityOf) == 0 || s.SharedEndEntities || slices.Contains(on.EndEntityOf, s.Configuration) {
+			return a.RolesIn(on.Partition)
+		}
+	case on.Configuration == s.Configuration, on.Configuration == "" && on.Profile != "" && s.Offering(on.CA, on.Profile) != nil:
+		return a.RolesIn(on.Partition)
+	}
+	return nil
 }
 
 // Offering is by which CA and under which profile certificates are issued through a configuration.
@@ -70,7 +107,8 @@ func (s *Scope) Offering(ca, profile string) *Offering {
 	var found *Offering
 	for n := range s.Offerings {
 		o := &s.Offerings[n]
-		if o.CA == ca && o.Profile == profile && (found == nil || found.MaxValidity == 0 || o.MaxValidity != 0 && o.MaxValidity < found.MaxValidity) {
+		if o.CA == ca && o.Profile == profile &&
+			(found == nil || found.MaxValidity == 0 || o.MaxValidity != 0 && o.MaxValidity < found.MaxValidity) {
 			found = o
 		}
 	}

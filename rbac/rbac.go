@@ -158,7 +158,7 @@ func (g *Guard) Allows(role Role, domain string, p Permission) bool {
 
 // Has tells whether the actor holds the permission in the domain (a partition, a subscription or Platform).
 func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
-	if a == nil || a.Service && ofPeople(p) {
+	if a == nil || a.Scope.Narrow() || a.Service && ofPeople(p) {
 		return false
 	}
 	allows := func(r Role) bool { return g.Allows(r, domain, p) }
@@ -183,7 +183,7 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	if a.Kind == System || g.Has(a, p, domain) {
 		return nil
 	}
-	if len(a.RolesIn(domain)) == 0 {
+	if len(a.RolesIn(domain)) == 0 || a.Scope.Narrow() {
 		return NotFound()
 	}
 	if a.Service && ofPeople(p) {
@@ -192,17 +192,29 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	return fault.New(fault.Forbidden, "your role does not permit %s", p).Do("Ask an Owner of the partition for a role that does.")
 }
 
-// RequireOn is Require for what concerns one CA of the partition: roles on that CA count too. Verbs that only ask Require
-// are closed to whoever has no others.
-func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID string) error {
+// RequireOn is Require for an object, which may be in the scope of an actor that may do nothing in the partition as a whole: a
+// credential with roles on single CAs, a configuration of an enrollment protocol. What is not in its scope does not exist for
+// it: NotFound. Verbs that only ask Require are closed to such actors.
+func (g *Guard) RequireOn(ctx context.Context, p Permission, on On) error {
 	a := ActorFrom(ctx)
-	if a == nil || a.Kind != CredentialActor || a.Partition != partitionID || len(a.Authorities[caID]) == 0 {
-		return g.Require(ctx, p, partitionID)
+	if a == nil || a.Kind == System || !a.Scope.Narrow() {
+		return g.Require(ctx, p, on.Partition)
 	}
-	if slices.ContainsFunc(a.Authorities[caID], func(r Role) bool { return g.Allows(r, partitionID, p) }) {
+	roles := a.rolesOn(on)
+	switch {
+	case len(roles) == 0:
+		return NotFound()
+	case slices.ContainsFunc(roles, func(r Role) bool { return g.Allows(r, on.Partition, p) }):
 		return nil
+	case a.Scope.Configuration != "":
+		return fault.New(fault.Forbidden, "clients of an enrollment protocol do not have the permission %s", p)
 	}
 	return fault.New(fault.Forbidden, "the credential's role on this CA does not permit %s", p).Do("Ask for the role cert-admins on it.")
+}
+
+// May answers what RequireOn would: for what depends on a permission without being refused for want of it.
+func (g *Guard) May(ctx context.Context, p Permission, on On) bool {
+	return g.RequireOn(ctx, p, on) == nil
 }
 
 // RequireHandOn is for what lets others do something without asking again, such as a key or a credential: whoever makes it

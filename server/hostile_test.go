@@ -84,8 +84,8 @@ func TestTakenSubjectsTellNothing(t *testing.T) {
 	if _, err := g.cas.SelectProfiles(g.system, root.ID, []string{"basic-ca-subord"}); err != nil {
 		t.Fatal(err)
 	}
-	g.actor.Authorities[root.ID] = []rbac.Role{rbac.CertificateAdministrators}
-	delete(g.actor.Authorities, g.issuing.ID)
+	g.actor.Scope.Authorities[root.ID] = []rbac.Role{rbac.CertificateAdministrators}
+	delete(g.actor.Scope.Authorities, g.issuing.ID)
 	csr, _ := gatewayCSR(t, pkix.Name{})
 	enroll := func() string {
 		t.Helper()

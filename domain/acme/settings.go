@@ -17,8 +17,17 @@ const TypeID protocolconfig.TypeID = "ACME"
 
 // Type is ACME (RFC 8555) as an enrollment protocol that partitions configure.
 func (s *Service) Type() *protocolconfig.Type {
-	return &protocolconfig.Type{ID: TypeID, Name: "acme", Label: "ACME", Groups: []string{"privatessl"}, Vouches: profile.Nobody,
-		Settings: func() protocolconfig.Settings { return &Settings{} }, PermitSettings: s.permitSettings, Unproved: s.Unproved}
+	return &protocolconfig.Type{
+		ID:                TypeID,
+		Name:              "acme",
+		Label:             "ACME",
+		Groups:            []string{"privatessl"},
+		Vouches:           profile.Nobody,
+		SharedEndEntities: true,
+		Settings:          func() protocolconfig.Settings { return &Settings{} },
+		PermitSettings:    s.permitSettings,
+		Unproved:          s.Unproved,
+	}
 }
 
 // Settings are those of a configuration. The zero value of each is its default.
@@ -44,7 +53,9 @@ type Settings struct {
 func (s *Settings) Check() error {
 	for _, c := range s.Challenges {
 		if !slices.Contains(Challenges(), c) {
-			return fault.New(fault.Invalid, "there is no challenge of type %q", c).At("settings.challenges").Do("Choose of http-01, dns-01, tls-alpn-01 and device-attest-01.")
+			return fault.New(fault.Invalid, "there is no challenge of type %q", c).
+				At("settings.challenges").
+				Do("Choose of http-01, dns-01, tls-alpn-01 and device-attest-01.")
 		}
 	}
 	for _, limit := range []struct {
@@ -59,7 +70,9 @@ func (s *Settings) Check() error {
 		}
 	}
 	if slices.Contains(s.Challenges, "device-attest-01") && len(s.Attestation) == 0 {
-		return fault.New(fault.Invalid, "device-attest-01 needs at least one format of attestation").At("settings.attestation").Do("Give apple, android-key, step or tpm.")
+		return fault.New(fault.Invalid, "device-attest-01 needs at least one format of attestation").
+			At("settings.attestation").
+			Do("Give apple, android-key, step or tpm.")
 	}
 	_, err := s.Anchors()
 	return err

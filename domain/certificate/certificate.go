@@ -3,6 +3,8 @@ package certificate
 
 import (
 	"time"
+
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Kind tells whose certificate it is.
@@ -83,3 +85,12 @@ type Certificate struct {
 }
 
 func (Certificate) TableName() string { return "certificates" }
+
+// on is the certificate as permissions are asked for it.
+func (c *Certificate) on() rbac.On {
+	on := rbac.On{Partition: c.PartitionID, CA: c.CAID}
+	if c.ConfigurationID != nil {
+		on.Configuration = *c.ConfigurationID
+	}
+	return on
+}

@@ -179,14 +179,52 @@ func (e *EndEntity) Usable() error {
 	return fault.New(fault.PolicyRefused, "the end entity %s is %s", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
 }
 
+// RequireOwn refuses end entities that are not in the scope of the actor: which configurations of enrollment protocols they came
+// through counts.
+func (s *Service) RequireOwn(ctx context.Context, list ...*EndEntity) error {
+	a := rbac.ActorFrom(ctx)
+	if a == nil || !a.Scope.Narrow() || a.Scope.Configuration == "" || a.Scope.SharedEndEntities {
+		return nil // whoever may issue in the partition, or by a CA, may issue to anybody in it
+	}
+	of := map[string][]string{}
+	var ids []string
+	for _, e := range list {
+		of[e.ID], ids = []string{}, append(ids, e.ID)
+	}
+	var links []*configurationLink
+	if err := s.Store.DB(ctx).Where("end_entity_id IN ?", ids).Find(&links).Error; err != nil {
+		return err
+	}
+	for _, l := range links {
+		of[l.EndEntityID] = append(of[l.EndEntityID], l.ConfigurationID)
+	}
+	for _, e := range list {
+		if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: e.PartitionID, EndEntityOf: of[e.ID]}); err != nil {
+			return fault.Of(err).At("endEntity")
+		}
+	}
+	return nil
+}
+
 // Check refuses, with PolicyRefused, identifiers of end entities that nothing is issued to: for protocols that would
 // rather say so at the beginning than at the end. One that is not known yet is fine. What counts is Enlist.
 func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...string) error {
-	var found []*EndEntity
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ? AND status <> ?", partitionID, identifiers, Active).Order("identifier").Limit(1).Find(&found).Error; err != nil || len(found) == 0 {
+	if a := rbac.ActorFrom(ctx); a != nil && a.Scope.Narrow() && a.Scope.Partition != partitionID {
+		return rbac.NotFound()
+	}
+	var known []*EndEntity
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ?", partitionID, identifiers).Order("identifier").Find(&known).Error; err != nil || len(known) == 0 {
 		return err
 	}
-	return found[0].Usable()
+	if err := s.RequireOwn(ctx, known...); err != nil {
+		return err
+	}
+	for _, e := range known {
+		if err := e.Usable(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Link notes, in the transaction that issues, through which configurations of enrollment protocols that happens: pairs of end

@@ -163,7 +163,7 @@ func sourceOf(actor *rbac.Actor, o order) string {
 	if o.source != "" {
 		return o.source
 	}
-	if actor.Kind == rbac.ProtocolActor {
+	if actor.Protocol != "" {
 		return actor.Protocol
 	}
 	return sources[actor.Kind]

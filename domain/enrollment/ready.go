@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Ready refuses what IssueFromCSR would refuse whatever the names and the key: for protocols whose clients have work to do before they
@@ -15,6 +16,9 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 		i, err = s.upToDate(ctx, i)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: i.ca.PartitionID, CA: caID, Profile: profileID}); err != nil {
 		return err
 	}
 	now := s.Now()

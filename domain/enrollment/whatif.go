@@ -198,9 +198,9 @@ func (s *Service) voucher(ctx context.Context, i *issuer) profile.Voucher {
 	switch {
 	case a == nil:
 		return profile.Voucher{}
-	case a.Kind == rbac.ProtocolActor:
+	case a.Scope.Configuration != "":
 		return profile.Voucher{Source: profile.Source(a.Vouches), CSR: true}
-	case s.Guard.RequireOn(ctx, rbac.CertificateVouch, i.ca.PartitionID, i.ca.ID) != nil:
+	case !s.Guard.May(ctx, rbac.CertificateVouch, rbac.On{Partition: i.ca.PartitionID, CA: i.ca.ID}):
 		return profile.Voucher{}
 	}
 	return profile.Voucher{Source: profile.Person, CSR: a.Kind == rbac.UserActor || a.Kind == rbac.System}

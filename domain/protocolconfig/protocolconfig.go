@@ -50,21 +50,16 @@ type Configuration struct {
 
 func (Configuration) TableName() string { return "protocol_configurations" }
 
-// Actor is who acts in the domain for the clients of a configuration: it issues and revokes in the partition, and
-// nothing else. Certificates that it asks for bear the configuration.
+// Actor is who acts in the domain for the clients of a configuration: it issues by its offerings, revokes what came through it,
+// and nothing else. Certificates that it asks for bear the configuration.
 func (s *Service) Actor(c *Configuration, ip, requestID string) *rbac.Actor {
 	t := s.Type(c.Type)
-	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
-		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, Scope: c.scope(), IPAddress: ip, RequestID: requestID}
-}
-
-// scope is the configuration and what it offers.
-func (c *Configuration) scope() rbac.Scope {
-	scope := rbac.Scope{Partition: c.PartitionID, Configuration: c.ID}
+	scope := rbac.Scope{Partition: c.PartitionID, Configuration: c.ID, SharedEndEntities: t.SharedEndEntities}
 	for _, o := range c.Offerings {
 		scope.Offerings = append(scope.Offerings, rbac.Offering{ID: o.ID, CA: o.CAID, Profile: o.ProfileID, MaxValidity: time.Duration(o.Rules.MaxValidityHours) * time.Hour})
 	}
-	return scope
+	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
+		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, Scope: scope, IPAddress: ip, RequestID: requestID}
 }
 
 // Service is what can be done with configurations.

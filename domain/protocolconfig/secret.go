@@ -10,6 +10,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/seal"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Secret is a field of settings that is kept sealed in a row of its own. The settings, and whatever is made of them (events,
@@ -154,7 +155,8 @@ func (s *Service) saveSecrets(ctx context.Context, c *Configuration, made []*sec
 	}); err != nil {
 		return err
 	}
-	if err := s.Store.DB(ctx).Where("configuration_id = ? AND id NOT IN ?", c.ID, used).Delete(&secretRow{}).Error; err != nil || len(made) == 0 {
+	if err := s.Store.DB(ctx).Where("configuration_id = ? AND id NOT IN ?", c.ID, used).Delete(&secretRow{}).Error; err != nil ||
+		len(made) == 0 {
 		return err
 	}
 	return s.Store.DB(ctx).Create(&made).Error
@@ -162,6 +164,9 @@ func (s *Service) saveSecrets(ctx context.Context, c *Configuration, made []*sec
 
 // Reveal is a secret of a configuration in clear, for the protocol that acts for it. "" where it is not set.
 func (s *Service) Reveal(ctx context.Context, c *Configuration, secret Secret) (string, error) {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: c.PartitionID, Configuration: c.ID}); err != nil {
+		return "", err
+	}
 	if secret.id == "" {
 		return secret.plain, nil
 	}

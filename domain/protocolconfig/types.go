@@ -23,6 +23,9 @@ type Type struct {
 	// Vouches is as whom the protocol answers for claims about identity in what its clients send: profile.Nobody where it
 	// does not know them from elsewhere. Every type must say it.
 	Vouches profile.Source
+	// SharedEndEntities: clients get certificates for end entities that came through other configurations, too. For protocols in
+	// which a client proves the name itself.
+	SharedEndEntities bool
 	// Settings makes settings in which nothing is set: a pointer to a struct. nil: the type has none.
 	Settings func() Settings
 	// PermitSettings, if given, refuses what the caller may not change from was to is, which have passed Check. was is nil for a
@@ -36,7 +39,12 @@ type Type struct {
 func (s *Service) Register(types ...*Type) {
 	for _, t := range types {
 		if t.Vouches != profile.Nobody && !slices.Contains(profile.Sources(), t.Vouches) {
-			panic(fmt.Sprintf("%s does not say whether it answers for claims about identity: set Vouches to profile.Nobody, unless it knows them from elsewhere", t.ID))
+			panic(
+				fmt.Sprintf(
+					"%s does not say whether it answers for claims about identity: set Vouches to profile.Nobody, unless it knows them from elsewhere",
+					t.ID,
+				),
+			)
 		}
 		if s.Type(t.ID) != nil {
 			panic(fmt.Sprintf("the enrollment protocol %s is registered twice", t.ID))
