@@ -6,7 +6,12 @@ import (
 )
 
 func offeringRequest(in *model.ProtocolOfferingInput) protocolconfig.OfferingRequest {
-	return protocolconfig.OfferingRequest{Name: value(in.Name), CAID: in.CaID, ProfileID: in.ProfileID, Rules: protocolconfig.Rules{MaxValidityHours: in.MaxValidityHours}}
+	return protocolconfig.OfferingRequest{
+		Name:      value(in.Name),
+		CAID:      in.CaID,
+		ProfileID: in.ProfileID,
+		Rules:     protocolconfig.Rules{MaxValidityHours: in.MaxValidityHours},
+	}
 }
 
 func offeringRequests(in []*model.ProtocolOfferingInput) []protocolconfig.OfferingRequest {

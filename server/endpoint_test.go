@@ -50,7 +50,13 @@ func (b *badge) Endpoints() []protocols.Endpoint {
 			if len(r.TLS.PeerCertificates) == 0 || !bytes.Equal(r.TLS.PeerCertificates[0].Raw, b.known) {
 				return nil, fault.New(fault.Unauthenticated, "show your badge")
 			}
-			return &rbac.Actor{Kind: rbac.ProtocolActor, ID: "badge", Name: "badge:known", IPAddress: from.IPAddress, RequestID: from.RequestID}, nil
+			return &rbac.Actor{
+				Kind:      rbac.ProtocolActor,
+				ID:        "badge",
+				Name:      "badge:known",
+				IPAddress: from.IPAddress,
+				RequestID: from.RequestID,
+			}, nil
 		},
 		Refuse: func(w http.ResponseWriter, _ *http.Request, err error) {
 			w.WriteHeader(protocols.HTTPStatus(fault.Of(err).Kind))
@@ -70,7 +76,12 @@ func TestEndpointAuthenticatesItsOwnClients(t *testing.T) {
 	a, m := inProcess(t)
 	g := &credentialEstate{App: a, m: m, ctx: colleague(t, a, m, "olga", rbac.Owners)}
 	key := ecKey(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "badge"}, NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "badge"},
+		NotBefore:    time.Unix(0, 0),
+		NotAfter:     time.Unix(1<<33, 0),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func (a *App) admit(e protocols.Endpoint) http.Handler {
 		var actor *rbac.Actor // whoever stood in the context before is nobody here
 		if auth.Caller != nil {
 			var err error
-			if actor, err = auth.Caller(r, protocols.Origin{IPAddress: info.ip, RequestID: info.id}); err == nil {
+			if actor, err = auth.Caller(r, protocols.Origin{IPAddress: info.ip, RequestID: info.id}); err == nil && actor != nil {
 				a.visitors.giveBack(info.visitor.claimed)
 				info.actor = actor
 				err = a.limitOther(r.Context(), actor)

@@ -40,7 +40,15 @@ func TestOfferings(t *testing.T) {
 	}
 	_, err = b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "nothing", Type: acme.TypeID})
 	wants(t, "a configuration that offers nothing", err, fault.Invalid, "1 to 100")
-	_, err = b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "twice", Type: acme.TypeID, Offerings: append(protocolconfig.One(b.ca.ID, acmeProfile), protocolconfig.One(other.ID, acmeProfile)...)})
+	_, err = b.configurations.Create(
+		b.ctx,
+		protocolconfig.Request{
+			PartitionID: b.partition,
+			Identifier:  "twice",
+			Type:        acme.TypeID,
+			Offerings:   append(protocolconfig.One(b.ca.ID, acmeProfile), protocolconfig.One(other.ID, acmeProfile)...),
+		},
+	)
 	wants(t, "two of a name", err, fault.Conflict, "already")
 	add := func(r protocolconfig.OfferingRequest) error {
 		t.Helper()
@@ -83,7 +91,8 @@ func TestOfferings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made := issued.Certificate; made.OfferingID == nil || *made.OfferingID != short.ID || made.NotAfter.Sub(b.now().Truncate(time.Second)) != 144*time.Hour {
+	if made := issued.Certificate; made.OfferingID == nil || *made.OfferingID != short.ID ||
+		made.NotAfter.Sub(b.now().Truncate(time.Second)) != 144*time.Hour {
 		t.Errorf("until %s, by %v", made.NotAfter, made.OfferingID)
 	}
 	r := b.request(second, "long.example")
@@ -100,7 +109,8 @@ func TestOfferings(t *testing.T) {
 	if c, err = b.configurations.Get(b.ctx, c.ID); err != nil {
 		t.Fatal(err)
 	}
-	if issued, err = b.enrollment.IssueFromCSR(b.client(c), b.request(second, "either.example")); err != nil || *issued.Certificate.OfferingID != short.ID {
+	if issued, err = b.enrollment.IssueFromCSR(b.client(c), b.request(second, "either.example")); err != nil ||
+		*issued.Certificate.OfferingID != short.ID {
 		t.Errorf("by %v, %v", issued, err)
 	}
 
@@ -135,7 +145,8 @@ func TestOfferings(t *testing.T) {
 
 	// Another default, another name, and away with it.
 	rsa := c.Named("rsa").ID
-	if c, err = b.configurations.UpdateOffering(b.ctx, rsa, protocolconfig.OfferingChange{First: true, Name: new("strong")}); err != nil || c.Named("").Name != "strong" {
+	if c, err = b.configurations.UpdateOffering(b.ctx, rsa, protocolconfig.OfferingChange{First: true, Name: new("strong")}); err != nil ||
+		c.Named("").Name != "strong" {
 		t.Fatal(names(c), err)
 	}
 	_, err = b.configurations.UpdateOffering(b.ctx, rsa, protocolconfig.OfferingChange{First: true})
@@ -151,11 +162,19 @@ func TestOfferings(t *testing.T) {
 	wants(t, "removed twice", err, fault.NotFound, "")
 	_, err = b.configurations.RemoveOffering(b.ctx, short.ID)
 	wants(t, "the last one", err, fault.Conflict, "only")
-	events, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: c.ID, Action: "protocol.offering."}, page.Request{First: 50})
+	events, err := b.audit.List(
+		b.ctx,
+		b.partition,
+		audit.Filter{ConfigurationID: c.ID, Action: "protocol.offering."},
+		page.Request{First: 50},
+	)
 	if err != nil || len(events.Nodes) < 7 {
 		t.Errorf("events: %d, %v", len(events.Nodes), err)
 	}
-	foreign := rbac.WithActor(context.Background(), &rbac.Actor{Kind: rbac.UserActor, ID: "f", Name: "f", Grants: map[string][]rbac.Role{"sub0000000000": {rbac.Owners}}})
+	foreign := rbac.WithActor(
+		context.Background(),
+		&rbac.Actor{Kind: rbac.UserActor, ID: "f", Name: "f", Grants: map[string][]rbac.Role{"sub0000000000": {rbac.Owners}}},
+	)
 	_, err = b.configurations.UpdateOffering(foreign, short.ID, protocolconfig.OfferingChange{First: true})
 	wants(t, "somebody of another partition", err, fault.NotFound, "")
 	_, err = b.configurations.RemoveOffering(foreign, short.ID)
@@ -167,7 +186,16 @@ func TestACMEOrdersNameOfferings(t *testing.T) {
 	const second = "privatessl-tls-client-server-supply-san"
 	e := newACME(t, "")
 	issuer := e.c.Offerings[0].CAID
-	c, err := e.configurations.AddOffering(e.ctx, e.c.ID, protocolconfig.OfferingRequest{Name: "shortlived", CAID: issuer, ProfileID: second, Rules: protocolconfig.Rules{MaxValidityHours: 160}})
+	c, err := e.configurations.AddOffering(
+		e.ctx,
+		e.c.ID,
+		protocolconfig.OfferingRequest{
+			Name:      "shortlived",
+			CAID:      issuer,
+			ProfileID: second,
+			Rules:     protocolconfig.Rules{MaxValidityHours: 160},
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +215,12 @@ func TestACMEOrdersNameOfferings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := e.acme.NewOrder(actor, c, a, acme.OrderRequest{Identifiers: []acme.Identifier{{Type: acme.DNS, Value: host}}, Profile: profile})
+		o, err := e.acme.NewOrder(
+			actor,
+			c,
+			a,
+			acme.OrderRequest{Identifiers: []acme.Identifier{{Type: acme.DNS, Value: host}}, Profile: profile},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,11 +229,22 @@ func TestACMEOrdersNameOfferings(t *testing.T) {
 	_ = r
 	finalize := func(c *protocolconfig.Configuration, o *acme.Order, a *acme.Account, host string) (*acme.Order, error) {
 		t.Helper()
-		request, err := x509.CreateCertificateRequest(nil, &x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}}, ecKey(t))
+		request, err := x509.CreateCertificateRequest(
+			nil,
+			&x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}},
+			ecKey(t),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return e.acme.Finalize(rbac.WithActor(t.Context(), e.configurations.Actor(c, "127.0.0.1", "test")), c, a, o.ID, request, []byte("the account's"))
+		return e.acme.Finalize(
+			rbac.WithActor(t.Context(), e.configurations.Actor(c, "127.0.0.1", "test")),
+			c,
+			a,
+			o.ID,
+			request,
+			[]byte("the account's"),
+		)
 	}
 	o, a := order("shortlived", "short.example.com")
 	gone, _ := order("shortlived", "gone.example.com")
@@ -212,7 +256,8 @@ func TestACMEOrdersNameOfferings(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := e.certificates.Get(e.ctx, *done.CertificateID)
-	if err != nil || made.OfferingID == nil || *made.OfferingID != c.Named("shortlived").ID || made.ProfileID != second || made.NotAfter.Sub(e.now().Truncate(time.Second)) != 160*time.Hour {
+	if err != nil || made.OfferingID == nil || *made.OfferingID != c.Named("shortlived").ID || made.ProfileID != second ||
+		made.NotAfter.Sub(e.now().Truncate(time.Second)) != 160*time.Hour {
 		t.Errorf("%+v, %v", made, err)
 	}
 	if c, err = e.configurations.RemoveOffering(e.ctx, c.Named("shortlived").ID); err != nil {

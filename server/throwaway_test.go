@@ -3,15 +3,21 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/protocols"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // telegraph is a throw-away enrollment protocol, as a package of its own would have it.
@@ -43,14 +49,129 @@ func withTelegraph(a *App) *protocolconfig.Type {
 	return t
 }
 
+// telegraphProtocol is its way in, as a folder of protocols/ would have it.
+type telegraphProtocol struct{ *App }
+
+func (telegraphProtocol) Name() string { return "telegraph" }
+
+func (p telegraphProtocol) Endpoints() []protocols.Endpoint {
+	return []protocols.Endpoint{
+		{
+			Listener: protocols.TLS,
+			Pattern:  "POST /telegraph/{partition}/{configuration}/{offering}",
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				serial, err := p.issue(r)
+				if err != nil {
+					protocols.PlainError(w, err)
+					return
+				}
+				_, _ = io.WriteString(w, serial)
+			}),
+		},
+	}
+}
+
+func (p telegraphProtocol) issue(r *http.Request) (string, error) {
+	c, err := p.configurations.Open(r.Context(), r.PathValue("partition"), r.PathValue("configuration"), telegraph)
+	if err != nil {
+		return "", err
+	}
+	o := c.Named(r.PathValue("offering"))
+	if o == nil {
+		return "", rbac.NotFound()
+	}
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", err
+	}
+	ctx := rbac.WithActor(r.Context(), p.configurations.Actor(c, "192.0.2.7", "r").By(o.ID))
+	made, err := p.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: o.CAID, ProfileID: o.ProfileID, CSR: string(text)})
+	if err != nil {
+		return "", err
+	}
+	return made.Certificate.SerialNumber, nil
+}
+
+// A protocol is added by its own code and one line of registration each: its type is offered, configured and audited as others
+// are, and what comes in by its endpoint bears its name.
+func TestAProtocolIsAddedByTwoLines(t *testing.T) {
+	b := newBench(t)
+	b.choose(acmeProfile)
+	withTelegraph(b.App)
+	handlers, err := b.compose(append(b.protocols(), telegraphProtocol{b.App}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	offered, err := b.configurations.Offers(b.ctx, b.partition)
+	if err != nil || offered[len(offered)-1].Label != "Telegraph" {
+		t.Fatal(offered, err)
+	}
+	if authorities, err := b.configurations.Authorities(b.ctx, offered[len(offered)-1]); err != nil || len(authorities) == 0 {
+		t.Fatal(authorities, err)
+	}
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "wire", Type: telegraph,
+		Offerings: []protocolconfig.OfferingRequest{{Name: "morse", CAID: b.ca.ID, ProfileID: acmeProfile}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(offering string) (int, string) {
+		w := httptest.NewRecorder()
+		handlers["tls"].ServeHTTP(
+			w,
+			httptest.NewRequest(
+				"POST",
+				"/telegraph/"+b.partition+"/wire/"+offering,
+				strings.NewReader(b.request(acmeProfile, "wire.example").CSR),
+			),
+		)
+		return w.Code, strings.TrimSpace(w.Body.String())
+	}
+	status, serial := ask("morse")
+	made, err := b.certificates.BySerial(b.ctx, b.ca, serial)
+	if status != 200 || err != nil || made.Source != "telegraph" || made.RequestedBy != "telegraph:wire" || *made.ConfigurationID != c.ID ||
+		*made.OfferingID != c.Offerings[0].ID {
+		t.Fatalf("%d %s: %+v, %v", status, serial, made, err)
+	}
+	if events, err := b.audit.List(b.ctx, b.partition, audit.Filter{ConfigurationID: c.ID}, page.Request{First: 10}); err != nil ||
+		len(events.Nodes) != 2 ||
+		events.Nodes[0].ActorName != "telegraph:wire" {
+		t.Errorf("events %v, %v", events, err)
+	}
+	if status, says := ask("smoke"); status != 404 {
+		t.Errorf("an offering that there is not: %d %s", status, says)
+	}
+	if _, err := b.configurations.Disable(b.ctx, c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if status, says := ask("morse"); status != 400 || !strings.Contains(says, "disabled") {
+		t.Errorf("while it is disabled: %d %s", status, says)
+	}
+	// What does not say whether it answers for claims, and what is there already, is not taken.
+	for label, bad := range map[string]*protocolconfig.Type{"one that says nothing of claims": {ID: "SMOKE", Vouches: "smoke"}, "one that is there": {ID: telegraph, Vouches: profile.Nobody}} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s is registered", label)
+				}
+			}()
+			b.configurations.Register(bad)
+		}()
+	}
+}
+
 // Secrets in settings are sealed in rows of their own, whatever type has them, and stand nowhere else.
 func TestSecretsOfSettings(t *testing.T) {
 	b := newBench(t)
 	b.choose(acmeProfile)
 	withTelegraph(b.App)
 	const password, key, second = "correct horse battery", "staple-of-an-agent", "another password"
-	request := protocolconfig.Request{PartitionID: b.partition, Identifier: "wire", Type: telegraph, Offerings: protocolconfig.One(b.ca.ID, acmeProfile),
-		Settings: `{"words": 7, "password": "` + password + `", "agents": [{"name": "x", "key": "` + key + `"}, {"name": "y"}]}`}
+	request := protocolconfig.Request{
+		PartitionID: b.partition,
+		Identifier:  "wire",
+		Type:        telegraph,
+		Offerings:   protocolconfig.One(b.ca.ID, acmeProfile),
+		Settings:    `{"words": 7, "password": "` + password + `", "agents": [{"name": "x", "key": "` + key + `"}, {"name": "y"}]}`,
+	}
 	made, err := b.configurations.Create(b.ctx, request)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +204,8 @@ func TestSecretsOfSettings(t *testing.T) {
 		return n
 	}
 	c, set := read()
-	if reveal(c, set.Password) != password || reveal(c, set.Agents[0].Key) != key || reveal(c, set.Agents[1].Key) != "" || set.Words != 7 || rows() != 2 {
+	if reveal(c, set.Password) != password || reveal(c, set.Agents[0].Key) != key || reveal(c, set.Agents[1].Key) != "" || set.Words != 7 ||
+		rows() != 2 {
 		t.Fatalf("%+v", set)
 	}
 	if set.Agents[1].Key.IsSet() || !set.Password.IsSet() || set.Password.String() != "set" || set.Agents[1].Key.String() != "not set" {
@@ -150,7 +272,16 @@ func TestSecretsOfSettings(t *testing.T) {
 	for _, handler := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
 		slog.New(handler).Info("settings", "settings", set, "new", protocolconfig.NewSecret(second))
 	}
-	text := fmt.Sprintf("%v %+v %#v %s %v %+v %#v", *set, set, set, set.Password, protocolconfig.NewSecret(second), telegraphSettings{Password: protocolconfig.NewSecret(second)}, protocolconfig.NewSecret(second)) + log.String() + c.Settings
+	text := fmt.Sprintf(
+		"%v %+v %#v %s %v %+v %#v",
+		*set,
+		set,
+		set,
+		set.Password,
+		protocolconfig.NewSecret(second),
+		telegraphSettings{Password: protocolconfig.NewSecret(second)},
+		protocolconfig.NewSecret(second),
+	) + log.String() + c.Settings
 	if _, err := json.Marshal(telegraphSettings{Password: protocolconfig.NewSecret(second)}); err == nil {
 		t.Error("a secret that is not sealed was written as JSON")
 	}
@@ -162,7 +293,8 @@ func TestSecretsOfSettings(t *testing.T) {
 		text += fmt.Sprintf("%+v", *e)
 	}
 	var tables []string
-	if err := b.store.DB(b.ctx).Raw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(&tables).Error; err != nil || len(tables) < 20 {
+	if err := b.store.DB(b.ctx).Raw("SELECT name FROM sqlite_master WHERE type = 'table'").Scan(&tables).Error; err != nil ||
+		len(tables) < 20 {
 		t.Fatal(err, tables)
 	}
 	for _, table := range tables { // the whole database

@@ -62,8 +62,16 @@ func One(caID, profileID string) []OfferingRequest {
 }
 
 func (r OfferingRequest) offering(c *Configuration, position int64, now time.Time) *Offering {
-	return &Offering{ID: uuid.Must(uuid.NewV7()).String(), ConfigurationID: c.ID, Position: position, Name: cmp.Or(r.Name, r.ProfileID), CAID: r.CAID, ProfileID: r.ProfileID,
-		Rules: r.Rules, CreatedAt: now}
+	return &Offering{
+		ID:              uuid.Must(uuid.NewV7()).String(),
+		ConfigurationID: c.ID,
+		Position:        position,
+		Name:            cmp.Or(r.Name, r.ProfileID),
+		CAID:            r.CAID,
+		ProfileID:       r.ProfileID,
+		Rules:           r.Rules,
+		CreatedAt:       now,
+	}
 }
 
 // Offering returns the one of an id, nil when there is none.
@@ -106,13 +114,16 @@ func (s *Service) withOfferings(ctx context.Context, list ...*Configuration) err
 // checkOffering checks a name and rules, and that the CA can issue under the profile.
 func (s *Service) checkOffering(ctx context.Context, c *Configuration, o *Offering) (*ca.CertificationAuthority, error) {
 	if len(o.Name) > 64 || strings.ContainsAny(o.Name, "/?#%") || strings.TrimSpace(o.Name) != o.Name {
-		return nil, fault.New(fault.Invalid, "the name of an offering must be 1 to 64 characters long, without / ? # %% and without spaces around it").At("name")
+		return nil, fault.New(fault.Invalid, "the name of an offering must be 1 to 64 characters long, without / ? # %% and without spaces around it").
+			At("name")
 	}
 	if err := text.Label("name", o.Name, 1, 64); err != nil {
 		return nil, err
 	}
 	if n := o.Rules.MaxValidityHours; n < 0 || n > maxValidityHours {
-		return nil, fault.New(fault.Invalid, "%d hours of validity are out of range", n).At("maxValidityHours").Do("0 is as long as the profile says.")
+		return nil, fault.New(fault.Invalid, "%d hours of validity are out of range", n).
+			At("maxValidityHours").
+			Do("0 is as long as the profile says.")
 	}
 	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
 	var found []*ca.CertificationAuthority
@@ -141,10 +152,16 @@ func (s *Service) problem(ctx context.Context, c *Configuration, o *Offering, au
 	}
 	p := known[o.ProfileID]
 	if p == nil {
-		return fault.New(fault.PolicyRefused, "there is no profile %s, or it is retired", text.Quote(o.ProfileID)).At("profileId").Do("Choose another profile."), nil
+		return fault.New(fault.PolicyRefused, "there is no profile %s, or it is retired", text.Quote(o.ProfileID)).
+				At("profileId").
+				Do("Choose another profile."),
+			nil
 	}
 	if !t.Fits(p.Profile) {
-		return fault.New(fault.PolicyRefused, "profile %s is of the group %s, which %s does not issue under", p.ID, p.Group, t.Label).At("profileId").Do("Choose a profile of the group " + t.Groups[0] + "."), nil
+		return fault.New(fault.PolicyRefused, "profile %s is of the group %s, which %s does not issue under", p.ID, p.Group, t.Label).
+				At("profileId").
+				Do("Choose a profile of the group " + t.Groups[0] + "."),
+			nil
 	}
 	selected, err := s.CAs.ProfileIDs(ctx, []string{authority.ID})
 	if err != nil {
@@ -153,7 +170,10 @@ func (s *Service) problem(ctx context.Context, c *Configuration, o *Offering, au
 	if slices.Contains(selected[authority.ID], o.ProfileID) {
 		return nil, nil
 	}
-	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", o.ProfileID, authority.Identifier).At("profileId").Do("Have it selected for the certification authority, or choose another one."), nil
+	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", o.ProfileID, authority.Identifier).
+			At("profileId").
+			Do("Have it selected for the certification authority, or choose another one."),
+		nil
 }
 
 // OfferingProblem tells why nothing can be issued by an offering of a configuration that was asked for; "" while something can, and
@@ -232,57 +252,76 @@ type OfferingChange struct {
 
 // UpdateOffering alters an offering. Who asked for it before gets certificates as it is now.
 func (s *Service) UpdateOffering(ctx context.Context, id string, change OfferingChange) (*Configuration, error) {
-	return s.changeOffering(ctx, id, "protocol.offering.update", func(ctx context.Context, c *Configuration, o *Offering, e *audit.Event) error {
-		if err := s.PermitWidening(ctx, c); err != nil {
-			return err
-		}
-		old := *o
-		for to, from := range map[*string]*string{&o.Name: change.Name, &o.CAID: change.CAID, &o.ProfileID: change.ProfileID} {
-			if from != nil {
-				*to = *from
+	return s.changeOffering(
+		ctx,
+		id,
+		"protocol.offering.update",
+		func(ctx context.Context, c *Configuration, o *Offering, e *audit.Event) error {
+			if err := s.PermitWidening(ctx, c); err != nil {
+				return err
 			}
-		}
-		if change.Rules != nil {
-			o.Rules = *change.Rules
-		}
-		if change.First && c.Offerings[0].ID != o.ID {
-			o.Position = c.Offerings[0].Position - 1
-		}
-		if *o == old {
-			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the offering as it is.")
-		}
-		if slices.ContainsFunc(c.Offerings, func(other *Offering) bool { return other != o && other.Name == o.Name }) {
-			return taken(o.Name)
-		}
-		if _, err := s.checkOffering(ctx, c, o); err != nil {
-			return err
-		}
-		slices.SortFunc(c.Offerings, func(a, b *Offering) int {
-			return cmp.Or(cmp.Compare(a.Position, b.Position), cmp.Compare(a.ID, b.ID))
-		})
-		e.Summary, e.Details = "changed the offering "+o.Name+" of "+c.Identifier, audit.Details{"before": old.facts(), "after": o.facts(), "first": c.Offerings[0].ID == o.ID}
-		return s.Store.DB(ctx).Select("*").Updates(o).Error
-	})
+			old := *o
+			for to, from := range map[*string]*string{&o.Name: change.Name, &o.CAID: change.CAID, &o.ProfileID: change.ProfileID} {
+				if from != nil {
+					*to = *from
+				}
+			}
+			if change.Rules != nil {
+				o.Rules = *change.Rules
+			}
+			if change.First && c.Offerings[0].ID != o.ID {
+				o.Position = c.Offerings[0].Position - 1
+			}
+			if *o == old {
+				return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the offering as it is.")
+			}
+			if slices.ContainsFunc(c.Offerings, func(other *Offering) bool { return other != o && other.Name == o.Name }) {
+				return taken(o.Name)
+			}
+			if _, err := s.checkOffering(ctx, c, o); err != nil {
+				return err
+			}
+			slices.SortFunc(c.Offerings, func(a, b *Offering) int {
+				return cmp.Or(cmp.Compare(a.Position, b.Position), cmp.Compare(a.ID, b.ID))
+			})
+			e.Summary, e.Details = "changed the offering "+o.Name+" of "+c.Identifier, audit.Details{
+				"before": old.facts(),
+				"after":  o.facts(),
+				"first":  c.Offerings[0].ID == o.ID,
+			}
+			return s.Store.DB(ctx).Select("*").Updates(o).Error
+		},
+	)
 }
 
 // RemoveOffering takes an offering away; nothing is issued by it from then on. The last one stays.
 func (s *Service) RemoveOffering(ctx context.Context, id string) (*Configuration, error) {
-	return s.changeOffering(ctx, id, "protocol.offering.remove", func(ctx context.Context, c *Configuration, o *Offering, e *audit.Event) error {
-		if len(c.Offerings) == 1 {
-			return fault.New(fault.Conflict, "%s is the only offering of %s", o.Name, c.Identifier).Do("Add another one first, or disable the configuration.")
-		}
-		if c.Offerings[0] == o { // requests that name none get another one from then on
-			if err := s.PermitWidening(ctx, c); err != nil {
-				return err
+	return s.changeOffering(
+		ctx,
+		id,
+		"protocol.offering.remove",
+		func(ctx context.Context, c *Configuration, o *Offering, e *audit.Event) error {
+			if len(c.Offerings) == 1 {
+				return fault.New(fault.Conflict, "%s is the only offering of %s", o.Name, c.Identifier).
+					Do("Add another one first, or disable the configuration.")
 			}
-		}
-		c.Offerings = slices.DeleteFunc(c.Offerings, func(other *Offering) bool { return other == o })
-		e.Summary, e.Details = "removed the offering "+o.Name+" from "+c.Identifier, o.facts()
-		return s.Store.DB(ctx).Delete(o).Error
-	})
+			if c.Offerings[0] == o { // requests that name none get another one from then on
+				if err := s.PermitWidening(ctx, c); err != nil {
+					return err
+				}
+			}
+			c.Offerings = slices.DeleteFunc(c.Offerings, func(other *Offering) bool { return other == o })
+			e.Summary, e.Details = "removed the offering "+o.Name+" from "+c.Identifier, o.facts()
+			return s.Store.DB(ctx).Delete(o).Error
+		},
+	)
 }
 
-func (s *Service) changeOffering(ctx context.Context, id, action string, fn func(context.Context, *Configuration, *Offering, *audit.Event) error) (*Configuration, error) {
+func (s *Service) changeOffering(
+	ctx context.Context,
+	id, action string,
+	fn func(context.Context, *Configuration, *Offering, *audit.Event) error,
+) (*Configuration, error) {
 	var found []*Offering
 	if err := s.Store.DB(ctx).Where("id = ?", id).Find(&found).Error; err != nil {
 		return nil, err

@@ -80,7 +80,9 @@ func (s *Service) keep(ctx context.Context, c *Configuration, set Settings) ([]*
 			made = append(made, row)
 			*secret = Secret{id: row.ID}
 		case secret.id != "" && !kept[secret.id]:
-			return fault.New(fault.Invalid, "the settings refer to a secret that this configuration does not have").At("settings").Do("Give the secret itself.")
+			return fault.New(fault.Invalid, "the settings refer to a secret that this configuration does not have").
+				At("settings").
+				Do("Give the secret itself.")
 		}
 		return nil
 	})
