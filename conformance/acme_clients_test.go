@@ -67,7 +67,7 @@ func newACMEEstate(t *testing.T, args ...string) *acmeEstate {
 		t.Fatal(err)
 	}
 	if err := e.GraphQL(e.Manifest.GraphQL.Token, `mutation($i: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $i) { protocolConfiguration { id } } }`,
-		map[string]any{"i": map[string]any{"partitionId": e.Manifest.Partition.ID, "identifier": "clients", "type": "ACME", "caId": ca, "profileId": "privatessl-tls-server-supply-san"}}, nil); err != nil {
+		map[string]any{"i": map[string]any{"partitionId": e.Manifest.Partition.ID, "identifier": "clients", "type": "ACME", "offerings": []any{map[string]any{"caId": ca, "profileId": "privatessl-tls-server-supply-san"}}}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// What a hook says of TXT records: /NAME?VALUE sets one, /NAME removes it.

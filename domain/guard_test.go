@@ -31,17 +31,18 @@ var unguarded = map[string]string{
 	"identity.NoteUse": "bookkeeping of the server", "identity.Clean": "job", "identity.SendPasswordLink": "job",
 	"mail.Send": "part of what asks for it", "mail.Deliver": "job",
 	"tenant.ByIDs": "loader of a partition's own subscription", "tenant.PartitionsOf": "loader of subscriptions that were asked for",
-	"ca.Lookup": "public status services serve anyone", "ca.KeyStoresInUse": "the server itself, at its start and for a backup", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks",
+	"ca.Lookup": "public status services serve anyone", "ca.KeyStoresInUse": "the server itself, at its start and for a backup", "ca.Chain": "certificates are public; Download asks", "ca.ProfileIDs": "loader of a CA that was asked for", "ca.Change": "part of what asks", "ca.CheckName": "part of what asks", "ca.Granted": "what is in the scope of the actor",
 	"ca.BumpStatus": "part of what asks", "ca.Purge": "job",
 	"profile.Find": "part of issuance, which asks", "profile.Selectable": "part of what asks", "profile.Current": "part of issuance, which asks", "profile.At": "loader of certificates that were asked for",
 	"ca.Generation": "a key of a CA for what asks, and for status", "ca.Generations": "the keys of a CA that was asked for", "ca.NextKey": "part of renewal, which asks", "ca.AddKey": "part of renewal, which asks",
 	"ca.ChangeKey": "part of what asks", "ca.SwitchKey": "part of renewal, which asks", "ca.KeepsKey": "part of a job", "ca.AddCertificate": "part of what asks", "ca.HasCertificate": "part of a job", "ca.Below": "DeletionImpact asks",
 	"certificate.ActiveByCA": "loader of CAs that were asked for", "certificate.Release": "job", "certificate.Expire": "job",
-	"endentity.Enlist": "part of issuance, which asks", "endentity.Link": "part of issuance, which asks", "endentity.Check": "of a protocol's own configuration, for issuance, which asks",
-	"acme.Unproved": "part of protocolconfig's changes, which ask", "acme.LoadKeys": "load asks for each", "acme.LoadAccounts": "load asks for each", "ca.Chains": "certificates are public; Download asks", "protocolconfig.ByID": "of jobs of a protocol",
+	"endentity.Enlist": "part of issuance, which asks", "endentity.Link": "part of issuance, which asks",
+	"acme.Unproved": "part of protocolconfig's changes, which ask", "acme.LoadKeys": "load asks for each", "acme.LoadAccounts": "load asks for each", "ca.Chains": "certificates are public; Download asks", "protocolconfig.ByID": "of jobs of a protocol", "protocolconfig.Register": "wiring", "protocolconfig.Types": "a constant", "protocolconfig.Type": "a constant", "acme.Type": "wiring", "acme.UpdateSettings": "protocolconfig.ChangeSettings asks",
+	"protocolconfig.Actor": "establishes the actor of a protocol", "protocolconfig.PermitWidening": "part of what asks",
 	"protocolconfig.Open": "establishes the actor of a protocol", "protocolconfig.OpenOrClosed": "establishes the actor of a protocol", "protocolconfig.Standing": "establishes the actor of a job",
-	"enrollment.Ready": "of a protocol's own configuration, for issuance, which asks", "protocolconfig.Problem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
-	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job",
+	"protocolconfig.Problem": "of a configuration that was asked for", "protocolconfig.OfferingProblem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
+	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job", "enrollment.RenewCA": "job", "enrollment.RenewSigner": "job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
@@ -101,12 +102,13 @@ func (s *Service) Asks() { s.find() }
 func (s *Service) find() { s.Guard.Require() }
 func (s *Service) Forgets() { s.CAs.Asks(); s.note() }
 func (s *Service) note() { s.note() }
+func (s *Service) Wonders() { if s.Guard.May() { s.note() } }
 func (q *Other) Free() {}`, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	exported, calls := verbs([]*ast.File{f})
-	if !slices.Equal(exported, []string{"Asks", "Forgets"}) {
+	if !slices.Equal(exported, []string{"Asks", "Forgets", "Wonders"}) {
 		t.Fatalf("verbs: %v", exported)
 	}
 	if !reaches(calls, "Asks", map[string]bool{}) {
@@ -116,9 +118,12 @@ func (q *Other) Free() {}`, 0)
 	if reaches(calls, "Forgets", map[string]bool{}) {
 		t.Error("Forgets never asks, and nobody minds")
 	}
+	if reaches(calls, "Wonders", map[string]bool{}) {
+		t.Error("Wonders puts a question that refuses nobody, and that counts as asking")
+	}
 }
 
-// asking are the methods of rbac.Guard that refuse.
+// asking are the methods of rbac.Guard that refuse. May is a question, and no permission.
 var asking = map[string]bool{"Require": true, "RequireOn": true}
 
 // verbs are the exported methods of Service, and what each of its methods calls: Require on anything, and methods of

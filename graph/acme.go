@@ -14,11 +14,11 @@ func acmeStatus(s acme.Status) model.AcmeStatus { return model.AcmeStatus(string
 
 // acmeSettings are those in force.
 func acmeSettings(c *protocolconfig.Configuration) (*model.AcmeSettings, error) {
-	s, err := c.ACME()
+	s, err := acme.SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}
-	out := &model.AcmeSettings{Challenges: s.Offered(), ProfileIds: list(s.Profiles), OrdersPerHour: s.Orders(), FailuresPerHour: s.Failures(), OrderHours: int(s.OrderLife().Hours()),
+	out := &model.AcmeSettings{Challenges: s.Offered(), OrdersPerHour: s.Orders(), FailuresPerHour: s.Failures(), OrderHours: int(s.OrderLife().Hours()),
 		AuthorizationHours: int(s.AuthorizationLife().Hours()), RenewalPollMinutes: int(s.RenewalPoll().Minutes()), Attestation: []*model.AcmeAttestation{}}
 	for _, f := range attestation.Formats() {
 		if roots, ok := s.Attestation[f]; ok {
@@ -28,12 +28,9 @@ func acmeSettings(c *protocolconfig.Configuration) (*model.AcmeSettings, error) 
 	return out, nil
 }
 
-func changeACME(s *protocolconfig.ACMESettings, in model.UpdateAcmeSettingsInput) {
+func changeACME(s *acme.Settings, in model.UpdateAcmeSettingsInput) {
 	if in.Challenges != nil {
 		s.Challenges = slices.Clone(in.Challenges)
-	}
-	if in.ProfileIds != nil {
-		s.Profiles = slices.Clone(in.ProfileIds)
 	}
 	for to, from := range map[*int]*int{&s.OrdersPerHour: in.OrdersPerHour, &s.FailuresPerHour: in.FailuresPerHour, &s.OrderHours: in.OrderHours, &s.AuthorizationHours: in.AuthorizationHours, &s.RenewalPollMinutes: in.RenewalPollMinutes} {
 		if from != nil {

@@ -103,7 +103,7 @@ func (r *acmeOrderResolver) Approval(ctx context.Context, obj *acme.Order) (*app
 }
 
 func (r *mutationResolver) UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error) {
-	return protocolPayload(r.Protocols.UpdateACME(ctx, input.ConfigurationID, func(s *protocolconfig.ACMESettings) { changeACME(s, input) }))
+	return protocolPayload(r.ACME.UpdateSettings(ctx, input.ConfigurationID, func(s *acme.Settings) { changeACME(s, input) }))
 }
 
 func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error) {
@@ -115,8 +115,8 @@ func (r *mutationResolver) CreateAcmeKey(ctx context.Context, input model.Create
 	return &model.CreateAcmeKeyPayload{Key: k, HmacKey: when(secret != "", secret)}, nil
 }
 
-func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error) {
-	k, err := r.ACME.RevokeKey(ctx, id)
+func (r *mutationResolver) RevokeAcmeKey(ctx context.Context, input model.RevokeAcmeKeyInput) (*model.AcmeKeyPayload, error) {
+	k, err := r.ACME.RevokeKey(ctx, input.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -128,8 +128,8 @@ func (r *mutationResolver) CreateRenewalCampaign(ctx context.Context, input mode
 		RevokeAt: input.RevokeAt, RevocationReason: reasonCode(input.RevocationReason), ExplanationURL: input.ExplanationURL}))
 }
 
-func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error) {
-	return campaignPayload(r.ACME.CancelCampaign(ctx, id))
+func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, input model.CancelRenewalCampaignInput) (*model.RenewalCampaignPayload, error) {
+	return campaignPayload(r.ACME.CancelCampaign(ctx, input.ID))
 }
 
 func (r *partitionResolver) RenewalCampaigns(ctx context.Context, obj *tenant.Partition) ([]*acme.Campaign, error) {
@@ -143,7 +143,7 @@ func (r *partitionResolver) CountRenewalSelection(ctx context.Context, obj *tena
 }
 
 func (r *protocolConfigurationResolver) Acme(ctx context.Context, obj *protocolconfig.Configuration) (*protocolconfig.Configuration, error) {
-	return when(obj.Type == protocolconfig.ACME, *obj), nil
+	return when(obj.Type == acme.TypeID, *obj), nil
 }
 
 func (r *queryResolver) RenewalCampaign(ctx context.Context, id string) (*acme.Campaign, error) {

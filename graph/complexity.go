@@ -57,6 +57,8 @@ func complexities(c *generated.ComplexityRoot) {
 	c.EnrollmentProtocol.Authorities = func(below int) int { return costOf(unbounded, below) }
 	c.EnrollmentAuthority.Profiles = func(below int) int { return costOf(10, below) }
 	c.ProtocolConfiguration.Problem = func(below int) int { return 3 + below }
+	c.ProtocolConfiguration.Offerings = func(below int) int { return costOf(5, below) } // most have one or two
+	c.ProtocolOffering.Problem = func(below int) int { return 3 + below }
 	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates

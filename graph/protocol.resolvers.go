@@ -38,23 +38,35 @@ func (r *enrollmentProtocolResolver) Authorities(ctx context.Context, obj *proto
 
 func (r *mutationResolver) CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Create(ctx, protocolconfig.Request{PartitionID: input.PartitionID, Identifier: input.Identifier, Type: input.Type,
-		Description: input.Description, CAID: input.CaID, ProfileID: input.ProfileID}))
+		Description: input.Description, Offerings: offeringRequests(input.Offerings)}))
 }
 
 func (r *mutationResolver) UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
-	return protocolPayload(r.Protocols.Update(ctx, input.ID, protocolconfig.Change{Description: input.Description, CAID: input.CaID, ProfileID: input.ProfileID}))
+	return protocolPayload(r.Protocols.Update(ctx, input.ID, protocolconfig.Change{Description: input.Description}))
 }
 
-func (r *mutationResolver) EnableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error) {
-	return protocolPayload(r.Protocols.Enable(ctx, id))
+func (r *mutationResolver) EnableProtocolConfiguration(ctx context.Context, input model.EnableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
+	return protocolPayload(r.Protocols.Enable(ctx, input.ID))
 }
 
-func (r *mutationResolver) DisableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error) {
-	return protocolPayload(r.Protocols.Disable(ctx, id))
+func (r *mutationResolver) DisableProtocolConfiguration(ctx context.Context, input model.DisableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
+	return protocolPayload(r.Protocols.Disable(ctx, input.ID))
 }
 
 func (r *mutationResolver) DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error) {
 	return protocolPayload(r.Protocols.Delete(ctx, input.ID, input.ConfirmIdentifier))
+}
+
+func (r *mutationResolver) AddProtocolOffering(ctx context.Context, input model.AddProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
+	return protocolPayload(r.Protocols.AddOffering(ctx, input.ConfigurationID, offeringRequest(input.Offering)))
+}
+
+func (r *mutationResolver) UpdateProtocolOffering(ctx context.Context, input model.UpdateProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
+	return protocolPayload(r.Protocols.UpdateOffering(ctx, input.ID, offeringChange(input)))
+}
+
+func (r *mutationResolver) RemoveProtocolOffering(ctx context.Context, input model.RemoveProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error) {
+	return protocolPayload(r.Protocols.RemoveOffering(ctx, input.ID))
 }
 
 func (r *partitionResolver) ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error) {
@@ -94,14 +106,6 @@ func (r *protocolConfigurationResolver) MayWiden(ctx context.Context, obj *proto
 	return r.Protocols.MayWiden(ctx, obj)
 }
 
-func (r *protocolConfigurationResolver) Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error) {
-	return loadersFrom(ctx).ca.Load(ctx, obj.CAID)
-}
-
-func (r *protocolConfigurationResolver) Profile(ctx context.Context, obj *protocolconfig.Configuration) (*profile.Profile, error) {
-	return r.Profiles.At(ctx, obj.PartitionID, obj.ProfileID, 0)
-}
-
 func (r *protocolConfigurationResolver) EndEntities(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error) {
 	return r.endEntities(ctx, obj.PartitionID, endentity.Filter{Search: value(search), Status: value(status), ConfigurationID: obj.ID}, first, after)
 }
@@ -118,6 +122,27 @@ func (r *protocolConfigurationResolver) Certificates(ctx context.Context, obj *p
 	return r.certificates(ctx, obj.PartitionID, f, sort, first, after)
 }
 
+func (r *protocolOfferingResolver) Ca(ctx context.Context, obj *protocolconfig.Offering) (*ca.CertificationAuthority, error) {
+	return loadersFrom(ctx).ca.Load(ctx, obj.CAID)
+}
+
+func (r *protocolOfferingResolver) Profile(ctx context.Context, obj *protocolconfig.Offering) (*profile.Profile, error) {
+	c, err := loadersFrom(ctx).protocolConfiguration.Load(ctx, obj.ConfigurationID)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return r.Profiles.At(ctx, c.PartitionID, obj.ProfileID, 0)
+}
+
+func (r *protocolOfferingResolver) Problem(ctx context.Context, obj *protocolconfig.Offering) (*string, error) {
+	c, err := loadersFrom(ctx).protocolConfiguration.Load(ctx, obj.ConfigurationID)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	problem, err := r.Protocols.OfferingProblem(ctx, c, obj)
+	return when(problem != "", problem), err
+}
+
 func (r *queryResolver) ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error) {
 	return missing(r.Protocols.Get(ctx, id))
 }
@@ -130,5 +155,10 @@ func (r *Resolver) ProtocolConfiguration() generated.ProtocolConfigurationResolv
 	return &protocolConfigurationResolver{r}
 }
 
+func (r *Resolver) ProtocolOffering() generated.ProtocolOfferingResolver {
+	return &protocolOfferingResolver{r}
+}
+
 type enrollmentProtocolResolver struct{ *Resolver }
 type protocolConfigurationResolver struct{ *Resolver }
+type protocolOfferingResolver struct{ *Resolver }

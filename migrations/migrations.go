@@ -2,7 +2,7 @@
 //
 // One file serves both databases: {bytes}, {time}, {uuid} and {word} stand for the type that each of them has for octet
 // strings, instants, UUIDs and text in order of its bytes, {empty} for the empty octet string, {clustered} for a table
-// that is its key. A line that begins with {postgres} is for PostgreSQL alone. Files are
+// that is its key. Lines that begin with {postgres} or {sqlite} are for that one alone. Files are
 // never changed once released; a new step is a new file.
 package migrations
 
@@ -31,8 +31,8 @@ const (
 )
 
 var types = map[Dialect]*strings.Replacer{
-	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{uuid}", "text", "{word}", "text", "{clustered}", " WITHOUT ROWID", "{postgres}", "--"),
-	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{uuid}", "uuid", "{word}", `text COLLATE "C"`, "{clustered}", "", "{postgres} ", ""),
+	SQLite:     strings.NewReplacer("{bytes}", "blob", "{empty}", "x''", "{time}", "datetime", "{uuid}", "text", "{word}", "text", "{clustered}", " WITHOUT ROWID", "{postgres}", "--", "{sqlite} ", ""),
+	PostgreSQL: strings.NewReplacer("{bytes}", "bytea", "{empty}", "''::bytea", "{time}", "timestamptz", "{uuid}", "uuid", "{word}", `text COLLATE "C"`, "{clustered}", "", "{postgres} ", "", "{sqlite}", "--"),
 }
 
 // Up brings the database to the newest version that this program knows and returns it. A database that is newer still

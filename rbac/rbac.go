@@ -159,7 +159,7 @@ func (g *Guard) Allows(role Role, domain string, p Permission) bool {
 
 // Has tells whether the actor holds the permission in the domain (a partition, a subscription or Platform).
 func (g *Guard) Has(a *Actor, p Permission, domain string) bool {
-	if a == nil || a.Service && ofPeople(p) {
+	if a == nil || a.Scope.Narrow() || a.Service && ofPeople(p) {
 		return false
 	}
 	allows := func(r Role) bool { return g.Allows(r, domain, p) }
@@ -185,7 +185,7 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	if a.Kind == System || g.Has(a, p, domain) {
 		return nil
 	}
-	if len(a.RolesIn(domain)) == 0 {
+	if len(a.RolesIn(domain)) == 0 || a.Scope.Narrow() {
 		return NotFound()
 	}
 	if a.Service && ofPeople(p) {
@@ -194,17 +194,29 @@ func (g *Guard) Require(ctx context.Context, p Permission, domain string) error 
 	return fault.New(fault.Forbidden, "Your role does not include the permission %s.", p).Do("Ask an Owner of the partition for a role that includes it.")
 }
 
-// RequireOn is Require for operations on one CA of the partition: roles on that CA count too. Actors with only such
-// roles are refused by Require.
-func (g *Guard) RequireOn(ctx context.Context, p Permission, partitionID, caID string) error {
+// RequireOn is Require for an object. It may be in the scope of an actor that may do nothing in the partition as a whole: a
+// credential with roles on single CAs, or a configuration of an enrollment protocol. What is outside its scope does not exist
+// for it: NotFound. Verbs that call only Require refuse such actors.
+func (g *Guard) RequireOn(ctx context.Context, p Permission, on On) error {
 	a := ActorFrom(ctx)
-	if a == nil || a.Kind != CredentialActor || a.Partition != partitionID || len(a.Authorities[caID]) == 0 {
-		return g.Require(ctx, p, partitionID)
+	if a == nil || a.Kind == System || !a.Scope.Narrow() {
+		return g.Require(ctx, p, on.Partition)
 	}
-	if slices.ContainsFunc(a.Authorities[caID], func(r Role) bool { return g.Allows(r, partitionID, p) }) {
+	roles := a.rolesOn(on)
+	switch {
+	case len(roles) == 0:
+		return NotFound()
+	case slices.ContainsFunc(roles, func(r Role) bool { return g.Allows(r, on.Partition, p) }):
 		return nil
+	case a.Scope.Configuration != "":
+		return fault.New(fault.Forbidden, "Clients of an enrollment protocol do not have the permission %s.", p)
 	}
 	return fault.New(fault.Forbidden, "The credential's role on this CA does not include the permission %s.", p).Do("Request the role cert-admins on this CA.")
+}
+
+// May answers what RequireOn would: for behaviour that depends on a permission without being refused for lack of it.
+func (g *Guard) May(ctx context.Context, p Permission, on On) bool {
+	return g.RequireOn(ctx, p, on) == nil
 }
 
 // RequireHandOn is for whatever lets others act without further checks, such as a key or a credential: its creator must

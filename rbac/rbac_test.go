@@ -33,9 +33,25 @@ var guide = map[Permission]string{
 // protocolMay is what comes through an enrollment protocol: it can issue and revoke, and nothing else.
 var protocolMay = map[Permission]bool{CertificateBrowse: true, CertificateIssue: true, CertificateChangeStatus: true}
 
-var operatorMay = map[Permission]bool{SubscriptionBrowse: true, SubscriptionCreate: true, SubscriptionUpdate: true, OutboxBrowse: true, JobBrowse: true, AccountBrowse: true, AccountManage: true, AuditBrowse: true}
+var operatorMay = map[Permission]bool{
+	SubscriptionBrowse: true,
+	SubscriptionCreate: true,
+	SubscriptionUpdate: true,
+	OutboxBrowse:       true,
+	JobBrowse:          true,
+	AccountBrowse:      true,
+	AccountManage:      true,
+	AuditBrowse:        true,
+}
 
-var letters = map[Role]string{Owners: "OW", CAAdministrators: "CA", CertificateAdministrators: "CE", CAAuditors: "AU", ProtocolOperators: "PO", ProtocolAuditors: "PA"}
+var letters = map[Role]string{
+	Owners:                    "OW",
+	CAAdministrators:          "CA",
+	CertificateAdministrators: "CE",
+	CAAuditors:                "AU",
+	ProtocolOperators:         "PO",
+	ProtocolAuditors:          "PA",
+}
 
 // differences compares a policy with the table, every permission × every role × partition and platform.
 func differences(t *testing.T, policy string) []string {
@@ -117,38 +133,84 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-// Roles on a CA are good for that CA of that partition, and for nothing that is asked of the partition.
-func TestRequireOn(t *testing.T) {
+// A scope bounds whoever has it: what is asked of the partition as a whole, or of what is not in the scope, is refused.
+func TestScope(t *testing.T) {
 	g, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx := WithActor(context.Background(), &Actor{Kind: CredentialActor, Partition: "sub1", Authorities: map[string][]Role{"audited": {CAAuditors}, "run": {CertificateAdministrators}}})
-	for _, c := range []struct {
-		p             Permission
-		partition, ca string
-		want          fault.Kind // "" = permitted
-	}{
-		{CertificateBrowse, "sub1", "audited", ""}, {CertificateIssue, "sub1", "audited", fault.Forbidden}, {CertificateIssue, "sub1", "run", ""},
-		{CACreate, "sub1", "run", fault.Forbidden}, {CertificateBrowse, "sub1", "other", fault.NotFound}, {CertificateBrowse, "sub2", "run", fault.NotFound}, {CertificateBrowse, "sub1", "", fault.NotFound},
-	} {
-		err := g.RequireOn(ctx, c.p, c.partition, c.ca)
-		if got := kindOf(err); got != c.want {
-			t.Errorf("%s on %s of %s: %v", c.p, c.ca, c.partition, err)
+	credential := &Actor{
+		Kind:  CredentialActor,
+		Scope: Scope{Partition: "sub1", Authorities: map[string][]Role{"audited": {CAAuditors}, "run": {CertificateAdministrators}}},
+	}
+	configuration := func(shared bool) *Actor {
+		return &Actor{
+			Kind:   ProtocolActor,
+			Grants: map[string][]Role{"sub1": {Protocol}, "sub2": {Protocol}},
+			Scope: Scope{Partition: "sub1", Configuration: "c1", SharedEndEntities: shared,
+				Offerings: []Offering{{ID: "o1", CA: "ca1", Profile: "web"}, {ID: "o2", CA: "ca2", Profile: "vpn"}}},
 		}
 	}
-	if err := g.Require(ctx, CertificateBrowse, "sub1"); kindOf(err) != fault.NotFound {
-		t.Errorf("asked of the partition: %v", err)
+	protocol, sharing := configuration(false), configuration(true)
+	owner := &Actor{Kind: UserActor, Grants: map[string][]Role{"sub1": {Owners}}}
+	// Roles on a CA narrow whoever has them.
+	narrowed := &Actor{
+		Kind:   UserActor,
+		Grants: map[string][]Role{"sub1": {Owners}},
+		Scope:  Scope{Partition: "sub1", Authorities: map[string][]Role{"run": {CAAuditors}}},
 	}
-	// Whoever has a role in the partition has it on its CAs.
-	owner := WithActor(context.Background(), &Actor{Kind: UserActor, Grants: map[string][]Role{"sub1": {Owners}}})
-	if err := g.RequireOn(owner, CertificateIssue, "sub1", "run"); err != nil {
-		t.Error(err)
+	for n, c := range []struct {
+		actor *Actor
+		p     Permission
+		on    On
+		want  fault.Kind // "" = permitted
+	}{
+		{credential, CertificateBrowse, On{Partition: "sub1", CA: "audited"}, ""},
+		{credential, CertificateIssue, On{Partition: "sub1", CA: "audited"}, fault.Forbidden},
+		{credential, CertificateIssue, On{Partition: "sub1", CA: "run", Profile: "web"}, ""},
+		{credential, CertificateChangeStatus, On{Partition: "sub1", CA: "run", Configuration: "c1"}, ""},
+		{credential, CACreate, On{Partition: "sub1", CA: "run"}, fault.Forbidden},
+		{credential, CertificateBrowse, On{Partition: "sub1", CA: "other"}, fault.NotFound},
+		{credential, CertificateBrowse, On{Partition: "sub2", CA: "run"}, fault.NotFound},
+		{credential, CertificateBrowse, On{Partition: "sub1"}, fault.NotFound},
+		{owner, CertificateIssue, On{Partition: "sub1", CA: "run"}, ""},
+		{narrowed, CertificateBrowse, On{Partition: "sub1", CA: "run"}, ""},
+		{narrowed, CertificateIssue, On{Partition: "sub1", CA: "run"}, fault.Forbidden},
+		{narrowed, CertificateBrowse, On{Partition: "sub1", CA: "other"}, fault.NotFound},
+		{protocol, CertificateIssue, On{Partition: "sub1", CA: "ca1", Profile: "web"}, ""},
+		{protocol, CertificateIssue, On{Partition: "sub1", CA: "ca2", Profile: "vpn"}, ""},
+		{protocol, CertificateIssue, On{Partition: "sub1", CA: "ca1", Profile: "vpn"}, fault.NotFound}, // a pair is a pair
+		{protocol, CertificateIssue, On{Partition: "sub1", CA: "ca1"}, fault.NotFound},
+		{protocol, CertificateIssue, On{Partition: "sub2", CA: "ca1", Profile: "web"}, fault.NotFound},
+		{protocol, CertificateIssue, On{Partition: "sub1", CA: "ca1", Profile: "web", Configuration: "c2"}, fault.NotFound},
+		{protocol, CertificateIssuePKCS12, On{Partition: "sub1", CA: "ca1", Profile: "web"}, fault.Forbidden},
+		{protocol, CertificateChangeStatus, On{Partition: "sub1", CA: "old", Configuration: "c1"}, ""}, // of an offering that is gone
+		{protocol, CertificateChangeStatus, On{Partition: "sub1", CA: "ca1", Configuration: "c2"}, fault.NotFound},
+		{protocol, CertificateChangeStatus, On{Partition: "sub1", CA: "ca1"}, fault.NotFound},
+		{protocol, CertificateIssue, On{Partition: "sub1", EndEntityOf: []string{"c2", "c1"}}, ""},
+		{protocol, CertificateIssue, On{Partition: "sub1", EndEntityOf: []string{}}, ""},
+		{protocol, CertificateIssue, On{Partition: "sub1", EndEntityOf: []string{"c2"}}, fault.NotFound},
+		{protocol, CertificateIssue, On{Partition: "sub2", EndEntityOf: []string{"c1"}}, fault.NotFound},
+		{sharing, CertificateIssue, On{Partition: "sub1", EndEntityOf: []string{"c2"}}, ""},
+	} {
+		ctx := WithActor(context.Background(), c.actor)
+		err := g.RequireOn(ctx, c.p, c.on)
+		if kindOf(err) != c.want {
+			t.Errorf("%d: %s on %+v: %v, want %s", n, c.p, c.on, err, c.want)
+		}
+		if g.May(ctx, c.p, c.on) != (err == nil) {
+			t.Errorf("%d: May and RequireOn differ", n)
+		}
+		if c.actor.Scope.Narrow() {
+			if err := g.Require(ctx, c.p, "sub1"); kindOf(err) != fault.NotFound || g.Has(c.actor, c.p, "sub1") {
+				t.Errorf("%d: %s asked of the partition: %v", n, c.p, err)
+			}
+		}
 	}
-	// Only a credential's roles on a CA count.
-	forged := WithActor(context.Background(), &Actor{Kind: UserActor, Partition: "sub1", Authorities: map[string][]Role{"run": {Owners}}})
-	if err := g.RequireOn(forged, CertificateIssue, "sub1", "run"); kindOf(err) != fault.NotFound {
-		t.Errorf("roles on a CA of a person: %v", err)
+	for id, want := range map[string]int{"o2": 1, "o3": 0} {
+		if n := len(protocol.By(id).Scope.Offerings); n != want || len(protocol.Scope.Offerings) != 2 {
+			t.Errorf("by %s: %d offerings", id, n)
+		}
 	}
 }
 

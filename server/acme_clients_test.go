@@ -100,7 +100,7 @@ func TestACMEKeepsTheOrderOfNames(t *testing.T) {
 func TestACMERefusesEarly(t *testing.T) {
 	e := newACME(t, `{"ordersPerHour": 3}`)
 	t.Cleanup(func() { ahead.Store(0) })
-	issuer, err := e.cas.Get(e.ctx, e.c.CAID)
+	issuer, err := e.cas.Get(e.ctx, e.c.Offerings[0].CAID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,11 +142,11 @@ func TestACMERefusesEarly(t *testing.T) {
 	c.order("a.example.com")
 
 	// The profile is no longer one of the CA: the order says so.
-	if _, err := e.cas.UnselectProfiles(e.ctx, e.c.CAID, []string{e.c.ProfileID}); err != nil {
+	if _, err := e.cas.UnselectProfiles(e.ctx, e.c.Offerings[0].CAID, []string{e.c.Offerings[0].ProfileID}); err != nil {
 		t.Fatal(err)
 	}
 	if r := c.want("an order for a profile that the CA does not issue under", c.post("new-order", identifiers("a.example.com")), 403,
-		"unauthorized"); !strings.Contains(r.Detail, e.c.ProfileID) {
+		"unauthorized"); !strings.Contains(r.Detail, e.c.Offerings[0].ProfileID) {
 		t.Error(r.Detail)
 	}
 }
@@ -204,7 +204,7 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 	url, der, _ := raw.issue("old.example.com")
 	orderURL, open := raw.order("open.example.com")
 	c, _ := e.client(t, acme.NewKey{FriendlyName: "patient", Allowed: []string{"*.example.com"}, Preauthorized: true})
-	if _, err := e.cas.Disable(e.ctx, e.c.CAID); err != nil {
+	if _, err := e.cas.Disable(e.ctx, e.c.Offerings[0].CAID); err != nil {
 		t.Fatal(err)
 	}
 	r := raw.want("an order for a disabled CA", raw.post("new-order", identifiers("new.example.com")), 503, "serverInternal")
@@ -223,7 +223,7 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 	c.RetryBackoff = func(n int, _ *http.Request, answer *http.Response) time.Duration {
 		if answer.StatusCode == 503 && answer.Header.Get("Retry-After") == "60" {
 			if waited++; waited == 2 {
-				_, err := e.cas.Enable(e.ctx, e.c.CAID)
+				_, err := e.cas.Enable(e.ctx, e.c.Offerings[0].CAID)
 				enabled <- err
 			}
 		}
@@ -266,7 +266,7 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 		t.Fatal(err)
 	}
 	url, der, _ = raw.issue("last.example.com")
-	if _, err := e.cas.Delete(e.ctx, e.c.CAID, "issuing-rsa"); err != nil {
+	if _, err := e.cas.Delete(e.ctx, e.c.Offerings[0].CAID, "issuing-rsa"); err != nil {
 		t.Fatal(err)
 	}
 	ahead.Add(int64(3 * time.Second))
@@ -287,7 +287,7 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	s := &approvals{T: t, App: e.App, m: e.m, alice: colleague(t, e.App, e.m, "alice", rbac.Owners),
 		bob: colleague(t, e.App, e.m, "bob", rbac.Owners), carol: colleague(t, e.App, e.m, "carol", rbac.CertificateAdministrators)}
 	if _, err := e.approvals.SetRules(s.alice, approval.Change{PartitionID: e.m.Partition.ID,
-		Rules: []*approval.Rule{rule(approval.Issue, 1, e.c.ProfileID)}}); err != nil {
+		Rules: []*approval.Rule{rule(approval.Issue, 1, e.c.Offerings[0].ProfileID)}}); err != nil {
 		t.Fatal(err)
 	}
 	// Bob made the key: he answers for what its accounts order, and does not approve that himself.
@@ -365,7 +365,7 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	old, _, csr, id := waiting("old.example.com")
 	payload := fmt.Sprintf(`{"OrderID":%q,"SHA256":%q,"Request":{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=old.example.com",`+
 		`"SANs":[{"Type":"DNS_NAME","Value":"old.example.com"}],"SANsGiven":true,"NotAfter":null,"Extensions":null,"EndEntity":"old.example.com"}}`,
-		old[strings.LastIndex(old, "/")+1:], fmt.Sprintf("%x", sha256.Sum256(csr)), e.c.CAID, e.c.ProfileID, base64.StdEncoding.EncodeToString(csr))
+		old[strings.LastIndex(old, "/")+1:], fmt.Sprintf("%x", sha256.Sum256(csr)), e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID, base64.StdEncoding.EncodeToString(csr))
 	if err := e.store.DB(e.ctx).Exec("UPDATE approvals SET payload = ? WHERE id = ?", payload, id).Error; err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +409,7 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	}
 	// A disabled CA is waited for.
 	paused, _, _, id := waiting("e.example.com")
-	if _, err := e.cas.Disable(e.ctx, e.c.CAID); err != nil {
+	if _, err := e.cas.Disable(e.ctx, e.c.Offerings[0].CAID); err != nil {
 		t.Fatal(err)
 	}
 	s.approve(id, s.alice)
@@ -417,7 +417,7 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	if r := s.find(id); r.State != approval.Approved {
 		t.Errorf("%s %s", r.State, r.Reason)
 	}
-	if _, err := e.cas.Enable(e.ctx, e.c.CAID); err != nil {
+	if _, err := e.cas.Enable(e.ctx, e.c.Offerings[0].CAID); err != nil {
 		t.Fatal(err)
 	}
 	s.becomes(id, approval.Done)
@@ -429,7 +429,7 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	var changes atomic.Bool
 	whenSigned(t, e.App, func() {
 		if changes.Load() {
-			if err := e.store.DB(e.ctx).Exec("UPDATE certification_authorities SET version = version + 1 WHERE id = ?", e.c.CAID).Error; err != nil {
+			if err := e.store.DB(e.ctx).Exec("UPDATE certification_authorities SET version = version + 1 WHERE id = ?", e.c.Offerings[0].CAID).Error; err != nil {
 				t.Error(err)
 			}
 		}
@@ -552,7 +552,7 @@ func TestACMEChainsAfterARootIsRenewed(t *testing.T) {
 	}
 	// The old root expires: the chain no longer leads to it.
 	ahead.Add(int64(first.NotAfter.Sub(e.now()) + time.Hour))
-	issuer, err := e.cas.Generation(context.Background(), e.c.CAID, 3)
+	issuer, err := e.cas.Generation(context.Background(), e.c.Offerings[0].CAID, 3)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,6 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -48,7 +47,7 @@ func newAppleServers(t testing.TB) *appleServers {
 
 // settings of a configuration that believes them.
 func (s *appleServers) settings() string {
-	return string(jsonOf(protocolconfig.ACMESettings{Profiles: []string{"privatessl-tls-client"}, Challenges: []string{acme.HTTP01, acme.DeviceAttest01},
+	return string(jsonOf(acme.Settings{Challenges: []string{acme.HTTP01, acme.DeviceAttest01},
 		Attestation: map[attestation.Format]string{attestation.Apple: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root.Raw}))}}))
 }
 
@@ -136,6 +135,7 @@ const macbook = "C02XK1ABJGH6"
 func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 	s := newAppleServers(t)
 	e := newACME(t, s.settings())
+	e.offer(t, "privatessl-tls-client")
 	stranger := e.stranger(t)
 	stranger.want("before there is a key", stranger.post("new-account", map[string]any{}), 403, "externalAccountRequired")
 	if !e.bindingRequired(t) {
@@ -251,6 +251,7 @@ func TestAnAppleDeviceWithoutBinding(t *testing.T) {
 func TestLimitsOfAKeyWithoutBinding(t *testing.T) {
 	s := newAppleServers(t)
 	e := newACME(t, s.settings())
+	e.offer(t, "privatessl-tls-client")
 	end := e.now().Add(time.Hour)
 	k := acme.NewKey{FriendlyName: "one", WithoutBinding: true, Allowed: []string{"device:" + macbook}, MaxAccounts: 1, ExpiresAt: &end}
 	if _, _, err := e.acmeAdmin.CreateKey(e.ctx, e.c.ID, k); err != nil {

@@ -550,7 +550,7 @@ func TestACMERequests(t *testing.T) {
 	}
 
 	// Another configuration.
-	second, err := e.configurations.Create(e.ctx, protocolconfig.Request{PartitionID: e.m.Partition.ID, Identifier: "second", Type: protocolconfig.ACME, CAID: e.c.CAID, ProfileID: e.c.ProfileID})
+	second, err := e.configurations.Create(e.ctx, protocolconfig.Request{PartitionID: e.m.Partition.ID, Identifier: "second", Type: acme.TypeID, Offerings: protocolconfig.One(e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID)})
 	if err != nil {
 		t.Fatal(err)
 	}

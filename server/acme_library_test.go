@@ -34,7 +34,8 @@ func (s solver) CleanUp(_ context.Context, c library.Challenge) error { return n
 // TestACMELibrary has the library of Caddy order, renew when ARI says so, name profiles, change its key and revoke.
 func TestACMELibrary(t *testing.T) {
 	const both = "privatessl-tls-client-server-supply-san"
-	e := newACME(t, `{"profiles": ["`+both+`"]}`)
+	e := newACME(t, "")
+	e.offer(t, both)
 	ctx := t.Context()
 	c := &acmez.Client{Client: &library.Client{Directory: acme.DirectoryURL(e.cfg.BaseURL, e.c), PollInterval: 10 * time.Millisecond,
 		HTTPClient: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}, // what is tested is behind TLS

@@ -47,7 +47,7 @@ func newRacing(t *testing.T) *racing {
 	if err != nil || a == nil {
 		t.Fatalf("%v %v", a, err)
 	}
-	e.ctx = rbac.WithActor(t.Context(), e.c.Actor("127.0.0.1", "test"))
+	e.ctx = rbac.WithActor(t.Context(), e.configurations.Actor(e.c, "127.0.0.1", "test"))
 	return &racing{e, a, v}
 }
 

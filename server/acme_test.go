@@ -37,6 +37,16 @@ func newACME(t testing.TB, settings string) *acmeEstate {
 	return newACMEOn(t, "", settings)
 }
 
+// offer adds an offering of the configuration's CA under a profile.
+func (e *acmeEstate) offer(t testing.TB, profile string) {
+	t.Helper()
+	c, err := e.configurations.AddOffering(e.ctx, e.c.ID, protocolconfig.OfferingRequest{CAID: e.c.Offerings[0].CAID, ProfileID: profile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.c = c
+}
+
 func newACMEOn(t testing.TB, database, settings string) *acmeEstate {
 	t.Helper()
 	a, m := inProcessOn(t, database)
@@ -45,7 +55,7 @@ func newACMEOn(t testing.TB, database, settings string) *acmeEstate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: "acme-test", Type: protocolconfig.ACME, Description: "test", CAID: issuing.ID, ProfileID: "privatessl-tls-server-supply-san", Settings: settings})
+	c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: "acme-test", Type: acme.TypeID, Description: "test", Offerings: protocolconfig.One(issuing.ID, "privatessl-tls-server-supply-san"), Settings: settings})
 	if err != nil {
 		t.Fatal(err)
 	}

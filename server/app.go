@@ -165,7 +165,7 @@ func (a *App) wire() error {
 	a.profiles = &profile.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.cas = (&ca.Service{Approvals: a.approvals, Profiles: a.profiles, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Quota: quota, Now: a.now, Keys: a.keys,
 		URLs: ca.URLs{PublicURL: cfg.PublicURL, MutualURL: cfg.MTLSURL}, TwoPersonRoots: cfg.TwoPersonRoots}).Init()
-	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
+	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Sealer: a.kek, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
 	a.delegates = &delegate.Service{Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, Kinds: []*delegate.Kind{delegate.OCSPSigners(cfg.OCSPSigners == "compatible")}}
@@ -194,7 +194,7 @@ func (a *App) wire() error {
 	a.acme = (&acme.Engine{Store: a.store, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Enrollment: a.enrollment, Certificates: a.certificates, CAs: a.cas, Sealer: a.kek,
 		Validator: validation{authority}, Now: a.now, BaseURL: cfg.BaseURL}).Init()
 	a.acmeAdmin = &acme.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Configurations: a.configurations, Certificates: a.certificates, Sealer: a.kek, Now: a.now, Actors: a.identity}
-	a.configurations.Unproved = a.acmeAdmin.Unproved
+	a.configurations.Register(a.enrollmentProtocols()...)
 	a.wireApprovals()
 	a.metrics = newMetrics(a)
 	a.registerJobs()

@@ -186,8 +186,8 @@ func newGatewayAPI(t testing.TB, database string) *gatewayAPI {
 	a.enrollment.Limits = free{} // the tier of before may be known for two seconds
 	g.issuing = g.authority("issuing-1")
 	g.base = cagw.Base + "/" + m.Partition.ID + "~issuing-1"
-	g.actor = &rbac.Actor{Kind: rbac.CredentialActor, ID: "credential-1", Name: "gateway", Partition: m.Partition.ID, Authorities: map[string][]rbac.Role{
-		g.issuing.ID: {rbac.CertificateAdministrators}, g.authority("root-1").ID: {rbac.CAAuditors}, g.authority("issuing-rsa").ID: {rbac.CAAuditors}}}
+	g.actor = &rbac.Actor{Kind: rbac.CredentialActor, ID: "credential-1", Name: "gateway", Scope: rbac.Scope{Partition: m.Partition.ID, Authorities: map[string][]rbac.Role{
+		g.issuing.ID: {rbac.CertificateAdministrators}, g.authority("root-1").ID: {rbac.CAAuditors}, g.authority("issuing-rsa").ID: {rbac.CAAuditors}}}}
 	return g
 }
 

@@ -288,7 +288,7 @@ func TestCredentialRules(t *testing.T) {
 	standing := func() (*rbac.Actor, error) {
 		return g.approvals.People.Standing(t.Context(), rbac.CredentialActor, existing.Credential.ID, "cagw:existing")
 	}
-	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || g.guard.RequireOn(rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, g.m.Partition.ID, granted.CAID) != nil {
+	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || !g.guard.May(rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, rbac.On{Partition: g.m.Partition.ID, CA: granted.CAID}) {
 		t.Errorf("%+v, %v", actor, err)
 	}
 	if _, err := g.credentials.Delete(g.ctx, existing.Credential.ID); err != nil {

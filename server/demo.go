@@ -410,7 +410,7 @@ func (e *estate) protocols(ctx context.Context) error {
 		return err
 	}
 	m := ManifestACME{ConfigID: "acme-1", CAID: issuer.Identifier, ProfileID: "privatessl-tls-server-supply-san"}
-	c, err := e.configurations.Create(ctx, protocolconfig.Request{PartitionID: e.Partition.ID, Identifier: m.ConfigID, Type: protocolconfig.ACME, Description: "Web servers of the demo", CAID: issuer.ID, ProfileID: m.ProfileID})
+	c, err := e.configurations.Create(ctx, protocolconfig.Request{PartitionID: e.Partition.ID, Identifier: m.ConfigID, Type: acme.TypeID, Description: "Web servers of the demo", Offerings: protocolconfig.One(issuer.ID, m.ProfileID)})
 	if err != nil {
 		return err
 	}

@@ -494,8 +494,8 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	client := func(caID string) context.Context {
 		return rbac.WithActor(
 			context.Background(),
-			&rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Partition: s.m.Partition.ID,
-				Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}},
+			&rbac.Actor{Kind: rbac.CredentialActor, ID: "client", Name: "client", Scope: rbac.Scope{Partition: s.m.Partition.ID,
+				Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}}},
 		)
 	}
 	explicit := func(r *intake.Text) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }

@@ -84,8 +84,8 @@ func TestTakenSubjectsTellNothing(t *testing.T) {
 	if _, err := g.cas.SelectProfiles(g.system, root.ID, []string{"basic-ca-subord"}); err != nil {
 		t.Fatal(err)
 	}
-	g.actor.Authorities[root.ID] = []rbac.Role{rbac.CertificateAdministrators}
-	delete(g.actor.Authorities, g.issuing.ID)
+	g.actor.Scope.Authorities[root.ID] = []rbac.Role{rbac.CertificateAdministrators}
+	delete(g.actor.Scope.Authorities, g.issuing.ID)
 	csr, _ := gatewayCSR(t, pkix.Name{})
 	enroll := func() string {
 		t.Helper()
@@ -145,7 +145,7 @@ func TestClientsLeaveRoomForApprovals(t *testing.T) {
 		e.approvals.Submit(ctx, &err)
 		return err
 	}
-	if err := ask(e.c.Actor("192.0.2.1", "r")); !fault.Is(err, fault.TooManyRequests) {
+	if err := ask(e.configurations.Actor(e.c, "192.0.2.1", "r")); !fault.Is(err, fault.TooManyRequests) {
 		t.Errorf("a client: %v", err)
 	}
 	if err := ask(rbac.ActorFrom(alice)); !fault.Is(err, fault.ApprovalNeeded) {

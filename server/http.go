@@ -23,8 +23,11 @@ func (a *App) protocols() []protocols.Protocol {
 	}
 }
 
-// handlers builds what stands behind each listener.
-func (a *App) handlers() (map[string]http.Handler, error) {
+// handlers builds what is served by each listener.
+func (a *App) handlers() (map[string]http.Handler, error) { return a.compose(a.protocols()) }
+
+// compose builds the handlers of the listeners from the console's own and those of protocols.
+func (a *App) compose(list []protocols.Protocol) (map[string]http.Handler, error) {
 	resolver, err := a.resolver()
 	if err != nil {
 		return nil, err
@@ -48,21 +51,23 @@ func (a *App) handlers() (map[string]http.Handler, error) {
 		return nil, err
 	}
 	gateway := a.cagwProtocol()
-	muxes[protocols.MutualTLS].add(swaggerUI(swagger, gateway.Refuse))
-	// Whatever else is asked for on that listener is answered in the shape that its clients read.
-	muxes[protocols.MutualTLS].add(protocols.Endpoint{Prefix: "/", Handler: http.HandlerFunc(func(w http.ResponseWriter,
-		r *http.Request) {
-		gateway.Refuse(w, r, cagw.NoSuchResource)
-	})})
-	for _, p := range a.protocols() {
-		for _, e := range p.Endpoints() {
-			muxes[e.Listener].add(e)
-		}
+	endpoints := []protocols.Endpoint{
+		swaggerUI(swagger, gateway.Authentication()),
+		// A path of that listener that no protocol claims is the gateway's: its clients read the answer.
+		{Listener: protocols.MutualTLS, Prefix: "/", Authentication: gateway.Authentication(),
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { gateway.Refuse(w, r, cagw.NoSuchResource) })},
+	}
+	for _, p := range list {
+		endpoints = append(endpoints, p.Endpoints()...)
+	}
+	for _, e := range endpoints {
+		e.Handler = a.admit(e)
+		muxes[e.Listener].add(e)
 	}
 	return map[string]http.Handler{
 		"tls":    a.observe(protocols.TLS, secure(muxes[protocols.TLS])),
 		"public": a.observe(protocols.Public, muxes[protocols.Public]),
-		"mtls":   a.observe(protocols.MutualTLS, shaped(secure(a.mutual(muxes[protocols.MutualTLS], gateway.Refuse)), gateway.Refuse)),
+		"mtls":   a.observe(protocols.MutualTLS, withTLS(secure(muxes[protocols.MutualTLS]))),
 		"admin":  a.admin(),
 	}, nil
 }
@@ -84,11 +89,17 @@ func (r *router) add(e protocols.Endpoint) {
 	r.mux.Handle(e.Pattern, e.Handler)
 }
 
+// ServeHTTP asks the longest prefix that fits. A pattern of the ServeMux comes before the prefix of everything, "/".
 func (r *router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	longest, handler := "", http.Handler(r.mux)
 	for prefix, h := range r.prefixes {
 		if strings.HasPrefix(request.URL.Path, prefix) && len(prefix) > len(longest) {
 			longest, handler = prefix, h
+		}
+	}
+	if longest == "/" {
+		if h, pattern := r.mux.Handler(request); pattern != "" && h != nil {
+			handler = r.mux
 		}
 	}
 	handler.ServeHTTP(w, request)

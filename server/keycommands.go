@@ -17,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/mail"
 	"github.com/pkiaas/pkiaas/domain/notify"
+	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -109,7 +110,7 @@ func (a *App) reseal(ctx context.Context) (int, error) {
 			return total, err
 		}
 	}
-	for _, c := range slices.Concat(identity.Sealed(), mail.Sealed(), notify.Sealed(), acme.Sealed()) {
+	for _, c := range slices.Concat(identity.Sealed(), mail.Sealed(), notify.Sealed(), acme.Sealed(), protocolconfig.Sealed()) {
 		n, err := c.Reseal(ctx, a.store, a.kek)
 		if total += n; err != nil {
 			return total, err

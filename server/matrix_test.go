@@ -90,18 +90,21 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.approvalsWaiting", `{ partition(id: "$P") { approvalsWaiting } }`, "OW CA CE AU"},
 	{"Partition.approvalRules", `{ partition(id: "$P") { approvalRules { operation profileIds } } }`, "OW CA CE AU"},
 
-	{"Mutation.createProtocolConfiguration", `mutation { createProtocolConfiguration(input: {partitionId: "$P", identifier: "!", type: ACME, caId: "$CA", profileId: "x"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.createProtocolConfiguration", `mutation { createProtocolConfiguration(input: {partitionId: "$P", identifier: "!", type: ACME, offerings: [{caId: "$CA", profileId: "x"}]}) { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Mutation.updateProtocolConfiguration", `mutation { updateProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.enableProtocolConfiguration", `mutation { enableProtocolConfiguration(id: "$CONFIGURATION") { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Mutation.disableProtocolConfiguration", `mutation { disableProtocolConfiguration(id: "$OFF") { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.addProtocolOffering", `mutation { addProtocolOffering(input: {configurationId: "$CONFIGURATION", offering: {caId: "$CA", profileId: "x"}}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.updateProtocolOffering", `mutation { updateProtocolOffering(input: {id: "$OFFERING", maxValidityHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.removeProtocolOffering", `mutation { removeProtocolOffering(input: {id: "$OFFERING"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.enableProtocolConfiguration", `mutation { enableProtocolConfiguration(input: {id: "$CONFIGURATION"}) { protocolConfiguration { id } } }`, "OW CA PO"},
+	{"Mutation.disableProtocolConfiguration", `mutation { disableProtocolConfiguration(input: {id: "$OFF"}) { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Mutation.deleteProtocolConfiguration", `mutation { deleteProtocolConfiguration(input: {id: "$CONFIGURATION", confirmIdentifier: "wrong"}) { protocolConfiguration { id } } }`, "OW CA PO"},
-	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem ca { id } profile { id } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
+	{"Query.protocolConfiguration", `{ protocolConfiguration(id: "$CONFIGURATION") { id problem offerings { name maxValidityHours problem ca { id } profile { id } } endEntities { nodes { id } } events { nodes { sequence } } certificates { nodes { id protocolConfiguration { id } } } } }`, everyone},
 	{"Query.protocolConfiguration (ACME)", `{ protocolConfiguration(id: "$CONFIGURATION") { acme { directoryUrl settings { challenges } externalKeys { id } accounts { nodes { id key { id } } } orders { nodes { id account { id } certificate { id } } } } } }`, everyone},
 	{"Mutation.updateAcmeSettings", `mutation { updateAcmeSettings(input: {configurationId: "$CONFIGURATION", orderHours: -1}) { protocolConfiguration { id } } }`, "OW CA PO"},
 	{"Mutation.createAcmeKey", `mutation { createAcmeKey(input: {configurationId: "$CONFIGURATION", friendlyName: "!"}) { key { id } hmacKey } }`, "OW CA PO"},
-	{"Mutation.revokeAcmeKey", `mutation { revokeAcmeKey(id: "$EAB") { key { id } } }`, "OW CA PO"},
+	{"Mutation.revokeAcmeKey", `mutation { revokeAcmeKey(input: {id: "$EAB"}) { key { id } } }`, "OW CA PO"},
 	{"Mutation.createRenewalCampaign", `mutation { createRenewalCampaign(input: {partitionId: "$P", name: "x", selection: {}, beginsAt: "2020-01-01T00:00:00Z", endsAt: "2020-01-01T00:00:00Z"}) { campaign { id } } }`, "OW CA PO"},
-	{"Mutation.cancelRenewalCampaign", `mutation { cancelRenewalCampaign(id: "$CAMPAIGN") { campaign { id } } }`, "OW CA PO"},
+	{"Mutation.cancelRenewalCampaign", `mutation { cancelRenewalCampaign(input: {id: "$CAMPAIGN"}) { campaign { id } } }`, "OW CA PO"},
 	{"Query.renewalCampaign", `{ renewalCampaign(id: "$CAMPAIGN") { id selection { ca { id } } progress { replaced planned } stragglers { totalCount nodes { certificate { id } } } } }`, everyone},
 	{"Partition.renewalCampaigns", `{ partition(id: "$P") { renewalCampaigns { id } } }`, everyone},
 	{"Partition.countRenewalSelection", `{ partition(id: "$P") { countRenewalSelection(selection: {keyType: "RSA 2048"}) } }`, everyone},
@@ -245,16 +248,17 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	}
 	issuing := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id")
 	configure := func(identifier string) string {
-		return first(`mutation { createProtocolConfiguration(input: {partitionId: "`+p+`", identifier: "`+identifier+`", type: ACME, caId: "`+issuing+`", profileId: "privatessl-tls-server"}) { protocolConfiguration { id } } }`, "id")
+		return first(`mutation { createProtocolConfiguration(input: {partitionId: "`+p+`", identifier: "`+identifier+`", type: ACME, offerings: [{caId: "`+issuing+`", profileId: "privatessl-tls-server"}]}) { protocolConfiguration { id } } }`, "id")
 	}
 	off := configure("off")
-	if got := a.ask(t, system, `mutation { disableProtocolConfiguration(id: "`+off+`") { protocolConfiguration { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { disableProtocolConfiguration(input: {id: "`+off+`"}) { protocolConfiguration { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	on := configure("on")
+	offering := first(`{ protocolConfiguration(id: "`+on+`") { offerings { id } } }`, "id")
 	eab := first(`mutation { createAcmeKey(input: {configurationId: "`+on+`", friendlyName: "ended"}) { key { id } } }`, "id")
 	campaign := first(`mutation { createRenewalCampaign(input: {partitionId: "`+p+`", name: "ended", selection: {}, beginsAt: "`+a.now().Format(time.RFC3339)+`", endsAt: "`+a.now().AddDate(0, 1, 0).Format(time.RFC3339)+`"}) { campaign { id } } }`, "id")
-	for _, end := range []string{`mutation { revokeAcmeKey(id: "` + eab + `") { key { id } } }`, `mutation { cancelRenewalCampaign(id: "` + campaign + `") { campaign { id } } }`} {
+	for _, end := range []string{`mutation { revokeAcmeKey(input: {id: "` + eab + `"}) { key { id } } }`, `mutation { cancelRenewalCampaign(input: {id: "` + campaign + `"}) { campaign { id } } }`} {
 		if got := a.ask(t, system, end, nil); got.code() != "" {
 			t.Fatal(got.Errors)
 		}
@@ -265,7 +269,7 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	}
 	return strings.NewReplacer(
 		"$ENDED", ended,
-		"$CONFIGURATION", on, "$OFF", off, "$EAB", eab, "$CAMPAIGN", campaign,
+		"$CONFIGURATION", on, "$OFFERING", offering, "$OFF", off, "$EAB", eab, "$CAMPAIGN", campaign,
 		"$DISABLED", disabled, "$BULK", bulk, "$HOOK", first(`mutation { createWebhook(input: {partitionId: "`+p+`", name: "hook", url: "https://webhook.invalid/"}) { webhook { id } } }`, "id"),
 		"$SUBSCRIPTION", m.Subscription.ID, "$CA", issuing,
 		"$REVOKED", first(`{ partition(id: "`+p+`") { certificates(first: 1, filter: {status: [REVOKED]}) { nodes { id } } } }`, "id"),

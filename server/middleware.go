@@ -207,8 +207,8 @@ func (a *App) static(next http.Handler) http.Handler {
 
 // limitOther counts the requests of automation against its partition's rate. People at the console are not counted.
 func (a *App) limitOther(ctx context.Context, actor *rbac.Actor) error {
-	if actor.Kind == rbac.CredentialActor {
-		return a.limiter.AllowOther(ctx, actor.Partition)
+	if actor.Scope.Narrow() {
+		return a.limiter.AllowOther(ctx, actor.Scope.Partition)
 	}
 	for partitionID := range actor.Grants {
 		if err := a.limiter.AllowOther(ctx, partitionID); err != nil {

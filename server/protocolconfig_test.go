@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
@@ -22,7 +23,7 @@ const acmeProfile = "privatessl-tls-server"
 
 func (b *bench) configure(identifier string) *protocolconfig.Configuration {
 	b.t.Helper()
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: protocolconfig.ACME, Description: "Servers", CAID: b.ca.ID, ProfileID: acmeProfile})
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: identifier, Type: acme.TypeID, Description: "Servers", Offerings: protocolconfig.One(b.ca.ID, acmeProfile)})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func (b *bench) configure(identifier string) *protocolconfig.Configuration {
 }
 
 func (b *bench) client(c *protocolconfig.Configuration) context.Context {
-	return rbac.WithActor(context.Background(), c.Actor("192.0.2.7", "order-1"))
+	return rbac.WithActor(context.Background(), b.configurations.Actor(c, "192.0.2.7", "order-1"))
 }
 
 func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
@@ -40,7 +41,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: protocolconfig.ACME, CAID: b.ca.ID, ProfileID: acmeProfile}
+	good := protocolconfig.Request{PartitionID: b.partition, Identifier: "servers", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, acmeProfile)}
 	for what, c := range map[string]struct {
 		change func(*protocolconfig.Request)
 		kind   fault.Kind
@@ -53,13 +54,14 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 		"long description":         {func(r *protocolconfig.Request) { r.Description = strings.Repeat("x", 201) }, fault.Invalid, "description"},
 		"settings of nobody":       {func(r *protocolconfig.Request) { r.Settings = `{"nonsense": 1}` }, fault.Invalid, ""},
 		"settings that are a list": {func(r *protocolconfig.Request) { r.Settings = `[]` }, fault.Invalid, "settings"},
-		"no such CA":               {func(r *protocolconfig.Request) { r.CAID = "x" }, fault.Invalid, "caId"},
-		"profile of another CA":    {func(r *protocolconfig.Request) { r.CAID = root.ID }, fault.PolicyRefused, "profileId"},
-		"profile of other group":   {func(r *protocolconfig.Request) { r.ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "profileId"},
-		"profile not selected":     {func(r *protocolconfig.Request) { r.ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "profileId"},
-		"no such profile":          {func(r *protocolconfig.Request) { r.ProfileID = "x" }, fault.PolicyRefused, "profileId"},
+		"no such CA":               {func(r *protocolconfig.Request) { r.Offerings[0].CAID = "x" }, fault.Invalid, "offerings[0].caId"},
+		"profile of another CA":    {func(r *protocolconfig.Request) { r.Offerings[0].CAID = root.ID }, fault.PolicyRefused, "offerings[0].profileId"},
+		"profile of other group":   {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "mdmws-digital-signature" }, fault.PolicyRefused, "offerings[0].profileId"},
+		"profile not selected":     {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = b.clone(acmeProfile, "unselected").ID }, fault.PolicyRefused, "offerings[0].profileId"},
+		"no such profile":          {func(r *protocolconfig.Request) { r.Offerings[0].ProfileID = "x" }, fault.PolicyRefused, "offerings[0].profileId"},
 	} {
 		r := good
+		r.Offerings = slices.Clone(good.Offerings)
 		c.change(&r)
 		if _, err := b.configurations.Create(b.ctx, r); !fault.Is(err, c.kind) || c.field != "" && fault.Of(err).Field != c.field {
 			t.Errorf("%s: %v at %s", what, err, fault.Of(err).Field)
@@ -73,11 +75,11 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 		_, err := b.configurations.Open(context.Background(), b.partition, "servers", typ)
 		return err
 	}
-	if err := open(protocolconfig.ACME); err != nil {
+	if err := open(acme.TypeID); err != nil {
 		t.Error(err)
 	}
 	wants(t, "another protocol's address", open("SCEP"), fault.NotFound, "")
-	_, err = b.configurations.Open(context.Background(), "sub0000000000", "servers", protocolconfig.ACME)
+	_, err = b.configurations.Open(context.Background(), "sub0000000000", "servers", acme.TypeID)
 	wants(t, "another partition's address", err, fault.NotFound, "")
 
 	_, err = b.configurations.Enable(b.ctx, made.ID)
@@ -85,11 +87,11 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	if _, err := b.configurations.Disable(b.ctx, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, "a disabled one", open(protocolconfig.ACME), fault.PolicyRefused, "disabled")
+	wants(t, "a disabled one", open(acme.TypeID), fault.PolicyRefused, "disabled")
 	if _, err := b.configurations.Enable(b.ctx, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	if err := open(protocolconfig.ACME); err != nil {
+	if err := open(acme.TypeID); err != nil {
 		t.Error("enabled again:", err)
 	}
 
@@ -98,7 +100,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	}
 	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{Description: new("Web servers")})
 	wants(t, "changing nothing", err, fault.Conflict, "nothing")
-	_, err = b.configurations.Update(b.ctx, made.ID, protocolconfig.Change{ProfileID: new("mdmws-digital-signature")})
+	_, err = b.configurations.UpdateOffering(b.ctx, made.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("mdmws-digital-signature")})
 	wants(t, "a profile of another group", err, fault.PolicyRefused, "group")
 
 	// Who looks at it sees at once why nothing is issued.
@@ -136,7 +138,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	ahead.Add(int64(3 * time.Second)) // what was remembered of it is forgotten
-	wants(t, "with its CA deleted", open(protocolconfig.ACME), fault.PolicyRefused, "deleted")
+	wants(t, "with its CA deleted", open(acme.TypeID), fault.PolicyRefused, "deleted")
 	if p := problem(); !strings.Contains(p, "deleted") {
 		t.Errorf("with its CA deleted: %q", p)
 	}
@@ -144,7 +146,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	ahead.Add(int64(3 * time.Second))
-	if err := open(protocolconfig.ACME); err != nil {
+	if err := open(acme.TypeID); err != nil {
 		t.Error("with its CA restored:", err)
 	}
 
@@ -153,7 +155,7 @@ func TestTheLifeOfAProtocolConfiguration(t *testing.T) {
 	if _, err := b.configurations.Delete(b.ctx, made.ID, "servers"); err != nil {
 		t.Fatal(err)
 	}
-	wants(t, "a deleted one", open(protocolconfig.ACME), fault.NotFound, "")
+	wants(t, "a deleted one", open(acme.TypeID), fault.NotFound, "")
 	_, err = b.configurations.Delete(b.ctx, made.ID, "servers")
 	wants(t, "deleting it twice", err, fault.NotFound, "")
 	if again := b.configure("servers"); again.ID == made.ID {
@@ -217,8 +219,8 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 		do   func() error
 	}{
 		{"issue elsewhere", func() error {
-			foreign := &protocolconfig.Configuration{Type: protocolconfig.ACME, PartitionID: "sub0000000000"}
-			_, err := b.enrollment.Issue(rbac.WithActor(context.Background(), foreign.Actor("", "")), r.Request())
+			foreign := &protocolconfig.Configuration{Type: acme.TypeID, PartitionID: "sub0000000000"}
+			_, err := b.enrollment.Issue(rbac.WithActor(context.Background(), b.configurations.Actor(foreign, "", "")), r.Request())
 			return err
 		}},
 		{"delete a CA", func() error { _, err := b.cas.Delete(ctx, b.ca.ID, b.ca.Identifier); return err }},
@@ -272,7 +274,7 @@ func TestAProfileInUseByAProtocolIsKept(t *testing.T) {
 	b := newBench(t)
 	p := b.clone(acmeProfile, "our-acme")
 	b.choose(p.ID)
-	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: protocolconfig.ACME, CAID: b.ca.ID, ProfileID: p.ID})
+	c, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "ours", Type: acme.TypeID, Offerings: protocolconfig.One(b.ca.ID, p.ID)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +298,7 @@ func TestOnlyAuthoritiesThatCanIssueAreOffered(t *testing.T) {
 	b := newBench(t)
 	offered := func() map[string][]string {
 		list, err := b.configurations.Offers(b.ctx, b.partition)
-		if err != nil || len(list) != len(protocolconfig.Types()) {
+		if err != nil || len(list) != len(b.configurations.Types()) {
 			t.Fatal(list, err)
 		}
 		authorities, err := b.configurations.Authorities(b.ctx, list[0])
@@ -319,7 +321,7 @@ func TestOnlyAuthoritiesThatCanIssueAreOffered(t *testing.T) {
 	for caID, profiles := range before {
 		for _, p := range profiles {
 			n++
-			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: protocolconfig.ACME, CAID: caID, ProfileID: p}); err != nil {
+			if _, err := b.configurations.Create(b.ctx, protocolconfig.Request{PartitionID: b.partition, Identifier: "offered-" + strconv.Itoa(n), Type: acme.TypeID, Offerings: protocolconfig.One(caID, p)}); err != nil {
 				t.Errorf("offered: %s by %s: %v", p, caID, err)
 			}
 		}

@@ -685,7 +685,7 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 	for _, role := range []rbac.Role{rbac.ProtocolOperators, rbac.CAAdministrators, rbac.Owners} {
 		_, ctx := asRole(a, m, t, role)
 		identifier := strings.ToLower(string(role[:2])) + "-handed-on"
-		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile})
+		c, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier, Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
 		if err != nil {
 			t.Fatalf("%s may not configure ACME: %v", role, err)
 		}
@@ -708,12 +708,16 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 				t.Fatal(err)
 			}
 		}
-		_, err = a.configurations.Update(ctx, c.ID, protocolconfig.Change{CAID: &other.ID})
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{CAID: &other.ID})
 		check("another CA for clients that need no challenge", err)
-		_, err = a.configurations.UpdateACME(ctx, c.ID, func(s *protocolconfig.ACMESettings) { s.Profiles = []string{"privatessl-tls-client-server"} })
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{ProfileID: new("privatessl-tls-client")})
 		check("another profile for clients that need no challenge", err)
-		_, err = a.configurations.Update(ctx, c.ID, settings(`{"profiles":["privatessl-tls-client"]}`))
-		check("another profile by the settings", err)
+		_, err = a.configurations.UpdateOffering(ctx, c.Offerings[0].ID, protocolconfig.OfferingChange{Rules: &protocolconfig.Rules{MaxValidityHours: 9}})
+		check("other rules for clients that need no challenge", err)
+		_, err = a.configurations.AddOffering(ctx, c.ID, protocolconfig.OfferingRequest{CAID: authority.ID, ProfileID: "privatessl-tls-client-server"})
+		check("another offering for clients that need no challenge", err)
+		_, err = a.configurations.Update(ctx, c.ID, settings(`{"orderHours":9}`))
+		check("other settings for clients that need no challenge", err)
 		if _, err := a.configurations.Disable(ctx, c.ID); err != nil {
 			t.Fatalf("%s: %v", role, err)
 		}
@@ -724,17 +728,17 @@ func nobodyHandsOnMore(t *testing.T, a *App, m *Manifest) {
 			t.Errorf("%s: a description: %v", role, err)
 		}
 		// Whom attestations are believed from.
-		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile, Settings: roots})
+		_, err = a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-roots", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile), Settings: roots})
 		check("own attestation roots from the start", err)
-		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: protocolconfig.ACME, CAID: authority.ID, ProfileID: acmeProfile})
+		plain, err := a.configurations.Create(ctx, protocolconfig.Request{PartitionID: m.Partition.ID, Identifier: identifier[:2] + "-plain", Type: acme.TypeID, Offerings: protocolconfig.One(authority.ID, acmeProfile)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = a.configurations.UpdateACME(ctx, plain.ID, func(s *protocolconfig.ACMESettings) {
+		_, err = a.acmeAdmin.UpdateSettings(ctx, plain.ID, func(s *acme.Settings) {
 			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{attestation.Step: string(rootPEM(t, m))}
 		})
 		check("own attestation roots", err)
-		if _, err := a.configurations.UpdateACME(ctx, plain.ID, func(s *protocolconfig.ACMESettings) {
+		if _, err := a.acmeAdmin.UpdateSettings(ctx, plain.ID, func(s *acme.Settings) {
 			s.Challenges, s.Attestation = []string{"device-attest-01"}, map[attestation.Format]string{attestation.Apple: ""}
 		}); err != nil {
 			t.Errorf("%s: the roots that are built in: %v", role, err)

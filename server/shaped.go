@@ -134,7 +134,7 @@ func withTLSState(ctx context.Context, c net.Conn) context.Context {
 	return ctx
 }
 
-// Headers of a request to that listener. What is between the two is refused by the handler, in the protocol's shape.
+// Headers of a request to that listener. What is between the two is refused by admit, in the protocol's words.
 const mostHeaders, readHeaders = 64 << 10, 128 << 10
 
 func headerBytes(r *http.Request) int {
@@ -147,15 +147,11 @@ func headerBytes(r *http.Request) int {
 	return n
 }
 
-// shaped answers in the protocol's shape what no handler of the protocol would be asked about.
-func shaped(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
+// withTLS gives a request the state of its handshake.
+func withTLS(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if state, ok := r.Context().Value(tlsStateKey{}).(*tls.ConnectionState); ok && r.TLS == nil {
 			r.TLS = state
-		}
-		if headerBytes(r) > mostHeaders {
-			refuse(w, r, cagw.HeadersTooLarge)
-			return
 		}
 		next.ServeHTTP(w, r)
 	})

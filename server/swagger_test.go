@@ -18,7 +18,7 @@ func TestSwaggerUI(t *testing.T) {
 	r := newRouter()
 	r.add(protocols.Endpoint{Prefix: "/cagw", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })})
 	r.add(swaggerUI(fstest.MapFS{"index.html": {Data: []byte("<title>CA Gateway API</title>")},
-		"swagger-ui-bundle.js": {Data: []byte(script)}}, cagw.Protocol{}.Refuse))
+		"swagger-ui-bundle.js": {Data: []byte(script)}}, cagw.Protocol{}.Authentication()))
 	ask := func(method, path string, header ...string) *httptest.ResponseRecorder {
 		request := httptest.NewRequest(method, path, nil)
 		if len(header) > 0 {
@@ -54,7 +54,7 @@ func TestSwaggerUI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.add(swaggerUI(missing, cagw.Protocol{}.Refuse))
+	r.add(swaggerUI(missing, cagw.Protocol{}.Authentication()))
 	if w := ask("GET", "/cagw/swagger-ui"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "npm run build") {
 		t.Errorf("not built: %d %s", w.Code, w.Body)
 	}

@@ -46,7 +46,7 @@ func tlsConfig(certs servingCertificates) *tls.Config {
 }
 
 // mutualTLSConfig asks for a client certificate and takes any: whose it is, if anybody's, is found out for each request, and who
-// has none gets an answer that its program can show. See mutual.
+// has none gets an answer that its program can show. See admit.
 func mutualTLSConfig(certs servingCertificates) *tls.Config {
 	c := tlsConfig(certs)
 	c.ClientAuth = tls.RequestClientCert

@@ -83,6 +83,30 @@ test("a person offers ACME, changes it, stops it and ends it", async () => {
   await save.click();
   await page.getByText("Servers of the new shop").first().waitFor();
 
+  // It offers something else besides, which becomes the default, and ends.
+  await page.getByRole("button", { name: "Add Offering" }).click();
+  await dialog.getByLabel("Authority Identifier").click();
+  await page.getByRole("option", { name: /^issuing-rsa / }).click();
+  await dialog.getByLabel("Certificate Profile").click();
+  await page.getByRole("option", { name: /\(privatessl-tls-server\)/ }).click();
+  await dialog.getByLabel("Name").fill("rsa");
+  await dialog.getByLabel("Valid for at most, hours").fill("160");
+  const add = dialog.getByRole("button", { name: "Add", exact: true, disabled: false });
+  await add.waitFor();
+  await add.hover();
+  await accessible(page, "adding an offering");
+  await add.click();
+  await dialog.waitFor({ state: "detached" });
+  await page.getByText("160 hours").waitFor();
+  await page.getByRole("button", { name: "Actions for rsa" }).click();
+  await page.getByRole("menuitem", { name: "Make default" }).click();
+  await page.getByRole("row", { name: /^rsa Default/ }).waitFor();
+  await accessible(page, "two offerings");
+  await page.getByRole("button", { name: "Actions for rsa" }).click();
+  await page.getByRole("menuitem", { name: "Remove" }).click();
+  await dialog.getByRole("button", { name: "Remove" }).click();
+  await page.getByText("160 hours").waitFor({ state: "detached" });
+
   await act("Disable");
   await accessible(page, "disabling");
   await dialog.getByRole("button", { name: "Disable" }).click();

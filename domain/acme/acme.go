@@ -119,7 +119,8 @@ type Order struct {
 	ExpiresAt       time.Time
 	Identifiers     []Identifier `gorm:"serializer:json"`
 	Names           string
-	Profile         string
+	Profile         string // name of its offering
+	OfferingID      string
 	NotBefore       *time.Time
 	NotAfter        *time.Time
 	Replaces        *string  // id of a certificate

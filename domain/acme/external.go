@@ -45,7 +45,7 @@ func (s *Service) configuration(ctx context.Context, id string, p rbac.Permissio
 	if err != nil {
 		return nil, err
 	}
-	if c.Type != protocolconfig.ACME {
+	if c.Type != TypeID {
 		return nil, rbac.NotFound()
 	}
 	return c, s.Guard.Require(ctx, p, c.PartitionID)
@@ -153,7 +153,7 @@ func (s *Service) mayBeWithoutBinding(ctx context.Context, configurationID strin
 		}
 		return err
 	}
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return err
 	}

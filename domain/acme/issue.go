@@ -60,7 +60,11 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	if err := e.checkNames(ctx, o, parsed); err != nil {
 		return nil, err
 	}
-	common, err := e.namesDevice(ctx, c, o)
+	offering := c.Offering(o.OfferingID)
+	if offering == nil {
+		return nil, unauthorized("the profile %q is no longer offered here", o.Profile)
+	}
+	common, err := e.namesDevice(ctx, c, o, offering)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +76,10 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	actor := *rbac.ActorFrom(ctx)
 	actor.OwnerID = key.OwnerID
 	ctx = rbac.WithActor(ctx, &actor)
-	r := enrollment.Request{CAID: c.CAID, ProfileID: o.Profile, EndEntity: o.endEntity(), Read: func() (enrollment.Facts, error) {
-		return intake.Text{Subject: &subject, SANs: names, SANsGiven: true, NotAfter: o.NotAfter}.Of(parsed)
-	}}
+	r := enrollment.Request{CAID: offering.CAID, ProfileID: offering.ProfileID, EndEntity: o.endEntity(),
+		Read: func() (enrollment.Facts, error) {
+			return intake.Text{Subject: &subject, SANs: names, SANsGiven: true, NotAfter: o.NotAfter}.Of(parsed)
+		}}
 	issued, err := e.issue(ctx, c, o, Ready, digest, intake.Kept{Request: r})
 	if f := fault.Of(err); err != nil && (f.Kind == fault.Conflict && f.Field == "order" || f.Kind == fault.ApprovalNeeded) {
 		// It waits now; or the same request came twice, as from a client that heard no answer: both get the certificate.
@@ -97,6 +102,7 @@ func (o *Order) asked(digest string) bool {
 // issue asks for the certificate of an order that has the status, which it has until the transaction that records the certificate.
 func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, digest string,
 	asked intake.Kept) (*enrollment.Issued, error) {
+	ctx = rbac.WithActor(ctx, rbac.ActorFrom(ctx).By(o.OfferingID))
 	r := asked.Request
 	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize,
 		Payload: func(r enrollment.Request) any { return Finalizing{o.ID, digest, asked.Of(r)} },
@@ -132,8 +138,8 @@ func (e *Engine) fulfil(ctx context.Context, c *protocolconfig.Configuration, o 
 }
 
 // ready refuses at the beginning what would be refused at the end, whatever the request is.
-func (e *Engine) ready(ctx context.Context, c *protocolconfig.Configuration, profileID string, notAfter *time.Time) error {
-	err := e.Enrollment.Ready(ctx, c.CAID, profileID, notAfter)
+func (e *Engine) ready(ctx context.Context, o *protocolconfig.Offering, notAfter *time.Time) error {
+	err := e.Enrollment.Ready(rbac.WithActor(ctx, rbac.ActorFrom(ctx).By(o.ID)), o.CAID, o.ProfileID, notAfter)
 	if f := fault.Of(err); err != nil && f.Kind == fault.Invalid && f.Field != "notAfter" {
 		return unauthorized("%s", f.Message) // nothing that the client wrote
 	}
@@ -258,15 +264,15 @@ const maxCommonName = 64 // RFC 5280 A.1, ub-common-name
 
 // namesDevice tells whether a device's identifier may be the common name: not where the profile makes a host name of that, which
 // nobody has proved.
-func (e *Engine) namesDevice(ctx context.Context, c *protocolconfig.Configuration, o *Order) (bool, error) {
+func (e *Engine) namesDevice(ctx context.Context, c *protocolconfig.Configuration, o *Order, offering *protocolconfig.Offering) (bool, error) {
 	if !o.forDevice() {
 		return true, nil
 	}
-	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{o.Profile})
+	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{offering.ProfileID})
 	if err != nil {
 		return false, err
 	}
-	p := found[o.Profile]
+	p := found[offering.ProfileID]
 	return p != nil && !p.CopiesCommonNameToSAN, nil
 }
 

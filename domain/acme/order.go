@@ -124,22 +124,19 @@ func since(t time.Time) string {
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// profileFor resolves the profile that an order names. One that is not made for ACME, such as one that copies what a directory
-// vouches for from the request, is not offered whatever the settings say.
-func (e *Engine) profileFor(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, named string) (string, error) {
-	if named == "" || named == c.ProfileID {
-		return c.ProfileID, nil
-	}
-	if slices.Contains(set.Profiles, named) {
-		found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{named})
+// offering resolves the profile that an order names: the name of an offering. One whose profile is not made for ACME, such as one
+// that copies what a directory vouches for from the request, is not offered whatever the configuration says.
+func (e *Engine) offering(ctx context.Context, c *protocolconfig.Configuration, named string) (*protocolconfig.Offering, error) {
+	if o := c.Named(named); o != nil {
+		found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, []string{o.ProfileID})
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		if p, ok := found[named]; ok && protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
-			return named, nil
+		if p, ok := found[o.ProfileID]; named == "" || ok && e.Configurations.Type(c.Type).Fits(p.Profile) {
+			return o, nil
 		}
 	}
-	return "", NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
+	return nil, NewProblem("invalidProfile", "there is no profile %q here: choose one of those that the directory lists", truncate(named))
 }
 
 func truncate(s string) string {
@@ -149,20 +146,20 @@ func truncate(s string) string {
 	return s
 }
 
-// Profiles that orders may name: id and what people call it.
+// Profiles that orders may name: the names of the offerings, and what people call their profiles.
 func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) (map[string]string, error) {
-	set, err := c.ACME()
-	if err != nil {
-		return nil, err
+	var ids []string
+	for _, o := range c.Offerings {
+		ids = append(ids, o.ProfileID)
 	}
-	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, append([]string{c.ProfileID}, set.Profiles...))
+	found, err := e.Enrollment.Profiles.Find(ctx, c.PartitionID, ids)
 	if err != nil {
 		return nil, err
 	}
 	names := map[string]string{}
-	for id, p := range found {
-		if protocolconfig.TypeByID(c.Type).Fits(p.Profile) {
-			names[id] = p.Name
+	for _, o := range c.Offerings {
+		if p := found[o.ProfileID]; p != nil && e.Configurations.Type(c.Type).Fits(p.Profile) {
+			names[o.Name] = p.Name
 		}
 	}
 	return names, nil
@@ -170,7 +167,7 @@ func (e *Engine) Profiles(ctx context.Context, c *protocolconfig.Configuration) 
 
 // NewOrder: RFC 8555 7.4.
 func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, a *Account, r OrderRequest) (*Order, error) {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -183,19 +180,20 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 		return nil, err
 	}
 	now := e.Now()
-	if r.Profile, err = e.profileFor(ctx, c, set, r.Profile); err != nil {
+	offering, err := e.offering(ctx, c, r.Profile)
+	if err != nil {
 		return nil, err
 	}
 	if r.NotBefore != nil { // what cannot be done as asked must be refused (RFC 8555 7.4)
 		return nil, malformed("notBefore is not supported: a certificate is valid from the moment it is issued")
 	}
-	if err := e.ready(ctx, c, r.Profile, r.NotAfter); err != nil {
+	if err := e.ready(ctx, offering, r.NotAfter); err != nil {
 		return nil, err
 	}
 	if err := e.allow(ctx, set, key, a, list, now); err != nil {
 		return nil, err
 	}
-	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: r.Profile,
+	o := &Order{ID: newID(), ConfigurationID: c.ID, AccountID: a.ID, Status: Pending, ExpiresAt: now.Add(set.OrderLife()), Identifiers: list, Names: names(list), Profile: offering.Name, OfferingID: offering.ID,
 		NotBefore: r.NotBefore, NotAfter: r.NotAfter, CreatedAt: now}
 	if err := e.Enrollment.EndEntities.Check(ctx, c.PartitionID, o.endEntities()...); err != nil {
 		return nil, refusal(err)
@@ -220,7 +218,7 @@ func (e *Engine) NewOrder(ctx context.Context, c *protocolconfig.Configuration, 
 type newOrder struct {
 	actor *rbac.Actor
 	c     *protocolconfig.Configuration
-	set   *protocolconfig.ACMESettings
+	set   *Settings
 	key   *ExternalKey
 	a     *Account
 	o     *Order
@@ -276,7 +274,7 @@ func (e *Engine) createTogether(ctx context.Context, list []*newOrder) error {
 }
 
 // allow checks names and rates of an order.
-func (e *Engine) allow(ctx context.Context, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
+func (e *Engine) allow(ctx context.Context, set *Settings, key *ExternalKey, a *Account, list []Identifier, now time.Time) error {
 	var bad []*Problem
 	for _, id := range list {
 		if !key.allows(id) {
@@ -324,7 +322,7 @@ func (e *Engine) rateLimited(ctx context.Context, now time.Time, rows *gorm.DB, 
 }
 
 // authorizations finds or makes those of an order. Where nothing remains to be proved the order is ready.
-func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *protocolconfig.ACMESettings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
+func (e *Engine) authorizations(ctx context.Context, c *protocolconfig.Configuration, set *Settings, key *ExternalKey, a *Account, o *Order) (made []*Authorization, challenges []*Challenge, err error) {
 	open := false
 	for _, id := range o.Identifiers {
 		value, wildcard := strings.CutPrefix(id.Value, "*.")

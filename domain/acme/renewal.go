@@ -49,7 +49,7 @@ func (e *Engine) named(ctx context.Context, c *protocolconfig.Configuration, id 
 // RenewalInfo answers for a certificate of the configuration. The window is that of a campaign, else around two thirds of the
 // certificate's life; a certificate that no longer stands is to be renewed at once.
 func (e *Engine) RenewalInfo(ctx context.Context, c *protocolconfig.Configuration, id string) (*RenewalInfo, error) {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, err
 	}

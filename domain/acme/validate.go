@@ -177,7 +177,7 @@ func (e *Engine) Validate(ctx context.Context, claim *job.Claim) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err = e.conclude(rbac.WithActor(ctx, c.Actor("", "")), c, &a, z, challenge, tried, problem, claim)
+	err = e.conclude(rbac.WithActor(ctx, e.Configurations.Actor(c, "", "")), c, &a, z, challenge, tried, problem, claim)
 	if errors.Is(err, errOvertaken) {
 		claim.Again(time.Time{})
 		err = nil
@@ -238,7 +238,7 @@ type settlement struct {
 // finish records how a challenge ended, and what follows for the authorization and its orders; errOvertaken when another one was
 // quicker.
 func (e *Engine) finish(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, problem *Problem, tried string, claim *job.Claim) error {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return err
 	}
@@ -332,7 +332,7 @@ var errOvertaken = errors.New("the authorization was settled meanwhile")
 
 // attest: draft-ietf-acme-device-attest section 5.
 func (e *Engine) attest(ctx context.Context, c *protocolconfig.Configuration, a *Account, z *Authorization, challenge *Challenge, statement []byte) (*Authorization, *Challenge, error) {
-	set, err := c.ACME()
+	set, err := SettingsOf(c)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -104,6 +104,9 @@ func (e *Engine) FinalizeApproved(ctx context.Context, in Finalizing) error {
 	if err != nil {
 		return err
 	}
+	if by := c.Offering(o.OfferingID); by == nil || by.CAID != in.Request.Request.CAID || by.ProfileID != in.Request.Request.ProfileID {
+		return fault.New(fault.PolicyRefused, "the profile %q is no longer offered as it was approved", o.Profile)
+	}
 	a, err := e.Account(ctx, c, o.AccountID)
 	if err != nil {
 		return err

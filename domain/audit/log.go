@@ -58,7 +58,10 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 		return
 	}
 	f := fault.Of(*err)
-	if f.Kind == fault.NotFound || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || f.Kind == fault.ProofRequired || e.PartitionID == "" {
+	actor := rbac.ActorFrom(ctx)
+	// What is not in the scope of a configuration does not exist for it. In its own partition that is worth an event: its code slipped.
+	slipped := actor != nil && actor.Scope.Configuration != "" && actor.Scope.Partition == e.PartitionID
+	if f.Kind == fault.NotFound && !slipped || f.Kind == fault.Unauthenticated || f.Kind == fault.ApprovalNeeded || f.Kind == fault.ProofRequired || e.PartitionID == "" {
 		return
 	}
 	e.Result = Refused
@@ -75,7 +78,6 @@ func (l *Log) Refusal(ctx context.Context, err *error, e *Event) {
 	}
 	maps.Copy(details, e.Details) // what the caller knows about the request
 	e.Details = details
-	actor := rbac.ActorFrom(ctx)
 	// The event is recorded even if the client has disconnected or the disk is slow.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.Patience)
 	defer cancel()

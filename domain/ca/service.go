@@ -280,7 +280,7 @@ func (s *Service) checkName(ctx context.Context, partitionID string, subject []b
 		// Somebody else may have signed it, and encoded the subject as would not be done here.
 		if other, _, err := name.Existing(c.SubjectDER); err == nil && other.Equal(wanted) {
 			which := c.Identifier
-			if s.Guard.RequireOn(ctx, rbac.CABrowse, partitionID, c.ID) != nil { // as for a credential of another CA
+			if !s.Guard.May(ctx, rbac.CABrowse, rbac.On{Partition: partitionID, CA: c.ID}) { // as for a credential of another CA
 				which = "another certification authority"
 			}
 			return fault.New(fault.Conflict, "%s has this subject already: the subject of a certification authority is unique in the partition", which).At("subject").

@@ -19,13 +19,13 @@ func (s *Service) Get(ctx context.Context, id string) (*CertificationAuthority, 
 	if err != nil {
 		return nil, err
 	}
-	return c, s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID)
+	return c, s.Guard.RequireOn(ctx, rbac.CABrowse, rbac.On{Partition: c.PartitionID, CA: c.ID})
 }
 
 // ByIdentifier returns the CA that has the identifier in the partition.
 func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier string) (*CertificationAuthority, error) {
-	if a := rbac.ActorFrom(ctx); a != nil && a.Kind == rbac.CredentialActor {
-		return s.ofCredential(ctx, a, address{partitionID, identifier})
+	if a := rbac.ActorFrom(ctx); a != nil && a.Scope.Narrow() {
+		return s.inScope(ctx, a, address{partitionID, identifier})
 	}
 	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
 		return nil, err
@@ -36,9 +36,10 @@ func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier stri
 // address is where a CA is found.
 type address struct{ partitionID, identifier string }
 
-// ofCredential is ByIdentifier for a credential, each of whose requests begins with it: those that come together share a query.
-func (s *Service) ofCredential(ctx context.Context, a *rbac.Actor, at address) (*CertificationAuthority, error) {
-	if at.partitionID != a.Partition {
+// inScope is ByIdentifier for an actor of narrow scope. Each request of a credential begins with it: those that come together share
+// a query.
+func (s *Service) inScope(ctx context.Context, a *rbac.Actor, at address) (*CertificationAuthority, error) {
+	if at.partitionID != a.Scope.Partition {
 		return nil, rbac.NotFound()
 	}
 	c, err := s.addressed.Do(ctx, at)
@@ -49,7 +50,7 @@ func (s *Service) ofCredential(ctx context.Context, a *rbac.Actor, at address) (
 		return nil, rbac.NotFound()
 	}
 	own := *c // several requests may have asked at once
-	return &own, s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID)
+	return &own, s.Guard.RequireOn(ctx, rbac.CABrowse, rbac.On{Partition: c.PartitionID, CA: c.ID})
 }
 
 func (s *Service) findAddressed(ctx context.Context, at []address) ([]*CertificationAuthority, error) {
@@ -96,24 +97,24 @@ var ordered = []page.Key[CertificationAuthority]{
 	{Column: "id", Value: func(c *CertificationAuthority) any { return c.ID }},
 }
 
-// Granted lists the CAs on which the credential that asks has a role, in the order of List.
+// Granted lists the CAs on which the actor has a role of its own, as a credential has, in the order of List.
 func (s *Service) Granted(ctx context.Context) ([]*CertificationAuthority, error) {
 	a := rbac.ActorFrom(ctx)
-	if a == nil || a.Kind != rbac.CredentialActor {
+	if a == nil || !a.Scope.Narrow() {
 		return nil, rbac.NotFound()
 	}
 	var list []*CertificationAuthority
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND id IN ? AND deleted_at IS NULL AND purged_at IS NULL", a.Partition, slices.Sorted(maps.Keys(a.Authorities))).Order(byPlace).Find(&list).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND id IN ? AND deleted_at IS NULL AND purged_at IS NULL", a.Scope.Partition, slices.Sorted(maps.Keys(a.Scope.Authorities))).Order(byPlace).Find(&list).Error; err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(list, func(c *CertificationAuthority) bool {
-		return s.Guard.RequireOn(ctx, rbac.CABrowse, c.PartitionID, c.ID) != nil
+		return !s.Guard.May(ctx, rbac.CABrowse, rbac.On{Partition: c.PartitionID, CA: c.ID})
 	}), nil
 }
 
 // SelectedProfiles are those that a CA issues under, by their ids.
 func (s *Service) SelectedProfiles(ctx context.Context, c *CertificationAuthority) ([]*profile.Profile, error) {
-	if err := s.Guard.RequireOn(ctx, rbac.ProfileBrowse, c.PartitionID, c.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.ProfileBrowse, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, err
 	}
 	ids, err := s.ProfileIDs(ctx, []string{c.ID})

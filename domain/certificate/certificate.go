@@ -3,6 +3,8 @@ package certificate
 
 import (
 	"time"
+
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Kind tells whose certificate it is.
@@ -78,7 +80,17 @@ type Certificate struct {
 	Source             string     // console, api, bulk, system, or a protocol
 	ReleasedAt         *time.Time // end of the last suspension
 	ConfigurationID    *string    // of the enrollment protocol that it came through
+	OfferingID         *string    // of that configuration
 	CRLShard           int64      `gorm:"column:crl_shard"` // whose address it carries; 0: none
 }
 
 func (Certificate) TableName() string { return "certificates" }
+
+// on is the certificate as permissions are asked for it.
+func (c *Certificate) on() rbac.On {
+	on := rbac.On{Partition: c.PartitionID, CA: c.CAID}
+	if c.ConfigurationID != nil {
+		on.Configuration = *c.ConfigurationID
+	}
+	return on
+}

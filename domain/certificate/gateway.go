@@ -25,7 +25,7 @@ func SerialNumber(text string) string {
 
 // BySerial returns the certificate that a CA issued with a serial number.
 func (s *Service) BySerial(ctx context.Context, c *ca.CertificationAuthority, serial string) (*Certificate, error) {
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, c.PartitionID, c.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, err
 	}
 	return s.bySerial(ctx, c, serial)
@@ -48,7 +48,7 @@ type StatusChange struct {
 
 // SetStatus brings the certificate with a serial number into a status: Revoke, Suspend or Unsuspend.
 func (s *Service) SetStatus(ctx context.Context, c *ca.CertificationAuthority, serial string, to StatusChange) (*Certificate, error) {
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, c.PartitionID, c.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, err
 	}
 	if err := checkComment(to.Comment); err != nil {
@@ -100,7 +100,7 @@ func (s *Service) RevokeSerials(ctx context.Context, r RevokingSerials) (_ []err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, c.PartitionID, c.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, err
 	}
 	defer s.Audit.Refusal(ctx, &err, &audit.Event{PartitionID: c.PartitionID, Action: "certificate.revoke", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier})
@@ -216,7 +216,7 @@ const feedSlack = 10 * time.Minute
 // Sequences are given in the order of commits, under the lock of the audit chain: whoever goes on from the last one
 // misses nothing and sees nothing twice. scanned is where to go on.
 func (s *Service) Feed(ctx context.Context, c *ca.CertificationAuthority, start time.Time, after int64, limit int) (_ []FeedEvent, scanned int64, more bool, err error) {
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, c.PartitionID, c.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, rbac.On{Partition: c.PartitionID, CA: c.ID}); err != nil {
 		return nil, 0, false, err
 	}
 	if after == 0 && !start.IsZero() {

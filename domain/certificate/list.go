@@ -40,7 +40,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, s.Guard.Require(ctx, rbac.CertificateBrowse, c.PartitionID)
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateBrowse, c.on()); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Load returns certificates by id, for loaders; those that are not the caller's are left out.
@@ -51,7 +54,7 @@ func (s *Service) Load(ctx context.Context, ids []string) (map[string]*Certifica
 	}
 	byID := map[string]*Certificate{}
 	for _, c := range found {
-		if s.Guard.Require(ctx, rbac.CertificateBrowse, c.PartitionID) == nil {
+		if s.Guard.RequireOn(ctx, rbac.CertificateBrowse, c.on()) == nil {
 			byID[c.ID] = c
 		}
 	}

@@ -82,7 +82,7 @@ func (s *Service) revoke(ctx context.Context, id string, reason Reason, invalidi
 }
 
 func (s *Service) revokeCA(ctx context.Context, c *Certificate, now time.Time) error {
-	if err := s.Guard.RequireOn(ctx, rbac.CADelete, c.PartitionID, c.CAID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CADelete, c.on()); err != nil {
 		return err
 	}
 	d, err := issuance.Inspect(c.DER)
@@ -185,7 +185,7 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 		return nil, err
 	}
 	event.PartitionID, event.ObjectName = found.PartitionID, found.SerialNumber
-	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, found.PartitionID, found.CAID); err != nil {
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, found.on()); err != nil {
 		return nil, err
 	}
 	err = s.Store.Tx(ctx, func(ctx context.Context) error {

@@ -2,6 +2,7 @@ package certificate
 
 import (
 	"context"
+	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/page"
@@ -33,6 +34,8 @@ type Asked struct {
 	Extensions    []AskedExtension  `json:"extensions,omitempty"`
 	NotAfter      string            `json:"notAfter,omitempty"` // RFC 3339; "" = left to the profile
 	ServerSideKey bool              `json:"serverSideKey,omitempty"`
+	// MaxValidity is the cap of the offering that was asked for; 0: none.
+	MaxValidity time.Duration `json:"maxValidity,omitempty"`
 }
 
 // AskedExtension is an extension of a request. Value is DER, nil where it was too long to be kept.

@@ -31,9 +31,9 @@ type holder struct {
 
 func (h *holder) actor(ip, requestID string) *rbac.Actor {
 	a := &rbac.Actor{Kind: rbac.CredentialActor, ID: h.credential.ID, Name: "cagw:" + h.credential.Identifier, OwnerID: h.credential.OwnerID,
-		Partition: h.credential.PartitionID, Authorities: map[string][]rbac.Role{}, IPAddress: ip, RequestID: requestID}
+		Scope: rbac.Scope{Partition: h.credential.PartitionID, Authorities: map[string][]rbac.Role{}}, IPAddress: ip, RequestID: requestID}
 	for _, g := range h.grants {
-		a.Authorities[g.CAID] = append(a.Authorities[g.CAID], g.Role.rbac())
+		a.Scope.Authorities[g.CAID] = append(a.Scope.Authorities[g.CAID], g.Role.rbac())
 	}
 	return a
 }
@@ -200,7 +200,7 @@ func (s *Service) Refused(ctx context.Context, actor *rbac.Actor, err error, met
 		id, _, _ := strings.Cut(after, "/")
 		details["caId"] = bounded(id)
 	}
-	event := audit.Event{PartitionID: actor.Partition, ObjectKind: objectKind, ObjectID: actor.ID, ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details}
+	event := audit.Event{PartitionID: actor.Scope.Partition, ObjectKind: objectKind, ObjectID: actor.ID, ObjectName: strings.TrimPrefix(actor.Name, "cagw:"), Details: details}
 	if f := fault.Of(err); fault.Of(s.note(ctx, actor, f, event)) != f {
 		return fault.New(fault.Unavailable, "The request was refused, but the refusal could not be recorded.")
 	}

@@ -180,14 +180,52 @@ func (e *EndEntity) Usable() error {
 	return fault.New(fault.PolicyRefused, "The end entity %s is %s.", text.Quote(e.Identifier), text.Lower(e.Status)).At("endEntity")
 }
 
+// RequireOwn refuses end entities outside the scope of the actor, which depends on the configurations of enrollment protocols
+// through which certificates were issued to them.
+func (s *Service) RequireOwn(ctx context.Context, list ...*EndEntity) error {
+	a := rbac.ActorFrom(ctx)
+	if a == nil || !a.Scope.Narrow() || a.Scope.Configuration == "" || a.Scope.SharedEndEntities {
+		return nil // whoever may issue in the partition, or by a CA, may issue to anybody in it
+	}
+	of := map[string][]string{}
+	var ids []string
+	for _, e := range list {
+		of[e.ID], ids = []string{}, append(ids, e.ID)
+	}
+	var links []*configurationLink
+	if err := s.Store.DB(ctx).Where("end_entity_id IN ?", ids).Find(&links).Error; err != nil {
+		return err
+	}
+	for _, l := range links {
+		of[l.EndEntityID] = append(of[l.EndEntityID], l.ConfigurationID)
+	}
+	for _, e := range list {
+		if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: e.PartitionID, EndEntityOf: of[e.ID]}); err != nil {
+			return fault.Of(err).At("endEntity")
+		}
+	}
+	return nil
+}
+
 // Check fails with PolicyRefused if one of the identifiers belongs to an end entity that is not active. Protocols call
 // it to refuse early; Enlist decides. Unknown identifiers are accepted.
 func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...string) error {
-	var found []*EndEntity
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ? AND status <> ?", partitionID, identifiers, Active).Order("identifier").Limit(1).Find(&found).Error; err != nil || len(found) == 0 {
+	if a := rbac.ActorFrom(ctx); a != nil && a.Scope.Narrow() && a.Scope.Partition != partitionID {
+		return rbac.NotFound()
+	}
+	var known []*EndEntity
+	if err := s.Store.DB(ctx).Where("partition_id = ? AND identifier IN ?", partitionID, identifiers).Order("identifier").Find(&known).Error; err != nil || len(known) == 0 {
 		return err
 	}
-	return found[0].Usable()
+	if err := s.RequireOwn(ctx, known...); err != nil {
+		return err
+	}
+	for _, e := range known {
+		if err := e.Usable(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Link records, in the issuing transaction, through which enrollment protocol configuration each end entity was issued

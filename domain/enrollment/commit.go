@@ -2,6 +2,7 @@ package enrollment
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -192,9 +193,15 @@ func (s *Service) enlist(ctx context.Context, items []*item, wanted []int, refus
 		it := items[n]
 		if it.endEntity != "" {
 			e := found[it.endEntity]
-			if err := e.Usable(); err != nil {
+			err := s.EndEntities.RequireOwn(rbac.WithActor(ctx, it.actor), e)
+			if err == nil {
+				err = e.Usable()
+			}
+			if f := (*fault.Error)(nil); errors.As(err, &f) {
 				refusals[n] = err
 				continue
+			} else if err != nil {
+				return nil, err
 			}
 			it.certificate.EndEntityID = &e.ID
 			if configuration := it.certificate.ConfigurationID; configuration != nil {

@@ -76,8 +76,11 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
 		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}
-	if actor.Kind == rbac.ProtocolActor {
-		c.ConfigurationID = &actor.ID
+	if configuration := actor.Scope.Configuration; configuration != "" {
+		c.ConfigurationID = &configuration
+	}
+	if offering := actor.Scope.Offering(c.CAID, c.ProfileID); offering != nil {
+		c.OfferingID = &offering.ID
 	}
 	sans := make([]string, len(result.SANs))
 	for n, name := range result.SANs {
@@ -142,7 +145,7 @@ const keptValues = 8 << 10
 
 func story(actor *rbac.Actor, o order, decisions []profile.Decision) *certificate.Story {
 	st := &certificate.Story{Protocol: sourceOf(actor, o), ActorKind: string(actor.Kind), ActorName: actor.Name, IPAddress: actor.IPAddress, RequestID: actor.RequestID, Decisions: decisions,
-		Asked: certificate.Asked{Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey}}
+		Asked: certificate.Asked{Subject: o.request.Subject.String(), SANs: o.request.SANs, ServerSideKey: o.request.ServerSideKey, MaxValidity: o.request.MaxValidity}}
 	if o.request.NotAfter != nil {
 		st.Asked.NotAfter = o.request.NotAfter.UTC().Format(time.RFC3339)
 	}
@@ -161,7 +164,7 @@ func sourceOf(actor *rbac.Actor, o order) string {
 	if o.source != "" {
 		return o.source
 	}
-	if actor.Kind == rbac.ProtocolActor {
+	if actor.Protocol != "" {
 		return actor.Protocol
 	}
 	return sources[actor.Kind]

@@ -3,6 +3,9 @@ package enrollment
 import (
 	"context"
 	"time"
+
+	"github.com/pkiaas/pkiaas/pki/profile"
+	"github.com/pkiaas/pkiaas/rbac"
 )
 
 // Ready refuses what IssueFromCSR would refuse whatever the names and the key: for protocols whose clients have work to do before they
@@ -13,6 +16,9 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 		i, err = s.upToDate(ctx, i)
 	}
 	if err != nil {
+		return err
+	}
+	if err := s.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: i.ca.PartitionID, CA: caID, Profile: profileID}); err != nil {
 		return err
 	}
 	now := s.Now()
@@ -26,5 +32,5 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 	if err != nil {
 		return err
 	}
-	return p.CheckTerms(i.facts, notAfter, now, s.ClockSkew)
+	return p.CheckTerms(i.facts, profile.Request{NotAfter: notAfter, MaxValidity: maxValidity(ctx, caID, profileID)}, now, s.ClockSkew)
 }

@@ -156,7 +156,7 @@ func asked(c *certificate.Certificate, r *profile.Request) (err error) {
 	if r.Subject, err = name.Parse(a.Subject); err != nil {
 		return err
 	}
-	r.SANs, r.ServerSideKey = a.SANs, a.ServerSideKey
+	r.SANs, r.ServerSideKey, r.MaxValidity = a.SANs, a.ServerSideKey, a.MaxValidity
 	for _, e := range a.Extensions {
 		id, ok := name.ParseOID(e.OID)
 		if !ok {

@@ -95,7 +95,7 @@ func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Pr
 	if !p.IsCA() {
 		return nil
 	}
-	if rbac.ActorFrom(ctx).Kind != rbac.CredentialActor {
+	if scope := rbac.ActorFrom(ctx).Scope; len(scope.Authorities[i.ca.ID]) == 0 {
 		if err := s.Guard.Require(ctx, rbac.CACreate, i.ca.PartitionID); err != nil {
 			return err
 		}
@@ -134,7 +134,7 @@ func (s *Service) permit(ctx context.Context, caID, profileID, endEntity string,
 			event.Details["endEntity"] = strings.Trim(text.Quote(endEntity), `"`)
 		}
 	}
-	if err := s.Guard.RequireOn(ctx, p, i.ca.PartitionID, i.ca.ID); err != nil {
+	if err := s.Guard.RequireOn(ctx, p, rbac.On{Partition: i.ca.PartitionID, CA: i.ca.ID, Profile: profileID}); err != nil {
 		return event, err
 	}
 	return event, s.Limits.AllowCertificate(ctx, i.ca.PartitionID)

@@ -152,6 +152,7 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 	}
 	o.request.Vouched = s.voucher(ctx, i)
 	o.request.Vouched.CSR = o.request.Vouched.CSR && !o.many
+	o.request.MaxValidity = maxValidity(ctx, i.ca.ID, o.profile.ID)
 	result, decisions, err := o.profile.Explain(o.request, facts, s.Now(), s.ClockSkew)
 	if err != nil {
 		return nil, decisions, err
@@ -167,6 +168,16 @@ func (s *Service) prepare(ctx context.Context, i *issuer, o order) (*made, []pro
 	return &made{template, prepared, result, shard}, decisions, err
 }
 
+// maxValidity is the cap of the offering that the actor issues by, 0 for none.
+func maxValidity(ctx context.Context, caID, profileID string) time.Duration {
+	if a := rbac.ActorFrom(ctx); a != nil {
+		if o := a.Scope.Offering(caID, profileID); o != nil {
+			return o.MaxValidity
+		}
+	}
+	return 0
+}
+
 // voucher is who answers for claims about identity in a request. It follows from the actor alone, so that no way in can say
 // otherwise: a protocol answers as its type says, everybody else by the permission. What the CSR says is a person's word
 // only, and for one request at a time: whoever sends others' requests by a program or a file has not looked at them.
@@ -175,9 +186,9 @@ func (s *Service) voucher(ctx context.Context, i *issuer) profile.Voucher {
 	switch {
 	case a == nil:
 		return profile.Voucher{}
-	case a.Kind == rbac.ProtocolActor:
+	case a.Scope.Configuration != "":
 		return profile.Voucher{Source: profile.Source(a.Vouches), CSR: true}
-	case s.Guard.RequireOn(ctx, rbac.CertificateVouch, i.ca.PartitionID, i.ca.ID) != nil:
+	case !s.Guard.May(ctx, rbac.CertificateVouch, rbac.On{Partition: i.ca.PartitionID, CA: i.ca.ID}):
 		return profile.Voucher{}
 	}
 	return profile.Voucher{Source: profile.Person, CSR: a.Kind == rbac.UserActor || a.Kind == rbac.System}

@@ -324,7 +324,8 @@ func (s *Service) use(ctx context.Context, partitionID, id string) (u usage, err
 	if err != nil {
 		return u, err
 	}
-	err = s.Store.DB(ctx).Table("protocol_configurations").Where("partition_id = ? AND profile_id = ? AND deleted_at IS NULL", partitionID, id).Order("identifier").Pluck("identifier", &u.protocols).Error
+	err = s.Store.DB(ctx).Table("protocol_configurations").Where("partition_id = ? AND deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)", partitionID, id).
+		Order("identifier").Pluck("identifier", &u.protocols).Error
 	return u, err
 }
 

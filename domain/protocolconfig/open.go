@@ -15,7 +15,7 @@ const remembered = 2 * time.Second
 
 type opened struct {
 	configuration Configuration
-	gone          bool // its CA is deleted
+	gone          bool // the CAs of all its offerings are deleted
 	at            time.Time
 }
 
@@ -76,9 +76,13 @@ func (s *Service) look(ctx context.Context, partitionID, identifier string) (*op
 		Gone          bool
 	}
 	at := s.Now()
-	err := s.Store.DB(ctx).Table("protocol_configurations AS p").Select("p.*, a.deleted_at IS NOT NULL OR a.purged_at IS NOT NULL AS gone").
-		Joins("JOIN certification_authorities a ON a.id = p.ca_id").Where("p.partition_id = ? AND p.identifier = ? AND p.deleted_at IS NULL", partitionID, identifier).Limit(1).Find(&rows).Error
+	err := s.Store.DB(ctx).Table("protocol_configurations AS p").
+		Select("p.*, NOT EXISTS (SELECT 1 FROM protocol_offerings o JOIN certification_authorities a ON a.id = o.ca_id WHERE o.configuration_id = p.id AND a.deleted_at IS NULL AND a.purged_at IS NULL) AS gone").
+		Where("p.partition_id = ? AND p.identifier = ? AND p.deleted_at IS NULL", partitionID, identifier).Limit(1).Find(&rows).Error
 	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	if err := s.withOfferings(ctx, &rows[0].Configuration); err != nil {
 		return nil, err
 	}
 	return &opened{configuration: rows[0].Configuration, gone: rows[0].Gone, at: at}, nil
@@ -93,7 +97,7 @@ func (s *Service) ByID(ctx context.Context, id string) (*Configuration, error) {
 	if len(found) == 0 {
 		return nil, rbac.NotFound()
 	}
-	return found[0], nil
+	return found[0], s.withOfferings(ctx, found[0])
 }
 
 // Standing is the actor of work that outlives the request it was asked for in: Unauthenticated once the configuration is deleted,
@@ -109,5 +113,5 @@ func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, e
 	case c.Status != Active:
 		return nil, fault.New(fault.Unavailable, "%s is %s", c.Identifier, text.Lower(c.Status)).Because(ErrDisabled)
 	}
-	return c.Actor("", ""), nil
+	return s.Actor(c, "", ""), nil
 }

@@ -1,5 +1,5 @@
-// Package protocolconfig is the enrollment protocols as partitions offer them: each configuration has a type, a
-// certification authority, a profile and an address of its own. What a protocol says on the wire is in protocols/.
+// Package protocolconfig is the enrollment protocols as partitions offer them: each configuration has a type, an address of
+// its own, and one or more offerings: what its clients can ask for. What a protocol says on the wire is in protocols/.
 package protocolconfig
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
+	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -37,24 +38,28 @@ type Configuration struct {
 	Identifier  string // as of a CA; part of the address
 	Type        TypeID
 	Description string
-	CAID        string `gorm:"column:ca_id"`
-	ProfileID   string
 	Status      Status
-	Settings    string // a JSON object; see Type.CheckSettings
+	Settings    string // a JSON object; see SettingsOf
 	Version     int64
 	CreatedAt   time.Time
 	CreatedBy   string
 	DeletedAt   *time.Time `gorm:"column:deleted_at"` // kept for the story of its certificates
+	// Offerings are one or more, the first for requests that name none. Not to be changed.
+	Offerings []*Offering `gorm:"-"`
 }
 
 func (Configuration) TableName() string { return "protocol_configurations" }
 
-// Actor is who acts in the domain for the clients of the configuration: it issues and revokes in the partition, and
-// nothing else. Certificates that it asks for bear the configuration.
-func (c *Configuration) Actor(ip, requestID string) *rbac.Actor {
-	t := TypeByID(c.Type)
+// Actor is who acts in the domain for the clients of a configuration: it issues by its offerings, revokes what came through it,
+// and nothing else. Certificates that it asks for bear the configuration.
+func (s *Service) Actor(c *Configuration, ip, requestID string) *rbac.Actor {
+	t := s.Type(c.Type)
+	scope := rbac.Scope{Partition: c.PartitionID, Configuration: c.ID, SharedEndEntities: t.SharedEndEntities}
+	for _, o := range c.Offerings {
+		scope.Offerings = append(scope.Offerings, rbac.Offering{ID: o.ID, CA: o.CAID, Profile: o.ProfileID, MaxValidity: time.Duration(o.Rules.MaxValidityHours) * time.Hour})
+	}
 	return &rbac.Actor{Kind: rbac.ProtocolActor, ID: c.ID, Name: t.Name + ":" + c.Identifier, Protocol: t.Name, Vouches: string(t.Vouches),
-		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, IPAddress: ip, RequestID: requestID}
+		Grants: map[string][]rbac.Role{c.PartitionID: {rbac.Protocol}}, Scope: scope, IPAddress: ip, RequestID: requestID}
 }
 
 // Service is what can be done with configurations.
@@ -64,20 +69,20 @@ type Service struct {
 	Audit    *audit.Log
 	CAs      *ca.Service
 	Profiles *profiles.Service
+	Sealer   seal.Sealer
 	Now      func() time.Time
 
-	// Unproved tells whether clients of a configuration get certificates for names that they prove in no way. nil: none do.
-	Unproved func(ctx context.Context, c *Configuration) (bool, error)
-
-	open sync.Map // address → opened
+	types []*Type
+	open  sync.Map // address → opened
 }
 
-// mayWiden refuses what gives clients that prove nothing more than they had: it takes the right to issue.
-func (s *Service) mayWiden(ctx context.Context, c *Configuration) error {
-	if s.Unproved == nil {
+// PermitWidening refuses what gives clients that prove nothing more than they had: it takes the right to issue.
+func (s *Service) PermitWidening(ctx context.Context, c *Configuration) error {
+	t := s.Type(c.Type)
+	if t.Unproved == nil {
 		return nil
 	}
-	unproved, err := s.Unproved(ctx, c)
+	unproved, err := t.Unproved(ctx, c)
 	if err != nil || !unproved {
 		return err
 	}
@@ -89,7 +94,7 @@ func (s *Service) MayWiden(ctx context.Context, c *Configuration) (bool, error) 
 	if s.Guard.Require(ctx, rbac.ProtocolManage, c.PartitionID) != nil {
 		return false, nil
 	}
-	err := s.mayWiden(ctx, c)
+	err := s.PermitWidening(ctx, c)
 	if fault.Is(err, fault.Forbidden) {
 		return false, nil
 	}
@@ -102,8 +107,7 @@ type Request struct {
 	Identifier  string
 	Type        TypeID
 	Description string // "" or up to 200 characters
-	CAID        string
-	ProfileID   string // selected for the CA, and of a group of the type
+	Offerings   []OfferingRequest
 	Settings    string // "": none
 }
 
@@ -116,23 +120,34 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 	if !ca.IdentifierRule.MatchString(r.Identifier) {
 		return nil, fault.New(fault.Invalid, "an identifier has 2 to 18 characters out of a-z, 0-9, hyphen and underscore").At("identifier")
 	}
-	if TypeByID(r.Type) == nil {
+	t := s.Type(r.Type)
+	if t == nil {
 		return nil, fault.New(fault.Invalid, "there is no enrollment protocol %s", text.Quote(string(r.Type))).At("type")
 	}
 	if r.Settings == "" {
 		r.Settings = "{}"
 	}
 	c := &Configuration{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, Type: r.Type, Description: r.Description,
-		CAID: r.CAID, ProfileID: r.ProfileID, Status: Active, Settings: r.Settings, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+		Status: Active, Version: 1, CreatedAt: s.Now(), CreatedBy: rbac.ActorFrom(ctx).Name}
+	if err := checkDescription(r.Description); err != nil {
+		return nil, err
+	}
+	set, err := t.read(r.Settings)
+	if err != nil {
+		return nil, err
+	}
+	made, err := s.keep(ctx, c, set)
+	if err != nil {
+		return nil, err
+	}
 	return c, s.Store.Tx(ctx, func(ctx context.Context) error {
-		authority, err := s.check(ctx, c, true)
+		c.Offerings = nil
+		offerings, err := s.createOfferings(ctx, c, r.Offerings)
 		if err != nil {
 			return err
 		}
-		if c.Type == ACME {
-			if err := s.mayTrust(ctx, c, nil); err != nil {
-				return err
-			}
+		if err := s.permitSettings(ctx, c, nil); err != nil {
+			return err
 		}
 		if err := s.Store.DB(ctx).Create(c).Error; err != nil {
 			if store.IsDuplicate(err) {
@@ -141,88 +156,24 @@ func (s *Service) Create(ctx context.Context, r Request) (_ *Configuration, err 
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "protocol.create", ObjectKind: "protocol-configuration", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "configured " + TypeByID(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "ca": authority.Identifier, "profile": c.ProfileID, "description": c.Description}})
-		return nil
+			Summary: "configured " + s.Type(c.Type).Label + " as " + c.Identifier, Details: audit.Details{"type": c.Type, "offerings": offerings, "description": c.Description}})
+		if err := s.saveOfferings(ctx, c); err != nil {
+			return err
+		}
+		return s.saveSecrets(ctx, c, made)
 	})
 }
 
-// check checks what can be chosen. issuing: CA and profile, too, must be such that it can issue.
-func (s *Service) check(ctx context.Context, c *Configuration, issuing bool) (*ca.CertificationAuthority, error) {
-	if c.Description != "" {
-		if err := text.Label("description", c.Description, 1, 200); err != nil {
-			return nil, err
-		}
+func checkDescription(description string) error {
+	if description == "" {
+		return nil
 	}
-	if err := TypeByID(c.Type).checkSettings(c.Settings); err != nil || !issuing {
-		return nil, err
-	}
-	// The CA stays as it is until the configuration stands: one that is deleted meanwhile is seen with it, or refused.
-	var found []*ca.CertificationAuthority
-	if err := s.Store.ForShare(s.Store.DB(ctx)).Where("id = ? AND partition_id = ? AND purged_at IS NULL", c.CAID, c.PartitionID).Find(&found).Error; err != nil {
-		return nil, err
-	}
-	if len(found) == 0 {
-		return nil, fault.New(fault.Invalid, "no such certification authority in this partition").At("caId")
-	}
-	problem, err := s.problem(ctx, c, found[0])
-	if err == nil && problem != nil {
-		err = problem
-	}
-	return found[0], err
-}
-
-// problem is why nothing can be issued by the CA under the profile of the configuration, nil while something can.
-func (s *Service) problem(ctx context.Context, c *Configuration, authority *ca.CertificationAuthority) (*fault.Error, error) {
-	if err := authority.Usable(s.Now()); err != nil {
-		return fault.Of(err), nil
-	}
-	t := TypeByID(c.Type)
-	known, err := s.Profiles.Find(ctx, c.PartitionID, []string{c.ProfileID})
-	if err != nil {
-		return nil, err
-	}
-	p := known[c.ProfileID]
-	if p == nil {
-		return fault.New(fault.PolicyRefused, "there is no profile %s, or it is retired", text.Quote(c.ProfileID)).At("profileId").Do("Choose another profile."), nil
-	}
-	if !t.Fits(p.Profile) {
-		return fault.New(fault.PolicyRefused, "profile %s is of the group %s, which %s does not issue under", p.ID, p.Group, t.Label).At("profileId").Do("Choose a profile of the group " + t.Groups[0] + "."), nil
-	}
-	selected, err := s.CAs.ProfileIDs(ctx, []string{authority.ID})
-	if err != nil {
-		return nil, err
-	}
-	if slices.Contains(selected[authority.ID], c.ProfileID) {
-		return nil, nil
-	}
-	return fault.New(fault.PolicyRefused, "profile %s is not selected for %s", c.ProfileID, authority.Identifier).At("profileId").Do("Have it selected for the certification authority, or choose another one."), nil
-}
-
-// Problem tells why nothing can be issued through a configuration that was asked for; "" while something can, and for
-// one that is disabled.
-func (s *Service) Problem(ctx context.Context, c *Configuration) (string, error) {
-	if c.Status != Active || c.DeletedAt != nil {
-		return "", nil
-	}
-	var found []*ca.CertificationAuthority
-	if err := s.Store.DB(ctx).Where("id = ? AND purged_at IS NULL", c.CAID).Find(&found).Error; err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return "its certification authority was deleted", nil
-	}
-	problem, err := s.problem(ctx, c, found[0])
-	if err != nil || problem == nil {
-		return "", err
-	}
-	return problem.Message, nil
+	return text.Label("description", description, 1, 200)
 }
 
 // Change is what an update alters; nil leaves a value.
 type Change struct {
 	Description *string
-	CAID        *string
-	ProfileID   *string
 	Settings    *string
 }
 
@@ -230,33 +181,45 @@ type Change struct {
 func (s *Service) Update(ctx context.Context, id string, change Change) (*Configuration, error) {
 	return s.change(ctx, id, "protocol.update", func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		old := *c
-		for to, from := range map[*string]*string{&c.Description: change.Description, &c.CAID: change.CAID, &c.ProfileID: change.ProfileID, &c.Settings: change.Settings} {
-			if from != nil {
-				*to = *from
+		if change.Description != nil {
+			c.Description = *change.Description
+		}
+		if err := checkDescription(c.Description); err != nil {
+			return err
+		}
+		was, err := s.settings(c)
+		if err != nil {
+			return err
+		}
+		var made []*secretRow
+		if change.Settings != nil {
+			set, err := s.Type(c.Type).read(*change.Settings)
+			if err != nil {
+				return err
+			}
+			if made, err = s.keep(ctx, c, set); err != nil {
+				return err
 			}
 		}
-		if *c == old {
+		if c.Description == old.Description && c.Settings == old.Settings {
 			return fault.New(fault.Conflict, "nothing is changed").Do("Change something, or leave the configuration as it is.")
 		}
-		if c.CAID != old.CAID || c.ProfileID != old.ProfileID || c.Settings != old.Settings {
-			if err := s.mayWiden(ctx, &old); err != nil {
+		if c.Settings != old.Settings {
+			if err := s.PermitWidening(ctx, &old); err != nil {
+				return err
+			}
+			if err := s.permitSettings(ctx, c, was); err != nil {
 				return err
 			}
 		}
-		if c.Type == ACME && c.Settings != old.Settings {
-			if err := s.mayTrust(ctx, c, &old); err != nil {
-				return err
-			}
-		}
-		_, err := s.check(ctx, c, c.CAID != old.CAID || c.ProfileID != old.ProfileID)
-		e.Summary = "changed " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		e.Summary = "changed " + s.Type(c.Type).Label + " configuration " + c.Identifier
 		e.Details = audit.Details{"before": old.facts(), "after": c.facts()}
-		return err
+		return s.saveSecrets(ctx, c, made)
 	})
 }
 
 func (c *Configuration) facts() audit.Details {
-	return audit.Details{"description": c.Description, "caId": c.CAID, "profile": c.ProfileID, "settings": c.Settings}
+	return audit.Details{"description": c.Description, "settings": c.Settings}
 }
 
 // Disable has everything refused that comes through the configuration. Its certificates stay.
@@ -272,7 +235,7 @@ func (s *Service) Enable(ctx context.Context, id string) (*Configuration, error)
 func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (*Configuration, error) {
 	return s.change(ctx, id, action, func(ctx context.Context, c *Configuration, e *audit.Event) error {
 		if to == Active && c.Status != to {
-			if err := s.mayWiden(ctx, c); err != nil {
+			if err := s.PermitWidening(ctx, c); err != nil {
 				return err
 			}
 		}
@@ -280,7 +243,7 @@ func (s *Service) setStatus(ctx context.Context, id, action string, to Status) (
 			return fault.New(fault.Conflict, "%s is already %s", c.Identifier, text.Lower(to))
 		}
 		e.Details = audit.Details{"before": c.Status, "after": to}
-		e.Summary = TypeByID(c.Type).Label + " configuration " + c.Identifier + " is now " + text.Lower(to)
+		e.Summary = s.Type(c.Type).Label + " configuration " + c.Identifier + " is now " + text.Lower(to)
 		c.Status = to
 		return nil
 	})
@@ -295,7 +258,7 @@ func (s *Service) Delete(ctx context.Context, id, confirmIdentifier string) (*Co
 		}
 		now := s.Now()
 		c.DeletedAt = &now
-		e.Summary = "deleted " + TypeByID(c.Type).Label + " configuration " + c.Identifier
+		e.Summary = "deleted " + s.Type(c.Type).Label + " configuration " + c.Identifier
 		return nil
 	})
 }
@@ -319,6 +282,9 @@ func (s *Service) change(ctx context.Context, id, action string, fn func(context
 			if store.IsNotFound(err) {
 				return rbac.NotFound()
 			}
+			return err
+		}
+		if err := s.withOfferings(ctx, c); err != nil {
 			return err
 		}
 		done := event
@@ -345,7 +311,10 @@ func (s *Service) Get(ctx context.Context, id string) (*Configuration, error) {
 	if len(found) == 0 {
 		return nil, rbac.NotFound()
 	}
-	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
+	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID); err != nil {
+		return nil, err
+	}
+	return found[0], s.withOfferings(ctx, found[0])
 }
 
 // ByIdentifier returns the configuration that has the identifier in the partition.
@@ -360,13 +329,16 @@ func (s *Service) ByIdentifier(ctx context.Context, partitionID, identifier stri
 	if len(found) == 0 {
 		return nil, rbac.NotFound()
 	}
-	return found[0], nil
+	return found[0], s.withOfferings(ctx, found[0])
 }
 
 // Load returns configurations by id, deleted ones too, for loaders; nil where there is none for the caller.
 func (s *Service) Load(ctx context.Context, ids []string) ([]*Configuration, error) {
 	var found []*Configuration
 	if err := s.Store.DB(ctx).Where("id IN ?", ids).Find(&found).Error; err != nil {
+		return nil, err
+	}
+	if err := s.withOfferings(ctx, found...); err != nil {
 		return nil, err
 	}
 	byID := map[string]*Configuration{}
@@ -400,10 +372,13 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page
 		like := page.Contains(f.Search)
 		query = query.Where("identifier LIKE ? ESCAPE '\\' OR lower(description) LIKE ? ESCAPE '\\'", like, like)
 	}
-	for column, value := range map[string]string{"type": string(f.Type), "status": string(f.Status), "ca_id": f.CAID} {
+	for column, value := range map[string]string{"type": string(f.Type), "status": string(f.Status)} {
 		if value != "" {
 			query = query.Where(column+" = ?", value)
 		}
+	}
+	if f.CAID != "" {
+		query = query.Where("id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id = ?)", f.CAID)
 	}
 	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
 	if err != nil {
@@ -417,6 +392,9 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter, p page
 	}
 	var list []*Configuration
 	if err := query.Order("id DESC").Limit(p.First + 1).Find(&list).Error; err != nil {
+		return nil, err
+	}
+	if err := s.withOfferings(ctx, list...); err != nil {
 		return nil, err
 	}
 	return page.Of(list, p, total, func(c *Configuration) string { return c.ID }), nil
@@ -435,7 +413,7 @@ func (s *Service) OfCA(ctx context.Context, c *ca.CertificationAuthority, first 
 	for _, b := range below {
 		ids = append(ids, b.ID)
 	}
-	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND ca_id IN ?", ids), first)
+	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND id IN (SELECT configuration_id FROM protocol_offerings WHERE ca_id IN ?)", ids), first)
 }
 
 // OfProfile returns the configurations that issue under a profile: what ends when it is retired.
@@ -443,17 +421,20 @@ func (s *Service) OfProfile(ctx context.Context, partitionID, profileID string, 
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, 0, err
 	}
-	return s.first(s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND profile_id = ?", partitionID, profileID), first)
+	return s.first(ctx, s.Store.DB(ctx).Model(&Configuration{}).Where("deleted_at IS NULL AND partition_id = ? AND id IN (SELECT configuration_id FROM protocol_offerings WHERE profile_id = ?)", partitionID, profileID), first)
 }
 
-func (s *Service) first(query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
+func (s *Service) first(ctx context.Context, query *gorm.DB, first int) (list []*Configuration, total int64, err error) {
 	if first < 0 || first > 100 {
 		return nil, 0, fault.New(fault.Invalid, "at most 100 of each kind can be listed").At("first")
 	}
 	if err := query.Session(&gorm.Session{}).Count(&total).Error; err != nil {
 		return nil, 0, err
 	}
-	return list, total, query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error
+	if err := query.Session(&gorm.Session{}).Order("identifier, id").Limit(first).Find(&list).Error; err != nil {
+		return nil, 0, err
+	}
+	return list, total, s.withOfferings(ctx, list...)
 }
 
 // Authority is a CA that a configuration can issue by, and under which profiles.
@@ -473,8 +454,8 @@ func (s *Service) Offers(ctx context.Context, partitionID string) ([]*Offer, err
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	list := make([]*Offer, len(types))
-	for n, t := range types {
+	list := make([]*Offer, len(s.types))
+	for n, t := range s.types {
 		list[n] = &Offer{t, partitionID}
 	}
 	return list, nil

@@ -81,6 +81,7 @@ type ResolverRoot interface {
 	NotificationSettings() NotificationSettingsResolver
 	Partition() PartitionResolver
 	ProtocolConfiguration() ProtocolConfigurationResolver
+	ProtocolOffering() ProtocolOfferingResolver
 	Query() QueryResolver
 	RenewalCampaign() RenewalCampaignResolver
 	RenewalSelection() RenewalSelectionResolver
@@ -204,7 +205,6 @@ type ComplexityRoot struct {
 		FailuresPerHour    func(childComplexity int) int
 		OrderHours         func(childComplexity int) int
 		OrdersPerHour      func(childComplexity int) int
-		ProfileIds         func(childComplexity int) int
 		RenewalPollMinutes func(childComplexity int) int
 	}
 
@@ -915,13 +915,14 @@ type ComplexityRoot struct {
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
 		AcceptRoles                   func(childComplexity int, input model.AcceptRolesInput) int
 		ActivateEndEntity             func(childComplexity int, input model.ActivateEndEntityInput) int
+		AddProtocolOffering           func(childComplexity int, input model.AddProtocolOfferingInput) int
 		Approve                       func(childComplexity int, input model.ApproveInput) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
 		BeginPasskeyRegistration      func(childComplexity int) int
 		BeginPasskeySignIn            func(childComplexity int) int
 		BeginTotpEnrolment            func(childComplexity int) int
 		CancelBulk                    func(childComplexity int, input model.CancelBulkInput) int
-		CancelRenewalCampaign         func(childComplexity int, id string) int
+		CancelRenewalCampaign         func(childComplexity int, input model.CancelRenewalCampaignInput) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
 		ConfirmIdentity               func(childComplexity int, input model.ConfirmIdentityInput) int
@@ -945,10 +946,10 @@ type ComplexityRoot struct {
 		DeleteWebhook                 func(childComplexity int, input model.DeleteWebhookInput) int
 		DisableAccount                func(childComplexity int, input model.DisableAccountInput) int
 		DisableCertificationAuthority func(childComplexity int, input model.DisableCertificationAuthorityInput) int
-		DisableProtocolConfiguration  func(childComplexity int, id string) int
+		DisableProtocolConfiguration  func(childComplexity int, input model.DisableProtocolConfigurationInput) int
 		EnableAccount                 func(childComplexity int, input model.EnableAccountInput) int
 		EnableCertificationAuthority  func(childComplexity int, input model.EnableCertificationAuthorityInput) int
-		EnableProtocolConfiguration   func(childComplexity int, id string) int
+		EnableProtocolConfiguration   func(childComplexity int, input model.EnableProtocolConfigurationInput) int
 		EndSession                    func(childComplexity int, input model.EndSessionInput) int
 		FinishPasskeyRegistration     func(childComplexity int, input model.FinishPasskeyRegistrationInput) int
 		GrantRole                     func(childComplexity int, input model.GrantRoleInput) int
@@ -966,6 +967,7 @@ type ComplexityRoot struct {
 		Reject                        func(childComplexity int, input model.RejectInput) int
 		RemoveMember                  func(childComplexity int, input model.RemoveMemberInput) int
 		RemovePasskey                 func(childComplexity int, input model.RemovePasskeyInput) int
+		RemoveProtocolOffering        func(childComplexity int, input model.RemoveProtocolOfferingInput) int
 		RenewCagwCredential           func(childComplexity int, input model.RenewCagwCredentialInput) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
 		RequestPasswordReset          func(childComplexity int, input model.RequestPasswordResetInput) int
@@ -975,7 +977,7 @@ type ComplexityRoot struct {
 		RestoreCertificationAuthority func(childComplexity int, input model.RestoreCertificationAuthorityInput) int
 		RetireProfile                 func(childComplexity int, input model.RetireProfileInput) int
 		RevokeAPIToken                func(childComplexity int, input model.RevokeAPITokenInput) int
-		RevokeAcmeKey                 func(childComplexity int, id string) int
+		RevokeAcmeKey                 func(childComplexity int, input model.RevokeAcmeKeyInput) int
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
 		RevokeRole                    func(childComplexity int, input model.RevokeRoleInput) int
 		SelectProfiles                func(childComplexity int, input model.SelectProfilesInput) int
@@ -994,6 +996,7 @@ type ComplexityRoot struct {
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateProtocolConfiguration   func(childComplexity int, input model.UpdateProtocolConfigurationInput) int
+		UpdateProtocolOffering        func(childComplexity int, input model.UpdateProtocolOfferingInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifyAddressCode             func(childComplexity int, input model.VerifyAddressCodeInput) int
 		VerifySecondFactor            func(childComplexity int, input model.VerifySecondFactorInput) int
@@ -1161,7 +1164,6 @@ type ComplexityRoot struct {
 
 	ProtocolConfiguration struct {
 		Acme         func(childComplexity int) int
-		Ca           func(childComplexity int) int
 		Certificates func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
 		CreatedAt    func(childComplexity int) int
 		CreatedBy    func(childComplexity int) int
@@ -1172,10 +1174,9 @@ type ComplexityRoot struct {
 		ID           func(childComplexity int) int
 		Identifier   func(childComplexity int) int
 		MayWiden     func(childComplexity int) int
+		Offerings    func(childComplexity int) int
 		Partition    func(childComplexity int) int
 		Problem      func(childComplexity int) int
-		Profile      func(childComplexity int) int
-		ProfileID    func(childComplexity int) int
 		Status       func(childComplexity int) int
 		Type         func(childComplexity int) int
 	}
@@ -1188,6 +1189,16 @@ type ComplexityRoot struct {
 
 	ProtocolConfigurationPayload struct {
 		ProtocolConfiguration func(childComplexity int) int
+	}
+
+	ProtocolOffering struct {
+		Ca               func(childComplexity int) int
+		ID               func(childComplexity int) int
+		MaxValidityHours func(childComplexity int) int
+		Name             func(childComplexity int) int
+		Problem          func(childComplexity int) int
+		Profile          func(childComplexity int) int
+		ProfileID        func(childComplexity int) int
 	}
 
 	Query struct {
@@ -1663,9 +1674,9 @@ type MutationResolver interface {
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
 	UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error)
 	CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error)
-	RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error)
+	RevokeAcmeKey(ctx context.Context, input model.RevokeAcmeKeyInput) (*model.AcmeKeyPayload, error)
 	CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
-	CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error)
+	CancelRenewalCampaign(ctx context.Context, input model.CancelRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
 	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (model.ApprovalRulesResult, error)
 	Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error)
 	Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error)
@@ -1739,9 +1750,12 @@ type MutationResolver interface {
 	DeleteProfile(ctx context.Context, input model.DeleteProfileInput) (*model.DeleteProfilePayload, error)
 	CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
-	EnableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
-	DisableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
+	EnableProtocolConfiguration(ctx context.Context, input model.EnableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
+	DisableProtocolConfiguration(ctx context.Context, input model.DisableProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
+	AddProtocolOffering(ctx context.Context, input model.AddProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
+	UpdateProtocolOffering(ctx context.Context, input model.UpdateProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
+	RemoveProtocolOffering(ctx context.Context, input model.RemoveProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error)
 	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
@@ -1786,14 +1800,18 @@ type ProtocolConfigurationResolver interface {
 
 	Problem(ctx context.Context, obj *protocolconfig.Configuration) (*string, error)
 	MayWiden(ctx context.Context, obj *protocolconfig.Configuration) (bool, error)
-	Ca(ctx context.Context, obj *protocolconfig.Configuration) (*ca.CertificationAuthority, error)
-
-	Profile(ctx context.Context, obj *protocolconfig.Configuration) (*profile.Profile, error)
 
 	EndEntities(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, search *string, status *endentity.Status) (*model.EndEntityConnection, error)
 	Events(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
 	Certificates(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
 	Acme(ctx context.Context, obj *protocolconfig.Configuration) (*protocolconfig.Configuration, error)
+}
+type ProtocolOfferingResolver interface {
+	Ca(ctx context.Context, obj *protocolconfig.Offering) (*ca.CertificationAuthority, error)
+
+	Profile(ctx context.Context, obj *protocolconfig.Offering) (*profile.Profile, error)
+
+	Problem(ctx context.Context, obj *protocolconfig.Offering) (*string, error)
 }
 type QueryResolver interface {
 	Deployment(ctx context.Context) (*model.Deployment, error)
@@ -2300,12 +2318,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcmeSettings.OrdersPerHour(childComplexity), true
-	case "AcmeSettings.profileIds":
-		if e.ComplexityRoot.AcmeSettings.ProfileIds == nil {
-			break
-		}
-
-		return e.ComplexityRoot.AcmeSettings.ProfileIds(childComplexity), true
 	case "AcmeSettings.renewalPollMinutes":
 		if e.ComplexityRoot.AcmeSettings.RenewalPollMinutes == nil {
 			break
@@ -5249,6 +5261,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["input"].(model.ActivateEndEntityInput)), true
+	case "Mutation.addProtocolOffering":
+		if e.ComplexityRoot.Mutation.AddProtocolOffering == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_addProtocolOffering_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AddProtocolOffering(childComplexity, args["input"].(model.AddProtocolOfferingInput)), true
 	case "Mutation.approve":
 		if e.ComplexityRoot.Mutation.Approve == nil {
 			break
@@ -5310,7 +5333,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.CancelRenewalCampaign(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.CancelRenewalCampaign(childComplexity, args["input"].(model.CancelRenewalCampaignInput)), true
 	case "Mutation.changePassword":
 		if e.ComplexityRoot.Mutation.ChangePassword == nil {
 			break
@@ -5574,7 +5597,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DisableProtocolConfiguration(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DisableProtocolConfiguration(childComplexity, args["input"].(model.DisableProtocolConfigurationInput)), true
 	case "Mutation.enableAccount":
 		if e.ComplexityRoot.Mutation.EnableAccount == nil {
 			break
@@ -5607,7 +5630,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EnableProtocolConfiguration(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.EnableProtocolConfiguration(childComplexity, args["input"].(model.EnableProtocolConfigurationInput)), true
 	case "Mutation.endSession":
 		if e.ComplexityRoot.Mutation.EndSession == nil {
 			break
@@ -5790,6 +5813,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["input"].(model.RemovePasskeyInput)), true
+	case "Mutation.removeProtocolOffering":
+		if e.ComplexityRoot.Mutation.RemoveProtocolOffering == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_removeProtocolOffering_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RemoveProtocolOffering(childComplexity, args["input"].(model.RemoveProtocolOfferingInput)), true
 	case "Mutation.renewCagwCredential":
 		if e.ComplexityRoot.Mutation.RenewCagwCredential == nil {
 			break
@@ -5899,7 +5933,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RevokeAcmeKey(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.RevokeAcmeKey(childComplexity, args["input"].(model.RevokeAcmeKeyInput)), true
 	case "Mutation.revokeCertificate":
 		if e.ComplexityRoot.Mutation.RevokeCertificate == nil {
 			break
@@ -6088,6 +6122,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.UpdateProtocolConfiguration(childComplexity, args["input"].(model.UpdateProtocolConfigurationInput)), true
+	case "Mutation.updateProtocolOffering":
+		if e.ComplexityRoot.Mutation.UpdateProtocolOffering == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_updateProtocolOffering_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.UpdateProtocolOffering(childComplexity, args["input"].(model.UpdateProtocolOfferingInput)), true
 	case "Mutation.updateSubscription":
 		if e.ComplexityRoot.Mutation.UpdateSubscription == nil {
 			break
@@ -6838,12 +6883,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfiguration.Acme(childComplexity), true
-	case "ProtocolConfiguration.ca":
-		if e.ComplexityRoot.ProtocolConfiguration.Ca == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ProtocolConfiguration.Ca(childComplexity), true
 	case "ProtocolConfiguration.certificates":
 		if e.ComplexityRoot.ProtocolConfiguration.Certificates == nil {
 			break
@@ -6919,6 +6958,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfiguration.MayWiden(childComplexity), true
+	case "ProtocolConfiguration.offerings":
+		if e.ComplexityRoot.ProtocolConfiguration.Offerings == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolConfiguration.Offerings(childComplexity), true
 	case "ProtocolConfiguration.partition":
 		if e.ComplexityRoot.ProtocolConfiguration.Partition == nil {
 			break
@@ -6931,18 +6976,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfiguration.Problem(childComplexity), true
-	case "ProtocolConfiguration.profile":
-		if e.ComplexityRoot.ProtocolConfiguration.Profile == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ProtocolConfiguration.Profile(childComplexity), true
-	case "ProtocolConfiguration.profileId":
-		if e.ComplexityRoot.ProtocolConfiguration.ProfileID == nil {
-			break
-		}
-
-		return e.ComplexityRoot.ProtocolConfiguration.ProfileID(childComplexity), true
 	case "ProtocolConfiguration.status":
 		if e.ComplexityRoot.ProtocolConfiguration.Status == nil {
 			break
@@ -6981,6 +7014,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ProtocolConfigurationPayload.ProtocolConfiguration(childComplexity), true
+
+	case "ProtocolOffering.ca":
+		if e.ComplexityRoot.ProtocolOffering.Ca == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.Ca(childComplexity), true
+	case "ProtocolOffering.id":
+		if e.ComplexityRoot.ProtocolOffering.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.ID(childComplexity), true
+	case "ProtocolOffering.maxValidityHours":
+		if e.ComplexityRoot.ProtocolOffering.MaxValidityHours == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.MaxValidityHours(childComplexity), true
+	case "ProtocolOffering.name":
+		if e.ComplexityRoot.ProtocolOffering.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.Name(childComplexity), true
+	case "ProtocolOffering.problem":
+		if e.ComplexityRoot.ProtocolOffering.Problem == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.Problem(childComplexity), true
+	case "ProtocolOffering.profile":
+		if e.ComplexityRoot.ProtocolOffering.Profile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.Profile(childComplexity), true
+	case "ProtocolOffering.profileId":
+		if e.ComplexityRoot.ProtocolOffering.ProfileID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProtocolOffering.ProfileID(childComplexity), true
 
 	case "Query.account":
 		if e.ComplexityRoot.Query.Account == nil {
@@ -8256,12 +8332,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAcceptRolesInput,
 		ec.unmarshalInputAcmeAttestationInput,
 		ec.unmarshalInputActivateEndEntityInput,
+		ec.unmarshalInputAddProtocolOfferingInput,
 		ec.unmarshalInputApprovalRuleInput,
 		ec.unmarshalInputApproveInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
 		ec.unmarshalInputCagwCredentialRoleInput,
 		ec.unmarshalInputCancelBulkInput,
+		ec.unmarshalInputCancelRenewalCampaignInput,
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
@@ -8286,8 +8364,10 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeleteWebhookInput,
 		ec.unmarshalInputDisableAccountInput,
 		ec.unmarshalInputDisableCertificationAuthorityInput,
+		ec.unmarshalInputDisableProtocolConfigurationInput,
 		ec.unmarshalInputEnableAccountInput,
 		ec.unmarshalInputEnableCertificationAuthorityInput,
+		ec.unmarshalInputEnableProtocolConfigurationInput,
 		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputExtensionInput,
 		ec.unmarshalInputFinishPasskeyRegistrationInput,
@@ -8304,10 +8384,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputPrepareBulkIssuanceInput,
 		ec.unmarshalInputPrepareBulkRevocationInput,
 		ec.unmarshalInputProtocolConfigurationFilter,
+		ec.unmarshalInputProtocolOfferingInput,
 		ec.unmarshalInputPublishCrlInput,
 		ec.unmarshalInputRejectInput,
 		ec.unmarshalInputRemoveMemberInput,
 		ec.unmarshalInputRemovePasskeyInput,
+		ec.unmarshalInputRemoveProtocolOfferingInput,
 		ec.unmarshalInputRenewCagwCredentialInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRenewalSelectionInput,
@@ -8317,6 +8399,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputResetSecondFactorInput,
 		ec.unmarshalInputRestoreCertificationAuthorityInput,
 		ec.unmarshalInputRetireProfileInput,
+		ec.unmarshalInputRevokeAcmeKeyInput,
 		ec.unmarshalInputRevokeApiTokenInput,
 		ec.unmarshalInputRevokeCertificateInput,
 		ec.unmarshalInputRevokeRoleInput,
@@ -8335,6 +8418,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateProfileInput,
 		ec.unmarshalInputUpdateProtocolConfigurationInput,
+		ec.unmarshalInputUpdateProtocolOfferingInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
 		ec.unmarshalInputVerifyAddressCodeInput,
 		ec.unmarshalInputVerifySecondFactorInput,
@@ -8452,8 +8536,6 @@ type AcmeConfiguration {
 type AcmeSettings {
   "Ways to prove a name: ` + "`" + `http-01` + "`" + `, ` + "`" + `dns-01` + "`" + `, ` + "`" + `tls-alpn-01` + "`" + `, ` + "`" + `device-attest-01` + "`" + `."
   challenges: [String!]!
-  "Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles)."
-  profileIds: [String!]!
   "Of an account."
   ordersPerHour: Int!
   "Failed authorizations of an account."
@@ -8631,7 +8713,6 @@ input UpdateAcmeSettingsInput {
   configurationId: ID!
   "Null leaves a value; empty is http-01, dns-01 and tls-alpn-01."
   challenges: [String!]
-  profileIds: [String!]
   "0 is the default, here and below."
   ordersPerHour: Int
   failuresPerHour: Int
@@ -8672,6 +8753,7 @@ type CreateAcmeKeyPayload {
   "base64url without padding, as clients take it; given out only here. Null for a key without binding."
   hmacKey: String @secret
 }
+input RevokeAcmeKeyInput { id: ID! }
 type AcmeKeyPayload { key: AcmeKey! }
 input CreateRenewalCampaignInput {
   partitionId: ID!
@@ -8687,16 +8769,17 @@ input CreateRenewalCampaignInput {
   "https; what clients show to people."
   explanationUrl: String! = ""
 }
+input CancelRenewalCampaignInput { id: ID! }
 type RenewalCampaignPayload { campaign: RenewalCampaign! }
 
 extend type Mutation {
   updateAcmeSettings(input: UpdateAcmeSettingsInput!): ProtocolConfigurationPayload!
   createAcmeKey(input: CreateAcmeKeyInput!): CreateAcmeKeyPayload!
   "For good. No account is made with it, and those it made order nothing more; their certificates stay."
-  revokeAcmeKey(id: ID!): AcmeKeyPayload!
+  revokeAcmeKey(input: RevokeAcmeKeyInput!): AcmeKeyPayload!
   createRenewalCampaign(input: CreateRenewalCampaignInput!): RenewalCampaignPayload!
   "What was not renewed yet is renewed when it would have been, and nothing is revoked."
-  cancelRenewalCampaign(id: ID!): RenewalCampaignPayload!
+  cancelRenewalCampaign(input: CancelRenewalCampaignInput!): RenewalCampaignPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/approval.graphqls", Input: `"""
@@ -10431,8 +10514,8 @@ extend type Partition {
 }
 `, BuiltIn: false},
 	{Name: "../schema/protocol.graphqls", Input: `"""
-An enrollment protocol as a partition offers it: its clients, which are no users of the partition, get certificates by
-one certification authority under one profile. What only one protocol has stands in fields of its own type.
+An enrollment protocol as a partition offers it. Its clients are not users of the partition. They get certificates by its
+offerings. What only one protocol has is in fields of its own type.
 """
 type ProtocolConfiguration {
   id: ID!
@@ -10442,17 +10525,15 @@ type ProtocolConfiguration {
   type: ProtocolType!
   description: String!
   status: ProtocolConfigurationStatus!
-  "Why nothing can be issued through it although it is active; null while something can."
+  "Why nothing can be issued by any of its offerings although it is active; null while something can."
   problem: String
   """
   False for a caller without ` + "`" + `certificate:issue` + "`" + ` while some clients of it need no challenge: enabling it, or changing its
-  authority, profiles or settings, would give those clients certificates that the caller may not issue.
+  offerings or settings, would give those clients certificates that the caller may not issue.
   """
   mayWiden: Boolean!
-  ca: CertificationAuthority!
-  profileId: String!
-  "Null once the profile is deleted."
-  profile: CertificateProfile
+  "What its clients can ask for, at most 100. The first is the default: it is for requests that name none."
+  offerings: [ProtocolOffering!]!
   createdAt: Time!
   createdBy: String!
   "Null, but for what certificates of a deleted configuration tell."
@@ -10462,6 +10543,20 @@ type ProtocolConfiguration {
   "What came in through it, refused requests too, and what was done to it; newest first."
   events(first: Int! = 50, after: String, filter: AuditFilter): AuditEventConnection!
   certificates(first: Int! = 50, after: String, filter: CertificateFilter, sort: CertificateSort! = NEWEST): CertificateConnection!
+}
+"What one request can ask a configuration for: an ACME profile, an EST label, a template."
+type ProtocolOffering {
+  id: ID!
+  "What clients ask for; unique in the configuration."
+  name: String!
+  ca: CertificationAuthority!
+  profileId: String!
+  "Null once the profile is deleted."
+  profile: CertificateProfile
+  "Certificates are valid for at most this long; 0: as long as the profile says."
+  maxValidityHours: Int!
+  "Why nothing can be issued by it although the configuration is active; null while something can."
+  problem: String
 }
 enum ProtocolType {
   "RFC 8555."
@@ -10515,12 +10610,12 @@ extend input AuditFilter {
   protocolConfigurationId: ID
 }
 extend type DeletionImpact {
-  "Configurations of enrollment protocols that issue by it or below it."
+  "Configurations of enrollment protocols that have an offering by it or by a CA below it."
   protocolConfigurationCount: Int!
   protocolConfigurations: [ProtocolConfiguration!]!
 }
 extend type CertificateProfile {
-  "Configurations of enrollment protocols that issue under it, the first 20."
+  "Configurations of enrollment protocols that have an offering under it, the first 20."
   protocolConfigurations: [ProtocolConfiguration!]!
 }
 
@@ -10530,17 +10625,42 @@ input CreateProtocolConfigurationInput {
   type: ProtocolType!
   "At most 200 characters."
   description: String! = ""
+  "1 to 100; the first is the default."
+  offerings: [ProtocolOfferingInput!]!
+}
+input ProtocolOfferingInput {
+  """
+  What clients ask for: 1 to 64 characters without ` + "`" + `/ ? # %` + "`" + `, unique in the configuration. Null: the id of the profile.
+  """
+  name: String
   "See ` + "`" + `enrollmentProtocols` + "`" + `."
   caId: ID!
   profileId: String!
+  "0: as long as the profile says."
+  maxValidityHours: Int! = 0
 }
+input AddProtocolOfferingInput {
+  configurationId: ID!
+  offering: ProtocolOfferingInput!
+}
+input UpdateProtocolOfferingInput {
+  id: ID!
+  "Null leaves a value."
+  name: String
+  caId: ID
+  profileId: String
+  maxValidityHours: Int
+  "Makes it the default of its configuration."
+  makeDefault: Boolean! = false
+}
+input RemoveProtocolOfferingInput { id: ID! }
 input UpdateProtocolConfigurationInput {
   id: ID!
   "Null leaves a value."
   description: String
-  caId: ID
-  profileId: String
 }
+input EnableProtocolConfigurationInput { id: ID! }
+input DisableProtocolConfigurationInput { id: ID! }
 input DeleteProtocolConfigurationInput {
   id: ID!
   "The identifier, typed again."
@@ -10552,11 +10672,17 @@ extend type Mutation {
   "It serves from then on."
   createProtocolConfiguration(input: CreateProtocolConfigurationInput!): ProtocolConfigurationPayload!
   updateProtocolConfiguration(input: UpdateProtocolConfigurationInput!): ProtocolConfigurationPayload!
-  enableProtocolConfiguration(id: ID!): ProtocolConfigurationPayload!
-  "Whoever comes is refused, until it is enabled again. Its certificates stay."
-  disableProtocolConfiguration(id: ID!): ProtocolConfigurationPayload!
+  enableProtocolConfiguration(input: EnableProtocolConfigurationInput!): ProtocolConfigurationPayload!
+  "Requests are refused until it is enabled again. Its certificates stay."
+  disableProtocolConfiguration(input: DisableProtocolConfigurationInput!): ProtocolConfigurationPayload!
   "For good. Its certificates stay, and are revoked and found by other means; the identifier is free again."
   deleteProtocolConfiguration(input: DeleteProtocolConfigurationInput!): ProtocolConfigurationPayload!
+  "Adds an offering, the last of the list."
+  addProtocolOffering(input: AddProtocolOfferingInput!): ProtocolConfigurationPayload!
+  "Later requests get certificates as it is then; certificates that were issued stay as they are."
+  updateProtocolOffering(input: UpdateProtocolOfferingInput!): ProtocolConfigurationPayload!
+  "Nothing is issued by it any more. A configuration keeps at least one offering."
+  removeProtocolOffering(input: RemoveProtocolOfferingInput!): ProtocolConfigurationPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/report.graphqls", Input: `"Counts of a partition, made when asked for. Each can be exported: GET /export/{partition}/reports/{report}."
@@ -11208,8 +11334,6 @@ func (ec *executionContext) childFields_AcmeSettings(ctx context.Context, field 
 	switch field.Name {
 	case "challenges":
 		return ec.fieldContext_AcmeSettings_challenges(ctx, field)
-	case "profileIds":
-		return ec.fieldContext_AcmeSettings_profileIds(ctx, field)
 	case "ordersPerHour":
 		return ec.fieldContext_AcmeSettings_ordersPerHour(ctx, field)
 	case "failuresPerHour":
@@ -12936,12 +13060,8 @@ func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Contex
 		return ec.fieldContext_ProtocolConfiguration_problem(ctx, field)
 	case "mayWiden":
 		return ec.fieldContext_ProtocolConfiguration_mayWiden(ctx, field)
-	case "ca":
-		return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
-	case "profileId":
-		return ec.fieldContext_ProtocolConfiguration_profileId(ctx, field)
-	case "profile":
-		return ec.fieldContext_ProtocolConfiguration_profile(ctx, field)
+	case "offerings":
+		return ec.fieldContext_ProtocolConfiguration_offerings(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_ProtocolConfiguration_createdAt(ctx, field)
 	case "createdBy":
@@ -12978,6 +13098,26 @@ func (ec *executionContext) childFields_ProtocolConfigurationPayload(ctx context
 		return ec.fieldContext_ProtocolConfigurationPayload_protocolConfiguration(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfigurationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProtocolOffering(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProtocolOffering_id(ctx, field)
+	case "name":
+		return ec.fieldContext_ProtocolOffering_name(ctx, field)
+	case "ca":
+		return ec.fieldContext_ProtocolOffering_ca(ctx, field)
+	case "profileId":
+		return ec.fieldContext_ProtocolOffering_profileId(ctx, field)
+	case "profile":
+		return ec.fieldContext_ProtocolOffering_profile(ctx, field)
+	case "maxValidityHours":
+		return ec.fieldContext_ProtocolOffering_maxValidityHours(ctx, field)
+	case "problem":
+		return ec.fieldContext_ProtocolOffering_problem(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProtocolOffering", field.Name)
 }
 
 func (ec *executionContext) childFields_RecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13898,6 +14038,20 @@ func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_addProtocolOffering_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.AddProtocolOfferingInput, error) {
+			return ec.unmarshalNAddProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAddProtocolOfferingInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_approve_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13943,14 +14097,14 @@ func (ec *executionContext) field_Mutation_cancelBulk_args(ctx context.Context, 
 func (ec *executionContext) field_Mutation_cancelRenewalCampaign_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CancelRenewalCampaignInput, error) {
+			return ec.unmarshalNCancelRenewalCampaignInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelRenewalCampaignInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14279,14 +14433,14 @@ func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ct
 func (ec *executionContext) field_Mutation_disableProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DisableProtocolConfigurationInput, error) {
+			return ec.unmarshalNDisableProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableProtocolConfigurationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14321,14 +14475,14 @@ func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx
 func (ec *executionContext) field_Mutation_enableProtocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableProtocolConfigurationInput, error) {
+			return ec.unmarshalNEnableProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableProtocolConfigurationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14556,6 +14710,20 @@ func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_removeProtocolOffering_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RemoveProtocolOfferingInput, error) {
+			return ec.unmarshalNRemoveProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveProtocolOfferingInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_renewCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14671,14 +14839,14 @@ func (ec *executionContext) field_Mutation_retireProfile_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_revokeAcmeKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeAcmeKeyInput, error) {
+			return ec.unmarshalNRevokeAcmeKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAcmeKeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14912,6 +15080,20 @@ func (ec *executionContext) field_Mutation_updateProtocolConfiguration_args(ctx 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.UpdateProtocolConfigurationInput, error) {
 			return ec.unmarshalNUpdateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolConfigurationInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_updateProtocolOffering_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UpdateProtocolOfferingInput, error) {
+			return ec.unmarshalNUpdateProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolOfferingInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -17705,29 +17887,6 @@ func (ec *executionContext) _AcmeSettings_challenges(ctx context.Context, field 
 	)
 }
 func (ec *executionContext) fieldContext_AcmeSettings_challenges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _AcmeSettings_profileIds(ctx context.Context, field graphql.CollectedField, obj *model.AcmeSettings) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_AcmeSettings_profileIds(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ProfileIds, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_AcmeSettings_profileIds(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AcmeSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
@@ -29891,7 +30050,7 @@ func (ec *executionContext) _Mutation_revokeAcmeKey(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeAcmeKey(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RevokeAcmeKey(ctx, fc.Args["input"].(model.RevokeAcmeKeyInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeKeyPayload) graphql.Marshaler {
@@ -29979,7 +30138,7 @@ func (ec *executionContext) _Mutation_cancelRenewalCampaign(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CancelRenewalCampaign(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().CancelRenewalCampaign(ctx, fc.Args["input"].(model.CancelRenewalCampaignInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalCampaignPayload) graphql.Marshaler {
@@ -33163,7 +33322,7 @@ func (ec *executionContext) _Mutation_enableProtocolConfiguration(ctx context.Co
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableProtocolConfiguration(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().EnableProtocolConfiguration(ctx, fc.Args["input"].(model.EnableProtocolConfigurationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
@@ -33207,7 +33366,7 @@ func (ec *executionContext) _Mutation_disableProtocolConfiguration(ctx context.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DisableProtocolConfiguration(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DisableProtocolConfiguration(ctx, fc.Args["input"].(model.DisableProtocolConfigurationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
@@ -33279,6 +33438,138 @@ func (ec *executionContext) fieldContext_Mutation_deleteProtocolConfiguration(ct
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_deleteProtocolConfiguration_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_addProtocolOffering(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_addProtocolOffering(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().AddProtocolOffering(ctx, fc.Args["input"].(model.AddProtocolOfferingInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_addProtocolOffering(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_addProtocolOffering_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_updateProtocolOffering(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_updateProtocolOffering(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().UpdateProtocolOffering(ctx, fc.Args["input"].(model.UpdateProtocolOfferingInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_updateProtocolOffering(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_updateProtocolOffering_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_removeProtocolOffering(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_removeProtocolOffering(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RemoveProtocolOffering(ctx, fc.Args["input"].(model.RemoveProtocolOfferingInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProtocolConfigurationPayload) graphql.Marshaler {
+			return ec.marshalNProtocolConfigurationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolConfigurationPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_removeProtocolOffering(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProtocolConfigurationPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_removeProtocolOffering_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -36434,88 +36725,33 @@ func (ec *executionContext) fieldContext_ProtocolConfiguration_mayWiden(_ contex
 	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
-func (ec *executionContext) _ProtocolConfiguration_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
+func (ec *executionContext) _ProtocolConfiguration_offerings(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProtocolConfiguration_ca(ctx, field)
+			return ec.fieldContext_ProtocolConfiguration_offerings(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.ProtocolConfiguration().Ca(ctx, obj)
+			return obj.Offerings, nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*protocolconfig.Offering) graphql.Marshaler {
+			return ec.marshalNProtocolOffering2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOfferingᚄ(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_ProtocolConfiguration_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_ProtocolConfiguration_offerings(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "ProtocolConfiguration",
 		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
+		IsMethod:   false,
+		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _ProtocolConfiguration_profileId(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProtocolConfiguration_profileId(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.ProfileID, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_ProtocolConfiguration_profileId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("ProtocolConfiguration", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _ProtocolConfiguration_profile(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_ProtocolConfiguration_profile(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.ProtocolConfiguration().Profile(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
-			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_ProtocolConfiguration_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "ProtocolConfiguration",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificateProfile(ctx, field)
+			return ec.childFields_ProtocolOffering(ctx, field)
 		},
 	}
 	return fc, nil
@@ -36871,6 +37107,185 @@ func (ec *executionContext) fieldContext_ProtocolConfigurationPayload_protocolCo
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolOffering_id(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_id(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_id(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolOffering", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolOffering_name(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolOffering", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolOffering_ca(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_ca(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolOffering().Ca(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_ca(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolOffering",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolOffering_profileId(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_profileId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ProfileID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_profileId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolOffering", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolOffering_profile(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_profile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolOffering().Profile(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *profile.Profile) graphql.Marshaler {
+			return ec.marshalOCertificateProfile2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfile(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_profile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProtocolOffering",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProtocolOffering_maxValidityHours(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_maxValidityHours(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.MaxValidityHours(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_maxValidityHours(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolOffering", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ProtocolOffering_problem(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Offering) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProtocolOffering_problem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ProtocolOffering().Problem(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ProtocolOffering_problem(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProtocolOffering", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Query_deployment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -43262,6 +43677,43 @@ func (ec *executionContext) unmarshalInputActivateEndEntityInput(ctx context.Con
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputAddProtocolOfferingInput(ctx context.Context, obj any) (model.AddProtocolOfferingInput, error) {
+	var it model.AddProtocolOfferingInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"configurationId", "offering"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "configurationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configurationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigurationID = data
+		case "offering":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("offering"))
+			data, err := ec.unmarshalNProtocolOfferingInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolOfferingInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Offering = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputApprovalRuleInput(ctx context.Context, obj any) (approval.Rule, error) {
 	var it approval.Rule
 	if obj == nil {
@@ -43519,6 +43971,36 @@ func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Co
 
 func (ec *executionContext) unmarshalInputCancelBulkInput(ctx context.Context, obj any) (model.CancelBulkInput, error) {
 	var it model.CancelBulkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCancelRenewalCampaignInput(ctx context.Context, obj any) (model.CancelRenewalCampaignInput, error) {
+	var it model.CancelRenewalCampaignInput
 	if obj == nil {
 		return it, nil
 	}
@@ -44150,7 +44632,7 @@ func (ec *executionContext) unmarshalInputCreateProtocolConfigurationInput(ctx c
 		asMap["description"] = ""
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "identifier", "type", "description", "caId", "profileId"}
+	fieldsInOrder := [...]string{"partitionId", "identifier", "type", "description", "offerings"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -44185,20 +44667,13 @@ func (ec *executionContext) unmarshalInputCreateProtocolConfigurationInput(ctx c
 				return it, err
 			}
 			it.Description = data
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
+		case "offerings":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("offerings"))
+			data, err := ec.unmarshalNProtocolOfferingInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolOfferingInputᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CaID = data
-		case "profileId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
-			data, err := ec.unmarshalNString2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ProfileID = data
+			it.Offerings = data
 		}
 	}
 	return it, nil
@@ -44807,6 +45282,36 @@ func (ec *executionContext) unmarshalInputDisableCertificationAuthorityInput(ctx
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDisableProtocolConfigurationInput(ctx context.Context, obj any) (model.DisableProtocolConfigurationInput, error) {
+	var it model.DisableProtocolConfigurationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputEnableAccountInput(ctx context.Context, obj any) (model.EnableAccountInput, error) {
 	var it model.EnableAccountInput
 	if obj == nil {
@@ -44862,6 +45367,36 @@ func (ec *executionContext) unmarshalInputEnableCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEnableProtocolConfigurationInput(ctx context.Context, obj any) (model.EnableProtocolConfigurationInput, error) {
+	var it model.EnableProtocolConfigurationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -45713,6 +46248,61 @@ func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx contex
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputProtocolOfferingInput(ctx context.Context, obj any) (model.ProtocolOfferingInput, error) {
+	var it model.ProtocolOfferingInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["maxValidityHours"]; !present {
+		asMap["maxValidityHours"] = 0
+	}
+
+	fieldsInOrder := [...]string{"name", "caId", "profileId", "maxValidityHours"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
+		case "maxValidityHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxValidityHours"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxValidityHours = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputPublishCrlInput(ctx context.Context, obj any) (model.PublishCrlInput, error) {
 	var it model.PublishCrlInput
 	if obj == nil {
@@ -45823,6 +46413,36 @@ func (ec *executionContext) unmarshalInputRemoveMemberInput(ctx context.Context,
 
 func (ec *executionContext) unmarshalInputRemovePasskeyInput(ctx context.Context, obj any) (model.RemovePasskeyInput, error) {
 	var it model.RemovePasskeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRemoveProtocolOfferingInput(ctx context.Context, obj any) (model.RemoveProtocolOfferingInput, error) {
+	var it model.RemoveProtocolOfferingInput
 	if obj == nil {
 		return it, nil
 	}
@@ -46225,6 +46845,36 @@ func (ec *executionContext) unmarshalInputRetireProfileInput(ctx context.Context
 				return it, err
 			}
 			it.Version = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRevokeAcmeKeyInput(ctx context.Context, obj any) (model.RevokeAcmeKeyInput, error) {
+	var it model.RevokeAcmeKeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -46712,7 +47362,7 @@ func (ec *executionContext) unmarshalInputUpdateAcmeSettingsInput(ctx context.Co
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"configurationId", "challenges", "profileIds", "ordersPerHour", "failuresPerHour", "orderHours", "authorizationHours", "renewalPollMinutes", "attestation"}
+	fieldsInOrder := [...]string{"configurationId", "challenges", "ordersPerHour", "failuresPerHour", "orderHours", "authorizationHours", "renewalPollMinutes", "attestation"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -46733,13 +47383,6 @@ func (ec *executionContext) unmarshalInputUpdateAcmeSettingsInput(ctx context.Co
 				return it, err
 			}
 			it.Challenges = data
-		case "profileIds":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
-			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ProfileIds = data
 		case "ordersPerHour":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ordersPerHour"))
 			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
@@ -46990,7 +47633,7 @@ func (ec *executionContext) unmarshalInputUpdateProtocolConfigurationInput(ctx c
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"id", "description", "caId", "profileId"}
+	fieldsInOrder := [...]string{"id", "description"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -47011,6 +47654,47 @@ func (ec *executionContext) unmarshalInputUpdateProtocolConfigurationInput(ctx c
 				return it, err
 			}
 			it.Description = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateProtocolOfferingInput(ctx context.Context, obj any) (model.UpdateProtocolOfferingInput, error) {
+	var it model.UpdateProtocolOfferingInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["makeDefault"]; !present {
+		asMap["makeDefault"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "name", "caId", "profileId", "maxValidityHours", "makeDefault"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
 		case "caId":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
 			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
@@ -47025,6 +47709,20 @@ func (ec *executionContext) unmarshalInputUpdateProtocolConfigurationInput(ctx c
 				return it, err
 			}
 			it.ProfileID = data
+		case "maxValidityHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("maxValidityHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MaxValidityHours = data
+		case "makeDefault":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("makeDefault"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MakeDefault = data
 		}
 	}
 	return it, nil
@@ -48519,11 +49217,6 @@ func (ec *executionContext) _AcmeSettings(ctx context.Context, sel ast.Selection
 			out.Values[i] = graphql.MarshalString("AcmeSettings")
 		case "challenges":
 			out.Values[i] = ec._AcmeSettings_challenges(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "profileIds":
-			out.Values[i] = ec._AcmeSettings_profileIds(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -56950,6 +57643,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "addProtocolOffering":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_addProtocolOffering(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "updateProtocolOffering":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_updateProtocolOffering(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "removeProtocolOffering":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_removeProtocolOffering(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "updateCrlSettings":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_updateCrlSettings(ctx, field)
@@ -59277,80 +59991,11 @@ func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "ca":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._ProtocolConfiguration_ca(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "profileId":
-			out.Values[i] = ec._ProtocolConfiguration_profileId(ctx, field, obj)
+		case "offerings":
+			out.Values[i] = ec._ProtocolConfiguration_offerings(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "profile":
-			field := field
-
-			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._ProtocolConfiguration_profile(ctx, field, obj)
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "createdAt":
 			out.Values[i] = ec._ProtocolConfiguration_createdAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -59592,6 +60237,162 @@ func (ec *executionContext) _ProtocolConfigurationPayload(ctx context.Context, s
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var protocolOfferingImplementors = []string{"ProtocolOffering"}
+
+func (ec *executionContext) _ProtocolOffering(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Offering) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, protocolOfferingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProtocolOffering")
+		case "id":
+			out.Values[i] = ec._ProtocolOffering_id(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "name":
+			out.Values[i] = ec._ProtocolOffering_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "ca":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolOffering_ca(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "profileId":
+			out.Values[i] = ec._ProtocolOffering_profileId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "profile":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolOffering_profile(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "maxValidityHours":
+			out.Values[i] = ec._ProtocolOffering_maxValidityHours(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "problem":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ProtocolOffering_problem(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -63648,6 +64449,11 @@ func (ec *executionContext) unmarshalNActivateEndEntityInput2githubᚗcomᚋpkia
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNAddProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAddProtocolOfferingInput(ctx context.Context, v any) (model.AddProtocolOfferingInput, error) {
+	res, err := ec.unmarshalInputAddProtocolOfferingInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
 	return ec._AlgorithmVerifier(ctx, sel, &v)
 }
@@ -64526,6 +65332,11 @@ func (ec *executionContext) unmarshalNCancelBulkInput2githubᚗcomᚋpkiaasᚋpk
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCancelRenewalCampaignInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelRenewalCampaignInput(ctx context.Context, v any) (model.CancelRenewalCampaignInput, error) {
+	res, err := ec.unmarshalInputCancelRenewalCampaignInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*certificate.Certificate) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -65165,6 +65976,11 @@ func (ec *executionContext) unmarshalNDisableCertificationAuthorityInput2github�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNDisableProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableProtocolConfigurationInput(ctx context.Context, v any) (model.DisableProtocolConfigurationInput, error) {
+	res, err := ec.unmarshalInputDisableProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNEnableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableAccountInput(ctx context.Context, v any) (model.EnableAccountInput, error) {
 	res, err := ec.unmarshalInputEnableAccountInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -65172,6 +65988,11 @@ func (ec *executionContext) unmarshalNEnableAccountInput2githubᚗcomᚋpkiaas�
 
 func (ec *executionContext) unmarshalNEnableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableCertificationAuthorityInput(ctx context.Context, v any) (model.EnableCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputEnableCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEnableProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableProtocolConfigurationInput(ctx context.Context, v any) (model.EnableProtocolConfigurationInput, error) {
+	res, err := ec.unmarshalInputEnableProtocolConfigurationInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -66385,6 +67206,52 @@ func (ec *executionContext) marshalNProtocolConfigurationStatus2githubᚗcomᚋp
 	return res
 }
 
+func (ec *executionContext) marshalNProtocolOffering2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOfferingᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Offering) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProtocolOffering2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOffering(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProtocolOffering2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐOffering(ctx context.Context, sel ast.SelectionSet, v *protocolconfig.Offering) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProtocolOffering(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNProtocolOfferingInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolOfferingInputᚄ(ctx context.Context, v any) ([]*model.ProtocolOfferingInput, error) {
+	var vSlice []any
+	vSlice = graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ProtocolOfferingInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNProtocolOfferingInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolOfferingInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalNProtocolOfferingInput2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProtocolOfferingInput(ctx context.Context, v any) (*model.ProtocolOfferingInput, error) {
+	res, err := ec.unmarshalInputProtocolOfferingInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐTypeID(ctx context.Context, v any) (protocolconfig.TypeID, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := protocolconfig.TypeID(tmp)
@@ -66507,6 +67374,11 @@ func (ec *executionContext) unmarshalNRemoveMemberInput2githubᚗcomᚋpkiaasᚋ
 
 func (ec *executionContext) unmarshalNRemovePasskeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemovePasskeyInput(ctx context.Context, v any) (model.RemovePasskeyInput, error) {
 	res, err := ec.unmarshalInputRemovePasskeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRemoveProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveProtocolOfferingInput(ctx context.Context, v any) (model.RemoveProtocolOfferingInput, error) {
+	res, err := ec.unmarshalInputRemoveProtocolOfferingInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -66823,6 +67695,11 @@ func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋp
 
 func (ec *executionContext) marshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, sel ast.SelectionSet, v model.RevocationReason) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) unmarshalNRevokeAcmeKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAcmeKeyInput(ctx context.Context, v any) (model.RevokeAcmeKeyInput, error) {
+	res, err := ec.unmarshalInputRevokeAcmeKeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNRevokeApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAPITokenInput(ctx context.Context, v any) (model.RevokeAPITokenInput, error) {
@@ -67421,6 +68298,11 @@ func (ec *executionContext) unmarshalNUpdateProfileInput2githubᚗcomᚋpkiaas�
 
 func (ec *executionContext) unmarshalNUpdateProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolConfigurationInput(ctx context.Context, v any) (model.UpdateProtocolConfigurationInput, error) {
 	res, err := ec.unmarshalInputUpdateProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNUpdateProtocolOfferingInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateProtocolOfferingInput(ctx context.Context, v any) (model.UpdateProtocolOfferingInput, error) {
+	res, err := ec.unmarshalInputUpdateProtocolOfferingInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

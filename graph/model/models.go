@@ -113,8 +113,6 @@ type AcmeOrderConnection struct {
 type AcmeSettings struct {
 	// Ways to prove a name: `http-01`, `dns-01`, `tls-alpn-01`, `device-attest-01`.
 	Challenges []string `json:"challenges"`
-	// Profiles that an order may name beside the configuration's own (draft-ietf-acme-profiles).
-	ProfileIds []string `json:"profileIds"`
 	// Of an account.
 	OrdersPerHour int `json:"ordersPerHour"`
 	// Failed authorizations of an account.
@@ -131,6 +129,11 @@ type AcmeSettings struct {
 
 type ActivateEndEntityInput struct {
 	ID string `json:"id"`
+}
+
+type AddProtocolOfferingInput struct {
+	ConfigurationID string                 `json:"configurationId"`
+	Offering        *ProtocolOfferingInput `json:"offering"`
 }
 
 type APITokenConnection struct {
@@ -281,6 +284,10 @@ type CagwCredentialPayload struct {
 }
 
 type CancelBulkInput struct {
+	ID string `json:"id"`
+}
+
+type CancelRenewalCampaignInput struct {
 	ID string `json:"id"`
 }
 
@@ -507,9 +514,8 @@ type CreateProtocolConfigurationInput struct {
 	Type        protocolconfig.TypeID `json:"type"`
 	// At most 200 characters.
 	Description string `json:"description"`
-	// See `enrollmentProtocols`.
-	CaID      string `json:"caId"`
-	ProfileID string `json:"profileId"`
+	// 1 to 100; the first is the default.
+	Offerings []*ProtocolOfferingInput `json:"offerings"`
 }
 
 type CreateRenewalCampaignInput struct {
@@ -673,7 +679,7 @@ type DeletionImpact struct {
 	EndEntities    []*endentity.EndEntity `json:"endEntities"`
 	// Selected for it or below it.
 	Profiles []*profile.Profile `json:"profiles"`
-	// Configurations of enrollment protocols that issue by it or below it.
+	// Configurations of enrollment protocols that have an offering by it or by a CA below it.
 	ProtocolConfigurationCount int                             `json:"protocolConfigurationCount"`
 	ProtocolConfigurations     []*protocolconfig.Configuration `json:"protocolConfigurations"`
 }
@@ -716,12 +722,20 @@ type DisableCertificationAuthorityInput struct {
 	CaID string `json:"caId"`
 }
 
+type DisableProtocolConfigurationInput struct {
+	ID string `json:"id"`
+}
+
 type EnableAccountInput struct {
 	ID string `json:"id"`
 }
 
 type EnableCertificationAuthorityInput struct {
 	CaID string `json:"caId"`
+}
+
+type EnableProtocolConfigurationInput struct {
+	ID string `json:"id"`
 }
 
 type EndEntityConnection struct {
@@ -985,6 +999,16 @@ type ProtocolConfigurationPayload struct {
 	ProtocolConfiguration *protocolconfig.Configuration `json:"protocolConfiguration"`
 }
 
+type ProtocolOfferingInput struct {
+	// What clients ask for: 1 to 64 characters without `/ ? # %`, unique in the configuration. Null: the id of the profile.
+	Name *string `json:"name,omitempty"`
+	// See `enrollmentProtocols`.
+	CaID      string `json:"caId"`
+	ProfileID string `json:"profileId"`
+	// 0: as long as the profile says.
+	MaxValidityHours int `json:"maxValidityHours"`
+}
+
 type PublishCrlInput struct {
 	CaID string `json:"caId"`
 }
@@ -1014,6 +1038,10 @@ type RemoveMemberInput struct {
 }
 
 type RemovePasskeyInput struct {
+	ID string `json:"id"`
+}
+
+type RemoveProtocolOfferingInput struct {
 	ID string `json:"id"`
 }
 
@@ -1093,6 +1121,10 @@ type RetireProfileInput struct {
 	ID          string `json:"id"`
 	// The newest version, as the caller knows it.
 	Version int64 `json:"version"`
+}
+
+type RevokeAcmeKeyInput struct {
+	ID string `json:"id"`
 }
 
 type RevokeAPITokenInput struct {
@@ -1238,7 +1270,6 @@ type UpdateAcmeSettingsInput struct {
 	ConfigurationID string `json:"configurationId"`
 	// Null leaves a value; empty is http-01, dns-01 and tls-alpn-01.
 	Challenges []string `json:"challenges,omitempty"`
-	ProfileIds []string `json:"profileIds,omitempty"`
 	// 0 is the default, here and below.
 	OrdersPerHour      *int                    `json:"ordersPerHour,omitempty"`
 	FailuresPerHour    *int                    `json:"failuresPerHour,omitempty"`
@@ -1286,8 +1317,17 @@ type UpdateProtocolConfigurationInput struct {
 	ID string `json:"id"`
 	// Null leaves a value.
 	Description *string `json:"description,omitempty"`
-	CaID        *string `json:"caId,omitempty"`
-	ProfileID   *string `json:"profileId,omitempty"`
+}
+
+type UpdateProtocolOfferingInput struct {
+	ID string `json:"id"`
+	// Null leaves a value.
+	Name             *string `json:"name,omitempty"`
+	CaID             *string `json:"caId,omitempty"`
+	ProfileID        *string `json:"profileId,omitempty"`
+	MaxValidityHours *int    `json:"maxValidityHours,omitempty"`
+	// Makes it the default of its configuration.
+	MakeDefault bool `json:"makeDefault"`
 }
 
 type UpdateSubscriptionInput struct {

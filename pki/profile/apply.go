@@ -26,6 +26,8 @@ type Request struct {
 	Extensions []extension.Extension
 	// NotBefore and NotAfter are nil if the request leaves them to the profile.
 	NotBefore, NotAfter *time.Time
+	// MaxValidity limits the validity, whatever the profile allows; 0 is no limit.
+	MaxValidity time.Duration
 	// ServerSideKey is true if the service generated the key.
 	ServerSideKey bool
 	// PathLen is the path length constraint that a CA requests; nil = what profile and issuer allow.

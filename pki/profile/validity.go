@@ -40,9 +40,15 @@ func (a *application) decideValidity() error {
 			return invalid.New("profile", "Profile %s has no validity period.", a.p.ID)
 		}
 		end := length.After(begin)
+		capped := a.r.MaxValidity > 0 && end.After(begin.Add(a.r.MaxValidity))
+		if capped {
+			end = begin.Add(a.r.MaxValidity)
+		}
 		if bounded && end.After(issuerEnd) {
 			end = issuerEnd
 			a.decide("validity", at(end), "The profile gives %s, but the CA expires earlier.", a.p.ValidityPeriod)
+		} else if capped {
+			a.decide("validity", at(end), "The profile gives %s, but the offering at most %s.", a.p.ValidityPeriod, a.r.MaxValidity)
 		} else {
 			a.decide("validity", at(end), "The profile gives %s.", a.p.ValidityPeriod)
 		}
@@ -60,6 +66,9 @@ func (a *application) decideValidity() error {
 	}
 	if most, ok := readPeriod(a.p.MaxValidityPeriod); ok && end.After(most.After(begin)) {
 		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s.", at(end), a.p.ID, a.p.MaxValidityPeriod))
+	}
+	if most := begin.Add(a.r.MaxValidity); a.r.MaxValidity > 0 && end.After(most) {
+		return ruled("max_validity", invalid.New("notAfter", "%s is later than the offering allows: at most %s.", at(end), at(most)))
 	}
 	a.result.NotAfter = end
 	a.decide("validity", at(end), "As requested.")

@@ -162,7 +162,7 @@ func (p Protocol) serve(w http.ResponseWriter, r *http.Request) {
 
 func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, parts []string) error {
 	ctx := r.Context()
-	c, closed, err := p.Configurations.OpenOrClosed(ctx, parts[0], parts[1], protocolconfig.ACME)
+	c, closed, err := p.Configurations.OpenOrClosed(ctx, parts[0], parts[1], acme.TypeID)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (p Protocol) route(w http.ResponseWriter, r *http.Request, base string, par
 	if p.RequestID != nil {
 		id = p.RequestID(ctx)
 	}
-	ctx = rbac.WithActor(ctx, c.Actor(ip, id))
+	ctx = rbac.WithActor(ctx, p.Configurations.Actor(c, ip, id))
 	name, rest := parts[2], parts[3:]
 	switch {
 	case name == "directory" && len(rest) == 0:

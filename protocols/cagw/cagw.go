@@ -6,6 +6,7 @@ package cagw
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	json "encoding/json/v2"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ const maxRequest = 512 << 10
 // Base is where the resources are.
 const Base = "/cagw/v1/certificate-authorities"
 
-// Credentials records what was refused to a credential. The error is that it could not.
+// Credentials knows the clients by their certificates.
 type Credentials interface {
+	Authenticate(ctx context.Context, chain []*x509.Certificate, ip, requestID string) (*rbac.Actor, error)
+	// Refused records what was refused to a credential. The error is that it could not.
 	Refused(ctx context.Context, actor *rbac.Actor, err error, method, path string) error
 }
 
@@ -49,7 +52,14 @@ func (Protocol) Name() string { return "cagw" }
 
 // Endpoints: one prefix, so that every path and method under it is answered in the protocol's own shape.
 func (p Protocol) Endpoints() []protocols.Endpoint {
-	return []protocols.Endpoint{{Listener: protocols.MutualTLS, Prefix: "/cagw", Handler: http.HandlerFunc(p.serve)}}
+	return []protocols.Endpoint{{Listener: protocols.MutualTLS, Prefix: "/cagw", Authentication: p.Authentication(), Handler: http.HandlerFunc(p.serve)}}
+}
+
+// Authentication is by the client certificate of a credential.
+func (p Protocol) Authentication() protocols.Authentication {
+	return protocols.Authentication{Refuse: p.Refuse, Caller: func(r *http.Request, from protocols.Origin) (*rbac.Actor, error) {
+		return p.Credentials.Authenticate(r.Context(), r.TLS.PeerCertificates, from.IPAddress, from.RequestID)
+	}}
 }
 
 // request is one of a credential, as the route has read it.

@@ -102,7 +102,7 @@ func (p Protocol) status(_ context.Context, q *request) error {
 func (p Protocol) capabilities(_ context.Context, q *request) error {
 	answer := capabilitiesResponse{Type: "CACapabilitiesResponse", Capabilities: []string{"get-certificate", "certificate-events"}}
 	may := func(permission rbac.Permission) bool {
-		return p.CAs.Guard.RequireOn(q.Context(), permission, q.ca.PartitionID, q.ca.ID) == nil
+		return p.CAs.Guard.May(q.Context(), permission, rbac.On{Partition: q.ca.PartitionID, CA: q.ca.ID})
 	}
 	active := q.ca.Usable(p.CAs.Now()) == nil
 	if active && may(rbac.CertificateIssue) {
@@ -223,7 +223,7 @@ func (q *request) idempotency() *enrollment.Repeat {
 
 func (p Protocol) enroll(ctx context.Context, q *request) error {
 	// Before the request is read, so that what a credential may not do tells it nothing else.
-	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateIssue, q.ca.PartitionID, q.ca.ID); err != nil {
+	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateIssue, rbac.On{Partition: q.ca.PartitionID, CA: q.ca.ID}); err != nil {
 		return err
 	}
 	var in enrollmentRequest
@@ -352,7 +352,7 @@ func revocationOf(c *certificate.Certificate) *revocation {
 
 // act changes the status of one certificate. Each change has the CRL made anew at once, whether it asks for it or not.
 func (p Protocol) act(ctx context.Context, q *request) error {
-	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, q.ca.PartitionID, q.ca.ID); err != nil {
+	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, rbac.On{Partition: q.ca.PartitionID, CA: q.ca.ID}); err != nil {
 		return err
 	}
 	var in actionRequest
@@ -380,7 +380,7 @@ func (p Protocol) act(ctx context.Context, q *request) error {
 
 // actOnMany revokes many certificates in one transaction, with one new CRL.
 func (p Protocol) actOnMany(ctx context.Context, q *request) error {
-	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, q.ca.PartitionID, q.ca.ID); err != nil {
+	if err := p.CAs.Guard.RequireOn(ctx, rbac.CertificateChangeStatus, rbac.On{Partition: q.ca.PartitionID, CA: q.ca.ID}); err != nil {
 		return err
 	}
 	var in bulkRequest

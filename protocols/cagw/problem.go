@@ -35,7 +35,7 @@ func unsupported(format string, args ...any) error {
 // What whoever serves beside the resources answers.
 var (
 	NoSuchResource  = refuse(http.StatusNotFound, "cagw-4040", "there is no such resource")
-	HeadersTooLarge = refuse(http.StatusRequestHeaderFieldsTooLarge, "cagw-4310", "the headers of the request are too long")
+	headersTooLarge = refuse(http.StatusRequestHeaderFieldsTooLarge, "cagw-4310", "the headers of the request are too long")
 )
 
 // NoSuchMethod refuses a method.
@@ -81,6 +81,9 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // describe says an error in the protocol's words.
 func describe(err error) (int, detail) {
+	if errors.Is(err, protocols.ErrHeadersTooLarge) {
+		err = headersTooLarge
+	}
 	var own *problem
 	if errors.As(err, &own) {
 		return own.status, own.detail

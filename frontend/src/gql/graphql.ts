@@ -40,6 +40,11 @@ export type AcmeStatus =
   | 'REVOKED'
   | 'VALID';
 
+export type AddProtocolOfferingInput = {
+  configurationId: string | number;
+  offering: ProtocolOfferingInput;
+};
+
 /** What rules can cover. */
 export type ApprovalOperation =
   | 'BULK_REVOKE'
@@ -199,6 +204,10 @@ export type CagwRole =
   /** Read, enroll, and change the status of certificates. */
   | 'CERT_ADMINS';
 
+export type CancelRenewalCampaignInput = {
+  id: string | number;
+};
+
 export type CertificateFilter = {
   caId?: string | number | null | undefined;
   endEntityId?: string | number | null | undefined;
@@ -332,13 +341,12 @@ export type CreateCertificationAuthorityInput = {
 };
 
 export type CreateProtocolConfigurationInput = {
-  /** See `enrollmentProtocols`. */
-  caId: string | number;
   /** At most 200 characters. */
   description?: string;
   identifier: string;
+  /** 1 to 100; the first is the default. */
+  offerings: Array<ProtocolOfferingInput>;
   partitionId: string | number;
-  profileId: string;
   type: ProtocolType;
 };
 
@@ -420,6 +428,14 @@ export type DisableAccountInput = {
   id: string | number;
   /** Accept that partitions are left without an Owner who can sign in. */
   leaveWithoutOwner?: boolean;
+};
+
+export type DisableProtocolConfigurationInput = {
+  id: string | number;
+};
+
+export type EnableProtocolConfigurationInput = {
+  id: string | number;
 };
 
 export type EndEntityStatus =
@@ -600,6 +616,16 @@ export type ProtocolConfigurationStatus =
   /** Whoever comes is refused until it is enabled again. */
   | 'DISABLED';
 
+export type ProtocolOfferingInput = {
+  /** See `enrollmentProtocols`. */
+  caId: string | number;
+  /** 0: as long as the profile says. */
+  maxValidityHours?: number;
+  /** What clients ask for: 1 to 64 characters without `/ ? # %`, unique in the configuration. Null: the id of the profile. */
+  name?: string | null | undefined;
+  profileId: string;
+};
+
 export type ProtocolType =
   /** RFC 8555. */
   | 'ACME';
@@ -619,6 +645,10 @@ export type RejectInput = {
 export type RemoveMemberInput = {
   partitionId: string | number;
   userId: string | number;
+};
+
+export type RemoveProtocolOfferingInput = {
+  id: string | number;
 };
 
 export type RenewCertificationAuthorityInput = {
@@ -687,6 +717,10 @@ export type RevocationReason =
   | 'PRIVILEGE_WITHDRAWN'
   | 'SUPERSEDED'
   | 'UNSPECIFIED';
+
+export type RevokeAcmeKeyInput = {
+  id: string | number;
+};
 
 export type RevokeCertificateInput = {
   certificateId: string | number;
@@ -787,7 +821,6 @@ export type UpdateAcmeSettingsInput = {
   orderHours?: number | null | undefined;
   /** 0 is the default, here and below. */
   ordersPerHour?: number | null | undefined;
-  profileIds?: Array<string> | null | undefined;
   renewalPollMinutes?: number | null | undefined;
 };
 
@@ -826,10 +859,19 @@ export type UpdateProfileInput = {
 };
 
 export type UpdateProtocolConfigurationInput = {
-  caId?: string | number | null | undefined;
   /** Null leaves a value. */
   description?: string | null | undefined;
   id: string | number;
+};
+
+export type UpdateProtocolOfferingInput = {
+  caId?: string | number | null | undefined;
+  id: string | number;
+  /** Makes it the default of its configuration. */
+  makeDefault?: boolean;
+  maxValidityHours?: number | null | undefined;
+  /** Null leaves a value. */
+  name?: string | null | undefined;
   profileId?: string | null | undefined;
 };
 
@@ -1270,7 +1312,7 @@ export type RenewalCampaignQueryVariables = Exact<{
 export type RenewalCampaignQuery = { renewalCampaign: { id: string, name: string, state: RenewalCampaignState, total: number, renewedBefore: number, beginsAt: string, endsAt: string, revokeAt: string | null, revocationReason: RevocationReason | null, explanationUrl: string, createdAt: string, createdBy: string, selection: { profileId: string | null, keyType: string | null, signatureAlgorithm: string | null, issuedFrom: string | null, issuedUntil: string | null, expiresFrom: string | null, expiresUntil: string | null, configuration: { identifier: string } | null, ca: { identifier: string, friendlyName: string } | null }, progress: { replaced: number, ended: number, times: Array<string>, planned: Array<number>, actual: Array<number> }, stragglers: { totalCount: number, nodes: Array<{ beginsAt: string, endsAt: string, certificate: { id: string, subject: string, serialNumber: string, notAfter: string } | null }> } } | null };
 
 export type CancelRenewalCampaignMutationVariables = Exact<{
-  id: string | number;
+  input: CancelRenewalCampaignInput;
 }>;
 
 
@@ -1288,7 +1330,7 @@ export type RenewalChoicesQueryVariables = Exact<{
 }>;
 
 
-export type RenewalChoicesQuery = { partition: { protocolConfigurations: { nodes: Array<{ id: string, identifier: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string }, acme: { settings: { profileIds: Array<string> } } | null }> }, reports: { cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number }> } } } | null };
+export type RenewalChoicesQuery = { partition: { protocolConfigurations: { nodes: Array<{ id: string, identifier: string, offerings: Array<{ id: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string } }> }> }, reports: { cryptography: { uses: Array<{ keyType: string, signatureAlgorithm: string, certificates: number }> } } } | null };
 
 export type CountRenewalQueryVariables = Exact<{
   partition: string | number;
@@ -1673,6 +1715,27 @@ export type EnrollmentProtocolsQueryVariables = Exact<{
 
 export type EnrollmentProtocolsQuery = { partition: { enrollmentProtocols: Array<{ type: ProtocolType, label: string, profileGroups: Array<string>, authorities: Array<{ ca: { id: string, identifier: string, friendlyName: string }, profiles: Array<{ id: string, name: string }> }> }>, profileGroups: Array<{ id: string, title: string }> } | null };
 
+export type AddProtocolOfferingMutationVariables = Exact<{
+  input: AddProtocolOfferingInput;
+}>;
+
+
+export type AddProtocolOfferingMutation = { addProtocolOffering: { protocolConfiguration: { id: string } } };
+
+export type UpdateProtocolOfferingMutationVariables = Exact<{
+  input: UpdateProtocolOfferingInput;
+}>;
+
+
+export type UpdateProtocolOfferingMutation = { updateProtocolOffering: { protocolConfiguration: { id: string } } };
+
+export type RemoveProtocolOfferingMutationVariables = Exact<{
+  input: RemoveProtocolOfferingInput;
+}>;
+
+
+export type RemoveProtocolOfferingMutation = { removeProtocolOffering: { protocolConfiguration: { id: string } } };
+
 export type ProtocolTakenQueryVariables = Exact<{
   partition: string | number;
   identifier: string;
@@ -1696,14 +1759,14 @@ export type UpdateProtocolConfigurationMutationVariables = Exact<{
 export type UpdateProtocolConfigurationMutation = { updateProtocolConfiguration: { protocolConfiguration: { id: string } } };
 
 export type EnableProtocolMutationVariables = Exact<{
-  id: string | number;
+  input: EnableProtocolConfigurationInput;
 }>;
 
 
 export type EnableProtocolMutation = { enableProtocolConfiguration: { protocolConfiguration: { id: string, status: ProtocolConfigurationStatus } } };
 
 export type DisableProtocolMutationVariables = Exact<{
-  id: string | number;
+  input: DisableProtocolConfigurationInput;
 }>;
 
 
@@ -1723,21 +1786,14 @@ export type ProtocolConfigurationsQueryVariables = Exact<{
 }>;
 
 
-export type ProtocolConfigurationsQuery = { partition: { protocolConfigurations: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, profileId: string, ca: { identifier: string, friendlyName: string } }> } } | null };
-
-export type AcmeProfilesQueryVariables = Exact<{
-  partition: string | number;
-}>;
-
-
-export type AcmeProfilesQuery = { partition: { enrollmentProtocols: Array<{ type: ProtocolType, authorities: Array<{ ca: { id: string }, profiles: Array<{ id: string, name: string }> }> }> } | null };
+export type ProtocolConfigurationsQuery = { partition: { protocolConfigurations: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, createdAt: string, offerings: Array<{ id: string, name: string, ca: { id: string, identifier: string, friendlyName: string } }> }> } } | null };
 
 export type AcmeQueryVariables = Exact<{
   id: string | number;
 }>;
 
 
-export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, profileIds: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, withoutBinding: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
+export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, withoutBinding: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
 
 export type AcmeActivityQueryVariables = Exact<{
   id: string | number;
@@ -1758,7 +1814,7 @@ export type CreateAcmeKeyMutationVariables = Exact<{
 export type CreateAcmeKeyMutation = { createAcmeKey: { hmacKey: string | null, key: { id: string, friendlyName: string } } };
 
 export type RevokeAcmeKeyMutationVariables = Exact<{
-  id: string | number;
+  input: RevokeAcmeKeyInput;
 }>;
 
 
@@ -1777,7 +1833,7 @@ export type ProtocolConfigurationQueryVariables = Exact<{
 }>;
 
 
-export type ProtocolConfigurationQuery = { partition: { protocolConfiguration: { id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, mayWiden: boolean, createdAt: string, createdBy: string, profileId: string, ca: { id: string, identifier: string, friendlyName: string, status: CaStatus, expiresAt: string }, profile: { id: string, name: string, validityPeriod: string, retiredAt: string | null } | null, all: { totalCount: number }, active: { totalCount: number }, entities: { totalCount: number }, refused: { totalCount: number, nodes: Array<{ time: string, summary: string }> } } | null } | null };
+export type ProtocolConfigurationQuery = { partition: { protocolConfiguration: { id: string, identifier: string, type: ProtocolType, description: string, status: ProtocolConfigurationStatus, problem: string | null, mayWiden: boolean, createdAt: string, createdBy: string, offerings: Array<{ id: string, name: string, profileId: string, maxValidityHours: number, problem: string | null, ca: { id: string, identifier: string, friendlyName: string }, profile: { id: string, name: string } | null }>, all: { totalCount: number }, active: { totalCount: number }, entities: { totalCount: number }, refused: { totalCount: number, nodes: Array<{ time: string, summary: string }> } } | null } | null };
 
 export type ReportsQueryVariables = Exact<{
   partition: string | number;
@@ -2903,8 +2959,8 @@ export const RenewalCampaignDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RenewalCampaignQuery, RenewalCampaignQueryVariables>;
 export const CancelRenewalCampaignDocument = new TypedDocumentString(`
-    mutation CancelRenewalCampaign($id: ID!) {
-  cancelRenewalCampaign(id: $id) {
+    mutation CancelRenewalCampaign($input: CancelRenewalCampaignInput!) {
+  cancelRenewalCampaign(input: $input) {
     campaign {
       id
       state
@@ -2938,15 +2994,13 @@ export const RenewalChoicesDocument = new TypedDocumentString(`
       nodes {
         id
         identifier
-        profileId
-        ca {
+        offerings {
           id
-          identifier
-          friendlyName
-        }
-        acme {
-          settings {
-            profileIds
+          profileId
+          ca {
+            id
+            identifier
+            friendlyName
           }
         }
       }
@@ -4014,6 +4068,33 @@ export const EnrollmentProtocolsDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<EnrollmentProtocolsQuery, EnrollmentProtocolsQueryVariables>;
+export const AddProtocolOfferingDocument = new TypedDocumentString(`
+    mutation AddProtocolOffering($input: AddProtocolOfferingInput!) {
+  addProtocolOffering(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<AddProtocolOfferingMutation, AddProtocolOfferingMutationVariables>;
+export const UpdateProtocolOfferingDocument = new TypedDocumentString(`
+    mutation UpdateProtocolOffering($input: UpdateProtocolOfferingInput!) {
+  updateProtocolOffering(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<UpdateProtocolOfferingMutation, UpdateProtocolOfferingMutationVariables>;
+export const RemoveProtocolOfferingDocument = new TypedDocumentString(`
+    mutation RemoveProtocolOffering($input: RemoveProtocolOfferingInput!) {
+  removeProtocolOffering(input: $input) {
+    protocolConfiguration {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<RemoveProtocolOfferingMutation, RemoveProtocolOfferingMutationVariables>;
 export const ProtocolTakenDocument = new TypedDocumentString(`
     query ProtocolTaken($partition: ID!, $identifier: String!) {
   partition(id: $partition) {
@@ -4043,8 +4124,8 @@ export const UpdateProtocolConfigurationDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<UpdateProtocolConfigurationMutation, UpdateProtocolConfigurationMutationVariables>;
 export const EnableProtocolDocument = new TypedDocumentString(`
-    mutation EnableProtocol($id: ID!) {
-  enableProtocolConfiguration(id: $id) {
+    mutation EnableProtocol($input: EnableProtocolConfigurationInput!) {
+  enableProtocolConfiguration(input: $input) {
     protocolConfiguration {
       id
       status
@@ -4053,8 +4134,8 @@ export const EnableProtocolDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<EnableProtocolMutation, EnableProtocolMutationVariables>;
 export const DisableProtocolDocument = new TypedDocumentString(`
-    mutation DisableProtocol($id: ID!) {
-  disableProtocolConfiguration(id: $id) {
+    mutation DisableProtocol($input: DisableProtocolConfigurationInput!) {
+  disableProtocolConfiguration(input: $input) {
     protocolConfiguration {
       id
       status
@@ -4088,34 +4169,20 @@ export const ProtocolConfigurationsDocument = new TypedDocumentString(`
         status
         problem
         createdAt
-        profileId
-        ca {
-          identifier
-          friendlyName
+        offerings {
+          id
+          name
+          ca {
+            id
+            identifier
+            friendlyName
+          }
         }
       }
     }
   }
 }
     `) as unknown as TypedDocumentString<ProtocolConfigurationsQuery, ProtocolConfigurationsQueryVariables>;
-export const AcmeProfilesDocument = new TypedDocumentString(`
-    query AcmeProfiles($partition: ID!) {
-  partition(id: $partition) {
-    enrollmentProtocols {
-      type
-      authorities {
-        ca {
-          id
-        }
-        profiles {
-          id
-          name
-        }
-      }
-    }
-  }
-}
-    `) as unknown as TypedDocumentString<AcmeProfilesQuery, AcmeProfilesQueryVariables>;
 export const AcmeDocument = new TypedDocumentString(`
     query Acme($id: ID!) {
   deployment {
@@ -4127,7 +4194,6 @@ export const AcmeDocument = new TypedDocumentString(`
       directoryUrl
       settings {
         challenges
-        profileIds
         ordersPerHour
         failuresPerHour
         orderHours
@@ -4240,8 +4306,8 @@ export const CreateAcmeKeyDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<CreateAcmeKeyMutation, CreateAcmeKeyMutationVariables>;
 export const RevokeAcmeKeyDocument = new TypedDocumentString(`
-    mutation RevokeAcmeKey($id: ID!) {
-  revokeAcmeKey(id: $id) {
+    mutation RevokeAcmeKey($input: RevokeAcmeKeyInput!) {
+  revokeAcmeKey(input: $input) {
     key {
       id
     }
@@ -4270,19 +4336,21 @@ export const ProtocolConfigurationDocument = new TypedDocumentString(`
       mayWiden
       createdAt
       createdBy
-      profileId
-      ca {
-        id
-        identifier
-        friendlyName
-        status
-        expiresAt
-      }
-      profile {
+      offerings {
         id
         name
-        validityPeriod
-        retiredAt
+        profileId
+        maxValidityHours
+        problem
+        ca {
+          id
+          identifier
+          friendlyName
+        }
+        profile {
+          id
+          name
+        }
       }
       all: certificates(first: 1) {
         totalCount

@@ -20,7 +20,7 @@ const Campaign = graphql(`
     }
   }
 `);
-const Cancel = graphql(`mutation CancelRenewalCampaign($id: ID!) { cancelRenewalCampaign(id: $id) { campaign { id state } } }`);
+const Cancel = graphql(`mutation CancelRenewalCampaign($input: CancelRenewalCampaignInput!) { cancelRenewalCampaign(input: $input) { campaign { id state } } }`);
 
 export function CampaignPage() {
   const { partitionId, id } = useParams({ from: "/signed-in/p/$partitionId/campaigns/$id" });
@@ -29,7 +29,7 @@ export function CampaignPage() {
   const [cancelling, setCancelling] = useState(false);
   const query = useQuery({ queryKey: ["campaigns", partitionId, id], queryFn: () => request(Campaign, { id }), enabled: can("protocol:browse"), refetchInterval: 5_000 });
   const cancel = useMutation({
-    mutationFn: () => request(Cancel, { id }),
+    mutationFn: () => request(Cancel, { input: { id } }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["campaigns"] });
       setCancelling(false);

@@ -14,7 +14,7 @@ import { planOf, ProgressChart } from "./Progress";
 const Choices = graphql(`
   query RenewalChoices($partition: ID!) {
     partition(id: $partition) {
-      protocolConfigurations(first: 200, filter: { type: ACME }) { nodes { id identifier profileId ca { id identifier friendlyName } acme { settings { profileIds } } } }
+      protocolConfigurations(first: 200, filter: { type: ACME }) { nodes { id identifier offerings { id profileId ca { id identifier friendlyName } } } }
       reports { cryptography { uses { keyType signatureAlgorithm certificates } } }
     }
   }
@@ -63,7 +63,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
   const [begin, end, revoke] = [Date.parse(begins), Date.parse(ends), revoking ? Date.parse(revokeAt) : null];
   const sound = end > begin && (revoke === null || revoke > end);
   const hours = (end - begin) / 3_600_000;
-  const authorities = new Map(configurations.map((c) => [c.ca.id, `${c.ca.identifier} (${c.ca.friendlyName})`]));
+  const authorities = new Map(configurations.flatMap((c) => c.offerings.map((o): [string, string] => [o.ca.id, `${o.ca.identifier} (${o.ca.friendlyName})`])));
   return (
     <Modal opened onClose={onClose} size="xl" title={<Text fw={650}>Create Renewal Campaign</Text>}>
       <form
@@ -79,7 +79,7 @@ export function CreateCampaign({ partitionId, onClose }: { partitionId: string; 
           <SimpleGrid cols={{ base: 1, sm: 2 }}>
             {select("configurationId", "Protocol configuration", configurations.map((c) => ({ value: c.id, label: c.identifier })))}
             {select("caId", "Authority", [...authorities].map(([value, label]) => ({ value, label })))}
-            {select("profileId", "Profile", unique(configurations.flatMap((c) => [c.profileId, ...(c.acme?.settings.profileIds ?? [])])))}
+            {select("profileId", "Profile", unique(configurations.flatMap((c) => c.offerings.map((o) => o.profileId))))}
             {select("keyType", "Key type", unique(uses.map((u) => u.keyType)))}
             {select("signatureAlgorithm", "Signature algorithm", unique(uses.map((u) => u.signatureAlgorithm)))}
           </SimpleGrid>

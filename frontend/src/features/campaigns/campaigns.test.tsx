@@ -38,7 +38,7 @@ async function open(path: string, permissions: string[], answers: Record<string,
 }
 
 const none = { RenewalCampaigns: { partition: { renewalCampaigns: [] } } };
-const choices = { RenewalChoices: { partition: { protocolConfigurations: { nodes: [{ id: "c1", identifier: "servers", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" }, acme: { settings: { profileIds: [] } } }] }, reports: { cryptography: { uses: [{ keyType: "RSA 2048", signatureAlgorithm: "ecdsa-with-SHA256", certificates: 9 }] } } } } };
+const choices = { RenewalChoices: { partition: { protocolConfigurations: { nodes: [{ id: "c1", identifier: "servers", offerings: [{ id: "o1", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] }] }, reports: { cryptography: { uses: [{ keyType: "RSA 2048", signatureAlgorithm: "ecdsa-with-SHA256", certificates: 9 }] } } } } };
 const counted = (n: number) => ({ CountRenewal: { partition: { countRenewalSelection: n } } });
 
 it("says the next step while there is none", async () => {

@@ -1,75 +1,22 @@
-import { Button, Group, Modal, Radio, Select, Stack, Text, Textarea, TextInput } from "@mantine/core";
-import { IconBuildingBank } from "@tabler/icons-react";
+import { Button, Fieldset, Group, Modal, Radio, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Link, useNavigate } from "@tanstack/react-router";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import { EmptyState, ErrorAlert, Loading, fieldError } from "@/components/ui";
+import { ErrorAlert, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graphql";
 import { identifierRule } from "@/lib/format";
 import { request } from "@/lib/graphql";
-import { useCan } from "@/lib/session";
-import { noWidening, type Configuration } from "./configuration";
+import type { Configuration } from "./configuration";
+import { OfferingFields, emptyOffering, offeringInput, useChoices, type OfferingDraft } from "./Offerings";
 import { protocols, protocolTypes } from "./types";
 
-const Choices = graphql(`
-  query EnrollmentProtocols($partition: ID!) {
-    partition(id: $partition) {
-      enrollmentProtocols { type label profileGroups authorities { ca { id identifier friendlyName } profiles { id name } } }
-      profileGroups { id title }
-    }
-  }
-`);
 const Taken = graphql(`query ProtocolTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { protocolConfiguration(identifier: $identifier) { id } } }`);
 const Create = graphql(`mutation CreateProtocolConfiguration($input: CreateProtocolConfigurationInput!) { createProtocolConfiguration(input: $input) { protocolConfiguration { id identifier } } }`);
 const Update = graphql(`mutation UpdateProtocolConfiguration($input: UpdateProtocolConfigurationInput!) { updateProtocolConfiguration(input: $input) { protocolConfiguration { id } } }`);
 
-type Chosen = { caId: string | null; profileId: string | null };
-
-/** Authority and profile: only those that can issue through the protocol. */
-function useChoices(partitionId: string, type: ProtocolType) {
-  const query = useQuery({ queryKey: ["enrollment-protocols", partitionId], queryFn: () => request(Choices, { partition: partitionId }), staleTime: 0 });
-  const offer = query.data?.partition?.enrollmentProtocols.find((p) => p.type === type);
-  const groups = offer?.profileGroups.map((id) => query.data?.partition?.profileGroups.find((g) => g.id === id)?.title ?? id).join(" or ");
-  return { query, authorities: offer?.authorities ?? [], groups };
-}
-
-function IssuedBy({ partitionId, type, chosen, onChange, error }: { partitionId: string; type: ProtocolType; chosen: Chosen; onChange: (c: Chosen) => void; error: unknown }) {
-  const can = useCan(partitionId);
-  const { query, authorities, groups } = useChoices(partitionId, type);
-  if (query.isPending) return <Loading lines={2} />;
-  if (query.error) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />;
-  if (authorities.length === 0) {
-    return (
-      <EmptyState icon={<IconBuildingBank />} title={`No authority can issue for ${protocols[type].label} yet`} action={<Button variant="default" renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} {...p} />}>Go to Certificate Authorities</Button>}>
-        It needs an active issuing authority that has a profile of the group {groups} selected. {can("ca:select-profiles") ? "Open an authority, and select one in its tab Certificate Profiles." : "Ask an Owner or a CA Administrator to select one."}
-      </EmptyState>
-    );
-  }
-  const profiles = authorities.find((a) => a.ca.id === chosen.caId)?.profiles ?? [];
-  return (
-    <>
-      <Select
-        label="Authority Identifier"
-        description={`The issuing authorities that have a profile of the group ${groups}`}
-        required
-        searchable
-        allowDeselect={false}
-        placeholder="Choose"
-        data={authorities.map((a) => ({ value: a.ca.id, label: `${a.ca.identifier} (${a.ca.friendlyName})` }))}
-        value={chosen.caId}
-        onChange={(caId) => {
-          const offered = authorities.find((a) => a.ca.id === caId)?.profiles ?? [];
-          onChange({ caId, profileId: offered.some((p) => p.id === chosen.profileId) ? chosen.profileId : offered.length === 1 ? offered[0]!.id : null });
-        }}
-        error={fieldError(error, "caId")}
-      />
-      <Select label="Certificate Profile" description={chosen.caId ? "What its certificates may be and hold" : "Choose the authority first"} required searchable allowDeselect={false} placeholder="Choose" disabled={!chosen.caId} data={profiles.map((p) => ({ value: p.id, label: `${p.name} (${p.id})` }))} value={chosen.profileId} onChange={(profileId) => onChange({ ...chosen, profileId })} error={fieldError(error, "profileId")} />
-    </>
-  );
-}
-
-const named = ["identifier", "description", "caId", "profileId", "type"];
+const named = ["identifier", "description", "type"];
 
 export function CreateProtocol({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {
   const navigate = useNavigate();
@@ -77,18 +24,19 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
   const [type, setType] = useState<ProtocolType>(protocolTypes[0]![0]);
   const [identifier, setIdentifier] = useState("");
   const [description, setDescription] = useState("");
-  const [chosen, setChosen] = useState<Chosen>({ caId: null, profileId: null });
+  const [offerings, setOfferings] = useState<OfferingDraft[]>([emptyOffering]);
   const [own, setOwn] = useState<Partial<CreateProtocolConfigurationInput>>({});
   const { authorities } = useChoices(partitionId, type);
   const taken = useQuery({ queryKey: ["protocol-taken", partitionId, identifier], queryFn: () => request(Taken, { partition: partitionId, identifier }), enabled: identifierRule.test(identifier), staleTime: 0 });
   const identifierError = identifier && !identifierRule.test(identifier) ? "2 to 18 characters out of a-z, 0-9, hyphen and underscore" : identifier && taken.data?.partition?.protocolConfiguration ? "This identifier is taken" : undefined;
   const create = useMutation({
-    mutationFn: () => request(Create, { input: { ...own, partitionId, type, identifier, description: description.trim(), caId: chosen.caId!, profileId: chosen.profileId! } }),
+    mutationFn: () => request(Create, { input: { ...own, partitionId, type, identifier, description: description.trim(), offerings: offerings.map(offeringInput) } }),
     onSuccess: async () => {
       void queryClient.invalidateQueries({ queryKey: ["protocols"] });
       await navigate({ to: "/p/$partitionId/protocols/$identifier", params: { partitionId, identifier } });
     },
   });
+  const complete = offerings.every((o) => o.caId && o.profileId);
   const { Fields } = protocols[type];
   return (
     <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>Create Protocol Config</Text>}>
@@ -99,7 +47,7 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
         }}
       >
         <Stack>
-          <Radio.Group label="Type" required value={type} onChange={(t) => { setType(t as ProtocolType); setChosen({ caId: null, profileId: null }); setOwn({}); }}>
+          <Radio.Group label="Type" required value={type} onChange={(t) => { setType(t as ProtocolType); setOfferings([emptyOffering]); setOwn({}); }}>
             <Stack gap="xs" mt={6}>
               {protocolTypes.map(([id, p]) => (
                 <Radio.Card key={id} value={id} p="sm" radius="md">
@@ -116,14 +64,39 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
           </Radio.Group>
           <TextInput label="Protocol Configuration Identifier" description="2 to 18 of a-z, 0-9, hyphen and underscore; part of the address, so it stays as it is" required data-autofocus autoComplete="off" value={identifier} onChange={(e) => setIdentifier(e.currentTarget.value)} error={identifierError ?? fieldError(create.error, "identifier")} />
           <Textarea label="Description" description="Optional: whom it is for" maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(create.error, "description")} />
-          <IssuedBy partitionId={partitionId} type={type} chosen={chosen} onChange={setChosen} error={create.error} />
+          {offerings.map((value, n) => {
+            const fields = <OfferingFields partitionId={partitionId} type={type} value={value} onChange={(v) => setOfferings(offerings.map((old, k) => (k === n ? v : old)))} error={create.error} at={`offerings[${n}].`} />;
+            return offerings.length === 1 ? (
+              <Stack key={n}>{fields}</Stack>
+            ) : (
+              <Fieldset key={n} legend={n === 0 ? "Default offering" : `Offering ${n + 1}`}>
+                <Stack>
+                  {fields}
+                  {n > 0 && (
+                    <Group justify="flex-end">
+                      <Button size="xs" variant="default" onClick={() => setOfferings(offerings.filter((_, k) => k !== n))}>
+                        Leave out
+                      </Button>
+                    </Group>
+                  )}
+                </Stack>
+              </Fieldset>
+            );
+          })}
+          {complete && (
+            <Group>
+              <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} onClick={() => setOfferings([...offerings, emptyOffering])}>
+                Add another offering
+              </Button>
+            </Group>
+          )}
           {Fields && <Fields value={own} onChange={setOwn} error={create.error} />}
-          <ErrorAlert error={create.error} fields={named} />
+          <ErrorAlert error={create.error} fields={[...named, ...offerings.flatMap((_, n) => ["name", "caId", "profileId", "maxValidityHours"].map((f) => `offerings[${n}].${f}`))]} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" loading={create.isPending} disabled={!identifierRule.test(identifier) || !!identifierError || !chosen.caId || !chosen.profileId || authorities.length === 0}>
+            <Button type="submit" loading={create.isPending} disabled={!identifierRule.test(identifier) || !!identifierError || !complete || authorities.length === 0}>
               Create
             </Button>
           </Group>
@@ -133,19 +106,18 @@ export function CreateProtocol({ partitionId, onClose }: { partitionId: string; 
   );
 }
 
-export function EditProtocol({ partitionId, configuration: c, onClose }: { partitionId: string; configuration: Configuration; onClose: () => void }) {
+export function EditProtocol({ configuration: c, onClose }: { configuration: Configuration; onClose: () => void }) {
   const queryClient = useQueryClient();
   const [description, setDescription] = useState(c.description);
-  const [chosen, setChosen] = useState<Chosen>({ caId: c.ca.id, profileId: c.profileId });
   const update = useMutation({
-    mutationFn: () => request(Update, { input: { id: c.id, description: description.trim(), caId: chosen.caId, profileId: chosen.profileId } }),
+    mutationFn: () => request(Update, { input: { id: c.id, description: description.trim() } }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["protocol"] });
       void queryClient.invalidateQueries({ queryKey: ["protocols"] });
       onClose();
     },
   });
-  const changed = description.trim() !== c.description || chosen.caId !== c.ca.id || chosen.profileId !== c.profileId;
+  const changed = description.trim() !== c.description;
   return (
     <Modal opened onClose={onClose} size="lg" title={<Text fw={650}>Edit {c.identifier}</Text>}>
       <form
@@ -156,16 +128,15 @@ export function EditProtocol({ partitionId, configuration: c, onClose }: { parti
       >
         <Stack>
           <Textarea label="Description" description="Optional: whom it is for" data-autofocus maxLength={200} autosize minRows={1} maxRows={3} value={description} onChange={(e) => setDescription(e.currentTarget.value.replaceAll("\n", " "))} error={fieldError(update.error, "description")} />
-          {c.mayWiden && <IssuedBy partitionId={partitionId} type={c.type} chosen={chosen} onChange={setChosen} error={update.error} />}
           <Text size="sm" c="dimmed">
-            {!c.mayWiden ? noWidening : chosen.caId === c.ca.id ? "Certificates are issued so from then on; those that are there stay as they are." : "From then on the other authority issues; what is there stays as it is. Whoever verifies the new certificates must trust the root of that authority."}
+            Authorities and profiles are under Offerings on the Overview.
           </Text>
           <ErrorAlert error={update.error} fields={named} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel
             </Button>
-            <Button type="submit" loading={update.isPending} disabled={!changed || !chosen.caId || !chosen.profileId}>
+            <Button type="submit" loading={update.isPending} disabled={!changed}>
               Save
             </Button>
           </Group>

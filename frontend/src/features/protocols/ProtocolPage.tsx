@@ -13,13 +13,14 @@ import type { AuditResult } from "@/gql/graphql";
 import { formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { ConfigurationQuery, type Configuration, noWidening } from "./configuration";
+import { ConfigurationQuery, type Configuration, defaultOffering, noWidening } from "./configuration";
+import { Offerings } from "./Offerings";
 import { protocols } from "./types";
 
 const EditProtocol = lazy(() => import("./ProtocolForms").then((m) => ({ default: m.EditProtocol })));
 
-const Enable = graphql(`mutation EnableProtocol($id: ID!) { enableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }`);
-const Disable = graphql(`mutation DisableProtocol($id: ID!) { disableProtocolConfiguration(id: $id) { protocolConfiguration { id status } } }`);
+const Enable = graphql(`mutation EnableProtocol($input: EnableProtocolConfigurationInput!) { enableProtocolConfiguration(input: $input) { protocolConfiguration { id status } } }`);
+const Disable = graphql(`mutation DisableProtocol($input: DisableProtocolConfigurationInput!) { disableProtocolConfiguration(input: $input) { protocolConfiguration { id status } } }`);
 const Delete = graphql(`mutation DeleteProtocol($input: DeleteProtocolConfigurationInput!) { deleteProtocolConfiguration(input: $input) { protocolConfiguration { id } } }`);
 
 const none = { search: undefined, status: undefined, expires: undefined, profile: undefined, sort: undefined, action: undefined, result: undefined };
@@ -36,7 +37,7 @@ export function ProtocolPage() {
   const query = useQuery({ queryKey: ["protocol", partitionId, identifier], queryFn: () => request(ConfigurationQuery, { partition: partitionId, identifier }), enabled: can("protocol:browse"), refetchInterval: 10_000 });
   const c = query.data?.partition?.protocolConfiguration;
   const turn = useMutation({
-    mutationFn: async () => void (c!.status === "ACTIVE" ? await request(Disable, { id: c!.id }) : await request(Enable, { id: c!.id })),
+    mutationFn: async () => void (c!.status === "ACTIVE" ? await request(Disable, { input: { id: c!.id } }) : await request(Enable, { input: { id: c!.id } })),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["protocol"] });
       void queryClient.invalidateQueries({ queryKey: ["protocols"] });
@@ -118,10 +119,10 @@ export function ProtocolPage() {
         <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="Nothing can be issued through it" mb="md">
           <Text size="sm">
             {capital(c.problem)}.{" "}
-            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.ca.identifier }} {...p} />}>
-              Open {c.ca.friendlyName}
+            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: defaultOffering(c).ca.identifier }} {...p} />}>
+              Open {defaultOffering(c).ca.friendlyName}
             </Anchor>
-            {editable && " or choose another authority or profile under Actions, Edit"}.
+            {editable && " or choose another authority or profile under Offerings"}.
           </Text>
         </Alert>
       )}
@@ -166,7 +167,7 @@ export function ProtocolPage() {
       </Tabs>
       {open === "edit" && (
         <Suspense>
-          <EditProtocol partitionId={partitionId} configuration={c} onClose={close} />
+          <EditProtocol configuration={c} onClose={close} />
         </Suspense>
       )}
       <Modal opened={open === "turn"} onClose={close} title={<Text fw={650}>Disable {c.identifier}</Text>}>
@@ -203,14 +204,13 @@ function Overview({ configuration: c, partitionId, onTab }: { configuration: Con
         <Count label="End entities" value={c.entities.totalCount} note="got a certificate through it" onClick={() => onTab({ tab: "end-entities" })} />
         <Count label="Refused requests" value={c.refused.totalCount} note={refused ? <>last <Moment at={refused.time} /></> : "none so far"} onClick={() => onTab({ tab: "events", result: "REFUSED" })} />
       </SimpleGrid>
+      <Offerings partitionId={partitionId} configuration={c} />
       <Section title="Configuration">
         <Facts
           rows={[
             ["Type", protocols[c.type].label],
             ["Identifier", <CopyText key="i" value={c.identifier} />],
             ["Description", c.description],
-            ["Authority", <Anchor key="a" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.ca.identifier }} {...p} />}>{c.ca.friendlyName} ({c.ca.identifier})</Anchor>],
-            ["Certificate Profile", <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/profiles" params={{ partitionId }} search={{ id: c.profileId }} {...p} />}>{c.profile ? `${c.profile.name} (${c.profileId})` : c.profileId}</Anchor>],
             ["Created", <span key="c"><Moment at={c.createdAt} /> by {c.createdBy}</span>],
           ]}
         />

@@ -1,4 +1,4 @@
-import { Anchor, Box, Button, Card, Group, Select, Table, Text, TextInput, Tooltip } from "@mantine/core";
+import { Anchor, Box, Button, Card, Group, Select, Stack, Table, Text, TextInput, Tooltip } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconAlertTriangle, IconPlugConnected, IconPlus } from "@tabler/icons-react";
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
@@ -20,7 +20,7 @@ const Configurations = graphql(`
       protocolConfigurations(first: 50, after: $after, filter: $filter) {
         totalCount
         pageInfo { hasNextPage endCursor }
-        nodes { id identifier type description status problem createdAt profileId ca { identifier friendlyName } }
+        nodes { id identifier type description status problem createdAt offerings { id name ca { id identifier friendlyName } } }
       }
     }
   }
@@ -54,7 +54,7 @@ export function ProtocolsPage() {
   );
   return (
     <>
-      <PageHeader title="Enrollment Protocols" description="Servers and devices get and renew their certificates by themselves. Each configuration has an address of its own, and issues by one authority under one profile." actions={(rows.length > 0 || filtered) && create} />
+      <PageHeader title="Enrollment Protocols" description="Servers and devices get and renew their certificates by themselves. Each configuration has an address of its own, and offers certificates by one or more authorities and profiles." actions={(rows.length > 0 || filtered) && create} />
       {(rows.length > 0 || filtered) && (
         <Group mb="md" align="flex-end" gap="sm">
           <TextInput key={cleared} label="Search" placeholder="Identifier or description" defaultValue={search.search} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px", maxWidth: 340 }} />
@@ -81,7 +81,7 @@ export function ProtocolsPage() {
             <Table miw={680}>
               <Table.Thead>
                 <Table.Tr>
-                  {["Identifier", "Type", "Status", "Authority", "Profile", "Created"].map((h) => (
+                  {["Identifier", "Type", "Status", "Authority", "Offerings", "Created"].map((h) => (
                     <Table.Th key={h}>{h}</Table.Th>
                   ))}
                 </Table.Tr>
@@ -111,12 +111,19 @@ export function ProtocolsPage() {
                       </Group>
                     </Table.Td>
                     <Table.Td>
-                      <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.ca.identifier }} {...p} />}>
-                        {c.ca.friendlyName}
-                      </Anchor>
+                      <Stack gap={2}>
+                        {[...new Map(c.offerings.map((o) => [o.ca.id, o.ca])).values()].map((ca) => (
+                          <Anchor key={ca.id} size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} {...p} />}>
+                            {ca.friendlyName}
+                          </Anchor>
+                        ))}
+                      </Stack>
                     </Table.Td>
-                    <Table.Td>
-                      <Text size="sm">{c.profileId}</Text>
+                    <Table.Td style={{ overflowWrap: "anywhere" }}>
+                      <Text size="sm">
+                        {c.offerings.slice(0, 3).map((o) => o.name).join(", ")}
+                        {c.offerings.length > 3 && ` and ${c.offerings.length - 3} more`}
+                      </Text>
                     </Table.Td>
                     <Table.Td>
                       <Moment at={c.createdAt} />

@@ -15,8 +15,8 @@ afterEach(() => vi.unstubAllGlobals());
 const manage = ["protocol:browse", "protocol:manage", "ca:select-profiles"];
 const count = (totalCount: number) => ({ totalCount, nodes: [] });
 const configuration = {
-  id: "c1", identifier: "servers", type: "ACME", description: "Web servers", status: "ACTIVE", problem: null, mayWiden: true, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", profileId: "web",
-  ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing", status: "ACTIVE", expiresAt: "2036-01-01T00:00:00Z" }, profile: { id: "web", name: "Web", validityPeriod: "P1Y", retiredAt: null },
+  id: "c1", identifier: "servers", type: "ACME", description: "Web servers", status: "ACTIVE", problem: null, mayWiden: true, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org",
+  offerings: [{ id: "o1", name: "web", profileId: "web", maxValidityHours: 0, problem: null, ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" }, profile: { id: "web", name: "Web" } }],
   all: count(12), active: count(7), entities: count(5), refused: count(0),
 };
 const groups = [{ id: "privatessl", title: "Private TLS and ACME" }];
@@ -86,4 +86,42 @@ it("says why nothing can be issued, and shows no action to those who only read",
   expect(await screen.findByText("Nothing can be issued through it")).toBeVisible();
   expect(screen.getByText(/Profile web is not selected for issuing/)).toBeVisible();
   expect(screen.queryByRole("button", { name: "Actions" })).toBeNull();
+});
+
+const two = { ...configuration, offerings: [...configuration.offerings, { id: "o2", name: "shortlived", profileId: "short", maxValidityHours: 160, problem: "profile short is not selected for issuing", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" }, profile: null }] };
+const choices = { EnrollmentProtocols: { partition: { enrollmentProtocols: [{ type: "ACME", label: "ACME", profileGroups: ["privatessl"], authorities: [{ ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" }, profiles: [{ id: "web", name: "Web" }] }] }], profileGroups: groups } } };
+
+it("lists the offerings with what is wrong with one, makes another the default and removes one", async () => {
+  const done = { protocolConfiguration: { id: "c1" } };
+  const asked = await open("/p/sub0/protocols/servers", manage, { ProtocolConfiguration: { partition: { protocolConfiguration: two } }, UpdateProtocolOffering: { updateProtocolOffering: done }, RemoveProtocolOffering: { removeProtocolOffering: done } });
+  const table = within((await screen.findByText("shortlived")).closest("table")!);
+  expect(table.getByText("Default")).toBeVisible();
+  expect(table.getByText("160 hours")).toBeVisible();
+  expect(table.getByText("Profile short is not selected for issuing")).toBeVisible();
+  fireEvent.click(table.getByRole("button", { name: "Actions for shortlived" }));
+  fireEvent.click(await screen.findByRole("menuitem", { name: "Make default" }));
+  await waitFor(() => expect(asked.find(([n]) => n === "UpdateProtocolOffering")?.[1]).toEqual({ input: { id: "o2", makeDefault: true } }));
+  fireEvent.click(table.getByRole("button", { name: "Actions for shortlived" }));
+  fireEvent.click(await screen.findByRole("menuitem", { name: "Remove" }));
+  fireEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Remove" }));
+  await waitFor(() => expect(asked.find(([n]) => n === "RemoveProtocolOffering")?.[1]).toEqual({ input: { id: "o2" } }));
+});
+
+it("adds an offering of an authority and a profile that can issue", async () => {
+  const asked = await open("/p/sub0/protocols/servers", manage, { ProtocolConfiguration: { partition: { protocolConfiguration: configuration } }, ...choices, AddProtocolOffering: { addProtocolOffering: { protocolConfiguration: { id: "c1" } } } });
+  fireEvent.click(await screen.findByRole("button", { name: "Add Offering" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  expect(dialog.getByRole("button", { name: "Add" })).toBeDisabled();
+  fireEvent.click(await dialog.findByRole("combobox", { name: /Authority Identifier/ }));
+  fireEvent.click(await screen.findByRole("option", { name: "issuing (Issuing)" }));
+  fireEvent.change(await dialog.findByLabelText("Name"), { target: { value: "second" } });
+  fireEvent.click(dialog.getByRole("button", { name: "Add" }));
+  await waitFor(() => expect(asked.find(([n]) => n === "AddProtocolOffering")?.[1]).toEqual({ input: { configurationId: "c1", offering: { name: "second", caId: "ca1", profileId: "web", maxValidityHours: 0 } } }));
+});
+
+it("offers no change of offerings to those who only read, or may not widen", async () => {
+  await open("/p/sub0/protocols/servers", manage, { ProtocolConfiguration: { partition: { protocolConfiguration: { ...two, mayWiden: false } } } });
+  expect(await screen.findByText("shortlived")).toBeVisible();
+  expect(screen.queryByRole("button", { name: "Add Offering" })).toBeNull();
+  expect(screen.queryByRole("button", { name: "Actions for shortlived" })).toBeNull();
 });

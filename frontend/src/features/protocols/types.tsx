@@ -1,6 +1,7 @@
-import { IconRefresh } from "@tabler/icons-react";
-import { lazy, type ComponentType } from "react";
+import type { IconRefresh } from "@tabler/icons-react";
+import type { ComponentType } from "react";
 import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graphql";
+import { acme } from "./acme";
 import type { Configuration } from "./configuration";
 
 export type PanelProps = { configuration: Configuration; partitionId: string; /** Whether the caller may change anything. */ editable: boolean };
@@ -20,28 +21,9 @@ export type Protocol = {
   Fields?: ComponentType<FieldsProps>;
 };
 
-const acme = {
-  Overview: lazy(() => import("./acme/AcmeOverview")),
-  EabKeys: lazy(() => import("./acme/EabKeys")),
-  Accounts: lazy(() => import("./acme/Activity").then((m) => ({ default: m.Accounts }))),
-  Orders: lazy(() => import("./acme/Activity").then((m) => ({ default: m.Orders }))),
-  Settings: lazy(() => import("./acme/AcmeSettings")),
-};
-
 /** All protocols. A new one is a folder beside this file and a line here. */
 export const protocols: Record<ProtocolType, Protocol> = {
-  ACME: {
-    label: "ACME",
-    description: "Servers get and renew their certificates by themselves: certbot, Caddy, Traefik, cert-manager and many more (RFC 8555).",
-    icon: IconRefresh,
-    Overview: acme.Overview,
-    tabs: [
-      { value: "eab-keys", label: "EAB Keys", Panel: acme.EabKeys },
-      { value: "accounts", label: "Accounts", Panel: acme.Accounts },
-      { value: "orders", label: "Orders", Panel: acme.Orders },
-      { value: "settings", label: "Settings", Panel: acme.Settings },
-    ],
-  },
+  ACME: acme,
 };
 
 export const protocolTypes = Object.entries(protocols) as [ProtocolType, Protocol][];

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { CopyText, Section } from "@/components/ui";
 import { download } from "@/lib/format";
+import { defaultOffering } from "../configuration";
 import type { PanelProps } from "../types";
 import { Commands } from "./Commands";
 import { useAcme } from "./useAcme";
@@ -55,8 +56,8 @@ export default function AcmeOverview({ configuration: c, partitionId, editable }
           <Commands enrolment={{ directoryUrl: acme.directoryUrl, identifier: c.identifier, kid: kid ?? "EAB_KID", hmacKey: "EAB_HMAC_KEY", domain: domain || "www.example.com", email: email || "admin@example.com", root }} />
           <Text size="sm" c="dimmed">
             Whoever verifies the certificates trusts the root of{" "}
-            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.ca.identifier }} {...p} />}>
-              {c.ca.friendlyName}
+            <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: defaultOffering(c).ca.identifier }} {...p} />}>
+              {defaultOffering(c).ca.friendlyName}
             </Anchor>
             : download it there, with Actions, Download chain.
           </Text>

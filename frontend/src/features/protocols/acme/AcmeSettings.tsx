@@ -1,16 +1,12 @@
-import { Button, Checkbox, Group, MultiSelect, NumberInput, SimpleGrid, Stack, Text, Textarea } from "@mantine/core";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Button, Checkbox, Group, NumberInput, SimpleGrid, Stack, Text, Textarea } from "@mantine/core";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { ErrorAlert, Facts, Lines, Section, fieldError } from "@/components/ui";
-import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
-import { noWidening } from "../configuration";
 import type { PanelProps } from "../types";
 import { UpdateSettings, type Settings } from "./queries";
 import { useAcme } from "./useAcme";
-
-const Offered = graphql(`query AcmeProfiles($partition: ID!) { partition(id: $partition) { enrollmentProtocols { type authorities { ca { id } profiles { id name } } } } }`);
 
 const challenges: [string, string, string][] = [
   ["http-01", "http-01", "A file on port 80 of the host. The server must reach the host."],
@@ -43,9 +39,6 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
   const mayIssue = useCan(partitionId)("certificate:issue");
   const [value, setValue] = useState(settings);
   const set = (change: Partial<Settings>) => setValue({ ...value, ...change });
-  const offered = useQuery({ queryKey: ["enrollment-protocols", partitionId, "acme"], queryFn: () => request(Offered, { partition: partitionId }) });
-  const profiles = offered.data?.partition?.enrollmentProtocols.find((p) => p.type === "ACME")?.authorities.find((a) => a.ca.id === c.ca.id)?.profiles ?? [];
-  const known = new Map([...value.profileIds.map((id): [string, string] => [id, id]), ...profiles.filter((p) => p.id !== c.profileId).map((p): [string, string] => [p.id, `${p.name} (${p.id})`])]);
   const save = useMutation({
     mutationFn: () => request(UpdateSettings, { input: { configurationId: c.id, ...value, attestation: value.attestation.map(({ format, roots }) => ({ format, roots })) } }),
     onSuccess: () => queryClient.invalidateQueries({ queryKey: ["protocol"] }),
@@ -63,7 +56,6 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
             ["Challenges", named(challenges, settings.challenges)],
             ["Attestation formats", named(formats, settings.attestation.map((a) => a.format))],
             ...numbers.map(([name, label]): [string, string] => [label, String(settings[name])]),
-            ["Profiles that an order may name", <Lines key="p" items={settings.profileIds} />],
           ]}
         />
       </Section>
@@ -110,27 +102,7 @@ function Form({ settings, configuration: c, partitionId, editable }: PanelProps 
             ))}
           </SimpleGrid>
         </Section>
-        <Section title="Profiles">
-          {c.mayWiden ? (
-            <MultiSelect
-              label="Profiles that an order may name"
-              description={`Beside ${c.profileId}, which it gets when it names none; those selected for ${c.ca.identifier}`}
-              data={[...known].map(([value, label]) => ({ value, label }))}
-              value={[...value.profileIds]}
-              onChange={(profileIds) => set({ profileIds })}
-              searchable
-              clearable
-              error={error("profiles")}
-              placeholder={value.profileIds.length === 0 ? "None" : ""}
-            />
-          ) : (
-            <>
-              <Facts rows={[["Profiles that an order may name", <Lines key="p" items={value.profileIds} />]]} />
-              <Text size="sm" c="dimmed" mt="xs">{noWidening}</Text>
-            </>
-          )}
-        </Section>
-        <ErrorAlert error={save.error} fields={["challenges", "profiles", "attestation", ...numbers.map(([n]) => n)].map((f) => `settings.${f}`)} />
+        <ErrorAlert error={save.error} fields={["challenges", "attestation", ...numbers.map(([n]) => n)].map((f) => `settings.${f}`)} />
         <Group justify="flex-end">
           <Button variant="default" disabled={!changed} onClick={() => { setValue(settings); save.reset(); }}>
             Undo

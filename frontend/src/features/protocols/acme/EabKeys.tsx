@@ -18,7 +18,7 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
   const [creating, setCreating] = useState(false);
   const [ending, setEnding] = useState<Key>();
   const revoke = useMutation({
-    mutationFn: (id: string) => request(RevokeKey, { id }),
+    mutationFn: (id: string) => request(RevokeKey, { input: { id } }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: ["protocol"] });
       setEnding(undefined);

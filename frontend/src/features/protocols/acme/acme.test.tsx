@@ -15,10 +15,10 @@ import EabKeys from "./EabKeys";
 afterEach(() => vi.unstubAllGlobals());
 
 const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
-const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], profileIds: [], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
+const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
 const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
 const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys } } } });
-const configuration = { id: "c1", identifier: "servers", type: "ACME", profileId: "web", mayWiden: true, ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } } as unknown as Configuration;
+const configuration = { id: "c1", identifier: "servers", type: "ACME", mayWiden: true, offerings: [{ id: "o1", name: "web", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] } as unknown as Configuration;
 
 async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true, permissions = ["protocol:manage", "certificate:issue"]) {
   const viewer = { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } };

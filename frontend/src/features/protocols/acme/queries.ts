@@ -8,7 +8,7 @@ export const Acme = graphql(`
       id
       acme {
         directoryUrl
-        settings { challenges profileIds ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
+        settings { challenges ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
         externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge withoutBinding maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
       }
     }
@@ -39,7 +39,7 @@ export const AcmeActivity = graphql(`
   }
 `);
 export const CreateKey = graphql(`mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }`);
-export const RevokeKey = graphql(`mutation RevokeAcmeKey($id: ID!) { revokeAcmeKey(id: $id) { key { id } } }`);
+export const RevokeKey = graphql(`mutation RevokeAcmeKey($input: RevokeAcmeKeyInput!) { revokeAcmeKey(input: $input) { key { id } } }`);
 export const UpdateSettings = graphql(`mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }`);
 
 export type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
