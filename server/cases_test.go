@@ -299,7 +299,7 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 	refused := func(what string, err error, kind fault.Kind, field string) {
 		t.Helper()
 		if f := fault.Of(err); err == nil || f.Kind != kind || f.Field != field || !strings.Contains(f.Message, "for directory names") {
-			t.Errorf("%s: %+v", what, f)
+			t.Errorf("%s: %v, want %s at %s: %+v", what, err, kind, field, f)
 		}
 	}
 	l.foreign("narrow", "/O=Life/CN=Narrow", rootExtensions+bounded)

@@ -27,7 +27,7 @@ type Usage = { oid: string; name: string };
 const keyAlgorithms = ["RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 const keyUsages = ["Digital Signature", "Non-Repudiation", "Key Encipherment", "Data Encipherment", "Key Agreement"].map((label, n) => ({ value: `2.5.29.15.${n}`, label })).concat({ value: "2.5.29.15.7", label: "Encipher Only" }, { value: "2.5.29.15.8", label: "Decipher Only" });
 const claimSources = [
-  { value: "PERSON", label: "Person or program with the right certificate:vouch" },
+  { value: "PERSON", label: "Holder of certificate:vouch" },
   { value: "WSTEP", label: "Windows enrollment (WSTEP)" },
   { value: "INTUNE", label: "Microsoft Intune" },
 ];
