@@ -300,7 +300,7 @@ func CheckRenewedRoot(certificate, present []byte, with [][]byte, depth int, now
 	case err != nil:
 		return nil, false, err
 	case d.PathLength != nil && *d.PathLength < depth:
-		return refuse("The certificate has a path length of %d, but there are %d levels of CAs below this root.", *d.PathLength, depth)
+		return refuse("The path length %d of the certificate is too small. Levels of CAs below this root: %d.", *d.PathLength, depth)
 	case !cross && d.NotAfter.Before(old.NotAfter):
 		return refuse("The certificate is valid until %s, not as long as the current one (%s). Use the newer of the two.", d.NotAfter.Format(time.DateTime), old.NotAfter.Format(time.DateTime))
 	}
