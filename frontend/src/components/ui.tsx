@@ -90,7 +90,7 @@ function SentForApproval({ id, error }: { id: string; error: ApiError }) {
   return (
     <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm">
       <Stack gap={4} align="flex-start">
-        <Text size="sm">{capital(error.message)}. {error.action}</Text>
+        <Text size="sm">{capital(error.message).replace(/\.$/, "")}. {error.action}</Text>
         <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
           See the request
         </Anchor>
