@@ -22,6 +22,7 @@ import (
 	"github.com/pkiaas/pkiaas/conformance/acmeclient"
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 	"github.com/pkiaas/pkiaas/protocols/acme/va/vatest"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // balancer sends each request to the next of several servers, and to another one when nobody listens there: so hardly a nonce
@@ -77,7 +78,7 @@ func TestACMELoad(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("PKIAAS_ACME_ORDERS")); err == nil {
 		total = n
 	}
-	database, data := postgres(t), t.TempDir()
+	database, data := storetest.Postgres(t), t.TempDir()
 	resolver := vatest.NewDNS(t)
 	resolver.Answer(func(q *dns.Msg, _ string) *dns.Msg {
 		m := new(dns.Msg).SetReply(q)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // statusEstate is an issuing CA of a running demo with a good, a revoked and an unknown certificate.
@@ -190,7 +191,7 @@ func (e *statusEstate) unknown(of string) string {
 // TestRevocationIsKnownEverywhere: a certificate is revoked on one server while the other gives its answers from the
 // cache; within five seconds, and each time, that one says so.
 func TestRevocationIsKnownEverywhere(t *testing.T) {
-	database := postgres(t)
+	database := storetest.Postgres(t)
 	data := t.TempDir()
 	first := start(t, "demo", data, database)
 	second := start(t, "serve", data, database)

@@ -2,29 +2,16 @@
 package conformance
 
 import (
-	"os"
 	"testing"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // onEachDatabase runs a test on SQLite and on PostgreSQL. The URL is "" for SQLite.
 func onEachDatabase(t *testing.T, run func(t *testing.T, database string)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, "") })
-	t.Run("postgres", func(t *testing.T) { run(t, postgres(t)) })
-}
-
-func postgres(t *testing.T) string {
-	t.Helper()
-	url, drop, err := testbed.Postgres()
-	if err != nil {
-		if os.Getenv("CI") != "" || os.Getenv(testbed.PostgresEnv) != "" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	t.Cleanup(drop)
-	return url
+	t.Run("postgres", func(t *testing.T) { run(t, storetest.Postgres(t)) })
 }
 
 func start(t *testing.T, command, data, database string, args ...string) *testbed.Server {

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestTwoServers runs two servers on one PostgreSQL under load: quota and rate hold exactly, and of each CRL there is
 // one a period.
 func TestTwoServers(t *testing.T) {
-	database := postgres(t)
+	database := storetest.Postgres(t)
 	data := t.TempDir()
 	first := start(t, "demo", data, database, "--crl-interval", "2s")
 	second := start(t, "serve", data, database, "--crl-interval", "2s", "--public-url", first.Manifest.PublicURL)

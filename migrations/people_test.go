@@ -2,16 +2,14 @@ package migrations
 
 import (
 	"database/sql"
-	"fmt"
-	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	_ "modernc.org/sqlite"
+
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestPendingPeople upgrades a database in which people were invited the old way: one pending account for all domains.
@@ -38,35 +36,11 @@ func onBoth(t *testing.T, run func(*testing.T, *sql.DB, Dialect)) {
 		run(t, db, SQLite)
 	})
 	t.Run("postgres", func(t *testing.T) {
-		base := os.Getenv("PKIAAS_TEST_POSTGRES")
-		if base == "" {
-			if os.Getenv("CI") != "" {
-				t.Fatal("PKIAAS_TEST_POSTGRES is not set")
-			}
-			t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
-		}
-		admin, err := sql.Open("pgx", base)
+		db, err := sql.Open("pgx", storetest.Postgres(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		name := fmt.Sprintf("migrations_%d_%d", os.Getpid(), time.Now().UnixNano())
-		if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
-			t.Fatal(err)
-		}
-		u, err := url.Parse(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/" + name
-		db, err := sql.Open("pgx", u.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = db.Close()
-			_, _ = admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
-			_ = admin.Close()
-		})
+		t.Cleanup(func() { _ = db.Close() })
 		run(t, db, PostgreSQL)
 	})
 }

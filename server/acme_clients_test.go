@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // finalize sends a request for the names of an order.
@@ -277,7 +279,7 @@ func TestACMEWaitsOutADisabledCA(t *testing.T) {
 // TestACMEWaitsForApproval: an order that others are to approve is processing until they have decided, then valid or invalid.
 func TestACMEWaitsForApproval(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { waitsForApproval(t, newACME(t, "")) })
-	t.Run("postgres", func(t *testing.T) { waitsForApproval(t, newACMEOn(t, postgres(t), "")) })
+	t.Run("postgres", func(t *testing.T) { waitsForApproval(t, newACMEOn(t, storetest.Postgres(t), "")) })
 }
 
 func waitsForApproval(t *testing.T, e *acmeEstate) {
@@ -406,6 +408,30 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	}
 	s.becomes(id, approval.Done)
 	if v := c.ok(c.post(paused, nil), 200).object(); v["status"] != "valid" {
+		t.Errorf("%v", v)
+	}
+	// So is one that is changed again and again while it signs.
+	busy, _, _, id := waiting("g.example.com")
+	var changes atomic.Bool
+	whenSigned(t, e.App, func() {
+		if changes.Load() {
+			if err := e.store.DB(e.ctx).Exec("UPDATE certification_authorities SET version = version + 1 WHERE id = ?", e.c.CAID).Error; err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	changes.Store(true)
+	s.approve(id, s.alice)
+	e.jobs.RunDue(e.ctx)
+	if r := s.find(id); r.State != approval.Approved {
+		t.Errorf("%s %s", r.State, r.Reason)
+	}
+	if v := c.ok(c.post(busy, nil), 200).object(); v["status"] != "processing" {
+		t.Errorf("%v", v)
+	}
+	changes.Store(false)
+	s.becomes(id, approval.Done)
+	if v := c.ok(c.post(busy, nil), 200).object(); v["status"] != "valid" {
 		t.Errorf("%v", v)
 	}
 	// An account that ends takes its orders with it, whatever others decide.

@@ -18,6 +18,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // alarms is a partition with a webhook and a recipient, and what they were told.
@@ -100,7 +101,7 @@ func (s *alarms) told(event, words string) (list []alarmCall, mails int) {
 // webhook.
 func TestAlarms(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testAlarms(t, "") })
-	t.Run("postgres", func(t *testing.T) { testAlarms(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testAlarms(t, storetest.Postgres(t)) })
 }
 
 func testAlarms(t *testing.T, database string) {

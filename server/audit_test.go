@@ -25,6 +25,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/protocols/export"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // export is what the endpoint answers, in a file.
@@ -112,7 +113,7 @@ func (b *statusBench) event(name string, details audit.Details) {
 // the verifier in docs/, from what the endpoint exports; what somebody does to the rows is found here and there.
 func TestAuditLogVerifiesOutside(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testAuditLogVerifiesOutside(t, "") })
-	t.Run("postgres", func(t *testing.T) { testAuditLogVerifiesOutside(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testAuditLogVerifiesOutside(t, storetest.Postgres(t)) })
 }
 
 func testAuditLogVerifiesOutside(t *testing.T, database string) {

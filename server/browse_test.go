@@ -2,10 +2,7 @@ package server
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
-	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,44 +13,15 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestBrowse reads the same lists on both databases, whose ways to them differ.
 func TestBrowse(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testBrowse(t, "") })
 	t.Run("postgres", func(t *testing.T) {
-		testBrowse(t, postgres(t))
+		testBrowse(t, storetest.Postgres(t))
 	})
-}
-
-// postgres is the URL of a database that ends with the test.
-func postgres(t *testing.T) string {
-	t.Helper()
-	base := os.Getenv("PKIAAS_TEST_POSTGRES")
-	if base == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("PKIAAS_TEST_POSTGRES is not set")
-		}
-		t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
-	}
-	db, err := sql.Open("pgx", base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
-		_ = db.Close()
-	})
-	u, err := url.Parse(base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return u.String()
 }
 
 func testBrowse(t *testing.T, database string) {

@@ -30,6 +30,7 @@ import (
 	"github.com/pkiaas/pkiaas/protocols/cagw"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // noted keeps what was refused to credentials.
@@ -260,7 +261,7 @@ func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, run func(*testing.T, *gatewayAPI)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, newGatewayAPI(t, "")) })
-	t.Run("postgres", func(t *testing.T) { run(t, newGatewayAPI(t, postgres(t))) })
+	t.Run("postgres", func(t *testing.T) { run(t, newGatewayAPI(t, storetest.Postgres(t))) })
 }
 
 // A request with a key is carried out once, however often it comes, also when all of them come together.

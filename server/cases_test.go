@@ -275,11 +275,11 @@ func TestRequestsAsTheyCome(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	// A CA itself is held to what its root allows.
-	l.foreign("narrow", "/O=Elsewhere/CN=Narrow", rootExtensions+"nameConstraints=critical,permitted;dirName:dir\n[dir]\nO=Elsewhere\n")
+	l.foreign("narrow", "/O=Elsewhere/CN=Narrow", rootExtensions+"nameConstraints=critical,permitted;DNS:corp.example\n")
 	if _, err := l.app.cas.ImportRoot(l.ctx, l.m.Partition.ID, "narrow", "Narrow", l.read("narrow.pem")); err != nil {
 		t.Fatal(err)
 	}
-	outside := l.create(ca.Issuing, "outside", "narrow", nil)
+	outside := l.create(ca.Issuing, "outside", "narrow", func(r *ca.Request) { r.Subject = "CN=www.elsewhere.example" })
 	text, err := l.app.cas.SigningRequestPEM(l.ctx, outside)
 	if err != nil {
 		t.Fatal(err)
@@ -289,6 +289,91 @@ func TestRequestsAsTheyCome(t *testing.T) {
 		!strings.Contains(err.Error(), "name constraints") {
 		t.Errorf("a CA whose own name lies outside: %v", err)
 	}
+}
+
+// TestConstraintsForDirectoryNames: Go refuses whatever lies below a CA that has one. So no CA gets one, and one that has it from
+// before goes on with all but issuing.
+func TestConstraintsForDirectoryNames(t *testing.T) {
+	l := newLife(t)
+	const bounded = "nameConstraints=critical,permitted;dirName:dir\n[dir]\nO=Life\n"
+	refused := func(what string, err error, kind fault.Kind, field string) {
+		t.Helper()
+		if f := fault.Of(err); err == nil || f.Kind != kind || f.Field != field || !strings.Contains(f.Message, "for directory names") {
+			t.Errorf("%s: %+v", what, f)
+		}
+	}
+	l.foreign("narrow", "/O=Life/CN=Narrow", rootExtensions+bounded)
+	_, err := l.app.cas.ImportRoot(l.ctx, l.m.Partition.ID, "narrow", "Narrow", l.read("narrow.pem"))
+	refused("a root", err, fault.Invalid, "certificate")
+
+	root := l.find("root-1").ID
+	directory := []nameconstraint.Subtree{{Type: san.DNSName, Value: "ok.example"}, {Type: san.DirectoryName, Value: "O=Life"}}
+	for field, c := range map[string]nameconstraint.Constraints{"permitted": {Permitted: directory}, "excluded": {Excluded: directory}} {
+		_, err := l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Intermediate,
+			Identifier: "refused", FriendlyName: "x", SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &root, NameConstraints: c})
+		refused("a CA that is made here", err, fault.Invalid, "nameConstraints."+field+"[1]")
+	}
+
+	l.foreign("outer", "/O=Elsewhere/CN=Outer", rootExtensions)
+	c := l.below("outer", "before", issuingExtensions)
+	leaf := l.issued("before", "www.example.com")
+	bound := l.signs("outer", "before.csr", issuingExtensions+bounded)
+	second := l.create(ca.Issuing, "second", "outer", nil)
+	text, err := l.app.cas.SigningRequestPEM(l.ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.file("second.csr", text)
+	_, err = l.app.cas.Import(l.ctx, second.ID, l.signs("outer", "second.csr", issuingExtensions+bounded))
+	refused("the certificate of a CA", err, fault.Invalid, "certificate")
+
+	// A CA that has one from before they were refused.
+	found, err := issuance.ParseCertificates(bound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where("id = ?", c.ID).
+		Updates(map[string]any{"certificate": found[0], "version": c.Version + 1, "ocsp_certificate": nil, "ocsp_not_after": nil}).
+		Error; err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.issue("before", "late.example.com")
+	refused("issuing", err, fault.PolicyRefused, "caId")
+	if f := fault.Of(err); f.Rule != nameconstraint.Rule || f.Action == "" {
+		t.Errorf("%+v", f)
+	}
+	refused("an ACME order", l.app.enrollment.Ready(l.ctx, c.ID, tlsProfile, nil), fault.PolicyRefused, "caId")
+	if err := l.app.store.Tx(l.ctx, func(ctx context.Context) error {
+		return l.app.jobs.Enqueue(ctx, enrollment.SignerJob, c.ID, l.app.now(), nil)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c = l.until("before", "it has an OCSP signer again", func(c *ca.CertificationAuthority) bool { return c.OCSPCertificate != nil })
+	signer := l.file("signer.pem", ca.PEM(c.OCSPCertificate))
+	l.openssl("verify", "-CAfile", "outer.pem", "-untrusted", l.file("before.pem", ca.PEM(found[0])), signer)
+	l.published("before", 0)
+	if _, err := l.app.certificates.Revoke(l.ctx, leaf.ID, certificate.Superseded, nil); err != nil {
+		t.Fatal(err)
+	}
+	l.published("before", 1)
+	if _, err := l.app.cas.Delete(l.ctx, c.ID, c.Identifier); err != nil {
+		t.Error(err)
+	}
+	// One that was made here.
+	middle := l.create(ca.Intermediate, "middle", "root-1", nil)
+	narrow, err := issuance.ParseCertificates(l.read("narrow.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	middle.Certificate, middle.NameConstraints.Permitted = narrow[0], directory
+	if err := l.app.store.DB(l.ctx).Select("certificate", "name_constraints").Updates(middle).Error; err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.app.cas.Create(l.ctx, ca.Request{PartitionID: l.m.Partition.ID, Type: ca.Issuing, Identifier: "refused", FriendlyName: "x",
+		SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=x", ParentID: &middle.ID})
+	refused("a CA below it", err, fault.PolicyRefused, "parentId")
+	_, err = l.app.cas.Renew(l.ctx, middle.ID, ca.NewKey, nil)
+	refused("its renewal", err, fault.Invalid, "nameConstraints.permitted[1]")
 }
 
 // TestPoliciesAskedForAbove: what a CA above asks of certificate policies, the certificates below have.

@@ -34,6 +34,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // credentialEstate is a partition with CAs, and the door to its CA Gateway: GET reads a CA, POST issues by it.
@@ -307,7 +308,7 @@ func TestCredentialRules(t *testing.T) {
 // The certificate before goes on for seven days, not longer, or ends at once.
 func TestCredentialRenewal(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testCredentialRenewal(t, "") })
-	t.Run("postgres", func(t *testing.T) { testCredentialRenewal(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testCredentialRenewal(t, storetest.Postgres(t)) })
 }
 
 func testCredentialRenewal(t *testing.T, database string) {
@@ -350,7 +351,7 @@ func testCredentialRenewal(t *testing.T, database string) {
 // Whoever is not to get in gets a 401 or finds nothing, and it is recorded.
 func TestCredentialRefusals(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testCredentialRefusals(t, "") })
-	t.Run("postgres", func(t *testing.T) { testCredentialRefusals(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testCredentialRefusals(t, storetest.Postgres(t)) })
 }
 
 func testCredentialRefusals(t *testing.T, database string) {
@@ -626,7 +627,7 @@ func TestCredentialUse(t *testing.T) {
 // Two that need the authority first make one between them; a new one takes over in time, and what the one before certified goes on.
 func TestCredentialAuthority(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testCredentialAuthority(t, "") })
-	t.Run("postgres", func(t *testing.T) { testCredentialAuthority(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testCredentialAuthority(t, storetest.Postgres(t)) })
 }
 
 func testCredentialAuthority(t *testing.T, database string) {

@@ -32,6 +32,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestAsTheGuideSays: what somebody meets who comes with the guide.
@@ -318,7 +319,7 @@ func TestCAsOfOneNameAtOnce(t *testing.T) {
 		}
 	}
 	t.Run("sqlite", func(t *testing.T) { race(t, "") })
-	t.Run("postgres", func(t *testing.T) { race(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { race(t, storetest.Postgres(t)) })
 }
 
 func asRandom(t *testing.T) *big.Int {
@@ -464,6 +465,18 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	// The name is taken by another CA while the certificate is signed.
+	var once sync.Once
+	whenSigned(t, s.App, func() {
+		once.Do(func() {
+			if _, err := s.cas.Create(s.alice, ca.Request{PartitionID: s.m.Partition.ID, Type: ca.Issuing, Identifier: "faster", FriendlyName: "x",
+				SigningAlgorithm: "ECDSAP256+SHA256", Subject: "CN=Faster", ParentID: &root.ID}); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	_, err = ask(s.alice, "external-ca-subord", "x", func(r *enrollment.CSRRequest) { r.Subject = new("CN=Faster") })
+	wants(t, "a name that was taken meanwhile", err, fault.Conflict, "faster has this subject already")
 	told, err := s.enrollment.WhatIf(
 		s.carol,
 		enrollment.WhatIfRequest{

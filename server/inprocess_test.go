@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -53,6 +55,7 @@ var token string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	_ = os.RemoveAll(copied.dir)
 	if dir := tokentest.Dir(); dir != "" {
 		_ = os.RemoveAll(dir)
 	}
@@ -69,25 +72,40 @@ func inProcess(t testing.TB) (*App, *Manifest) {
 func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, *Manifest) {
 	t.Helper()
 	any := "127.0.0.1:0"
-	cfg := &Config{Data: t.TempDir(), Database: database, Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"}, CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true}
+	cfg := &Config{
+		Data: t.TempDir(), Database: database, Listen: any, ListenPublic: any, ListenMTLS: any, Regions: []string{"US"},
+		CRLInterval: 24 * 3600e9, ClockSkew: 60e9, LogLevel: "error", Demo: true,
+	}
 	if os.Getenv("PKIAAS_TEST_KEYSTORE") == "softhsm" {
 		if token == "" {
 			token = tokentest.New(t)
 		}
 		cfg.Keystore = []string{token}
+	} else if database == "" && len(change) == 0 {
+		copied.into(t, cfg)
 	}
 	for _, c := range change {
 		c(cfg)
 	}
+	ahead.begin()
+	a, m, stop := serveEstate(t, cfg)
+	t.Cleanup(stop)
+	return a, m
+}
+
+// serveEstate serves the estate of a configuration until stop is called.
+func serveEstate(t testing.TB, cfg *Config) (_ *App, _ *Manifest, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := Open(ctx, cfg)
 	if err != nil {
+		cancel()
 		t.Fatal(err)
 	}
-	ahead.begin()
 	a.now = ahead.Now
 	a.hashCost = identity.HashCost{Passes: 1, Memory: 64, Lanes: 1} // hashing took most of the time of these tests
 	if err := a.Listen(ctx); err != nil {
+		cancel()
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
@@ -102,18 +120,57 @@ func inProcessOn(t testing.TB, database string, change ...func(*Config)) (*App, 
 			return nil
 		})
 	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
 	select {
 	case e := <-ready:
-		return a, &e.Manifest
+		return a, &e.Manifest, func() {
+			cancel()
+			<-ended
+		}
 	case err := <-ended:
-		ended <- err
+		cancel()
 		t.Fatal(err)
-		return nil, nil
+		return nil, nil, nil
 	}
+}
+
+// original is an estate that is built once and copied for each test, because building it takes most of a short test's time.
+type original struct {
+	dir       string
+	addresses map[string]string // of its listeners: they are in its certificates, so that copies serve there too
+}
+
+var copied original
+
+// into copies the estate into the directory of a configuration; nothing while another copy is being served.
+func (o *original) into(t testing.TB, cfg *Config) {
+	t.Helper()
+	if o.dir == "" {
+		dir, err := os.MkdirTemp("", "pkiaas-estate-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		fresh := *cfg
+		fresh.Data = dir
+		ahead.begin()
+		a, _, stop := serveEstate(t, &fresh)
+		o.dir, o.addresses = dir, map[string]string{}
+		for name, l := range a.listeners {
+			o.addresses[name] = l.Addr().String()
+		}
+		stop()
+	}
+	for _, address := range o.addresses {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return
+		}
+		_ = l.Close()
+	}
+	// os.CopyFS would let others read the key-encryption key, which the server refuses.
+	if out, err := exec.Command("cp", "-a", o.dir+"/.", cfg.Data).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	cfg.Listen, cfg.ListenPublic, cfg.ListenMTLS = o.addresses["tls"], o.addresses["public"], o.addresses["mtls"]
 }
 
 type answer struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // society is the estate with a second tenant, as hostile Owners, newcomers and leavers meet it.
@@ -264,7 +265,7 @@ func TestGuesses(t *testing.T) {
 
 func inSociety(t *testing.T, test func(*society)) {
 	t.Run("sqlite", func(t *testing.T) { test(newSociety(t, "")) })
-	t.Run("postgres", func(t *testing.T) { test(newSociety(t, postgres(t))) })
+	t.Run("postgres", func(t *testing.T) { test(newSociety(t, storetest.Postgres(t))) })
 }
 
 // run is a test whose failures are reported under its own name.

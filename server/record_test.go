@@ -22,6 +22,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // ocsp asks for a certificate as a relying party does.
@@ -204,7 +205,7 @@ func (k *backup) restore() {
 // and revoked. What the CRL in the directory says is taken over before anything is served, and no number is given twice.
 func TestBackupOfADayAgo(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testBackupOfADayAgo(t, "") })
-	t.Run("postgres", func(t *testing.T) { testBackupOfADayAgo(t, postgres(t)) })
+	t.Run("postgres", func(t *testing.T) { testBackupOfADayAgo(t, storetest.Postgres(t)) })
 }
 
 func testBackupOfADayAgo(t *testing.T, database string) {

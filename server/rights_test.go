@@ -24,6 +24,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/attestation"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // TestRequests is about who may ask what of GraphQL, how much, and for how long.
@@ -465,7 +466,7 @@ func exportEndsWithTheRights(t *testing.T, a *App, m *Manifest) {
 // TestTokens is about what tokens may do, and about what must be asked again before they are made.
 func TestTokens(t *testing.T) {
 	t.Run("SQLite", func(t *testing.T) { tokens(t, "") })
-	t.Run("PostgreSQL", func(t *testing.T) { tokens(t, postgres(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) { tokens(t, storetest.Postgres(t)) })
 }
 
 func tokens(t *testing.T, database string) {

@@ -208,4 +208,10 @@ func TestSupportOfWhatIsOutOfOrder(t *testing.T) {
 	if _, err := os.Stat(data); !os.IsNotExist(err) {
 		t.Errorf("it made %s: %v", data, err)
 	}
+	// Nor does it make a database in a directory that is there.
+	base.Data = t.TempDir()
+	files := bundle(t, &base)
+	if made, err := os.ReadDir(base.Data); err != nil || len(made) > 0 || !strings.Contains(files["health.json"], "no such file") {
+		t.Errorf("%v %v: %s", made, err, files["health.json"])
+	}
 }

@@ -45,6 +45,9 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		create := func(rows ...*note) error {
 			return s.Tx(ctx, func(ctx context.Context) error { return store.CreateAll(ctx, s, rows) })
 		}
+		if err := store.CreateAll(ctx, s, rows); err == nil {
+			t.Error("rows were created outside a transaction")
+		}
 		if err := create(rows...); err != nil {
 			t.Fatal(err)
 		}

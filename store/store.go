@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/pkiaas/pkiaas/migrations"
@@ -267,70 +265,6 @@ func Value[T any](ctx context.Context, key any, create func() T) T {
 	v := create()
 	t.values[key] = v
 	return v
-}
-
-// CreateAll inserts rows with few statements of few different lengths, so that each stays prepared. If it fails, some
-// rows may have been inserted: the transaction must be rolled back.
-func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(ctx, s, rows, false)
-}
-
-// CreateMissing is CreateAll, but skips rows that already exist.
-func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
-	return createAll(ctx, s, rows, true)
-}
-
-func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	insert := insertRows[T]
-	if s.PostgreSQL() {
-		insert = createRows[T]
-	}
-	length := 64
-	for len(rows) > 0 {
-		for length > len(rows) {
-			length /= 2
-		}
-		if err := insert(ctx, s, rows[:length], missing); err != nil {
-			return err
-		}
-		rows = rows[length:]
-	}
-	return nil
-}
-
-func createRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	db := s.DB(ctx)
-	if missing {
-		db = db.Clauses(clause.OnConflict{DoNothing: true})
-	}
-	return db.Create(rows).Error
-}
-
-// insertRows inserts on SQLite. With OR FAIL, SQLite keeps no copies of the pages it writes to. It needs them to undo a
-// statement with several rows, and they cost more than one statement per row.
-func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
-	db := s.DB(ctx)
-	if err := db.Statement.Parse(rows[0]); err != nil {
-		return err
-	}
-	table := db.Statement.Schema
-	if len(table.FieldsWithDefaultDBValue) > 0 {
-		return fmt.Errorf("rows of %s have columns filled by the database: create them with gorm", table.Table)
-	}
-	row := "(?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
-	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row + strings.Repeat(","+row, len(rows)-1)
-	if missing {
-		text += " ON CONFLICT DO NOTHING"
-	}
-	values := make([]any, 0, len(rows)*len(table.DBNames))
-	for _, row := range rows {
-		for _, name := range table.DBNames {
-			value, _ := table.FieldsByDBName[name].ValueOf(ctx, reflect.ValueOf(row))
-			values = append(values, value)
-		}
-	}
-	_, err := db.Statement.ConnPool.ExecContext(ctx, text, values...)
-	return err
 }
 
 // IsDuplicate tells whether err is a unique constraint violation.

@@ -4,19 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/uuid"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // each runs a test on SQLite and on PostgreSQL, on an empty migrated database.
@@ -34,34 +29,7 @@ func each(t *testing.T, run func(t *testing.T, s *store.Store)) {
 		}
 		run(t, s)
 	}
-	t.Run("sqlite", func(t *testing.T) { open(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db")) })
-	t.Run("postgres", func(t *testing.T) {
-		base := os.Getenv("PKIAAS_TEST_POSTGRES")
-		if base == "" {
-			if os.Getenv("CI") != "" {
-				t.Fatal("PKIAAS_TEST_POSTGRES is not set")
-			}
-			t.Skip("PKIAAS_TEST_POSTGRES is not set: run npm test, or give the URL of a PostgreSQL server")
-		}
-		db, err := sql.Open("pgx", base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := "store_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-		if _, err := db.Exec("CREATE DATABASE " + name); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)")
-			_ = db.Close()
-		})
-		u, err := url.Parse(base)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/" + name
-		open(t, u.String())
-	})
+	storetest.Each(t, open)
 }
 
 func partition(t *testing.T, s *store.Store, purchased int64) string {

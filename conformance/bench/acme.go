@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/conformance/acmeclient"
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // ordersAim is in complete orders a second on two cores, clients and PostgreSQL on them too.
@@ -27,7 +28,7 @@ func acme(length time.Duration) error {
 	if err := orders("SQLite", "", length); err != nil {
 		return err
 	}
-	database, drop, err := testbed.Postgres()
+	database, drop, err := storetest.CreatePostgres()
 	if err != nil {
 		fmt.Println("| PostgreSQL | not measured | | | " + err.Error() + " |")
 		return nil

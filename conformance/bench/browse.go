@@ -11,14 +11,15 @@ import (
 	"strings"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // browse measures what the console does with an inventory of many certificates in PostgreSQL.
 func browse(rows int64, keep string, only *regexp.Regexp) error {
 	ctx := context.Background()
-	base := os.Getenv(testbed.PostgresEnv)
+	base := os.Getenv(storetest.PostgresEnv)
 	if base == "" {
-		return errors.New(testbed.PostgresEnv + " is not set")
+		return errors.New(storetest.PostgresEnv + " is not set")
 	}
 	u, err := url.Parse(base)
 	if err != nil {
@@ -31,7 +32,7 @@ func browse(rows int64, keep string, only *regexp.Regexp) error {
 		}
 		defer os.RemoveAll(data)
 		var drop func()
-		if database, drop, err = testbed.Postgres(); err != nil {
+		if database, drop, err = storetest.CreatePostgres(); err != nil {
 			return err
 		}
 		defer drop()

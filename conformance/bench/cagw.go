@@ -15,6 +15,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/pkiaas/pkiaas/conformance/testbed"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 // gatewayAim: the CA Gateway API is at most a tenth slower than GraphQL.
@@ -28,7 +29,7 @@ func cagw(length time.Duration) error {
 	if err := compareGateway("SQLite", "", raw, length); err != nil {
 		return err
 	}
-	database, drop, err := testbed.Postgres()
+	database, drop, err := storetest.CreatePostgres()
 	if err != nil {
 		fmt.Println("| PostgreSQL | not measured | | " + err.Error() + " |")
 		return nil

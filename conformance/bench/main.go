@@ -33,6 +33,7 @@ import (
 	"github.com/pkiaas/pkiaas/conformance/testbed"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	demo "github.com/pkiaas/pkiaas/server"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 const clients = 32
@@ -94,7 +95,7 @@ func product(length time.Duration) error {
 	if err := server("SQLite", "", request, raw, 0.17, length, true); err != nil {
 		return err
 	}
-	database, drop, err := testbed.Postgres()
+	database, drop, err := storetest.CreatePostgres()
 	if err != nil {
 		fmt.Println("| PostgreSQL | not measured | | | " + err.Error() + " |")
 		return nil
@@ -110,7 +111,7 @@ func largeCRLs() error {
 	if err := largeCRL("SQLite", ""); err != nil {
 		return err
 	}
-	database, drop, err := testbed.Postgres()
+	database, drop, err := storetest.CreatePostgres()
 	if err != nil {
 		fmt.Println("| PostgreSQL | not measured | | | " + err.Error() + " |")
 		return nil

@@ -3,27 +3,23 @@ package testbed
 
 import (
 	"bytes"
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"database/sql"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -257,34 +253,6 @@ func Get(u string) ([]byte, error) {
 		err = fmt.Errorf("%s: %s %s", u, response.Status, body)
 	}
 	return body, err
-}
-
-// PostgresEnv names the variable with the URL of a PostgreSQL server on which databases may be created.
-const PostgresEnv = "PKIAAS_TEST_POSTGRES"
-
-// Postgres creates an empty database and returns its URL and how to drop it.
-func Postgres() (string, func(), error) {
-	base := os.Getenv(PostgresEnv)
-	if base == "" {
-		return "", nil, errors.New(PostgresEnv + " is not set: run the tests with npm test, or give the URL of a PostgreSQL server")
-	}
-	u, err := url.Parse(base)
-	if err != nil {
-		return "", nil, err
-	}
-	db, err := sql.Open("pgx", base)
-	if err != nil {
-		return "", nil, err
-	}
-	name := "test_" + strings.ToLower(rand.Text()[:12])
-	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
-		return "", nil, errors.Join(err, db.Close())
-	}
-	u.Path = "/" + name
-	return u.String(), func() {
-		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)") // the server is thrown away anyway
-		_ = db.Close()
-	}, nil
 }
 
 // Run runs a command of the binary that ends by itself.

@@ -208,7 +208,7 @@ type Engine struct {
 	Attempts []time.Duration
 
 	nonces   nonces
-	chains   sync.Map // issuerKey → *issuerChains
+	chains   store.Recent[issuerKey, [][][]byte]
 	accounts store.Batch[string, *Account]
 	orders   store.Batch[*newOrder, error]
 	settling store.Batch[*settlement, error]

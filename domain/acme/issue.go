@@ -152,7 +152,7 @@ func refusal(err error) error {
 		}
 		return badCSR(err)
 	case fault.PolicyRefused:
-		if f.Field == "endEntity" || f.Field == "profileId" || errors.Is(err, approval.ErrNobody) {
+		if f.Field == "endEntity" || f.Field == "profileId" || f.Field == "caId" || errors.Is(err, approval.ErrNobody) {
 			return unauthorized("%s", f.Message)
 		}
 		return badCSR(err)
@@ -341,38 +341,24 @@ func (e *Engine) Chains(ctx context.Context, a *Account, certificateID string) (
 	return chains, nil
 }
 
-// keptChains is how long another server may still show the chains from before a CA was certified anew.
-const keptChains = 2 * time.Second
-
 type issuerKey struct {
 	id         string
 	generation int64
 }
 
-type issuerChains struct {
-	chains [][][]byte // without the root
-	at     time.Time
-}
-
-// above are the chains of the key of a CA, at most keptChains old.
+// above are the chains of the key of a CA, without the root.
 func (e *Engine) above(ctx context.Context, id string, generation int64) ([][][]byte, error) {
-	key := issuerKey{id, generation}
-	if kept, ok := e.chains.Load(key); ok && e.Now().Sub(kept.(*issuerChains).at) < keptChains {
-		return kept.(*issuerChains).chains, nil
-	}
-	found := &issuerChains{at: e.Now()}
-	issuer, err := e.CAs.Generation(ctx, id, generation)
-	if err != nil {
-		return nil, err
-	}
-	if found.chains, err = e.CAs.Chains(ctx, issuer); err != nil {
-		return nil, err
-	}
-	for i := range found.chains {
-		found.chains[i] = withoutRoot(found.chains[i])
-	}
-	e.chains.Store(key, found)
-	return found.chains, nil
+	return e.chains.Get(issuerKey{id, generation}, e.Now(), func() ([][][]byte, bool, error) {
+		issuer, err := e.CAs.Generation(ctx, id, generation)
+		if err != nil {
+			return nil, false, err
+		}
+		chains, err := e.CAs.Chains(ctx, issuer)
+		for i := range chains {
+			chains[i] = withoutRoot(chains[i])
+		}
+		return chains, true, err
+	})
 }
 
 func withoutRoot(chain [][]byte) [][]byte {

@@ -7,15 +7,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"maps"
+	"encoding/json/jsontext"
 	"math/big"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"gorm.io/gorm"
 )
 
@@ -89,56 +87,16 @@ func (e *Event) VerbatimDetails() *string {
 	return &e.DetailsText
 }
 
-// text returns the RFC 8785 form of the details. Most are flat and simple, and are written without the library.
-func (d Details) text() (string, error) {
-	b := append(make([]byte, 0, 512), '{')
-	for n, name := range slices.Sorted(maps.Keys(d)) {
-		if !plain(name) {
-			return d.transformed()
-		}
-		if n > 0 {
-			b = append(b, ',')
-		}
-		b = append(appendPlain(b, name), ':')
-		switch v := d[name].(type) {
-		case string:
-			if !plain(v) {
-				return d.transformed()
-			}
-			b = appendPlain(b, v)
-		case []string:
-			if v == nil {
-				return d.transformed()
-			}
-			b = append(b, '[')
-			for n, text := range v {
-				if !plain(text) {
-					return d.transformed()
-				}
-				if n > 0 {
-					b = append(b, ',')
-				}
-				b = appendPlain(b, text)
-			}
-			b = append(b, ']')
-		case int64:
-			if v < -exact || v > exact {
-				return d.transformed()
-			}
-			b = strconv.AppendInt(b, v, 10)
-		default:
-			return d.transformed()
-		}
-	}
-	return string(append(b, '}')), nil
-}
-
 // exact is the largest integer that a JSON number represents exactly (RFC 7493 section 2.2).
 const exact = 1<<53 - 1
 
 var longNumber = regexp.MustCompile(`[0-9]{16}`)
 
-func (d Details) transformed() (string, error) {
+// text is the details in the form of RFC 8785.
+func (d Details) text() (string, error) {
+	if d == nil {
+		d = Details{}
+	}
 	written, err := json.Marshal(map[string]any(d))
 	if err != nil {
 		return "", err
@@ -148,7 +106,8 @@ func (d Details) transformed() (string, error) {
 			return "", err
 		}
 	}
-	canonical, err := jcs.Transform(written)
+	canonical := jsontext.Value(written)
+	err = canonical.Canonicalize()
 	return string(canonical), err
 }
 
@@ -181,45 +140,9 @@ func quoteLong(written []byte) ([]byte, error) {
 	return json.Marshal(walk(value))
 }
 
-// plain tells whether a text needs no escapes other than for quotation marks and backslashes.
-func plain(text string) bool {
-	for n := range len(text) {
-		if c := text[n]; c < ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
-}
-
-func appendPlain(b []byte, text string) []byte {
-	b = append(b, '"')
-	for n := range len(text) {
-		if c := text[n]; c == '"' || c == '\\' {
-			b = append(b, '\\')
-		}
-		b = append(b, text[n])
-	}
-	return append(b, '"')
-}
-
-// appendText appends a text in the form of RFC 8785.
-func appendText(b []byte, text string) []byte {
-	if plain(text) {
-		return appendPlain(b, text)
-	}
-	whole, _ := json.Marshal(text) // marshalling a string never fails
-	canonical, err := jcs.Transform(whole)
-	if err != nil {
-		return append(b, whole...) // not a text that this package wrote: its hash will not match
-	}
-	return append(b, canonical...)
-}
-
 // clean replaces invalid UTF-8 and NUL, which PostgreSQL rejects, so that the column reads back as it was hashed.
 func clean(text *string) {
-	if !plain(*text) {
-		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
-	}
+	*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // prepare sets the fields that are hashed and stored.
@@ -266,7 +189,11 @@ func (e *Event) canonical(previous []byte) []byte {
 	b := make([]byte, 0, 1280)
 	text := func(name, value string) {
 		b = append(append(append(b, ',', '"'), name...), '"', ':')
-		b = appendText(b, value)
+		quoted, err := jsontext.AppendQuote(b, value)
+		if err != nil { // not UTF-8: prepare never stores that, so no hash may match it
+			quoted = append(b, value...)
+		}
+		b = quoted
 	}
 	text("action", e.Action)
 	b[0] = '{'

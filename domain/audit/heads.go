@@ -7,14 +7,13 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/json/jsontext"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -52,7 +51,8 @@ func (h Head) signed() ([]byte, error) {
 	if written, err = json.Marshal(members); err != nil {
 		return nil, err
 	}
-	return jcs.Transform(written)
+	canonical := jsontext.Value(written)
+	return canonical, canonical.Canonicalize()
 }
 
 // MarshalJSON writes the time with microseconds, as in the signature.

@@ -46,6 +46,10 @@ func (s *Service) Renew(ctx context.Context, id string, kind Renewal, expiresAt 
 		case c.Renewal != "" && c.RenewalFailure == "":
 			return fault.New(fault.Conflict, "%s is being renewed already", c.Identifier)
 		}
+		// A CA from before some were refused may have name constraints that a new certificate cannot have.
+		if _, err := c.NameConstraints.Extension(); err != nil {
+			return err
+		}
 		next, err := s.NextKey(ctx, c)
 		if err != nil {
 			return err

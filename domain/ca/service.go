@@ -307,6 +307,16 @@ func (s *Service) usableParent(ctx context.Context, r Request, lock bool) (*Cert
 	if parent.Type == Issuing {
 		return nil, fault.New(fault.PolicyRefused, "%s is an issuing CA: it certifies end entities only", parent.Identifier).At("parentId").Do("Choose a root or an intermediate.")
 	}
+	d, err := issuance.Inspect(parent.Certificate)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := nameconstraint.FromExtensions(d.Extensions); err != nil {
+		f := fault.New(fault.PolicyRefused, "nothing can be issued below %s: %s", parent.Identifier, fault.Of(err).Message).At("parentId").
+			Do("Choose another one.")
+		f.Rule = nameconstraint.Rule
+		return nil, f
+	}
 	return parent, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
@@ -27,7 +28,10 @@ func boundsOf(chain [][]byte) *bounds {
 		d, err := issuance.Inspect(chain[n])
 		var names *nameconstraint.Bounds
 		if err == nil {
-			names, err = nameconstraint.FromExtensions(d.Extensions)
+			// Those that cannot be applied are refused at the import now; CAs from before may have them.
+			if names, err = nameconstraint.FromExtensions(d.Extensions); err != nil {
+				err = unusable(d, err)
+			}
 		}
 		if names != nil {
 			b.names = append(b.names, names)
@@ -44,14 +48,20 @@ func boundsOf(chain [][]byte) *bounds {
 	return b
 }
 
+// unusable is the refusal of everything below a certificate whose name constraints cannot be applied.
+func unusable(d *issuance.Details, err error) error {
+	of, _, _ := name.Existing(d.Subject)
+	f := fault.New(fault.PolicyRefused, "nothing can be issued below %s: %s", of, fault.Of(err).Message).At("caId").
+		Do("Use a CA without this constraint. Revocation, CRL and OCSP of this one go on.")
+	f.Rule = nameconstraint.Rule
+	return f
+}
+
 // check refuses what verifiers would refuse because of a CA above. The OCSP signer has chosen its name (signerName), and
 // status is not a matter of policy.
 func (b *bounds) check(o order, r *profile.Result) error {
 	if b == nil || o.kind == certificate.OCSPSigner {
 		return nil
-	}
-	if b.unusable != nil {
-		return b.unusable
 	}
 	if err := b.permit(o.request.Subject, r.SANs); err != nil {
 		return err
@@ -64,6 +74,9 @@ func (b *bounds) check(o order, r *profile.Result) error {
 }
 
 func (b *bounds) permit(subject name.Name, sans []san.GeneralName) error {
+	if b.unusable != nil {
+		return b.unusable
+	}
 	for _, n := range b.names {
 		if err := n.Check(subject, sans); err != nil {
 			return err

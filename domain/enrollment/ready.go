@@ -19,6 +19,9 @@ func (s *Service) Ready(ctx context.Context, caID, profileID string, notAfter *t
 	if err := i.usable(now); err != nil {
 		return err
 	}
+	if i.bounds.unusable != nil {
+		return i.bounds.unusable
+	}
 	p, err := s.profileOf(i, profileID)
 	if err != nil {
 		return err

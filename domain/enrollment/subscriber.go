@@ -108,7 +108,12 @@ func (s *Service) IssueFromCSR(ctx context.Context, r CSRRequest) (_ *Issued, er
 		if err == nil && r.Explicit {
 			err = explicit(i, p, request, s.Now())
 		}
-		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, recorded: s.alsoRepeat(ctx, r.Repeat, r.Recorded)}
+		recorded := r.Recorded
+		if err == nil && p.IsCA() {
+			recorded = s.stillFree(ctx, i.ca.PartitionID, request.Subject, r.Recorded)
+		}
+		o := order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity,
+			recorded: s.alsoRepeat(ctx, r.Repeat, recorded)}
 		if o.waiting = r.Waiting; o.waiting == nil && r.Recorded == nil { // what else is to be recorded could not wait with the request
 			o.waiting = &Waiting{Verb: VerbIssue, Payload: &r}
 		}
@@ -135,6 +140,19 @@ func (s *Service) permitAuthority(ctx context.Context, i *issuer, p *profiles.Pr
 		}
 	}
 	return s.CAs.CheckName(ctx, i.ca.PartitionID, request.Subject)
+}
+
+// stillFree checks the name of a CA again where its certificate is recorded: another CA may have taken it meanwhile. The partition's row
+// is locked by then, as it is where CAs are created.
+func (s *Service) stillFree(ctx context.Context, partitionID string, subject name.Name,
+	also func(context.Context, *certificate.Certificate) error) func(context.Context, *certificate.Certificate) error {
+	actor := rbac.ActorFrom(ctx) // of here: the transaction serves several
+	return func(ctx context.Context, c *certificate.Certificate) error {
+		if err := s.CAs.CheckName(rbac.WithActor(ctx, actor), partitionID, subject); err != nil || also == nil {
+			return err
+		}
+		return also(ctx, c)
+	}
 }
 
 // explicit holds a request to the profile where the profile would leave something out, and to the end of the CA.

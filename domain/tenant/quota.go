@@ -66,22 +66,15 @@ type Limiter struct {
 	Store *store.Store
 	Now   func() time.Time
 
-	tiers sync.Map // partition → tierAt; only existing partitions
-	// counts are local to this server: windows that are full, and all windows while the database is not writable
+	tiers store.Recent[string, Tier] // by partition
+	// counts are local to this server: windows that are full, and all windows while the database is not writable.
 	mu     sync.Mutex
 	counts map[windowKey]windowCount
-}
-
-type tierAt struct {
-	tier Tier
-	at   time.Time
 }
 
 type windowKey struct{ partition, kind string }
 
 type windowCount struct{ start, requests int64 }
-
-const tierTrusted = 2 * time.Second
 
 // AllowCertificate counts the issuance of a certificate.
 func (l *Limiter) AllowCertificate(ctx context.Context, partitionID string) error {
@@ -151,22 +144,16 @@ func (l *Limiter) counted(key windowKey, start, more int64) int64 {
 }
 
 func (l *Limiter) tier(ctx context.Context, partitionID string) (Tier, error) {
-	now := l.Now()
-	if kept, ok := l.tiers.Load(partitionID); ok {
-		if t := kept.(tierAt); now.Sub(t.at) < tierTrusted {
-			return t.tier, nil
+	return l.tiers.Get(partitionID, l.Now(), func() (Tier, bool, error) {
+		var found []Tier
+		err := l.Store.DB(ctx).Raw(
+			"SELECT s.tier FROM subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = ?", partitionID,
+		).Scan(&found).Error
+		if err != nil || len(found) == 0 {
+			return Unlimited, false, err // the partition does not exist: the request itself will report that, and nothing is counted
 		}
-	}
-	var found []Tier
-	err := l.Store.DB(ctx).Raw("SELECT s.tier FROM subscriptions s JOIN partitions p ON p.subscription_id = s.id WHERE p.id = ?", partitionID).Scan(&found).Error
-	if err != nil {
-		return "", err
-	}
-	if len(found) == 0 {
-		return Unlimited, nil // the partition does not exist: the request itself will report that, and nothing is counted
-	}
-	l.tiers.Store(partitionID, tierAt{found[0], now})
-	return found[0], nil
+		return found[0], true, nil
+	})
 }
 
 // CleanJob removes windows that are over.

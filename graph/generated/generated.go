@@ -8663,9 +8663,9 @@ type NameConstraints { permitted: [NameSubtree!]!, excluded: [NameSubtree!]! }
 type NameSubtree { type: SanType!, value: String! }
 input NameConstraintsInput { permitted: [NameSubtreeInput!]! = [], excluded: [NameSubtreeInput!]! = [] }
 input NameSubtreeInput {
-  "DNS_NAME, EMAIL, URI, DIRECTORY_NAME or IP_ADDRESS."
+  "DNS_NAME, EMAIL, URI or IP_ADDRESS. DIRECTORY_NAME is refused: programs in Go refuse every certificate below a CA with such a constraint."
   type: SanType!
-  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; ` + "`" + `host.example` + "`" + ` or ` + "`" + `.example` + "`" + `; RFC 4514; CIDR."
+  "` + "`" + `example.com` + "`" + ` (it and all below); ` + "`" + `host.example` + "`" + `, ` + "`" + `.example` + "`" + ` or a mailbox; ` + "`" + `host.example` + "`" + ` or ` + "`" + `.example` + "`" + `; CIDR."
   value: String!
 }
 extend input CreateCertificationAuthorityInput {

@@ -260,9 +260,6 @@ func Remarks(certificate []byte) (remarks []string) {
 	if d.SubjectKeyID == "" {
 		remarks = append(remarks, "The certificate has no subject key identifier (RFC 5280 4.2.1.2).")
 	}
-	if b, err := nameconstraint.FromExtensions(d.Extensions); err == nil && b.NotForGo() {
-		remarks = append(remarks, "Programs written in Go refuse all certificates below this root, because they do not support name constraints for directory names.")
-	}
 	return remarks
 }
 
@@ -368,8 +365,11 @@ func checkBelow(d, issuer *Details) error {
 		return err
 	}
 	bounds, err := nameconstraint.FromExtensions(issuer.Extensions)
-	if err != nil || bounds == nil {
-		return err
+	if err != nil {
+		return invalid.New("certificate", "The name constraints of the issuer cannot be applied: %s", invalid.Reason(err))
+	}
+	if bounds == nil {
+		return nil
 	}
 	subject, _, err := name.Existing(d.Subject)
 	if err != nil {

@@ -108,39 +108,10 @@ func (n Name) Equal(other Name) bool {
 }
 
 func comparable(rdn []Attribute) []string {
-	return keys(rdn, func(value string) string {
-		return strings.Join(strings.Fields(cases.Fold().String(norm.NFKC.String(value))), " ")
-	})
-}
-
-// EndsIn tells whether the text form ends in the RDNs of base, which is so of what lies in the subtree of base
-// (RFC 5280 7.1): to every verifier, or to some of them only. OpenSSL knows no other letters of two cases than those of
-// ASCII, and no composed characters.
-func (n Name) EndsIn(base Name) (every, some bool) {
-	if len(n.RDNs) < len(base.RDNs) {
-		return false, false
-	}
-	tail := Name{RDNs: n.RDNs[len(n.RDNs)-len(base.RDNs):]}
-	every = slices.EqualFunc(tail.RDNs, base.RDNs, func(a, b []Attribute) bool {
-		return slices.Equal(keys(a, asciiFold), keys(b, asciiFold))
-	})
-	return every, every || tail.Equal(base)
-}
-
-func asciiFold(value string) string {
-	space := func(r rune) bool { return r == ' ' || r >= '\t' && r <= '\r' }
-	return strings.Join(strings.FieldsFunc(strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, value), space), " ")
-}
-
-func keys(rdn []Attribute, fold func(string) string) []string {
 	all := make([]string, 0, len(rdn))
 	for _, attribute := range rdn {
-		all = append(all, attribute.Type.String()+"="+fold(attribute.Value))
+		value := strings.Join(strings.Fields(cases.Fold().String(norm.NFKC.String(attribute.Value))), " ")
+		all = append(all, attribute.Type.String()+"="+value)
 	}
 	slices.Sort(all)
 	return all

@@ -20,18 +20,17 @@ type Bounds struct{ permitted, excluded []base }
 // base is a subtree that is read.
 type base struct {
 	Subtree
-	directory name.Name
-	network   netip.Prefix
+	network netip.Prefix
 }
 
 // FromExtensions reads the constraints in a certificate's extensions, nil where there are none. What cannot be applied, or
-// what OpenSSL or Go cannot read, is an *invalid.Error: below such a CA verifiers refuse certificates.
+// what OpenSSL or Go do not know, is an *invalid.Error: below such a CA one of them refuses every certificate.
 func FromExtensions(extensions []extension.Extension) (*Bounds, error) {
 	i := slices.IndexFunc(extensions, func(e extension.Extension) bool { return e.ID.Equal(extension.OIDNameConstraints) })
 	if i < 0 {
 		return nil, nil
 	}
-	malformed := invalid.New("certificate", "the name constraints are malformed (RFC 5280 4.2.1.10)")
+	malformed := refuse("certificate", "the name constraints are malformed (RFC 5280 4.2.1.10)")
 	input := cryptobyte.String(extensions[i].Value)
 	var sides cryptobyte.String
 	if !input.ReadASN1(&sides, cbasn1.SEQUENCE) || !input.Empty() {
@@ -55,7 +54,8 @@ func FromExtensions(extensions []extension.Extension) (*Bounds, error) {
 				problem = "bounds the depth of a subtree (minimum or maximum), which RFC 5280 4.2.1.10 forbids"
 			}
 			if problem != "" {
-				return nil, invalid.New("certificate", "a name constraint %s: verifiers refuse what lies below", problem)
+				return nil, refuse("certificate",
+					"a name constraint %s: verifiers refuse every certificate below the CA; leave the constraint out", problem)
 			}
 			*into = append(*into, one)
 		}
@@ -64,7 +64,8 @@ func FromExtensions(extensions []extension.Extension) (*Bounds, error) {
 	case !sides.Empty():
 		return nil, malformed
 	case len(b.permitted)+len(b.excluded) == 0:
-		return nil, invalid.New("certificate", "the name constraints are there and hold none: verifiers refuse what lies below (RFC 5280 4.2.1.10)")
+		return nil, refuse("certificate",
+			"the name constraints extension holds none: verifiers refuse every certificate below the CA; leave it out (RFC 5280 4.2.1.10)")
 	}
 	return b, nil
 }
@@ -108,11 +109,7 @@ func read(tag cbasn1.Tag, value cryptobyte.String) (one base, problem string) {
 	case tagURI:
 		return text(san.URI)
 	case tagDirectory:
-		n, _, err := name.Existing(value)
-		if err != nil {
-			return one, "holds a directory name that cannot be read"
-		}
-		return base{Subtree: Subtree{san.DirectoryName, n.String()}, directory: n}, ""
+		return one, "is for directory names, which Go's crypto/x509 does not know"
 	case tagIP:
 		half := len(value) / 2
 		address, ok := netip.AddrFromSlice(value[:half])
@@ -155,15 +152,12 @@ func (b *Bounds) Constraints() (c Constraints) {
 	return c
 }
 
-// NotForGo tells whether Go's crypto/x509 refuses everything below, because it does not know a kind of constraint.
-func (b *Bounds) NotForGo() bool { return b.has(san.DirectoryName) }
-
 func (b *Bounds) has(typ san.Type) bool {
 	is := func(one base) bool { return one.Type == typ }
 	return b != nil && (slices.ContainsFunc(b.permitted, is) || slices.ContainsFunc(b.excluded, is))
 }
 
-// Rule is the rule that errors of Check name.
+// Rule is the rule that errors of FromExtensions and Check name.
 const Rule = "name-constraints"
 
 // mostComparisons keeps within what verifiers take upon them: Go before 1.26 gave up after so many.

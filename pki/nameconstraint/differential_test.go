@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -111,7 +112,7 @@ func TestVerifiersAcceptWhatIsIssued(t *testing.T) {
 	}
 }
 
-// writtenRule tells whether a refusal is one that no verifier need share: docs/certification-authorities.md lists them.
+// writtenRule tells whether a refusal is one that no verifier need share: docs/certificate-authorities.md lists them.
 func writtenRule(err error) bool {
 	says := func(part string) bool { return strings.Contains(err.Error(), part) }
 	switch {
@@ -119,7 +120,6 @@ func writtenRule(err error) bool {
 	case says("*.") && says("common name that looks"): // who looks at common names takes that for a host name
 	case says("the port of the URI"): // newer OpenSSL
 	case says("://") && says("lies outside of"): // OpenSSL 3.0 or newer reads another host
-	case says(", which the name constraints") && (says("ämple") || says("ÄMPLE")): // RFC 5280 7.1 knows one letter, OpenSSL two
 	default:
 		return false
 	}
@@ -173,10 +173,7 @@ func newAuthority(t *testing.T, subject string, issuer *authority, more []extens
 			},
 			more...),
 	)
-	if c.parsed, err = x509.ParseCertificate(c.der); err == nil {
-		// Go says so of name constraints for directory names, which OpenSSL alone applies.
-		c.parsed.UnhandledCriticalExtensions = nil
-	}
+	c.parsed, _ = x509.ParseCertificate(c.der)
 	return c
 }
 
@@ -233,8 +230,6 @@ func verify(t *testing.T, root, ca *authority, batch []leaf) (byOpenSSL []bool, 
 		args = append(args, write(strconv.Itoa(n), l.der))
 		parsed, err := x509.ParseCertificate(l.der)
 		if err == nil {
-			// Go says so of alternative names of kinds that it does not know, in a certificate without a subject.
-			parsed.UnhandledCriticalExtensions = nil
 			_, err = parsed.Verify(
 				x509.VerifyOptions{
 					Roots:         roots,
@@ -289,30 +284,7 @@ func (r random) host() string {
 func (r random) mailbox() string { return pick(r, "a", "A", "b.c", "x-y") + "@" + r.host() }
 
 func (r random) directory() string {
-	return strings.TrimSuffix(
-		pick(
-			r,
-			"",
-			"OU=Unit,",
-			"OU=unit,",
-			"OU=Two  Words,",
-			"OU=Two Words,",
-		)+pick(
-			r,
-			"",
-			"O=Example,",
-			"O=EXAMPLE,",
-			"O=Exämple,",
-			"O=EXÄMPLE,",
-			"O=Other,",
-		)+pick(
-			r,
-			"C=DE",
-			"C=FR",
-			"",
-		),
-		",",
-	)
+	return pick(r, "C=DE", "O=Example,C=DE", "OU=Unit,O=Example,C=DE")
 }
 
 // constraints is the extension; a problem is a kind or a form that is refused at the import by a written rule.
@@ -418,7 +390,11 @@ func (r random) leaves(t *testing.T, ca *authority, count int) []leaf {
 				)+r.directory(),
 			",",
 		)
-		if r.rarely() && len(l.sans) > 0 {
+		// Without a subject Go refuses a certificate that has no name of a kind that it knows, whatever the constraints are.
+		known := func(g san.GeneralName) bool {
+			return slices.Contains([]san.Type{san.DNSName, san.Email, san.URI, san.IPAddress}, g.Type)
+		}
+		if r.rarely() && slices.ContainsFunc(l.sans, known) {
 			text = ""
 		}
 		var err error

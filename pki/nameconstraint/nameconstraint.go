@@ -12,13 +12,11 @@ import (
 
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/invalid"
-	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
 // Subtree is one base: of type DNS_NAME ("example.com": it and all below; ".example.com": only what lies below), EMAIL
-// ("host.example", ".example" or a mailbox), URI ("host.example" or ".example"), DIRECTORY_NAME (RFC 4514) or IP_ADDRESS
-// (CIDR).
+// ("host.example", ".example" or a mailbox), URI ("host.example" or ".example") or IP_ADDRESS (CIDR).
 type Subtree struct {
 	Type  san.Type `json:"type"`
 	Value string   `json:"value"`
@@ -90,11 +88,7 @@ func (s Subtree) der() (der []byte, problem string) {
 		}
 		return element(map[san.Type]cbasn1.Tag{san.Email: tagEmail, san.URI: tagURI}[s.Type], []byte(s.Value)), ""
 	case san.DirectoryName:
-		n, err := name.Parse(s.Value)
-		if err != nil || n.IsEmpty() {
-			return nil, "this is not a distinguished name (RFC 4514)"
-		}
-		return element(tagDirectory, n.DER()), ""
+		return nil, "a name constraint for directory names is not possible: programs in Go refuse every certificate below such a CA; leave it out"
 	case san.IPAddress:
 		prefix, err := netip.ParsePrefix(s.Value)
 		if err != nil || prefix != prefix.Masked() || prefix.Addr().Is4In6() {
@@ -102,7 +96,7 @@ func (s Subtree) der() (der []byte, problem string) {
 		}
 		return element(tagIP, append(prefix.Addr().AsSlice(), mask(prefix)...)), ""
 	}
-	return nil, "name constraints are of type DNS_NAME, EMAIL, URI, DIRECTORY_NAME or IP_ADDRESS"
+	return nil, "name constraints are of type DNS_NAME, EMAIL, URI or IP_ADDRESS"
 }
 
 func mask(p netip.Prefix) []byte {

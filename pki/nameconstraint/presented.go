@@ -13,9 +13,8 @@ import (
 // presented is a name of a certificate that verifiers compare with constraints.
 type presented struct {
 	san.GeneralName
-	field     string
-	directory name.Name
-	address   netip.Addr
+	field   string
+	address netip.Addr
 	// hosts are those that verifiers take out of a URI: the newer OpenSSL and Go, and OpenSSL 3.0.
 	hosts [2]string
 	// byOpenSSL: Go does not compare the name.
@@ -43,8 +42,6 @@ func (b *Bounds) presented(subject name.Name, sans []san.GeneralName) (all []pre
 			dns = true
 		case san.IPAddress:
 			p.address, err = netip.ParseAddr(g.Value)
-		case san.DirectoryName:
-			p.directory, err = name.Parse(g.Value)
 		case san.URI:
 			p.hosts, err = b.uriHosts(g.Value)
 		case san.OtherName:
@@ -57,10 +54,6 @@ func (b *Bounds) presented(subject name.Name, sans []san.GeneralName) (all []pre
 		}
 		all = append(all, p)
 	}
-	if subject.IsEmpty() {
-		return all, nil
-	}
-	all = append(all, presented{GeneralName: san.GeneralName{Type: san.DirectoryName, Value: subject.String()}, field: "subject", directory: subject})
 	for _, email := range subject.Values(name.OIDEmailAddress) {
 		if !strings.Contains(email, "@") && b.has(san.Email) {
 			return nil, refuse("subject", "%s is not an e-mail address, so that OpenSSL cannot hold it to the name constraints of the CA and refuses the certificate", email)
@@ -147,8 +140,6 @@ func (b base) holds(p presented) (every, some bool) {
 		return within(b.Value, host), below(b.Value, host)
 	case san.URI:
 		return within(b.Value, p.hosts[0]) && within(b.Value, p.hosts[1]), below(b.Value, p.hosts[0])
-	case san.DirectoryName:
-		return p.directory.EndsIn(b.directory)
 	case san.IPAddress:
 		in := b.network.Masked().Contains(p.address)
 		return in, in

@@ -40,7 +40,7 @@ func (s signer) Sign(_ context.Context, message []byte) ([]byte, error) { return
 
 // TestVerifiersAgreeOnPolicies: random policies, mappings and constraints along a chain, judged by OpenSSL and crypto/x509.
 func TestVerifiersAgreeOnPolicies(t *testing.T) {
-	const chains, leaves = 50, 10
+	const chains, leaves = 120, 8
 	r := rand.New(rand.NewPCG(13, 0))
 	a, err := algorithm.ForLabel("ECDSAP256+SHA256")
 	if err != nil {
@@ -130,6 +130,11 @@ func TestVerifiersAgreeOnPolicies(t *testing.T) {
 		ours, byGo := make([]error, leaves), make([]error, leaves)
 		for n := range leaves {
 			extensions := policies(r)
+			if r.IntN(8) == 0 { // the end entity asks for a policy itself
+				extensions = append(extensions, constraints(func(b *cryptobyte.Builder) {
+					b.AddASN1Int64WithTag(0, cbasn1.Tag(0).ContextSpecific())
+				}))
+			}
 			if ours[n] = above; above == nil {
 				ours[n] = state.Check(extensions)
 			}
@@ -180,7 +185,7 @@ func parse(t *testing.T, text string) name.Name {
 func policies(r *rand.Rand) []extension.Extension {
 	var oids []asn1.ObjectIdentifier
 	for _, oid := range []asn1.ObjectIdentifier{{1, 2, 3, 1}, {1, 2, 3, 2}, anyPolicy} {
-		if r.IntN(3) == 0 {
+		if r.IntN(5) < 2 {
 			oids = append(oids, oid)
 		}
 	}
@@ -190,15 +195,26 @@ func policies(r *rand.Rand) []extension.Extension {
 	return []extension.Extension{extension.CertificatePolicies(oids...)}
 }
 
+func der(f func(*cryptobyte.Builder)) []byte {
+	var b cryptobyte.Builder
+	f(&b)
+	return b.BytesOrPanic()
+}
+
+// constraints are policy constraints (RFC 5280 4.2.1.11).
+func constraints(content cryptobyte.BuilderContinuation) extension.Extension {
+	return extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: der(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, content)
+	})}
+}
+
 func authority(r *rand.Rand) []extension.Extension {
 	all := policies(r)
-	der := func(f func(*cryptobyte.Builder)) []byte {
-		var b cryptobyte.Builder
-		f(&b)
-		return b.BytesOrPanic()
-	}
-	if len(all) > 0 && r.IntN(3) == 0 {
+	if len(all) > 0 && r.IntN(2) == 0 {
 		pair := []asn1.ObjectIdentifier{{1, 2, 3, r.IntN(2) + 1}, {1, 2, 3, r.IntN(2) + 1}}
+		if r.IntN(6) == 0 {
+			pair[r.IntN(2)] = anyPolicy
+		}
 		all = append(all, extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 33}, Value: der(func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -209,17 +225,12 @@ func authority(r *rand.Rand) []extension.Extension {
 		})})
 	}
 	if r.IntN(2) == 0 {
-		all = append(
-			all,
-			extension.Extension{ID: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: der(func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1Int64WithTag(int64(r.IntN(3)), cbasn1.Tag(0).ContextSpecific())
-					if r.IntN(2) == 0 {
-						b.AddASN1Int64WithTag(int64(r.IntN(2)), cbasn1.Tag(1).ContextSpecific())
-					}
-				})
-			})},
-		)
+		all = append(all, constraints(func(b *cryptobyte.Builder) {
+			b.AddASN1Int64WithTag(int64(r.IntN(3)), cbasn1.Tag(0).ContextSpecific())
+			if r.IntN(2) == 0 {
+				b.AddASN1Int64WithTag(int64(r.IntN(2)), cbasn1.Tag(1).ContextSpecific())
+			}
+		}))
 	}
 	if r.IntN(3) == 0 {
 		all = append(

@@ -96,13 +96,13 @@ func (p *Profile) checkCATypes() error {
 }
 
 func (p *Profile) checkValidity() error {
-	if _, ok := parsePeriod(p.ValidityPeriod); !ok {
+	if _, ok := readPeriod(p.ValidityPeriod); !ok {
 		return invalid.New("validity_period", "The period must be an ISO 8601 duration such as P1Y, P90D or PT8H.")
 	}
 	if p.MaxValidityPeriod == "" {
 		return nil
 	}
-	if _, ok := parsePeriod(p.MaxValidityPeriod); !ok {
+	if _, ok := readPeriod(p.MaxValidityPeriod); !ok {
 		return invalid.New("max_validity_period", "The period must be an ISO 8601 duration such as P1Y, P90D or PT8H.")
 	}
 	return nil

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"encoding/asn1"
+	"encoding/hex"
 	"slices"
 	"testing"
 
@@ -136,7 +137,9 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	always := *builtin(t, "external-ca-subord")
 	empty := requestFor(t, rsaLabel, "CN=CA")
 	empty.Extensions = []extension.Extension{{ID: extension.OIDNameConstraints, Critical: true, Value: []byte{0x30, 0}}}
-	refused(t, "name constraints that verifiers refuse", &always, empty, rootCA(t), "extensions", "hold none")
+	refused(t, "name constraints that verifiers refuse", &always, empty, rootCA(t), "extensions", "holds none")
+	empty.Extensions[0].Value, _ = hex.DecodeString("3014a0123010a40e300c310a300806035504030c0178")
+	refused(t, "name constraints for directory names", &always, empty, rootCA(t), "extensions", "for directory names")
 }
 
 // TestACAThatAsksForLess: a CA gets no longer path, no more names and no more policies than its request asks for.

@@ -283,7 +283,9 @@ func wellFormed(e extension.Extension, oid string) error {
 	}
 	if e.ID.Equal(extension.OIDNameConstraints) {
 		if _, err := nameconstraint.FromExtensions([]extension.Extension{e}); err != nil {
-			return invalid.New("extensions", "The requested name constraints cannot be used: %s", invalid.Reason(err))
+			refusal := invalid.New("extensions", "The requested name constraints cannot be used: %s", invalid.Reason(err))
+			refusal.Rule = nameconstraint.Rule
+			return refusal
 		}
 	}
 	if !e.ID.Equal(extension.OIDCertificatePolicies) {

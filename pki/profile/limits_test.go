@@ -178,19 +178,19 @@ func FuzzPeriod(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		p, ok := parsePeriod(text)
+		p, ok := readPeriod(text)
 		if !ok {
 			return
 		}
-		if again, ok := parsePeriod(p.String()); !ok || again != p {
+		if again, ok := readPeriod(p.String()); !ok || again != p {
 			t.Fatalf("%q is %+v, which prints as %s and reads as %+v", text, p, p, again)
 		}
-		end := p.after(now)
+		end := p.After(now)
 		if !end.After(now) {
 			t.Fatalf("%q after %s is %s", text, now, end)
 		}
 		// A month has no more days than the one it ends in: the day never moves forward by months and years alone.
-		if p.days == 0 && p.clock == 0 && (end.Day() > now.Day() || end.Hour() != now.Hour()) {
+		if p.Days == 0 && p.Seconds == 0 && (end.Day() > now.Day() || end.Hour() != now.Hour()) {
 			t.Fatalf("%q after %s is %s", text, now, end)
 		}
 		// The published schema takes what the engine takes.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/pki/invalid"
+	"github.com/pkiaas/pkiaas/pki/period"
 )
 
 // MaxBackdating limits a requested notBefore. A certificate that claims to be older than it is allows its owner to
@@ -12,6 +13,12 @@ const MaxBackdating = 24 * time.Hour
 
 // endOfTime is the last time that DER can represent (RFC 5280 4.1.2.5).
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// readPeriod reads a validity period: a duration of ISO 8601 that has a length, of at most 1000 years.
+func readPeriod(text string) (period.Period, bool) {
+	p, ok := period.Parse(text)
+	return p, ok && !p.IsZero() && p.Within(1000)
+}
 
 func at(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
@@ -28,11 +35,11 @@ func (a *application) decideValidity() error {
 	}
 	begin = begin.Truncate(time.Second)
 	if a.r.NotAfter == nil {
-		length, ok := parsePeriod(a.p.ValidityPeriod)
+		length, ok := readPeriod(a.p.ValidityPeriod)
 		if !ok {
 			return invalid.New("profile", "Profile %s has no validity period.", a.p.ID)
 		}
-		end := length.after(begin)
+		end := length.After(begin)
 		if bounded && end.After(issuerEnd) {
 			end = issuerEnd
 			a.decide("validity", at(end), "The profile gives %s, but the CA expires earlier.", a.p.ValidityPeriod)
@@ -51,7 +58,7 @@ func (a *application) decideValidity() error {
 	case bounded && end.After(issuerEnd):
 		return invalid.New("notAfter", "%s is after the CA's own expiry on %s. Request less, or leave the expiry to the profile.", at(end), at(issuerEnd))
 	}
-	if most, ok := parsePeriod(a.p.MaxValidityPeriod); ok && end.After(most.after(begin)) {
+	if most, ok := readPeriod(a.p.MaxValidityPeriod); ok && end.After(most.After(begin)) {
 		return ruled("max_validity_period", invalid.New("notAfter", "%s is later than profile %s allows: at most %s.", at(end), a.p.ID, a.p.MaxValidityPeriod))
 	}
 	a.result.NotAfter = end

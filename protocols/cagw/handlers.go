@@ -24,6 +24,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/name"
+	"github.com/pkiaas/pkiaas/pki/period"
 	rules "github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -135,12 +136,12 @@ func keyAlgorithm(keyType string) string {
 }
 
 // lifetime is a duration of a profile as the clients read it: 87600h0m0s. A year has 365 days in it, a month 30.
-func lifetime(period string) string {
-	d, ok := readDuration(period)
+func lifetime(text string) string {
+	p, ok := period.Parse(text)
 	if !ok {
-		return period
+		return text
 	}
-	seconds := int64(365*d.years+30*d.months+d.days)*86400 + d.seconds
+	seconds := int64(365*p.Years+30*p.Months+p.Days)*86400 + p.Seconds
 	return fmt.Sprintf("%dh%dm%ds", seconds/3600, seconds/60%60, seconds%60)
 }
 

@@ -10,6 +10,7 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/pki/period"
 )
 
 // readTime reads RFC 3339, with or without seconds, and a fraction of any length.
@@ -28,73 +29,6 @@ func readTime(text string) (time.Time, error) {
 	return t.UTC().Truncate(time.Microsecond), err
 }
 
-// duration of ISO 8601, also zero.
-type duration struct {
-	years, months, days int
-	seconds             int64
-}
-
-func (d duration) zero() bool { return d == duration{} }
-
-// add goes so far from a time, backwards with sign -1. A month that has no such day ends at its last one.
-func (d duration) add(t time.Time, sign int) time.Time {
-	year, month, day := t.Date()
-	first := time.Date(year+sign*d.years, month+time.Month(sign*d.months), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
-	if last := first.AddDate(0, 1, -1).Day(); day > last {
-		day = last
-	}
-	t = first.AddDate(0, 0, day-1+sign*d.days+sign*int(d.seconds/86400))
-	return t.Add(time.Duration(sign) * time.Duration(d.seconds%86400) * time.Second)
-}
-
-// readDuration reads P1Y3M10DT0H0M, P2W, PT1440M and the like.
-func readDuration(text string) (d duration, ok bool) {
-	rest, ok := strings.CutPrefix(text, "P")
-	if !ok || rest == "" || len(text) > 64 {
-		return d, false
-	}
-	order := "YMWD"
-	inTime := false
-	for rest != "" {
-		if rest[0] == 'T' && !inTime {
-			if rest, order, inTime = rest[1:], "HMS", true; rest == "" {
-				return d, false
-			}
-			continue
-		}
-		digits := 0
-		for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-			digits++
-		}
-		if digits == 0 || digits > 12 || digits == len(rest) {
-			return d, false
-		}
-		n, err := strconv.ParseInt(rest[:digits], 10, 64)
-		at := strings.IndexByte(order, rest[digits])
-		if err != nil || at < 0 {
-			return d, false
-		}
-		unit := rest[digits]
-		rest, order = rest[digits+1:], order[at+1:]
-		switch {
-		case inTime:
-			d.seconds += n * map[byte]int64{'H': 3600, 'M': 60, 'S': 1}[unit]
-		case n > 4_000_000:
-			return d, false
-		case unit == 'Y':
-			d.years = int(n)
-		case unit == 'M':
-			d.months = int(n)
-		case unit == 'W':
-			d.days += 7 * int(n)
-		default:
-			d.days += int(n)
-		}
-	}
-	const most = 10_000 // years: whatever is longer ends with the CA as well
-	return d, d.years <= most && d.months <= 12*most && d.days <= 366*most && d.seconds <= most*366*86400
-}
-
 // readValidity reads the four forms of an ISO 8601 interval: start/end, start/duration, duration/end, duration. What is nil is
 // left to the profile, as is all of "" and of a duration of zero.
 func readValidity(text string, now time.Time) (from, to *time.Time, err error) {
@@ -104,31 +38,31 @@ func readValidity(text string, now time.Time) (from, to *time.Time, err error) {
 		return nil, nil, nil
 	}
 	first, second, two := strings.Cut(text, "/")
-	if length, ok := readDuration(first); ok {
+	if length, ok := period.Parse(first); ok {
 		if !two {
-			if length.zero() {
+			if length.IsZero() {
 				return nil, nil, nil
 			}
-			return nil, new(bounded(length.add(now, 1))), nil
+			return nil, new(bounded(length.After(now))), nil
 		}
 		end, err := readTime(second)
 		if err != nil {
 			return nil, nil, bad
 		}
-		if length.zero() {
+		if length.IsZero() {
 			return nil, &end, nil
 		}
-		return new(bounded(length.add(end, -1))), &end, nil
+		return new(bounded(length.Before(end))), &end, nil
 	}
 	start, err := readTime(first)
 	if err != nil || !two {
 		return nil, nil, bad
 	}
-	if length, ok := readDuration(second); ok {
-		if length.zero() {
+	if length, ok := period.Parse(second); ok {
+		if length.IsZero() {
 			return &start, nil, nil
 		}
-		return &start, new(bounded(length.add(start, 1))), nil
+		return &start, new(bounded(length.After(start))), nil
 	}
 	end, err := readTime(second)
 	if err != nil {

@@ -1,8 +1,10 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+// On a busy machine a second is nothing; what never comes fails all the same.
+configure({ asyncUtilTimeout: 30_000 });
 
 // What Mantine asks of a browser and happy-dom lacks.
 if (typeof window !== "undefined") {

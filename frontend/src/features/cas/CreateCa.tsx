@@ -139,7 +139,7 @@ export function CreateCa({ partitionId, parentIdentifier, cas, onClose }: { part
           {type !== "ISSUING" && <NumberInput label="Path length" description="How many authorities may stand below; empty: as many as the parent allows" min={0} max={100} value={pathLength} onChange={setPathLength} error={fieldError(create.error, "pathLength")} />}
           {!root && (
             <>
-              <Textarea label="Permitted names" description="Name constraints, one a line: example.com, ip:192.0.2.0/24, email:example.com, dirName:O=Example. Empty: any" autosize minRows={1} value={permitted} onChange={(e) => setPermitted(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.permitted")} />
+              <Textarea label="Permitted names" description="Name constraints, one a line: example.com, ip:192.0.2.0/24, email:example.com, uri:.example.com. Empty: any" autosize minRows={1} value={permitted} onChange={(e) => setPermitted(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.permitted")} />
               <Textarea label="Excluded names" description="Never allowed below it, whatever is permitted" autosize minRows={1} value={excluded} onChange={(e) => setExcluded(e.currentTarget.value)} error={fieldError(create.error, "nameConstraints.excluded")} />
             </>
           )}

@@ -26,6 +26,11 @@ const Replay = graphql(`
 type Usage = { oid: string; name: string };
 const keyAlgorithms = ["RSA-2048", "RSA-3072", "RSA-4096", "ECDSA-P256", "ECDSA-P384", "ECDSA-P521", "Ed25519", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 const keyUsages = ["Digital Signature", "Non-Repudiation", "Key Encipherment", "Data Encipherment", "Key Agreement"].map((label, n) => ({ value: `2.5.29.15.${n}`, label })).concat({ value: "2.5.29.15.7", label: "Encipher Only" }, { value: "2.5.29.15.8", label: "Decipher Only" });
+const claimSources = [
+  { value: "PERSON", label: "Person or program with the right certificate:vouch" },
+  { value: "WSTEP", label: "Windows enrollment (WSTEP)" },
+  { value: "INTUNE", label: "Microsoft Intune" },
+];
 const sanTypes = ["DNS_NAME", "IP_ADDRESS", "EMAIL", "URI", "UPN", "DIRECTORY_NAME", "REGISTERED_ID", "OTHER_NAME"];
 
 type Edited = { id: string; name: string; version: number; json: string };
@@ -163,6 +168,14 @@ function Fields({ document: d, known, set, say }: { document: ProfileDocument; k
         <TagsInput label="Allowed extensions" description="Object identifiers of extensions that a request may bring" value={(d.allowed_extensions ?? []) as string[]} onChange={(v) => set({ allowed_extensions: v })} error={say("allowed_extensions")} />
       )}
       <Switch label="Leave out other extensions instead of refusing the request" checked={d.ignore_unknown_extensions !== false} onChange={(e) => set({ ignore_unknown_extensions: e.currentTarget.checked })} />
+      <MultiSelect
+        label="Claims about identity"
+        description="Who may answer for what says who the subject is: UPN, security identifier (SID), smart card logon, KDC authentication, certificate policies. None chosen: nobody"
+        data={claimSources}
+        value={d.identity_claims_from ?? ["PERSON"]}
+        onChange={(v) => set({ identity_claims_from: v })}
+        error={say("identity_claims_from")}
+      />
       <SubjectRules rules={d.subject_rules ?? []} set={(rules) => set({ subject_rules: rules.length > 0 ? rules : undefined })} error={say("subject_rules")} />
       <Switch label="Forbid all other attributes of the subject" checked={d.other_subject_attributes === "FORBIDDEN"} onChange={(e) => set({ other_subject_attributes: e.currentTarget.checked ? "FORBIDDEN" : undefined })} />
       <Switch label="Limit the subject alternative names" checked={d.san_rules !== undefined} onChange={(e) => set({ san_rules: e.currentTarget.checked ? [] : undefined })} />

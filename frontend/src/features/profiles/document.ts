@@ -1,7 +1,7 @@
 /** The JSON of a profile as far as the form knows it; whatever else is there stays as it is. */
 export type ProfileDocument = {
   id?: string; name?: string; group?: string; description?: string; allowedCATypes?: string[]; validity_period?: string; max_validity_period?: string; usages?: string[];
-  allowed_extensions?: (string | { oid: string; critical?: string })[]; ignore_unknown_extensions?: boolean; server_side_keys?: boolean; client_side_keys?: boolean;
+  allowed_extensions?: (string | { oid: string; critical?: string })[]; ignore_unknown_extensions?: boolean; identity_claims_from?: string[]; server_side_keys?: boolean; client_side_keys?: boolean;
   key_algorithms?: string[]; fill_san_dns_with_cn?: boolean; subject_rules?: SubjectRule[]; other_subject_attributes?: string; san_rules?: SanRule[]; [member: string]: unknown;
 };
 export type SubjectRule = { attribute: string; presence?: string; pattern?: string };

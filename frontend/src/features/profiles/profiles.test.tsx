@@ -160,12 +160,15 @@ it("edits by form, checks while typing, and saves the whole profile as the next 
   expect(screen.getByRole("button", { name: "Save as version 4" })).toHaveProperty("disabled", true);
   await user.clear(validity);
   await user.type(validity, "P90D");
+  // Without the member it is the word of a person that counts.
+  await user.click(screen.getAllByLabelText(/^Claims about identity/)[0]!);
+  await user.click(await screen.findByRole("option", { name: "Windows enrollment (WSTEP)", hidden: true }));
   await waitFor(() => expect(screen.getByRole("button", { name: "Save as version 4" })).toHaveProperty("disabled", false));
   await user.click(screen.getByRole("button", { name: "Save as version 4" }));
   await waitFor(() => expect(asked.some((a) => a.name === "UpdateProfile")).toBe(true));
   const input = asked.find((a) => a.name === "UpdateProfile")!.variables.input;
   expect(input).toMatchObject({ partitionId: "sub0", id: "our-servers", version: 3, name: "Ours", group: "privatessl" });
-  expect({ ...JSON.parse(json), ...JSON.parse(input.json) }).toEqual({ ...JSON.parse(json), validity_period: "P90D" });
+  expect({ ...JSON.parse(json), ...JSON.parse(input.json) }).toEqual({ ...JSON.parse(json), validity_period: "P90D", identity_claims_from: ["PERSON", "WSTEP"] });
 });
 
 it("takes broken JSON as raw text and says so", async () => {
