@@ -74,7 +74,7 @@ func everyAlgorithm(t *testing.T, s *testbed.Server, keyStore, table string) {
 		var out struct {
 			CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 		}
-		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`, map[string]any{"i": input}, &out); err != nil {
+		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &out); err != nil {
 			t.Fatalf("%s %s: %v", kind, algorithm, err)
 		}
 		return out.CreateCertificationAuthority.CertificationAuthority.ID

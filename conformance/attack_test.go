@@ -415,7 +415,7 @@ func paddedOCSP(a *attack) {
 
 func forgedAddress(a *attack) {
 	h := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + a.m.GraphQL.Token}, "X-Forwarded-For": {"203.0.113.9"}, "Forwarded": {"for=203.0.113.9"}, "X-Real-Ip": {"203.0.113.9"}}
-	query, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing)})
+	query, _ := json.Marshal(map[string]any{"query": fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)})
 	if status, text := a.send(http.MethodPost, a.m.BaseURL+"/graphql", h, bytes.NewReader(query)); status != http.StatusOK {
 		a.Fatalf("%d %s", status, text)
 	}
@@ -502,7 +502,7 @@ func inventedInvitation(a *attack) {
 
 func inventedToken(a *attack) {
 	for _, token := range []string{"", "x", "pki_" + strings.Repeat("a", 40), a.m.GraphQL.Token[:len(a.m.GraphQL.Token)-1], a.m.GraphQL.Token + "x", strings.Repeat("a", 60<<10)} {
-		a.refused("a token made up", a.GraphQL(token, `{ partitions { id } }`, nil, nil), "UNAUTHENTICATED")
+		a.refused("a token made up", a.GraphQL(token, `{ partitions { nodes { id } } }`, nil, nil), "UNAUTHENTICATED")
 	}
 }
 
@@ -591,8 +591,8 @@ func foreignObjects(a *attack) {
 		}
 	}
 	for _, mutation := range []string{
-		fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing),
-		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { member { user { id } } } }`, a.partition),
+		fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing),
+		fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "m@attacker.example", firstName: "M", lastName: "M", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition),
 	} {
 		a.refused(mutation, a.attacker.GraphQL(mutation, nil, nil), "NOT_FOUND")
 	}
@@ -614,12 +614,12 @@ func foreignIssuance(a *attack) {
 // stolenInvitation: both tenants invite one person; neither gets the link, and neither's invitation gives a role in the other.
 func stolenInvitation(a *attack) {
 	invite := func(by *testbed.Person, partition, roles string) error {
-		return by.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) { member { user { id } } } }`, partition, roles), nil, nil)
+		return by.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "victim@example.com", firstName: "V", lastName: "V", roles: [%s]}) { ... on MemberPayload { member { user { id } } } } }`, partition, roles), nil, nil)
 	}
 	if err := errors.Join(invite(a.owner, a.partition, "OWNERS"), invite(a.attacker, a.foreign, "OWNERS")); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { body } }`, nil, nil), "NOT_FOUND", "FORBIDDEN")
+	a.refused("the attacker reads the mail of the deployment", a.attacker.GraphQL(`{ platformOutbox { nodes { body } } }`, nil, nil), "NOT_FOUND", "FORBIDDEN")
 	links, err := a.Invitations("victim@example.com")
 	if err != nil || len(links) != 2 {
 		a.Fatalf("%d links, %v", len(links), err)
@@ -675,8 +675,8 @@ func othersToken(a *attack) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
-	if err := a.GraphQL(secret, `{ partitions { id } }`, nil, nil); err != nil {
+	a.refused("revoking an Owner's token", a.as("CA_ADMINISTRATORS").GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil), "FORBIDDEN", "NOT_FOUND")
+	if err := a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil); err != nil {
 		a.Errorf("the token afterwards: %v", err)
 	}
 }
@@ -691,7 +691,7 @@ func socketOfARevokedToken(a *attack) {
 		a.Fatal(err)
 	}
 	a.subscribe(conn)
-	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil); err != nil {
+	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil); err != nil {
 		a.Fatal(err)
 	}
 	if c := closed(conn); c < 4000 {
@@ -759,7 +759,7 @@ func mutationsOnASocket(a *attack) {
 
 // leaversToken: somebody is invited as an Owner, makes a token, loses the role; the token is good for nothing.
 func leaversToken(a *attack) {
-	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) { member { user { id } } } }`, a.partition), nil, nil); err != nil {
+	if err := a.owner.GraphQL(fmt.Sprintf(`mutation { inviteUser(input: {partitionId: %q, email: "leaver@example.com", firstName: "L", lastName: "L", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`, a.partition), nil, nil); err != nil {
 		a.Fatal(err)
 	}
 	links, err := a.Invitations("leaver@example.com")
@@ -777,14 +777,14 @@ func leaversToken(a *attack) {
 	var me struct {
 		Viewer struct{ User struct{ ID string } }
 	}
-	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { id } }`, nil, nil)); err != nil {
+	if err := errors.Join(leaver.GraphQL(`{ viewer { user { id } } }`, nil, &me), a.GraphQL(secret, `{ partitions { nodes { id } } }`, nil, nil)); err != nil {
 		a.Fatal(err)
 	}
-	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { member { roles } }`, a.partition, me.Viewer.User.ID)
+	role := fmt.Sprintf(`(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } }`, a.partition, me.Viewer.User.ID)
 	if err := a.owner.GraphQL(`mutation { revokeRole`+role+` }`, nil, nil); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("the leaver's token reads", a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { roles } } }`, a.partition), nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
+	a.refused("the leaver's token reads", a.GraphQL(secret, fmt.Sprintf(`{ partition(id: %q) { members { nodes { roles } } } }`, a.partition), nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
 	a.refused("the leaver's token gives the role back", a.GraphQL(secret, `mutation { grantRole`+role+` }`, nil, nil), "UNAUTHENTICATED", "NOT_FOUND", "FORBIDDEN")
 }
 
@@ -796,11 +796,11 @@ func ownRole(a *attack) {
 	if err := p.GraphQL(`{ viewer { user { id } } }`, nil, &me); err != nil {
 		a.Fatal(err)
 	}
-	a.refused("a role for oneself", p.GraphQL(fmt.Sprintf(`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { member { roles } } }`, a.partition, me.Viewer.User.ID), nil, nil), "FORBIDDEN")
+	a.refused("a role for oneself", p.GraphQL(fmt.Sprintf(`mutation { grantRole(input: {partitionId: %q, userId: %q, role: OWNERS}) { ... on MemberPayload { member { roles } } } }`, a.partition, me.Viewer.User.ID), nil, nil), "FORBIDDEN")
 }
 
 func operatorInside(a *attack) {
-	a.refused("the operator issues", a.Operate(fmt.Sprintf(`mutation { publishCrl(caId: %q) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND", "FORBIDDEN")
+	a.refused("the operator issues", a.Operate(fmt.Sprintf(`mutation { publishCrl(input: {caId: %q}) { certificationAuthority { id } } }`, a.issuing)), "NOT_FOUND", "FORBIDDEN")
 }
 
 // request makes a CSR; key signs, template says what for.

@@ -59,7 +59,7 @@ func TestBulkRevocation(t *testing.T) {
 		}
 		t.Logf("prepared in %s", time.Since(begin))
 		begin = time.Now()
-		if err := s.GraphQL(token, `mutation($id: ID!) { startBulk(id: $id) { operation { id } } }`, map[string]any{"id": o.ID}, nil); err != nil {
+		if err := s.GraphQL(token, `mutation($id: ID!) { startBulk(input: {id: $id}) { ... on BulkOperationPayload { operation { id } } } }`, map[string]any{"id": o.ID}, nil); err != nil {
 			t.Fatal(err)
 		}
 		progress := func() (state string, done int) {

@@ -89,7 +89,7 @@ func createKept(t *testing.T, s *testbed.Server, labels []string) map[string]str
 		}
 		input := map[string]any{"partitionId": s.Manifest.Partition.ID, "type": "ISSUING", "identifier": fmt.Sprintf("kept-%d", n), "friendlyName": label, "parentId": root, "signingAlgorithm": label,
 			"subject": fmt.Sprintf("CN=Kept %d", n), "crlEnabled": true, "ocspEnabled": true, "profileIds": []string{"privatessl-tls-server"}}
-		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`, map[string]any{"i": input}, &out); err != nil {
+		if err := s.GraphQL(token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &out); err != nil {
 			t.Fatal(err)
 		}
 		cas[label] = out.CreateCertificationAuthority.CertificationAuthority.ID
@@ -117,7 +117,7 @@ func browse(t *testing.T, s *testbed.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, query := range []string{`certificationAuthorities { id status certificatePem crl { number } }`, `certificates(first: 50) { nodes { serialNumber pem } }`,
+	for _, query := range []string{`certificationAuthorities { nodes { id status certificatePem crl { number } } }`, `certificates(first: 50) { nodes { serialNumber pem } }`,
 		`auditVerification { intact }`} {
 		if err := owner.GraphQL(`query($p: ID!) { partition(id: $p) { `+query+` } }`, map[string]any{"p": s.Manifest.Partition.ID}, nil); err != nil {
 			t.Fatal(err)

@@ -153,7 +153,7 @@ func TestTwoServers(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.subscribe(conn)
-		if err := owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(id: %q) { apiToken { id } } }`, id), nil, nil); err != nil {
+		if err := owner.GraphQL(fmt.Sprintf(`mutation { revokeApiToken(input: {id: %q}) { apiToken { id } } }`, id), nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		if c := closed(conn); c < 4000 {

@@ -51,6 +51,8 @@ var unguarded = map[string]string{
 	"status.CRL":         "public", "status.OCSP": "public", "status.Certificate": "public",
 	"status.Compare": "the server itself, at its start and for restore", "status.Adopt": "what a CA has signed; the server itself, at its start and for restore",
 	"status.Fetch": "of files outside", "status.Forget": "as a start does",
+	"delegate.Current": "of a CA that was asked for, for what acts in its name", "delegate.Usable": "of a CA that was asked for, for what acts in its name", "delegate.KeyStoresInUse": "the server itself, at its start and for a backup",
+	"delegate.KeepsKey": "part of a job", "delegate.Complete": "part of jobs", "delegate.Keep": "job",
 	"certificate.ByFingerprint": "part of bulk and the gateway, which ask", "certificate.Behind": "part of status.Compare", "certificate.Adopt": "part of status.Adopt",
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -59,24 +60,32 @@ func (r *approvalResolver) MayWithdraw(ctx context.Context, obj *approval.Reques
 	return r.ApprovalService.MayWithdraw(ctx, obj), nil
 }
 
-func (r *mutationResolver) SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error) {
+func (r *approvalPendingResolver) Approval(ctx context.Context, obj *model.ApprovalPending) (*approval.Request, error) {
+	found, err := r.ApprovalService.Get(ctx, obj.ApprovalID)
+	if fault.Is(err, fault.Forbidden) {
+		return nil, nil
+	}
+	return found, err
+}
+
+func (r *mutationResolver) SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (model.ApprovalRulesResult, error) {
 	rules, err := r.ApprovalService.SetRules(ctx, approval.Change{PartitionID: input.PartitionID, Rules: input.Rules})
 	if err != nil {
-		return nil, err
+		return settled[model.ApprovalRulesResult](nil, err)
 	}
 	return &model.ApprovalRulesPayload{Rules: list(rules)}, nil
 }
 
-func (r *mutationResolver) Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error) {
+func (r *mutationResolver) Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error) {
 	return approvalPayload(r.ApprovalService.Approve(ctx, input.ID, input.Comment))
 }
 
-func (r *mutationResolver) Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error) {
+func (r *mutationResolver) Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error) {
 	return approvalPayload(r.ApprovalService.Reject(ctx, input.ID, input.Comment))
 }
 
-func (r *mutationResolver) WithdrawApproval(ctx context.Context, id string) (*model.ApprovalPayload, error) {
-	return approvalPayload(r.ApprovalService.Withdraw(ctx, id))
+func (r *mutationResolver) WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error) {
+	return approvalPayload(r.ApprovalService.Withdraw(ctx, input.ID))
 }
 
 func (r *partitionResolver) Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error) {
@@ -105,4 +114,9 @@ func (r *queryResolver) Approval(ctx context.Context, id string) (*approval.Requ
 
 func (r *Resolver) Approval() generated.ApprovalResolver { return &approvalResolver{r} }
 
+func (r *Resolver) ApprovalPending() generated.ApprovalPendingResolver {
+	return &approvalPendingResolver{r}
+}
+
 type approvalResolver struct{ *Resolver }
+type approvalPendingResolver struct{ *Resolver }

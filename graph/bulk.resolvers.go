@@ -82,12 +82,12 @@ func (r *mutationResolver) PrepareBulkIssuance(ctx context.Context, input model.
 	return bulkPayload(r.Bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID, CSV: value(input.CSV), ZIP: archive}))
 }
 
-func (r *mutationResolver) StartBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error) {
-	return bulkPayload(r.Bulk.Start(ctx, id))
+func (r *mutationResolver) StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error) {
+	return settled[model.BulkOperationResult](bulkPayload(r.Bulk.Start(ctx, input.ID)))
 }
 
-func (r *mutationResolver) CancelBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error) {
-	return bulkPayload(r.Bulk.Cancel(ctx, id))
+func (r *mutationResolver) CancelBulk(ctx context.Context, input model.CancelBulkInput) (*model.BulkOperationPayload, error) {
+	return bulkPayload(r.Bulk.Cancel(ctx, input.ID))
 }
 
 func (r *partitionResolver) BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error) {

@@ -64,28 +64,28 @@ func (r *certificationAuthorityResolver) DeletionImpact(ctx context.Context, obj
 	}, nil
 }
 
-func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate)))
+func (r *mutationResolver) ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.ImportRoot(ctx, input.PartitionID, input.Identifier, input.FriendlyName, []byte(input.Certificate))))
 }
 
 func (r *mutationResolver) ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.Import(ctx, input.CaID, []byte(input.Certificate)))
 }
 
-func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	kind := ca.SameKey
 	if input.NewKey {
 		kind = ca.NewKey
 	}
-	return caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt))
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Renew(ctx, input.CaID, kind, input.ExpiresAt)))
 }
 
-func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Disable(ctx, caID))
+func (r *mutationResolver) DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Disable(ctx, input.CaID))
 }
 
-func (r *mutationResolver) EnableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Enable(ctx, caID))
+func (r *mutationResolver) EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Enable(ctx, input.CaID))
 }
 
 func (r *Resolver) CaCertificate() generated.CaCertificateResolver { return &caCertificateResolver{r} }

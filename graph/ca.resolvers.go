@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -35,8 +36,14 @@ func (r *certificationAuthorityResolver) Parent(ctx context.Context, obj *ca.Cer
 	return loadersFrom(ctx).ca.Load(ctx, *obj.ParentID)
 }
 
-func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error) {
-	return loadersFrom(ctx).children.Load(ctx, obj.ID)
+func (r *certificationAuthorityResolver) Children(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string) (*model.CertificationAuthorityConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
+		return r.CAs.Children(ctx, obj, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificationAuthorityConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *certificationAuthorityResolver) BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error) {
@@ -174,45 +181,47 @@ func (r *keyStoreResolver) Custody(ctx context.Context, obj *keystore.Named, sig
 	return when(kept != "", kept), nil
 }
 
-func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
 	made, err := r.CAs.Create(ctx, ca.Request{
 		PartitionID: input.PartitionID, Type: input.Type, Identifier: input.Identifier, FriendlyName: input.FriendlyName, SigningAlgorithm: input.SigningAlgorithm, KeyStore: value(input.KeyStore),
 		ParentID: input.ParentID, ExpiresAt: input.ExpiresAt, Subject: input.Subject, CRLEnabled: input.CrlEnabled, OCSPEnabled: input.OcspEnabled, ProfileIDs: input.ProfileIds,
 		PathLength: int64Pointer(input.PathLength), NameConstraints: value(input.NameConstraints),
 	})
-	return caPayload(made, err)
+	return settled[model.CertificationAuthorityResult](caPayload(made, err))
 }
 
-func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier))
+func (r *mutationResolver) DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.Delete(ctx, input.CaID, input.ConfirmIdentifier)))
 }
 
-func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore))
+func (r *mutationResolver) MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (model.CertificationAuthorityResult, error) {
+	return settled[model.CertificationAuthorityResult](caPayload(r.CAs.MoveKey(ctx, input.CaID, input.KeyStore)))
 }
 
-func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error) {
-	return caPayload(r.CAs.Restore(ctx, caID))
+func (r *mutationResolver) RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.CAs.Restore(ctx, input.CaID))
 }
 
-func (r *mutationResolver) SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.SelectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
-func (r *mutationResolver) UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.CAs.UnselectProfiles(ctx, input.CaID, input.ProfileIds))
 }
 
-func (r *mutationResolver) PublishCrl(ctx context.Context, caID string) (*model.PublishCrlPayload, error) {
-	published, err := r.Status.PublishNow(ctx, caID)
+func (r *mutationResolver) PublishCrl(ctx context.Context, input model.PublishCrlInput) (*model.CertificationAuthorityPayload, error) {
+	return caPayload(r.Status.PublishNow(ctx, input.CaID))
+}
+
+func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*ca.CertificationAuthority], error) {
+		return r.CAs.Page(ctx, obj.ID, includeDeleted, value(search), p)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &model.PublishCrlPayload{CertificationAuthority: published}, nil
-}
-
-func (r *partitionResolver) CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error) {
-	return r.CAs.List(ctx, obj.ID, includeDeleted, value(search))
+	return &model.CertificationAuthorityConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error) {

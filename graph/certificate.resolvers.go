@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -60,22 +61,23 @@ func (r *certificateResolver) ChainPem(ctx context.Context, obj *certificate.Cer
 	return r.chainPEM(ctx, obj)
 }
 
-func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error) {
+func (r *mutationResolver) IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (model.IssueCertificateResult, error) {
 	request, err := csrRequest(input)
 	if err != nil {
 		return nil, err
 	}
-	issued, err := r.Enrollment.IssueFromCSR(ctx, request)
+	issued, err := r.Enrollment.Issue(ctx, request.Request())
 	if err != nil {
-		return nil, err
+		return settled[model.IssueCertificateResult](nil, err)
 	}
 	return &model.IssueCertificatePayload{Certificate: issued.Certificate, Decisions: pointers(issued.Decisions)}, nil
 }
 
 func (r *mutationResolver) IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error) {
 	issued, err := r.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{
-		CAID: input.CaID, ProfileID: input.ProfileID, Password: input.Password, Subject: input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
-		NotAfter: input.NotAfter, KeyType: input.KeyType, EndEntity: value(input.EndEntity), Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
+		Request: intake.Text{CAID: input.CaID, ProfileID: input.ProfileID, Subject: &input.Subject, SANs: alternativeNames(input.SubjectAlternativeNames),
+			NotAfter: input.NotAfter, EndEntity: value(input.EndEntity)}.WithoutKey(),
+		Password: input.Password, KeyType: input.KeyType, Legacy: input.Legacy, FriendlyName: value(input.FriendlyName),
 	})
 	if err != nil {
 		return nil, err
@@ -95,8 +97,8 @@ func (r *mutationResolver) SuspendCertificate(ctx context.Context, input model.S
 	return certificatePayload(r.Certificates.Suspend(ctx, input.CertificateID, input.Until))
 }
 
-func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error) {
-	return certificatePayload(r.Certificates.Unsuspend(ctx, certificateID))
+func (r *mutationResolver) UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error) {
+	return certificatePayload(r.Certificates.Unsuspend(ctx, input.CertificateID))
 }
 
 func (r *partitionResolver) Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error) {

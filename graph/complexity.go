@@ -24,10 +24,18 @@ func complexities(c *generated.ComplexityRoot) {
 		return pageCost(below, first)
 	}
 	c.Partition.AuditEvents = func(below, first int, _ *string, _ *model.AuditFilter) int { return pageCost(below, first) }
-	c.Partition.CertificationAuthorities = func(below int, _ bool, _ *string) int { return costOf(unbounded, below) }
-	c.CertificationAuthority.Children = func(below int) int { return costOf(unbounded, below) }
+	c.Partition.CertificationAuthorities = func(below, first int, _ *string, _ bool, _ *string) int { return pageCost(below, first) }
+	plain := func(below, first int, _ *string) int { return pageCost(below, first) }
+	c.CertificationAuthority.Children = plain
+	c.Partition.Members, c.Partition.APITokens, c.Partition.CagwCredentials, c.Partition.RetiredProfiles = plain, plain, plain, plain
+	c.Query.PlatformOutbox, c.Query.Jobs, c.Security.Sessions = plain, plain, plain
+	c.Query.Subscriptions = func(below, first int, _ *string, _ *string) int { return pageCost(below, first) }
+	c.Query.Partitions = c.Query.Subscriptions
+	c.Partition.CertificateProfiles = func(below, first int, _ *string, _ *string, _ *model.ProfileKind, _ *string) int {
+		return pageCost(below, first)
+	}
 	c.CertificationAuthority.Profiles = func(below int) int { return costOf(unbounded, below) }
-	c.CertificateProfile.Versions = func(below int) int { return costOf(unbounded, below) }
+	c.CertificateProfile.Versions = plain
 	c.CertificateProfile.SelectedFor = func(below int) int { return 5 + below }
 	c.CertificateProfile.Issued = func(below int) int { return 5 + below }
 	c.Certificate.Story = func(below int) int { return unbounded + below }
@@ -36,7 +44,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
 	c.Partition.Approvals = func(below int, _ []approval.State, first int, _ *string) int { return pageCost(below, first) }
-	c.Webhook.Deliveries = func(below int) int { return costOf(20, below) }
+	c.Webhook.Deliveries = plain
 	c.Reports.Activity = func(below int, _, _ *time.Time, _ report.Interval) int { return 500 + below }
 	c.Reports.Breakdown = func(below int, _ report.Dimension, _, _ *time.Time) int { return 500 + below }
 	c.Reports.Cryptography = func(below int) int { return 500 + below }

@@ -8,10 +8,11 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/endentity"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/status"
@@ -70,6 +71,28 @@ func missing[T any](found *T, err error) (*T, error) {
 		return nil, err
 	}
 	return found, nil
+}
+
+// settled is the outcome of a mutation that others may have to approve first: what it made, or the request that waits for them.
+func settled[Result any](payload any, err error) (Result, error) {
+	var outcome Result
+	if fault.Is(err, fault.ApprovalNeeded) {
+		waiting := fault.Of(err)
+		payload, err = &model.ApprovalPending{ApprovalID: waiting.ApprovalID, Message: waiting.Message}, nil
+	}
+	if err == nil {
+		outcome = payload.(Result)
+	}
+	return outcome, err
+}
+
+// paged reads the page that the arguments of a connection ask for.
+func paged[T any](first int, after *string, read func(page.Request) (*page.Page[T], error)) (*page.Page[T], error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	return read(request)
 }
 
 func pageInfo[T any](p *page.Page[T]) *model.PageInfo {
@@ -159,6 +182,13 @@ func certificatePayload(c *certificate.Certificate, err error) (*model.Certifica
 		return nil, err
 	}
 	return &model.CertificatePayload{Certificate: c}, nil
+}
+
+func credentialPayload(c *credential.Credential, err error) (*model.CagwCredentialPayload, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &model.CagwCredentialPayload{Credential: c}, nil
 }
 
 func endEntityPayload(e *endentity.EndEntity, err error) (*model.EndEntityPayload, error) {
@@ -326,8 +356,8 @@ func crlList(r *Resolver, c *ca.CertificationAuthority, l *status.CRL) *model.Cr
 	return out
 }
 
-func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
-	r := enrollment.CSRRequest{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
+func csrRequest(in model.IssueCertificateInput) (intake.Text, error) {
+	r := intake.Text{CAID: in.CaID, ProfileID: in.ProfileID, CSR: in.Csr, Subject: in.Subject, SANs: alternativeNames(in.SubjectAlternativeNames),
 		SANsGiven: in.SubjectAlternativeNames != nil, NotAfter: in.NotAfter, EndEntity: value(in.EndEntity)}
 	for n, e := range in.Extensions {
 		field := "extensions[" + strconv.Itoa(n) + "]"
@@ -335,15 +365,15 @@ func csrRequest(in model.IssueCertificateInput) (enrollment.CSRRequest, error) {
 		if err != nil {
 			return r, fault.New(fault.Invalid, "the value of the extension is not base64").At(field + ".value")
 		}
-		r.Extensions = append(r.Extensions, enrollment.GivenExtension{OID: e.Oid, Critical: e.Critical, Value: der})
+		r.Extensions = append(r.Extensions, intake.GivenExtension{OID: e.Oid, Critical: e.Critical, Value: der})
 	}
 	return r, nil
 }
 
-func alternativeNames(in []*model.SubjectAlternativeNameInput) []enrollment.AlternativeName {
-	out := make([]enrollment.AlternativeName, len(in))
+func alternativeNames(in []*model.SubjectAlternativeNameInput) []intake.AlternativeName {
+	out := make([]intake.AlternativeName, len(in))
 	for n, s := range in {
-		out[n] = enrollment.AlternativeName{Type: s.Type, Value: s.Value}
+		out[n] = intake.AlternativeName{Type: s.Type, Value: s.Value}
 	}
 	return out
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/credential"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -32,7 +33,7 @@ func (r *cagwCredentialRoleResolver) Ca(ctx context.Context, obj *credential.Gra
 	return loadersFrom(ctx).ca.Load(ctx, obj.CAID)
 }
 
-func (r *issuedCagwCredentialResolver) Pkcs12(ctx context.Context, obj *credential.Issued) (string, error) {
+func (r *issuedCagwCredentialPayloadResolver) Pkcs12(ctx context.Context, obj *credential.Issued) (string, error) {
 	return base64.StdEncoding.EncodeToString(obj.PKCS12), nil
 }
 
@@ -40,20 +41,26 @@ func (r *mutationResolver) CreateCagwCredential(ctx context.Context, input model
 	return r.Credentials.Create(ctx, credential.Request{PartitionID: input.PartitionID, Identifier: input.Identifier, FriendlyName: input.FriendlyName, Roles: input.Roles})
 }
 
-func (r *mutationResolver) RenewCagwCredential(ctx context.Context, id string, endPreviousNow bool) (*credential.Issued, error) {
-	return r.Credentials.Renew(ctx, id, endPreviousNow)
+func (r *mutationResolver) RenewCagwCredential(ctx context.Context, input model.RenewCagwCredentialInput) (*credential.Issued, error) {
+	return r.Credentials.Renew(ctx, input.ID, input.EndPreviousNow)
 }
 
-func (r *mutationResolver) SetCagwCredentialRoles(ctx context.Context, id string, roles []*credential.Grant) (*credential.Credential, error) {
-	return r.Credentials.SetRoles(ctx, id, roles)
+func (r *mutationResolver) SetCagwCredentialRoles(ctx context.Context, input model.SetCagwCredentialRolesInput) (*model.CagwCredentialPayload, error) {
+	return credentialPayload(r.Credentials.SetRoles(ctx, input.ID, input.Roles))
 }
 
-func (r *mutationResolver) DeleteCagwCredential(ctx context.Context, id string) (*credential.Credential, error) {
-	return r.Credentials.Delete(ctx, id)
+func (r *mutationResolver) DeleteCagwCredential(ctx context.Context, input model.DeleteCagwCredentialInput) (*model.CagwCredentialPayload, error) {
+	return credentialPayload(r.Credentials.Delete(ctx, input.ID))
 }
 
-func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition) ([]*credential.Credential, error) {
-	return r.Credentials.List(ctx, obj.ID)
+func (r *partitionResolver) CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*credential.Credential], error) {
+		return r.Credentials.List(ctx, obj.ID, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CagwCredentialConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) CagwURL(ctx context.Context, obj *tenant.Partition) (string, error) {
@@ -68,10 +75,10 @@ func (r *Resolver) CagwCredentialRole() generated.CagwCredentialRoleResolver {
 	return &cagwCredentialRoleResolver{r}
 }
 
-func (r *Resolver) IssuedCagwCredential() generated.IssuedCagwCredentialResolver {
-	return &issuedCagwCredentialResolver{r}
+func (r *Resolver) IssuedCagwCredentialPayload() generated.IssuedCagwCredentialPayloadResolver {
+	return &issuedCagwCredentialPayloadResolver{r}
 }
 
 type cagwCredentialResolver struct{ *Resolver }
 type cagwCredentialRoleResolver struct{ *Resolver }
-type issuedCagwCredentialResolver struct{ *Resolver }
+type issuedCagwCredentialPayloadResolver struct{ *Resolver }

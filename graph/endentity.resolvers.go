@@ -24,16 +24,16 @@ func (r *endEntityResolver) Certificates(ctx context.Context, obj *endentity.End
 	return r.certificates(ctx, obj.PartitionID, certificate.Filter{EndEntityID: obj.ID}, certificate.Newest, first, after)
 }
 
-func (r *mutationResolver) ActivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error) {
-	return endEntityPayload(r.EndEntityService.Activate(ctx, id))
+func (r *mutationResolver) ActivateEndEntity(ctx context.Context, input model.ActivateEndEntityInput) (*model.EndEntityPayload, error) {
+	return endEntityPayload(r.EndEntityService.Activate(ctx, input.ID))
 }
 
-func (r *mutationResolver) DeactivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error) {
-	return endEntityPayload(r.EndEntityService.Deactivate(ctx, id))
+func (r *mutationResolver) DeactivateEndEntity(ctx context.Context, input model.DeactivateEndEntityInput) (*model.EndEntityPayload, error) {
+	return endEntityPayload(r.EndEntityService.Deactivate(ctx, input.ID))
 }
 
-func (r *mutationResolver) DecommissionEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error) {
-	return endEntityPayload(r.EndEntityService.Decommission(ctx, id))
+func (r *mutationResolver) DecommissionEndEntity(ctx context.Context, input model.DecommissionEndEntityInput) (*model.EndEntityPayload, error) {
+	return endEntityPayload(r.EndEntityService.Decommission(ctx, input.ID))
 }
 
 func (r *partitionResolver) EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error) {

@@ -41,15 +41,16 @@ func (r *Resolver) present(ctx context.Context, err error) *gqlerror.Error {
 }
 
 func extensions(f *fault.Error, requestID string) map[string]any {
-	e := map[string]any{"code": string(f.Kind), "requestId": requestID}
+	kind := f.Kind
+	if kind == fault.ApprovalNeeded {
+		kind = fault.Conflict // a mutation that can wait answers with `settled`; this is only for one that was forgotten
+	}
+	e := map[string]any{"code": string(kind), "requestId": requestID}
 	if f.Field != "" {
 		e["field"] = f.Field
 	}
 	if f.Action != "" {
 		e["action"] = f.Action
-	}
-	if f.ApprovalID != "" {
-		e["approvalId"] = f.ApprovalID
 	}
 	if f.RetryAfter > 0 {
 		e["retryAfter"] = f.RetryAfter.Seconds()

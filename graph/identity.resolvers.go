@@ -25,7 +25,7 @@ func (r *mutationResolver) SignIn(ctx context.Context, input model.SignInInput) 
 	return signInPayload(ctx)(r.Identity.SignIn(ctx, input.Email, input.Password))
 }
 
-func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input model.SecondFactorInput) (*model.ViewerPayload, error) {
+func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input model.VerifySecondFactorInput) (*model.ViewerPayload, error) {
 	done, err := r.Identity.VerifySecondFactor(ctx, identity.Proof{TOTP: input.Totp, RecoveryCode: input.RecoveryCode, Passkey: input.Passkey})
 	if err != nil {
 		return nil, err
@@ -33,16 +33,20 @@ func (r *mutationResolver) VerifySecondFactor(ctx context.Context, input model.S
 	return &model.ViewerPayload{Viewer: signedIn(ctx, done)}, nil
 }
 
-func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (string, error) {
-	return r.Identity.BeginPasskeySignIn(ctx)
+func (r *mutationResolver) BeginPasskeySignIn(ctx context.Context) (*model.BeginPasskeySignInPayload, error) {
+	options, err := r.Identity.BeginPasskeySignIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &model.BeginPasskeySignInPayload{Options: options}, nil
 }
 
-func (r *mutationResolver) VerifyAddressCode(ctx context.Context, code string) (*model.SignInPayload, error) {
-	return signInPayload(ctx)(r.Identity.VerifyAddressCode(ctx, code))
+func (r *mutationResolver) VerifyAddressCode(ctx context.Context, input model.VerifyAddressCodeInput) (*model.SignInPayload, error) {
+	return signInPayload(ctx)(r.Identity.VerifyAddressCode(ctx, input.Code))
 }
 
-func (r *mutationResolver) RequestPasswordReset(ctx context.Context, email string) (*model.PasswordResetPayload, error) {
-	if err := r.Identity.RequestPasswordReset(ctx, email); err != nil {
+func (r *mutationResolver) RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.PasswordResetPayload, error) {
+	if err := r.Identity.RequestPasswordReset(ctx, input.Email); err != nil {
 		return nil, err
 	}
 	return &model.PasswordResetPayload{Accepted: true}, nil
@@ -64,8 +68,8 @@ func (r *mutationResolver) SignOutEverywhere(ctx context.Context) (*model.SignOu
 	return signOutPayload(ctx, true)(r.Identity.SignOut(ctx, "", true))
 }
 
-func (r *mutationResolver) EndSession(ctx context.Context, id string) (*model.SignOutPayload, error) {
-	return signOutPayload(ctx, false)(r.Identity.SignOut(ctx, id, false))
+func (r *mutationResolver) EndSession(ctx context.Context, input model.EndSessionInput) (*model.SignOutPayload, error) {
+	return signOutPayload(ctx, false)(r.Identity.SignOut(ctx, input.ID, false))
 }
 
 func (r *mutationResolver) ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error) {
@@ -80,15 +84,15 @@ func (r *mutationResolver) AcceptInvitation(ctx context.Context, input model.Acc
 	return signInPayload(ctx)(r.Identity.AcceptInvitation(ctx, input.Token, input.Password, input.FirstName, input.LastName))
 }
 
-func (r *mutationResolver) AcceptRoles(ctx context.Context, invitationID string) (*model.ViewerPayload, error) {
-	if err := r.Identity.AcceptRoles(ctx, invitationID); err != nil {
+func (r *mutationResolver) AcceptRoles(ctx context.Context, input model.AcceptRolesInput) (*model.ViewerPayload, error) {
+	if err := r.Identity.AcceptRoles(ctx, input.InvitationID); err != nil {
 		return nil, err
 	}
 	return &model.ViewerPayload{Viewer: &model.Viewer{}}, nil
 }
 
-func (r *mutationResolver) DeclineInvitation(ctx context.Context, invitationID string) (*model.ViewerPayload, error) {
-	if err := r.Identity.DeclineInvitation(ctx, invitationID); err != nil {
+func (r *mutationResolver) DeclineInvitation(ctx context.Context, input model.DeclineInvitationInput) (*model.ViewerPayload, error) {
+	if err := r.Identity.DeclineInvitation(ctx, input.InvitationID); err != nil {
 		return nil, err
 	}
 	return &model.ViewerPayload{Viewer: &model.Viewer{}}, nil
@@ -98,28 +102,32 @@ func (r *mutationResolver) BeginTotpEnrolment(ctx context.Context) (*identity.En
 	return r.Identity.BeginTOTP(ctx)
 }
 
-func (r *mutationResolver) ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error) {
-	done, err := r.Identity.ConfirmTOTP(ctx, totp)
+func (r *mutationResolver) ConfirmTotpEnrolment(ctx context.Context, input model.ConfirmTotpEnrolmentInput) (*model.ConfirmTotpPayload, error) {
+	done, err := r.Identity.ConfirmTOTP(ctx, input.Totp)
 	if err != nil {
 		return nil, err
 	}
 	return &model.ConfirmTotpPayload{RecoveryCodes: list(done.RecoveryCodes), Viewer: signedIn(ctx, done.SignedIn)}, nil
 }
 
-func (r *mutationResolver) BeginPasskeyRegistration(ctx context.Context) (string, error) {
-	return r.Identity.BeginPasskeyRegistration(ctx)
+func (r *mutationResolver) BeginPasskeyRegistration(ctx context.Context) (*model.BeginPasskeyRegistrationPayload, error) {
+	options, err := r.Identity.BeginPasskeyRegistration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &model.BeginPasskeyRegistrationPayload{Options: options}, nil
 }
 
-func (r *mutationResolver) FinishPasskeyRegistration(ctx context.Context, name string, credential string) (*model.PasskeyPayload, error) {
-	passkey, done, err := r.Identity.FinishPasskeyRegistration(ctx, name, credential)
+func (r *mutationResolver) FinishPasskeyRegistration(ctx context.Context, input model.FinishPasskeyRegistrationInput) (*model.PasskeyPayload, error) {
+	passkey, done, err := r.Identity.FinishPasskeyRegistration(ctx, input.Name, input.Credential)
 	if err != nil {
 		return nil, err
 	}
 	return &model.PasskeyPayload{Passkey: passkey, RecoveryCodes: list(done.RecoveryCodes), Viewer: signedIn(ctx, done.SignedIn)}, nil
 }
 
-func (r *mutationResolver) RemovePasskey(ctx context.Context, id string) (*model.ViewerPayload, error) {
-	if err := r.Identity.RemovePasskey(ctx, id); err != nil {
+func (r *mutationResolver) RemovePasskey(ctx context.Context, input model.RemovePasskeyInput) (*model.ViewerPayload, error) {
+	if err := r.Identity.RemovePasskey(ctx, input.ID); err != nil {
 		return nil, err
 	}
 	return &model.ViewerPayload{Viewer: &model.Viewer{}}, nil
@@ -137,37 +145,37 @@ func (r *mutationResolver) ChangePassword(ctx context.Context, input model.Chang
 	return signOutPayload(ctx, false)(r.Identity.ChangePassword(ctx, input.CurrentPassword, input.NewPassword))
 }
 
-func (r *mutationResolver) InviteUser(ctx context.Context, input model.InviteUserInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.Invite(ctx, input.PartitionID, identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles}))
+func (r *mutationResolver) InviteUser(ctx context.Context, input model.InviteUserInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.Invite(ctx, input.PartitionID, identity.Invitee{Email: input.Email, FirstName: input.FirstName, LastName: input.LastName, Roles: input.Roles})))
 }
 
-func (r *mutationResolver) ResendInvitation(ctx context.Context, partitionID string, userID string) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.ResendInvitation(ctx, partitionID, userID))
+func (r *mutationResolver) ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error) {
+	return memberPayload(r.Identity.ResendInvitation(ctx, input.PartitionID, input.UserID))
 }
 
-func (r *mutationResolver) GrantRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.GrantRole(ctx, input.PartitionID, input.UserID, input.Role))
+func (r *mutationResolver) GrantRole(ctx context.Context, input model.GrantRoleInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.GrantRole(ctx, input.PartitionID, input.UserID, input.Role)))
 }
 
-func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.RevokeRole(ctx, input.PartitionID, input.UserID, input.Role))
+func (r *mutationResolver) RevokeRole(ctx context.Context, input model.RevokeRoleInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.RevokeRole(ctx, input.PartitionID, input.UserID, input.Role)))
 }
 
-func (r *mutationResolver) RemoveMember(ctx context.Context, input model.MemberInput) (*model.MemberPayload, error) {
-	return memberPayload(r.Identity.RemoveMember(ctx, input.PartitionID, input.UserID))
+func (r *mutationResolver) RemoveMember(ctx context.Context, input model.RemoveMemberInput) (model.MemberResult, error) {
+	return settled[model.MemberResult](memberPayload(r.Identity.RemoveMember(ctx, input.PartitionID, input.UserID)))
 }
 
 func (r *mutationResolver) DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error) {
 	return accountPayload(r.Identity.DisableAccount(ctx, input.ID, input.LeaveWithoutOwner))
 }
 
-func (r *mutationResolver) EnableAccount(ctx context.Context, id string) (*model.AccountPayload, error) {
-	return accountPayload(r.Identity.EnableAccount(ctx, id))
+func (r *mutationResolver) EnableAccount(ctx context.Context, input model.EnableAccountInput) (*model.AccountPayload, error) {
+	return accountPayload(r.Identity.EnableAccount(ctx, input.ID))
 }
 
-func (r *mutationResolver) ResetSecondFactor(ctx context.Context, id string) (*model.AccountPayload, error) {
+func (r *mutationResolver) ResetSecondFactor(ctx context.Context, input model.ResetSecondFactorInput) (*model.AccountPayload, error) {
 	// The code goes to the person's address alone.
-	u, _, err := r.Identity.ResetSecondFactor(ctx, id)
+	u, _, err := r.Identity.ResetSecondFactor(ctx, input.ID)
 	return accountPayload(u, err)
 }
 
@@ -183,20 +191,28 @@ func (r *mutationResolver) CreateAPIToken(ctx context.Context, input model.Creat
 	return &model.CreateAPITokenPayload{APIToken: made, Token: secret}, nil
 }
 
-func (r *mutationResolver) RevokeAPIToken(ctx context.Context, id string) (*model.APITokenPayload, error) {
-	revoked, err := r.Identity.RevokeToken(ctx, id)
+func (r *mutationResolver) RevokeAPIToken(ctx context.Context, input model.RevokeAPITokenInput) (*model.APITokenPayload, error) {
+	revoked, err := r.Identity.RevokeToken(ctx, input.ID)
 	if err != nil {
 		return nil, err
 	}
 	return &model.APITokenPayload{APIToken: revoked}, nil
 }
 
-func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error) {
-	return r.Identity.Members(ctx, obj.ID)
+func (r *partitionResolver) Members(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.MemberConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.Member], error) { return r.Identity.Members(ctx, obj.ID, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.MemberConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
-func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error) {
-	return r.Identity.Tokens(ctx, obj.ID)
+func (r *partitionResolver) APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.APIToken], error) { return r.Identity.Tokens(ctx, obj.ID, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.APITokenConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
@@ -210,8 +226,12 @@ func (r *queryResolver) Invitation(ctx context.Context, token string) (*identity
 	return r.Identity.Invitation(ctx, token)
 }
 
-func (r *queryResolver) PlatformOutbox(ctx context.Context) ([]*mail.Mail, error) {
-	return r.Mail.Outbox(ctx)
+func (r *queryResolver) PlatformOutbox(ctx context.Context, first int, after *string) (*model.OutboxMailConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*mail.Mail], error) { return r.Mail.Outbox(ctx, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.OutboxMailConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error) {
@@ -228,6 +248,14 @@ func (r *queryResolver) Accounts(ctx context.Context, first int, after *string, 
 
 func (r *queryResolver) Account(ctx context.Context, id string) (*identity.Account, error) {
 	return missing(r.Identity.Account(ctx, id))
+}
+
+func (r *securityResolver) Sessions(ctx context.Context, obj *model.Security, first int, after *string) (*model.SessionConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*identity.Session], error) { return r.Identity.Sessions(ctx, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.SessionConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *sessionResolver) Current(ctx context.Context, obj *identity.Session) (bool, error) {
@@ -255,7 +283,11 @@ func (r *viewerResolver) Partitions(ctx context.Context, obj *model.Viewer) ([]*
 	if rbac.ActorFrom(ctx) == nil {
 		return []*tenant.Partition{}, nil
 	}
-	return r.Tenants.Partitions(ctx, "")
+	p, err := r.Tenants.Partitions(ctx, "", page.Request{First: page.MaxFirst})
+	if err != nil {
+		return nil, err
+	}
+	return list(p.Nodes), nil
 }
 
 func (r *viewerResolver) Security(ctx context.Context, obj *model.Viewer) (*model.Security, error) {
@@ -271,10 +303,13 @@ func (r *viewerResolver) Invitations(ctx context.Context, obj *model.Viewer) ([]
 
 func (r *Resolver) ApiToken() generated.ApiTokenResolver { return &apiTokenResolver{r} }
 
+func (r *Resolver) Security() generated.SecurityResolver { return &securityResolver{r} }
+
 func (r *Resolver) Session() generated.SessionResolver { return &sessionResolver{r} }
 
 func (r *Resolver) Viewer() generated.ViewerResolver { return &viewerResolver{r} }
 
 type apiTokenResolver struct{ *Resolver }
+type securityResolver struct{ *Resolver }
 type sessionResolver struct{ *Resolver }
 type viewerResolver struct{ *Resolver }

@@ -9,8 +9,14 @@ import (
 	"context"
 
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
+	"github.com/pkiaas/pkiaas/graph/model"
 )
 
-func (r *queryResolver) Jobs(ctx context.Context) ([]*job.Job, error) {
-	return r.JobService.Jobs(ctx)
+func (r *queryResolver) Jobs(ctx context.Context, first int, after *string) (*model.JobConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*job.Job], error) { return r.JobService.Jobs(ctx, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.JobConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }

@@ -19,7 +19,6 @@ import (
 // loaders gather what the items of a list ask for one by one into single queries. They live as long as a request.
 type loaders struct {
 	ca                 *batched[*ca.CertificationAuthority]
-	children           *batched[[]*ca.CertificationAuthority]
 	profileIDs         *batched[[]string]
 	crl                *batched[*status.CRL]
 	activeCertificates *batched[int]
@@ -54,7 +53,6 @@ func (r *Resolver) newLoaders() *loaders {
 			}
 			return byID, err
 		}),
-		children:           loader(r.CAs.Children),
 		profileIDs:         loader(r.CAs.ProfileIDs),
 		crl:                loader(r.Status.Latest),
 		activeCertificates: loader(r.Certificates.ActiveByCA),

@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/pkiaas/pkiaas/domain/notify"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -30,12 +31,12 @@ func (r *mutationResolver) CreateWebhook(ctx context.Context, input model.Create
 	return &model.CreateWebhookPayload{Webhook: hook, Secret: secret}, nil
 }
 
-func (r *mutationResolver) TestWebhook(ctx context.Context, id string) (*model.WebhookPayload, error) {
-	return webhookPayload(r.Notify.TestWebhook(ctx, id))
+func (r *mutationResolver) TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.WebhookPayload, error) {
+	return webhookPayload(r.Notify.TestWebhook(ctx, input.ID))
 }
 
-func (r *mutationResolver) DeleteWebhook(ctx context.Context, id string, confirmName string) (*model.WebhookPayload, error) {
-	return webhookPayload(r.Notify.DeleteWebhook(ctx, id, confirmName))
+func (r *mutationResolver) DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.WebhookPayload, error) {
+	return webhookPayload(r.Notify.DeleteWebhook(ctx, input.ID, input.ConfirmName))
 }
 
 func (r *notificationSettingsResolver) Webhooks(ctx context.Context, obj *notify.Settings) ([]*notify.Webhook, error) {
@@ -50,8 +51,12 @@ func (r *webhookResolver) LastError(ctx context.Context, obj *notify.Webhook) (*
 	return when(obj.LastError != "", obj.LastError), nil
 }
 
-func (r *webhookResolver) Deliveries(ctx context.Context, obj *notify.Webhook) ([]*notify.Delivery, error) {
-	return r.Notify.Deliveries(ctx, obj)
+func (r *webhookResolver) Deliveries(ctx context.Context, obj *notify.Webhook, first int, after *string) (*model.WebhookDeliveryConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*notify.Delivery], error) { return r.Notify.Deliveries(ctx, obj, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.WebhookDeliveryConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *webhookDeliveryResolver) Error(ctx context.Context, obj *notify.Delivery) (*string, error) {

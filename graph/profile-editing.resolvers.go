@@ -9,6 +9,7 @@ import (
 	"context"
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -33,9 +34,12 @@ func (r *certificateProfileResolver) Issued(ctx context.Context, obj *profiles.P
 	return issued, err
 }
 
-func (r *certificateProfileResolver) Versions(ctx context.Context, obj *profiles.Profile) ([]*profiles.Version, error) {
-	versions, err := r.Profiles.History(ctx, obj)
-	return list(versions), err
+func (r *certificateProfileResolver) Versions(ctx context.Context, obj *profiles.Profile, first int, after *string) (*model.ProfileVersionConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Version], error) { return r.Profiles.History(ctx, obj, p) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.ProfileVersionConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *certificateProfileResolver) Changes(ctx context.Context, obj *profiles.Profile, from int64, to int64) ([]*rules.Change, error) {
@@ -51,19 +55,25 @@ func (r *mutationResolver) UpdateProfile(ctx context.Context, input model.Update
 	return profilePayload(r.Profiles.Update(ctx, input.PartitionID, input.ID, input.Version, profiles.Draft{JSON: input.JSON, Name: value(input.Name), Group: value(input.Group)}, input.Comment))
 }
 
-func (r *mutationResolver) RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error) {
+func (r *mutationResolver) RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error) {
 	return profilePayload(r.Profiles.Retire(ctx, input.PartitionID, input.ID, input.Version))
 }
 
-func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error) {
+func (r *mutationResolver) DeleteProfile(ctx context.Context, input model.DeleteProfileInput) (*model.DeleteProfilePayload, error) {
 	if err := r.Profiles.Delete(ctx, input.PartitionID, input.ID, input.Version); err != nil {
 		return nil, err
 	}
 	return &model.DeleteProfilePayload{ID: input.ID}, nil
 }
 
-func (r *partitionResolver) RetiredProfiles(ctx context.Context, obj *tenant.Partition) ([]*profiles.Profile, error) {
-	return r.Profiles.List(ctx, obj.ID, profiles.Filter{Retired: true})
+func (r *partitionResolver) RetiredProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CertificateProfileConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Profile], error) {
+		return r.Profiles.Page(ctx, obj.ID, profiles.Filter{Retired: true}, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificateProfileConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) ProfileSchema(ctx context.Context) (string, error) {

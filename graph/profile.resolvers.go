@@ -8,6 +8,7 @@ package graph
 import (
 	"context"
 
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -46,8 +47,14 @@ func (r *certificateProfileResolver) JSON(ctx context.Context, obj *profiles.Pro
 	return string(obj.JSON()), nil
 }
 
-func (r *partitionResolver) CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profiles.Profile, error) {
-	return r.Profiles.List(ctx, obj.ID, profiles.Filter{Search: value(search), Kind: string(value(kind)), Group: value(groupID)})
+func (r *partitionResolver) CertificateProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) (*model.CertificateProfileConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*profiles.Profile], error) {
+		return r.Resolver.Profiles.Page(ctx, obj.ID, profiles.Filter{Search: value(search), Kind: string(value(kind)), Group: value(groupID)}, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.CertificateProfileConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error) {

@@ -74,7 +74,17 @@ func profilePayload(p *profiles.Profile, err error) (*model.ProfilePayload, erro
 func whatIfRequest(in model.WhatIfInput) (enrollment.WhatIfRequest, error) {
 	request, err := csrRequest(model.IssueCertificateInput{CaID: in.CaID, ProfileID: in.ProfileID, Csr: value(in.Csr), Subject: in.Subject,
 		SubjectAlternativeNames: in.SubjectAlternativeNames, NotAfter: in.NotAfter, Extensions: in.Extensions, EndEntity: in.EndEntity})
-	return enrollment.WhatIfRequest{CSRRequest: request, KeyType: value(in.KeyType)}, err
+	if request.CSR != "" {
+		return enrollment.WhatIfRequest{Request: request.Request()}, err
+	}
+	request.Extensions = nil // the service makes the whole of it
+	w := enrollment.WhatIfRequest{Request: request.WithoutKey(), KeyType: value(in.KeyType)}
+	if w.KeyType == "" {
+		w.Read = func() (enrollment.Facts, error) {
+			return enrollment.Facts{}, fault.New(fault.Invalid, "give a certificate signing request, or the type of the key that the service is to make").At("csr")
+		}
+	}
+	return w, err
 }
 
 func whatIf(w *enrollment.WhatIf, err error) (*model.WhatIf, error) {

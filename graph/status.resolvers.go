@@ -33,7 +33,7 @@ func (r *certificationAuthorityResolver) CrlLists(ctx context.Context, obj *ca.C
 	return out, err
 }
 
-func (r *mutationResolver) UpdateCrlSettings(ctx context.Context, input model.CrlSettingsInput) (*model.CertificationAuthorityPayload, error) {
+func (r *mutationResolver) UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error) {
 	return caPayload(r.Status.UpdateSettings(ctx, input.CaID, status.Settings{Delta: input.Delta, Shards: int64(input.Shards), AutomaticShards: input.AutomaticShards, Complete: input.Complete}))
 }
 

@@ -8,6 +8,7 @@ package graph
 import (
 	"context"
 
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
@@ -26,8 +27,8 @@ func (r *mutationResolver) UpdateSubscription(ctx context.Context, input model.U
 	return subscriptionPayload(r.Tenants.Update(ctx, input.SubscriptionID, input.PurchasedCertificates, input.PurchasedCas, input.Tier, input.TierFollowsPurchase))
 }
 
-func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error) {
-	return subscriptionPayload(r.Tenants.InviteOwner(ctx, subscriptionID, email))
+func (r *mutationResolver) InviteSubscriptionOwner(ctx context.Context, input model.InviteSubscriptionOwnerInput) (*model.SubscriptionPayload, error) {
+	return subscriptionPayload(r.Tenants.InviteOwner(ctx, input.SubscriptionID, input.Email))
 }
 
 func (r *mutationResolver) AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error) {
@@ -59,16 +60,28 @@ func (r *partitionResolver) Activity(ctx context.Context, obj *tenant.Partition,
 	return r.Tenants.Activity(ctx, obj, days)
 }
 
-func (r *queryResolver) Subscriptions(ctx context.Context, search *string) ([]*tenant.Subscription, error) {
-	return r.Tenants.Subscriptions(ctx, value(search))
+func (r *queryResolver) Subscriptions(ctx context.Context, first int, after *string, search *string) (*model.ServiceSubscriptionConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*tenant.Subscription], error) {
+		return r.Tenants.Subscriptions(ctx, value(search), p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.ServiceSubscriptionConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Subscription(ctx context.Context, id string) (*tenant.Subscription, error) {
 	return missing(r.Tenants.Subscription(ctx, id))
 }
 
-func (r *queryResolver) Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error) {
-	return r.Tenants.Partitions(ctx, value(search))
+func (r *queryResolver) Partitions(ctx context.Context, first int, after *string, search *string) (*model.PartitionConnection, error) {
+	p, err := paged(first, after, func(p page.Request) (*page.Page[*tenant.Partition], error) {
+		return r.Tenants.Partitions(ctx, value(search), p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &model.PartitionConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *queryResolver) Partition(ctx context.Context, id string) (*tenant.Partition, error) {

@@ -80,9 +80,5 @@ func (r *Resolver) security(ctx context.Context) (*model.Security, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := r.Identity.Sessions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &model.Security{TotpEnrolled: u.TOTPConfirmedAt != nil, Passkeys: list(passkeys), RecoveryCodesLeft: codes, Sessions: list(sessions)}, nil
+	return &model.Security{TotpEnrolled: u.TOTPConfirmedAt != nil, Passkeys: list(passkeys), RecoveryCodesLeft: codes}, nil
 }

@@ -361,6 +361,20 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 		t.Errorf("%v", v)
 	}
 
+	// What the release before has kept was the text of the request: it is carried out after the upgrade.
+	old, _, csr, id := waiting("old.example.com")
+	payload := fmt.Sprintf(`{"OrderID":%q,"SHA256":%q,"Request":{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=old.example.com",`+
+		`"SANs":[{"Type":"DNS_NAME","Value":"old.example.com"}],"SANsGiven":true,"NotAfter":null,"Extensions":null,"EndEntity":"old.example.com"}}`,
+		old[strings.LastIndex(old, "/")+1:], fmt.Sprintf("%x", sha256.Sum256(csr)), e.c.CAID, e.c.ProfileID, base64.StdEncoding.EncodeToString(csr))
+	if err := e.store.DB(e.ctx).Exec("UPDATE approvals SET payload = ? WHERE id = ?", payload, id).Error; err != nil {
+		t.Fatal(err)
+	}
+	s.approve(id, s.alice)
+	s.becomes(id, approval.Done)
+	if v := c.ok(c.post(old, nil), 200).object(); v["status"] != "valid" || c.leaf(v["certificate"].(string)).Subject.CommonName != "old.example.com" {
+		t.Errorf("%v", v)
+	}
+
 	// Rejected, expired, or no longer possible: invalid, with the reason.
 	rejected, _, _, id := waiting("b.example.com")
 	if _, err := e.approvals.Reject(s.carol, id, "not ours"); err != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ceremony"
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/credential"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
@@ -76,6 +77,7 @@ type App struct {
 	cas          *ca.Service
 	certificates *certificate.Service
 	endEntities  *endentity.Service
+	delegates    *delegate.Service
 	enrollment   *enrollment.Service
 	status       *status.Service
 	ceremony     *ceremony.Service
@@ -166,13 +168,15 @@ func (a *App) wire() error {
 	a.configurations = &protocolconfig.Service{Store: a.store, Guard: a.guard, Audit: a.audit, CAs: a.cas, Profiles: a.profiles, Now: a.now}
 	a.endEntities = &endentity.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Now: a.now}
 	a.certificates = &certificate.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, CAs: a.cas, Quota: quota, Approvals: a.approvals, Now: a.now}
-	a.status = &status.Service{Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
+	a.delegates = &delegate.Service{Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, Kinds: []*delegate.Kind{delegate.OCSPSigners(cfg.OCSPSigners == "compatible")}}
+	a.status = &status.Service{Delegates: a.delegates, Certificates: a.certificates, Log: a.log, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Now: a.now, ClockSkew: cfg.ClockSkew, CRLInterval: cfg.CRLInterval,
 		Archive: status.NewArchive(archiveDir(cfg)), Costly: a.visitors.costly}
 	if a.status.Destinations, err = destinations(cfg); err != nil {
 		return err
 	}
 	a.enrollment = (&enrollment.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
-		Quota: quota, Limits: a.limiter, CRLs: a.status, Now: a.now, ClockSkew: cfg.ClockSkew, CompatibleSigners: cfg.OCSPSigners == "compatible"}).Init()
+		Quota: quota, Limits: a.limiter, CRLs: a.status, Delegates: a.delegates, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
+	a.delegates.Issuer = a.enrollment
 	a.credentials = (&credential.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Keys: a.keys, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
 	a.ceremony = &ceremony.Service{Approvals: a.approvals, Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
@@ -204,7 +208,7 @@ func (a *App) registerJobs() {
 	a.jobs.Handle(job.Work, ca.PurgeJob, a.cas.Purge)
 	a.jobs.Handle(job.Work, ca.MoveKeyJob, a.enrollment.MoveKey)
 	a.jobs.Handle(job.Work, ca.DestroyKeyJob, a.enrollment.DestroyKey)
-	a.jobs.Handle(job.Status, enrollment.SignerJob, a.enrollment.RenewSigner)
+	a.jobs.Handle(job.Status, ca.DelegatesJob, a.delegates.Keep)
 	a.jobs.Handle(job.Work, enrollment.CleanJob, a.enrollment.Clean)
 	a.jobs.HandleLong(job.Status, certificate.PublishCRLJob, a.status.PublishJob)
 	a.jobs.HandleLong(job.Outward, status.ExportJob, a.status.Export)

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -18,8 +21,10 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
+	"github.com/pkiaas/pkiaas/store/storetest"
 )
 
 const guarded = "privatessl-tls-client-server"
@@ -124,7 +129,7 @@ func (s *approvals) approve(id string, by ...context.Context) {
 func (s *approvals) issue(ctx context.Context, profile, host string) (*enrollment.Issued, error) {
 	s.Helper()
 	csr, _ := request(s.T, host)
-	return s.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: s.issuing.ID, ProfileID: profile, CSR: csr})
+	return s.enrollment.Issue(ctx, intake.Text{CAID: s.issuing.ID, ProfileID: profile, CSR: csr}.Request())
 }
 
 func (s *approvals) actions(id string) (actions []string) {
@@ -142,11 +147,11 @@ func (s *approvals) actions(id string) (actions []string) {
 
 func (s *approvals) mails(to, subject string) (n int) {
 	s.Helper()
-	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()))
+	mails, err := s.mail.Outbox(rbac.WithActor(context.Background(), rbac.SystemActor()), page.Request{First: page.MaxFirst})
 	if err != nil {
 		s.Fatal(err)
 	}
-	for _, m := range mails {
+	for _, m := range mails.Nodes {
 		if m.Recipient == to && strings.Contains(m.Subject, subject) {
 			n++
 		}
@@ -171,10 +176,10 @@ func TestIssuanceIsApproved(t *testing.T) {
 	}
 	before := countCertificates(t, s.App)
 	csr, _ := request(t, "www.example.com")
-	ask := enrollment.CSRRequest{CAID: s.issuing.ID, ProfileID: guarded, CSR: csr, EndEntity: "www"}
-	_, err := s.enrollment.IssueFromCSR(s.carol, ask)
+	ask := intake.Text{CAID: s.issuing.ID, ProfileID: guarded, CSR: csr, EndEntity: "www"}
+	_, err := s.enrollment.Issue(s.carol, ask.Request())
 	id := s.needed(err)
-	if _, err := s.enrollment.IssueFromCSR(s.carol, ask); s.needed(err) != id {
+	if _, err := s.enrollment.Issue(s.carol, ask.Request()); s.needed(err) != id {
 		t.Error("the same question became two requests")
 	}
 	if _, err := s.issue(s.carol, "privatessl-tls-server", "free.example.com"); err != nil {
@@ -257,7 +262,8 @@ func TestIssuanceIsApproved(t *testing.T) {
 	if _, err := s.approvals.SetRules(s.alice, approval.Change{PartitionID: s.m.Partition.ID, Rules: []*approval.Rule{rule(approval.Issue, 2)}}); err != nil {
 		t.Fatalf("covering all profiles asks for more: %v", err)
 	}
-	_, err = s.enrollment.IssuePKCS12(s.carol, enrollment.PKCS12Request{CAID: s.issuing.ID, ProfileID: "smime-p12-key-encipherment", Password: "a long password", KeyType: "ECDSA-P256", Subject: "CN=x", SANs: []enrollment.AlternativeName{{Type: "EMAIL", Value: "x@example.com"}}})
+	_, err = s.enrollment.IssuePKCS12(s.carol, enrollment.PKCS12Request{Password: "a long password", KeyType: "ECDSA-P256",
+		Request: intake.Text{CAID: s.issuing.ID, ProfileID: "smime-p12-key-encipherment", Subject: new("CN=x"), SANs: []intake.AlternativeName{{Type: "EMAIL", Value: "x@example.com"}}}.WithoutKey()})
 	if !fault.Is(err, fault.PolicyRefused) || !strings.Contains(err.Error(), "approval") {
 		t.Errorf("a key made here: %v", err)
 	}
@@ -561,6 +567,60 @@ func TestEveryOperationIsApproved(t *testing.T) {
 	}
 }
 
+// TestWaitingIsAnOutcome: in GraphQL, what others must approve first is no error.
+func TestWaitingIsAnOutcome(t *testing.T) {
+	s := newApprovals(t, rule(approval.CACreate, 1), rule(approval.CADelete, 1), rule(approval.CARenew, 1), rule(approval.Issue, 1), rule(approval.BulkRevoke, 1), rule(approval.RoleChange, 1))
+	root, err := os.ReadFile("testdata/cases/root-same-name-same-serial-1.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := certificateOf(t, s)
+	operation, err := s.bulk.PrepareRevocation(s.carol, bulk.RevocationInput{PartitionID: s.m.Partition.ID, Reason: certificate.Superseded, Serials: leaf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	csr, _ := request(t, "waits.example.com")
+	p := s.m.Partition.ID
+	for name, c := range map[string]struct {
+		by    context.Context
+		input map[string]any
+	}{
+		"createCertificationAuthority": {s.alice, map[string]any{"partitionId": p, "type": "ROOT", "identifier": "wanted", "friendlyName": "Wanted", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Wanted"}},
+		"importExternalRoot":           {s.alice, map[string]any{"partitionId": p, "identifier": "outer", "friendlyName": "Outer", "certificate": string(root)}},
+		"renewCertificationAuthority":  {s.alice, map[string]any{"caId": s.issuing.ID, "newKey": false}},
+		"deleteCertificationAuthority": {s.alice, map[string]any{"caId": s.issuing.ID, "confirmIdentifier": "issuing-1"}},
+		"issueCertificate":             {s.carol, map[string]any{"caId": s.issuing.ID, "profileId": guarded, "csr": csr}},
+		"startBulk":                    {s.carol, map[string]any{"id": operation.ID}},
+		"inviteUser":                   {s.alice, map[string]any{"partitionId": p, "email": "new@example.com", "firstName": "N", "lastName": "N", "roles": []string{"OWNERS"}}},
+		"grantRole":                    {s.alice, map[string]any{"partitionId": p, "userId": "dave", "role": "OWNERS"}},
+		"revokeRole":                   {s.alice, map[string]any{"partitionId": p, "userId": "bob", "role": "OWNERS"}},
+		"removeMember":                 {s.alice, map[string]any{"partitionId": p, "userId": "dave"}},
+		"setApprovalRules":             {s.alice, map[string]any{"partitionId": p, "rules": []any{}}},
+	} {
+		input := strings.ToUpper(name[:1]) + name[1:] + "Input"
+		got := s.ask(t, rbac.ActorFrom(c.by), `mutation ($input: `+input+`!) { `+name+`(input: $input) { __typename ... on ApprovalPending { approvalId message approval { id state } } } }`, map[string]any{"input": c.input})
+		if got.code() != "" {
+			t.Errorf("%s: %v", name, got.Errors)
+			continue
+		}
+		outcome := got.Data[name].(map[string]any)
+		waiting, _ := outcome["approval"].(map[string]any)
+		if outcome["__typename"] != "ApprovalPending" || waiting["state"] != "PENDING" || waiting["id"] != outcome["approvalId"] || outcome["message"] == "" {
+			t.Errorf("%s: %v", name, outcome)
+		}
+	}
+}
+
+// certificateOf is the serial number of some certificate that can be revoked.
+func certificateOf(t *testing.T, s *approvals) string {
+	t.Helper()
+	p, err := s.certificates.List(s.carol, s.m.Partition.ID, certificate.Filter{Status: []certificate.Status{certificate.Issued}, CAID: s.issuing.ID, LeaveOutSigners: true}, certificate.Newest, page.Request{First: 1})
+	if err != nil || len(p.Nodes) == 0 {
+		t.Fatal(err, "no certificate")
+	}
+	return p.Nodes[0].SerialNumber
+}
+
 // TestRulesOfApprovals: none for what nobody else could approve, and asking for less takes those who decide.
 func TestRulesOfApprovals(t *testing.T) {
 	s := newApprovals(t)
@@ -637,4 +697,72 @@ func TestRulesOfApprovals(t *testing.T) {
 	if r := s.becomes(id, approval.Failed); !strings.Contains(r.Reason, "changed since") {
 		t.Error(r.Reason)
 	}
+}
+
+// TestRequestsKeptByTheReleaseBefore: that release kept the text of requests. Those that waited for approval, and the rest of a bulk
+// operation, are carried out after the upgrade.
+func TestRequestsKeptByTheReleaseBefore(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { keptBefore(t, newApprovals(t, rule(approval.Issue, 1, guarded))) })
+	t.Run("postgres", func(t *testing.T) {
+		keptBefore(t, newApprovalsOn(t, storetest.Postgres(t), rule(approval.Issue, 1, guarded)))
+	})
+}
+
+func keptBefore(t *testing.T, s *approvals) {
+	csr, key := request(t, "before.example.com")
+	text := func(profile, more string) string {
+		return fmt.Sprintf(`{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=Before","SANs":[{"Type":"DNS_NAME","Value":"named.example.com"}],"SANsGiven":true,`+
+			`"NotAfter":null,"Extensions":null,"EndEntity":"before"%s}`, s.issuing.ID, profile, csr, more)
+	}
+	check := func(what, certificateID string) {
+		t.Helper()
+		c, err := s.certificates.Get(s.alice, certificateID)
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		x, err := x509.ParseCertificate(c.DER)
+		if err != nil || x.Subject.CommonName != "Before" || !slices.Contains(x.DNSNames, "named.example.com") || slices.Contains(x.DNSNames, "before.example.com") ||
+			!bytes.Equal(key, x.RawSubjectPublicKeyInfo) || c.RequestedBy != "carol@example.com" {
+			t.Errorf("%s: %s %v by %s, %v", what, x.Subject, x.DNSNames, c.RequestedBy, err)
+		}
+	}
+	for what, more := range map[string]string{"by the API": "", "by the CA Gateway": `,"Explicit":true`} {
+		_, err := s.enrollment.Issue(s.carol, intake.Text{CAID: s.issuing.ID, ProfileID: guarded, CSR: csr, EndEntity: what[3:6]}.Request())
+		id := s.needed(err)
+		if err := s.store.DB(s.alice).Exec("UPDATE approvals SET payload = ? WHERE id = ?", text(guarded, more), id).Error; err != nil {
+			t.Fatal(err)
+		}
+		s.approve(id, s.dave)
+		check(what, s.becomes(id, approval.Done).ObjectID)
+	}
+	// What is kept now is what was approved, and nothing else is carried out.
+	_, err := s.enrollment.Issue(s.carol, intake.Text{CAID: s.issuing.ID, ProfileID: guarded, CSR: csr}.Request())
+	id := s.needed(err)
+	kept := s.find(id).Payload
+	if !strings.Contains(kept, `"Proof":"PKCS10"`) || strings.Contains(kept, "CSR") {
+		t.Errorf("kept: %s", kept)
+	}
+
+	draft, err := s.bulk.PrepareIssuance(s.carol, bulk.IssuanceInput{PartitionID: s.m.Partition.ID, CAID: s.issuing.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSV: base64Line(csr)})
+	if err != nil || draft.Pending() != 1 {
+		t.Fatalf("%+v %v", draft, err)
+	}
+	if err := s.store.DB(s.alice).Exec("UPDATE bulk_items SET request = ? WHERE operation_id = ?", text("privatessl-tls-client-server-supply-san", ""), draft.ID).Error; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.bulk.Start(s.carol, draft.ID); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the operation ends", func() error {
+		o, err := s.bulk.Get(s.carol, draft.ID)
+		if err == nil && o.State != bulk.Done {
+			err = fmt.Errorf("it is %s", o.State)
+		}
+		return err
+	})
+	var made string
+	if err := s.store.DB(s.alice).Table("bulk_items").Where("operation_id = ?", draft.ID).Pluck("certificate_id", &made).Error; err != nil {
+		t.Fatal(err)
+	}
+	check("in bulk", made)
 }

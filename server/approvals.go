@@ -13,6 +13,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -82,8 +83,10 @@ func (a *App) wireApprovals() {
 			_, err := a.cas.Renew(ctx, in.ID, in.Renewal, in.ExpiresAt)
 			return err
 		}),
-		enrollment.VerbIssue: approved(func(ctx context.Context, in enrollment.CSRRequest) error {
-			_, err := a.enrollment.IssueFromCSR(ctx, in)
+		enrollment.VerbIssue: approved(func(ctx context.Context, in intake.Kept) error {
+			r := in.Request
+			r.Waiting = &enrollment.Waiting{Verb: enrollment.VerbIssue, Payload: func(r enrollment.Request) any { return in.Of(r) }}
+			_, err := a.enrollment.Issue(ctx, r)
 			if enrollment.Stale(err) {
 				return fault.New(fault.Unavailable, "the certification authority keeps changing").Because(err) // tried again
 			}

@@ -68,7 +68,7 @@ func TestDatabaseThatTakesNoWrites(t *testing.T) {
 	}
 	issue := func() answer {
 		t.Helper()
-		_, got := post(t, clientAt("127.0.0.1"), a, token, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id } } }`,
+		_, got := post(t, clientAt("127.0.0.1"), a, token, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`,
 			map[string]any{"i": map[string]any{"caId": b.ca.ID, "profileId": "privatessl-tls-client-server", "csr": string(csr)}})
 		return got
 	}

@@ -110,7 +110,7 @@ func TestBadRequestsForCertificates(t *testing.T) {
 		for k, v := range c.change {
 			in[k] = v
 		}
-		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": in})
+		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`, map[string]any{"i": in})
 		if code := got.code(); code != "INVALID" && code != "POLICY_REFUSED" {
 			t.Errorf("%s: %q %v", what, code, got.Errors)
 			continue
@@ -140,14 +140,14 @@ func TestBadRequestsForCertificates(t *testing.T) {
 	}
 
 	t.Run("duplicate identifier", func(t *testing.T) {
-		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`,
+		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`,
 			map[string]any{"i": input{"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "root-1", "friendlyName": "Again", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again"}})
 		if got.code() != "CONFLICT" || got.Errors[0].Extensions.Field != "identifier" {
 			t.Error(got.Errors)
 		}
 	})
 	t.Run("homoglyph identifier", func(t *testing.T) {
-		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`,
+		got := a.ask(t, owner, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`,
 			map[string]any{"i": input{"partitionId": m.Partition.ID, "type": "ROOT", "identifier": "r\u043e\u043et-1", "friendlyName": "Look-alike", "signingAlgorithm": "ECDSAP256+SHA256", "subject": "CN=Again"}})
 		if got.code() != "INVALID" || got.Errors[0].Extensions.Field != "identifier" {
 			t.Error(got.Errors)
@@ -161,7 +161,7 @@ func TestBadRequestsForCertificates(t *testing.T) {
 		if _, err := a.certificates.Revoke(ctx, own.ID, 2, nil); err != nil {
 			t.Fatal(err)
 		}
-		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id } } }`, map[string]any{"i": input{"caId": issuing.ID, "profileId": "privatessl-tls-client-server", "csr": good}})
+		got := a.ask(t, owner, `mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id } } } }`, map[string]any{"i": input{"caId": issuing.ID, "profileId": "privatessl-tls-client-server", "csr": good}})
 		if got.code() != "CONFLICT" || got.Errors[0].Extensions.Field != "caId" {
 			t.Error(got.Errors)
 		}
@@ -193,7 +193,7 @@ func certificateOfCA(t *testing.T, a *App, actor *rbac.Actor, m *Manifest, seria
 func TestBombs(t *testing.T) {
 	a, m := inProcess(t)
 	owner := &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Name: "owner@test", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}
-	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { ` + strings.Repeat("children { ", 30) + "id" + strings.Repeat(" }", 30) + ` } } }`
+	deep := `{ partition(id: "` + m.Partition.ID + `") { certificationAuthorities { nodes { ` + strings.Repeat("parent { ", 30) + "id" + strings.Repeat(" }", 30) + ` } } } }`
 	var wide strings.Builder
 	wide.WriteString("{")
 	for n := range 400 {

@@ -22,6 +22,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -225,7 +226,7 @@ func TestBulk(t *testing.T) {
 	// What is signed but not settled was never issued.
 	before := countCertificates(t, a)
 	boom := errors.New("the power went")
-	err = a.enrollment.IssueMany(ctx, "bulk", []enrollment.CSRRequest{{CAID: issuing.ID, ProfileID: p, CSR: one}}, func(context.Context, []enrollment.Outcome) error { return boom })
+	err = a.enrollment.IssueMany(ctx, "bulk", []enrollment.Request{intake.Text{CAID: issuing.ID, ProfileID: p, CSR: one}.Request()}, func(context.Context, []enrollment.Outcome) error { return boom })
 	if !errors.Is(err, boom) || countCertificates(t, a) != before {
 		t.Errorf("%v, %d certificates more", err, countCertificates(t, a)-before)
 	}

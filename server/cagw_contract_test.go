@@ -26,6 +26,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/protocols/cagw"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -439,7 +440,7 @@ func TestGatewayEvents(t *testing.T) {
 		last := str(t, g.call(200, "GET", g.base+"/certificate-events?preferredPageSize=100", nil), "nextPageIndex")
 		// In the console: issued, held until a time that comes, revoked.
 		csr, _ := gatewayCSR(t, pkix.Name{CommonName: "console.example"})
-		done, err := g.enrollment.IssueFromCSR(g.system, enrollment.CSRRequest{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csr})
+		done, err := g.enrollment.Issue(g.system, intake.Text{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csr}.Request())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -543,7 +544,7 @@ func TestGatewayEventsWhileIssuing(t *testing.T) {
 		for n := range workers {
 			issuing.Go(func() {
 				for k := 0; k < each || caughtUp.Load() < 2 && k < most && !t.Failed(); k++ {
-					done, err := g.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csrs[n], Explicit: true})
+					done, err := g.enrollment.Issue(ctx, intake.Text{CAID: g.issuing.ID, ProfileID: "privatessl-tls-server", CSR: csrs[n], Explicit: true}.Request())
 					if err != nil {
 						t.Error(err)
 						return

@@ -26,6 +26,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -292,14 +293,14 @@ func TestSPIRE(t *testing.T) {
 	}
 
 	// In the console it takes the right to create CAs as well as that to issue; bulk and protocols never certify a CA.
-	ask := enrollment.CSRRequest{CAID: root.ID, ProfileID: "basic-ca-subord", CSR: base64.StdEncoding.EncodeToString(der)}
-	if _, err := a.enrollment.IssueFromCSR(colleague(t, a, m, "carol", rbac.CertificateAdministrators), ask); !fault.Is(err, fault.Forbidden) {
+	ask := intake.Text{CAID: root.ID, ProfileID: "basic-ca-subord", CSR: base64.StdEncoding.EncodeToString(der)}
+	if _, err := a.enrollment.Issue(colleague(t, a, m, "carol", rbac.CertificateAdministrators), ask.Request()); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("by a certificate administrator: %v", err)
 	}
-	if _, err := a.enrollment.IssueFromCSR(colleague(t, a, m, "alice", rbac.Owners), ask); err != nil {
+	if _, err := a.enrollment.Issue(colleague(t, a, m, "alice", rbac.Owners), ask.Request()); err != nil {
 		t.Errorf("by an Owner: %v", err)
 	}
-	refusals, err := a.enrollment.CheckMany(system, root.ID, []enrollment.CSRRequest{ask})
+	refusals, err := a.enrollment.CheckMany(system, root.ID, []enrollment.Request{ask.Request()})
 	if err != nil || !fault.Is(refusals[0], fault.PolicyRefused) {
 		t.Errorf("in bulk: %v %v", refusals, err)
 	}

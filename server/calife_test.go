@@ -20,8 +20,9 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
@@ -177,7 +178,7 @@ func (l *life) issue(identifier, host string) (*certificate.Certificate, error) 
 	if err != nil {
 		return nil, err
 	}
-	made, err := l.app.enrollment.IssueFromCSR(l.ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, EndEntity: host})
+	made, err := l.app.enrollment.Issue(l.ctx, intake.Text{CAID: c.ID, ProfileID: tlsProfile, CSR: request, EndEntity: host}.Request())
 	if err != nil {
 		return nil, err
 	}
@@ -697,8 +698,9 @@ func TestRenewalWithTheSameKey(t *testing.T) {
 	eventually(t, "its OCSP signer and CRL are of today", func() error {
 		c := l.find("issuing-1")
 		list, err := issuance.CheckCRL(l.get(l.app.cas.URLs.CRL(c)), keyOf(c))
-		if err != nil || !list.NextUpdate.After(l.app.now()) || !c.OCSPNotAfter.After(l.app.now()) {
-			return fmt.Errorf("%v %+v %v", err, list, c.OCSPNotAfter)
+		signer, missing := l.app.delegates.Current(l.ctx, c.ID, c.KeyGeneration, delegate.OCSPSigner)
+		if err != nil || missing != nil || !list.NextUpdate.After(l.app.now()) || signer == nil || !signer.NotAfter.After(l.app.now()) {
+			return fmt.Errorf("%v %v %+v %+v", err, missing, list, signer)
 		}
 		return nil
 	})
@@ -789,10 +791,10 @@ func TestADisabledCA(t *testing.T) {
 		return nil
 	})
 	// Its OCSP signer is renewed while it is disabled.
-	signer := l.find("issuing-1").OCSPNotAfter
+	signer := signerOf(l.T, l.app, l.find("issuing-1")).NotAfter
 	ahead.Store(int64(22 * 24 * time.Hour))
 	t.Cleanup(func() { ahead.Store(0) })
-	l.until("issuing-1", "the OCSP signer is renewed", func(c *ca.CertificationAuthority) bool { return c.OCSPNotAfter.After(*signer) })
+	l.until("issuing-1", "the OCSP signer is renewed", func(c *ca.CertificationAuthority) bool { return signerOf(l.T, l.app, c).NotAfter.After(signer) })
 	if _, err := l.app.cas.Enable(l.ctx, l.find("issuing-1").ID); err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,10 @@ import (
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/nameconstraint"
@@ -94,7 +96,7 @@ func TestRootsThatExist(t *testing.T) {
 	odd := l.app.ask(
 		t,
 		rbac.ActorFrom(l.ctx),
-		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { certificationAuthority { remarks } } }`,
+		`mutation($i: ImportExternalRootInput!) { importExternalRoot(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { remarks } } } }`,
 		map[string]any{
 			"i": map[string]any{"partitionId": p, "identifier": "odd", "friendlyName": "Odd", "certificate": string(l.read("odd.pem"))},
 		},
@@ -126,11 +128,9 @@ func TestRootsThatExist(t *testing.T) {
 	made, err := l.app.enrollment.IssuePKCS12(
 		l.ctx,
 		enrollment.PKCS12Request{
-			CAID:      c.ID,
-			ProfileID: "multiuse-p12-client",
-			Password:  "correct horse",
-			Subject:   "CN=Jane Doe",
-			KeyType:   "ECDSA-P256",
+			Request:  intake.Text{CAID: c.ID, ProfileID: "multiuse-p12-client", Subject: new("CN=Jane Doe")}.WithoutKey(),
+			Password: "correct horse",
+			KeyType:  "ECDSA-P256",
 		},
 	)
 	if err != nil {
@@ -241,12 +241,12 @@ func TestRequestsAsTheyCome(t *testing.T) {
 	)
 	c := l.below("outer", "bounded", issuingExtensions)
 	const mail = "smime-digital-signature-key-encipherment"
-	try := func(csr, subject string, sans ...enrollment.AlternativeName) error {
-		r := enrollment.CSRRequest{CAID: c.ID, ProfileID: mail, CSR: string(l.sample(csr)), SANs: sans, SANsGiven: sans != nil}
+	try := func(csr, subject string, sans ...intake.AlternativeName) error {
+		r := intake.Text{CAID: c.ID, ProfileID: mail, CSR: string(l.sample(csr)), SANs: sans, SANsGiven: sans != nil}
 		if subject != "" {
 			r.Subject = &subject
 		}
-		_, err := l.app.enrollment.IssueFromCSR(l.ctx, r)
+		_, err := l.app.enrollment.Issue(l.ctx, r.Request())
 		return err
 	}
 	if err := try("csr-empty-cn.csr", "CN=Jane Doe"); err != nil {
@@ -266,7 +266,7 @@ func TestRequestsAsTheyCome(t *testing.T) {
 		!strings.Contains(err.Error(), ".corp.example") {
 		t.Errorf("a URI outside: %v", err)
 	}
-	if err := try("csr-nc-uri.csr", "", enrollment.AlternativeName{Type: san.URI, Value: "https://www.corp.example/x"}); err != nil {
+	if err := try("csr-nc-uri.csr", "", intake.AlternativeName{Type: san.URI, Value: "https://www.corp.example/x"}); err != nil {
 		t.Errorf("names that are replaced were judged: %v", err)
 	}
 	// The screen shows the bounds of the certificates above as they are applied.
@@ -333,8 +333,10 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := l.app.store.DB(l.ctx).Model(&ca.CertificationAuthority{}).Where("id = ?", c.ID).
-		Updates(map[string]any{"certificate": found[0], "version": c.Version + 1, "ocsp_certificate": nil, "ocsp_not_after": nil}).
-		Error; err != nil {
+		Updates(map[string]any{"certificate": found[0], "version": c.Version + 1}).Error; err != nil {
+		t.Fatal(err)
+	}
+	if err := l.app.store.DB(l.ctx).Delete(&delegate.Delegate{}, "ca_id = ?", c.ID).Error; err != nil {
 		t.Fatal(err)
 	}
 	_, err = l.issue("before", "late.example.com")
@@ -344,12 +346,15 @@ func TestConstraintsForDirectoryNames(t *testing.T) {
 	}
 	refused("an ACME order", l.app.enrollment.Ready(l.ctx, c.ID, tlsProfile, nil), fault.PolicyRefused, "caId")
 	if err := l.app.store.Tx(l.ctx, func(ctx context.Context) error {
-		return l.app.jobs.Enqueue(ctx, enrollment.SignerJob, c.ID, l.app.now(), nil)
+		return l.app.jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), l.app.now(), nil)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	c = l.until("before", "it has an OCSP signer again", func(c *ca.CertificationAuthority) bool { return c.OCSPCertificate != nil })
-	signer := l.file("signer.pem", ca.PEM(c.OCSPCertificate))
+	c = l.until("before", "it has an OCSP signer again", func(c *ca.CertificationAuthority) bool {
+		found, err := l.app.delegates.Current(l.ctx, c.ID, c.KeyGeneration, delegate.OCSPSigner)
+		return err == nil && found != nil
+	})
+	signer := l.file("signer.pem", ca.PEM(signerOf(l.T, l.app, c).Certificate))
 	l.openssl("verify", "-CAfile", "outer.pem", "-untrusted", l.file("before.pem", ca.PEM(found[0])), signer)
 	l.published("before", 0)
 	if _, err := l.app.certificates.Revoke(l.ctx, leaf.ID, certificate.Superseded, nil); err != nil {
@@ -389,10 +394,10 @@ func TestPoliciesAskedForAbove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy := enrollment.GivenExtension{OID: "2.5.29.32", Value: []byte("\x30\x07\x30\x05\x06\x03\x2a\x03\x04")}
-	made, err := l.app.enrollment.IssueFromCSR(
+	policy := intake.GivenExtension{OID: "2.5.29.32", Value: []byte("\x30\x07\x30\x05\x06\x03\x2a\x03\x04")}
+	made, err := l.app.enrollment.Issue(
 		l.ctx,
-		enrollment.CSRRequest{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []enrollment.GivenExtension{policy}},
+		intake.Text{CAID: c.ID, ProfileID: tlsProfile, CSR: request, Extensions: []intake.GivenExtension{policy}}.Request(),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -520,7 +525,7 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		"-config",
 		"claims.cnf",
 	)
-	stated := []enrollment.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
+	stated := []intake.GivenExtension{{OID: "1.3.6.1.4.1.311.20.2", Value: []byte{0x1e, 2, 0, 'W'}}}
 	roles := map[string][]rbac.Role{p: {rbac.Owners}}
 	for label, c := range map[string]struct {
 		actor            *rbac.Actor
@@ -532,14 +537,14 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		"a protocol that says nothing": {&rbac.Actor{Kind: rbac.ProtocolActor, ID: "p", Name: "new:p", Protocol: "new", Grants: map[string][]rbac.Role{p: {rbac.Protocol}}}, false, false},
 	} {
 		ctx := rbac.WithActor(l.ctx, c.actor)
-		made, err := l.app.enrollment.IssueFromCSR(
+		made, err := l.app.enrollment.Issue(
 			ctx,
-			enrollment.CSRRequest{
+			intake.Text{
 				CAID:       issuing.ID,
 				ProfileID:  "scep-digital-signature",
 				CSR:        string(l.read("claims.csr")),
 				Extensions: stated,
-			},
+			}.Request(),
 		)
 		if err != nil {
 			t.Errorf("%s: %v", label, err)
@@ -562,9 +567,9 @@ func TestClaimsNeedSomebodyWhoAnswersForThem(t *testing.T) {
 		}
 	}
 	// A person who hands in a file of requests has not looked at each.
-	one := enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
+	one := intake.Text{CAID: issuing.ID, ProfileID: "scep-digital-signature", CSR: string(l.read("claims.csr"))}
 	var outcomes []enrollment.Outcome
-	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.CSRRequest{one}, func(_ context.Context, o []enrollment.Outcome) error {
+	if err := l.app.enrollment.IssueMany(l.ctx, "bulk", []enrollment.Request{one.Request()}, func(_ context.Context, o []enrollment.Outcome) error {
 		outcomes = o
 		return nil
 	}); err != nil ||

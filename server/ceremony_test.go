@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -151,7 +151,7 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 
 func TestCompatibleSigners(t *testing.T) {
 	a, m := inProcess(t)
-	a.enrollment.CompatibleSigners = true
+	a.delegates.Kinds = []*delegate.Kind{delegate.OCSPSigners(true)}
 	owner := person(m, "owner", rbac.Owners)
 	c, err := a.cas.Create(owner, ca.Request{PartitionID: m.Partition.ID, Type: ca.Root, Identifier: "compatible", FriendlyName: "x", SigningAlgorithm: "ML-DSA-44", Subject: "CN=x", OCSPEnabled: true})
 	if err != nil {
@@ -163,7 +163,7 @@ func TestCompatibleSigners(t *testing.T) {
 		}
 		return err
 	})
-	key, err := a.keys.Open(t.Context(), c.OCSPKeyStore, c.OCSPKeyID)
+	key, err := a.keys.Open(t.Context(), signerOf(t, a, c).KeyStore, signerOf(t, a, c).KeyID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,9 +183,10 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
-	a.keys, a.cas.Keys, a.status.Keys = stores, stores, stores // who moves does not see it yet
+	a.keys, a.cas.Keys, a.status.Keys, a.delegates.Keys = stores, stores, stores, stores // who moves does not see it yet
 	leaf := l.issued("issuing-1", "moved.example.com")
 	before := l.find("issuing-1")
+	signer := signerOf(t, a, before)
 	if _, err := a.cas.MoveKey(l.ctx, before.ID, "second"); err != nil {
 		t.Fatal(err)
 	}
@@ -210,16 +211,16 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 	ahead.Add(int64(time.Minute)) // the job waits a little before it tries again
 	t.Cleanup(func() { ahead.Store(0) })
 	c := l.until("issuing-1", "key and OCSP signer are moved", func(c *ca.CertificationAuthority) bool {
-		return c.KeyStore == "second" && c.OCSPKeyStore == "second"
+		return c.KeyStore == "second" && signerOf(t, a, c).KeyStore == "second"
 	})
-	if to := moving(); to != nil || c.OCSPKeyID == before.OCSPKeyID {
-		t.Errorf("on its way to %v, OCSP key %s", to, c.OCSPKeyID)
+	if to := moving(); to != nil || signerOf(t, a, c).KeyID == signer.KeyID {
+		t.Errorf("on its way to %v, OCSP key %s", to, signer.KeyID)
 	}
 	ahead.Add(int64(2 * time.Second)) // answers in memory are older now
 	l.verify(leaf, false)
 	ahead.Add(int64(2 * time.Minute))
 	eventually(t, "the old keys are destroyed", func() error {
-		for _, id := range []string{before.KeyID, before.OCSPKeyID} {
+		for _, id := range []string{before.KeyID, signer.KeyID} {
 			if _, err := a.keys.Open(t.Context(), before.KeyStore, id); !errors.Is(err, keystore.ErrNotFound) {
 				return fmt.Errorf("key %s: %v", id, err)
 			}
@@ -228,20 +229,20 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 	})
 	l.issued("issuing-1", "after.example.com")
 	// A signer that is where it belongs is left alone.
-	signer := l.find("issuing-1").OCSPKeyID
+	signer = signerOf(t, a, before)
 	if err := a.store.Tx(l.ctx, func(ctx context.Context) error {
-		return a.jobs.Enqueue(ctx, enrollment.SignerJob, before.ID, a.now(), nil)
+		return a.jobs.Enqueue(ctx, ca.DelegatesJob, before.ID, a.now(), nil)
 	}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the signer is looked at", func() error {
 		var due int64
-		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND job_key = ? AND run_at <= ?", enrollment.SignerJob, before.ID, a.now()).Count(&due).Error; err != nil || due > 0 {
+		if err := a.store.DB(l.ctx).Table("jobs").Where("kind = ? AND job_key = ? AND run_at <= ?", ca.DelegatesJob, before.ID, a.now()).Count(&due).Error; err != nil || due > 0 {
 			return fmt.Errorf("%d are due, %v", due, err)
 		}
 		return nil
 	})
-	if l.find("issuing-1").OCSPKeyID != signer {
+	if signerOf(t, a, before).KeyID != signer.KeyID {
 		t.Error("the signer was made anew for nothing")
 	}
 }

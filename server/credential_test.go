@@ -273,12 +273,12 @@ func TestCredentialRules(t *testing.T) {
 	if _, err := g.credentials.Create(admin, credential.Request{PartitionID: g.m.Partition.ID, Identifier: "watch", FriendlyName: "Watch", Roles: []*credential.Grant{g.grant(t, "issuing-1", credential.Auditors)}}); err != nil {
 		t.Errorf("auditors by a CA Administrator: %v", err)
 	}
-	list, err := g.credentials.List(admin, g.m.Partition.ID)
+	list, err := g.credentials.List(admin, g.m.Partition.ID, page.Request{First: page.MaxFirst})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, c := range list {
+	for _, c := range list.Nodes {
 		names = append(names, c.Identifier)
 	}
 	if !slices.Equal(names, []string{"demo-gateway", "existing", "watch"}) {
@@ -440,7 +440,7 @@ func testCredentialRefusals(t *testing.T, database string) {
 	if e := newest(); e.ObjectName != "watch" || !strings.Contains(e.Summary, "expired") {
 		t.Errorf("%+v", e)
 	}
-	if list, err := g.credentials.List(g.ctx, g.m.Partition.ID); err != nil || list[0].StatusAt(g.now()) != credential.Expired {
+	if list, err := g.credentials.List(g.ctx, g.m.Partition.ID, page.Request{First: page.MaxFirst}); err != nil || list.Nodes[0].StatusAt(g.now()) != credential.Expired {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
@@ -570,11 +570,11 @@ func TestCredentialUse(t *testing.T) {
 	c := g.with(t, issued)
 	used := func() *credential.Credential {
 		t.Helper()
-		list, err := g.credentials.List(g.ctx, g.m.Partition.ID)
+		list, err := g.credentials.List(g.ctx, g.m.Partition.ID, page.Request{First: page.MaxFirst})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return list[slices.IndexFunc(list, func(c *credential.Credential) bool { return c.Identifier == "deploy" })]
+		return list.Nodes[slices.IndexFunc(list.Nodes, func(c *credential.Credential) bool { return c.Identifier == "deploy" })]
 	}
 	if got, _ := g.status(t, c, "GET", "issuing-1"); got != 200 {
 		t.Fatal(got)
@@ -601,11 +601,11 @@ func TestCredentialUse(t *testing.T) {
 	}
 	told := func() (n int) {
 		t.Helper()
-		mails, err := g.mail.Outbox(rbac.WithActor(g.ctx, rbac.SystemActor()))
+		mails, err := g.mail.Outbox(rbac.WithActor(g.ctx, rbac.SystemActor()), page.Request{First: page.MaxFirst})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range mails {
+		for _, m := range mails.Nodes {
 			if strings.Contains(m.Subject, "CA Gateway credentials") && strings.Contains(m.Body, "Test deploy") {
 				n++
 			}

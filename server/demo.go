@@ -25,6 +25,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/credential"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -211,11 +213,11 @@ func (e *estate) people(ctx context.Context) error {
 
 // confirm follows the invitation in the outbox, as the person would follow the link in the mail.
 func (e *estate) confirm(ctx context.Context, u *ManifestUser, first, last string) (context.Context, error) {
-	mails, err := e.mail.Outbox(e.system(ctx))
+	mails, err := e.mail.Outbox(e.system(ctx), page.Request{First: page.MaxFirst})
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range mails {
+	for _, m := range mails.Nodes {
 		_, token, found := strings.Cut(m.Body, "/invitation#")
 		if m.Recipient != u.Email || !found {
 			continue
@@ -358,9 +360,9 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 			return err
 		}
 		notAfter := time.Now().AddDate(0, 0, days[n])
-		asked := enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host}
+		asked := intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-client-server-supply-san", CSR: request, NotAfter: &notAfter, EndEntity: host}
 		if err := patiently(ctx, e.log, "issuing a certificate of the demo", func() error {
-			made, err := e.enrollment.IssueFromCSR(ctx, asked)
+			made, err := e.enrollment.Issue(ctx, asked.Request())
 			if err == nil {
 				issued = append(issued, made.Certificate)
 			}
@@ -374,8 +376,9 @@ func (e *estate) certificatesOfEveryKind(ctx context.Context) error {
 		return err
 	}
 	for _, person := range []string{"alice", "bob", "carol", "dave"} {
-		asked := enrollment.PKCS12Request{CAID: c.ID, ProfileID: "smime-p12-key-encipherment", Password: newDemoPassword(), KeyType: "RSA-2048",
-			Subject: "CN=" + person + ",O=pkiaas demo", SANs: []enrollment.AlternativeName{{Type: san.Email, Value: person + "@" + demoHost}}, EndEntity: person}
+		asked := enrollment.PKCS12Request{Password: newDemoPassword(), KeyType: "RSA-2048",
+			Request: intake.Text{CAID: c.ID, ProfileID: "smime-p12-key-encipherment", Subject: new("CN=" + person + ",O=pkiaas demo"),
+				SANs: []intake.AlternativeName{{Type: san.Email, Value: person + "@" + demoHost}}, EndEntity: person}.WithoutKey()}
 		if err := patiently(ctx, e.log, "issuing a certificate of the demo", func() error {
 			made, err := e.enrollment.IssuePKCS12(ctx, asked)
 			if err == nil {

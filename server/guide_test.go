@@ -28,6 +28,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/identity"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -57,15 +58,13 @@ func TestAsTheGuideSays(t *testing.T) {
 				made, err = b.enrollment.IssuePKCS12(
 					b.ctx,
 					enrollment.PKCS12Request{
-						CAID:      b.ca.ID,
-						ProfileID: id,
-						Password:  "long enough",
-						Subject:   "CN=a.example.com",
-						KeyType:   "ECDSA-P256",
+						Request:  intake.Text{CAID: b.ca.ID, ProfileID: id, Subject: new("CN=a.example.com")}.WithoutKey(),
+						Password: "long enough",
+						KeyType:  "ECDSA-P256",
 					},
 				)
 			} else {
-				made, err = b.enrollment.IssueFromCSR(b.ctx, b.request(id, "a.example.com"))
+				made, err = b.enrollment.Issue(b.ctx, b.request(id, "a.example.com").Request())
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -113,7 +112,7 @@ func TestAsTheGuideSays(t *testing.T) {
 			t.Errorf("%+v, %v", p, err)
 		}
 		b.choose("corp-web")
-		if _, err := b.enrollment.IssueFromCSR(b.ctx, b.request("corp-web", "b.example.com")); err != nil {
+		if _, err := b.enrollment.Issue(b.ctx, b.request("corp-web", "b.example.com").Request()); err != nil {
 			t.Error(err)
 		}
 		// Without rules it is the source, in the group given.
@@ -138,11 +137,13 @@ func TestAsTheGuideSays(t *testing.T) {
 			func() error {
 				r := b.request("no-such-profile", "c.example.com")
 				r.EndEntity = "device-17"
-				_, err := b.enrollment.IssueFromCSR(b.ctx, r)
+				_, err := b.enrollment.Issue(b.ctx, r.Request())
 				return err
 			},
 			func() error {
-				_, err := b.enrollment.IssuePKCS12(b.ctx, enrollment.PKCS12Request{CAID: b.ca.ID, ProfileID: "no-such-profile", Password: "long enough", Subject: "CN=x", KeyType: "ECDSA-P256", EndEntity: "device-17"})
+				_, err := b.enrollment.IssuePKCS12(b.ctx, enrollment.PKCS12Request{
+					Request:  intake.Text{CAID: b.ca.ID, ProfileID: "no-such-profile", Subject: new("CN=x"), EndEntity: "device-17"}.WithoutKey(),
+					Password: "long enough", KeyType: "ECDSA-P256"})
 				return err
 			},
 		} {
@@ -157,7 +158,7 @@ func TestAsTheGuideSays(t *testing.T) {
 		}
 		r := b.request("privatessl-tls-server", "c.example.com")
 		r.EndEntity = strings.Repeat("x", 1000) + "\n"
-		_, err := b.enrollment.IssueFromCSR(b.ctx, r)
+		_, err := b.enrollment.Issue(b.ctx, r.Request())
 		wants(t, "an end entity of 1000 characters", err, fault.Invalid, "")
 		var e audit.Event
 		if err := b.store.DB(b.ctx).Where("result = 'REFUSED'").Order("sequence DESC").Take(&e).Error; err != nil ||
@@ -378,7 +379,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	got := s.ask(
 		t,
 		rbac.ActorFrom(s.alice),
-		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { identifier profiles { id } } } }`,
+		`query($p: ID!) { partition(id: $p) { certificateProfile(id: "azure-firewall-ca-subord") { selectable } certificationAuthorities { nodes { identifier profiles { id } } } } }`,
 		map[string]any{"p": s.m.Partition.ID},
 	)
 	if said := fmt.Sprint(got.Data); !strings.Contains(said, "selectable:true") || !strings.Contains(said, "map[id:external-ca-subord]") {
@@ -389,12 +390,12 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ask := func(ctx context.Context, profileID, name string, change func(*enrollment.CSRRequest)) (*enrollment.Issued, error) {
-		r := enrollment.CSRRequest{CAID: root.ID, ProfileID: profileID, CSR: caRequest(t, key, name)}
+	ask := func(ctx context.Context, profileID, name string, change func(*intake.Text)) (*enrollment.Issued, error) {
+		r := intake.Text{CAID: root.ID, ProfileID: profileID, CSR: caRequest(t, key, name)}
 		if change != nil {
 			change(&r)
 		}
-		return s.enrollment.IssueFromCSR(ctx, r)
+		return s.enrollment.Issue(ctx, r.Request())
 	}
 	for profileID, want := range map[string]struct {
 		years, pathLen int
@@ -417,7 +418,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	}
 	// A CA that asks for a path length of 0 gets no more, also where the gateway takes no extensions from its request.
 	for _, explicit := range []bool{false, true} {
-		made, err := ask(s.alice, "external-ca-cross", fmt.Sprintf("Bounded %v", explicit), func(r *enrollment.CSRRequest) {
+		made, err := ask(s.alice, "external-ca-cross", fmt.Sprintf("Bounded %v", explicit), func(r *intake.Text) {
 			r.Explicit = explicit
 			r.CSR = boundedRequest(t, key, fmt.Sprintf("Bounded %v", explicit), struct {
 				CA      bool
@@ -434,22 +435,24 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 	for what, try := range map[string]func() error{
 		"Your role does not include the permission ca:create": func() error { _, err := ask(s.carol, "external-ca-subord", "Carol", nil); return err },
 		"unique in the partition": func() error {
-			_, err := ask(s.alice, "external-ca-subord", "x", func(r *enrollment.CSRRequest) { r.Subject = new("CN=Demo Issuing CA,O=pkiaas demo") })
+			_, err := ask(s.alice, "external-ca-subord", "x", func(r *intake.Text) { r.Subject = new("CN=Demo Issuing CA,O=pkiaas demo") })
 			return err
 		},
 		"does not issue under profile": func() error {
-			_, err := ask(s.alice, "external-ca-subord", "z", func(r *enrollment.CSRRequest) { r.CAID = s.issuing.ID })
+			_, err := ask(s.alice, "external-ca-subord", "z", func(r *intake.Text) { r.CAID = s.issuing.ID })
 			return err
 		},
 		"one at a time": func() error {
-			refusals, err := s.enrollment.CheckMany(s.alice, root.ID, []enrollment.CSRRequest{{ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}})
+			refusals, err := s.enrollment.CheckMany(s.alice, root.ID, []enrollment.Request{intake.Text{ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request()})
 			if err != nil {
 				return err
 			}
 			return refusals[0]
 		},
 		"requires the owner to generate the key": func() error {
-			_, err := s.enrollment.IssuePKCS12(s.alice, enrollment.PKCS12Request{CAID: root.ID, ProfileID: "external-ca-subord", Password: "long enough", Subject: "CN=key", KeyType: "ECDSA-P256"})
+			_, err := s.enrollment.IssuePKCS12(s.alice, enrollment.PKCS12Request{
+				Request:  intake.Text{CAID: root.ID, ProfileID: "external-ca-subord", Subject: new("CN=key")}.WithoutKey(),
+				Password: "long enough", KeyType: "ECDSA-P256"})
 			return err
 		},
 	} {
@@ -457,7 +460,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 			t.Errorf("%v, want %q", err, what)
 		}
 	}
-	if err := s.enrollment.IssueMany(s.alice, "bulk", []enrollment.CSRRequest{{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}}, func(_ context.Context, o []enrollment.Outcome) error {
+	if err := s.enrollment.IssueMany(s.alice, "bulk", []enrollment.Request{intake.Text{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "many")}.Request()}, func(_ context.Context, o []enrollment.Outcome) error {
 		if o[0].Err == nil {
 			t.Error("a CA was certified among many")
 		}
@@ -475,12 +478,12 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 			}
 		})
 	})
-	_, err = ask(s.alice, "external-ca-subord", "x", func(r *enrollment.CSRRequest) { r.Subject = new("CN=Faster") })
+	_, err = ask(s.alice, "external-ca-subord", "x", func(r *intake.Text) { r.Subject = new("CN=Faster") })
 	wants(t, "a name that was taken meanwhile", err, fault.Conflict, "faster has this subject already")
 	told, err := s.enrollment.WhatIf(
 		s.carol,
 		enrollment.WhatIfRequest{
-			CSRRequest: enrollment.CSRRequest{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "what if")},
+			Request: intake.Text{CAID: root.ID, ProfileID: "external-ca-subord", CSR: caRequest(t, key, "what if")}.Request(),
 		},
 	)
 	if err != nil || told.Refusal == nil {
@@ -495,7 +498,7 @@ func TestAnExternalCAIsCertified(t *testing.T) {
 				Authorities: map[string][]rbac.Role{caID: {rbac.CertificateAdministrators}}},
 		)
 	}
-	explicit := func(r *enrollment.CSRRequest) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }
+	explicit := func(r *intake.Text) { r.Explicit, r.Subject = true, new("CN=Through the gateway") }
 	made, err := ask(client(root.ID), "azure-firewall-ca-subord", "gateway", explicit)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -74,7 +74,7 @@ func BenchmarkIssuance(b *testing.B) {
 			}
 			var message []byte
 			issue := func() error {
-				issued, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: c.ID, ProfileID: "privatessl-tls-server", CSR: request})
+				issued, err := a.enrollment.Issue(ctx, intake.Text{CAID: c.ID, ProfileID: "privatessl-tls-server", CSR: request}.Request())
 				if err == nil && message == nil {
 					certificate, err := x509.ParseCertificate(issued.Certificate.DER)
 					if err != nil {
@@ -125,7 +125,7 @@ func BenchmarkOCSPNonce(b *testing.B) {
 			if c, err = e.active(ctx, c.ID); err != nil {
 				b.Fatal(err)
 			}
-			signer, err := x509.ParseCertificate(c.OCSPCertificate)
+			signer, err := x509.ParseCertificate(signerOf(b, e.App, c).Certificate)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -111,10 +111,16 @@ func checkPassphrase(p string, isNew bool) (string, error) {
 	return p, nil
 }
 
-// missingKeyStores are those that have keys of CAs and are not configured: nothing can be signed with those keys.
+// missingKeyStores are those that have keys of CAs or of their delegates and are not configured: nothing can be signed with those keys.
 func (a *App) missingKeyStores(ctx context.Context) ([]string, error) {
 	used, err := a.cas.KeyStoresInUse(ctx)
-	return slices.DeleteFunc(used, func(name string) bool {
+	if err != nil {
+		return nil, err
+	}
+	others, err := a.delegates.KeyStoresInUse(ctx)
+	used = slices.Concat(used, others)
+	slices.Sort(used)
+	return slices.DeleteFunc(slices.Compact(used), func(name string) bool {
 		_, err := a.keys.ByName(name)
 		return err == nil
 	}), err

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -53,7 +53,7 @@ func TestASilentStoreDelaysNoCRL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issued, err := a.enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: "privatessl-tls-client-server", CSR: csr})
+	issued, err := a.enrollment.Issue(ctx, intake.Text{CAID: issuing.ID, ProfileID: "privatessl-tls-client-server", CSR: csr}.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,11 +85,11 @@ func TestASilentStoreDelaysNoCRL(t *testing.T) {
 	if n := gaveUp.Load() - before; n > 0 {
 		t.Errorf("the CRL waited until %d copies were given up", n)
 	}
-	if a.ask(t, &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}, `{ jobs { kind } }`, nil).code() == "" {
+	if a.ask(t, &rbac.Actor{Kind: rbac.UserActor, ID: "owner", Grants: map[string][]rbac.Role{m.Partition.ID: {rbac.Owners}}}, `{ jobs { nodes { kind } } }`, nil).code() == "" {
 		t.Error("an Owner sees the jobs of all tenants")
 	}
 	operator := &rbac.Actor{Kind: rbac.OperatorActor, ID: "operator", Grants: map[string][]rbac.Role{rbac.Platform: {rbac.Operator}}}
-	list := a.ask(t, operator, `{ jobs { kind lane runningUntil } }`, nil)
+	list := a.ask(t, operator, `{ jobs { nodes { kind lane runningUntil } } }`, nil)
 	if text := fmt.Sprint(list.Data); !strings.Contains(text, "crl.export") || !strings.Contains(text, "OUTWARD") {
 		t.Errorf("the operator sees %v %v", list.Data, list.Errors)
 	}

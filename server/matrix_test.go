@@ -13,8 +13,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 
 	"github.com/pkiaas/pkiaas/domain/approval"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -25,40 +25,40 @@ const everyone = "OW CA CE AU PO PA"
 // counts is whether the answer is FORBIDDEN or, in a foreign partition, that nothing is to be found.
 var matrix = []struct{ operation, query, who string }{
 	{"Mutation.assignSubscription", `mutation { assignSubscription(input: {subscriptionId: "$SUBSCRIPTION", region: US, acceptTerms: false}) { partition { id } } }`, "OW"},
-	{"Mutation.inviteUser", `mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { member { user { id } } } }`, "OW"},
-	{"Mutation.resendInvitation", `mutation { resendInvitation(partitionId: "$P", userId: "$MEMBER") { member { user { id } } } }`, "OW"},
-	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { member { roles } } }`, "OW"},
-	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { member { roles } } }`, "OW"},
-	{"Mutation.removeMember", `mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { member { roles } } }`, "OW"},
+	{"Mutation.inviteUser", `mutation { inviteUser(input: {partitionId: "$P", email: "nonsense", firstName: "a", lastName: "b"}) { ... on MemberPayload { member { user { id } } } } }`, "OW"},
+	{"Mutation.resendInvitation", `mutation { resendInvitation(input: {partitionId: "$P", userId: "$MEMBER"}) { member { user { id } } } }`, "OW"},
+	{"Mutation.grantRole", `mutation { grantRole(input: {partitionId: "$P", userId: "$MEMBER", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`, "OW"},
+	{"Mutation.revokeRole", `mutation { revokeRole(input: {partitionId: "$P", userId: "$MEMBER", role: CA_AUDITORS}) { ... on MemberPayload { member { roles } } } }`, "OW"},
+	{"Mutation.removeMember", `mutation { removeMember(input: {partitionId: "$P", userId: "$MEMBER"}) { ... on MemberPayload { member { roles } } } }`, "OW"},
 	{"Mutation.createApiToken", `mutation { createApiToken(input: {partitionId: "$P", name: "x", role: OWNERS, expiresAt: "2020-01-01T00:00:00Z"}) { token } }`, "OW CA"},
-	{"Mutation.revokeApiToken", `mutation { revokeApiToken(id: "$TOKEN") { apiToken { id } } }`, "OW CA"},
+	{"Mutation.revokeApiToken", `mutation { revokeApiToken(input: {id: "$TOKEN"}) { apiToken { id } } }`, "OW CA"},
 	{"Mutation.createCagwCredential", `mutation { createCagwCredential(input: {partitionId: "$P", identifier: "!", friendlyName: "x", roles: []}) { password } }`, "OW CA"},
-	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(id: "$ENDED") { password } }`, "OW CA"},
-	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(id: "$ENDED", roles: []) { id } }`, "OW CA"},
-	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(id: "$ENDED") { id } }`, "OW CA"},
-	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { id roles { ca { id } role } } } }`, "OW CA"},
-	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.renewCagwCredential", `mutation { renewCagwCredential(input: {id: "$ENDED"}) { password } }`, "OW CA"},
+	{"Mutation.setCagwCredentialRoles", `mutation { setCagwCredentialRoles(input: {id: "$ENDED", roles: []}) { credential { id } } }`, "OW CA"},
+	{"Mutation.deleteCagwCredential", `mutation { deleteCagwCredential(input: {id: "$ENDED"}) { credential { id } } }`, "OW CA"},
+	{"Partition.cagwCredentials", `{ partition(id: "$P") { cagwCredentials { nodes { id roles { ca { id } role } } } } }`, "OW CA"},
+	{"Mutation.createCertificationAuthority", `mutation { createCertificationAuthority(input: {partitionId: "$P", type: ROOT, identifier: "!", friendlyName: "x", signingAlgorithm: "x", subject: "x"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
+	{"Mutation.deleteCertificationAuthority", `mutation { deleteCertificationAuthority(input: {caId: "$CA", confirmIdentifier: "wrong"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
+	{"Mutation.moveCertificationAuthorityKey", `mutation { moveCertificationAuthorityKey(input: {caId: "$CA", keyStore: "no-such"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
+	{"Mutation.restoreCertificationAuthority", `mutation { restoreCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.importExternalRoot", `mutation { importExternalRoot(input: {partitionId: "$P", identifier: "x1", friendlyName: "x", certificate: "junk"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
 	{"Mutation.importCaCertificate", `mutation { importCaCertificate(input: {caId: "$CA", certificate: "junk"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.renewCertificationAuthority", `mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(caId: "$DISABLED") { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.renewCertificationAuthority", `mutation { renewCertificationAuthority(input: {caId: "$CA", newKey: false, expiresAt: "2020-01-01T00:00:00Z"}) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, "OW CA"},
+	{"Mutation.disableCertificationAuthority", `mutation { disableCertificationAuthority(input: {caId: "$DISABLED"}) { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.enableCertificationAuthority", `mutation { enableCertificationAuthority(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.selectProfiles", `mutation { selectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.unselectProfiles", `mutation { unselectProfiles(input: {caId: "$CA", profileIds: ["no-such"]}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.publishCrl", `mutation { publishCrl(caId: "$CA") { certificationAuthority { id } } }`, "OW CA"},
+	{"Mutation.publishCrl", `mutation { publishCrl(input: {caId: "$CA"}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.updateCrlSettings", `mutation { updateCrlSettings(input: {caId: "$CA", delta: false, shards: 1}) { certificationAuthority { id } } }`, "OW CA"},
 	{"Mutation.acceptHeldCrl", `mutation { acceptHeldCrl(input: {caId: "$CA", reason: ""}) { certificationAuthority { id } } }`, "OW CA"},
-	{"Mutation.issueCertificate", `mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.issueCertificate", `mutation { issueCertificate(input: {caId: "$CA", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id } } } }`, "OW CE"},
 	{"Mutation.issuePkcs12", `mutation { issuePkcs12(input: {caId: "$CA", profileId: "x", password: "short", subject: "CN=x"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.revokeCertificate", `mutation { revokeCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
 	{"Mutation.suspendCertificate", `mutation { suspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
-	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(certificateId: "$REVOKED") { certificate { id } } }`, "OW CE"},
-	{"Mutation.activateEndEntity", `mutation { activateEndEntity(id: "$ENTITY") { endEntity { id } } }`, "OW CA"},
-	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
-	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(id: "$DECOMMISSIONED") { endEntity { id } } }`, "OW CA"},
+	{"Mutation.unsuspendCertificate", `mutation { unsuspendCertificate(input: {certificateId: "$REVOKED"}) { certificate { id } } }`, "OW CE"},
+	{"Mutation.activateEndEntity", `mutation { activateEndEntity(input: {id: "$ENTITY"}) { endEntity { id } } }`, "OW CA"},
+	{"Mutation.deactivateEndEntity", `mutation { deactivateEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
+	{"Mutation.decommissionEndEntity", `mutation { decommissionEndEntity(input: {id: "$DECOMMISSIONED"}) { endEntity { id } } }`, "OW CA"},
 
 	{"Mutation.cloneProfile", `mutation { cloneProfile(input: {partitionId: "$P", sourceId: "privatessl-tls-server", id: "X", name: "x"}) { profile { id } } }`, "OW CA"},
 	{"Mutation.updateProfile", `mutation { updateProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0, json: "{}"}) { profile { id } } }`, "OW CA"},
@@ -67,24 +67,24 @@ var matrix = []struct{ operation, query, who string }{
 	{"Query.validateProfile", `{ validateProfile(partitionId: "$P", json: "{}") { path message line } }`, everyone},
 	{"Query.whatIf", `{ whatIf(input: {caId: "$CA", profileId: "x", csr: "junk"}) { issued refusal { code } } }`, "OW CE"},
 	{"Query.replayProfile", `{ replayProfile(partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}") { requests } }`, "OW CA"},
-	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { id } } }`, everyone},
-	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { version } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
+	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { nodes { id } } } }`, everyone},
+	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { nodes { version } } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
 	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
 	{"Mutation.createWebhook", `mutation { createWebhook(input: {partitionId: "$P", name: "test", url: "ftp://x"}) { secret } }`, "OW CA"},
-	{"Mutation.testWebhook", `mutation { testWebhook(id: "$HOOK") { webhook { id } } }`, "OW CA"},
-	{"Mutation.deleteWebhook", `mutation { deleteWebhook(id: "$HOOK", confirmName: "wrong") { webhook { id } } }`, "OW CA"},
-	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { id } } } } }`, "OW CA CE AU"},
+	{"Mutation.testWebhook", `mutation { testWebhook(input: {id: "$HOOK"}) { webhook { id } } }`, "OW CA"},
+	{"Mutation.deleteWebhook", `mutation { deleteWebhook(input: {id: "$HOOK", confirmName: "wrong"}) { webhook { id } } }`, "OW CA"},
+	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { nodes { id } } } } } }`, "OW CA CE AU"},
 	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
 	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
 	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
-	{"Mutation.startBulk", `mutation { startBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
-	{"Mutation.cancelBulk", `mutation { cancelBulk(id: "$BULK") { operation { id } } }`, "OW CE"},
+	{"Mutation.startBulk", `mutation { startBulk(input: {id: "$BULK"}) { ... on BulkOperationPayload { operation { id } } } }`, "OW CE"},
+	{"Mutation.cancelBulk", `mutation { cancelBulk(input: {id: "$BULK"}) { operation { id } } }`, "OW CE"},
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
 	{"Partition.bulkOperations", `{ partition(id: "$P") { bulkOperations(first: 1) { nodes { id } } } }`, everyone},
-	{"Mutation.setApprovalRules", `mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { rules { needed } } }`, "OW"},
+	{"Mutation.setApprovalRules", `mutation { setApprovalRules(input: {partitionId: "$P", rules: [{operation: CA_DELETE, needed: 0}]}) { ... on ApprovalRulesPayload { rules { needed } } } }`, "OW"},
 	{"Mutation.approve", `mutation { approve(input: {id: "$APPROVAL", comment: " "}) { approval { id } } }`, "OW CE"},
 	{"Mutation.reject", `mutation { reject(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CE"},
-	{"Mutation.withdrawApproval", `mutation { withdrawApproval(id: "$APPROVAL") { approval { id } } }`, "OW CA CE AU"},
+	{"Mutation.withdrawApproval", `mutation { withdrawApproval(input: {id: "$APPROVAL"}) { approval { id } } }`, "OW CA CE AU"},
 	{"Query.approval", `{ approval(id: "$APPROVAL") { id payload votes { name } mayDecide mayWithdraw } }`, "OW CA CE AU"},
 	{"Partition.approvals", `{ partition(id: "$P") { approvals(first: 1, state: [PENDING]) { nodes { id state } } } }`, "OW CA CE AU"},
 	{"Partition.approvalsWaiting", `{ partition(id: "$P") { approvalsWaiting } }`, "OW CA CE AU"},
@@ -113,9 +113,9 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.counts", `{ partition(id: "$P") { counts { activeCas } } }`, everyone},
 	{"Partition.activity", `{ partition(id: "$P") { activity { day } } }`, everyone},
 	{"Partition.subscription", `{ partition(id: "$P") { subscription { name } } }`, everyone},
-	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { id } } }`, everyone},
+	{"Partition.certificationAuthorities", `{ partition(id: "$P") { certificationAuthorities { nodes { id } } } }`, everyone},
 	{"Partition.certificationAuthority", `{ partition(id: "$P") { certificationAuthority(identifier: "issuing-1") { id } } }`, everyone},
-	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { id } profiles { id } crl { number alarm { reason } warning } crlSettings { mode } crlLists { url } activeCertificates } }`, everyone},
+	{"Query.certificationAuthority", `{ certificationAuthority(id: "$CA") { id children { nodes { id } } profiles { id } crl { number alarm { reason } warning } crlSettings { mode } crlLists { url } activeCertificates } }`, everyone},
 	{"CertificationAuthority.certificatePem", `{ certificationAuthority(id: "$CA") { certificatePem } }`, "OW CA CE"},
 	{"CertificationAuthority.chainPem", `{ certificationAuthority(id: "$CA") { chainPem } }`, "OW CA CE"},
 	{"CertificationAuthority.certificateSigningRequest", `{ certificationAuthority(id: "$CA") { certificateSigningRequest } }`, "OW CA CE"},
@@ -123,15 +123,15 @@ var matrix = []struct{ operation, query, who string }{
 	{"CertificationAuthority.deletionImpact", `{ certificationAuthority(id: "$CA") { deletionImpact { certificateCount endEntities { id } protocolConfigurations { id } } renewal { newKey } nameConstraints { permitted { value } } } }`, everyone},
 	{"Partition.keyStores", `{ partition(id: "$P") { keyStores { name description available custody(signingAlgorithm: "ML-DSA-65") } } }`, everyone},
 	{"CertificationAuthority.ceremonyMinutes", `{ certificationAuthority(id: "$CA") { ceremonyMinutes { html } } }`, "OW CA CE"},
-	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { id } } }`, everyone},
+	{"Partition.certificateProfiles", `{ partition(id: "$P") { certificateProfiles { nodes { id } } } }`, everyone},
 	{"Partition.certificateProfile", `{ partition(id: "$P") { certificateProfile(id: "privatessl-tls-server") { id } } }`, everyone},
 	{"Partition.profileGroups", `{ partition(id: "$P") { profileGroups { id } } }`, everyone},
 	{"Partition.certificates", `{ partition(id: "$P") { certificates(first: 1) { nodes { id } } } }`, everyone},
 	{"Query.certificate", `{ certificate(id: "$REVOKED") { pem chainPem der } }`, everyone},
 	{"Partition.endEntities", `{ partition(id: "$P") { endEntities(first: 1) { nodes { id } } } }`, everyone},
 	{"Query.endEntity", `{ endEntity(id: "$ENTITY") { id } }`, everyone},
-	{"Partition.members", `{ partition(id: "$P") { members { user { id } } } }`, "OW"},
-	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { id } } }`, "OW CA"},
+	{"Partition.members", `{ partition(id: "$P") { members { nodes { user { id } } } } }`, "OW"},
+	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { nodes { id } } } }`, "OW CA"},
 	{"Partition.auditEvents", `{ partition(id: "$P") { auditEvents(first: 1) { nodes { sequence } } } }`, everyone},
 	{"Partition.auditVerification", `{ partition(id: "$P") { auditVerification { intact } } }`, everyone},
 }
@@ -220,27 +220,27 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 	p := m.Partition.ID
 	entity := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "alice") { nodes { id } } } }`, "id")
 	gone := first(`{ partition(id: "`+p+`") { endEntities(first: 1, search: "bob") { nodes { id } } } }`, "id")
-	if got := a.ask(t, system, `mutation { decommissionEndEntity(id: "`+gone+`") { endEntity { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { decommissionEndEntity(input: {id: "`+gone+`"}) { endEntity { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	token := first(`mutation { createApiToken(input: {partitionId: "`+p+`", name: "ended", role: CA_AUDITORS, expiresAt: "`+a.now().AddDate(0, 1, 0).Format("2006-01-02T15:04:05Z")+`"}) { apiToken { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { revokeApiToken(id: "`+token+`") { apiToken { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { revokeApiToken(input: {id: "`+token+`"}) { apiToken { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	member := ""
-	got := a.ask(t, system, `{ partition(id: "`+p+`") { members { user { id } roles } } }`, nil)
-	for _, v := range got.Data["partition"].(map[string]any)["members"].([]any) {
+	got := a.ask(t, system, `{ partition(id: "`+p+`") { members { nodes { user { id } roles } } } }`, nil)
+	for _, v := range got.Data["partition"].(map[string]any)["members"].(map[string]any)["nodes"].([]any) {
 		if slices.Contains(v.(map[string]any)["roles"].([]any), any("OWNERS")) {
 			member = v.(map[string]any)["user"].(map[string]any)["id"].(string)
 			break
 		}
 	}
 	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", serialNumbers: "00ff"}) { operation { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { cancelBulk(id: "`+bulk+`") { operation { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { cancelBulk(input: {id: "`+bulk+`"}) { operation { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	disabled := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-hybrid") { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { disableCertificationAuthority(caId: "`+disabled+`") { certificationAuthority { id } } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { disableCertificationAuthority(input: {caId: "`+disabled+`"}) { certificationAuthority { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	issuing := first(`{ partition(id: "`+p+`") { certificationAuthority(identifier: "issuing-1") { id } } }`, "id")
@@ -260,7 +260,7 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 		}
 	}
 	ended := first(`mutation { createCagwCredential(input: {partitionId: "`+p+`", identifier: "ended", friendlyName: "Ended", roles: [{caId: "`+issuing+`", role: AUDITORS}]}) { credential { id } } }`, "id")
-	if got := a.ask(t, system, `mutation { deleteCagwCredential(id: "`+ended+`") { id } }`, nil); got.code() != "" {
+	if got := a.ask(t, system, `mutation { deleteCagwCredential(input: {id: "`+ended+`"}) { credential { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}
 	return strings.NewReplacer(
@@ -286,7 +286,7 @@ func waiting(t *testing.T, a *App, m *Manifest) string {
 			t.Fatal(err)
 		}
 		if rules != nil {
-			_, err = a.enrollment.IssueFromCSR(owner, enrollment.CSRRequest{CAID: issuing.ID, ProfileID: guarded, CSR: csr})
+			_, err = a.enrollment.Issue(owner, intake.Text{CAID: issuing.ID, ProfileID: guarded, CSR: csr}.Request())
 		}
 	}
 	if !fault.Is(err, fault.ApprovalNeeded) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/notify"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -83,17 +84,17 @@ func TestNotifications(t *testing.T) {
 		return list
 	}
 	eventually(t, "the first attempt", func() error {
-		d, err := a.notify.Deliveries(ctx, hook)
-		if err == nil && (len(d) != 1 || d[0].Attempts != 1 || d[0].State != notify.Pending) {
+		d, err := a.notify.Deliveries(ctx, hook, page.Request{First: page.MaxFirst})
+		if err == nil && (len(d.Nodes) != 1 || d.Nodes[0].Attempts != 1 || d.Nodes[0].State != notify.Pending) {
 			err = fmt.Errorf("%+v", d)
 		}
 		return err
 	})
 	ahead.Store(int64(31 * time.Second))
 	eventually(t, "the second attempt", func() error {
-		d, err := a.notify.Deliveries(ctx, hook)
-		if err == nil && d[0].State != notify.Delivered {
-			err = fmt.Errorf("%+v", d[0])
+		d, err := a.notify.Deliveries(ctx, hook, page.Request{First: page.MaxFirst})
+		if err == nil && d.Nodes[0].State != notify.Delivered {
+			err = fmt.Errorf("%+v", d.Nodes[0])
 		}
 		return err
 	})
@@ -158,12 +159,12 @@ func TestNotifications(t *testing.T) {
 			return nil
 		})
 	}
-	mails, err := a.mail.Outbox(ctx)
+	mails, err := a.mail.Outbox(ctx, page.Request{First: page.MaxFirst})
 	if err != nil {
 		t.Fatal(err)
 	}
 	recipients := map[string]int{}
-	for _, mail := range mails {
+	for _, mail := range mails.Nodes {
 		if strings.Contains(mail.Subject, "certificates about to expire") {
 			recipients[mail.Recipient]++
 		}

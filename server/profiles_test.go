@@ -33,6 +33,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
+	"github.com/pkiaas/pkiaas/domain/page"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -90,8 +92,8 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-func (b *bench) request(profileID, host string) enrollment.CSRRequest {
-	return enrollment.CSRRequest{CAID: b.ca.ID, ProfileID: profileID, CSR: signedRequest(b.t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}})}
+func (b *bench) request(profileID, host string) intake.Text {
+	return intake.Text{CAID: b.ca.ID, ProfileID: profileID, CSR: signedRequest(b.t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: host}, DNSNames: []string{host}})}
 }
 
 func (b *bench) clone(source, id string) *profiles.Profile {
@@ -145,10 +147,10 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	p := b.clone("privatessl-tls-server", "our-servers")
 	_, err = b.profiles.Clone(b.ctx, b.partition, "privatessl-tls-server", "our-servers", profiles.Draft{Name: "Ours"})
 	wants(t, "the same id twice", err, fault.Conflict, "already")
-	_, err = b.enrollment.IssueFromCSR(b.ctx, b.request("our-servers", "a.example"))
+	_, err = b.enrollment.Issue(b.ctx, b.request("our-servers", "a.example").Request())
 	wants(t, "issuing under a profile that is not selected", err, fault.PolicyRefused, "does not issue")
 	b.choose("our-servers")
-	first, err := b.enrollment.IssueFromCSR(b.ctx, b.request("our-servers", "a.example"))
+	first, err := b.enrollment.Issue(b.ctx, b.request("our-servers", "a.example").Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,15 +168,15 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	if f := fault.Of(err); f.Field != "json.validity_period" {
 		t.Errorf("the bad change is at %s", f.Field)
 	}
-	again, err := b.enrollment.IssueFromCSR(b.ctx, b.request("our-servers", "a.example"))
+	again, err := b.enrollment.Issue(b.ctx, b.request("our-servers", "a.example").Request())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c := again.Certificate; c.ProfileVersion != 2 || c.NotAfter.Sub(c.NotBefore) > 31*24*time.Hour {
 		t.Errorf("the change is not followed: version %d, until %s", c.ProfileVersion, c.NotAfter)
 	}
-	history, err := b.profiles.History(b.ctx, second)
-	if err != nil || len(history) != 2 || history[0].CreatedBy != "tester" || history[0].Comment != "a test" {
+	history, err := b.profiles.History(b.ctx, second, page.Request{First: page.MaxFirst})
+	if err != nil || len(history.Nodes) != 2 || history.Nodes[0].CreatedBy != "tester" || history.Nodes[0].Comment != "a test" {
 		t.Errorf("history %+v, %v", history, err)
 	}
 	changes, err := b.profiles.Changes(b.ctx, second, 1, 2)
@@ -191,7 +193,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 	if err != nil || retired.RetiredAt == nil {
 		t.Fatal(retired, err)
 	}
-	_, err = b.enrollment.IssueFromCSR(b.ctx, b.request("our-servers", "a.example"))
+	_, err = b.enrollment.Issue(b.ctx, b.request("our-servers", "a.example").Request())
 	wants(t, "issuing under a retired profile", err, fault.PolicyRefused, "does not issue")
 	_, err = b.cas.SelectProfiles(b.ctx, b.ca.ID, []string{"our-servers"})
 	wants(t, "selecting a retired profile", err, fault.Invalid, "does not exist")
@@ -215,7 +217,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 		t.Error("another life of an identifier has the same key")
 	}
 	wants(t, "changing a system profile", b.profiles.Delete(b.ctx, b.partition, "privatessl-tls-server", 0), fault.PolicyRefused, "system")
-	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { retiredProfiles { id issued system versions { version createdBy comment } changes(from: 0, to: 2) { path } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`, nil)
+	got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { retiredProfiles { nodes { id issued system versions { nodes { version createdBy comment } } changes(from: 0, to: 2) { path } } } auditEvents(first: 50, filter: {action: "profile."}) { nodes { action result details } } } }`, nil)
 	if text := fmt.Sprint(got.Data); got.code() != "" || !strings.Contains(text, "our-servers") || !strings.Contains(text, "profile.retire") || !strings.Contains(text, "validity_period") {
 		t.Errorf("%v %v", got.Errors, text)
 	}
@@ -226,7 +228,9 @@ func TestProfileChangesReachOtherServers(t *testing.T) {
 	b := newBench(t)
 	e := b.enrollment
 	other := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: e.Quota, Limits: e.Limits, CRLs: e.CRLs, Now: e.Now, ClockSkew: e.ClockSkew}).Init()
-	issue := func() (*enrollment.Issued, error) { return other.IssueFromCSR(b.ctx, b.request("shared", "a.example")) }
+	issue := func() (*enrollment.Issued, error) {
+		return other.Issue(b.ctx, b.request("shared", "a.example").Request())
+	}
 	p := b.clone("privatessl-tls-server", "shared")
 	if _, err := issue(); err == nil { // and the CA without it is in the other one's memory
 		t.Fatal("issued under a profile that is not selected")
@@ -236,7 +240,7 @@ func TestProfileChangesReachOtherServers(t *testing.T) {
 		t.Fatal("the selection did not reach the other server: ", err)
 	}
 	p = b.edit(p, func(p *profile.Profile) { p.ValidityPeriod = "P2D" })
-	look, err := other.WhatIf(b.ctx, enrollment.WhatIfRequest{CSRRequest: b.request("shared", "a.example")})
+	look, err := other.WhatIf(b.ctx, enrollment.WhatIfRequest{Request: b.request("shared", "a.example").Request()})
 	if err != nil || look.Profile.Version != 2 {
 		t.Errorf("what-if looks at an old version: %+v, %v", look, err)
 	}
@@ -283,7 +287,7 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	request := b.request("story", "unused.example")
 	request.EndEntity = "story-host"
 	request.CSR = signedRequest(t, b.key, x509.CertificateRequest{Subject: pkix.Name{CommonName: "story.example"}, ExtraExtensions: []pkix.Extension{unknown}})
-	made, err := b.enrollment.IssueFromCSR(token, request)
+	made, err := b.enrollment.Issue(token, request.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +315,7 @@ func TestTheStoryOfACertificate(t *testing.T) {
 	b.edit(mustProfile(t, b, "story"), func(p *profile.Profile) {
 		p.SANRules = []profile.SANRule{{Type: "DNS_NAME", Suffixes: []string{"corp.example"}}}
 	})
-	if _, err := b.enrollment.IssueFromCSR(token, request); err == nil {
+	if _, err := b.enrollment.Issue(token, request.Request()); err == nil {
 		t.Fatal("issued against the rule")
 	}
 	got = b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.partition+`") { auditEvents(first: 1, filter: {action: "certificate.issue", result: REFUSED}) { nodes { summary details } } } }`, nil)
@@ -334,7 +338,7 @@ func TestReplay(t *testing.T) {
 	p := b.clone("privatessl-tls-server", "played")
 	b.choose("played")
 	for _, host := range []string{"a.corp.example", "b.corp.example", "c.other.example"} {
-		if _, err := b.enrollment.IssueFromCSR(b.ctx, b.request("played", host)); err != nil {
+		if _, err := b.enrollment.Issue(b.ctx, b.request("played", host).Request()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -442,12 +446,12 @@ func TestWhatIfIsIssuance(t *testing.T) {
 			r := rand.New(rand.NewPCG(20261121, uint64(worker)))
 			for range requests / workers {
 				request := randomRequest(t, r, keys, b.ca.ID, ids, stands)
-				look, err := service.WhatIf(b.ctx, enrollment.WhatIfRequest{CSRRequest: request})
+				look, err := service.WhatIf(b.ctx, enrollment.WhatIfRequest{Request: request.Request()})
 				if err != nil {
 					t.Errorf("what-if: %v", err)
 					return
 				}
-				made, err := service.IssueFromCSR(b.ctx, request)
+				made, err := service.Issue(b.ctx, request.Request())
 				if err != nil {
 					refused.Add(1)
 					f := fault.Of(err)
@@ -500,7 +504,7 @@ func TestWhatIfIsIssuance(t *testing.T) {
 	}
 }
 
-func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string, ids []string, now time.Time) enrollment.CSRRequest {
+func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string, ids []string, now time.Time) intake.Text {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	host := func() string {
 		return fmt.Sprintf("%s%d.%s", pick("www", "api", "x-", "Mail"), r.IntN(1000), pick("corp.example", "example.com", "corp.example", "xn--bcher-kva.example", "a_b", "evilcorp.example"))
@@ -534,7 +538,7 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 			add()
 		}
 	}
-	request := enrollment.CSRRequest{CAID: caID, ProfileID: ids[r.IntN(len(ids))], CSR: signedRequest(t, keys[r.IntN(len(keys))], template)}
+	request := intake.Text{CAID: caID, ProfileID: ids[r.IntN(len(ids))], CSR: signedRequest(t, keys[r.IntN(len(keys))], template)}
 	if r.IntN(5) == 0 {
 		subject := pick("CN=given.corp.example,O=Example", "CN=a+UID=b,DC=corp,DC=example", "CN=\\C3\\A4,C=DE", "O=No common name", "nonsense")
 		request.Subject = &subject
@@ -542,7 +546,7 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 	if r.IntN(5) == 0 {
 		request.SANsGiven = true
 		for range r.IntN(3) {
-			request.SANs = append(request.SANs, enrollment.AlternativeName{Type: "DNS_NAME", Value: pick("given.corp.example", "other.example", "*.corp.example", "bad name")})
+			request.SANs = append(request.SANs, intake.AlternativeName{Type: "DNS_NAME", Value: pick("given.corp.example", "other.example", "*.corp.example", "bad name")})
 		}
 	}
 	if r.IntN(4) == 0 {
@@ -554,7 +558,7 @@ func randomRequest(t testing.TB, r *rand.Rand, keys []crypto.Signer, caID string
 	}
 	if r.IntN(6) == 0 {
 		value, _ := base64.StdEncoding.DecodeString("MAkwBwYFKgMEBQY=")
-		request.Extensions = append(request.Extensions, enrollment.GivenExtension{OID: pick("2.5.29.32", "1.2.3.4.5", "2.5.29.19", "x"), Value: value})
+		request.Extensions = append(request.Extensions, intake.GivenExtension{OID: pick("2.5.29.32", "1.2.3.4.5", "2.5.29.19", "x"), Value: value})
 	}
 	return request
 }

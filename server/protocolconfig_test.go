@@ -169,22 +169,22 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 	ctx := b.client(servers)
 	r := b.request(acmeProfile, "www.example")
 	r.EndEntity = strings.Repeat("a", 255)
-	issued, err := b.enrollment.IssueFromCSR(ctx, r)
+	issued, err := b.enrollment.Issue(ctx, r.Request())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.enrollment.IssueFromCSR(ctx, r); err != nil { // the same end entity again
+	if _, err := b.enrollment.Issue(ctx, r.Request()); err != nil { // the same end entity again
 		t.Fatal(err)
 	}
 	other := b.request(acmeProfile, "other.example")
 	other.EndEntity = "other"
-	if _, err := b.enrollment.IssueFromCSR(b.client(others), other); err != nil {
+	if _, err := b.enrollment.Issue(b.client(others), other.Request()); err != nil {
 		t.Fatal(err)
 	}
 	if c := issued.Certificate; c.Source != "acme" || c.RequestedBy != "acme:servers" || c.ConfigurationID == nil || *c.ConfigurationID != servers.ID || c.Story.Protocol != "acme" {
 		t.Errorf("issued %+v", c)
 	}
-	if mine, err := b.enrollment.IssueFromCSR(b.ctx, b.request(acmeProfile, "mine.example")); err != nil || mine.Certificate.ConfigurationID != nil {
+	if mine, err := b.enrollment.Issue(b.ctx, b.request(acmeProfile, "mine.example").Request()); err != nil || mine.Certificate.ConfigurationID != nil {
 		t.Errorf("a person's certificate: %v, %v", mine, err)
 	}
 	all := page.Request{First: 10}
@@ -199,7 +199,7 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 	if _, err := b.endEntities.Deactivate(b.ctx, entities.Nodes[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.enrollment.IssueFromCSR(ctx, r)
+	_, err = b.enrollment.Issue(ctx, r.Request())
 	wants(t, "a deactivated end entity", err, fault.PolicyRefused, "inactive")
 	wants(t, "asked before", b.endEntities.Check(ctx, b.partition, "unknown", r.EndEntity), fault.PolicyRefused, "inactive")
 	if err := b.endEntities.Check(ctx, b.partition, "unknown", "other"); err != nil {
@@ -208,7 +208,7 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 	if _, err := b.endEntities.Activate(b.ctx, entities.Nodes[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.enrollment.IssueFromCSR(ctx, r); err != nil {
+	if _, err := b.enrollment.Issue(ctx, r.Request()); err != nil {
 		t.Error("activated again:", err)
 	}
 
@@ -218,7 +218,7 @@ func TestWhatComesThroughAProtocolBearsItsConfiguration(t *testing.T) {
 	}{
 		{"issue elsewhere", func() error {
 			foreign := &protocolconfig.Configuration{Type: protocolconfig.ACME, PartitionID: "sub0000000000"}
-			_, err := b.enrollment.IssueFromCSR(rbac.WithActor(context.Background(), foreign.Actor("", "")), r)
+			_, err := b.enrollment.Issue(rbac.WithActor(context.Background(), foreign.Actor("", "")), r.Request())
 			return err
 		}},
 		{"delete a CA", func() error { _, err := b.cas.Delete(ctx, b.ca.ID, b.ca.Identifier); return err }},

@@ -504,8 +504,8 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	_, leaver = asRole(a, m, t, rbac.CertificateAdministrators)
 	made, personal := a.token(t, leaver, m, rbac.Owners, false)
 	service, ofService := a.token(t, leaver, m, rbac.CAAuditors, true)
-	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { member { roles } } }`
-	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { certificate { id } } }`
+	again := `mutation { grantRole(input: {partitionId: "` + m.Partition.ID + `", userId: "` + leaverID + `", role: OWNERS}) { ... on MemberPayload { member { roles } } } }`
+	issue := `mutation { issueCertificate(input: {caId: "x", profileId: "x", csr: "junk"}) { ... on IssueCertificatePayload { certificate { id } } } }`
 	who := `{ viewer { apiToken { service stopped } partitions { permissions } } }`
 	code := func(secret, query string) string {
 		t.Helper()
@@ -537,11 +537,11 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	if got := code(ofService, who); got != "" {
 		t.Errorf("the token of a service: %s", got)
 	}
-	tokens, err := a.identity.Tokens(owner, m.Partition.ID)
+	tokens, err := a.identity.Tokens(owner, m.Partition.ID, page.Request{First: page.MaxFirst})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, listed := range tokens {
+	for _, listed := range tokens.Nodes {
 		if listed.ID == made.ID && (!listed.Stopped() || listed.Service) || listed.ID == service.ID && (listed.Stopped() || !listed.Service) {
 			t.Errorf("listed: %s %v %v", listed.Name, listed.Service, listed.Stopped())
 		}
@@ -553,8 +553,8 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	strong, ofStrong := a.token(t, owner, m, rbac.Owners, true)
 	for what, query := range map[string]string{
 		"a role":        again,
-		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { member { user { id } } } }`,
-		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { rules { needed } } }`,
+		"an invitation": `mutation { inviteUser(input: {partitionId: "` + m.Partition.ID + `", email: "me@again.example", firstName: "a", lastName: "b", roles: [OWNERS]}) { ... on MemberPayload { member { user { id } } } } }`,
+		"a rule":        `mutation { setApprovalRules(input: {partitionId: "` + m.Partition.ID + `", rules: []}) { ... on ApprovalRulesPayload { rules { needed } } } }`,
 		"a token":       `mutation { createApiToken(input: {partitionId: "` + m.Partition.ID + `", name: "again", role: OWNERS, expiresAt: "` + a.now().Add(time.Hour).Format(time.RFC3339) + `"}) { token } }`,
 	} {
 		if got := code(ofStrong, query); got != "FORBIDDEN" {
@@ -776,14 +776,14 @@ func sessionIsAskedAgain(t *testing.T, a *App, m *Manifest) {
 	}
 	operations := map[string]string{
 		"recovery codes":       `mutation { regenerateRecoveryCodes { recoveryCodes } }`,
-		"a passkey":            `mutation { beginPasskeyRegistration }`,
-		"a passkey, finished":  `mutation { finishPasskeyRegistration(name: "x", credential: "{}") { passkey { id } } }`,
-		"a passkey, removed":   `mutation { removePasskey(id: "x") { viewer { operator } } }`,
+		"a passkey":            `mutation { beginPasskeyRegistration { options } }`,
+		"a passkey, finished":  `mutation { finishPasskeyRegistration(input: {name: "x", credential: "{}"}) { passkey { id } } }`,
+		"a passkey, removed":   `mutation { removePasskey(input: {id: "x"}) { viewer { operator } } }`,
 		"an app":               `mutation { beginTotpEnrolment { secret } }`,
-		"an app, confirmed":    `mutation { confirmTotpEnrolment(totp: "123456") { recoveryCodes } }`,
+		"an app, confirmed":    `mutation { confirmTotpEnrolment(input: {totp: "123456"}) { recoveryCodes } }`,
 		"a token":              `mutation { createApiToken(input: {partitionId: "` + p + `", name: "stolen", role: OWNERS, expiresAt: "` + a.now().Add(2*time.Hour).Format(time.RFC3339) + `"}) { token } }`,
 		"a credential":         `mutation { createCagwCredential(input: {partitionId: "` + p + `", identifier: "stolen", friendlyName: "x", roles: [{caId: "` + authority.ID + `", role: AUDITORS}]}) { password } }`,
-		"a renewed credential": `mutation { renewCagwCredential(id: "` + existing.Credential.ID + `") { password } }`,
+		"a renewed credential": `mutation { renewCagwCredential(input: {id: "` + existing.Credential.ID + `"}) { password } }`,
 		"an ACME key":          `mutation { createAcmeKey(input: {configurationId: "` + configuration.ID + `", friendlyName: "stolen"}) { hmacKey } }`,
 		"a webhook":            `mutation { createWebhook(input: {partitionId: "` + p + `", name: "stolen", url: "https://192.0.2.1/x"}) { secret } }`,
 	}

@@ -25,8 +25,8 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/status"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -70,7 +70,7 @@ func (b *statusBench) issue(host string) *certificate.Certificate {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	made, err := b.enrollment.IssueFromCSR(b.ctx, enrollment.CSRRequest{CAID: b.ca.ID, ProfileID: "privatessl-tls-client-server", CSR: csr})
+	made, err := b.enrollment.Issue(b.ctx, intake.Text{CAID: b.ca.ID, ProfileID: "privatessl-tls-client-server", CSR: csr}.Request())
 	if err != nil {
 		b.t.Fatal(err)
 	}

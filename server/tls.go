@@ -182,7 +182,7 @@ func (i *internalCA) loadOrCreateRoot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if i.rootKey, err = i.keys.Generate(ctx, a); err != nil {
+	if i.rootKey, err = i.keys.Generate(ctx, a, keystore.Signing); err != nil {
 		return err
 	}
 	subject, err := name.Parse("CN=pkiaas internal TLS root,O=pkiaas")

@@ -77,7 +77,7 @@ func algorithms(cell time.Duration, only *regexp.Regexp) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", a.Label, err)
 		}
-		key, err := keys.Generate(context.Background(), a)
+		key, err := keys.Generate(context.Background(), a, keystore.Signing)
 		if err != nil {
 			return err
 		}
@@ -372,7 +372,7 @@ func (i *issuer) authority(label, keyStore string) (string, error) {
 	var made struct {
 		CreateCertificationAuthority struct{ CertificationAuthority struct{ ID string } }
 	}
-	if err := i.server.GraphQL(m.GraphQL.Token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }`, map[string]any{"i": input}, &made); err != nil {
+	if err := i.server.GraphQL(m.GraphQL.Token, `mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }`, map[string]any{"i": input}, &made); err != nil {
 		return "", err
 	}
 	id := made.CreateCertificationAuthority.CertificationAuthority.ID

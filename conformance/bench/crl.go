@@ -76,7 +76,7 @@ func largeCRL(what, database string) error {
 	}
 	publish := func() (time.Duration, error) {
 		begin := time.Now()
-		if err := s.GraphQL(token, `mutation($c: ID!) { publishCrl(caId: $c) { certificationAuthority { id } } }`, map[string]any{"c": ca}, nil); err != nil {
+		if err := s.GraphQL(token, `mutation($c: ID!) { publishCrl(input: {caId: $c}) { certificationAuthority { id } } }`, map[string]any{"c": ca}, nil); err != nil {
 			return 0, err
 		}
 		took := time.Since(begin)

@@ -95,7 +95,7 @@ func tokens(cell time.Duration, only *regexp.Regexp) error {
 		}
 		kept, authorities := map[int]keystore.Key{}, map[int]string{}
 		for n, s := range stores {
-			if kept[n], err = s.Generate(context.Background(), a); err != nil {
+			if kept[n], err = s.Generate(context.Background(), a, keystore.Signing); err != nil {
 				return err
 			}
 			if authorities[n], err = i.authority(key.label, fmt.Sprintf("hsm-%d", n)); err != nil {

@@ -60,7 +60,7 @@ test("what needs approval waits for another person", async () => {
   assert.equal(await issuer.page.getByRole("button", { name: "Approve" }).count(), 0, "nobody approves their own");
   const id = issuer.page.url().split("/").pop();
   const refused = await issuer.page.evaluate(async (id) => {
-    const r = await fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json", "X-Requested-With": "pkiaas" }, body: JSON.stringify({ query: "mutation($i: ApprovalDecisionInput!) { approve(input: $i) { approval { state } } }", variables: { i: { id } } }) });
+    const r = await fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json", "X-Requested-With": "pkiaas" }, body: JSON.stringify({ query: "mutation($i: ApproveInput!) { approve(input: $i) { approval { state } } }", variables: { i: { id } } }) });
     return (await r.json()).errors[0].extensions.code;
   }, id);
   assert.equal(refused, "POLICY_REFUSED");

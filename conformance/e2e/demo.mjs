@@ -103,10 +103,10 @@ export async function signIn(page, manifest, user) {
 /** The newest mail of the outbox to somebody that holds a text. Only platform operators see it: `page` is signed in as one. */
 export async function mailTo(page, to, text) {
   const answer = await page.evaluate(async () => {
-    const r = await fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json", "X-Requested-With": "pkiaas" }, body: JSON.stringify({ query: "{ platformOutbox { to subject body } }" }) });
+    const r = await fetch("/graphql", { method: "POST", headers: { "Content-Type": "application/json", "X-Requested-With": "pkiaas" }, body: JSON.stringify({ query: "{ platformOutbox { nodes { to subject body } } }" }) });
     return r.json();
   });
-  const mail = answer.data.platformOutbox.find((m) => m.to === to && (m.subject + m.body).includes(text));
+  const mail = answer.data.platformOutbox.nodes.find((m) => m.to === to && (m.subject + m.body).includes(text));
   if (!mail) throw new Error(`no mail to ${to} with ${text}`);
   return mail.body;
 }

@@ -38,7 +38,7 @@ func (s *Server) SignIn(u server.ManifestUser) (*Person, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = p.GraphQL(`mutation($i: SecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`, map[string]any{"i": map[string]any{"totp": code}}, nil)
+		err = p.GraphQL(`mutation($i: VerifySecondFactorInput!) { verifySecondFactor(input: $i) { viewer { operator } } }`, map[string]any{"i": map[string]any{"totp": code}}, nil)
 		if err == nil {
 			return p, nil
 		}
@@ -121,12 +121,12 @@ func (s *Server) Invitations(email string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out struct{ PlatformOutbox []struct{ To, Body string } }
-	if err := operator.GraphQL(`{ platformOutbox { to body } }`, nil, &out); err != nil {
+	var out struct{ PlatformOutbox struct{ Nodes []struct{ To, Body string } } }
+	if err := operator.GraphQL(`{ platformOutbox { nodes { to body } } }`, nil, &out); err != nil {
 		return nil, err
 	}
 	var tokens []string
-	for _, m := range out.PlatformOutbox {
+	for _, m := range out.PlatformOutbox.Nodes {
 		if _, token, found := strings.Cut(m.Body, "/invitation#"); found && m.To == email {
 			token, _, _ = strings.Cut(token, "\n")
 			tokens = append(tokens, token)
@@ -154,7 +154,7 @@ func (s *Server) Accept(token string) (*Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(totp: $c) { viewer { operator } } }`, map[string]any{"c": code}, nil)
+	return p, p.GraphQL(`mutation($c: String!) { confirmTotpEnrolment(input: {totp: $c}) { viewer { operator } } }`, map[string]any{"c": code}, nil)
 }
 
 // NewTenant makes a subscription with an Owner of its own, and its partition.
@@ -170,13 +170,13 @@ func (s *Server) NewTenant(email string) (*Person, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var list struct{ Subscriptions []struct{ ID string } }
-	if err := owner.GraphQL(`{ subscriptions { id } }`, nil, &list); err != nil || len(list.Subscriptions) != 1 {
-		return nil, "", fmt.Errorf("%d subscriptions: %w", len(list.Subscriptions), err)
+	var list struct{ Subscriptions struct{ Nodes []struct{ ID string } } }
+	if err := owner.GraphQL(`{ subscriptions { nodes { id } } }`, nil, &list); err != nil || len(list.Subscriptions.Nodes) != 1 {
+		return nil, "", fmt.Errorf("%d subscriptions: %w", len(list.Subscriptions.Nodes), err)
 	}
 	var assigned struct {
 		AssignSubscription struct{ Partition struct{ ID string } }
 	}
-	err = owner.GraphQL(fmt.Sprintf(`mutation { assignSubscription(input: {subscriptionId: %q, region: US, acceptTerms: true}) { partition { id } } }`, list.Subscriptions[0].ID), nil, &assigned)
+	err = owner.GraphQL(fmt.Sprintf(`mutation { assignSubscription(input: {subscriptionId: %q, region: US, acceptTerms: true}) { partition { id } } }`, list.Subscriptions.Nodes[0].ID), nil, &assigned)
 	return owner, assigned.AssignSubscription.Partition.ID, err
 }

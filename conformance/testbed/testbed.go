@@ -210,7 +210,7 @@ func (s *Server) do(client *http.Client, r *http.Request, out any) error {
 }
 
 // Issue is the mutation that issues from a CSR.
-const Issue = `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id serialNumber pem } } }`
+const Issue = `mutation Issue($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id serialNumber pem } } } }`
 
 // Issued is its answer.
 type Issued struct {

@@ -19,7 +19,7 @@ ask() {
   jq -r "$3" "$work/answer.json"
 }
 
-create='mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { certificationAuthority { id } } }'
+create='mutation($i: CreateCertificationAuthorityInput!) { createCertificationAuthority(input: $i) { ... on CertificationAuthorityPayload { certificationAuthority { id } } } }'
 wait_active() {
   for _ in $(seq 100); do
     case $(ask 'query($id: ID!) { certificationAuthority(id: $id) { status } }' "{\"id\": \"$1\"}" .data.certificationAuthority.status) in
@@ -40,7 +40,7 @@ ask "$pem" "{\"id\": \"$root\"}" .data.certificationAuthority.certificatePem >"$
 ask "$pem" "{\"id\": \"$issuing\"}" .data.certificationAuthority.certificatePem >"$work/issuing.pem"
 
 openssl req -newkey rsa:2048 -nodes -keyout "$work/key.pem" -subj /CN=www.example.com -addext subjectAltName=DNS:www.example.com -out "$work/request.csr" 2>/dev/null
-id=$(ask 'mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { certificate { id pem } } }' "$(jq -n --arg ca "$issuing" --rawfile csr "$work/request.csr" '{i: {caId: $ca, profileId: "privatessl-tls-client-server", csr: $csr}}')" .data.issueCertificate.certificate.id)
+id=$(ask 'mutation($i: IssueCertificateInput!) { issueCertificate(input: $i) { ... on IssueCertificatePayload { certificate { id pem } } } }' "$(jq -n --arg ca "$issuing" --rawfile csr "$work/request.csr" '{i: {caId: $ca, profileId: "privatessl-tls-client-server", csr: $csr}}')" .data.issueCertificate.certificate.id)
 jq -r .data.issueCertificate.certificate.pem "$work/answer.json" >"$work/certificate.pem"
 openssl verify -CAfile "$work/root.pem" -untrusted "$work/issuing.pem" -purpose sslserver "$work/certificate.pem" | sed "s#$work/##"
 

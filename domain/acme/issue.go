@@ -3,7 +3,6 @@ package acme
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -16,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
 	"github.com/pkiaas/pkiaas/pki/csr"
 	"github.com/pkiaas/pkiaas/pki/issuance"
@@ -72,9 +72,10 @@ func (e *Engine) Finalize(ctx context.Context, c *protocolconfig.Configuration, 
 	actor := *rbac.ActorFrom(ctx)
 	actor.OwnerID = key.OwnerID
 	ctx = rbac.WithActor(ctx, &actor)
-	issued, err := e.issue(ctx, c, o, Ready, digest, enrollment.CSRRequest{CAID: c.CAID, ProfileID: o.Profile,
-		CSR: base64.StdEncoding.EncodeToString(request), Subject: &subject,
-		SANs: names, SANsGiven: true, NotAfter: o.NotAfter, EndEntity: o.endEntity()})
+	r := enrollment.Request{CAID: c.CAID, ProfileID: o.Profile, EndEntity: o.endEntity(), Read: func() (enrollment.Facts, error) {
+		return intake.Text{Subject: &subject, SANs: names, SANsGiven: true, NotAfter: o.NotAfter}.Of(parsed)
+	}}
+	issued, err := e.issue(ctx, c, o, Ready, digest, intake.Kept{Request: r})
 	if f := fault.Of(err); err != nil && (f.Kind == fault.Conflict && f.Field == "order" || f.Kind == fault.ApprovalNeeded) {
 		// It waits now; or the same request came twice, as from a client that heard no answer: both get the certificate.
 		if now, failed := e.Order(ctx, a, id); failed == nil && now.asked(digest) {
@@ -95,8 +96,10 @@ func (o *Order) asked(digest string) bool {
 
 // issue asks for the certificate of an order that has the status, which it has until the transaction that records the certificate.
 func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *Order, from Status, digest string,
-	r enrollment.CSRRequest) (*enrollment.Issued, error) {
-	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize, Payload: Finalizing{o.ID, digest, r},
+	asked intake.Kept) (*enrollment.Issued, error) {
+	r := asked.Request
+	r.Waiting = &enrollment.Waiting{Verb: VerbFinalize,
+		Payload: func(r enrollment.Request) any { return Finalizing{o.ID, digest, asked.Of(r)} },
 		Kept: func(ctx context.Context, kept *approval.Request) error {
 			return e.wait(ctx, o, digest, kept)
 		}}
@@ -110,7 +113,7 @@ func (e *Engine) issue(ctx context.Context, c *protocolconfig.Configuration, o *
 		}
 		return e.fulfil(ctx, c, o, from, made, digest)
 	}
-	return e.Enrollment.IssueFromCSR(ctx, r)
+	return e.Enrollment.Issue(ctx, r)
 }
 
 // fulfil ends an order in the transaction that records its certificate. Of two requests to finalize one wins.
@@ -269,14 +272,14 @@ func (e *Engine) namesDevice(ctx context.Context, c *protocolconfig.Configuratio
 
 // subjectOf is what the certificate says: the common name that the request has, else the first name that fits in one; of those of
 // devices only where they may.
-func subjectOf(o *Order, r *csr.Request, devices bool) (string, []enrollment.AlternativeName, error) {
+func subjectOf(o *Order, r *csr.Request, devices bool) (string, []intake.AlternativeName, error) {
 	cn := strings.ToLower(r.Subject.CommonName()) // checkNames has seen that the order is for it
 	if o.forDevice() {
 		cn = "" // of a device's request only the key is proved
 	}
-	var names []enrollment.AlternativeName
+	var names []intake.AlternativeName
 	for _, id := range o.Identifiers {
-		name := enrollment.AlternativeName{Type: san.DNSName, Value: id.Value}
+		name := intake.AlternativeName{Type: san.DNSName, Value: id.Value}
 		switch id.Type {
 		case IP:
 			name.Type = san.IPAddress
@@ -285,7 +288,7 @@ func subjectOf(o *Order, r *csr.Request, devices bool) (string, []enrollment.Alt
 			if err != nil {
 				return "", nil, err
 			}
-			name = enrollment.AlternativeName{Type: g.Type, Value: g.Value}
+			name = intake.AlternativeName{Type: g.Type, Value: g.Value}
 		}
 		names = append(names, name)
 		if cn == "" && len(id.Value) <= maxCommonName && (devices || id.Type == DNS || id.Type == IP) {

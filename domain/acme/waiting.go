@@ -10,6 +10,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -36,7 +37,7 @@ const VerbFinalize = "acme.finalize"
 type Finalizing struct {
 	OrderID string
 	SHA256  string // of what the client sent
-	Request enrollment.CSRRequest
+	Request intake.Kept
 }
 
 func (e *Engine) waiting(ctx context.Context, where string, args ...any) (*Waiting, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/csr"
 	"github.com/pkiaas/pkiaas/pki/san"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -65,7 +66,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	}
 	return s.prepare(ctx, o, func(ctx context.Context, o *Operation) error {
 		var items []*Item
-		var requests []enrollment.CSRRequest
+		var requests []enrollment.Request
 		flush := func() error {
 			refusals, err := s.Enrollment.CheckMany(ctx, in.CAID, requests)
 			if err != nil {
@@ -86,16 +87,16 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 			return err
 		}
 		position := int64(0)
-		err := read(in, func(what string, r enrollment.CSRRequest, bad error) error {
+		err := read(in, func(what string, t intake.Text, bad error) error {
 			if position++; position > MaxIssue {
 				return fault.New(fault.Invalid, "The input has more than %d requests.", MaxIssue).At(strings.ToLower(string(o.Input))).Do("Split the input.")
 			}
-			r.CAID = in.CAID
+			t.CAID = in.CAID
 			it := &Item{OperationID: o.ID, Position: position, What: what, Result: WillIssue}
 			if bad != nil {
 				it.Result, it.Note = Invalid, fault.Of(bad).Message
 			}
-			if items, requests = append(items, it), append(requests, r); len(items) == writtenOnce {
+			if items, requests = append(items, it), append(requests, t.Request()); len(items) == writtenOnce {
 				return flush()
 			}
 			return nil
@@ -107,7 +108,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	})
 }
 
-func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, bad error) error) error {
+func readCSV(in IssuanceInput, yield func(what string, t intake.Text, bad error) error) error {
 	if len(in.CSV) > MaxText {
 		return fault.New(fault.Invalid, "The file is larger than %d MB.", MaxText>>20).At("csv").Do("Split the file.")
 	}
@@ -123,7 +124,7 @@ func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		if !more {
 			return nil
 		}
-		r := enrollment.CSRRequest{CSR: t.cell("csr"), ProfileID: in.ProfileID, EndEntity: t.cell("endEntity")}
+		r := intake.Text{CSR: t.cell("csr"), ProfileID: in.ProfileID, EndEntity: t.cell("endEntity")}
 		if p := t.cell("profile"); p != "" {
 			r.ProfileID = p
 		}
@@ -152,8 +153,8 @@ func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 var sanTypes = map[string]san.Type{"DNS": "DNS_NAME", "IP": "IP_ADDRESS", "EMAIL": "EMAIL", "URI": "URI", "UPN": "UPN", "DIRNAME": "DIRECTORY_NAME", "RID": "REGISTERED_ID"}
 
 // alternativeNames parses names in OpenSSL's notation, separated by semicolons. A name without a type is a DNS name.
-func alternativeNames(given string) ([]enrollment.AlternativeName, error) {
-	var names []enrollment.AlternativeName
+func alternativeNames(given string) ([]intake.AlternativeName, error) {
+	var names []intake.AlternativeName
 	for part := range strings.SplitSeq(given, ";") {
 		part = strings.TrimSpace(part)
 		if part == "" {
@@ -167,12 +168,12 @@ func alternativeNames(given string) ([]enrollment.AlternativeName, error) {
 		if !known {
 			return nil, fault.New(fault.Invalid, "The alternative name %q has no known type. Prefix it with DNS:, IP:, EMAIL:, URI: or UPN:.", part)
 		}
-		names = append(names, enrollment.AlternativeName{Type: t, Value: strings.TrimSpace(value)})
+		names = append(names, intake.AlternativeName{Type: t, Value: strings.TrimSpace(value)})
 	}
 	return names, nil
 }
 
-func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, bad error) error) error {
+func readZIP(in IssuanceInput, yield func(what string, t intake.Text, bad error) error) error {
 	refuse := func(format string, args ...any) *fault.Error {
 		return fault.New(fault.Invalid, format, args...).At("zip")
 	}
@@ -191,7 +192,7 @@ func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		}
 		// The sizes in the directory are only claims: the unpacked size is checked below.
 		if f.UncompressedSize64 > csr.MaxLength {
-			if err := yield(f.Name, enrollment.CSRRequest{}, refuse("The file is larger than %d KiB.", csr.MaxLength>>10)); err != nil {
+			if err := yield(f.Name, intake.Text{}, refuse("The file is larger than %d KiB.", csr.MaxLength>>10)); err != nil {
 				return err
 			}
 			continue
@@ -203,7 +204,7 @@ func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, 
 		if unpacked += len(content); unpacked > maxUnpacked || len(content) > csr.MaxLength || len(content) > 4096 && uint64(len(content)) > maxRatio*max(f.CompressedSize64, 1) {
 			return refuse("The archive is too large when unpacked.").Do("Split it, and include only requests.")
 		}
-		if err := yield(f.Name, enrollment.CSRRequest{CSR: string(content), ProfileID: in.ProfileID}, nil); err != nil {
+		if err := yield(f.Name, intake.Text{CSR: string(content), ProfileID: in.ProfileID}, nil); err != nil {
 			return err
 		}
 	}

@@ -443,7 +443,7 @@ func (s *Service) resolve(ctx context.Context, o *Operation, items []*Item) erro
 }
 
 // marshal writes a request into its item.
-func marshal(it *Item, r enrollment.CSRRequest) error {
+func marshal(it *Item, r enrollment.Request) error {
 	text, err := json.Marshal(r)
 	it.Request = string(text)
 	return err

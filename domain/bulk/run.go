@@ -11,6 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -154,11 +155,13 @@ func (s *Service) issueSome(ctx context.Context, id string) (done step, err erro
 	if err != nil || len(items) == 0 {
 		return step{over: true}, err
 	}
-	requests := make([]enrollment.CSRRequest, len(items))
+	requests := make([]enrollment.Request, len(items))
 	for n, it := range items {
-		if err := json.Unmarshal([]byte(it.Request), &requests[n]); err != nil {
+		var kept intake.Kept
+		if err := json.Unmarshal([]byte(it.Request), &kept); err != nil {
 			return step{}, err
 		}
+		requests[n] = kept.Request
 	}
 	err = s.Enrollment.IssueMany(ctx, "bulk", requests, func(ctx context.Context, outcomes []enrollment.Outcome) error {
 		done = step{}

@@ -84,10 +84,6 @@ type CertificationAuthority struct {
 	KeyID            string     // in the key store
 	Certificate      []byte     // DER
 	SerialNumber     string     // hexadecimal
-	OCSPKeyStore     string     `gorm:"column:ocsp_key_store"`
-	OCSPKeyID        string     `gorm:"column:ocsp_key_id"`
-	OCSPCertificate  []byte     `gorm:"column:ocsp_certificate"`
-	OCSPNotAfter     *time.Time `gorm:"column:ocsp_not_after"`
 	CRLNumber        int64      `gorm:"column:crl_number"`
 	// KeyGeneration counts the keys that the CA has had. The row holds the newest one in use; see Generation.
 	KeyGeneration int64

@@ -21,12 +21,11 @@ func (s *Service) KeyStores(ctx context.Context, partitionID string) (keystore.S
 	return s.Keys, s.Guard.Require(ctx, rbac.CABrowse, partitionID)
 }
 
-// KeyStoresInUse are the names of the stores that have keys of CAs or of their OCSP signers, of whatever partition, or of the CA of
-// credentials, whether they are configured or
-// not.
+// KeyStoresInUse are the names of the stores that have keys of CAs, of whatever partition, or of the CA of credentials, whether
+// they are configured or not.
 func (s *Service) KeyStoresInUse(ctx context.Context) ([]string, error) {
 	var names []string
-	err := s.Store.DB(ctx).Raw("SELECT key_store FROM certification_authorities WHERE purged_at IS NULL AND key_id <> '' UNION SELECT ocsp_key_store FROM certification_authorities WHERE purged_at IS NULL AND ocsp_key_id <> '' UNION SELECT key_store FROM ca_generations WHERE key_id <> '' UNION SELECT key_store FROM credential_authorities").Scan(&names).Error
+	err := s.Store.DB(ctx).Raw("SELECT key_store FROM certification_authorities WHERE purged_at IS NULL AND key_id <> '' UNION SELECT key_store FROM ca_generations WHERE key_id <> '' UNION SELECT key_store FROM credential_authorities").Scan(&names).Error
 	return names, err
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // generation is a key of a CA that is not the one it issues with: an earlier one, whose certificates are still out, or
-// the next one, which is being made. A CA is seen with such a key as a view: a copy of its row in which the key, its
-// certificate and its OCSP signer are those of the generation, so that CRL and OCSP go on for each key alike.
+// the next one, which is being made. A CA is seen with such a key as a view: a copy of its row in which the key and its
+// certificate are those of the generation, so that CRL and OCSP go on for each key alike.
 type generation struct {
 	CAID             string     `gorm:"column:ca_id;primaryKey"`
 	Number           int64      `gorm:"primaryKey;autoIncrement:false"`
@@ -28,10 +28,6 @@ type generation struct {
 	IssuerGeneration int64
 	NotBefore        *time.Time
 	NotAfter         time.Time
-	OCSPKeyStore     string     `gorm:"column:ocsp_key_store"`
-	OCSPKeyID        string     `gorm:"column:ocsp_key_id"`
-	OCSPCertificate  []byte     `gorm:"column:ocsp_certificate"`
-	OCSPNotAfter     *time.Time `gorm:"column:ocsp_not_after"`
 }
 
 func (generation) TableName() string { return "ca_generations" }
@@ -40,14 +36,12 @@ func (g *generation) show(c *CertificationAuthority) *CertificationAuthority {
 	v := *c
 	v.KeyGeneration, v.KeyStore, v.KeyID, v.Certificate, v.SerialNumber, v.IssuerGeneration = g.Number, g.KeyStore, g.KeyID, g.Certificate, g.SerialNumber, g.IssuerGeneration
 	v.NotBefore, v.NotAfter = g.NotBefore, g.NotAfter
-	v.OCSPKeyStore, v.OCSPKeyID, v.OCSPCertificate, v.OCSPNotAfter = g.OCSPKeyStore, g.OCSPKeyID, g.OCSPCertificate, g.OCSPNotAfter
 	return &v
 }
 
 func (g *generation) take(v *CertificationAuthority) {
 	g.CAID, g.Number, g.KeyStore, g.KeyID, g.Certificate, g.SerialNumber, g.IssuerGeneration = v.ID, v.KeyGeneration, v.KeyStore, v.KeyID, v.Certificate, v.SerialNumber, v.IssuerGeneration
 	g.NotBefore, g.NotAfter = v.NotBefore, v.NotAfter
-	g.OCSPKeyStore, g.OCSPKeyID, g.OCSPCertificate, g.OCSPNotAfter = v.OCSPKeyStore, v.OCSPKeyID, v.OCSPCertificate, v.OCSPNotAfter
 }
 
 // separator stands in addresses between the identifier, in which it cannot be, and the generation of the key.
@@ -159,17 +153,16 @@ func (s *Service) NextKey(ctx context.Context, c *CertificationAuthority) (*Cert
 	return found[0].show(c), nil
 }
 
-// KeepsKey tells whether a key of a store is one of a CA's that it does not issue with, or of the OCSP signer of such a
-// key.
+// KeepsKey tells whether a key of a store is one of a CA's that it does not issue with.
 func (s *Service) KeepsKey(ctx context.Context, store, keyID string) (bool, error) {
 	var n int64
-	err := s.Store.DB(ctx).Model(&generation{}).Where("key_store = ? AND key_id = ? OR ocsp_key_store = ? AND ocsp_key_id = ?", store, keyID, store, keyID).Count(&n).Error
+	err := s.Store.DB(ctx).Model(&generation{}).Where("key_store = ? AND key_id = ?", store, keyID).Count(&n).Error
 	return n > 0, err
 }
 
 // AddKey notes, in the transaction of ctx, the key that a renewal has made.
 func (s *Service) AddKey(ctx context.Context, c *CertificationAuthority, store, keyID string, notAfter time.Time) error {
-	return s.Store.DB(ctx).Create(&generation{CAID: c.ID, Number: c.KeyGeneration + 1, CreatedAt: s.Now(), KeyStore: store, KeyID: keyID, OCSPKeyStore: store, NotAfter: notAfter, IssuerGeneration: 1}).Error
+	return s.Store.DB(ctx).Create(&generation{CAID: c.ID, Number: c.KeyGeneration + 1, CreatedAt: s.Now(), KeyStore: store, KeyID: keyID, NotAfter: notAfter, IssuerGeneration: 1}).Error
 }
 
 // ChangeKey is Change for the CA seen with one of its keys. Of a key that it does not issue with, nothing that was

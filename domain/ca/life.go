@@ -120,6 +120,15 @@ func (s *Service) Purge(ctx context.Context, claim *job.Claim) error {
 		if err := s.Quota.ReleaseCA(ctx, c.PartitionID); err != nil {
 			return err
 		}
+		views, err := s.Generations(ctx, c)
+		if err != nil {
+			return err
+		}
+		for _, v := range views { // nobody acts for it any more
+			if err := s.Jobs.Enqueue(ctx, DelegatesJob, v.KeyName(), s.Now(), nil); err != nil {
+				return err
+			}
+		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.purge", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "freed the identifier " + c.Identifier + " 24 hours after the deletion"})
 		return claim.Done(ctx)

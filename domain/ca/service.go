@@ -32,6 +32,8 @@ const (
 	MoveKeyJob = "ca.move-key"
 	// DestroyKeyJob destroys what a moved key left behind; key: store/id. Done by package enrollment.
 	DestroyKeyJob = "ca.destroy-key"
+	// DelegatesJob sees to what a CA's key has certified to act in its name; key: KeyName. Done by package delegate.
+	DelegatesJob = "delegates.keep"
 	// RenewJob gives the CA a new certificate, as its Renewal says; key: CA id. Done by package enrollment.
 	RenewJob = "ca.renew"
 )
@@ -247,7 +249,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (*CertificationAuthori
 		ID: uuid.Must(uuid.NewV7()).String(), PartitionID: r.PartitionID, Identifier: r.Identifier, FriendlyName: r.FriendlyName,
 		Type: r.Type, Status: Creating, ParentID: r.ParentID, SigningAlgorithm: r.SigningAlgorithm,
 		Subject: subject.String(), SubjectDER: subject.DER(), NotAfter: notAfter.Truncate(time.Second), CRLEnabled: crl, OCSPEnabled: r.OCSPEnabled,
-		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name, OCSPKeyStore: keys.Name,
+		CreationStep: StepQueued, CreatedAt: now, CreatedBy: rbac.ActorFrom(ctx).Name, KeyStore: keys.Name,
 		KeyGeneration: 1, IssuerGeneration: 1, PathLength: r.PathLength, NameConstraints: r.NameConstraints,
 		CRLAutoShard: true, CRLComplete: true, CRLShardFirst: 1,
 	}, nil

@@ -76,7 +76,25 @@ func (s *Service) findAddressed(ctx context.Context, at []address) ([]*Certifica
 }
 
 // byPlace is the order of lists: roots first, by friendly name.
-const byPlace = "CASE type WHEN 'ROOT' THEN 0 WHEN 'EXTERNAL_ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END, lower(friendly_name), id"
+const (
+	place   = "CASE type WHEN 'ROOT' THEN 0 WHEN 'EXTERNAL_ROOT' THEN 0 WHEN 'INTERMEDIATE' THEN 1 ELSE 2 END"
+	byPlace = place + ", lower(friendly_name), id"
+)
+
+// ordered is byPlace for pages.
+var ordered = []page.Key[CertificationAuthority]{
+	{Column: place, Value: func(c *CertificationAuthority) any {
+		switch c.Type {
+		case Root, ExternalRoot:
+			return int64(0)
+		case Intermediate:
+			return int64(1)
+		}
+		return int64(2)
+	}},
+	{Column: "lower(friendly_name)", Bind: "lower(?)", Value: func(c *CertificationAuthority) any { return c.FriendlyName }},
+	{Column: "id", Value: func(c *CertificationAuthority) any { return c.ID }},
+}
 
 // Granted lists the CAs on which the credential that asks has a role, in the order of List.
 func (s *Service) Granted(ctx context.Context) ([]*CertificationAuthority, error) {
@@ -128,20 +146,36 @@ func (s *Service) find(_ context.Context, query *gorm.DB) (*CertificationAuthori
 
 // List returns the CAs of a partition, roots first, by friendly name.
 func (s *Service) List(ctx context.Context, partitionID string, includeDeleted bool, search string) ([]*CertificationAuthority, error) {
+	query, err := s.listed(ctx, partitionID, includeDeleted, search)
+	if err != nil {
+		return nil, err
+	}
+	var list []*CertificationAuthority
+	return list, query.Order(byPlace).Find(&list).Error
+}
+
+// Page is a part of List.
+func (s *Service) Page(ctx context.Context, partitionID string, includeDeleted bool, search string, p page.Request) (*page.Page[*CertificationAuthority], error) {
+	query, err := s.listed(ctx, partitionID, includeDeleted, search)
+	if err != nil {
+		return nil, err
+	}
+	return page.Read(ctx, s.Store, query, p, ordered...)
+}
+
+func (s *Service) listed(ctx context.Context, partitionID string, includeDeleted bool, search string) (*gorm.DB, error) {
 	if err := s.Guard.Require(ctx, rbac.CABrowse, partitionID); err != nil {
 		return nil, err
 	}
-	query := s.Store.DB(ctx).Where("partition_id = ? AND purged_at IS NULL", partitionID)
+	query := s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("partition_id = ? AND purged_at IS NULL", partitionID)
 	if !includeDeleted {
 		query = query.Where("deleted_at IS NULL")
 	}
 	if search != "" {
 		like := page.Contains(search)
-		query = query.Where("lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\'", like, like, like, like)
+		query = query.Where("(lower(friendly_name) LIKE ? ESCAPE '\\' OR identifier LIKE ? ESCAPE '\\' OR lower(subject) LIKE ? ESCAPE '\\' OR serial_number LIKE ? ESCAPE '\\')", like, like, like, like)
 	}
-	var list []*CertificationAuthority
-	err := query.Order(byPlace).Find(&list).Error
-	return list, err
+	return query, nil
 }
 
 // Load returns CAs by id for the loaders of a query whose permission was asked for; the order is that of ids, nil
@@ -164,17 +198,13 @@ func (s *Service) Load(ctx context.Context, ids []string) ([]*CertificationAutho
 	return list, nil
 }
 
-// Children returns the CAs certified by each of the given ones.
-func (s *Service) Children(ctx context.Context, parentIDs []string) (map[string][]*CertificationAuthority, error) {
-	var found []*CertificationAuthority
-	err := s.Store.DB(ctx).Where("parent_id IN ? AND purged_at IS NULL AND deleted_at IS NULL", parentIDs).Order("lower(friendly_name), id").Find(&found).Error
-	children := map[string][]*CertificationAuthority{}
-	for _, c := range found {
-		if s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID) == nil {
-			children[*c.ParentID] = append(children[*c.ParentID], c)
-		}
+// Children lists the CAs directly below one.
+func (s *Service) Children(ctx context.Context, c *CertificationAuthority, p page.Request) (*page.Page[*CertificationAuthority], error) {
+	if err := s.Guard.Require(ctx, rbac.CABrowse, c.PartitionID); err != nil {
+		return nil, err
 	}
-	return children, err
+	query := s.Store.DB(ctx).Model(&CertificationAuthority{}).Where("parent_id = ? AND purged_at IS NULL AND deleted_at IS NULL", c.ID)
+	return page.Read(ctx, s.Store, query, p, ordered[1:]...)
 }
 
 // Below returns all CAs below the given one that are not deleted, those directly below first. (Deleting a CA does not

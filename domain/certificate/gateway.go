@@ -195,7 +195,7 @@ const (
 	FeedUnheld  FeedAction = "unheld"
 )
 
-var feedActions = map[string]FeedAction{"certificate.issue": FeedIssued, "ca.certify": FeedIssued, "ocsp-signer.issue": FeedIssued,
+var feedActions = map[string]FeedAction{"certificate.issue": FeedIssued, "ca.certify": FeedIssued, "ocsp-signer.issue": FeedIssued, "delegate.issue": FeedIssued,
 	"certificate.revoke": FeedRevoked, "certificate.suspend": FeedHeld, "certificate.unsuspend": FeedUnheld}
 
 // FeedEvent is a line of the history of a CA's inventory.

@@ -63,7 +63,7 @@ func (s *Service) establish(ctx context.Context, generation int64) (*authority, 
 	if err != nil {
 		return nil, err
 	}
-	key, err := keys.Generate(ctx, a)
+	key, err := keys.Generate(ctx, a, keystore.Signing)
 	if err != nil {
 		return nil, noKeys(err)
 	}

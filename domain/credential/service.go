@@ -16,6 +16,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -340,18 +341,19 @@ func (s *Service) Get(ctx context.Context, id string) (*Credential, error) {
 }
 
 // List returns the partition's credentials by identifier.
-func (s *Service) List(ctx context.Context, partitionID string) ([]*Credential, error) {
+func (s *Service) List(ctx context.Context, partitionID string, p page.Request) (*page.Page[*Credential], error) {
 	if err := s.Guard.Require(ctx, rbac.TokenBrowse, partitionID); err != nil {
 		return nil, err
 	}
 	if err := s.NoteUse(ctx); err != nil {
 		return nil, err
 	}
-	var list []*Credential
-	if err := s.Store.DB(ctx).Where("partition_id = ? AND deleted_at IS NULL", partitionID).Order("identifier").Find(&list).Error; err != nil {
+	query := s.Store.DB(ctx).Model(&Credential{}).Where("partition_id = ? AND deleted_at IS NULL", partitionID)
+	found, err := page.Read(ctx, s.Store, query, p, page.Key[Credential]{Column: "identifier", Value: func(c *Credential) any { return c.Identifier }})
+	if err != nil {
 		return nil, err
 	}
-	return list, s.fill(ctx, list...)
+	return found, s.fill(ctx, found.Nodes...)
 }
 
 // fill sets the roles and the certificate facts.

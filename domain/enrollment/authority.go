@@ -23,9 +23,6 @@ import (
 // authorityProfiles are the fixed profiles of CA certificates.
 var authorityProfiles = map[ca.Type]string{ca.Root: "basic-ca-root", ca.Intermediate: "intermediate-ca-subord", ca.Issuing: "basic-ca-subord"}
 
-// SignerProfile is the profile of delegated OCSP signers (RFC 6960 4.2.2.2).
-const SignerProfile = "ocsp-signer"
-
 const creationAttempts = 5
 
 // CreateCA is the job that makes a CA: key, certificate, OCSP signer, first CRL. Each step is recorded when it is done,
@@ -79,7 +76,7 @@ func (s *Service) createSteps(ctx context.Context, c *ca.CertificationAuthority)
 	}{
 		{ca.StepGeneratingKey, s.generateKey, c.KeyID != ""},
 		{ca.StepSigningCertificate, s.certify, c.Certificate != nil},
-		{ca.StepIssuingOCSPSigner, s.issueSigner, !c.OCSPEnabled || c.OCSPCertificate != nil},
+		{ca.StepIssuingOCSPSigner, s.Delegates.Complete, !c.OCSPEnabled},
 		{ca.StepPublishingCRL, func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, !c.CRLEnabled},
 	}
 	for _, step := range steps {
@@ -109,7 +106,7 @@ func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	key, err := s.generate(ctx, c.KeyStore, a)
+	key, err := s.generate(ctx, c.KeyStore, a, keystore.Signing)
 	if err != nil {
 		return err
 	}

@@ -57,10 +57,10 @@ func unusable(d *issuance.Details, err error) error {
 	return f
 }
 
-// check refuses what verifiers would refuse because of a CA above. The OCSP signer has chosen its name (signerName), and
-// status is not a matter of policy.
+// check refuses what verifiers would refuse because of a CA above. A delegate has a name that fits (delegateName), and what it
+// signs for the service is not a matter of policy.
 func (b *bounds) check(o order, r *profile.Result) error {
-	if b == nil || o.kind == certificate.OCSPSigner {
+	if b == nil || o.kind != certificate.CA && o.kind != certificate.Subscriber {
 		return nil
 	}
 	if err := b.permit(o.request.Subject, r.SANs); err != nil {

@@ -24,6 +24,7 @@ type order struct {
 	kind      certificate.Kind
 	profile   *profiles.Profile
 	request   profile.Request
+	asked     *Request // nil for the service's own
 	endEntity string
 	source    string // "": by the kind of actor
 	// deliver makes what the caller gets (a PKCS #12) of the certificate, before it is recorded: if it fails, nothing
@@ -105,7 +106,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	return &signed{item: it, decisions: result.Decisions}, nil
 }
 
-// VerbIssue is the verb that an approval carries out: IssueFromCSR.
+// VerbIssue is the verb that an approval carries out: Issue. Its payload is the Request.
 const VerbIssue = "certificate.issue"
 
 // askApproval tells whether a certificate for a subscriber may be signed. Everything else is decided by then.
@@ -120,7 +121,7 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 	a := approval.Ask{PartitionID: i.ca.PartitionID, Operation: operation, Verb: VerbIssue, ProfileID: o.profile.ID, ObjectKind: "certificate", Summary: "issue a certificate to " + o.request.Subject.String(),
 		Facts: []approval.Fact{{Name: "Subject", Value: o.request.Subject.String()}, {Name: "Profile", Value: o.profile.Name + " (" + o.profile.ID + ")"}, {Name: "Issuer", Value: i.ca.FriendlyName + " (" + i.ca.Identifier + ")"}}}
 	if w := o.waiting; w != nil {
-		a.Verb, a.Payload, a.Kept = w.Verb, w.Payload, w.Kept
+		a.Verb, a.Payload, a.Kept = w.Verb, w.Payload(*o.asked), w.Kept
 	}
 	var names []string
 	for _, n := range m.result.SANs {
@@ -172,8 +173,10 @@ func issueAction(k certificate.Kind) string {
 		return "ca.certify"
 	case certificate.OCSPSigner:
 		return "ocsp-signer.issue"
+	case certificate.Subscriber:
+		return "certificate.issue"
 	}
-	return "certificate.issue"
+	return "delegate.issue"
 }
 
 // enroll issues under a CA for a caller: signs, and records in a transaction shared with other callers' certificates.

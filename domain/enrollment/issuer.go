@@ -196,12 +196,13 @@ func (s *Service) openKey(ctx context.Context, c *ca.CertificationAuthority) (ke
 	return s.Keys.Open(ctx, c.KeyStore, c.KeyID)
 }
 
-func (s *Service) generate(ctx context.Context, store string, a *algorithm.Algorithm) (keystore.Key, error) {
+// generate makes a key of a CA, which only signs, or of a delegate.
+func (s *Service) generate(ctx context.Context, store string, a *algorithm.Algorithm, use keystore.Use) (keystore.Key, error) {
 	found, err := s.Keys.ByName(store)
 	if err != nil {
 		return nil, keyUnavailable(err)
 	}
-	key, err := found.Generate(ctx, a)
+	key, err := found.Generate(ctx, a, use)
 	if err != nil {
 		return nil, keyUnavailable(err)
 	}

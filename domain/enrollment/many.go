@@ -7,7 +7,6 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
-	profiles "github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -23,8 +22,9 @@ func Stale(err error) bool { return errors.Is(err, errStale) }
 // signers is how many certificates of IssueMany are signed at a time.
 const signers = 4
 
-// CheckMany says of each request, without signing or counting, what a rule that needs no CA key refuses.
-func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequest) ([]error, error) {
+// CheckMany says of each request, without signing or counting, what a rule that needs no CA key refuses. Facts that are to be read
+// are put into the requests.
+func (s *Service) CheckMany(ctx context.Context, caID string, requests []Request) ([]error, error) {
 	i, _, err := s.issuer(ctx, caID)
 	if err != nil {
 		return nil, err
@@ -36,26 +36,33 @@ func (s *Service) CheckMany(ctx context.Context, caID string, requests []CSRRequ
 		return nil, err
 	}
 	refusals := make([]error, len(requests))
-	for n, r := range requests {
-		p, err := s.subscriberProfile(i, r.ProfileID)
-		if err == nil {
-			request, bad := parse(r)
-			if err = bad; err == nil {
-				o := order{kind: certificate.Subscriber, profile: p, request: *request, many: true}
-				var m *made
-				if m, _, err = s.prepare(ctx, i, o); err == nil {
-					err = s.askApproval(ctx, i, o, m)
-				}
+	for n := range requests {
+		refusals[n] = func() error {
+			r := &requests[n]
+			if err := s.subscriberProfile(i, r.ProfileID); err != nil {
+				return err
 			}
-		}
-		refusals[n] = err
+			if err := r.read(PKCS10); err != nil {
+				return err
+			}
+			o, err := s.order(ctx, i, r)
+			if err != nil {
+				return err
+			}
+			o.many, o.endEntity = true, "" // whether it is active is known when the certificate is recorded
+			m, _, err := s.prepare(ctx, i, o)
+			if err != nil {
+				return err
+			}
+			return s.askApproval(ctx, i, o, m)
+		}()
 	}
 	return refusals, nil
 }
 
 // IssueMany issues for several requests of one CA and records all that succeed in one transaction, in which settle is
 // called with the outcomes: if it fails, nothing was issued. Rate and quota count as for single requests.
-func (s *Service) IssueMany(ctx context.Context, source string, requests []CSRRequest, settle func(context.Context, []Outcome) error) error {
+func (s *Service) IssueMany(ctx context.Context, source string, requests []Request, settle func(context.Context, []Outcome) error) error {
 	outcomes := make([]Outcome, len(requests))
 	made := make([]*signed, len(requests))
 	var wg sync.WaitGroup
@@ -101,18 +108,17 @@ func (s *Service) IssueMany(ctx context.Context, source string, requests []CSRRe
 	})
 }
 
-// subscriberProfile is profileOf where no CA is certified.
-func (s *Service) subscriberProfile(i *issuer, id string) (*profiles.Profile, error) {
+// subscriberProfile refuses profiles by which a CA is certified, beside what profileOf does.
+func (s *Service) subscriberProfile(i *issuer, id string) error {
 	p, err := s.profileOf(i, id)
 	if err == nil && p.IsCA() {
 		err = fault.New(fault.PolicyRefused, "profile %s is for certification authorities, which are certified one at a time", p.ID).At("profileId").Do("Choose a profile for subscribers.")
 	}
-	return p, err
+	return err
 }
 
-func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*signed, error) {
-	request, err := parse(r)
-	if err != nil {
+func (s *Service) signOne(ctx context.Context, source string, r Request) (*signed, error) {
+	if err := r.read(PKCS10); err != nil {
 		return nil, err
 	}
 	for attempt := 0; ; attempt++ {
@@ -124,11 +130,15 @@ func (s *Service) signOne(ctx context.Context, source string, r CSRRequest) (*si
 			if err := i.usable(s.Now()); err != nil {
 				return nil, err
 			}
-			p, err := s.subscriberProfile(i, r.ProfileID)
+			if err := s.subscriberProfile(i, r.ProfileID); err != nil {
+				return nil, err
+			}
+			o, err := s.order(ctx, i, &r)
 			if err != nil {
 				return nil, err
 			}
-			return s.sign(ctx, i, order{kind: certificate.Subscriber, profile: p, request: *request, endEntity: r.EndEntity, source: source, many: true})
+			o.source, o.many = source, true
+			return s.sign(ctx, i, o)
 		}()
 		if err == nil || fresh || attempt > 0 || fault.Is(err, fault.Invalid) {
 			return done, err

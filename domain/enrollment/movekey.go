@@ -58,11 +58,9 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 		if err := s.Jobs.Enqueue(ctx, ca.DestroyKeyJob, from.Name+"/"+c.KeyID, s.Now(), nil); err != nil {
 			return err
 		}
-		// The OCSP signer follows with a new key, since it answers in the CA's name.
-		if c.OCSPEnabled {
-			if err := s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), s.Now(), nil); err != nil {
-				return err
-			}
+		// Its delegates follow with new keys, since they act in the CA's name.
+		if err := s.Jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), s.Now(), nil); err != nil {
+			return err
 		}
 		return claim.Done(ctx)
 	})
@@ -78,10 +76,13 @@ func (s *Service) DestroyKey(ctx context.Context, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		// It may have been moved back meanwhile.
 		var users []*ca.CertificationAuthority
-		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Select("id").Find(&users, "key_id = ? AND key_store = ? OR ocsp_key_id = ? AND ocsp_key_store = ?", id, name, id, name).Error; err != nil {
+		if err := s.Store.ForUpdate(s.Store.DB(ctx)).Select("id").Find(&users, "key_id = ? AND key_store = ?", id, name).Error; err != nil {
 			return err
 		}
 		kept, err := s.CAs.KeepsKey(ctx, name, id)
+		if err == nil && !kept {
+			kept, err = s.Delegates.KeepsKey(ctx, name, id)
+		}
 		if err != nil {
 			return err
 		}

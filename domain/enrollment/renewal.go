@@ -9,12 +9,13 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
+	"github.com/pkiaas/pkiaas/pki/keystore"
 )
 
 // crossProfile is the profile of the certificates between the keys of a root (RFC 4210 4.4).
 const crossProfile = "external-ca-cross"
 
-// RenewCA is the job that gives a CA a new certificate. With a new key, all that the key needs (certificate, OCSP signer,
+// RenewCA is the job that gives a CA a new certificate. With a new key, all that the key needs (certificate, delegates,
 // CRL, cross-certificates) is made beside the key in use; then the CA issues with it from one transaction to the next.
 // Each step is recorded when it is done, so that a server that takes over goes on where the other one stopped.
 func (s *Service) RenewCA(ctx context.Context, claim *job.Claim) error {
@@ -98,7 +99,7 @@ func (s *Service) renewKey(ctx context.Context, c *ca.CertificationAuthority, cl
 	}{
 		{s.certify, func(c *ca.CertificationAuthority) bool { return c.Certificate != nil }},
 		{s.crossCertify, func(c *ca.CertificationAuthority) bool { return c.ParentID != nil }},
-		{s.issueSigner, func(c *ca.CertificationAuthority) bool { return !c.OCSPEnabled || c.OCSPCertificate != nil }},
+		{s.Delegates.Complete, func(*ca.CertificationAuthority) bool { return false }},
 		{func(ctx context.Context, c *ca.CertificationAuthority) error { return s.CRLs.Publish(ctx, c.ID) }, func(c *ca.CertificationAuthority) bool { return !c.CRLEnabled }},
 	}
 	for _, step := range steps {
@@ -137,7 +138,7 @@ func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*c
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.generate(ctx, c.KeyStore, a)
+	key, err := s.generate(ctx, c.KeyStore, a, keystore.Signing)
 	if err != nil {
 		return nil, err
 	}
@@ -232,12 +233,10 @@ func (s *Service) finish(ctx context.Context, c *ca.CertificationAuthority, clai
 	return claim.Done(ctx)
 }
 
-// statusJobs has CRL and OCSP signer looked at: those of a CA that had expired were given up.
+// statusJobs has CRL and delegates looked at: those of a CA that had expired were given up.
 func (s *Service) statusJobs(ctx context.Context, c *ca.CertificationAuthority) error {
-	if c.OCSPEnabled {
-		if err := s.Jobs.Enqueue(ctx, SignerJob, c.KeyName(), s.Now(), nil); err != nil {
-			return err
-		}
+	if err := s.Jobs.Enqueue(ctx, ca.DelegatesJob, c.KeyName(), s.Now(), nil); err != nil {
+		return err
 	}
 	if c.CRLEnabled {
 		return s.Jobs.Enqueue(ctx, certificate.PublishCRLJob, c.ID, s.Now(), nil)

@@ -12,6 +12,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/job"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
@@ -50,10 +51,9 @@ type Service struct {
 	Limits      Limiter
 	Approvals   *approval.Service
 	CRLs        Publisher
+	Delegates   *delegate.Service
 	Now         func() time.Time
 	ClockSkew   time.Duration // notBefore lies this much in the past
-	// CompatibleSigners: delegated OCSP signers are RSA with 2048 bits, as in the guide, instead of as strong as the CA.
-	CompatibleSigners bool
 
 	issuers issuers
 	commits store.Batch[*item, error]
@@ -67,8 +67,7 @@ func (s *Service) Init() *Service {
 
 // Jobs of this package.
 const (
-	SignerJob = "ocsp-signer.renew" // key: KeyName of the CA
-	CleanJob  = "requests.clean"    // key: "all"
+	CleanJob = "requests.clean" // key: "all"
 )
 
 // item is a signed certificate on its way into the database.

@@ -8,16 +8,15 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
-	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/lint"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// WhatIfRequest is a request that is only looked at; without a CSR it is one for a PKCS #12 with a key of KeyType.
+// WhatIfRequest is a request that is only looked at; with a KeyType it is one for a PKCS #12 with a key of that type.
 type WhatIfRequest struct {
-	CSRRequest
+	Request
 	KeyType string
 }
 
@@ -66,20 +65,18 @@ func (s *Service) WhatIf(ctx context.Context, r WhatIfRequest) (*WhatIf, error) 
 }
 
 func (s *Service) whatIf(ctx context.Context, i *issuer, r WhatIfRequest, out *WhatIf) error {
-	request, err := r.parse()
-	if err != nil {
+	if err := r.complete(); err != nil {
 		return err
 	}
 	if err := i.usable(s.Now()); err != nil {
 		return err
 	}
-	if out.Profile, err = s.profileOf(i, r.ProfileID); err != nil {
+	o, err := s.order(ctx, i, &r.Request)
+	out.Profile = o.profile
+	if err != nil {
 		return err
 	}
-	if err := s.permitAuthority(ctx, i, out.Profile, request); err != nil {
-		return err
-	}
-	made, decisions, err := s.prepare(ctx, i, order{kind: certificate.Subscriber, profile: out.Profile, request: *request})
+	made, decisions, err := s.prepare(ctx, i, o)
 	out.Decisions = decisions
 	if err != nil {
 		return err
@@ -92,28 +89,19 @@ func (s *Service) whatIf(ctx context.Context, i *issuer, r WhatIfRequest, out *W
 	return nil
 }
 
-func (r WhatIfRequest) parse() (*profile.Request, error) {
-	if r.CSR != "" {
-		return parse(r.CSRRequest)
+// complete reads the request, and gives it a key where one is to be made.
+func (r *WhatIfRequest) complete() error {
+	if r.KeyType == "" {
+		return r.read(PKCS10)
 	}
-	if _, known := keyTypes[r.KeyType]; !known && r.KeyType == "" {
-		return nil, fault.New(fault.Invalid, "give a certificate signing request, or the type of the key that the service is to make").At("csr")
-	}
-	p12 := PKCS12Request{Password: "not looked at", SANs: r.SANs, NotAfter: r.NotAfter, EndEntity: r.EndEntity}
-	if r.Subject != nil {
-		p12.Subject = *r.Subject
-	}
-	request, err := parsePKCS12(p12)
-	if err != nil {
-		return nil, err
+	if err := r.read(ServerMade); err != nil {
+		return err
 	}
 	key, err := sample(r.KeyType)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	request.PublicKey = key
-	request.KeyInfo, err = algorithm.InspectPublicKey(key)
-	return request, err
+	return r.made(key)
 }
 
 var samples sync.Map // key type → SubjectPublicKeyInfo

@@ -11,6 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -26,31 +27,65 @@ type Member struct {
 }
 
 // Members lists everyone with a role in the partition and its pending invitations.
-func (s *Service) Members(ctx context.Context, partitionID string) ([]*Member, error) {
+func (s *Service) Members(ctx context.Context, partitionID string, p page.Request) (*page.Page[*Member], error) {
 	if err := s.Guard.Require(ctx, rbac.UserBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	var users []*User
-	if err := s.Store.DB(ctx).Where("id IN (SELECT user_id FROM role_grants WHERE domain = ?)", partitionID).Order("email").Find(&users).Error; err != nil {
-		return nil, err
+	people := s.Store.DB(ctx).Model(&User{}).Where("id IN (SELECT user_id FROM role_grants WHERE domain = ?)", partitionID)
+	invited := s.Store.DB(ctx).Model(&invitation{}).Where("domain = ?", partitionID)
+	// Two lists in one: first the people, then the invitations.
+	after, more := strings.CutPrefix(p.After, afterPeople)
+	users := &page.Page[*User]{HasNext: true}
+	if more {
+		n, err := s.Store.CountUpTo(ctx, people, page.CountLimit)
+		if err != nil {
+			return nil, err
+		}
+		users.Total, users.HasNext = int(n), false
+	} else {
+		after = ""
+		var err error
+		if users, err = page.Read(ctx, s.Store, people, p, page.Key[User]{Column: "email", Value: func(u *User) any { return u.Email }}); err != nil {
+			return nil, err
+		}
+	}
+	ids := make([]string, len(users.Nodes))
+	for n, u := range users.Nodes {
+		ids[n] = u.ID
 	}
 	var grants []grant
-	if err := s.Store.DB(ctx).Where("domain = ?", partitionID).Order("role").Find(&grants).Error; err != nil {
+	if err := s.Store.DB(ctx).Where("domain = ? AND user_id IN ?", partitionID, ids).Order("role").Find(&grants).Error; err != nil {
 		return nil, err
 	}
-	var invitations []*invitation
-	if err := s.Store.DB(ctx).Where("domain = ?", partitionID).Order("email").Find(&invitations).Error; err != nil {
+	found := &page.Page[*Member]{Cursors: users.Cursors, HasNext: users.HasNext, Total: users.Total}
+	for _, u := range users.Nodes {
+		found.Nodes = append(found.Nodes, &Member{User: u, Roles: rolesOf(grants, u.ID)})
+	}
+	rest := page.Request{First: max(p.First-len(found.Nodes), 1), After: after}
+	invitations, err := page.Read(ctx, s.Store, invited, rest, page.Key[invitation]{Column: "email", Value: func(i *invitation) any { return i.Email }},
+		page.Key[invitation]{Column: "id", Value: func(i *invitation) any { return i.ID }})
+	if err != nil {
 		return nil, err
 	}
-	list := make([]*Member, len(users), len(users)+len(invitations))
-	for n, u := range users {
-		list[n] = &Member{User: u, Roles: rolesOf(grants, u.ID)}
+	found.Total += invitations.Total
+	switch {
+	case found.HasNext: // of the people
+	case len(found.Nodes) == p.First:
+		found.HasNext = len(invitations.Nodes) > 0
+		if found.HasNext {
+			found.Cursors[len(found.Cursors)-1] = afterPeople
+		}
+	default:
+		for n, i := range invitations.Nodes {
+			found.Nodes, found.Cursors = append(found.Nodes, i.member()), append(found.Cursors, afterPeople+invitations.Cursors[n])
+		}
+		found.HasNext = invitations.HasNext
 	}
-	for _, i := range invitations {
-		list = append(list, i.member())
-	}
-	return list, nil
+	return found, nil
 }
+
+// afterPeople begins the cursors of invitations.
+const afterPeople = "invitations."
 
 // none marks membership without a role: an Owner can give one later.
 const none rbac.Role = "NONE"

@@ -8,6 +8,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -169,15 +170,16 @@ func (s *Service) open(ctx context.Context, u *User, stage Stage) (token string,
 }
 
 // Sessions lists the caller's full sessions, newest first.
-func (s *Service) Sessions(ctx context.Context) ([]*Session, error) {
+func (s *Service) Sessions(ctx context.Context, p page.Request) (*page.Page[*Session], error) {
 	u, err := s.self(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now := s.Now()
-	var list []*Session
-	err = s.Store.DB(ctx).Where("user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime)).Order("created_at DESC, id DESC").Find(&list).Error
-	return list, err
+	query := s.Store.DB(ctx).Model(&Session{}).Where("user_id = ? AND stage = ? AND expires_at > ? AND last_seen_at > ?", u.ID, Full, now, now.Add(-idleLifetime))
+	return page.Read(ctx, s.Store, query, p,
+		page.Key[Session]{Column: "created_at", Desc: true, Value: func(s *Session) any { return s.CreatedAt }},
+		page.Key[Session]{Column: "id", Desc: true, Value: func(s *Session) any { return s.ID }})
 }
 
 // SignOut ends sessions of the caller: the current one (id ""), another one, or all of them.

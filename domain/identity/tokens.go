@@ -9,6 +9,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -16,18 +17,20 @@ import (
 const maxTokenLifetime = 366 * 24 * time.Hour
 
 // Tokens lists the partition's API tokens, newest first.
-func (s *Service) Tokens(ctx context.Context, partitionID string) ([]*APIToken, error) {
+func (s *Service) Tokens(ctx context.Context, partitionID string, p page.Request) (*page.Page[*APIToken], error) {
 	if err := s.Guard.Require(ctx, rbac.TokenBrowse, partitionID); err != nil {
 		return nil, err
 	}
 	if err := s.NoteUse(ctx); err != nil {
 		return nil, err
 	}
-	var list []*APIToken
-	if err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("created_at DESC, id DESC").Find(&list).Error; err != nil {
+	found, err := page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&APIToken{}).Where("partition_id = ?", partitionID), p,
+		page.Key[APIToken]{Column: "created_at", Desc: true, Value: func(t *APIToken) any { return t.CreatedAt }},
+		page.Key[APIToken]{Column: "id", Desc: true, Value: func(t *APIToken) any { return t.ID }})
+	if err != nil {
 		return nil, err
 	}
-	return list, s.readOwners(ctx, list)
+	return found, s.readOwners(ctx, found.Nodes)
 }
 
 // CallerToken returns the API token that makes the request.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
 )
@@ -238,11 +239,11 @@ func TestAJobThatPanics(t *testing.T) {
 			t.Fatal(err)
 		}
 		list := &job.Service{Queue: q, Guard: guard}
-		if _, err := list.Jobs(t.Context()); !fault.Is(err, fault.Unauthenticated) {
+		if _, err := list.Jobs(t.Context(), page.Request{First: page.MaxFirst}); !fault.Is(err, fault.Unauthenticated) {
 			t.Errorf("a stranger sees jobs: %v", err)
 		}
-		jobs, err := list.Jobs(rbac.WithActor(t.Context(), rbac.SystemActor()))
-		if err != nil || len(jobs) != 1 || jobs[0].LastError != "panic: what nobody thought of" || jobs[0].Attempts != 1 || jobs[0].Lane != job.Work {
+		jobs, err := list.Jobs(rbac.WithActor(t.Context(), rbac.SystemActor()), page.Request{First: page.MaxFirst})
+		if err != nil || len(jobs.Nodes) != 1 || jobs.Nodes[0].LastError != "panic: what nobody thought of" || jobs.Nodes[0].Attempts != 1 || jobs.Nodes[0].Lane != job.Work {
 			t.Errorf("%+v %v", jobs, err)
 		}
 		lanes, err := q.Lanes(t.Context())

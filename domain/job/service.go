@@ -7,6 +7,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
@@ -31,25 +32,32 @@ type Service struct {
 	Guard *rbac.Guard
 }
 
-// shown is the maximum number of jobs listed.
-const shown = 200
-
-// Jobs lists up to 200 jobs of all servers: failed ones first, then by due time.
-func (s *Service) Jobs(ctx context.Context) ([]*Job, error) {
+// Jobs lists the jobs of all servers: failed ones first, then by due time.
+func (s *Service) Jobs(ctx context.Context, p page.Request) (*page.Page[*Job], error) {
 	if err := s.Guard.Require(ctx, rbac.JobBrowse, rbac.Platform); err != nil {
 		return nil, err
 	}
-	var rows []row
-	if err := s.Queue.Store.DB(ctx).Order("CASE WHEN last_error = '' THEN 1 ELSE 0 END, run_at, kind, job_key").Limit(shown).Find(&rows).Error; err != nil {
+	rows, err := page.Read(ctx, s.Queue.Store, s.Queue.Store.DB(ctx).Model(&row{}), p,
+		page.Key[row]{Column: "CASE WHEN last_error = '' THEN 1 ELSE 0 END", Value: func(r *row) any {
+			if r.LastError == "" {
+				return int64(1)
+			}
+			return int64(0)
+		}},
+		page.Key[row]{Column: "run_at", Value: func(r *row) any { return r.RunAt }},
+		page.Key[row]{Column: "kind", Value: func(r *row) any { return r.Kind }},
+		page.Key[row]{Column: "job_key", Value: func(r *row) any { return r.JobKey }})
+	if err != nil {
 		return nil, err
 	}
-	jobs := make([]*Job, len(rows))
-	for n, r := range rows {
-		failure, _, _ := strings.Cut(r.LastError, "\n") // keep the stack of a panic out of the list
-		jobs[n] = &Job{Kind: r.Kind, Key: r.JobKey, Lane: s.Queue.kinds[r.Kind].lane, RunAt: r.RunAt, Attempts: r.Attempts, LastError: failure}
+	jobs := &page.Page[*Job]{Cursors: rows.Cursors, HasNext: rows.HasNext, Total: rows.Total}
+	for _, r := range rows.Nodes {
+		failure, _, _ := strings.Cut(r.LastError, "\n") // the stack of a panic is for the log
+		j := &Job{Kind: r.Kind, Key: r.JobKey, Lane: s.Queue.kinds[r.Kind].lane, RunAt: r.RunAt, Attempts: r.Attempts, LastError: failure}
 		if r.LeasedUntil != nil && r.LeasedUntil.After(s.Queue.Now()) {
-			jobs[n].RunningUntil = r.LeasedUntil
+			j.RunningUntil = r.LeasedUntil
 		}
+		jobs.Nodes = append(jobs.Nodes, j)
 	}
 	return jobs, nil
 }

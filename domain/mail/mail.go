@@ -12,6 +12,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/seal"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store"
@@ -67,27 +68,27 @@ func (s *Service) Send(ctx context.Context, partitionID, to, subject, body strin
 	return s.Jobs.Enqueue(ctx, SendJob, m.ID, s.Now(), nil)
 }
 
-// Outbox lists the newest 200 mails of the deployment. It is empty if SMTP is configured, because mail to others is
+// Outbox lists the mails of the deployment, newest first. It is empty if SMTP is configured, because mail to others is
 // private then. For operators only: a link in a mail proves an address, so no member of a partition may see it.
-func (s *Service) Outbox(ctx context.Context) ([]*Mail, error) {
+func (s *Service) Outbox(ctx context.Context, p page.Request) (*page.Page[*Mail], error) {
 	if err := s.Guard.Require(ctx, rbac.OutboxBrowse, rbac.Platform); err != nil {
 		return nil, err
 	}
 	if s.SMTPURL != "" {
-		return []*Mail{}, nil
+		return &page.Page[*Mail]{}, nil
 	}
-	var list []*Mail
-	if err := s.Store.DB(ctx).Order("created_at DESC, id DESC").Limit(200).Find(&list).Error; err != nil {
+	found, err := page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Mail{}), p, page.Key[Mail]{Column: "id", Desc: true, Value: func(m *Mail) any { return m.ID }})
+	if err != nil {
 		return nil, err
 	}
-	for _, m := range list {
+	for _, m := range found.Nodes {
 		body, err := s.Sealer.Unseal(purpose, m.Sealed, []byte(m.ID))
 		if err != nil {
 			return nil, err
 		}
 		m.Body = string(body)
 	}
-	return list, nil
+	return found, nil
 }
 
 // Deliver runs SendJob: it hands a mail to the SMTP server.

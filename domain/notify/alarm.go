@@ -113,8 +113,8 @@ func (s *Service) keyStores(ctx context.Context, partitions []string) (map[strin
 	var used []struct{ PartitionID, KeyStore string }
 	const query = `SELECT partition_id, key_store FROM certification_authorities
 			WHERE partition_id IN @p AND deleted_at IS NULL AND key_id <> ''
-		UNION SELECT partition_id, ocsp_key_store FROM certification_authorities
-			WHERE partition_id IN @p AND deleted_at IS NULL AND ocsp_key_id <> ''`
+		UNION SELECT c.partition_id, d.key_store FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation = c.key_generation
+			WHERE c.partition_id IN @p AND c.deleted_at IS NULL AND d.status = 'CURRENT'`
 	if err := s.Store.DB(ctx).Raw(query, map[string]any{"p": partitions}).Scan(&used).Error; err != nil {
 		return nil, err
 	}

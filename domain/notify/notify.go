@@ -202,9 +202,11 @@ var sources = []struct{ kind, plural, query, path string }{
 	{"ca", "certification authorities", `SELECT id, friendly_name AS name, identifier AS detail, not_after AS expires_at, created_at FROM certification_authorities
 		WHERE partition_id = @p AND status = 'ACTIVE' AND deleted_at IS NULL AND purged_at IS NULL AND not_after > @now AND not_after <= @until
 		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ca' AND m.object_id = certification_authorities.id AND m.expires_at = not_after AND m.days <= @days) ORDER BY not_after, id LIMIT @limit`, "/cas/"},
-	{"ocsp-signer", "OCSP signers", `SELECT id, friendly_name AS name, identifier AS detail, ocsp_not_after AS expires_at, created_at FROM certification_authorities
-		WHERE partition_id = @p AND status = 'ACTIVE' AND ocsp_enabled AND deleted_at IS NULL AND purged_at IS NULL AND ocsp_not_after > @now AND ocsp_not_after <= @until
-		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ocsp-signer' AND m.object_id = certification_authorities.id AND m.expires_at = ocsp_not_after AND m.days <= @days) ORDER BY ocsp_not_after, id LIMIT @limit`, "/cas/"},
+	{"ocsp-signer", "OCSP signers", `SELECT c.id, c.friendly_name AS name, c.identifier AS detail, d.not_after AS expires_at, c.created_at
+		FROM certification_authorities c JOIN delegates d ON d.ca_id = c.id AND d.key_generation = c.key_generation AND d.purpose = 'OCSP_SIGNER' AND d.status = 'CURRENT'
+		WHERE c.partition_id = @p AND c.status = 'ACTIVE' AND c.ocsp_enabled AND c.deleted_at IS NULL AND c.purged_at IS NULL AND d.not_after > @now AND d.not_after <= @until
+		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'ocsp-signer' AND m.object_id = c.id AND m.expires_at = d.not_after AND m.days <= @days)
+		ORDER BY d.not_after, c.id LIMIT @limit`, "/cas/"},
 	{"api-token", "API tokens", `SELECT id, name, prefix AS detail, expires_at, created_at FROM api_tokens
 		WHERE partition_id = @p AND revoked_at IS NULL AND expires_at > @now AND expires_at <= @until
 		AND NOT EXISTS (SELECT 1 FROM notification_marks m WHERE m.kind = 'api-token' AND m.object_id = api_tokens.id AND m.expires_at = api_tokens.expires_at AND m.days <= @days) ORDER BY expires_at, id LIMIT @limit`, "/users"},

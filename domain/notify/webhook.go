@@ -17,6 +17,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -34,13 +35,12 @@ func (s *Service) Webhooks(ctx context.Context, partitionID string) ([]*Webhook,
 }
 
 // Deliveries lists the newest deliveries of a webhook.
-func (s *Service) Deliveries(ctx context.Context, h *Webhook) ([]*Delivery, error) {
+func (s *Service) Deliveries(ctx context.Context, h *Webhook, p page.Request) (*page.Page[*Delivery], error) {
 	if err := s.Guard.Require(ctx, rbac.NotificationBrowse, h.PartitionID); err != nil {
 		return nil, err
 	}
-	var list []*Delivery
-	err := s.Store.DB(ctx).Where("webhook_id = ?", h.ID).Order("id DESC").Limit(20).Find(&list).Error
-	return list, err
+	return page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Delivery{}).Where("webhook_id = ?", h.ID), p,
+		page.Key[Delivery]{Column: "id", Desc: true, Value: func(d *Delivery) any { return d.ID }})
 }
 
 // CreateWebhook adds a webhook and returns its secret, once.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/invalid"
 	"github.com/pkiaas/pkiaas/pki/profile"
@@ -337,13 +338,15 @@ func (s *Service) Use(ctx context.Context, p *Profile) (issued bool, cas []strin
 }
 
 // History lists the versions of a profile, newest first. A system profile has none.
-func (s *Service) History(ctx context.Context, p *Profile) ([]*Version, error) {
-	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil || p.System() {
+func (s *Service) History(ctx context.Context, p *Profile, r page.Request) (*page.Page[*Version], error) {
+	if err := s.Guard.Require(ctx, rbac.ProfileBrowse, p.PartitionID); err != nil {
 		return nil, err
 	}
-	var list []*Version
-	err := s.Store.DB(ctx).Where("uid = ?", p.UID).Order("version DESC").Limit(500).Find(&list).Error
-	return list, err
+	if p.System() {
+		return &page.Page[*Version]{}, nil
+	}
+	return page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Version{}).Where("uid = ?", p.UID), r,
+		page.Key[Version]{Column: "version", Desc: true, Value: func(v *Version) any { return v.Version }})
 }
 
 // Changes lists the differences between two versions of a profile. Version 0 is the current state of the profile it was

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/text"
 	"github.com/pkiaas/pkiaas/pki/profile"
 	"github.com/pkiaas/pkiaas/rbac"
@@ -246,6 +247,15 @@ func (s *Service) List(ctx context.Context, partitionID string, f Filter) ([]*Pr
 		return cmp.Or(place[a.Group]-place[b.Group], strings.Compare(a.Group, b.Group))
 	})
 	return list, nil
+}
+
+// Page returns a page of List.
+func (s *Service) Page(ctx context.Context, partitionID string, f Filter, p page.Request) (*page.Page[*Profile], error) {
+	list, err := s.List(ctx, partitionID, f)
+	if err != nil {
+		return nil, err
+	}
+	return page.Slice(list, p, func(p *Profile) string { return p.ID })
 }
 
 // Groups lists the groups that have a profile in the partition, system groups first.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/ocsp"
@@ -105,6 +106,7 @@ type line struct {
 // responder is a CA's OCSP service as of one status version.
 type responder struct {
 	ca      *ca.CertificationAuthority
+	signer  *delegate.Delegate
 	issuer  *ocsp.Issuer
 	hash    []byte // of the signer's key
 	checked atomic.Int64
@@ -277,7 +279,7 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 		}
 	}
 	a.NextUpdate = a.ThisUpdate.Add(answerValidity)
-	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.ca.OCSPCertificate}}
+	response := ocsp.Response{ResponderKeyHash: r.hash, ProducedAt: a.ThisUpdate, Nonce: request.Nonce, Certificates: [][]byte{r.signer.Certificate}}
 	for n, id := range request.CertIDs {
 		single := ocsp.SingleResponse{CertID: id, Status: ocsp.Unknown, Reason: -1, ThisUpdate: a.ThisUpdate, NextUpdate: a.NextUpdate, ArchiveCutoff: *r.ca.NotBefore}
 		switch c := found[n]; c.status {
@@ -290,7 +292,7 @@ func (s *Service) answer(ctx context.Context, r *responder, request *ocsp.Reques
 		}
 		response.Responses = append(response.Responses, single)
 	}
-	signer, err := s.Keys.Open(ctx, r.ca.OCSPKeyStore, r.ca.OCSPKeyID)
+	signer, err := s.Keys.Open(ctx, r.signer.KeyStore, r.signer.KeyID)
 	if err != nil {
 		return nil, err
 	}
@@ -454,7 +456,12 @@ func (s *Service) renewed(ctx context.Context, name string) (*responder, error) 
 			return old, nil
 		}
 	}
-	r, err := newResponder(c)
+	// A signer that is replaced after this is another status version, which the next look finds.
+	signer, err := s.Delegates.Current(ctx, c.ID, c.KeyGeneration, delegate.OCSPSigner)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newResponder(c, signer)
 	if err != nil {
 		return nil, err
 	}
@@ -478,7 +485,7 @@ func (s *Service) renewed(ctx context.Context, name string) (*responder, error) 
 // carry takes over what is known of certificates whose status has not changed, so that one revocation does not cost
 // thousands of signatures.
 func (s *Service) carry(ctx context.Context, old, r *responder) error {
-	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(old.ca.OCSPCertificate, r.ca.OCSPCertificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
+	if old.ca.ID != r.ca.ID || old.ca.StatusVersion > r.ca.StatusVersion || !bytes.Equal(old.signer.Certificate, r.signer.Certificate) || !bytes.Equal(old.ca.Certificate, r.ca.Certificate) {
 		return nil
 	}
 	changed := map[string]bool{}
@@ -598,20 +605,20 @@ func (s *Service) refreshAll(ctx context.Context) {
 	}
 }
 
-func newResponder(c *ca.CertificationAuthority) (*responder, error) {
-	if !c.OCSPEnabled || c.OCSPCertificate == nil {
+func newResponder(c *ca.CertificationAuthority, signer *delegate.Delegate) (*responder, error) {
+	if !c.OCSPEnabled || signer == nil {
 		return nil, fault.New(fault.NotFound, "%s has no OCSP service", c.Identifier)
 	}
 	bits, err := keyBits(c.Certificate)
 	if err != nil {
 		return nil, err
 	}
-	signerBits, err := keyBits(c.OCSPCertificate)
+	signerBits, err := keyBits(signer.Certificate)
 	if err != nil {
 		return nil, err
 	}
 	hash := sha1.Sum(signerBits)
-	return &responder{ca: c, issuer: ocsp.NewIssuer(c.SubjectDER, bits), hash: hash[:]}, nil
+	return &responder{ca: c, signer: signer, issuer: ocsp.NewIssuer(c.SubjectDER, bits), hash: hash[:]}, nil
 }
 
 func keyBits(certificate []byte) ([]byte, error) {

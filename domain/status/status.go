@@ -11,6 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -44,6 +45,7 @@ type Service struct {
 	Audit        *audit.Log
 	Jobs         *job.Queue
 	Keys         keystore.Set
+	Delegates    *delegate.Service
 	CAs          *ca.Service
 	Certificates *certificate.Service
 	Now          func() time.Time

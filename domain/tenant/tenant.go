@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"gorm.io/gorm"
+
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
@@ -239,12 +241,26 @@ func (s *Service) Assign(ctx context.Context, id string, region Region, acceptTe
 }
 
 // Subscriptions lists those the caller may see: all for an operator, their own for an Owner.
-func (s *Service) Subscriptions(ctx context.Context, search string) ([]*Subscription, error) {
+func (s *Service) Subscriptions(ctx context.Context, search string, p page.Request) (*page.Page[*Subscription], error) {
+	query, err := s.visible(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if search != "" {
+		query = query.Where("(lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\')", page.Contains(search), page.Contains(search))
+	}
+	return page.Read(ctx, s.Store, query, p,
+		page.Key[Subscription]{Column: "created_at", Desc: true, Value: func(s *Subscription) any { return s.CreatedAt }},
+		page.Key[Subscription]{Column: "id", Value: func(s *Subscription) any { return s.ID }})
+}
+
+// visible returns a query of the subscriptions that the caller may see.
+func (s *Service) visible(ctx context.Context) (*gorm.DB, error) {
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
 		return nil, s.Guard.Require(ctx, rbac.SubscriptionBrowse, "")
 	}
-	query := s.Store.DB(ctx).Order("created_at DESC, id")
+	query := s.Store.DB(ctx).Model(&Subscription{})
 	if !s.Guard.Has(actor, rbac.SubscriptionBrowse, rbac.Platform) {
 		var domains []string
 		for domain := range actor.Grants {
@@ -252,26 +268,25 @@ func (s *Service) Subscriptions(ctx context.Context, search string) ([]*Subscrip
 				domains = append(domains, domain)
 			}
 		}
-		query = query.Where("id IN ? OR id IN (SELECT subscription_id FROM partitions WHERE id IN ?)", domains, domains)
+		query = query.Where("(id IN ? OR id IN (SELECT subscription_id FROM partitions WHERE id IN ?))", domains, domains)
 	}
-	if search != "" {
-		query = query.Where("lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\'", page.Contains(search), page.Contains(search))
-	}
-	var list []*Subscription
-	err := query.Find(&list).Error
-	return list, err
+	return query, nil
 }
 
 // Subscription returns a subscription that the caller may see.
 func (s *Service) Subscription(ctx context.Context, id string) (*Subscription, error) {
-	list, err := s.Subscriptions(ctx, "")
+	query, err := s.visible(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if i := slices.IndexFunc(list, func(x *Subscription) bool { return x.ID == id }); i >= 0 {
-		return list[i], nil
+	var found []*Subscription
+	if err := query.Find(&found, "id = ?", id).Error; err != nil {
+		return nil, err
 	}
-	return nil, rbac.NotFound()
+	if len(found) == 0 {
+		return nil, rbac.NotFound()
+	}
+	return found[0], nil
 }
 
 // ByIDs returns subscriptions of the caller's partitions, for data loaders.
@@ -297,7 +312,7 @@ func (s *Service) PartitionsOf(ctx context.Context, subscriptionIDs []string) (m
 }
 
 // Partitions lists the partitions in which the caller has a role.
-func (s *Service) Partitions(ctx context.Context, search string) ([]*Partition, error) {
+func (s *Service) Partitions(ctx context.Context, search string, p page.Request) (*page.Page[*Partition], error) {
 	actor := rbac.ActorFrom(ctx)
 	if actor == nil {
 		return nil, s.Guard.Require(ctx, rbac.PartitionBrowse, "")
@@ -308,13 +323,13 @@ func (s *Service) Partitions(ctx context.Context, search string) ([]*Partition, 
 			domains = append(domains, domain)
 		}
 	}
-	query := s.Store.DB(ctx).Where("id IN ?", domains).Order("lower(name), id")
+	query := s.Store.DB(ctx).Model(&Partition{}).Where("id IN ?", domains)
 	if search != "" {
-		query = query.Where("lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\'", page.Contains(search), page.Contains(search))
+		query = query.Where("(lower(name) LIKE ? ESCAPE '\\' OR id LIKE ? ESCAPE '\\')", page.Contains(search), page.Contains(search))
 	}
-	var list []*Partition
-	err := query.Find(&list).Error
-	return list, err
+	return page.Read(ctx, s.Store, query, p,
+		page.Key[Partition]{Column: "lower(name)", Bind: "lower(?)", Value: func(p *Partition) any { return p.Name }},
+		page.Key[Partition]{Column: "id", Value: func(p *Partition) any { return p.ID }})
 }
 
 // Partition returns a partition in which the caller has a role.

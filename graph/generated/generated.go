@@ -62,6 +62,7 @@ type ResolverRoot interface {
 	AcmeOrder() AcmeOrderResolver
 	ApiToken() ApiTokenResolver
 	Approval() ApprovalResolver
+	ApprovalPending() ApprovalPendingResolver
 	AuditEvent() AuditEventResolver
 	BulkItem() BulkItemResolver
 	BulkOperation() BulkOperationResolver
@@ -74,7 +75,7 @@ type ResolverRoot interface {
 	Deployment() DeploymentResolver
 	EndEntity() EndEntityResolver
 	EnrollmentProtocol() EnrollmentProtocolResolver
-	IssuedCagwCredential() IssuedCagwCredentialResolver
+	IssuedCagwCredentialPayload() IssuedCagwCredentialPayloadResolver
 	KeyStore() KeyStoreResolver
 	Mutation() MutationResolver
 	NotificationSettings() NotificationSettingsResolver
@@ -85,6 +86,7 @@ type ResolverRoot interface {
 	RenewalSelection() RenewalSelectionResolver
 	RenewalStraggler() RenewalStragglerResolver
 	Reports() ReportsResolver
+	Security() SecurityResolver
 	ServiceSubscription() ServiceSubscriptionResolver
 	Session() SessionResolver
 	SigningAlgorithm() SigningAlgorithmResolver
@@ -232,6 +234,12 @@ type ComplexityRoot struct {
 		Stopped    func(childComplexity int) int
 	}
 
+	ApiTokenConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	ApiTokenPayload struct {
 		APIToken func(childComplexity int) int
 	}
@@ -272,6 +280,12 @@ type ComplexityRoot struct {
 
 	ApprovalPayload struct {
 		Approval func(childComplexity int) int
+	}
+
+	ApprovalPending struct {
+		Approval   func(childComplexity int) int
+		ApprovalID func(childComplexity int) int
+		Message    func(childComplexity int) int
 	}
 
 	ApprovalRule struct {
@@ -332,6 +346,19 @@ type ComplexityRoot struct {
 		Events   func(childComplexity int) int
 		HeadHash func(childComplexity int) int
 		Intact   func(childComplexity int) int
+	}
+
+	BeginPasskeyRegistrationPayload struct {
+		Options func(childComplexity int) int
+	}
+
+	BeginPasskeySignInPayload struct {
+		Options func(childComplexity int) int
+	}
+
+	BeginTotpEnrolmentPayload struct {
+		Secret func(childComplexity int) int
+		URI    func(childComplexity int) int
 	}
 
 	BulkFinding struct {
@@ -426,6 +453,16 @@ type ComplexityRoot struct {
 		Roles          func(childComplexity int) int
 		SerialNumber   func(childComplexity int) int
 		Status         func(childComplexity int) int
+	}
+
+	CagwCredentialConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	CagwCredentialPayload struct {
+		Credential func(childComplexity int) int
 	}
 
 	CagwCredentialRole struct {
@@ -540,7 +577,13 @@ type ComplexityRoot struct {
 		System                  func(childComplexity int) int
 		ValidityPeriod          func(childComplexity int) int
 		Version                 func(childComplexity int) int
-		Versions                func(childComplexity int) int
+		Versions                func(childComplexity int, first int, after *string) int
+	}
+
+	CertificateProfileConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	CertificateStory struct {
@@ -573,7 +616,7 @@ type ComplexityRoot struct {
 		CertificateURL            func(childComplexity int) int
 		Certificates              func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
 		ChainPem                  func(childComplexity int) int
-		Children                  func(childComplexity int) int
+		Children                  func(childComplexity int, first int, after *string) int
 		CreatedAt                 func(childComplexity int) int
 		Creation                  func(childComplexity int) int
 		Crl                       func(childComplexity int) int
@@ -603,6 +646,12 @@ type ComplexityRoot struct {
 		Status                    func(childComplexity int) int
 		Subject                   func(childComplexity int) int
 		Type                      func(childComplexity int) int
+	}
+
+	CertificationAuthorityConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	CertificationAuthorityPayload struct {
@@ -806,7 +855,7 @@ type ComplexityRoot struct {
 		Warnings    func(childComplexity int) int
 	}
 
-	IssuedCagwCredential struct {
+	IssuedCagwCredentialPayload struct {
 		Credential func(childComplexity int) int
 		FileName   func(childComplexity int) int
 		Password   func(childComplexity int) int
@@ -821,6 +870,12 @@ type ComplexityRoot struct {
 		LastError    func(childComplexity int) int
 		RunAt        func(childComplexity int) int
 		RunningUntil func(childComplexity int) int
+	}
+
+	JobConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	KeyStore struct {
@@ -845,6 +900,12 @@ type ComplexityRoot struct {
 		User                func(childComplexity int) int
 	}
 
+	MemberConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	MemberPayload struct {
 		Member func(childComplexity int) int
 	}
@@ -852,19 +913,19 @@ type ComplexityRoot struct {
 	Mutation struct {
 		AcceptHeldCrl                 func(childComplexity int, input model.AcceptHeldCrlInput) int
 		AcceptInvitation              func(childComplexity int, input model.AcceptInvitationInput) int
-		AcceptRoles                   func(childComplexity int, invitationID string) int
-		ActivateEndEntity             func(childComplexity int, id string) int
-		Approve                       func(childComplexity int, input model.ApprovalDecisionInput) int
+		AcceptRoles                   func(childComplexity int, input model.AcceptRolesInput) int
+		ActivateEndEntity             func(childComplexity int, input model.ActivateEndEntityInput) int
+		Approve                       func(childComplexity int, input model.ApproveInput) int
 		AssignSubscription            func(childComplexity int, input model.AssignSubscriptionInput) int
 		BeginPasskeyRegistration      func(childComplexity int) int
 		BeginPasskeySignIn            func(childComplexity int) int
 		BeginTotpEnrolment            func(childComplexity int) int
-		CancelBulk                    func(childComplexity int, id string) int
+		CancelBulk                    func(childComplexity int, input model.CancelBulkInput) int
 		CancelRenewalCampaign         func(childComplexity int, id string) int
 		ChangePassword                func(childComplexity int, input model.ChangePasswordInput) int
 		CloneProfile                  func(childComplexity int, input model.CloneProfileInput) int
 		ConfirmIdentity               func(childComplexity int, input model.ConfirmIdentityInput) int
-		ConfirmTotpEnrolment          func(childComplexity int, totp string) int
+		ConfirmTotpEnrolment          func(childComplexity int, input model.ConfirmTotpEnrolmentInput) int
 		CreateAPIToken                func(childComplexity int, input model.CreateAPITokenInput) int
 		CreateAcmeKey                 func(childComplexity int, input model.CreateAcmeKeyInput) int
 		CreateCagwCredential          func(childComplexity int, input model.CreateCagwCredentialInput) int
@@ -873,70 +934,70 @@ type ComplexityRoot struct {
 		CreateRenewalCampaign         func(childComplexity int, input model.CreateRenewalCampaignInput) int
 		CreateSubscription            func(childComplexity int, input model.CreateSubscriptionInput) int
 		CreateWebhook                 func(childComplexity int, input model.CreateWebhookInput) int
-		DeactivateEndEntity           func(childComplexity int, id string) int
-		DeclineInvitation             func(childComplexity int, invitationID string) int
-		DecommissionEndEntity         func(childComplexity int, id string) int
+		DeactivateEndEntity           func(childComplexity int, input model.DeactivateEndEntityInput) int
+		DeclineInvitation             func(childComplexity int, input model.DeclineInvitationInput) int
+		DecommissionEndEntity         func(childComplexity int, input model.DecommissionEndEntityInput) int
 		DeleteAccount                 func(childComplexity int, input model.DeleteAccountInput) int
-		DeleteCagwCredential          func(childComplexity int, id string) int
+		DeleteCagwCredential          func(childComplexity int, input model.DeleteCagwCredentialInput) int
 		DeleteCertificationAuthority  func(childComplexity int, input model.DeleteCertificationAuthorityInput) int
-		DeleteProfile                 func(childComplexity int, input model.ProfileInput) int
+		DeleteProfile                 func(childComplexity int, input model.DeleteProfileInput) int
 		DeleteProtocolConfiguration   func(childComplexity int, input model.DeleteProtocolConfigurationInput) int
-		DeleteWebhook                 func(childComplexity int, id string, confirmName string) int
+		DeleteWebhook                 func(childComplexity int, input model.DeleteWebhookInput) int
 		DisableAccount                func(childComplexity int, input model.DisableAccountInput) int
-		DisableCertificationAuthority func(childComplexity int, caID string) int
+		DisableCertificationAuthority func(childComplexity int, input model.DisableCertificationAuthorityInput) int
 		DisableProtocolConfiguration  func(childComplexity int, id string) int
-		EnableAccount                 func(childComplexity int, id string) int
-		EnableCertificationAuthority  func(childComplexity int, caID string) int
+		EnableAccount                 func(childComplexity int, input model.EnableAccountInput) int
+		EnableCertificationAuthority  func(childComplexity int, input model.EnableCertificationAuthorityInput) int
 		EnableProtocolConfiguration   func(childComplexity int, id string) int
-		EndSession                    func(childComplexity int, id string) int
-		FinishPasskeyRegistration     func(childComplexity int, name string, credential string) int
-		GrantRole                     func(childComplexity int, input model.RoleInput) int
+		EndSession                    func(childComplexity int, input model.EndSessionInput) int
+		FinishPasskeyRegistration     func(childComplexity int, input model.FinishPasskeyRegistrationInput) int
+		GrantRole                     func(childComplexity int, input model.GrantRoleInput) int
 		ImportCaCertificate           func(childComplexity int, input model.ImportCaCertificateInput) int
 		ImportExternalRoot            func(childComplexity int, input model.ImportExternalRootInput) int
-		InviteSubscriptionOwner       func(childComplexity int, subscriptionID string, email string) int
+		InviteSubscriptionOwner       func(childComplexity int, input model.InviteSubscriptionOwnerInput) int
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
-		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCaKeyInput) int
+		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCertificationAuthorityKeyInput) int
 		PrepareBulkIssuance           func(childComplexity int, input model.PrepareBulkIssuanceInput) int
 		PrepareBulkRevocation         func(childComplexity int, input model.PrepareBulkRevocationInput) int
-		PublishCrl                    func(childComplexity int, caID string) int
+		PublishCrl                    func(childComplexity int, input model.PublishCrlInput) int
 		RegenerateRecoveryCodes       func(childComplexity int) int
-		Reject                        func(childComplexity int, input model.ApprovalDecisionInput) int
-		RemoveMember                  func(childComplexity int, input model.MemberInput) int
-		RemovePasskey                 func(childComplexity int, id string) int
-		RenewCagwCredential           func(childComplexity int, id string, endPreviousNow bool) int
+		Reject                        func(childComplexity int, input model.RejectInput) int
+		RemoveMember                  func(childComplexity int, input model.RemoveMemberInput) int
+		RemovePasskey                 func(childComplexity int, input model.RemovePasskeyInput) int
+		RenewCagwCredential           func(childComplexity int, input model.RenewCagwCredentialInput) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
-		RequestPasswordReset          func(childComplexity int, email string) int
-		ResendInvitation              func(childComplexity int, partitionID string, userID string) int
+		RequestPasswordReset          func(childComplexity int, input model.RequestPasswordResetInput) int
+		ResendInvitation              func(childComplexity int, input model.ResendInvitationInput) int
 		ResetPassword                 func(childComplexity int, input model.ResetPasswordInput) int
-		ResetSecondFactor             func(childComplexity int, id string) int
-		RestoreCertificationAuthority func(childComplexity int, caID string) int
-		RetireProfile                 func(childComplexity int, input model.ProfileInput) int
-		RevokeAPIToken                func(childComplexity int, id string) int
+		ResetSecondFactor             func(childComplexity int, input model.ResetSecondFactorInput) int
+		RestoreCertificationAuthority func(childComplexity int, input model.RestoreCertificationAuthorityInput) int
+		RetireProfile                 func(childComplexity int, input model.RetireProfileInput) int
+		RevokeAPIToken                func(childComplexity int, input model.RevokeAPITokenInput) int
 		RevokeAcmeKey                 func(childComplexity int, id string) int
 		RevokeCertificate             func(childComplexity int, input model.RevokeCertificateInput) int
-		RevokeRole                    func(childComplexity int, input model.RoleInput) int
-		SelectProfiles                func(childComplexity int, input model.CaProfilesInput) int
+		RevokeRole                    func(childComplexity int, input model.RevokeRoleInput) int
+		SelectProfiles                func(childComplexity int, input model.SelectProfilesInput) int
 		SetApprovalRules              func(childComplexity int, input model.SetApprovalRulesInput) int
-		SetCagwCredentialRoles        func(childComplexity int, id string, roles []*credential.Grant) int
+		SetCagwCredentialRoles        func(childComplexity int, input model.SetCagwCredentialRolesInput) int
 		SignIn                        func(childComplexity int, input model.SignInInput) int
 		SignOut                       func(childComplexity int) int
 		SignOutEverywhere             func(childComplexity int) int
-		StartBulk                     func(childComplexity int, id string) int
+		StartBulk                     func(childComplexity int, input model.StartBulkInput) int
 		SuspendCertificate            func(childComplexity int, input model.SuspendCertificateInput) int
-		TestWebhook                   func(childComplexity int, id string) int
-		UnselectProfiles              func(childComplexity int, input model.CaProfilesInput) int
-		UnsuspendCertificate          func(childComplexity int, certificateID string) int
+		TestWebhook                   func(childComplexity int, input model.TestWebhookInput) int
+		UnselectProfiles              func(childComplexity int, input model.UnselectProfilesInput) int
+		UnsuspendCertificate          func(childComplexity int, input model.UnsuspendCertificateInput) int
 		UpdateAcmeSettings            func(childComplexity int, input model.UpdateAcmeSettingsInput) int
-		UpdateCrlSettings             func(childComplexity int, input model.CrlSettingsInput) int
+		UpdateCrlSettings             func(childComplexity int, input model.UpdateCrlSettingsInput) int
 		UpdateNotificationSettings    func(childComplexity int, input model.UpdateNotificationSettingsInput) int
 		UpdateProfile                 func(childComplexity int, input model.UpdateProfileInput) int
 		UpdateProtocolConfiguration   func(childComplexity int, input model.UpdateProtocolConfigurationInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
-		VerifyAddressCode             func(childComplexity int, code string) int
-		VerifySecondFactor            func(childComplexity int, input model.SecondFactorInput) int
-		WithdrawApproval              func(childComplexity int, id string) int
+		VerifyAddressCode             func(childComplexity int, input model.VerifyAddressCodeInput) int
+		VerifySecondFactor            func(childComplexity int, input model.VerifySecondFactorInput) int
+		WithdrawApproval              func(childComplexity int, input model.WithdrawApprovalInput) int
 	}
 
 	NameConstraints struct {
@@ -969,13 +1030,19 @@ type ComplexityRoot struct {
 		Subject   func(childComplexity int) int
 	}
 
+	OutboxMailConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	PageInfo struct {
 		EndCursor   func(childComplexity int) int
 		HasNextPage func(childComplexity int) int
 	}
 
 	Partition struct {
-		APITokens                func(childComplexity int) int
+		APITokens                func(childComplexity int, first int, after *string) int
 		Activity                 func(childComplexity int, days int) int
 		ApprovalRules            func(childComplexity int) int
 		Approvals                func(childComplexity int, state []approval.State, first int, after *string) int
@@ -983,12 +1050,12 @@ type ComplexityRoot struct {
 		AuditEvents              func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
 		AuditVerification        func(childComplexity int) int
 		BulkOperations           func(childComplexity int, first int, after *string) int
-		CagwCredentials          func(childComplexity int) int
+		CagwCredentials          func(childComplexity int, first int, after *string) int
 		CagwURL                  func(childComplexity int) int
 		CertificateProfile       func(childComplexity int, id string) int
-		CertificateProfiles      func(childComplexity int, search *string, kind *model.ProfileKind, groupID *string) int
+		CertificateProfiles      func(childComplexity int, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) int
 		Certificates             func(childComplexity int, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) int
-		CertificationAuthorities func(childComplexity int, includeDeleted bool, search *string) int
+		CertificationAuthorities func(childComplexity int, first int, after *string, includeDeleted bool, search *string) int
 		CertificationAuthority   func(childComplexity int, identifier string) int
 		CountRenewalSelection    func(childComplexity int, selection model.RenewalSelectionInput) int
 		Counts                   func(childComplexity int) int
@@ -997,7 +1064,7 @@ type ComplexityRoot struct {
 		EnrollmentProtocols      func(childComplexity int) int
 		ID                       func(childComplexity int) int
 		KeyStores                func(childComplexity int) int
-		Members                  func(childComplexity int) int
+		Members                  func(childComplexity int, first int, after *string) int
 		Name                     func(childComplexity int) int
 		NotificationSettings     func(childComplexity int) int
 		Permissions              func(childComplexity int) int
@@ -1007,9 +1074,15 @@ type ComplexityRoot struct {
 		Region                   func(childComplexity int) int
 		RenewalCampaigns         func(childComplexity int) int
 		Reports                  func(childComplexity int) int
-		RetiredProfiles          func(childComplexity int) int
+		RetiredProfiles          func(childComplexity int, first int, after *string) int
 		Roles                    func(childComplexity int) int
 		Subscription             func(childComplexity int) int
+	}
+
+	PartitionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	PartitionCounts struct {
@@ -1080,6 +1153,12 @@ type ComplexityRoot struct {
 		Version   func(childComplexity int) int
 	}
 
+	ProfileVersionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	ProtocolConfiguration struct {
 		Acme         func(childComplexity int) int
 		Ca           func(childComplexity int) int
@@ -1111,10 +1190,6 @@ type ComplexityRoot struct {
 		ProtocolConfiguration func(childComplexity int) int
 	}
 
-	PublishCrlPayload struct {
-		CertificationAuthority func(childComplexity int) int
-	}
-
 	Query struct {
 		Account                func(childComplexity int, id string) int
 		Accounts               func(childComplexity int, first int, after *string, search *string) int
@@ -1125,16 +1200,16 @@ type ComplexityRoot struct {
 		Deployment             func(childComplexity int) int
 		EndEntity              func(childComplexity int, id string) int
 		Invitation             func(childComplexity int, token string) int
-		Jobs                   func(childComplexity int) int
+		Jobs                   func(childComplexity int, first int, after *string) int
 		Partition              func(childComplexity int, id string) int
-		Partitions             func(childComplexity int, search *string) int
-		PlatformOutbox         func(childComplexity int) int
+		Partitions             func(childComplexity int, first int, after *string, search *string) int
+		PlatformOutbox         func(childComplexity int, first int, after *string) int
 		ProfileSchema          func(childComplexity int) int
 		ProtocolConfiguration  func(childComplexity int, id string) int
 		RenewalCampaign        func(childComplexity int, id string) int
 		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
-		Subscriptions          func(childComplexity int, search *string) int
+		Subscriptions          func(childComplexity int, first int, after *string, search *string) int
 		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string, name *string, group *string) int
 		Viewer                 func(childComplexity int) int
 		WhatIf                 func(childComplexity int, input model.WhatIfInput) int
@@ -1236,7 +1311,7 @@ type ComplexityRoot struct {
 	Security struct {
 		Passkeys          func(childComplexity int) int
 		RecoveryCodesLeft func(childComplexity int) int
-		Sessions          func(childComplexity int) int
+		Sessions          func(childComplexity int, first int, after *string) int
 		TotpEnrolled      func(childComplexity int) int
 	}
 
@@ -1254,6 +1329,12 @@ type ComplexityRoot struct {
 		URL       func(childComplexity int) int
 	}
 
+	ServiceSubscriptionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
 	Session struct {
 		CreatedAt  func(childComplexity int) int
 		Current    func(childComplexity int) int
@@ -1262,6 +1343,12 @@ type ComplexityRoot struct {
 		IPAddress  func(childComplexity int) int
 		LastSeenAt func(childComplexity int) int
 		UserAgent  func(childComplexity int) int
+	}
+
+	SessionConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	SignInPayload struct {
@@ -1322,11 +1409,6 @@ type ComplexityRoot struct {
 		Subscription func(childComplexity int) int
 	}
 
-	TotpEnrolment struct {
-		Secret func(childComplexity int) int
-		URI    func(childComplexity int) int
-	}
-
 	UsageName struct {
 		Name func(childComplexity int) int
 		Oid  func(childComplexity int) int
@@ -1358,7 +1440,7 @@ type ComplexityRoot struct {
 	Webhook struct {
 		CreatedAt     func(childComplexity int) int
 		CreatedBy     func(childComplexity int) int
-		Deliveries    func(childComplexity int) int
+		Deliveries    func(childComplexity int, first int, after *string) int
 		ID            func(childComplexity int) int
 		LastError     func(childComplexity int) int
 		LastSuccessAt func(childComplexity int) int
@@ -1374,6 +1456,12 @@ type ComplexityRoot struct {
 		Event       func(childComplexity int) int
 		ID          func(childComplexity int) int
 		State       func(childComplexity int) int
+	}
+
+	WebhookDeliveryConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	WebhookPayload struct {
@@ -1437,6 +1525,9 @@ type ApprovalResolver interface {
 	CertificationAuthority(ctx context.Context, obj *approval.Request) (*ca.CertificationAuthority, error)
 	MayDecide(ctx context.Context, obj *approval.Request) (bool, error)
 	MayWithdraw(ctx context.Context, obj *approval.Request) (bool, error)
+}
+type ApprovalPendingResolver interface {
+	Approval(ctx context.Context, obj *model.ApprovalPending) (*approval.Request, error)
 }
 type AuditEventResolver interface {
 	Details(ctx context.Context, obj *audit.Event) (map[string]any, error)
@@ -1504,7 +1595,7 @@ type CertificateProfileResolver interface {
 
 	SelectedFor(ctx context.Context, obj *profile.Profile) ([]string, error)
 	Issued(ctx context.Context, obj *profile.Profile) (bool, error)
-	Versions(ctx context.Context, obj *profile.Profile) ([]*profile.Version, error)
+	Versions(ctx context.Context, obj *profile.Profile, first int, after *string) (*model.ProfileVersionConnection, error)
 	Changes(ctx context.Context, obj *profile.Profile, from int64, to int64) ([]*profile1.Change, error)
 	ProtocolConfigurations(ctx context.Context, obj *profile.Profile) ([]*protocolconfig.Configuration, error)
 }
@@ -1514,7 +1605,7 @@ type CertificationAuthorityResolver interface {
 	Status(ctx context.Context, obj *ca.CertificationAuthority) (ca.Status, error)
 
 	Parent(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
-	Children(ctx context.Context, obj *ca.CertificationAuthority) ([]*ca.CertificationAuthority, error)
+	Children(ctx context.Context, obj *ca.CertificationAuthority, first int, after *string) (*model.CertificationAuthorityConnection, error)
 	BrokenBy(ctx context.Context, obj *ca.CertificationAuthority) (*ca.CertificationAuthority, error)
 
 	CrlURL(ctx context.Context, obj *ca.CertificationAuthority) (*string, error)
@@ -1555,7 +1646,7 @@ type EndEntityResolver interface {
 type EnrollmentProtocolResolver interface {
 	Authorities(ctx context.Context, obj *protocolconfig.Offer) ([]*protocolconfig.Authority, error)
 }
-type IssuedCagwCredentialResolver interface {
+type IssuedCagwCredentialPayloadResolver interface {
 	Pkcs12(ctx context.Context, obj *credential.Issued) (string, error)
 }
 type KeyStoreResolver interface {
@@ -1568,90 +1659,90 @@ type KeyStoreResolver interface {
 type MutationResolver interface {
 	CreateSubscription(ctx context.Context, input model.CreateSubscriptionInput) (*model.SubscriptionPayload, error)
 	UpdateSubscription(ctx context.Context, input model.UpdateSubscriptionInput) (*model.SubscriptionPayload, error)
-	InviteSubscriptionOwner(ctx context.Context, subscriptionID string, email string) (*model.SubscriptionPayload, error)
+	InviteSubscriptionOwner(ctx context.Context, input model.InviteSubscriptionOwnerInput) (*model.SubscriptionPayload, error)
 	AssignSubscription(ctx context.Context, input model.AssignSubscriptionInput) (*model.AssignSubscriptionPayload, error)
 	UpdateAcmeSettings(ctx context.Context, input model.UpdateAcmeSettingsInput) (*model.ProtocolConfigurationPayload, error)
 	CreateAcmeKey(ctx context.Context, input model.CreateAcmeKeyInput) (*model.CreateAcmeKeyPayload, error)
 	RevokeAcmeKey(ctx context.Context, id string) (*model.AcmeKeyPayload, error)
 	CreateRenewalCampaign(ctx context.Context, input model.CreateRenewalCampaignInput) (*model.RenewalCampaignPayload, error)
 	CancelRenewalCampaign(ctx context.Context, id string) (*model.RenewalCampaignPayload, error)
-	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (*model.ApprovalRulesPayload, error)
-	Approve(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
-	Reject(ctx context.Context, input model.ApprovalDecisionInput) (*model.ApprovalPayload, error)
-	WithdrawApproval(ctx context.Context, id string) (*model.ApprovalPayload, error)
+	SetApprovalRules(ctx context.Context, input model.SetApprovalRulesInput) (model.ApprovalRulesResult, error)
+	Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error)
+	Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error)
+	WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error)
 	PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error)
 	PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error)
-	StartBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error)
-	CancelBulk(ctx context.Context, id string) (*model.BulkOperationPayload, error)
-	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (*model.CertificationAuthorityPayload, error)
+	StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error)
+	CancelBulk(ctx context.Context, input model.CancelBulkInput) (*model.BulkOperationPayload, error)
+	ImportExternalRoot(ctx context.Context, input model.ImportExternalRootInput) (model.CertificationAuthorityResult, error)
 	ImportCaCertificate(ctx context.Context, input model.ImportCaCertificateInput) (*model.CertificationAuthorityPayload, error)
-	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	DisableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	EnableCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
-	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCaKeyInput) (*model.CertificationAuthorityPayload, error)
-	RestoreCertificationAuthority(ctx context.Context, caID string) (*model.CertificationAuthorityPayload, error)
-	SelectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
-	UnselectProfiles(ctx context.Context, input model.CaProfilesInput) (*model.CertificationAuthorityPayload, error)
-	PublishCrl(ctx context.Context, caID string) (*model.PublishCrlPayload, error)
-	IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (*model.IssueCertificatePayload, error)
+	RenewCertificationAuthority(ctx context.Context, input model.RenewCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
+	DisableCertificationAuthority(ctx context.Context, input model.DisableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	EnableCertificationAuthority(ctx context.Context, input model.EnableCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	CreateCertificationAuthority(ctx context.Context, input model.CreateCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
+	DeleteCertificationAuthority(ctx context.Context, input model.DeleteCertificationAuthorityInput) (model.CertificationAuthorityResult, error)
+	MoveCertificationAuthorityKey(ctx context.Context, input model.MoveCertificationAuthorityKeyInput) (model.CertificationAuthorityResult, error)
+	RestoreCertificationAuthority(ctx context.Context, input model.RestoreCertificationAuthorityInput) (*model.CertificationAuthorityPayload, error)
+	SelectProfiles(ctx context.Context, input model.SelectProfilesInput) (*model.CertificationAuthorityPayload, error)
+	UnselectProfiles(ctx context.Context, input model.UnselectProfilesInput) (*model.CertificationAuthorityPayload, error)
+	PublishCrl(ctx context.Context, input model.PublishCrlInput) (*model.CertificationAuthorityPayload, error)
+	IssueCertificate(ctx context.Context, input model.IssueCertificateInput) (model.IssueCertificateResult, error)
 	IssuePkcs12(ctx context.Context, input model.IssuePkcs12Input) (*model.IssuePkcs12Payload, error)
 	RevokeCertificate(ctx context.Context, input model.RevokeCertificateInput) (*model.CertificatePayload, error)
 	SuspendCertificate(ctx context.Context, input model.SuspendCertificateInput) (*model.CertificatePayload, error)
-	UnsuspendCertificate(ctx context.Context, certificateID string) (*model.CertificatePayload, error)
+	UnsuspendCertificate(ctx context.Context, input model.UnsuspendCertificateInput) (*model.CertificatePayload, error)
 	CreateCagwCredential(ctx context.Context, input model.CreateCagwCredentialInput) (*credential.Issued, error)
-	RenewCagwCredential(ctx context.Context, id string, endPreviousNow bool) (*credential.Issued, error)
-	SetCagwCredentialRoles(ctx context.Context, id string, roles []*credential.Grant) (*credential.Credential, error)
-	DeleteCagwCredential(ctx context.Context, id string) (*credential.Credential, error)
-	ActivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
-	DeactivateEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
-	DecommissionEndEntity(ctx context.Context, id string) (*model.EndEntityPayload, error)
+	RenewCagwCredential(ctx context.Context, input model.RenewCagwCredentialInput) (*credential.Issued, error)
+	SetCagwCredentialRoles(ctx context.Context, input model.SetCagwCredentialRolesInput) (*model.CagwCredentialPayload, error)
+	DeleteCagwCredential(ctx context.Context, input model.DeleteCagwCredentialInput) (*model.CagwCredentialPayload, error)
+	ActivateEndEntity(ctx context.Context, input model.ActivateEndEntityInput) (*model.EndEntityPayload, error)
+	DeactivateEndEntity(ctx context.Context, input model.DeactivateEndEntityInput) (*model.EndEntityPayload, error)
+	DecommissionEndEntity(ctx context.Context, input model.DecommissionEndEntityInput) (*model.EndEntityPayload, error)
 	SignIn(ctx context.Context, input model.SignInInput) (*model.SignInPayload, error)
-	VerifySecondFactor(ctx context.Context, input model.SecondFactorInput) (*model.ViewerPayload, error)
-	BeginPasskeySignIn(ctx context.Context) (string, error)
-	VerifyAddressCode(ctx context.Context, code string) (*model.SignInPayload, error)
-	RequestPasswordReset(ctx context.Context, email string) (*model.PasswordResetPayload, error)
+	VerifySecondFactor(ctx context.Context, input model.VerifySecondFactorInput) (*model.ViewerPayload, error)
+	BeginPasskeySignIn(ctx context.Context) (*model.BeginPasskeySignInPayload, error)
+	VerifyAddressCode(ctx context.Context, input model.VerifyAddressCodeInput) (*model.SignInPayload, error)
+	RequestPasswordReset(ctx context.Context, input model.RequestPasswordResetInput) (*model.PasswordResetPayload, error)
 	ResetPassword(ctx context.Context, input model.ResetPasswordInput) (*model.ResetPasswordPayload, error)
 	SignOut(ctx context.Context) (*model.SignOutPayload, error)
 	SignOutEverywhere(ctx context.Context) (*model.SignOutPayload, error)
-	EndSession(ctx context.Context, id string) (*model.SignOutPayload, error)
+	EndSession(ctx context.Context, input model.EndSessionInput) (*model.SignOutPayload, error)
 	ConfirmIdentity(ctx context.Context, input model.ConfirmIdentityInput) (*model.ConfirmIdentityPayload, error)
 	AcceptInvitation(ctx context.Context, input model.AcceptInvitationInput) (*model.SignInPayload, error)
-	AcceptRoles(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
-	DeclineInvitation(ctx context.Context, invitationID string) (*model.ViewerPayload, error)
+	AcceptRoles(ctx context.Context, input model.AcceptRolesInput) (*model.ViewerPayload, error)
+	DeclineInvitation(ctx context.Context, input model.DeclineInvitationInput) (*model.ViewerPayload, error)
 	BeginTotpEnrolment(ctx context.Context) (*identity.Enrolment, error)
-	ConfirmTotpEnrolment(ctx context.Context, totp string) (*model.ConfirmTotpPayload, error)
-	BeginPasskeyRegistration(ctx context.Context) (string, error)
-	FinishPasskeyRegistration(ctx context.Context, name string, credential string) (*model.PasskeyPayload, error)
-	RemovePasskey(ctx context.Context, id string) (*model.ViewerPayload, error)
+	ConfirmTotpEnrolment(ctx context.Context, input model.ConfirmTotpEnrolmentInput) (*model.ConfirmTotpPayload, error)
+	BeginPasskeyRegistration(ctx context.Context) (*model.BeginPasskeyRegistrationPayload, error)
+	FinishPasskeyRegistration(ctx context.Context, input model.FinishPasskeyRegistrationInput) (*model.PasskeyPayload, error)
+	RemovePasskey(ctx context.Context, input model.RemovePasskeyInput) (*model.ViewerPayload, error)
 	RegenerateRecoveryCodes(ctx context.Context) (*model.RecoveryCodesPayload, error)
 	ChangePassword(ctx context.Context, input model.ChangePasswordInput) (*model.SignOutPayload, error)
-	InviteUser(ctx context.Context, input model.InviteUserInput) (*model.MemberPayload, error)
-	ResendInvitation(ctx context.Context, partitionID string, userID string) (*model.MemberPayload, error)
-	GrantRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
-	RevokeRole(ctx context.Context, input model.RoleInput) (*model.MemberPayload, error)
-	RemoveMember(ctx context.Context, input model.MemberInput) (*model.MemberPayload, error)
+	InviteUser(ctx context.Context, input model.InviteUserInput) (model.MemberResult, error)
+	ResendInvitation(ctx context.Context, input model.ResendInvitationInput) (*model.MemberPayload, error)
+	GrantRole(ctx context.Context, input model.GrantRoleInput) (model.MemberResult, error)
+	RevokeRole(ctx context.Context, input model.RevokeRoleInput) (model.MemberResult, error)
+	RemoveMember(ctx context.Context, input model.RemoveMemberInput) (model.MemberResult, error)
 	DisableAccount(ctx context.Context, input model.DisableAccountInput) (*model.AccountPayload, error)
-	EnableAccount(ctx context.Context, id string) (*model.AccountPayload, error)
-	ResetSecondFactor(ctx context.Context, id string) (*model.AccountPayload, error)
+	EnableAccount(ctx context.Context, input model.EnableAccountInput) (*model.AccountPayload, error)
+	ResetSecondFactor(ctx context.Context, input model.ResetSecondFactorInput) (*model.AccountPayload, error)
 	DeleteAccount(ctx context.Context, input model.DeleteAccountInput) (*model.AccountPayload, error)
 	CreateAPIToken(ctx context.Context, input model.CreateAPITokenInput) (*model.CreateAPITokenPayload, error)
-	RevokeAPIToken(ctx context.Context, id string) (*model.APITokenPayload, error)
+	RevokeAPIToken(ctx context.Context, input model.RevokeAPITokenInput) (*model.APITokenPayload, error)
 	UpdateNotificationSettings(ctx context.Context, input model.UpdateNotificationSettingsInput) (*model.NotificationSettingsPayload, error)
 	CreateWebhook(ctx context.Context, input model.CreateWebhookInput) (*model.CreateWebhookPayload, error)
-	TestWebhook(ctx context.Context, id string) (*model.WebhookPayload, error)
-	DeleteWebhook(ctx context.Context, id string, confirmName string) (*model.WebhookPayload, error)
+	TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.WebhookPayload, error)
+	DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.WebhookPayload, error)
 	CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error)
 	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
-	RetireProfile(ctx context.Context, input model.ProfileInput) (*model.ProfilePayload, error)
-	DeleteProfile(ctx context.Context, input model.ProfileInput) (*model.DeleteProfilePayload, error)
+	RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error)
+	DeleteProfile(ctx context.Context, input model.DeleteProfileInput) (*model.DeleteProfilePayload, error)
 	CreateProtocolConfiguration(ctx context.Context, input model.CreateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateProtocolConfiguration(ctx context.Context, input model.UpdateProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
 	EnableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
 	DisableProtocolConfiguration(ctx context.Context, id string) (*model.ProtocolConfigurationPayload, error)
 	DeleteProtocolConfiguration(ctx context.Context, input model.DeleteProtocolConfigurationInput) (*model.ProtocolConfigurationPayload, error)
-	UpdateCrlSettings(ctx context.Context, input model.CrlSettingsInput) (*model.CertificationAuthorityPayload, error)
+	UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error)
 	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
 type NotificationSettingsResolver interface {
@@ -1671,18 +1762,18 @@ type PartitionResolver interface {
 	AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
 	AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error)
 	BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error)
-	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, includeDeleted bool, search *string) ([]*ca.CertificationAuthority, error)
+	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error)
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
 	KeyStores(ctx context.Context, obj *tenant.Partition) ([]*keystore.Named, error)
 	Certificates(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.CertificateFilter, sort certificate.Sort) (*model.CertificateConnection, error)
-	CagwCredentials(ctx context.Context, obj *tenant.Partition) ([]*credential.Credential, error)
+	CagwCredentials(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CagwCredentialConnection, error)
 	CagwURL(ctx context.Context, obj *tenant.Partition) (string, error)
 	EndEntities(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, status *endentity.Status, protocolConfigurationID *string) (*model.EndEntityConnection, error)
-	Members(ctx context.Context, obj *tenant.Partition) ([]*identity.Member, error)
-	APITokens(ctx context.Context, obj *tenant.Partition) ([]*identity.APIToken, error)
+	Members(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.MemberConnection, error)
+	APITokens(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.APITokenConnection, error)
 	NotificationSettings(ctx context.Context, obj *tenant.Partition) (*notify.Settings, error)
-	RetiredProfiles(ctx context.Context, obj *tenant.Partition) ([]*profile.Profile, error)
-	CertificateProfiles(ctx context.Context, obj *tenant.Partition, search *string, kind *model.ProfileKind, groupID *string) ([]*profile.Profile, error)
+	RetiredProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.CertificateProfileConnection, error)
+	CertificateProfiles(ctx context.Context, obj *tenant.Partition, first int, after *string, search *string, kind *model.ProfileKind, groupID *string) (*model.CertificateProfileConnection, error)
 	ProfileGroups(ctx context.Context, obj *tenant.Partition) ([]*model.ProfileGroup, error)
 	CertificateProfile(ctx context.Context, obj *tenant.Partition, id string) (*profile.Profile, error)
 	ProtocolConfigurations(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.ProtocolConfigurationFilter) (*model.ProtocolConfigurationConnection, error)
@@ -1714,18 +1805,18 @@ type QueryResolver interface {
 	EndEntity(ctx context.Context, id string) (*endentity.EndEntity, error)
 	Viewer(ctx context.Context) (*model.Viewer, error)
 	Invitation(ctx context.Context, token string) (*identity.Invitation, error)
-	PlatformOutbox(ctx context.Context) ([]*mail.Mail, error)
+	PlatformOutbox(ctx context.Context, first int, after *string) (*model.OutboxMailConnection, error)
 	Accounts(ctx context.Context, first int, after *string, search *string) (*model.AccountConnection, error)
 	Account(ctx context.Context, id string) (*identity.Account, error)
-	Jobs(ctx context.Context) ([]*job.Job, error)
+	Jobs(ctx context.Context, first int, after *string) (*model.JobConnection, error)
 	ProfileSchema(ctx context.Context) (string, error)
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
 	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
 	ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error)
-	Subscriptions(ctx context.Context, search *string) ([]*tenant.Subscription, error)
+	Subscriptions(ctx context.Context, first int, after *string, search *string) (*model.ServiceSubscriptionConnection, error)
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
-	Partitions(ctx context.Context, search *string) ([]*tenant.Partition, error)
+	Partitions(ctx context.Context, first int, after *string, search *string) (*model.PartitionConnection, error)
 	Partition(ctx context.Context, id string) (*tenant.Partition, error)
 }
 type RenewalCampaignResolver interface {
@@ -1749,6 +1840,9 @@ type ReportsResolver interface {
 	Breakdown(ctx context.Context, obj *report.Reports, by report.Dimension, from *time.Time, to *time.Time) ([]*report.Share, error)
 	Cryptography(ctx context.Context, obj *report.Reports) (*report.Inventory, error)
 	Expiries(ctx context.Context, obj *report.Reports, days int) ([]*report.Expiry, error)
+}
+type SecurityResolver interface {
+	Sessions(ctx context.Context, obj *model.Security, first int, after *string) (*model.SessionConnection, error)
 }
 type ServiceSubscriptionResolver interface {
 	Status(ctx context.Context, obj *tenant.Subscription) (model.SubscriptionStatus, error)
@@ -1779,7 +1873,7 @@ type ViewerResolver interface {
 }
 type WebhookResolver interface {
 	LastError(ctx context.Context, obj *notify.Webhook) (*string, error)
-	Deliveries(ctx context.Context, obj *notify.Webhook) ([]*notify.Delivery, error)
+	Deliveries(ctx context.Context, obj *notify.Webhook, first int, after *string) (*model.WebhookDeliveryConnection, error)
 }
 type WebhookDeliveryResolver interface {
 	Error(ctx context.Context, obj *notify.Delivery) (*string, error)
@@ -2324,6 +2418,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ApiToken.Stopped(childComplexity), true
 
+	case "ApiTokenConnection.nodes":
+		if e.ComplexityRoot.ApiTokenConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.Nodes(childComplexity), true
+	case "ApiTokenConnection.pageInfo":
+		if e.ComplexityRoot.ApiTokenConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.PageInfo(childComplexity), true
+	case "ApiTokenConnection.totalCount":
+		if e.ComplexityRoot.ApiTokenConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApiTokenConnection.TotalCount(childComplexity), true
+
 	case "ApiTokenPayload.apiToken":
 		if e.ComplexityRoot.ApiTokenPayload.APIToken == nil {
 			break
@@ -2490,6 +2603,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApprovalPayload.Approval(childComplexity), true
+
+	case "ApprovalPending.approval":
+		if e.ComplexityRoot.ApprovalPending.Approval == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.Approval(childComplexity), true
+	case "ApprovalPending.approvalId":
+		if e.ComplexityRoot.ApprovalPending.ApprovalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.ApprovalID(childComplexity), true
+	case "ApprovalPending.message":
+		if e.ComplexityRoot.ApprovalPending.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ApprovalPending.Message(childComplexity), true
 
 	case "ApprovalRule.hours":
 		if e.ComplexityRoot.ApprovalRule.Hours == nil {
@@ -2731,6 +2863,33 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AuditVerification.Intact(childComplexity), true
+
+	case "BeginPasskeyRegistrationPayload.options":
+		if e.ComplexityRoot.BeginPasskeyRegistrationPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeyRegistrationPayload.Options(childComplexity), true
+
+	case "BeginPasskeySignInPayload.options":
+		if e.ComplexityRoot.BeginPasskeySignInPayload.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginPasskeySignInPayload.Options(childComplexity), true
+
+	case "BeginTotpEnrolmentPayload.secret":
+		if e.ComplexityRoot.BeginTotpEnrolmentPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpEnrolmentPayload.Secret(childComplexity), true
+	case "BeginTotpEnrolmentPayload.uri":
+		if e.ComplexityRoot.BeginTotpEnrolmentPayload.URI == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BeginTotpEnrolmentPayload.URI(childComplexity), true
 
 	case "BulkFinding.count":
 		if e.ComplexityRoot.BulkFinding.Count == nil {
@@ -3125,6 +3284,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CagwCredential.Status(childComplexity), true
+
+	case "CagwCredentialConnection.nodes":
+		if e.ComplexityRoot.CagwCredentialConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.Nodes(childComplexity), true
+	case "CagwCredentialConnection.pageInfo":
+		if e.ComplexityRoot.CagwCredentialConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.PageInfo(childComplexity), true
+	case "CagwCredentialConnection.totalCount":
+		if e.ComplexityRoot.CagwCredentialConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialConnection.TotalCount(childComplexity), true
+
+	case "CagwCredentialPayload.credential":
+		if e.ComplexityRoot.CagwCredentialPayload.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CagwCredentialPayload.Credential(childComplexity), true
 
 	case "CagwCredentialRole.ca":
 		if e.ComplexityRoot.CagwCredentialRole.Ca == nil {
@@ -3683,7 +3868,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.CertificateProfile.Versions(childComplexity), true
+		args, err := ec.field_CertificateProfile_versions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificateProfile.Versions(childComplexity, args["first"].(int), args["after"].(*string)), true
+
+	case "CertificateProfileConnection.nodes":
+		if e.ComplexityRoot.CertificateProfileConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.Nodes(childComplexity), true
+	case "CertificateProfileConnection.pageInfo":
+		if e.ComplexityRoot.CertificateProfileConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.PageInfo(childComplexity), true
+	case "CertificateProfileConnection.totalCount":
+		if e.ComplexityRoot.CertificateProfileConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificateProfileConnection.TotalCount(childComplexity), true
 
 	case "CertificateStory.actorKind":
 		if e.ComplexityRoot.CertificateStory.ActorKind == nil {
@@ -3852,7 +4061,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.CertificationAuthority.Children(childComplexity), true
+		args, err := ec.field_CertificationAuthority_children_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.CertificationAuthority.Children(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "CertificationAuthority.createdAt":
 		if e.ComplexityRoot.CertificationAuthority.CreatedAt == nil {
 			break
@@ -4032,6 +4246,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CertificationAuthority.Type(childComplexity), true
+
+	case "CertificationAuthorityConnection.nodes":
+		if e.ComplexityRoot.CertificationAuthorityConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.Nodes(childComplexity), true
+	case "CertificationAuthorityConnection.pageInfo":
+		if e.ComplexityRoot.CertificationAuthorityConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.PageInfo(childComplexity), true
+	case "CertificationAuthorityConnection.totalCount":
+		if e.ComplexityRoot.CertificationAuthorityConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CertificationAuthorityConnection.TotalCount(childComplexity), true
 
 	case "CertificationAuthorityPayload.certificationAuthority":
 		if e.ComplexityRoot.CertificationAuthorityPayload.CertificationAuthority == nil {
@@ -4773,30 +5006,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.IssuePkcs12Payload.Warnings(childComplexity), true
 
-	case "IssuedCagwCredential.credential":
-		if e.ComplexityRoot.IssuedCagwCredential.Credential == nil {
+	case "IssuedCagwCredentialPayload.credential":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Credential == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Credential(childComplexity), true
-	case "IssuedCagwCredential.fileName":
-		if e.ComplexityRoot.IssuedCagwCredential.FileName == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Credential(childComplexity), true
+	case "IssuedCagwCredentialPayload.fileName":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.FileName == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.FileName(childComplexity), true
-	case "IssuedCagwCredential.password":
-		if e.ComplexityRoot.IssuedCagwCredential.Password == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.FileName(childComplexity), true
+	case "IssuedCagwCredentialPayload.password":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Password == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Password(childComplexity), true
-	case "IssuedCagwCredential.pkcs12":
-		if e.ComplexityRoot.IssuedCagwCredential.Pkcs12 == nil {
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Password(childComplexity), true
+	case "IssuedCagwCredentialPayload.pkcs12":
+		if e.ComplexityRoot.IssuedCagwCredentialPayload.Pkcs12 == nil {
 			break
 		}
 
-		return e.ComplexityRoot.IssuedCagwCredential.Pkcs12(childComplexity), true
+		return e.ComplexityRoot.IssuedCagwCredentialPayload.Pkcs12(childComplexity), true
 
 	case "Job.attempts":
 		if e.ComplexityRoot.Job.Attempts == nil {
@@ -4840,6 +5073,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Job.RunningUntil(childComplexity), true
+
+	case "JobConnection.nodes":
+		if e.ComplexityRoot.JobConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.Nodes(childComplexity), true
+	case "JobConnection.pageInfo":
+		if e.ComplexityRoot.JobConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.PageInfo(childComplexity), true
+	case "JobConnection.totalCount":
+		if e.ComplexityRoot.JobConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.JobConnection.TotalCount(childComplexity), true
 
 	case "KeyStore.available":
 		if e.ComplexityRoot.KeyStore.Available == nil {
@@ -4927,6 +5179,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Member.User(childComplexity), true
 
+	case "MemberConnection.nodes":
+		if e.ComplexityRoot.MemberConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.Nodes(childComplexity), true
+	case "MemberConnection.pageInfo":
+		if e.ComplexityRoot.MemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.PageInfo(childComplexity), true
+	case "MemberConnection.totalCount":
+		if e.ComplexityRoot.MemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MemberConnection.TotalCount(childComplexity), true
+
 	case "MemberPayload.member":
 		if e.ComplexityRoot.MemberPayload.Member == nil {
 			break
@@ -4966,7 +5237,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.AcceptRoles(childComplexity, args["invitationId"].(string)), true
+		return e.ComplexityRoot.Mutation.AcceptRoles(childComplexity, args["input"].(model.AcceptRolesInput)), true
 	case "Mutation.activateEndEntity":
 		if e.ComplexityRoot.Mutation.ActivateEndEntity == nil {
 			break
@@ -4977,7 +5248,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ActivateEndEntity(childComplexity, args["input"].(model.ActivateEndEntityInput)), true
 	case "Mutation.approve":
 		if e.ComplexityRoot.Mutation.Approve == nil {
 			break
@@ -4988,7 +5259,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Approve(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
+		return e.ComplexityRoot.Mutation.Approve(childComplexity, args["input"].(model.ApproveInput)), true
 	case "Mutation.assignSubscription":
 		if e.ComplexityRoot.Mutation.AssignSubscription == nil {
 			break
@@ -5028,7 +5299,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.CancelBulk(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.CancelBulk(childComplexity, args["input"].(model.CancelBulkInput)), true
 	case "Mutation.cancelRenewalCampaign":
 		if e.ComplexityRoot.Mutation.CancelRenewalCampaign == nil {
 			break
@@ -5083,7 +5354,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ConfirmTotpEnrolment(childComplexity, args["totp"].(string)), true
+		return e.ComplexityRoot.Mutation.ConfirmTotpEnrolment(childComplexity, args["input"].(model.ConfirmTotpEnrolmentInput)), true
 	case "Mutation.createApiToken":
 		if e.ComplexityRoot.Mutation.CreateAPIToken == nil {
 			break
@@ -5182,7 +5453,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeactivateEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeactivateEndEntity(childComplexity, args["input"].(model.DeactivateEndEntityInput)), true
 	case "Mutation.declineInvitation":
 		if e.ComplexityRoot.Mutation.DeclineInvitation == nil {
 			break
@@ -5193,7 +5464,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeclineInvitation(childComplexity, args["invitationId"].(string)), true
+		return e.ComplexityRoot.Mutation.DeclineInvitation(childComplexity, args["input"].(model.DeclineInvitationInput)), true
 	case "Mutation.decommissionEndEntity":
 		if e.ComplexityRoot.Mutation.DecommissionEndEntity == nil {
 			break
@@ -5204,7 +5475,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DecommissionEndEntity(childComplexity, args["input"].(model.DecommissionEndEntityInput)), true
 	case "Mutation.deleteAccount":
 		if e.ComplexityRoot.Mutation.DeleteAccount == nil {
 			break
@@ -5226,7 +5497,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteCagwCredential(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteCagwCredential(childComplexity, args["input"].(model.DeleteCagwCredentialInput)), true
 	case "Mutation.deleteCertificationAuthority":
 		if e.ComplexityRoot.Mutation.DeleteCertificationAuthority == nil {
 			break
@@ -5248,7 +5519,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.ProfileInput)), true
+		return e.ComplexityRoot.Mutation.DeleteProfile(childComplexity, args["input"].(model.DeleteProfileInput)), true
 	case "Mutation.deleteProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.DeleteProtocolConfiguration == nil {
 			break
@@ -5270,7 +5541,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DeleteWebhook(childComplexity, args["id"].(string), args["confirmName"].(string)), true
+		return e.ComplexityRoot.Mutation.DeleteWebhook(childComplexity, args["input"].(model.DeleteWebhookInput)), true
 	case "Mutation.disableAccount":
 		if e.ComplexityRoot.Mutation.DisableAccount == nil {
 			break
@@ -5292,7 +5563,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.DisableCertificationAuthority(childComplexity, args["input"].(model.DisableCertificationAuthorityInput)), true
 	case "Mutation.disableProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.DisableProtocolConfiguration == nil {
 			break
@@ -5314,7 +5585,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EnableAccount(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.EnableAccount(childComplexity, args["input"].(model.EnableAccountInput)), true
 	case "Mutation.enableCertificationAuthority":
 		if e.ComplexityRoot.Mutation.EnableCertificationAuthority == nil {
 			break
@@ -5325,7 +5596,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.EnableCertificationAuthority(childComplexity, args["input"].(model.EnableCertificationAuthorityInput)), true
 	case "Mutation.enableProtocolConfiguration":
 		if e.ComplexityRoot.Mutation.EnableProtocolConfiguration == nil {
 			break
@@ -5347,7 +5618,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
 	case "Mutation.finishPasskeyRegistration":
 		if e.ComplexityRoot.Mutation.FinishPasskeyRegistration == nil {
 			break
@@ -5358,7 +5629,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.FinishPasskeyRegistration(childComplexity, args["name"].(string), args["credential"].(string)), true
+		return e.ComplexityRoot.Mutation.FinishPasskeyRegistration(childComplexity, args["input"].(model.FinishPasskeyRegistrationInput)), true
 	case "Mutation.grantRole":
 		if e.ComplexityRoot.Mutation.GrantRole == nil {
 			break
@@ -5369,7 +5640,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.GrantRole(childComplexity, args["input"].(model.RoleInput)), true
+		return e.ComplexityRoot.Mutation.GrantRole(childComplexity, args["input"].(model.GrantRoleInput)), true
 	case "Mutation.importCaCertificate":
 		if e.ComplexityRoot.Mutation.ImportCaCertificate == nil {
 			break
@@ -5402,7 +5673,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.InviteSubscriptionOwner(childComplexity, args["subscriptionId"].(string), args["email"].(string)), true
+		return e.ComplexityRoot.Mutation.InviteSubscriptionOwner(childComplexity, args["input"].(model.InviteSubscriptionOwnerInput)), true
 	case "Mutation.inviteUser":
 		if e.ComplexityRoot.Mutation.InviteUser == nil {
 			break
@@ -5446,7 +5717,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey(childComplexity, args["input"].(model.MoveCaKeyInput)), true
+		return e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey(childComplexity, args["input"].(model.MoveCertificationAuthorityKeyInput)), true
 	case "Mutation.prepareBulkIssuance":
 		if e.ComplexityRoot.Mutation.PrepareBulkIssuance == nil {
 			break
@@ -5479,7 +5750,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.PublishCrl(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.PublishCrl(childComplexity, args["input"].(model.PublishCrlInput)), true
 	case "Mutation.regenerateRecoveryCodes":
 		if e.ComplexityRoot.Mutation.RegenerateRecoveryCodes == nil {
 			break
@@ -5496,7 +5767,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.ApprovalDecisionInput)), true
+		return e.ComplexityRoot.Mutation.Reject(childComplexity, args["input"].(model.RejectInput)), true
 	case "Mutation.removeMember":
 		if e.ComplexityRoot.Mutation.RemoveMember == nil {
 			break
@@ -5507,7 +5778,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.MemberInput)), true
+		return e.ComplexityRoot.Mutation.RemoveMember(childComplexity, args["input"].(model.RemoveMemberInput)), true
 	case "Mutation.removePasskey":
 		if e.ComplexityRoot.Mutation.RemovePasskey == nil {
 			break
@@ -5518,7 +5789,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.RemovePasskey(childComplexity, args["input"].(model.RemovePasskeyInput)), true
 	case "Mutation.renewCagwCredential":
 		if e.ComplexityRoot.Mutation.RenewCagwCredential == nil {
 			break
@@ -5529,7 +5800,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RenewCagwCredential(childComplexity, args["id"].(string), args["endPreviousNow"].(bool)), true
+		return e.ComplexityRoot.Mutation.RenewCagwCredential(childComplexity, args["input"].(model.RenewCagwCredentialInput)), true
 	case "Mutation.renewCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RenewCertificationAuthority == nil {
 			break
@@ -5551,7 +5822,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["email"].(string)), true
+		return e.ComplexityRoot.Mutation.RequestPasswordReset(childComplexity, args["input"].(model.RequestPasswordResetInput)), true
 	case "Mutation.resendInvitation":
 		if e.ComplexityRoot.Mutation.ResendInvitation == nil {
 			break
@@ -5562,7 +5833,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["partitionId"].(string), args["userId"].(string)), true
+		return e.ComplexityRoot.Mutation.ResendInvitation(childComplexity, args["input"].(model.ResendInvitationInput)), true
 	case "Mutation.resetPassword":
 		if e.ComplexityRoot.Mutation.ResetPassword == nil {
 			break
@@ -5584,7 +5855,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.ResetSecondFactor(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.ResetSecondFactor(childComplexity, args["input"].(model.ResetSecondFactorInput)), true
 	case "Mutation.restoreCertificationAuthority":
 		if e.ComplexityRoot.Mutation.RestoreCertificationAuthority == nil {
 			break
@@ -5595,7 +5866,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RestoreCertificationAuthority(childComplexity, args["caId"].(string)), true
+		return e.ComplexityRoot.Mutation.RestoreCertificationAuthority(childComplexity, args["input"].(model.RestoreCertificationAuthorityInput)), true
 	case "Mutation.retireProfile":
 		if e.ComplexityRoot.Mutation.RetireProfile == nil {
 			break
@@ -5606,7 +5877,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RetireProfile(childComplexity, args["input"].(model.ProfileInput)), true
+		return e.ComplexityRoot.Mutation.RetireProfile(childComplexity, args["input"].(model.RetireProfileInput)), true
 	case "Mutation.revokeApiToken":
 		if e.ComplexityRoot.Mutation.RevokeAPIToken == nil {
 			break
@@ -5617,7 +5888,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RevokeAPIToken(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.RevokeAPIToken(childComplexity, args["input"].(model.RevokeAPITokenInput)), true
 	case "Mutation.revokeAcmeKey":
 		if e.ComplexityRoot.Mutation.RevokeAcmeKey == nil {
 			break
@@ -5650,7 +5921,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.RevokeRole(childComplexity, args["input"].(model.RoleInput)), true
+		return e.ComplexityRoot.Mutation.RevokeRole(childComplexity, args["input"].(model.RevokeRoleInput)), true
 	case "Mutation.selectProfiles":
 		if e.ComplexityRoot.Mutation.SelectProfiles == nil {
 			break
@@ -5661,7 +5932,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.SelectProfiles(childComplexity, args["input"].(model.CaProfilesInput)), true
+		return e.ComplexityRoot.Mutation.SelectProfiles(childComplexity, args["input"].(model.SelectProfilesInput)), true
 	case "Mutation.setApprovalRules":
 		if e.ComplexityRoot.Mutation.SetApprovalRules == nil {
 			break
@@ -5683,7 +5954,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.SetCagwCredentialRoles(childComplexity, args["id"].(string), args["roles"].([]*credential.Grant)), true
+		return e.ComplexityRoot.Mutation.SetCagwCredentialRoles(childComplexity, args["input"].(model.SetCagwCredentialRolesInput)), true
 	case "Mutation.signIn":
 		if e.ComplexityRoot.Mutation.SignIn == nil {
 			break
@@ -5717,7 +5988,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.StartBulk(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.StartBulk(childComplexity, args["input"].(model.StartBulkInput)), true
 	case "Mutation.suspendCertificate":
 		if e.ComplexityRoot.Mutation.SuspendCertificate == nil {
 			break
@@ -5739,7 +6010,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.TestWebhook(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.TestWebhook(childComplexity, args["input"].(model.TestWebhookInput)), true
 	case "Mutation.unselectProfiles":
 		if e.ComplexityRoot.Mutation.UnselectProfiles == nil {
 			break
@@ -5750,7 +6021,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UnselectProfiles(childComplexity, args["input"].(model.CaProfilesInput)), true
+		return e.ComplexityRoot.Mutation.UnselectProfiles(childComplexity, args["input"].(model.UnselectProfilesInput)), true
 	case "Mutation.unsuspendCertificate":
 		if e.ComplexityRoot.Mutation.UnsuspendCertificate == nil {
 			break
@@ -5761,7 +6032,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["certificateId"].(string)), true
+		return e.ComplexityRoot.Mutation.UnsuspendCertificate(childComplexity, args["input"].(model.UnsuspendCertificateInput)), true
 	case "Mutation.updateAcmeSettings":
 		if e.ComplexityRoot.Mutation.UpdateAcmeSettings == nil {
 			break
@@ -5783,7 +6054,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.UpdateCrlSettings(childComplexity, args["input"].(model.CrlSettingsInput)), true
+		return e.ComplexityRoot.Mutation.UpdateCrlSettings(childComplexity, args["input"].(model.UpdateCrlSettingsInput)), true
 	case "Mutation.updateNotificationSettings":
 		if e.ComplexityRoot.Mutation.UpdateNotificationSettings == nil {
 			break
@@ -5838,7 +6109,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["code"].(string)), true
+		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["input"].(model.VerifyAddressCodeInput)), true
 	case "Mutation.verifySecondFactor":
 		if e.ComplexityRoot.Mutation.VerifySecondFactor == nil {
 			break
@@ -5849,7 +6120,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.SecondFactorInput)), true
+		return e.ComplexityRoot.Mutation.VerifySecondFactor(childComplexity, args["input"].(model.VerifySecondFactorInput)), true
 	case "Mutation.withdrawApproval":
 		if e.ComplexityRoot.Mutation.WithdrawApproval == nil {
 			break
@@ -5860,7 +6131,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Mutation.WithdrawApproval(childComplexity, args["id"].(string)), true
+		return e.ComplexityRoot.Mutation.WithdrawApproval(childComplexity, args["input"].(model.WithdrawApprovalInput)), true
 
 	case "NameConstraints.excluded":
 		if e.ComplexityRoot.NameConstraints.Excluded == nil {
@@ -5957,6 +6228,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.OutboxMail.Subject(childComplexity), true
 
+	case "OutboxMailConnection.nodes":
+		if e.ComplexityRoot.OutboxMailConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.Nodes(childComplexity), true
+	case "OutboxMailConnection.pageInfo":
+		if e.ComplexityRoot.OutboxMailConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.PageInfo(childComplexity), true
+	case "OutboxMailConnection.totalCount":
+		if e.ComplexityRoot.OutboxMailConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.OutboxMailConnection.TotalCount(childComplexity), true
+
 	case "PageInfo.endCursor":
 		if e.ComplexityRoot.PageInfo.EndCursor == nil {
 			break
@@ -5975,7 +6265,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.APITokens(childComplexity), true
+		args, err := ec.field_Partition_apiTokens_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.APITokens(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.activity":
 		if e.ComplexityRoot.Partition.Activity == nil {
 			break
@@ -6043,7 +6338,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.CagwCredentials(childComplexity), true
+		args, err := ec.field_Partition_cagwCredentials_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.CagwCredentials(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.cagwUrl":
 		if e.ComplexityRoot.Partition.CagwURL == nil {
 			break
@@ -6071,7 +6371,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Partition.CertificateProfiles(childComplexity, args["search"].(*string), args["kind"].(*model.ProfileKind), args["groupId"].(*string)), true
+		return e.ComplexityRoot.Partition.CertificateProfiles(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string), args["kind"].(*model.ProfileKind), args["groupId"].(*string)), true
 	case "Partition.certificates":
 		if e.ComplexityRoot.Partition.Certificates == nil {
 			break
@@ -6093,7 +6393,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Partition.CertificationAuthorities(childComplexity, args["includeDeleted"].(bool), args["search"].(*string)), true
+		return e.ComplexityRoot.Partition.CertificationAuthorities(childComplexity, args["first"].(int), args["after"].(*string), args["includeDeleted"].(bool), args["search"].(*string)), true
 	case "Partition.certificationAuthority":
 		if e.ComplexityRoot.Partition.CertificationAuthority == nil {
 			break
@@ -6162,7 +6462,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.Members(childComplexity), true
+		args, err := ec.field_Partition_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.Members(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.name":
 		if e.ComplexityRoot.Partition.Name == nil {
 			break
@@ -6232,7 +6537,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.RetiredProfiles(childComplexity), true
+		args, err := ec.field_Partition_retiredProfiles_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.RetiredProfiles(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.roles":
 		if e.ComplexityRoot.Partition.Roles == nil {
 			break
@@ -6245,6 +6555,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.Subscription(childComplexity), true
+
+	case "PartitionConnection.nodes":
+		if e.ComplexityRoot.PartitionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.Nodes(childComplexity), true
+	case "PartitionConnection.pageInfo":
+		if e.ComplexityRoot.PartitionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.PageInfo(childComplexity), true
+	case "PartitionConnection.totalCount":
+		if e.ComplexityRoot.PartitionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PartitionConnection.TotalCount(childComplexity), true
 
 	case "PartitionCounts.activeCas":
 		if e.ComplexityRoot.PartitionCounts.ActiveCas == nil {
@@ -6484,6 +6813,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProfileVersion.Version(childComplexity), true
 
+	case "ProfileVersionConnection.nodes":
+		if e.ComplexityRoot.ProfileVersionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.Nodes(childComplexity), true
+	case "ProfileVersionConnection.pageInfo":
+		if e.ComplexityRoot.ProfileVersionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.PageInfo(childComplexity), true
+	case "ProfileVersionConnection.totalCount":
+		if e.ComplexityRoot.ProfileVersionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProfileVersionConnection.TotalCount(childComplexity), true
+
 	case "ProtocolConfiguration.acme":
 		if e.ComplexityRoot.ProtocolConfiguration.Acme == nil {
 			break
@@ -6634,13 +6982,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProtocolConfigurationPayload.ProtocolConfiguration(childComplexity), true
 
-	case "PublishCrlPayload.certificationAuthority":
-		if e.ComplexityRoot.PublishCrlPayload.CertificationAuthority == nil {
-			break
-		}
-
-		return e.ComplexityRoot.PublishCrlPayload.CertificationAuthority(childComplexity), true
-
 	case "Query.account":
 		if e.ComplexityRoot.Query.Account == nil {
 			break
@@ -6741,7 +7082,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Query.Jobs(childComplexity), true
+		args, err := ec.field_Query_jobs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Jobs(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Query.partition":
 		if e.ComplexityRoot.Query.Partition == nil {
 			break
@@ -6763,13 +7109,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Partitions(childComplexity, args["search"].(*string)), true
+		return e.ComplexityRoot.Query.Partitions(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string)), true
 	case "Query.platformOutbox":
 		if e.ComplexityRoot.Query.PlatformOutbox == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Query.PlatformOutbox(childComplexity), true
+		args, err := ec.field_Query_platformOutbox_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PlatformOutbox(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Query.profileSchema":
 		if e.ComplexityRoot.Query.ProfileSchema == nil {
 			break
@@ -6830,7 +7181,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Subscriptions(childComplexity, args["search"].(*string)), true
+		return e.ComplexityRoot.Query.Subscriptions(childComplexity, args["first"].(int), args["after"].(*string), args["search"].(*string)), true
 	case "Query.validateProfile":
 		if e.ComplexityRoot.Query.ValidateProfile == nil {
 			break
@@ -7234,7 +7585,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Security.Sessions(childComplexity), true
+		args, err := ec.field_Security_sessions_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Security.Sessions(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Security.totpEnrolled":
 		if e.ComplexityRoot.Security.TotpEnrolled == nil {
 			break
@@ -7309,6 +7665,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ServiceSubscription.URL(childComplexity), true
 
+	case "ServiceSubscriptionConnection.nodes":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.Nodes(childComplexity), true
+	case "ServiceSubscriptionConnection.pageInfo":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.PageInfo(childComplexity), true
+	case "ServiceSubscriptionConnection.totalCount":
+		if e.ComplexityRoot.ServiceSubscriptionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSubscriptionConnection.TotalCount(childComplexity), true
+
 	case "Session.createdAt":
 		if e.ComplexityRoot.Session.CreatedAt == nil {
 			break
@@ -7351,6 +7726,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Session.UserAgent(childComplexity), true
+
+	case "SessionConnection.nodes":
+		if e.ComplexityRoot.SessionConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.Nodes(childComplexity), true
+	case "SessionConnection.pageInfo":
+		if e.ComplexityRoot.SessionConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.PageInfo(childComplexity), true
+	case "SessionConnection.totalCount":
+		if e.ComplexityRoot.SessionConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SessionConnection.TotalCount(childComplexity), true
 
 	case "SignInPayload.codeRequired":
 		if e.ComplexityRoot.SignInPayload.CodeRequired == nil {
@@ -7552,19 +7946,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SubscriptionPayload.Subscription(childComplexity), true
 
-	case "TotpEnrolment.secret":
-		if e.ComplexityRoot.TotpEnrolment.Secret == nil {
-			break
-		}
-
-		return e.ComplexityRoot.TotpEnrolment.Secret(childComplexity), true
-	case "TotpEnrolment.uri":
-		if e.ComplexityRoot.TotpEnrolment.URI == nil {
-			break
-		}
-
-		return e.ComplexityRoot.TotpEnrolment.URI(childComplexity), true
-
 	case "UsageName.name":
 		if e.ComplexityRoot.UsageName.Name == nil {
 			break
@@ -7682,7 +8063,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Webhook.Deliveries(childComplexity), true
+		args, err := ec.field_Webhook_deliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Webhook.Deliveries(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Webhook.id":
 		if e.ComplexityRoot.Webhook.ID == nil {
 			break
@@ -7756,6 +8142,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.WebhookDelivery.State(childComplexity), true
+
+	case "WebhookDeliveryConnection.nodes":
+		if e.ComplexityRoot.WebhookDeliveryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.Nodes(childComplexity), true
+	case "WebhookDeliveryConnection.pageInfo":
+		if e.ComplexityRoot.WebhookDeliveryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.PageInfo(childComplexity), true
+	case "WebhookDeliveryConnection.totalCount":
+		if e.ComplexityRoot.WebhookDeliveryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.TotalCount(childComplexity), true
 
 	case "WebhookPayload.webhook":
 		if e.ComplexityRoot.WebhookPayload.Webhook == nil {
@@ -7848,17 +8253,20 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputAcceptHeldCrlInput,
 		ec.unmarshalInputAcceptInvitationInput,
+		ec.unmarshalInputAcceptRolesInput,
 		ec.unmarshalInputAcmeAttestationInput,
-		ec.unmarshalInputApprovalDecisionInput,
+		ec.unmarshalInputActivateEndEntityInput,
 		ec.unmarshalInputApprovalRuleInput,
+		ec.unmarshalInputApproveInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
-		ec.unmarshalInputCaProfilesInput,
 		ec.unmarshalInputCagwCredentialRoleInput,
+		ec.unmarshalInputCancelBulkInput,
 		ec.unmarshalInputCertificateFilter,
 		ec.unmarshalInputChangePasswordInput,
 		ec.unmarshalInputCloneProfileInput,
 		ec.unmarshalInputConfirmIdentityInput,
+		ec.unmarshalInputConfirmTotpEnrolmentInput,
 		ec.unmarshalInputCreateAcmeKeyInput,
 		ec.unmarshalInputCreateApiTokenInput,
 		ec.unmarshalInputCreateCagwCredentialInput,
@@ -7867,41 +8275,71 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateRenewalCampaignInput,
 		ec.unmarshalInputCreateSubscriptionInput,
 		ec.unmarshalInputCreateWebhookInput,
-		ec.unmarshalInputCrlSettingsInput,
+		ec.unmarshalInputDeactivateEndEntityInput,
+		ec.unmarshalInputDeclineInvitationInput,
+		ec.unmarshalInputDecommissionEndEntityInput,
 		ec.unmarshalInputDeleteAccountInput,
+		ec.unmarshalInputDeleteCagwCredentialInput,
 		ec.unmarshalInputDeleteCertificationAuthorityInput,
+		ec.unmarshalInputDeleteProfileInput,
 		ec.unmarshalInputDeleteProtocolConfigurationInput,
+		ec.unmarshalInputDeleteWebhookInput,
 		ec.unmarshalInputDisableAccountInput,
+		ec.unmarshalInputDisableCertificationAuthorityInput,
+		ec.unmarshalInputEnableAccountInput,
+		ec.unmarshalInputEnableCertificationAuthorityInput,
+		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputExtensionInput,
+		ec.unmarshalInputFinishPasskeyRegistrationInput,
+		ec.unmarshalInputGrantRoleInput,
 		ec.unmarshalInputImportCaCertificateInput,
 		ec.unmarshalInputImportExternalRootInput,
+		ec.unmarshalInputInviteSubscriptionOwnerInput,
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
-		ec.unmarshalInputMemberInput,
-		ec.unmarshalInputMoveCaKeyInput,
+		ec.unmarshalInputMoveCertificationAuthorityKeyInput,
 		ec.unmarshalInputNameConstraintsInput,
 		ec.unmarshalInputNameSubtreeInput,
 		ec.unmarshalInputPrepareBulkIssuanceInput,
 		ec.unmarshalInputPrepareBulkRevocationInput,
-		ec.unmarshalInputProfileInput,
 		ec.unmarshalInputProtocolConfigurationFilter,
+		ec.unmarshalInputPublishCrlInput,
+		ec.unmarshalInputRejectInput,
+		ec.unmarshalInputRemoveMemberInput,
+		ec.unmarshalInputRemovePasskeyInput,
+		ec.unmarshalInputRenewCagwCredentialInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRenewalSelectionInput,
+		ec.unmarshalInputRequestPasswordResetInput,
+		ec.unmarshalInputResendInvitationInput,
 		ec.unmarshalInputResetPasswordInput,
+		ec.unmarshalInputResetSecondFactorInput,
+		ec.unmarshalInputRestoreCertificationAuthorityInput,
+		ec.unmarshalInputRetireProfileInput,
+		ec.unmarshalInputRevokeApiTokenInput,
 		ec.unmarshalInputRevokeCertificateInput,
-		ec.unmarshalInputRoleInput,
-		ec.unmarshalInputSecondFactorInput,
+		ec.unmarshalInputRevokeRoleInput,
+		ec.unmarshalInputSelectProfilesInput,
 		ec.unmarshalInputSetApprovalRulesInput,
+		ec.unmarshalInputSetCagwCredentialRolesInput,
 		ec.unmarshalInputSignInInput,
+		ec.unmarshalInputStartBulkInput,
 		ec.unmarshalInputSubjectAlternativeNameInput,
 		ec.unmarshalInputSuspendCertificateInput,
+		ec.unmarshalInputTestWebhookInput,
+		ec.unmarshalInputUnselectProfilesInput,
+		ec.unmarshalInputUnsuspendCertificateInput,
 		ec.unmarshalInputUpdateAcmeSettingsInput,
+		ec.unmarshalInputUpdateCrlSettingsInput,
 		ec.unmarshalInputUpdateNotificationSettingsInput,
 		ec.unmarshalInputUpdateProfileInput,
 		ec.unmarshalInputUpdateProtocolConfigurationInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
+		ec.unmarshalInputVerifyAddressCodeInput,
+		ec.unmarshalInputVerifySecondFactorInput,
 		ec.unmarshalInputWhatIfInput,
+		ec.unmarshalInputWithdrawApprovalInput,
 	)
 	first := true
 
@@ -8261,12 +8699,17 @@ extend type Mutation {
   cancelRenewalCampaign(id: ID!): RenewalCampaignPayload!
 }
 `, BuiltIn: false},
-	{Name: "../schema/approval.graphqls", Input: `extend enum ErrorCode {
-  """
-  A rule of the partition has other people approve this first. It was checked, kept and sent to them, and is carried out
-  when they have approved it; ` + "`" + `extensions.approvalId` + "`" + ` says which ` + "`" + `approval` + "`" + ` it is. Asked for again meanwhile, it is the same one.
-  """
-  APPROVAL_NEEDED
+	{Name: "../schema/approval.graphqls", Input: `"""
+What a mutation answers with where a rule of the partition has other people approve it first. It was checked and kept, and is
+carried out when they have approved it. Asked for again meanwhile, it is the same request.
+"""
+type ApprovalPending {
+  "Of the request that they decide about: see ` + "`" + `Query.approval` + "`" + `."
+  approvalId: ID!
+  "Who must approve, in a sentence."
+  message: String!
+  "Null for those who may not see approvals."
+  approval: Approval
 }
 
 "What rules can cover."
@@ -8357,11 +8800,18 @@ input SetApprovalRulesInput {
   "All of them; what is not named needs no approval."
   rules: [ApprovalRuleInput!]!
 }
-input ApprovalDecisionInput {
+input ApproveInput {
   id: ID!
-  "Up to 500 characters; needed to reject."
+  "Up to 500 characters."
   comment: String! = ""
 }
+input RejectInput {
+  id: ID!
+  "The reason, up to 500 characters; needed."
+  comment: String! = ""
+}
+input WithdrawApprovalInput { id: ID! }
+union ApprovalRulesResult = ApprovalRulesPayload | ApprovalPending
 type ApprovalRulesPayload { rules: [ApprovalRule!]! }
 type ApprovalPayload { approval: Approval! }
 
@@ -8375,13 +8825,13 @@ extend type Partition {
 extend type Query { approval(id: ID!): Approval }
 extend type Mutation {
   "Asking for less than before needs the approval of those who decide about what is lowered."
-  setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesPayload!
+  setApprovalRules(input: SetApprovalRulesInput!): ApprovalRulesResult!
   "With the last approval that is needed it is carried out."
-  approve(input: ApprovalDecisionInput!): ApprovalPayload!
+  approve(input: ApproveInput!): ApprovalPayload!
   "One is enough."
-  reject(input: ApprovalDecisionInput!): ApprovalPayload!
+  reject(input: RejectInput!): ApprovalPayload!
   "By who asked for it."
-  withdrawApproval(id: ID!): ApprovalPayload!
+  withdrawApproval(input: WithdrawApprovalInput!): ApprovalPayload!
 }
 extend type CertificateStory {
   "What others approved before it was issued; null where none had to, or for who may not see approvals."
@@ -8574,6 +9024,9 @@ input PrepareBulkIssuanceInput {
   "Base64 of a ZIP archive of files with one request each."
   zip: String
 }
+input StartBulkInput { id: ID! }
+input CancelBulkInput { id: ID! }
+union BulkOperationResult = BulkOperationPayload | ApprovalPending
 type BulkOperationPayload { operation: BulkOperation! }
 
 extend type Partition {
@@ -8587,8 +9040,8 @@ extend type Mutation {
   "Dry run: checks every request against its profile. Nothing is issued yet."
   prepareBulkIssuance(input: PrepareBulkIssuanceInput!): BulkOperationPayload!
   "Starts a draft, or lets an operation that stopped go on; it works with the rights of the caller."
-  startBulk(id: ID!): BulkOperationPayload!
-  cancelBulk(id: ID!): BulkOperationPayload!
+  startBulk(input: StartBulkInput!): BulkOperationResult!
+  cancelBulk(input: CancelBulkInput!): BulkOperationPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ca-externalroot.graphqls", Input: `extend enum CaCertificateKind {
@@ -8707,17 +9160,19 @@ input RenewCertificationAuthorityInput {
   "Default: as for a new CA."
   expiresAt: Time
 }
+input DisableCertificationAuthorityInput { caId: ID! }
+input EnableCertificationAuthorityInput { caId: ID! }
 
 extend type Mutation {
   "Records a root whose key is elsewhere. It counts as a certification authority."
-  importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityPayload!
+  importExternalRoot(input: ImportExternalRootInput!): CertificationAuthorityResult!
   "Brings the certificate that an external root made for ` + "`" + `certificateSigningRequest` + "`" + `, or another certificate of an external root itself: renewed, of the same key, or a cross-certificate with that of its issuer. Refused with the reason when it does not fit."
   importCaCertificate(input: ImportCaCertificateInput!): CertificationAuthorityPayload!
   "Gives the CA a new certificate, of the same key or of a new one. It issues on meanwhile; what it issued stays valid."
-  renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityPayload!
+  renewCertificationAuthority(input: RenewCertificationAuthorityInput!): CertificationAuthorityResult!
   "Nothing is issued by it until it is enabled; CRL and OCSP go on."
-  disableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
-  enableCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
+  disableCertificationAuthority(input: DisableCertificationAuthorityInput!): CertificationAuthorityPayload!
+  enableCertificationAuthority(input: EnableCertificationAuthorityInput!): CertificationAuthorityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/ca.graphqls", Input: `"A certification authority (RFC 5280, RFC 3647)."
@@ -8735,7 +9190,8 @@ type CertificationAuthority {
   subject: String!
   "Null for a root."
   parent: CertificationAuthority
-  children: [CertificationAuthority!]!
+  "Directly below it, by friendly name."
+  children(first: Int! = 50, after: String): CertificationAuthorityConnection!
   "The nearest CA above it that is deleted, revoked or expired: nothing below that one can be relied on. Null while all above stand."
   brokenBy: CertificationAuthority
   crlEnabled: Boolean!
@@ -8773,6 +9229,8 @@ type CertificationAuthority {
   "Active (issued, not revoked, not expired) certificates."
   activeCertificates: Int!
 }
+
+type CertificationAuthorityConnection { nodes: [CertificationAuthority!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 enum CaType { ROOT INTERMEDIATE ISSUING }
 enum CaStatus {
@@ -8836,7 +9294,7 @@ type CrlDetails { number: Int64!, entries: Int!, bytes: Int!, thisUpdate: Time!,
 
 extend type Partition {
   "Every CA, roots first, by friendly name; deleted ones only on request."
-  certificationAuthorities(includeDeleted: Boolean! = false, search: String): [CertificationAuthority!]!
+  certificationAuthorities(first: Int! = 50, after: String, includeDeleted: Boolean! = false, search: String): CertificationAuthorityConnection!
   "By its identifier."
   certificationAuthority(identifier: String!): CertificationAuthority
   "Key stores that a new CA can choose from, the default first."
@@ -8868,32 +9326,35 @@ input CreateCertificationAuthorityInput {
   "Profile ids to select, see ` + "`" + `certificateProfiles` + "`" + `."
   profileIds: [String!]! = []
 }
+union CertificationAuthorityResult = CertificationAuthorityPayload | ApprovalPending
 type CertificationAuthorityPayload { certificationAuthority: CertificationAuthority! }
-input MoveCaKeyInput {
+input MoveCertificationAuthorityKeyInput {
   caId: ID!
   "Name of one of ` + "`" + `keyStores` + "`" + `."
   keyStore: String!
 }
-input CaProfilesInput { caId: ID!, profileIds: [String!]! }
+input SelectProfilesInput { caId: ID!, profileIds: [String!]! }
+input UnselectProfilesInput { caId: ID!, profileIds: [String!]! }
+input RestoreCertificationAuthorityInput { caId: ID! }
+input PublishCrlInput { caId: ID! }
 input DeleteCertificationAuthorityInput {
   caId: ID!
   "The identifier, typed again."
   confirmIdentifier: String!
 }
-type PublishCrlPayload { certificationAuthority: CertificationAuthority! }
 
 extend type Mutation {
   "Returns at once with status CREATING; follow ` + "`" + `creation` + "`" + `, or ` + "`" + `auditEvents` + "`" + `."
-  createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityPayload!
+  createCertificationAuthority(input: CreateCertificationAuthorityInput!): CertificationAuthorityResult!
   "Everything below it becomes unusable. It can be undone for 24 hours."
-  deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityPayload!
+  deleteCertificationAuthority(input: DeleteCertificationAuthorityInput!): CertificationAuthorityResult!
   "Moves the key of a CA out of software into another key store; the old copy is destroyed."
-  moveCertificationAuthorityKey(input: MoveCaKeyInput!): CertificationAuthorityPayload!
-  restoreCertificationAuthority(caId: ID!): CertificationAuthorityPayload!
-  selectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
-  unselectProfiles(input: CaProfilesInput!): CertificationAuthorityPayload!
+  moveCertificationAuthorityKey(input: MoveCertificationAuthorityKeyInput!): CertificationAuthorityResult!
+  restoreCertificationAuthority(input: RestoreCertificationAuthorityInput!): CertificationAuthorityPayload!
+  selectProfiles(input: SelectProfilesInput!): CertificationAuthorityPayload!
+  unselectProfiles(input: UnselectProfilesInput!): CertificationAuthorityPayload!
   "Publishes a new CRL now instead of at the next daily time."
-  publishCrl(caId: ID!): PublishCrlPayload!
+  publishCrl(input: PublishCrlInput!): CertificationAuthorityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/certificate.graphqls", Input: `"A certificate of a subscriber, or one of the CA's own helpers (OCSP signer)."
@@ -9032,6 +9493,7 @@ input ExtensionInput {
   "Base64 of the DER value."
   value: String!
 }
+union IssueCertificateResult = IssueCertificatePayload | ApprovalPending
 type IssueCertificatePayload {
   certificate: Certificate!
   "Why the certificate is as it is: one line for each rule of the profile that decided something."
@@ -9059,7 +9521,7 @@ input IssuePkcs12Input {
 type IssuePkcs12Payload {
   certificate: Certificate!
   "Base64 of the PKCS #12 file: key, certificate and chain. Given once; the server keeps no key."
-  pkcs12: String!
+  pkcs12: String! @secret
   decisions: [IssuanceDecision!]!
   "What some readers of the file may stumble on, such as a password beyond ASCII."
   warnings: [String!]!
@@ -9076,16 +9538,17 @@ input SuspendCertificateInput {
   "When the suspension ends by itself; absent = until unsuspended."
   until: Time
 }
+input UnsuspendCertificateInput { certificateId: ID! }
 type CertificatePayload { certificate: Certificate! }
 
 extend type Mutation {
-  issueCertificate(input: IssueCertificateInput!): IssueCertificatePayload!
+  issueCertificate(input: IssueCertificateInput!): IssueCertificateResult!
   issuePkcs12(input: IssuePkcs12Input!): IssuePkcs12Payload!
   "For good. CRL and OCSP follow within seconds."
   revokeCertificate(input: RevokeCertificateInput!): CertificatePayload!
   "Certificate hold (RFC 5280 5.3.1): can be undone."
   suspendCertificate(input: SuspendCertificateInput!): CertificatePayload!
-  unsuspendCertificate(certificateId: ID!): CertificatePayload!
+  unsuspendCertificate(input: UnsuspendCertificateInput!): CertificatePayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/credential.graphqls", Input: `"""
@@ -9113,6 +9576,7 @@ type CagwCredential {
   "Whether the caller may renew, change or delete it: it has no permissions that the caller lacks."
   mayChange: Boolean!
 }
+type CagwCredentialConnection { nodes: [CagwCredential!]!, pageInfo: PageInfo!, totalCount: Int! }
 enum CagwCredentialStatus { ACTIVE EXPIRED }
 "What a credential may do on an authority."
 enum CagwRole {
@@ -9133,20 +9597,32 @@ input CreateCagwCredentialInput {
   "On authorities of the partition; at least one."
   roles: [CagwCredentialRoleInput!]!
 }
+input RenewCagwCredentialInput {
+  id: ID!
+  "True: the certificate before ends at once."
+  endPreviousNow: Boolean! = false
+}
+input SetCagwCredentialRolesInput {
+  id: ID!
+  "All of its roles; a role that is not in the list is taken away at once."
+  roles: [CagwCredentialRoleInput!]!
+}
+input DeleteCagwCredentialInput { id: ID! }
 "The file and its password are shown this once and kept nowhere."
-type IssuedCagwCredential {
+type IssuedCagwCredentialPayload {
   credential: CagwCredential!
   "Key, certificate and chain (RFC 7292), base64."
-  pkcs12: String!
+  pkcs12: String! @secret
   "40 hexadecimal digits."
-  password: String!
+  password: String! @secret
   "What the file is to be called."
   fileName: String!
 }
+type CagwCredentialPayload { credential: CagwCredential! }
 
 extend type Partition {
   "By identifier. Owners and CA Administrators."
-  cagwCredentials: [CagwCredential!]!
+  cagwCredentials(first: Int! = 50, after: String): CagwCredentialConnection!
   "Address of the CA Gateway API, without a slash at the end: clients add ` + "`" + `/certificate-authorities` + "`" + `."
   cagwUrl: String!
 }
@@ -9156,13 +9632,12 @@ extend type Mutation {
   Makes a key and a certificate that is good for one year. Nobody can give a role whose rights they do not have themselves
   in the partition.
   """
-  createCagwCredential(input: CreateCagwCredentialInput!): IssuedCagwCredential!
+  createCagwCredential(input: CreateCagwCredentialInput!): IssuedCagwCredentialPayload!
   "A new key and certificate. The one before goes on for seven days, at most until its own end, so that clients can be changed over."
-  renewCagwCredential(id: ID!, endPreviousNow: Boolean! = false): IssuedCagwCredential!
-  "All of its roles; what is not in the list is taken away at once."
-  setCagwCredentialRoles(id: ID!, roles: [CagwCredentialRoleInput!]!): CagwCredential!
+  renewCagwCredential(input: RenewCagwCredentialInput!): IssuedCagwCredentialPayload!
+  setCagwCredentialRoles(input: SetCagwCredentialRolesInput!): CagwCredentialPayload!
   "It is refused from then on, on open connections too."
-  deleteCagwCredential(id: ID!): CagwCredential!
+  deleteCagwCredential(input: DeleteCagwCredentialInput!): CagwCredentialPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/crl-alarm.graphqls", Input: `extend type CrlAlarm {
@@ -9203,12 +9678,15 @@ extend type Partition {
   endEntities(first: Int! = 50, after: String, search: String, status: EndEntityStatus, protocolConfigurationId: ID): EndEntityConnection!
 }
 extend type Query { endEntity(id: ID!): EndEntity }
+input ActivateEndEntityInput { id: ID! }
+input DeactivateEndEntityInput { id: ID! }
+input DecommissionEndEntityInput { id: ID! }
 type EndEntityPayload { endEntity: EndEntity! }
 extend type Mutation {
-  activateEndEntity(id: ID!): EndEntityPayload!
-  deactivateEndEntity(id: ID!): EndEntityPayload!
+  activateEndEntity(input: ActivateEndEntityInput!): EndEntityPayload!
+  deactivateEndEntity(input: DeactivateEndEntityInput!): EndEntityPayload!
   "For good: no certificate is ever issued to it again. Its certificates are not revoked."
-  decommissionEndEntity(id: ID!): EndEntityPayload!
+  decommissionEndEntity(input: DecommissionEndEntityInput!): EndEntityPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/identity.graphqls", Input: `"The six roles; what each may do stands in ` + "`" + `rbac/policy.csv` + "`" + `."
@@ -9229,10 +9707,11 @@ type Viewer {
   apiToken: ApiToken
   "A platform operator: creates subscriptions, sees no partition's content."
   operator: Boolean!
+  "The first 500 by name; ` + "`" + `Query.partitions` + "`" + ` has all."
   partitions: [Partition!]!
   "The person's own second factors, sessions; null for an API token."
   security: Security
-  "What the person is invited to and can accept or decline; empty for an API token."
+  "What the person is invited to and can accept or decline, at most 100; empty for an API token."
   invitations: [Invitation!]!
 }
 
@@ -9241,7 +9720,8 @@ type Security {
   totpEnrolled: Boolean!
   passkeys: [Passkey!]!
   recoveryCodesLeft: Int!
-  sessions: [Session!]!
+  "Newest first."
+  sessions(first: Int! = 50, after: String): SessionConnection!
 }
 
 type Passkey { id: ID!, name: String!, createdAt: Time!, lastUsedAt: Time }
@@ -9256,6 +9736,8 @@ type Session {
   "True for the session that asks."
   current: Boolean!
 }
+
+type SessionConnection { nodes: [Session!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 type User {
   id: ID!
@@ -9287,6 +9769,8 @@ type Member {
   "When the invitation ends; null for members."
   invitationExpiresAt: Time
 }
+
+type MemberConnection { nodes: [Member!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 "An account as platform operators see it."
 type Account {
@@ -9329,14 +9813,25 @@ type ApiToken {
   revokedAt: Time
 }
 
+type ApiTokenConnection { nodes: [ApiToken!]!, pageInfo: PageInfo!, totalCount: Int! }
+
 "A mail that waits for an SMTP server, or stays because none is configured."
-type OutboxMail { id: ID!, to: String!, subject: String!, body: String!, createdAt: Time!, sentAt: Time }
+type OutboxMail {
+  id: ID!
+  to: String!
+  subject: String!
+  "May hold a link that opens an account."
+  body: String! @secret
+  createdAt: Time!
+  sentAt: Time
+}
+type OutboxMailConnection { nodes: [OutboxMail!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Partition {
-  "Everyone with a role here, and those invited. Owners."
-  members: [Member!]!
-  "Owners and CA Administrators."
-  apiTokens: [ApiToken!]!
+  "Everyone with a role here, then those invited, by e-mail. Owners."
+  members(first: Int! = 50, after: String): MemberConnection!
+  "Newest first. Owners and CA Administrators."
+  apiTokens(first: Int! = 50, after: String): ApiTokenConnection!
 }
 
 extend type Query {
@@ -9345,7 +9840,7 @@ extend type Query {
   "What an invitation link is for; NOT_FOUND when it is used, expired or not ours."
   invitation(token: String! @secret): Invitation!
   "Mail of the whole deployment, newest first; empty where SMTP is configured. Platform operators."
-  platformOutbox: [OutboxMail!]!
+  platformOutbox(first: Int! = 50, after: String): OutboxMailConnection!
   "The accounts of the deployment, by age; ` + "`" + `search` + "`" + ` looks in e-mail and name. Platform operators."
   accounts(first: Int! = 50, after: String, search: String): AccountConnection!
   "One account in full. Platform operators."
@@ -9382,8 +9877,7 @@ type SignInPayload {
 }
 enum SecondFactor { TOTP PASSKEY RECOVERY_CODE }
 
-"Exactly one of them."
-input SecondFactorInput {
+input VerifySecondFactorInput @oneOf {
   "Six digits from the authenticator app."
   totp: String @secret
   recoveryCode: String @secret
@@ -9394,22 +9888,21 @@ input SecondFactorInput {
 type ViewerPayload { viewer: Viewer! }
 
 "What an authenticator app needs; shown once."
-type TotpEnrolment {
+type BeginTotpEnrolmentPayload {
   "Base32."
-  secret: String!
+  secret: String! @secret
   "` + "`" + `otpauth://totp/…` + "`" + `, to be drawn as a QR code."
-  uri: String!
+  uri: String! @secret
 }
 type ConfirmTotpPayload {
   "New one-time recovery codes, shown once; empty when the person already has some."
-  recoveryCodes: [String!]!
+  recoveryCodes: [String!]! @secret
   viewer: Viewer!
 }
-type RecoveryCodesPayload { recoveryCodes: [String!]! }
-type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]!, viewer: Viewer! }
+type RecoveryCodesPayload { "Shown once." recoveryCodes: [String!]! @secret }
+type PasskeyPayload { passkey: Passkey!, "As in ConfirmTotpPayload." recoveryCodes: [String!]! @secret, viewer: Viewer! }
 
-"Exactly one of them."
-input ConfirmIdentityInput {
+input ConfirmIdentityInput @oneOf {
   password: String @secret
   "Six digits from the authenticator app."
   totp: String @secret
@@ -9423,7 +9916,7 @@ input AcceptInvitationInput { token: String! @secret, password: String! @secret,
 input ResetPasswordInput { token: String! @secret, password: String! @secret }
 type PasswordResetPayload { "Always true: whether the address has an account is not told." accepted: Boolean! }
 type ResetPasswordPayload { email: String! }
-input MemberInput { partitionId: ID!, userId: ID! }
+input RemoveMemberInput { partitionId: ID!, userId: ID! }
 input DisableAccountInput {
   id: ID!
   "Accept that partitions are left without an Owner who can sign in."
@@ -9446,8 +9939,10 @@ input InviteUserInput {
   "Roles to hold from the start; may be empty."
   roles: [Role!]! = []
 }
+union MemberResult = MemberPayload | ApprovalPending
 type MemberPayload { member: Member! }
-input RoleInput { partitionId: ID!, userId: ID!, role: Role! }
+input GrantRoleInput { partitionId: ID!, userId: ID!, role: Role! }
+input RevokeRoleInput { partitionId: ID!, userId: ID!, role: Role! }
 input CreateApiTokenInput {
   partitionId: ID!
   "2 to 64 characters."
@@ -9462,29 +9957,47 @@ input CreateApiTokenInput {
 type CreateApiTokenPayload {
   apiToken: ApiToken!
   "Shown once."
-  token: String!
+  token: String! @secret
 }
 type ApiTokenPayload { apiToken: ApiToken! }
 type SignOutPayload { sessionsEnded: Int! }
+input VerifyAddressCodeInput { code: String! @secret }
+input RequestPasswordResetInput { email: String! }
+input EndSessionInput { id: ID! }
+input AcceptRolesInput { invitationId: ID! }
+input DeclineInvitationInput { invitationId: ID! }
+input ConfirmTotpEnrolmentInput { "Six digits from the authenticator app." totp: String! @secret }
+type BeginPasskeySignInPayload { "For ` + "`" + `navigator.credentials.get` + "`" + `: PublicKeyCredentialRequestOptionsJSON." options: String! }
+type BeginPasskeyRegistrationPayload { "For ` + "`" + `navigator.credentials.create` + "`" + `: PublicKeyCredentialCreationOptionsJSON." options: String! }
+input FinishPasskeyRegistrationInput {
+  name: String!
+  "JSON of ` + "`" + `PublicKeyCredential` + "`" + ` (WebAuthn Level 3, RegistrationResponseJSON)."
+  credential: String! @secret
+}
+input RemovePasskeyInput { id: ID! }
+input ResendInvitationInput { partitionId: ID!, userId: ID! }
+input EnableAccountInput { id: ID! }
+input ResetSecondFactorInput { id: ID! }
+input RevokeApiTokenInput { id: ID! }
 
 extend type Mutation {
   "First step of signing in. Wrong e-mail and wrong password answer alike; repeated failures are slowed down."
   signIn(input: SignInInput!): SignInPayload!
   "Second step. On success the cookie is a full session."
-  verifySecondFactor(input: SecondFactorInput!): ViewerPayload!
-  "Options for ` + "`" + `navigator.credentials.get` + "`" + ` (PublicKeyCredentialRequestOptionsJSON), after the first step."
-  beginPasskeySignIn: String!
+  verifySecondFactor(input: VerifySecondFactorInput!): ViewerPayload!
+  "After the first step."
+  beginPasskeySignIn: BeginPasskeySignInPayload!
   "After the password, where ` + "`" + `codeRequired` + "`" + `: the code that was sent to the person's address. Enrolling a second factor comes next."
-  verifyAddressCode(code: String! @secret): SignInPayload!
+  verifyAddressCode(input: VerifyAddressCodeInput!): SignInPayload!
   "Sends a link to set a new password, if the address has an account."
-  requestPasswordReset(email: String!): PasswordResetPayload!
+  requestPasswordReset(input: RequestPasswordResetInput!): PasswordResetPayload!
   "Sets a new password by the link and ends every session. Signing in still takes the second factor."
   resetPassword(input: ResetPasswordInput!): ResetPasswordPayload!
   signOut: SignOutPayload!
   "Ends every session of the caller, this one included."
   signOutEverywhere: SignOutPayload!
   "Ends one other session of the caller."
-  endSession(id: ID!): SignOutPayload!
+  endSession(input: EndSessionInput!): SignOutPayload!
 
   """
   Confirms the identity of the signed-in person. Operations that change credentials, roles or accounts answer ` + "`" + `PROOF_REQUIRED` + "`" + ` unless
@@ -9495,42 +10008,41 @@ extend type Mutation {
   "For an address without an account: makes it, with the roles of this invitation, and starts a session that must enrol a second factor next."
   acceptInvitation(input: AcceptInvitationInput!): SignInPayload!
   "Accepts an invitation of ` + "`" + `viewer.invitations` + "`" + `."
-  acceptRoles(invitationId: ID!): ViewerPayload!
-  declineInvitation(invitationId: ID!): ViewerPayload!
+  acceptRoles(input: AcceptRolesInput!): ViewerPayload!
+  declineInvitation(input: DeclineInvitationInput!): ViewerPayload!
   "Starts (or starts over) the enrolment of an authenticator app. One that is enrolled stays in force until the new one is confirmed."
-  beginTotpEnrolment: TotpEnrolment!
-  confirmTotpEnrolment(totp: String! @secret): ConfirmTotpPayload!
-  "Options for ` + "`" + `navigator.credentials.create` + "`" + ` (PublicKeyCredentialCreationOptionsJSON)."
-  beginPasskeyRegistration: String!
-  finishPasskeyRegistration(name: String!, credential: String!): PasskeyPayload!
+  beginTotpEnrolment: BeginTotpEnrolmentPayload!
+  confirmTotpEnrolment(input: ConfirmTotpEnrolmentInput!): ConfirmTotpPayload!
+  beginPasskeyRegistration: BeginPasskeyRegistrationPayload!
+  finishPasskeyRegistration(input: FinishPasskeyRegistrationInput!): PasskeyPayload!
   "Refused for the last second factor."
-  removePasskey(id: ID!): ViewerPayload!
+  removePasskey(input: RemovePasskeyInput!): ViewerPayload!
   regenerateRecoveryCodes: RecoveryCodesPayload!
   "Ends every other session."
   changePassword(input: ChangePasswordInput!): SignOutPayload!
 
   "Owners. Offers roles to whoever reads the mail of the address. The answer is the same whether or not the address has an account."
-  inviteUser(input: InviteUserInput!): MemberPayload!
+  inviteUser(input: InviteUserInput!): MemberResult!
   "Owners. A new link; the old one ends."
-  resendInvitation(partitionId: ID!, userId: ID!): MemberPayload!
+  resendInvitation(input: ResendInvitationInput!): MemberPayload!
   "Owners."
-  grantRole(input: RoleInput!): MemberPayload!
+  grantRole(input: GrantRoleInput!): MemberResult!
   "Owners. The last Owner cannot be removed."
-  revokeRole(input: RoleInput!): MemberPayload!
+  revokeRole(input: RevokeRoleInput!): MemberResult!
   "Owners. Ends a membership with all its roles, or withdraws an invitation. The last Owner cannot be removed."
-  removeMember(input: MemberInput!): MemberPayload!
+  removeMember(input: RemoveMemberInput!): MemberResult!
 
   "Platform operators. Ends every session and bars the account from signing in."
   disableAccount(input: DisableAccountInput!): AccountPayload!
   "Platform operators."
-  enableAccount(id: ID!): AccountPayload!
+  enableAccount(input: EnableAccountInput!): AccountPayload!
   "Platform operators. Removes every second factor, ends every session, and sends a code with which the person can enrol a new one after the password."
-  resetSecondFactor(id: ID!): AccountPayload!
+  resetSecondFactor(input: ResetSecondFactorInput!): AccountPayload!
   "Platform operators. For good; the address can be invited anew."
   deleteAccount(input: DeleteAccountInput!): AccountPayload!
   createApiToken(input: CreateApiTokenInput!): CreateApiTokenPayload!
   "The caller's own token, or one without permissions that the caller lacks."
-  revokeApiToken(id: ID!): ApiTokenPayload!
+  revokeApiToken(input: RevokeApiTokenInput!): ApiTokenPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/job.graphqls", Input: `"Work that a server does later: publish a CRL, send a mail, call a webhook, copy a CRL to S3."
@@ -9559,10 +10071,11 @@ enum JobLane {
   "Everything else."
   WORK
 }
+type JobConnection { nodes: [Job!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Query {
-  "Jobs of all servers, at most 200: those that failed first, then those due longest. For the platform operator."
-  jobs: [Job!]!
+  "Jobs of all servers: those that failed first, then those due longest. For the platform operator."
+  jobs(first: Int! = 50, after: String): JobConnection!
 }
 `, BuiltIn: false},
 	{Name: "../schema/notification.graphqls", Input: `"Who is told, and when, before certificates, CAs, OCSP signers, API tokens and CA Gateway credentials expire; and of which alarms."
@@ -9573,6 +10086,7 @@ type NotificationSettings {
   recipients: [String!]!
   "What else they are told of, within a minute: all unless something else was chosen."
   alarms: [NotificationAlarm!]!
+  "At most 20."
   webhooks: [Webhook!]!
 }
 enum NotificationAlarm {
@@ -9598,8 +10112,8 @@ type Webhook {
   lastSuccessAt: Time
   "Null when the last delivery succeeded."
   lastError: String
-  "The newest 20."
-  deliveries: [WebhookDelivery!]!
+  "Newest first."
+  deliveries(first: Int! = 20, after: String): WebhookDeliveryConnection!
 }
 type WebhookDelivery {
   id: ID!
@@ -9614,6 +10128,7 @@ type WebhookDelivery {
   createdAt: Time!
   deliveredAt: Time
 }
+type WebhookDeliveryConnection { nodes: [WebhookDelivery!]!, pageInfo: PageInfo!, totalCount: Int! }
 enum WebhookDeliveryState {
   PENDING
   DELIVERED
@@ -9635,11 +10150,17 @@ input CreateWebhookInput {
   "https, to an address that is neither private nor of this machine unless the operator allows it (--webhook-allow)."
   url: String!
 }
+input TestWebhookInput { id: ID! }
+input DeleteWebhookInput {
+  id: ID!
+  "Its name, typed to confirm."
+  confirmName: String!
+}
 type NotificationSettingsPayload { settings: NotificationSettings! }
 type CreateWebhookPayload {
   webhook: Webhook!
   "Shown once."
-  secret: String!
+  secret: String! @secret
 }
 type WebhookPayload { webhook: Webhook! }
 
@@ -9648,9 +10169,9 @@ extend type Mutation {
   updateNotificationSettings(input: UpdateNotificationSettingsInput!): NotificationSettingsPayload!
   createWebhook(input: CreateWebhookInput!): CreateWebhookPayload!
   "Sends a test event."
-  testWebhook(id: ID!): WebhookPayload!
-  "Type its name to confirm. What was not delivered yet is not delivered any more."
-  deleteWebhook(id: ID!, confirmName: String!): WebhookPayload!
+  testWebhook(input: TestWebhookInput!): WebhookPayload!
+  "Deliveries that are still waiting are dropped."
+  deleteWebhook(input: DeleteWebhookInput!): WebhookPayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/profile-editing.graphqls", Input: `extend type CertificateProfile {
@@ -9674,7 +10195,7 @@ extend type Mutation {
   "True where certificates were issued under it, so that it can be retired but not deleted; custom profiles only."
   issued: Boolean!
   "Newest first; empty for system profiles."
-  versions: [ProfileVersion!]!
+  versions(first: Int! = 50, after: String): ProfileVersionConnection!
   "What differs between two versions; 0 = the profile that it was cloned from."
   changes(from: Int64!, to: Int64!): [ProfileChange!]!
 }
@@ -9686,6 +10207,7 @@ type ProfileVersion {
   comment: String!
   json: String!
 }
+type ProfileVersionConnection { nodes: [ProfileVersion!]!, pageInfo: PageInfo!, totalCount: Int! }
 "One difference between two profiles. Of lists, the entries that came and went."
 type ProfileChange {
   "Member of the JSON, e.g. ` + "`" + `validity_period` + "`" + ` or ` + "`" + `ca_constraint.cA` + "`" + `."
@@ -9834,13 +10356,14 @@ input UpdateProfileInput {
   "Why; up to 200 characters."
   comment: String! = ""
 }
-input ProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
+input RetireProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
+input DeleteProfileInput { partitionId: ID!, id: ID!, "The newest version, as the caller knows it." version: Int64! }
 type ProfilePayload { profile: CertificateProfile! }
 type DeleteProfilePayload { id: ID! }
 
 extend type Partition {
   "Custom profiles that nothing is issued under any more."
-  retiredProfiles: [CertificateProfile!]!
+  retiredProfiles(first: Int! = 50, after: String): CertificateProfileConnection!
 }
 extend type Query {
   "The JSON Schema (draft 2020-12) of a profile."
@@ -9860,9 +10383,9 @@ extend type Mutation {
   "Makes a new version; issuance takes it from the next request on."
   updateProfile(input: UpdateProfileInput!): ProfilePayload!
   "Ends issuance under the profile for good and takes it from the authorities that have it selected; its certificates stay."
-  retireProfile(input: ProfileInput!): ProfilePayload!
+  retireProfile(input: RetireProfileInput!): ProfilePayload!
   "Only while nothing was issued under it and no authority has it selected."
-  deleteProfile(input: ProfileInput!): DeleteProfilePayload!
+  deleteProfile(input: DeleteProfileInput!): DeleteProfilePayload!
 }
 `, BuiltIn: false},
 	{Name: "../schema/profile.graphqls", Input: `"A certificate profile: what a certificate issued under it may be and holds."
@@ -9899,9 +10422,10 @@ type CertificateProfile {
 type UsageName { oid: String!, name: String! }
 enum ProfileKind { AUTHORITY SUBSCRIBER }
 type ProfileGroup { id: ID!, title: String!, kind: ProfileKind!, profiles: [CertificateProfile!]! }
+type CertificateProfileConnection { nodes: [CertificateProfile!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Partition {
-  certificateProfiles(search: String, kind: ProfileKind, groupId: ID): [CertificateProfile!]!
+  certificateProfiles(first: Int! = 50, after: String, search: String, kind: ProfileKind, groupId: ID): CertificateProfileConnection!
   profileGroups: [ProfileGroup!]!
   certificateProfile(id: ID!): CertificateProfile
 }
@@ -10129,14 +10653,20 @@ scalar Int64
 "JSON object, used only where the shape depends on the kind of event."
 scalar Map
 
-"A secret in an input: never logged, never echoed in an error, never written to an audit event."
+"""
+A secret. The server never logs it, repeats it in an error or writes it to an audit event; in an answer it is given once. Clients keep it
+out of their logs, caches and error reports too.
+"""
 directive @secret on INPUT_FIELD_DEFINITION | ARGUMENT_DEFINITION | FIELD_DEFINITION
 
 "Go type and field binding of the server's code generator; of no meaning to callers."
 directive @goModel(model: String, models: [String!], forceGenerate: Boolean) on OBJECT | INPUT_OBJECT | SCALAR | ENUM | INTERFACE | UNION
 directive @goField(forceResolver: Boolean, name: String, omittable: Boolean) on INPUT_FIELD_DEFINITION | FIELD_DEFINITION
 directive @goEnum(value: String) on ENUM_VALUE
-"What ` + "`" + `extensions.code` + "`" + ` of an error can be. The set grows only with a new major version."
+"""
+What ` + "`" + `extensions.code` + "`" + ` of an error can be. The set only grows: a code keeps its meaning, and a client takes one that it does not know for
+` + "`" + `INTERNAL` + "`" + `. docs/graphql.md says of each whether to repeat the operation.
+"""
 enum ErrorCode {
   "The input is not acceptable: ` + "`" + `field` + "`" + ` says where, the message what to change."
   INVALID
@@ -10316,7 +10846,7 @@ type CrlList {
   open: Boolean!
 }
 
-input CrlSettingsInput {
+input UpdateCrlSettingsInput {
   caId: ID!
   delta: Boolean!
   "0 (FULL), or 2 to 256."
@@ -10332,7 +10862,7 @@ input AcceptHeldCrlInput {
 
 extend type Mutation {
   "Certificates issued before keep the address they carry, and it stays served. The new lists are published at once."
-  updateCrlSettings(input: CrlSettingsInput!): CertificationAuthorityPayload!
+  updateCrlSettings(input: UpdateCrlSettingsInput!): CertificationAuthorityPayload!
   "Publishes what ` + "`" + `crl.alarm` + "`" + ` held back. A list whose signature does not verify is never published."
   acceptHeldCrl(input: AcceptHeldCrlInput!): CertificationAuthorityPayload!
 }
@@ -10418,13 +10948,15 @@ type DayActivity {
   issued: Int!
   revoked: Int!
 }
+type ServiceSubscriptionConnection { nodes: [ServiceSubscription!]!, pageInfo: PageInfo!, totalCount: Int! }
+type PartitionConnection { nodes: [Partition!]!, pageInfo: PageInfo!, totalCount: Int! }
 
 extend type Query {
-  "Subscriptions the caller may see: an operator all, an owner its own."
-  subscriptions(search: String): [ServiceSubscription!]!
+  "Newest first. An operator sees all, an owner its own."
+  subscriptions(first: Int! = 50, after: String, search: String): ServiceSubscriptionConnection!
   subscription(id: ID!): ServiceSubscription
-  "Partitions in which the caller has a role."
-  partitions(search: String): [Partition!]!
+  "Partitions in which the caller has a role, by name."
+  partitions(first: Int! = 50, after: String, search: String): PartitionConnection!
   partition(id: ID!): Partition
 }
 
@@ -10455,6 +10987,7 @@ input AssignSubscriptionInput {
   "Must be true: the caller has read ` + "`" + `deployment.terms` + "`" + `."
   acceptTerms: Boolean!
 }
+input InviteSubscriptionOwnerInput { subscriptionId: ID!, email: String! }
 
 type SubscriptionPayload { subscription: ServiceSubscription! }
 type AssignSubscriptionPayload { subscription: ServiceSubscription!, partition: Partition! }
@@ -10465,7 +10998,7 @@ type Mutation {
   "Platform operators only: change what was purchased, or the tier."
   updateSubscription(input: UpdateSubscriptionInput!): SubscriptionPayload!
   "Platform operators. Invites an Owner of the subscription, or of its partition: when the first one never came, or the last one is gone."
-  inviteSubscriptionOwner(subscriptionId: ID!, email: String!): SubscriptionPayload!
+  inviteSubscriptionOwner(input: InviteSubscriptionOwnerInput!): SubscriptionPayload!
   "Gives the subscription a region and makes its partition. Cannot be undone."
   assignSubscription(input: AssignSubscriptionInput!): AssignSubscriptionPayload!
 }
@@ -10745,6 +11278,18 @@ func (ec *executionContext) childFields_ApiToken(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type ApiToken", field.Name)
 }
 
+func (ec *executionContext) childFields_ApiTokenConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ApiTokenConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ApiTokenConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ApiTokenConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ApiTokenConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_ApiTokenPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "apiToken":
@@ -10843,14 +11388,6 @@ func (ec *executionContext) childFields_ApprovalRule(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type ApprovalRule", field.Name)
 }
 
-func (ec *executionContext) childFields_ApprovalRulesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "rules":
-		return ec.fieldContext_ApprovalRulesPayload_rules(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type ApprovalRulesPayload", field.Name)
-}
-
 func (ec *executionContext) childFields_ApprovalVote(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -10947,6 +11484,32 @@ func (ec *executionContext) childFields_AuditVerification(ctx context.Context, f
 		return ec.fieldContext_AuditVerification_headHash(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type AuditVerification", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginPasskeyRegistrationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_BeginPasskeyRegistrationPayload_options(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeyRegistrationPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginPasskeySignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "options":
+		return ec.fieldContext_BeginPasskeySignInPayload_options(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginPasskeySignInPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_BeginTotpEnrolmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "secret":
+		return ec.fieldContext_BeginTotpEnrolmentPayload_secret(ctx, field)
+	case "uri":
+		return ec.fieldContext_BeginTotpEnrolmentPayload_uri(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BeginTotpEnrolmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_BulkFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11135,6 +11698,26 @@ func (ec *executionContext) childFields_CagwCredential(ctx context.Context, fiel
 		return ec.fieldContext_CagwCredential_mayChange(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CagwCredential", field.Name)
+}
+
+func (ec *executionContext) childFields_CagwCredentialConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CagwCredentialConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CagwCredentialConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CagwCredentialConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredentialConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CagwCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "credential":
+		return ec.fieldContext_CagwCredentialPayload_credential(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CagwCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CagwCredentialRole(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11367,6 +11950,18 @@ func (ec *executionContext) childFields_CertificateProfile(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type CertificateProfile", field.Name)
 }
 
+func (ec *executionContext) childFields_CertificateProfileConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CertificateProfileConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CertificateProfileConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CertificateProfileConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CertificateProfileConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_CertificateStory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "recorded":
@@ -11489,6 +12084,18 @@ func (ec *executionContext) childFields_CertificationAuthority(ctx context.Conte
 		return ec.fieldContext_CertificationAuthority_crlLists(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthority", field.Name)
+}
+
+func (ec *executionContext) childFields_CertificationAuthorityConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_CertificationAuthorityConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CertificationAuthorityConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_CertificationAuthorityConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CertificationAuthorityConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_CertificationAuthorityPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11869,16 +12476,6 @@ func (ec *executionContext) childFields_IssuanceDecision(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type IssuanceDecision", field.Name)
 }
 
-func (ec *executionContext) childFields_IssueCertificatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "certificate":
-		return ec.fieldContext_IssueCertificatePayload_certificate(ctx, field)
-	case "decisions":
-		return ec.fieldContext_IssueCertificatePayload_decisions(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type IssueCertificatePayload", field.Name)
-}
-
 func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "certificate":
@@ -11893,18 +12490,18 @@ func (ec *executionContext) childFields_IssuePkcs12Payload(ctx context.Context, 
 	return nil, fmt.Errorf("no field named %q was found under type IssuePkcs12Payload", field.Name)
 }
 
-func (ec *executionContext) childFields_IssuedCagwCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func (ec *executionContext) childFields_IssuedCagwCredentialPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "credential":
-		return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_credential(ctx, field)
 	case "pkcs12":
-		return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_pkcs12(ctx, field)
 	case "password":
-		return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_password(ctx, field)
 	case "fileName":
-		return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+		return ec.fieldContext_IssuedCagwCredentialPayload_fileName(ctx, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredential", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type IssuedCagwCredentialPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11925,6 +12522,18 @@ func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.C
 		return ec.fieldContext_Job_lastError(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Job", field.Name)
+}
+
+func (ec *executionContext) childFields_JobConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_JobConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_JobConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_JobConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type JobConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_KeyStore(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11969,6 +12578,18 @@ func (ec *executionContext) childFields_Member(ctx context.Context, field graphq
 		return ec.fieldContext_Member_invitationExpiresAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Member", field.Name)
+}
+
+func (ec *executionContext) childFields_MemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_MemberConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_MemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MemberConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_MemberPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12037,6 +12658,18 @@ func (ec *executionContext) childFields_OutboxMail(ctx context.Context, field gr
 		return ec.fieldContext_OutboxMail_sentAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type OutboxMail", field.Name)
+}
+
+func (ec *executionContext) childFields_OutboxMailConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_OutboxMailConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_OutboxMailConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_OutboxMailConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type OutboxMailConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_PageInfo(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12123,6 +12756,18 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_reports(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Partition", field.Name)
+}
+
+func (ec *executionContext) childFields_PartitionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_PartitionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PartitionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_PartitionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PartitionConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_PartitionCounts(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12261,6 +12906,18 @@ func (ec *executionContext) childFields_ProfileVersion(ctx context.Context, fiel
 	return nil, fmt.Errorf("no field named %q was found under type ProfileVersion", field.Name)
 }
 
+func (ec *executionContext) childFields_ProfileVersionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ProfileVersionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProfileVersionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ProfileVersionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProfileVersionConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_ProtocolConfiguration(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -12321,14 +12978,6 @@ func (ec *executionContext) childFields_ProtocolConfigurationPayload(ctx context
 		return ec.fieldContext_ProtocolConfigurationPayload_protocolConfiguration(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProtocolConfigurationPayload", field.Name)
-}
-
-func (ec *executionContext) childFields_PublishCrlPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "certificationAuthority":
-		return ec.fieldContext_PublishCrlPayload_certificationAuthority(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type PublishCrlPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_RecoveryCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12559,6 +13208,18 @@ func (ec *executionContext) childFields_ServiceSubscription(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ServiceSubscription", field.Name)
 }
 
+func (ec *executionContext) childFields_ServiceSubscriptionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_ServiceSubscriptionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ServiceSubscriptionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_ServiceSubscriptionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ServiceSubscriptionConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_Session(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -12577,6 +13238,18 @@ func (ec *executionContext) childFields_Session(ctx context.Context, field graph
 		return ec.fieldContext_Session_current(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Session", field.Name)
+}
+
+func (ec *executionContext) childFields_SessionConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_SessionConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SessionConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SessionConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SessionConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_SignInPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12687,16 +13360,6 @@ func (ec *executionContext) childFields_SubscriptionPayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type SubscriptionPayload", field.Name)
 }
 
-func (ec *executionContext) childFields_TotpEnrolment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "secret":
-		return ec.fieldContext_TotpEnrolment_secret(ctx, field)
-	case "uri":
-		return ec.fieldContext_TotpEnrolment_uri(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type TotpEnrolment", field.Name)
-}
-
 func (ec *executionContext) childFields_UsageName(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "oid":
@@ -12793,6 +13456,18 @@ func (ec *executionContext) childFields_WebhookDelivery(ctx context.Context, fie
 		return ec.fieldContext_WebhookDelivery_deliveredAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type WebhookDelivery", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_WebhookDeliveryConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_WebhookDeliveryConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_WebhookPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13021,6 +13696,28 @@ func (ec *executionContext) field_CertificateProfile_changes_args(ctx context.Co
 	return args, nil
 }
 
+func (ec *executionContext) field_CertificateProfile_versions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -13056,6 +13753,28 @@ func (ec *executionContext) field_CertificationAuthority_certificates_args(ctx c
 		return nil, err
 	}
 	args["sort"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_CertificationAuthority_children_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -13154,28 +13873,28 @@ func (ec *executionContext) field_Mutation_acceptInvitation_args(ctx context.Con
 func (ec *executionContext) field_Mutation_acceptRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.AcceptRolesInput, error) {
+			return ec.unmarshalNAcceptRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptRolesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["invitationId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_activateEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ActivateEndEntityInput, error) {
+			return ec.unmarshalNActivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐActivateEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13183,8 +13902,8 @@ func (ec *executionContext) field_Mutation_approve_args(ctx context.Context, raw
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
+		func(ctx context.Context, v any) (model.ApproveInput, error) {
+			return ec.unmarshalNApproveInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApproveInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13210,14 +13929,14 @@ func (ec *executionContext) field_Mutation_assignSubscription_args(ctx context.C
 func (ec *executionContext) field_Mutation_cancelBulk_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CancelBulkInput, error) {
+			return ec.unmarshalNCancelBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelBulkInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13280,14 +13999,14 @@ func (ec *executionContext) field_Mutation_confirmIdentity_args(ctx context.Cont
 func (ec *executionContext) field_Mutation_confirmTotpEnrolment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "totp",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ConfirmTotpEnrolmentInput, error) {
+			return ec.unmarshalNConfirmTotpEnrolmentInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpEnrolmentInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["totp"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13406,42 +14125,42 @@ func (ec *executionContext) field_Mutation_createWebhook_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_deactivateEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeactivateEndEntityInput, error) {
+			return ec.unmarshalNDeactivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeactivateEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_declineInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "invitationId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeclineInvitationInput, error) {
+			return ec.unmarshalNDeclineInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeclineInvitationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["invitationId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_decommissionEndEntity_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DecommissionEndEntityInput, error) {
+			return ec.unmarshalNDecommissionEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDecommissionEndEntityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13462,14 +14181,14 @@ func (ec *executionContext) field_Mutation_deleteAccount_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_deleteCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteCagwCredentialInput, error) {
+			return ec.unmarshalNDeleteCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCagwCredentialInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13491,8 +14210,8 @@ func (ec *executionContext) field_Mutation_deleteProfile_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ProfileInput, error) {
-			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
+		func(ctx context.Context, v any) (model.DeleteProfileInput, error) {
+			return ec.unmarshalNDeleteProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13518,22 +14237,14 @@ func (ec *executionContext) field_Mutation_deleteProtocolConfiguration_args(ctx 
 func (ec *executionContext) field_Mutation_deleteWebhook_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DeleteWebhookInput, error) {
+			return ec.unmarshalNDeleteWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteWebhookInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "confirmName",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["confirmName"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13554,14 +14265,14 @@ func (ec *executionContext) field_Mutation_disableAccount_args(ctx context.Conte
 func (ec *executionContext) field_Mutation_disableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.DisableCertificationAuthorityInput, error) {
+			return ec.unmarshalNDisableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13582,28 +14293,28 @@ func (ec *executionContext) field_Mutation_disableProtocolConfiguration_args(ctx
 func (ec *executionContext) field_Mutation_enableAccount_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableAccountInput, error) {
+			return ec.unmarshalNEnableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableAccountInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_enableCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EnableCertificationAuthorityInput, error) {
+			return ec.unmarshalNEnableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13624,36 +14335,28 @@ func (ec *executionContext) field_Mutation_enableProtocolConfiguration_args(ctx 
 func (ec *executionContext) field_Mutation_endSession_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.EndSessionInput, error) {
+			return ec.unmarshalNEndSessionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEndSessionInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_finishPasskeyRegistration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "name",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.FinishPasskeyRegistrationInput, error) {
+			return ec.unmarshalNFinishPasskeyRegistrationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐFinishPasskeyRegistrationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["name"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "credential",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["credential"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13661,8 +14364,8 @@ func (ec *executionContext) field_Mutation_grantRole_args(ctx context.Context, r
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RoleInput, error) {
-			return ec.unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx, v)
+		func(ctx context.Context, v any) (model.GrantRoleInput, error) {
+			return ec.unmarshalNGrantRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐGrantRoleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13702,22 +14405,14 @@ func (ec *executionContext) field_Mutation_importExternalRoot_args(ctx context.C
 func (ec *executionContext) field_Mutation_inviteSubscriptionOwner_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "subscriptionId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.InviteSubscriptionOwnerInput, error) {
+			return ec.unmarshalNInviteSubscriptionOwnerInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteSubscriptionOwnerInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["subscriptionId"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["email"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13767,8 +14462,8 @@ func (ec *executionContext) field_Mutation_moveCertificationAuthorityKey_args(ct
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
-			return ec.unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx, v)
+		func(ctx context.Context, v any) (model.MoveCertificationAuthorityKeyInput, error) {
+			return ec.unmarshalNMoveCertificationAuthorityKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCertificationAuthorityKeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13808,14 +14503,14 @@ func (ec *executionContext) field_Mutation_prepareBulkRevocation_args(ctx contex
 func (ec *executionContext) field_Mutation_publishCrl_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.PublishCrlInput, error) {
+			return ec.unmarshalNPublishCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13823,8 +14518,8 @@ func (ec *executionContext) field_Mutation_reject_args(ctx context.Context, rawA
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-			return ec.unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx, v)
+		func(ctx context.Context, v any) (model.RejectInput, error) {
+			return ec.unmarshalNRejectInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13837,8 +14532,8 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.MemberInput, error) {
-			return ec.unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx, v)
+		func(ctx context.Context, v any) (model.RemoveMemberInput, error) {
+			return ec.unmarshalNRemoveMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveMemberInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -13850,36 +14545,28 @@ func (ec *executionContext) field_Mutation_removeMember_args(ctx context.Context
 func (ec *executionContext) field_Mutation_removePasskey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RemovePasskeyInput, error) {
+			return ec.unmarshalNRemovePasskeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemovePasskeyInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_renewCagwCredential_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RenewCagwCredentialInput, error) {
+			return ec.unmarshalNRenewCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCagwCredentialInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "endPreviousNow",
-		func(ctx context.Context, v any) (bool, error) {
-			return ec.unmarshalNBoolean2bool(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["endPreviousNow"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13900,36 +14587,28 @@ func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx 
 func (ec *executionContext) field_Mutation_requestPasswordReset_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "email",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RequestPasswordResetInput, error) {
+			return ec.unmarshalNRequestPasswordResetInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["email"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_resendInvitation_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "partitionId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResendInvitationInput, error) {
+			return ec.unmarshalNResendInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResendInvitationInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["partitionId"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "userId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["userId"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13950,28 +14629,28 @@ func (ec *executionContext) field_Mutation_resetPassword_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_resetSecondFactor_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ResetSecondFactorInput, error) {
+			return ec.unmarshalNResetSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetSecondFactorInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
 func (ec *executionContext) field_Mutation_restoreCertificationAuthority_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "caId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RestoreCertificationAuthorityInput, error) {
+			return ec.unmarshalNRestoreCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRestoreCertificationAuthorityInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["caId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -13979,8 +14658,8 @@ func (ec *executionContext) field_Mutation_retireProfile_args(ctx context.Contex
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.ProfileInput, error) {
-			return ec.unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx, v)
+		func(ctx context.Context, v any) (model.RetireProfileInput, error) {
+			return ec.unmarshalNRetireProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRetireProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14006,14 +14685,14 @@ func (ec *executionContext) field_Mutation_revokeAcmeKey_args(ctx context.Contex
 func (ec *executionContext) field_Mutation_revokeApiToken_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RevokeAPITokenInput, error) {
+			return ec.unmarshalNRevokeApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAPITokenInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14035,8 +14714,8 @@ func (ec *executionContext) field_Mutation_revokeRole_args(ctx context.Context, 
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.RoleInput, error) {
-			return ec.unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx, v)
+		func(ctx context.Context, v any) (model.RevokeRoleInput, error) {
+			return ec.unmarshalNRevokeRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeRoleInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14049,8 +14728,8 @@ func (ec *executionContext) field_Mutation_selectProfiles_args(ctx context.Conte
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CaProfilesInput, error) {
-			return ec.unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx, v)
+		func(ctx context.Context, v any) (model.SelectProfilesInput, error) {
+			return ec.unmarshalNSelectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSelectProfilesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14076,22 +14755,14 @@ func (ec *executionContext) field_Mutation_setApprovalRules_args(ctx context.Con
 func (ec *executionContext) field_Mutation_setCagwCredentialRoles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.SetCagwCredentialRolesInput, error) {
+			return ec.unmarshalNSetCagwCredentialRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetCagwCredentialRolesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "roles",
-		func(ctx context.Context, v any) ([]*credential.Grant, error) {
-			return ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["roles"] = arg1
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14112,14 +14783,14 @@ func (ec *executionContext) field_Mutation_signIn_args(ctx context.Context, rawA
 func (ec *executionContext) field_Mutation_startBulk_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.StartBulkInput, error) {
+			return ec.unmarshalNStartBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStartBulkInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14140,14 +14811,14 @@ func (ec *executionContext) field_Mutation_suspendCertificate_args(ctx context.C
 func (ec *executionContext) field_Mutation_testWebhook_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.TestWebhookInput, error) {
+			return ec.unmarshalNTestWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐTestWebhookInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14155,8 +14826,8 @@ func (ec *executionContext) field_Mutation_unselectProfiles_args(ctx context.Con
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CaProfilesInput, error) {
-			return ec.unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx, v)
+		func(ctx context.Context, v any) (model.UnselectProfilesInput, error) {
+			return ec.unmarshalNUnselectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnselectProfilesInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14168,14 +14839,14 @@ func (ec *executionContext) field_Mutation_unselectProfiles_args(ctx context.Con
 func (ec *executionContext) field_Mutation_unsuspendCertificate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "certificateId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.UnsuspendCertificateInput, error) {
+			return ec.unmarshalNUnsuspendCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnsuspendCertificateInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["certificateId"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14197,8 +14868,8 @@ func (ec *executionContext) field_Mutation_updateCrlSettings_args(ctx context.Co
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.CrlSettingsInput, error) {
-			return ec.unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx, v)
+		func(ctx context.Context, v any) (model.UpdateCrlSettingsInput, error) {
+			return ec.unmarshalNUpdateCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateCrlSettingsInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14266,14 +14937,14 @@ func (ec *executionContext) field_Mutation_updateSubscription_args(ctx context.C
 func (ec *executionContext) field_Mutation_verifyAddressCode_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.VerifyAddressCodeInput, error) {
+			return ec.unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAddressCodeInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["code"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14281,8 +14952,8 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
-		func(ctx context.Context, v any) (model.SecondFactorInput, error) {
-			return ec.unmarshalNSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSecondFactorInput(ctx, v)
+		func(ctx context.Context, v any) (model.VerifySecondFactorInput, error) {
+			return ec.unmarshalNVerifySecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifySecondFactorInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -14294,14 +14965,14 @@ func (ec *executionContext) field_Mutation_verifySecondFactor_args(ctx context.C
 func (ec *executionContext) field_Mutation_withdrawApproval_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.WithdrawApprovalInput, error) {
+			return ec.unmarshalNWithdrawApprovalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWithdrawApprovalInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["id"] = arg0
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -14316,6 +14987,28 @@ func (ec *executionContext) field_Partition_activity_args(ctx context.Context, r
 		return nil, err
 	}
 	args["days"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_apiTokens_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -14401,6 +15094,28 @@ func (ec *executionContext) field_Partition_bulkOperations_args(ctx context.Cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_cagwCredentials_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_certificateProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14418,30 +15133,46 @@ func (ec *executionContext) field_Partition_certificateProfile_args(ctx context.
 func (ec *executionContext) field_Partition_certificateProfiles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
 		func(ctx context.Context, v any) (*model.ProfileKind, error) {
 			return ec.unmarshalOProfileKind2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["kind"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "groupId",
+	args["kind"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "groupId",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOID2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["groupId"] = arg2
+	args["groupId"] = arg4
 	return args, nil
 }
 
@@ -14486,22 +15217,38 @@ func (ec *executionContext) field_Partition_certificates_args(ctx context.Contex
 func (ec *executionContext) field_Partition_certificationAuthorities_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "includeDeleted",
-		func(ctx context.Context, v any) (bool, error) {
-			return ec.unmarshalNBoolean2bool(ctx, v)
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["includeDeleted"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg1
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "includeDeleted",
+		func(ctx context.Context, v any) (bool, error) {
+			return ec.unmarshalNBoolean2bool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["includeDeleted"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg3
 	return args, nil
 }
 
@@ -14579,6 +15326,28 @@ func (ec *executionContext) field_Partition_endEntities_args(ctx context.Context
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_members_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_protocolConfiguration_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14620,6 +15389,28 @@ func (ec *executionContext) field_Partition_protocolConfigurations_args(ctx cont
 		return nil, err
 	}
 	args["filter"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Partition_retiredProfiles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -14871,6 +15662,28 @@ func (ec *executionContext) field_Query_invitation_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_jobs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_partition_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14888,14 +15701,52 @@ func (ec *executionContext) field_Query_partition_args(ctx context.Context, rawA
 func (ec *executionContext) field_Query_partitions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_platformOutbox_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -14982,14 +15833,30 @@ func (ec *executionContext) field_Query_subscription_args(ctx context.Context, r
 func (ec *executionContext) field_Query_subscriptions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["search"] = arg0
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "search",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["search"] = arg2
 	return args, nil
 }
 
@@ -15141,6 +16008,28 @@ func (ec *executionContext) field_Reports_expiries_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Security_sessions_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Subscription_auditEvents_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -15155,6 +16044,28 @@ func (ec *executionContext) field_Subscription_auditEvents_args(ctx context.Cont
 	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*int64, error) {
 			return ec.unmarshalOInt642ᚖint64(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Webhook_deliveries_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -17358,6 +18269,93 @@ func (ec *executionContext) fieldContext_ApiToken_revokedAt(_ context.Context, f
 	return graphql.NewScalarFieldContext("ApiToken", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _ApiTokenConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.APIToken) graphql.Marshaler {
+			return ec.marshalNApiToken2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPITokenᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApiTokenConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ApiToken(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApiTokenConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApiTokenConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApiTokenConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.APITokenConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApiTokenConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApiTokenConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApiTokenConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _ApiTokenPayload_apiToken(ctx context.Context, field graphql.CollectedField, obj *model.APITokenPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -18053,6 +19051,84 @@ func (ec *executionContext) fieldContext_ApprovalPayload_approval(_ context.Cont
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Approval(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ApprovalPending_approvalId(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_approvalId(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ApprovalID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNID2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_approvalId(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalPending", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalPending_message(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_message(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Message, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_message(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ApprovalPending", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ApprovalPending_approval(ctx context.Context, field graphql.CollectedField, obj *model.ApprovalPending) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ApprovalPending_approval(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ApprovalPending().Approval(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *approval.Request) graphql.Marshaler {
+			return ec.marshalOApproval2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐRequest(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ApprovalPending_approval(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ApprovalPending",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_Approval(ctx, field)
 		},
@@ -19000,6 +20076,98 @@ func (ec *executionContext) _AuditVerification_headHash(ctx context.Context, fie
 }
 func (ec *executionContext) fieldContext_AuditVerification_headHash(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AuditVerification", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginPasskeyRegistrationPayload_options(ctx context.Context, field graphql.CollectedField, obj *model.BeginPasskeyRegistrationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginPasskeyRegistrationPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginPasskeyRegistrationPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeyRegistrationPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginPasskeySignInPayload_options(ctx context.Context, field graphql.CollectedField, obj *model.BeginPasskeySignInPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginPasskeySignInPayload_options(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Options, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginPasskeySignInPayload_options(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginPasskeySignInPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload_secret(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginTotpEnrolmentPayload_secret(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Secret, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginTotpEnrolmentPayload_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginTotpEnrolmentPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload_uri(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BeginTotpEnrolmentPayload_uri(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.URI, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BeginTotpEnrolmentPayload_uri(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BeginTotpEnrolmentPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _BulkFinding_result(ctx context.Context, field graphql.CollectedField, obj *bulk.Finding) (ret graphql.Marshaler) {
@@ -20562,6 +21730,125 @@ func (ec *executionContext) _CagwCredential_mayChange(ctx context.Context, field
 }
 func (ec *executionContext) fieldContext_CagwCredential_mayChange(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CagwCredential", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredentialConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredentialConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CagwCredentialConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CagwCredentialConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CagwCredentialPayload_credential(ctx context.Context, field graphql.CollectedField, obj *model.CagwCredentialPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CagwCredentialPayload_credential(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Credential, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
+			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CagwCredentialPayload_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CagwCredentialPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CagwCredential(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CagwCredentialRole_ca(ctx context.Context, field graphql.CollectedField, obj *credential.Grant) (ret graphql.Marshaler) {
@@ -22768,25 +24055,37 @@ func (ec *executionContext) _CertificateProfile_versions(ctx context.Context, fi
 			return ec.fieldContext_CertificateProfile_versions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificateProfile().Versions(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificateProfile().Versions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
-			return ec.marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfileVersionConnection) graphql.Marshaler {
+			return ec.marshalNProfileVersionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CertificateProfile_versions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_CertificateProfile_versions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CertificateProfile",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProfileVersion(ctx, field)
+			return ec.childFields_ProfileVersionConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificateProfile_versions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -22865,6 +24164,93 @@ func (ec *executionContext) fieldContext_CertificateProfile_protocolConfiguratio
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
+			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfileConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificateProfile(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificateProfileConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificateProfileConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CertificateProfileConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificateProfileConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificateProfileConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificateProfileConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _CertificateStory_recorded(ctx context.Context, field graphql.CollectedField, obj *model.CertificateStory) (ret graphql.Marshaler) {
@@ -23468,25 +24854,37 @@ func (ec *executionContext) _CertificationAuthority_children(ctx context.Context
 			return ec.fieldContext_CertificationAuthority_children(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.CertificationAuthority().Children(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.CertificationAuthority().Children(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_CertificationAuthority_children(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_CertificationAuthority_children(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CertificationAuthority",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
+			return ec.childFields_CertificationAuthorityConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_CertificationAuthority_children_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -24375,6 +25773,93 @@ func (ec *executionContext) fieldContext_CertificationAuthority_crlLists(_ conte
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
+			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthorityConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CertificationAuthority(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CertificationAuthorityConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CertificationAuthorityConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CertificationAuthorityConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CertificationAuthorityConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CertificationAuthorityConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _CertificationAuthorityPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.CertificationAuthorityPayload) (ret graphql.Marshaler) {
@@ -27335,13 +28820,13 @@ func (ec *executionContext) fieldContext_IssuePkcs12Payload_warnings(_ context.C
 	return graphql.NewScalarFieldContext("IssuePkcs12Payload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_credential(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_credential(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_credential(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Credential, nil
@@ -27354,9 +28839,9 @@ func (ec *executionContext) _IssuedCagwCredential_credential(ctx context.Context
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_credential(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "IssuedCagwCredential",
+		Object:     "IssuedCagwCredentialPayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -27367,16 +28852,16 @@ func (ec *executionContext) fieldContext_IssuedCagwCredential_credential(_ conte
 	return fc, nil
 }
 
-func (ec *executionContext) _IssuedCagwCredential_pkcs12(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_pkcs12(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_pkcs12(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_pkcs12(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.IssuedCagwCredential().Pkcs12(ctx, obj)
+			return ec.Resolvers.IssuedCagwCredentialPayload().Pkcs12(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -27386,17 +28871,17 @@ func (ec *executionContext) _IssuedCagwCredential_pkcs12(ctx context.Context, fi
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_pkcs12(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, true, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_pkcs12(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_password(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_password(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_password(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_password(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Password, nil
@@ -27409,17 +28894,17 @@ func (ec *executionContext) _IssuedCagwCredential_password(ctx context.Context, 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_password(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, false, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_password(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _IssuedCagwCredential_fileName(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
+func (ec *executionContext) _IssuedCagwCredentialPayload_fileName(ctx context.Context, field graphql.CollectedField, obj *credential.Issued) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_IssuedCagwCredential_fileName(ctx, field)
+			return ec.fieldContext_IssuedCagwCredentialPayload_fileName(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.FileName(), nil
@@ -27432,8 +28917,8 @@ func (ec *executionContext) _IssuedCagwCredential_fileName(ctx context.Context, 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_IssuedCagwCredential_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("IssuedCagwCredential", field, true, false, errors.New("field of type String does not have child fields"))
+func (ec *executionContext) fieldContext_IssuedCagwCredentialPayload_fileName(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("IssuedCagwCredentialPayload", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Job_kind(ctx context.Context, field graphql.CollectedField, obj *job.Job) (ret graphql.Marshaler) {
@@ -27595,6 +29080,93 @@ func (ec *executionContext) _Job_lastError(ctx context.Context, field graphql.Co
 }
 func (ec *executionContext) fieldContext_Job_lastError(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Job", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _JobConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*job.Job) graphql.Marshaler {
+			return ec.marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "JobConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Job(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _JobConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "JobConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _JobConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.JobConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_JobConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_JobConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("JobConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _KeyStore_name(ctx context.Context, field graphql.CollectedField, obj *keystore.Named) (ret graphql.Marshaler) {
@@ -27926,6 +29498,93 @@ func (ec *executionContext) fieldContext_Member_invitationExpiresAt(_ context.Co
 	return graphql.NewScalarFieldContext("Member", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
+func (ec *executionContext) _MemberConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Member) graphql.Marshaler {
+			return ec.marshalNMember2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐMemberᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MemberConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Member(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MemberConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MemberConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _MemberConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.MemberConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MemberConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MemberConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MemberConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _MemberPayload_member(ctx context.Context, field graphql.CollectedField, obj *model.MemberPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -28056,7 +29715,7 @@ func (ec *executionContext) _Mutation_inviteSubscriptionOwner(ctx context.Contex
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().InviteSubscriptionOwner(ctx, fc.Args["subscriptionId"].(string), fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().InviteSubscriptionOwner(ctx, fc.Args["input"].(model.InviteSubscriptionOwnerInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SubscriptionPayload) graphql.Marshaler {
@@ -28367,8 +30026,8 @@ func (ec *executionContext) _Mutation_setApprovalRules(ctx context.Context, fiel
 			return ec.Resolvers.Mutation().SetApprovalRules(ctx, fc.Args["input"].(model.SetApprovalRulesInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
-			return ec.marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.ApprovalRulesResult) graphql.Marshaler {
+			return ec.marshalNApprovalRulesResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28381,7 +30040,7 @@ func (ec *executionContext) fieldContext_Mutation_setApprovalRules(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ApprovalRulesPayload(ctx, field)
+			return nil, errors.New("field of type ApprovalRulesResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28408,7 +30067,7 @@ func (ec *executionContext) _Mutation_approve(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Approve(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+			return ec.Resolvers.Mutation().Approve(ctx, fc.Args["input"].(model.ApproveInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28452,7 +30111,7 @@ func (ec *executionContext) _Mutation_reject(ctx context.Context, field graphql.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().Reject(ctx, fc.Args["input"].(model.ApprovalDecisionInput))
+			return ec.Resolvers.Mutation().Reject(ctx, fc.Args["input"].(model.RejectInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28496,7 +30155,7 @@ func (ec *executionContext) _Mutation_withdrawApproval(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().WithdrawApproval(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().WithdrawApproval(ctx, fc.Args["input"].(model.WithdrawApprovalInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ApprovalPayload) graphql.Marshaler {
@@ -28628,11 +30287,11 @@ func (ec *executionContext) _Mutation_startBulk(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().StartBulk(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().StartBulk(ctx, fc.Args["input"].(model.StartBulkInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkOperationPayload) graphql.Marshaler {
-			return ec.marshalNBulkOperationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.BulkOperationResult) graphql.Marshaler {
+			return ec.marshalNBulkOperationResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28645,7 +30304,7 @@ func (ec *executionContext) fieldContext_Mutation_startBulk(ctx context.Context,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_BulkOperationPayload(ctx, field)
+			return nil, errors.New("field of type BulkOperationResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28672,7 +30331,7 @@ func (ec *executionContext) _Mutation_cancelBulk(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().CancelBulk(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().CancelBulk(ctx, fc.Args["input"].(model.CancelBulkInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.BulkOperationPayload) graphql.Marshaler {
@@ -28719,8 +30378,8 @@ func (ec *executionContext) _Mutation_importExternalRoot(ctx context.Context, fi
 			return ec.Resolvers.Mutation().ImportExternalRoot(ctx, fc.Args["input"].(model.ImportExternalRootInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28733,7 +30392,7 @@ func (ec *executionContext) fieldContext_Mutation_importExternalRoot(ctx context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28807,8 +30466,8 @@ func (ec *executionContext) _Mutation_renewCertificationAuthority(ctx context.Co
 			return ec.Resolvers.Mutation().RenewCertificationAuthority(ctx, fc.Args["input"].(model.RenewCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28821,7 +30480,7 @@ func (ec *executionContext) fieldContext_Mutation_renewCertificationAuthority(ct
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28848,7 +30507,7 @@ func (ec *executionContext) _Mutation_disableCertificationAuthority(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DisableCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().DisableCertificationAuthority(ctx, fc.Args["input"].(model.DisableCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -28892,7 +30551,7 @@ func (ec *executionContext) _Mutation_enableCertificationAuthority(ctx context.C
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().EnableCertificationAuthority(ctx, fc.Args["input"].(model.EnableCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -28939,8 +30598,8 @@ func (ec *executionContext) _Mutation_createCertificationAuthority(ctx context.C
 			return ec.Resolvers.Mutation().CreateCertificationAuthority(ctx, fc.Args["input"].(model.CreateCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28953,7 +30612,7 @@ func (ec *executionContext) fieldContext_Mutation_createCertificationAuthority(c
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -28983,8 +30642,8 @@ func (ec *executionContext) _Mutation_deleteCertificationAuthority(ctx context.C
 			return ec.Resolvers.Mutation().DeleteCertificationAuthority(ctx, fc.Args["input"].(model.DeleteCertificationAuthorityInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -28997,7 +30656,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteCertificationAuthority(c
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29024,11 +30683,11 @@ func (ec *executionContext) _Mutation_moveCertificationAuthorityKey(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCaKeyInput))
+			return ec.Resolvers.Mutation().MoveCertificationAuthorityKey(ctx, fc.Args["input"].(model.MoveCertificationAuthorityKeyInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
-			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29041,7 +30700,7 @@ func (ec *executionContext) fieldContext_Mutation_moveCertificationAuthorityKey(
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthorityPayload(ctx, field)
+			return nil, errors.New("field of type CertificationAuthorityResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29068,7 +30727,7 @@ func (ec *executionContext) _Mutation_restoreCertificationAuthority(ctx context.
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RestoreCertificationAuthority(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().RestoreCertificationAuthority(ctx, fc.Args["input"].(model.RestoreCertificationAuthorityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29112,7 +30771,7 @@ func (ec *executionContext) _Mutation_selectProfiles(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SelectProfiles(ctx, fc.Args["input"].(model.CaProfilesInput))
+			return ec.Resolvers.Mutation().SelectProfiles(ctx, fc.Args["input"].(model.SelectProfilesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29156,7 +30815,7 @@ func (ec *executionContext) _Mutation_unselectProfiles(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnselectProfiles(ctx, fc.Args["input"].(model.CaProfilesInput))
+			return ec.Resolvers.Mutation().UnselectProfiles(ctx, fc.Args["input"].(model.UnselectProfilesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -29200,11 +30859,11 @@ func (ec *executionContext) _Mutation_publishCrl(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().PublishCrl(ctx, fc.Args["caId"].(string))
+			return ec.Resolvers.Mutation().PublishCrl(ctx, fc.Args["input"].(model.PublishCrlInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.PublishCrlPayload) graphql.Marshaler {
-			return ec.marshalNPublishCrlPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29217,7 +30876,7 @@ func (ec *executionContext) fieldContext_Mutation_publishCrl(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_PublishCrlPayload(ctx, field)
+			return ec.childFields_CertificationAuthorityPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29247,8 +30906,8 @@ func (ec *executionContext) _Mutation_issueCertificate(ctx context.Context, fiel
 			return ec.Resolvers.Mutation().IssueCertificate(ctx, fc.Args["input"].(model.IssueCertificateInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.IssueCertificatePayload) graphql.Marshaler {
-			return ec.marshalNIssueCertificatePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.IssueCertificateResult) graphql.Marshaler {
+			return ec.marshalNIssueCertificateResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificateResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29261,7 +30920,7 @@ func (ec *executionContext) fieldContext_Mutation_issueCertificate(ctx context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssueCertificatePayload(ctx, field)
+			return nil, errors.New("field of type IssueCertificateResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -29420,7 +31079,7 @@ func (ec *executionContext) _Mutation_unsuspendCertificate(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UnsuspendCertificate(ctx, fc.Args["certificateId"].(string))
+			return ec.Resolvers.Mutation().UnsuspendCertificate(ctx, fc.Args["input"].(model.UnsuspendCertificateInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificatePayload) graphql.Marshaler {
@@ -29468,7 +31127,7 @@ func (ec *executionContext) _Mutation_createCagwCredential(ctx context.Context, 
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
-			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+			return ec.marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29481,7 +31140,7 @@ func (ec *executionContext) fieldContext_Mutation_createCagwCredential(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssuedCagwCredential(ctx, field)
+			return ec.childFields_IssuedCagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29508,11 +31167,11 @@ func (ec *executionContext) _Mutation_renewCagwCredential(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RenewCagwCredential(ctx, fc.Args["id"].(string), fc.Args["endPreviousNow"].(bool))
+			return ec.Resolvers.Mutation().RenewCagwCredential(ctx, fc.Args["input"].(model.RenewCagwCredentialInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
-			return ec.marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
+			return ec.marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29525,7 +31184,7 @@ func (ec *executionContext) fieldContext_Mutation_renewCagwCredential(ctx contex
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_IssuedCagwCredential(ctx, field)
+			return ec.childFields_IssuedCagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29552,11 +31211,11 @@ func (ec *executionContext) _Mutation_setCagwCredentialRoles(ctx context.Context
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().SetCagwCredentialRoles(ctx, fc.Args["id"].(string), fc.Args["roles"].([]*credential.Grant))
+			return ec.Resolvers.Mutation().SetCagwCredentialRoles(ctx, fc.Args["input"].(model.SetCagwCredentialRolesInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+			return ec.marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29569,7 +31228,7 @@ func (ec *executionContext) fieldContext_Mutation_setCagwCredentialRoles(ctx con
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29596,11 +31255,11 @@ func (ec *executionContext) _Mutation_deleteCagwCredential(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteCagwCredential(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeleteCagwCredential(ctx, fc.Args["input"].(model.DeleteCagwCredentialInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+			return ec.marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx, selections, v)
 		},
 		true,
 		true,
@@ -29613,7 +31272,7 @@ func (ec *executionContext) fieldContext_Mutation_deleteCagwCredential(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialPayload(ctx, field)
 		},
 	}
 	defer func() {
@@ -29640,7 +31299,7 @@ func (ec *executionContext) _Mutation_activateEndEntity(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ActivateEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ActivateEndEntity(ctx, fc.Args["input"].(model.ActivateEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29684,7 +31343,7 @@ func (ec *executionContext) _Mutation_deactivateEndEntity(ctx context.Context, f
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeactivateEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DeactivateEndEntity(ctx, fc.Args["input"].(model.DeactivateEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29728,7 +31387,7 @@ func (ec *executionContext) _Mutation_decommissionEndEntity(ctx context.Context,
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DecommissionEndEntity(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().DecommissionEndEntity(ctx, fc.Args["input"].(model.DecommissionEndEntityInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.EndEntityPayload) graphql.Marshaler {
@@ -29816,7 +31475,7 @@ func (ec *executionContext) _Mutation_verifySecondFactor(ctx context.Context, fi
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().VerifySecondFactor(ctx, fc.Args["input"].(model.SecondFactorInput))
+			return ec.Resolvers.Mutation().VerifySecondFactor(ctx, fc.Args["input"].(model.VerifySecondFactorInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -29862,15 +31521,24 @@ func (ec *executionContext) _Mutation_beginPasskeySignIn(ctx context.Context, fi
 			return ec.Resolvers.Mutation().BeginPasskeySignIn(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BeginPasskeySignInPayload) graphql.Marshaler {
+			return ec.marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_beginPasskeySignIn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, errors.New("field of type String does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BeginPasskeySignInPayload(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_verifyAddressCode(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -29883,7 +31551,7 @@ func (ec *executionContext) _Mutation_verifyAddressCode(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().VerifyAddressCode(ctx, fc.Args["code"].(string))
+			return ec.Resolvers.Mutation().VerifyAddressCode(ctx, fc.Args["input"].(model.VerifyAddressCodeInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignInPayload) graphql.Marshaler {
@@ -29927,7 +31595,7 @@ func (ec *executionContext) _Mutation_requestPasswordReset(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["email"].(string))
+			return ec.Resolvers.Mutation().RequestPasswordReset(ctx, fc.Args["input"].(model.RequestPasswordResetInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PasswordResetPayload) graphql.Marshaler {
@@ -30079,7 +31747,7 @@ func (ec *executionContext) _Mutation_endSession(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EndSession(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().EndSession(ctx, fc.Args["input"].(model.EndSessionInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.SignOutPayload) graphql.Marshaler {
@@ -30211,7 +31879,7 @@ func (ec *executionContext) _Mutation_acceptRoles(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().AcceptRoles(ctx, fc.Args["invitationId"].(string))
+			return ec.Resolvers.Mutation().AcceptRoles(ctx, fc.Args["input"].(model.AcceptRolesInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30255,7 +31923,7 @@ func (ec *executionContext) _Mutation_declineInvitation(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeclineInvitation(ctx, fc.Args["invitationId"].(string))
+			return ec.Resolvers.Mutation().DeclineInvitation(ctx, fc.Args["input"].(model.DeclineInvitationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30302,7 +31970,7 @@ func (ec *executionContext) _Mutation_beginTotpEnrolment(ctx context.Context, fi
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
-			return ec.marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx, selections, v)
+			return ec.marshalNBeginTotpEnrolmentPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30315,7 +31983,7 @@ func (ec *executionContext) fieldContext_Mutation_beginTotpEnrolment(_ context.C
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_TotpEnrolment(ctx, field)
+			return ec.childFields_BeginTotpEnrolmentPayload(ctx, field)
 		},
 	}
 	return fc, nil
@@ -30331,7 +31999,7 @@ func (ec *executionContext) _Mutation_confirmTotpEnrolment(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ConfirmTotpEnrolment(ctx, fc.Args["totp"].(string))
+			return ec.Resolvers.Mutation().ConfirmTotpEnrolment(ctx, fc.Args["input"].(model.ConfirmTotpEnrolmentInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ConfirmTotpPayload) graphql.Marshaler {
@@ -30377,15 +32045,24 @@ func (ec *executionContext) _Mutation_beginPasskeyRegistration(ctx context.Conte
 			return ec.Resolvers.Mutation().BeginPasskeyRegistration(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+			return ec.marshalNBeginPasskeyRegistrationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_beginPasskeyRegistration(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, errors.New("field of type String does not have child fields"))
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BeginPasskeyRegistrationPayload(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Mutation_finishPasskeyRegistration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
@@ -30398,7 +32075,7 @@ func (ec *executionContext) _Mutation_finishPasskeyRegistration(ctx context.Cont
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().FinishPasskeyRegistration(ctx, fc.Args["name"].(string), fc.Args["credential"].(string))
+			return ec.Resolvers.Mutation().FinishPasskeyRegistration(ctx, fc.Args["input"].(model.FinishPasskeyRegistrationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.PasskeyPayload) graphql.Marshaler {
@@ -30442,7 +32119,7 @@ func (ec *executionContext) _Mutation_removePasskey(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemovePasskey(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RemovePasskey(ctx, fc.Args["input"].(model.RemovePasskeyInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ViewerPayload) graphql.Marshaler {
@@ -30565,8 +32242,8 @@ func (ec *executionContext) _Mutation_inviteUser(ctx context.Context, field grap
 			return ec.Resolvers.Mutation().InviteUser(ctx, fc.Args["input"].(model.InviteUserInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30579,7 +32256,7 @@ func (ec *executionContext) fieldContext_Mutation_inviteUser(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30606,7 +32283,7 @@ func (ec *executionContext) _Mutation_resendInvitation(ctx context.Context, fiel
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResendInvitation(ctx, fc.Args["partitionId"].(string), fc.Args["userId"].(string))
+			return ec.Resolvers.Mutation().ResendInvitation(ctx, fc.Args["input"].(model.ResendInvitationInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
@@ -30650,11 +32327,11 @@ func (ec *executionContext) _Mutation_grantRole(ctx context.Context, field graph
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().GrantRole(ctx, fc.Args["input"].(model.RoleInput))
+			return ec.Resolvers.Mutation().GrantRole(ctx, fc.Args["input"].(model.GrantRoleInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30667,7 +32344,7 @@ func (ec *executionContext) fieldContext_Mutation_grantRole(ctx context.Context,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30694,11 +32371,11 @@ func (ec *executionContext) _Mutation_revokeRole(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeRole(ctx, fc.Args["input"].(model.RoleInput))
+			return ec.Resolvers.Mutation().RevokeRole(ctx, fc.Args["input"].(model.RevokeRoleInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30711,7 +32388,7 @@ func (ec *executionContext) fieldContext_Mutation_revokeRole(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30738,11 +32415,11 @@ func (ec *executionContext) _Mutation_removeMember(ctx context.Context, field gr
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.MemberInput))
+			return ec.Resolvers.Mutation().RemoveMember(ctx, fc.Args["input"].(model.RemoveMemberInput))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberPayload) graphql.Marshaler {
-			return ec.marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+			return ec.marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx, selections, v)
 		},
 		true,
 		true,
@@ -30755,7 +32432,7 @@ func (ec *executionContext) fieldContext_Mutation_removeMember(ctx context.Conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_MemberPayload(ctx, field)
+			return nil, errors.New("field of type MemberResult does not have child fields")
 		},
 	}
 	defer func() {
@@ -30826,7 +32503,7 @@ func (ec *executionContext) _Mutation_enableAccount(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().EnableAccount(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().EnableAccount(ctx, fc.Args["input"].(model.EnableAccountInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
@@ -30870,7 +32547,7 @@ func (ec *executionContext) _Mutation_resetSecondFactor(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().ResetSecondFactor(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().ResetSecondFactor(ctx, fc.Args["input"].(model.ResetSecondFactorInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.AccountPayload) graphql.Marshaler {
@@ -31002,7 +32679,7 @@ func (ec *executionContext) _Mutation_revokeApiToken(ctx context.Context, field 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RevokeAPIToken(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().RevokeAPIToken(ctx, fc.Args["input"].(model.RevokeAPITokenInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.APITokenPayload) graphql.Marshaler {
@@ -31134,7 +32811,7 @@ func (ec *executionContext) _Mutation_testWebhook(ctx context.Context, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().TestWebhook(ctx, fc.Args["id"].(string))
+			return ec.Resolvers.Mutation().TestWebhook(ctx, fc.Args["input"].(model.TestWebhookInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookPayload) graphql.Marshaler {
@@ -31178,7 +32855,7 @@ func (ec *executionContext) _Mutation_deleteWebhook(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteWebhook(ctx, fc.Args["id"].(string), fc.Args["confirmName"].(string))
+			return ec.Resolvers.Mutation().DeleteWebhook(ctx, fc.Args["input"].(model.DeleteWebhookInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookPayload) graphql.Marshaler {
@@ -31310,7 +32987,7 @@ func (ec *executionContext) _Mutation_retireProfile(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().RetireProfile(ctx, fc.Args["input"].(model.ProfileInput))
+			return ec.Resolvers.Mutation().RetireProfile(ctx, fc.Args["input"].(model.RetireProfileInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfilePayload) graphql.Marshaler {
@@ -31354,7 +33031,7 @@ func (ec *executionContext) _Mutation_deleteProfile(ctx context.Context, field g
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().DeleteProfile(ctx, fc.Args["input"].(model.ProfileInput))
+			return ec.Resolvers.Mutation().DeleteProfile(ctx, fc.Args["input"].(model.DeleteProfileInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.DeleteProfilePayload) graphql.Marshaler {
@@ -31618,7 +33295,7 @@ func (ec *executionContext) _Mutation_updateCrlSettings(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Mutation().UpdateCrlSettings(ctx, fc.Args["input"].(model.CrlSettingsInput))
+			return ec.Resolvers.Mutation().UpdateCrlSettings(ctx, fc.Args["input"].(model.UpdateCrlSettingsInput))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityPayload) graphql.Marshaler {
@@ -32075,6 +33752,93 @@ func (ec *executionContext) _OutboxMail_sentAt(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_OutboxMail_sentAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("OutboxMail", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _OutboxMailConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
+			return ec.marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OutboxMailConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_OutboxMail(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OutboxMailConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "OutboxMailConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _OutboxMailConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.OutboxMailConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_OutboxMailConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_OutboxMailConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("OutboxMailConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _PageInfo_hasNextPage(ctx context.Context, field graphql.CollectedField, obj *model.PageInfo) (ret graphql.Marshaler) {
@@ -32674,11 +34438,11 @@ func (ec *executionContext) _Partition_certificationAuthorities(ctx context.Cont
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Partition().CertificationAuthorities(ctx, obj, fc.Args["includeDeleted"].(bool), fc.Args["search"].(*string))
+			return ec.Resolvers.Partition().CertificationAuthorities(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["includeDeleted"].(bool), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthorityᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+			return ec.marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -32691,7 +34455,7 @@ func (ec *executionContext) fieldContext_Partition_certificationAuthorities(ctx 
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
+			return ec.childFields_CertificationAuthorityConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -32837,25 +34601,37 @@ func (ec *executionContext) _Partition_cagwCredentials(ctx context.Context, fiel
 			return ec.fieldContext_Partition_cagwCredentials(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().CagwCredentials(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().CagwCredentials(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
-			return ec.marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CagwCredentialConnection) graphql.Marshaler {
+			return ec.marshalNCagwCredentialConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_cagwCredentials(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_cagwCredentials(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CagwCredential(ctx, field)
+			return ec.childFields_CagwCredentialConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_cagwCredentials_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -32936,25 +34712,37 @@ func (ec *executionContext) _Partition_members(ctx context.Context, field graphq
 			return ec.fieldContext_Partition_members(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().Members(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().Members(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Member) graphql.Marshaler {
-			return ec.marshalNMember2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐMemberᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MemberConnection) graphql.Marshaler {
+			return ec.marshalNMemberConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_members(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_members(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Member(ctx, field)
+			return ec.childFields_MemberConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_members_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -32968,25 +34756,37 @@ func (ec *executionContext) _Partition_apiTokens(ctx context.Context, field grap
 			return ec.fieldContext_Partition_apiTokens(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().APITokens(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().APITokens(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.APIToken) graphql.Marshaler {
-			return ec.marshalNApiToken2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPITokenᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.APITokenConnection) graphql.Marshaler {
+			return ec.marshalNApiTokenConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_apiTokens(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_apiTokens(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ApiToken(ctx, field)
+			return ec.childFields_ApiTokenConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_apiTokens_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33032,25 +34832,37 @@ func (ec *executionContext) _Partition_retiredProfiles(ctx context.Context, fiel
 			return ec.fieldContext_Partition_retiredProfiles(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().RetiredProfiles(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().RetiredProfiles(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+			return ec.marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_retiredProfiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_retiredProfiles(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificateProfile(ctx, field)
+			return ec.childFields_CertificateProfileConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_retiredProfiles_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -33065,11 +34877,11 @@ func (ec *executionContext) _Partition_certificateProfiles(ctx context.Context, 
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Partition().CertificateProfiles(ctx, obj, fc.Args["search"].(*string), fc.Args["kind"].(*model.ProfileKind), fc.Args["groupId"].(*string))
+			return ec.Resolvers.Partition().CertificateProfiles(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string), fc.Args["kind"].(*model.ProfileKind), fc.Args["groupId"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Profile) graphql.Marshaler {
-			return ec.marshalNCertificateProfile2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐProfileᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+			return ec.marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -33082,7 +34894,7 @@ func (ec *executionContext) fieldContext_Partition_certificateProfiles(ctx conte
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificateProfile(ctx, field)
+			return ec.childFields_CertificateProfileConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -33325,6 +35137,93 @@ func (ec *executionContext) fieldContext_Partition_reports(_ context.Context, fi
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Partition) graphql.Marshaler {
+			return ec.marshalNPartition2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartitionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PartitionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Partition(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PartitionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _PartitionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.PartitionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_PartitionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_PartitionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("PartitionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _PartitionCounts_purchasedCas(ctx context.Context, field graphql.CollectedField, obj *tenant.Counts) (ret graphql.Marshaler) {
@@ -34255,6 +36154,93 @@ func (ec *executionContext) fieldContext_ProfileVersion_json(_ context.Context, 
 	return graphql.NewScalarFieldContext("ProfileVersion", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ProfileVersionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*profile.Version) graphql.Marshaler {
+			return ec.marshalNProfileVersion2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprofileᚐVersionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileVersion(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileVersionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ProfileVersionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ProfileVersionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ProfileVersionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProfileVersionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProfileVersionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProfileVersionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _ProtocolConfiguration_id(ctx context.Context, field graphql.CollectedField, obj *protocolconfig.Configuration) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -34887,38 +36873,6 @@ func (ec *executionContext) fieldContext_ProtocolConfigurationPayload_protocolCo
 	return fc, nil
 }
 
-func (ec *executionContext) _PublishCrlPayload_certificationAuthority(ctx context.Context, field graphql.CollectedField, obj *model.PublishCrlPayload) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_PublishCrlPayload_certificationAuthority(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.CertificationAuthority, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *ca.CertificationAuthority) graphql.Marshaler {
-			return ec.marshalNCertificationAuthority2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐCertificationAuthority(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_PublishCrlPayload_certificationAuthority(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "PublishCrlPayload",
-		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_CertificationAuthority(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _Query_deployment(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -35300,25 +37254,37 @@ func (ec *executionContext) _Query_platformOutbox(ctx context.Context, field gra
 			return ec.fieldContext_Query_platformOutbox(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().PlatformOutbox(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().PlatformOutbox(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*mail.Mail) graphql.Marshaler {
-			return ec.marshalNOutboxMail2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmailᚐMailᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.OutboxMailConnection) graphql.Marshaler {
+			return ec.marshalNOutboxMailConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_platformOutbox(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_platformOutbox(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_OutboxMail(ctx, field)
+			return ec.childFields_OutboxMailConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_platformOutbox_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -35420,25 +37386,37 @@ func (ec *executionContext) _Query_jobs(ctx context.Context, field graphql.Colle
 			return ec.fieldContext_Query_jobs(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Query().Jobs(ctx)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Jobs(ctx, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*job.Job) graphql.Marshaler {
-			return ec.marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobConnection) graphql.Marshaler {
+			return ec.marshalNJobConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Query_jobs(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Query_jobs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Query",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Job(ctx, field)
+			return ec.childFields_JobConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_jobs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -35652,11 +37630,11 @@ func (ec *executionContext) _Query_subscriptions(ctx context.Context, field grap
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Subscriptions(ctx, fc.Args["search"].(*string))
+			return ec.Resolvers.Query().Subscriptions(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Subscription) graphql.Marshaler {
-			return ec.marshalNServiceSubscription2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐSubscriptionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ServiceSubscriptionConnection) graphql.Marshaler {
+			return ec.marshalNServiceSubscriptionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -35669,7 +37647,7 @@ func (ec *executionContext) fieldContext_Query_subscriptions(ctx context.Context
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ServiceSubscription(ctx, field)
+			return ec.childFields_ServiceSubscriptionConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -35740,11 +37718,11 @@ func (ec *executionContext) _Query_partitions(ctx context.Context, field graphql
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().Partitions(ctx, fc.Args["search"].(*string))
+			return ec.Resolvers.Query().Partitions(ctx, fc.Args["first"].(int), fc.Args["after"].(*string), fc.Args["search"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Partition) graphql.Marshaler {
-			return ec.marshalNPartition2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐPartitionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PartitionConnection) graphql.Marshaler {
+			return ec.marshalNPartitionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -35757,7 +37735,7 @@ func (ec *executionContext) fieldContext_Query_partitions(ctx context.Context, f
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Partition(ctx, field)
+			return ec.childFields_PartitionConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -37397,25 +39375,37 @@ func (ec *executionContext) _Security_sessions(ctx context.Context, field graphq
 			return ec.fieldContext_Security_sessions(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Sessions, nil
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Security().Sessions(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
-			return ec.marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.SessionConnection) graphql.Marshaler {
+			return ec.marshalNSessionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Security_sessions(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Security_sessions(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Security",
 		Field:      field,
-		IsMethod:   false,
-		IsResolver: false,
+		IsMethod:   true,
+		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_Session(ctx, field)
+			return ec.childFields_SessionConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Security_sessions_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -37691,6 +39681,93 @@ func (ec *executionContext) fieldContext_ServiceSubscription_canAssign(_ context
 	return graphql.NewScalarFieldContext("ServiceSubscription", field, true, true, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _ServiceSubscriptionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*tenant.Subscription) graphql.Marshaler {
+			return ec.marshalNServiceSubscription2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐSubscriptionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSubscriptionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ServiceSubscription(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSubscriptionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSubscriptionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSubscriptionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSubscriptionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSubscriptionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSubscriptionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSubscriptionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _Session_id(ctx context.Context, field graphql.CollectedField, obj *identity.Session) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -37850,6 +39927,93 @@ func (ec *executionContext) _Session_current(ctx context.Context, field graphql.
 }
 func (ec *executionContext) fieldContext_Session_current(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Session", field, true, true, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _SessionConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
+			return ec.marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Session(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SessionConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "SessionConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _SessionConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.SessionConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_SessionConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_SessionConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("SessionConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _SignInPayload_factors(ctx context.Context, field graphql.CollectedField, obj *model.SignInPayload) (ret graphql.Marshaler) {
@@ -38631,52 +40795,6 @@ func (ec *executionContext) fieldContext_SubscriptionPayload_subscription(_ cont
 	return fc, nil
 }
 
-func (ec *executionContext) _TotpEnrolment_secret(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TotpEnrolment_secret(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.Secret, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_TotpEnrolment_secret(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TotpEnrolment", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
-func (ec *executionContext) _TotpEnrolment_uri(ctx context.Context, field graphql.CollectedField, obj *identity.Enrolment) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_TotpEnrolment_uri(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return obj.URI, nil
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
-			return ec.marshalNString2string(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_TotpEnrolment_uri(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("TotpEnrolment", field, false, false, errors.New("field of type String does not have child fields"))
-}
-
 func (ec *executionContext) _UsageName_oid(ctx context.Context, field graphql.CollectedField, obj *model.UsageName) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -39269,25 +41387,37 @@ func (ec *executionContext) _Webhook_deliveries(ctx context.Context, field graph
 			return ec.fieldContext_Webhook_deliveries(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Webhook().Deliveries(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Webhook().Deliveries(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*notify.Delivery) graphql.Marshaler {
-			return ec.marshalNWebhookDelivery2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.WebhookDeliveryConnection) graphql.Marshaler {
+			return ec.marshalNWebhookDeliveryConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Webhook_deliveries(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Webhook_deliveries(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Webhook",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_WebhookDelivery(ctx, field)
+			return ec.childFields_WebhookDeliveryConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Webhook_deliveries_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -39451,6 +41581,93 @@ func (ec *executionContext) _WebhookDelivery_deliveredAt(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_WebhookDelivery_deliveredAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("WebhookDelivery", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*notify.Delivery) graphql.Marshaler {
+			return ec.marshalNWebhookDelivery2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WebhookDeliveryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_WebhookDelivery(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WebhookDeliveryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _WebhookDeliveryConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.WebhookDeliveryConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_WebhookDeliveryConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_WebhookDeliveryConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WebhookDeliveryConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _WebhookPayload_webhook(ctx context.Context, field graphql.CollectedField, obj *model.WebhookPayload) (ret graphql.Marshaler) {
@@ -40944,6 +43161,36 @@ func (ec *executionContext) unmarshalInputAcceptInvitationInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputAcceptRolesInput(ctx context.Context, obj any) (model.AcceptRolesInput, error) {
+	var it model.AcceptRolesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invitationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invitationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InvitationID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputAcmeAttestationInput(ctx context.Context, obj any) (model.AcmeAttestationInput, error) {
 	var it model.AcmeAttestationInput
 	if obj == nil {
@@ -40985,8 +43232,8 @@ func (ec *executionContext) unmarshalInputAcmeAttestationInput(ctx context.Conte
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Context, obj any) (model.ApprovalDecisionInput, error) {
-	var it model.ApprovalDecisionInput
+func (ec *executionContext) unmarshalInputActivateEndEntityInput(ctx context.Context, obj any) (model.ActivateEndEntityInput, error) {
+	var it model.ActivateEndEntityInput
 	if obj == nil {
 		return it, nil
 	}
@@ -40996,11 +43243,7 @@ func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Cont
 		asMap[k] = v
 	}
 
-	if _, present := asMap["comment"]; !present {
-		asMap["comment"] = ""
-	}
-
-	fieldsInOrder := [...]string{"id", "comment"}
+	fieldsInOrder := [...]string{"id"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -41014,13 +43257,6 @@ func (ec *executionContext) unmarshalInputApprovalDecisionInput(ctx context.Cont
 				return it, err
 			}
 			it.ID = data
-		case "comment":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
-			data, err := ec.unmarshalNString2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Comment = data
 		}
 	}
 	return it, nil
@@ -41082,6 +43318,47 @@ func (ec *executionContext) unmarshalInputApprovalRuleInput(ctx context.Context,
 				return it, err
 			}
 			it.Hours = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputApproveInput(ctx context.Context, obj any) (model.ApproveInput, error) {
+	var it model.ApproveInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"id", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
 		}
 	}
 	return it, nil
@@ -41203,43 +43480,6 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCaProfilesInput(ctx context.Context, obj any) (model.CaProfilesInput, error) {
-	var it model.CaProfilesInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"caId", "profileIds"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.CaID = data
-		case "profileIds":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
-			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ProfileIds = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Context, obj any) (credential.Grant, error) {
 	var it credential.Grant
 	if obj == nil {
@@ -41272,6 +43512,36 @@ func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Co
 				return it, err
 			}
 			it.Role = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCancelBulkInput(ctx context.Context, obj any) (model.CancelBulkInput, error) {
+	var it model.CancelBulkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -41497,6 +43767,36 @@ func (ec *executionContext) unmarshalInputConfirmIdentityInput(ctx context.Conte
 		case "totp":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputConfirmTotpEnrolmentInput(ctx context.Context, obj any) (model.ConfirmTotpEnrolmentInput, error) {
+	var it model.ConfirmTotpEnrolmentInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"totp"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalNString2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
@@ -42113,8 +44413,8 @@ func (ec *executionContext) unmarshalInputCreateWebhookInput(ctx context.Context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, obj any) (model.CrlSettingsInput, error) {
-	var it model.CrlSettingsInput
+func (ec *executionContext) unmarshalInputDeactivateEndEntityInput(ctx context.Context, obj any) (model.DeactivateEndEntityInput, error) {
+	var it model.DeactivateEndEntityInput
 	if obj == nil {
 		return it, nil
 	}
@@ -42124,55 +44424,80 @@ func (ec *executionContext) unmarshalInputCrlSettingsInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	if _, present := asMap["automaticShards"]; !present {
-		asMap["automaticShards"] = true
-	}
-	if _, present := asMap["complete"]; !present {
-		asMap["complete"] = true
-	}
-
-	fieldsInOrder := [...]string{"caId", "delta", "shards", "automaticShards", "complete"}
+	fieldsInOrder := [...]string{"id"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "caId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
 			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CaID = data
-		case "delta":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delta"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeclineInvitationInput(ctx context.Context, obj any) (model.DeclineInvitationInput, error) {
+	var it model.DeclineInvitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"invitationId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "invitationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("invitationId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Delta = data
-		case "shards":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shards"))
-			data, err := ec.unmarshalNInt2int(ctx, v)
+			it.InvitationID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDecommissionEndEntityInput(ctx context.Context, obj any) (model.DecommissionEndEntityInput, error) {
+	var it model.DecommissionEndEntityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Shards = data
-		case "automaticShards":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("automaticShards"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.AutomaticShards = data
-		case "complete":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
-			data, err := ec.unmarshalNBoolean2bool(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Complete = data
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -42226,6 +44551,36 @@ func (ec *executionContext) unmarshalInputDeleteAccountInput(ctx context.Context
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDeleteCagwCredentialInput(ctx context.Context, obj any) (model.DeleteCagwCredentialInput, error) {
+	var it model.DeleteCagwCredentialInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx context.Context, obj any) (model.DeleteCertificationAuthorityInput, error) {
 	var it model.DeleteCertificationAuthorityInput
 	if obj == nil {
@@ -42258,6 +44613,50 @@ func (ec *executionContext) unmarshalInputDeleteCertificationAuthorityInput(ctx 
 				return it, err
 			}
 			it.ConfirmIdentifier = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDeleteProfileInput(ctx context.Context, obj any) (model.DeleteProfileInput, error) {
+	var it model.DeleteProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
 		}
 	}
 	return it, nil
@@ -42300,6 +44699,43 @@ func (ec *executionContext) unmarshalInputDeleteProtocolConfigurationInput(ctx c
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputDeleteWebhookInput(ctx context.Context, obj any) (model.DeleteWebhookInput, error) {
+	var it model.DeleteWebhookInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "confirmName"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "confirmName":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("confirmName"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfirmName = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputDisableAccountInput(ctx context.Context, obj any) (model.DisableAccountInput, error) {
 	var it model.DisableAccountInput
 	if obj == nil {
@@ -42336,6 +44772,126 @@ func (ec *executionContext) unmarshalInputDisableAccountInput(ctx context.Contex
 				return it, err
 			}
 			it.LeaveWithoutOwner = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputDisableCertificationAuthorityInput(ctx context.Context, obj any) (model.DisableCertificationAuthorityInput, error) {
+	var it model.DisableCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEnableAccountInput(ctx context.Context, obj any) (model.EnableAccountInput, error) {
+	var it model.EnableAccountInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEnableCertificationAuthorityInput(ctx context.Context, obj any) (model.EnableCertificationAuthorityInput, error) {
+	var it model.EnableCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputEndSessionInput(ctx context.Context, obj any) (model.EndSessionInput, error) {
+	var it model.EndSessionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -42384,6 +44940,87 @@ func (ec *executionContext) unmarshalInputExtensionInput(ctx context.Context, ob
 				return it, err
 			}
 			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputFinishPasskeyRegistrationInput(ctx context.Context, obj any) (model.FinishPasskeyRegistrationInput, error) {
+	var it model.FinishPasskeyRegistrationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"name", "credential"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "credential":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("credential"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Credential = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputGrantRoleInput(ctx context.Context, obj any) (model.GrantRoleInput, error) {
+	var it model.GrantRoleInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId", "role"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		case "role":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("role"))
+			data, err := ec.unmarshalNRole2githubᚗcomᚋpkiaasᚋpkiaasᚋrbacᚐRole(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Role = data
 		}
 	}
 	return it, nil
@@ -42472,6 +45109,43 @@ func (ec *executionContext) unmarshalInputImportExternalRootInput(ctx context.Co
 				return it, err
 			}
 			it.Certificate = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputInviteSubscriptionOwnerInput(ctx context.Context, obj any) (model.InviteSubscriptionOwnerInput, error) {
+	var it model.InviteSubscriptionOwnerInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"subscriptionId", "email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "subscriptionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subscriptionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SubscriptionID = data
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
 		}
 	}
 	return it, nil
@@ -42725,45 +45399,8 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputMemberInput(ctx context.Context, obj any) (model.MemberInput, error) {
-	var it model.MemberInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"partitionId", "userId"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "partitionId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.PartitionID = data
-		case "userId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.UserID = data
-		}
-	}
-	return it, nil
-}
-
-func (ec *executionContext) unmarshalInputMoveCaKeyInput(ctx context.Context, obj any) (model.MoveCaKeyInput, error) {
-	var it model.MoveCaKeyInput
+func (ec *executionContext) unmarshalInputMoveCertificationAuthorityKeyInput(ctx context.Context, obj any) (model.MoveCertificationAuthorityKeyInput, error) {
+	var it model.MoveCertificationAuthorityKeyInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43025,50 +45662,6 @@ func (ec *executionContext) unmarshalInputPrepareBulkRevocationInput(ctx context
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputProfileInput(ctx context.Context, obj any) (model.ProfileInput, error) {
-	var it model.ProfileInput
-	if obj == nil {
-		return it, nil
-	}
-
-	asMap := map[string]any{}
-	for k, v := range obj.(map[string]any) {
-		asMap[k] = v
-	}
-
-	fieldsInOrder := [...]string{"partitionId", "id", "version"}
-	for _, k := range fieldsInOrder {
-		v, ok := asMap[k]
-		if !ok {
-			continue
-		}
-		switch k {
-		case "partitionId":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.PartitionID = data
-		case "id":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
-			data, err := ec.unmarshalNID2string(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.ID = data
-		case "version":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
-			data, err := ec.unmarshalNInt642int64(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Version = data
-		}
-	}
-	return it, nil
-}
-
 func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx context.Context, obj any) (model.ProtocolConfigurationFilter, error) {
 	var it model.ProtocolConfigurationFilter
 	if obj == nil {
@@ -43115,6 +45708,185 @@ func (ec *executionContext) unmarshalInputProtocolConfigurationFilter(ctx contex
 				return it, err
 			}
 			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputPublishCrlInput(ctx context.Context, obj any) (model.PublishCrlInput, error) {
+	var it model.PublishCrlInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRejectInput(ctx context.Context, obj any) (model.RejectInput, error) {
+	var it model.RejectInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["comment"]; !present {
+		asMap["comment"] = ""
+	}
+
+	fieldsInOrder := [...]string{"id", "comment"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "comment":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("comment"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Comment = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRemoveMemberInput(ctx context.Context, obj any) (model.RemoveMemberInput, error) {
+	var it model.RemoveMemberInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRemovePasskeyInput(ctx context.Context, obj any) (model.RemovePasskeyInput, error) {
+	var it model.RemovePasskeyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRenewCagwCredentialInput(ctx context.Context, obj any) (model.RenewCagwCredentialInput, error) {
+	var it model.RenewCagwCredentialInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["endPreviousNow"]; !present {
+		asMap["endPreviousNow"] = false
+	}
+
+	fieldsInOrder := [...]string{"id", "endPreviousNow"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "endPreviousNow":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("endPreviousNow"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.EndPreviousNow = data
 		}
 	}
 	return it, nil
@@ -43250,6 +46022,73 @@ func (ec *executionContext) unmarshalInputRenewalSelectionInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputRequestPasswordResetInput(ctx context.Context, obj any) (model.RequestPasswordResetInput, error) {
+	var it model.RequestPasswordResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"email"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "email":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("email"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Email = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResendInvitationInput(ctx context.Context, obj any) (model.ResendInvitationInput, error) {
+	var it model.ResendInvitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "userId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "userId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("userId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UserID = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context, obj any) (model.ResetPasswordInput, error) {
 	var it model.ResetPasswordInput
 	if obj == nil {
@@ -43282,6 +46121,140 @@ func (ec *executionContext) unmarshalInputResetPasswordInput(ctx context.Context
 				return it, err
 			}
 			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputResetSecondFactorInput(ctx context.Context, obj any) (model.ResetSecondFactorInput, error) {
+	var it model.ResetSecondFactorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRestoreCertificationAuthorityInput(ctx context.Context, obj any) (model.RestoreCertificationAuthorityInput, error) {
+	var it model.RestoreCertificationAuthorityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRetireProfileInput(ctx context.Context, obj any) (model.RetireProfileInput, error) {
+	var it model.RetireProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "id", "version"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "version":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("version"))
+			data, err := ec.unmarshalNInt642int64(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Version = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputRevokeApiTokenInput(ctx context.Context, obj any) (model.RevokeAPITokenInput, error) {
+	var it model.RevokeAPITokenInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -43335,8 +46308,8 @@ func (ec *executionContext) unmarshalInputRevokeCertificateInput(ctx context.Con
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputRoleInput(ctx context.Context, obj any) (model.RoleInput, error) {
-	var it model.RoleInput
+func (ec *executionContext) unmarshalInputRevokeRoleInput(ctx context.Context, obj any) (model.RevokeRoleInput, error) {
+	var it model.RevokeRoleInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43379,8 +46352,8 @@ func (ec *executionContext) unmarshalInputRoleInput(ctx context.Context, obj any
 	return it, nil
 }
 
-func (ec *executionContext) unmarshalInputSecondFactorInput(ctx context.Context, obj any) (model.SecondFactorInput, error) {
-	var it model.SecondFactorInput
+func (ec *executionContext) unmarshalInputSelectProfilesInput(ctx context.Context, obj any) (model.SelectProfilesInput, error) {
+	var it model.SelectProfilesInput
 	if obj == nil {
 		return it, nil
 	}
@@ -43390,34 +46363,27 @@ func (ec *executionContext) unmarshalInputSecondFactorInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"totp", "recoveryCode", "passkey"}
+	fieldsInOrder := [...]string{"caId", "profileIds"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
 			continue
 		}
 		switch k {
-		case "totp":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.Totp = data
-		case "recoveryCode":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recoveryCode"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			it.CaID = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.RecoveryCode = data
-		case "passkey":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passkey"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Passkey = data
+			it.ProfileIds = data
 		}
 	}
 	return it, nil
@@ -43460,6 +46426,43 @@ func (ec *executionContext) unmarshalInputSetApprovalRulesInput(ctx context.Cont
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputSetCagwCredentialRolesInput(ctx context.Context, obj any) (model.SetCagwCredentialRolesInput, error) {
+	var it model.SetCagwCredentialRolesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "roles"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "roles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("roles"))
+			data, err := ec.unmarshalNCagwCredentialRoleInput2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Roles = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj any) (model.SignInInput, error) {
 	var it model.SignInInput
 	if obj == nil {
@@ -43492,6 +46495,36 @@ func (ec *executionContext) unmarshalInputSignInInput(ctx context.Context, obj a
 				return it, err
 			}
 			it.Password = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputStartBulkInput(ctx context.Context, obj any) (model.StartBulkInput, error) {
+	var it model.StartBulkInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
 		}
 	}
 	return it, nil
@@ -43566,6 +46599,103 @@ func (ec *executionContext) unmarshalInputSuspendCertificateInput(ctx context.Co
 				return it, err
 			}
 			it.Until = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputTestWebhookInput(ctx context.Context, obj any) (model.TestWebhookInput, error) {
+	var it model.TestWebhookInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUnselectProfilesInput(ctx context.Context, obj any) (model.UnselectProfilesInput, error) {
+	var it model.UnselectProfilesInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"caId", "profileIds"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "profileIds":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileIds"))
+			data, err := ec.unmarshalNString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileIds = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUnsuspendCertificateInput(ctx context.Context, obj any) (model.UnsuspendCertificateInput, error) {
+	var it model.UnsuspendCertificateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"certificateId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "certificateId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("certificateId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CertificateID = data
 		}
 	}
 	return it, nil
@@ -43652,6 +46782,71 @@ func (ec *executionContext) unmarshalInputUpdateAcmeSettingsInput(ctx context.Co
 				return it, err
 			}
 			it.Attestation = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputUpdateCrlSettingsInput(ctx context.Context, obj any) (model.UpdateCrlSettingsInput, error) {
+	var it model.UpdateCrlSettingsInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["automaticShards"]; !present {
+		asMap["automaticShards"] = true
+	}
+	if _, present := asMap["complete"]; !present {
+		asMap["complete"] = true
+	}
+
+	fieldsInOrder := [...]string{"caId", "delta", "shards", "automaticShards", "complete"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "caId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("caId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CaID = data
+		case "delta":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("delta"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Delta = data
+		case "shards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("shards"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Shards = data
+		case "automaticShards":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("automaticShards"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.AutomaticShards = data
+		case "complete":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("complete"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Complete = data
 		}
 	}
 	return it, nil
@@ -43897,6 +47092,80 @@ func (ec *executionContext) unmarshalInputUpdateSubscriptionInput(ctx context.Co
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputVerifyAddressCodeInput(ctx context.Context, obj any) (model.VerifyAddressCodeInput, error) {
+	var it model.VerifyAddressCodeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputVerifySecondFactorInput(ctx context.Context, obj any) (model.VerifySecondFactorInput, error) {
+	var it model.VerifySecondFactorInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"totp", "recoveryCode", "passkey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "totp":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("totp"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Totp = data
+		case "recoveryCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("recoveryCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.RecoveryCode = data
+		case "passkey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("passkey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Passkey = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj any) (model.WhatIfInput, error) {
 	var it model.WhatIfInput
 	if obj == nil {
@@ -43987,9 +47256,174 @@ func (ec *executionContext) unmarshalInputWhatIfInput(ctx context.Context, obj a
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputWithdrawApprovalInput(ctx context.Context, obj any) (model.WithdrawApprovalInput, error) {
+	var it model.WithdrawApprovalInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		}
+	}
+	return it, nil
+}
+
 // endregion **************************** input.gotpl *****************************
 
 // region    ************************** interface.gotpl ***************************
+
+func (ec *executionContext) _ApprovalRulesResult(ctx context.Context, sel ast.SelectionSet, obj model.ApprovalRulesResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.ApprovalRulesPayload:
+		return ec._ApprovalRulesPayload(ctx, sel, &obj)
+	case *model.ApprovalRulesPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalRulesPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of ApprovalRulesResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _BulkOperationResult(ctx context.Context, sel ast.SelectionSet, obj model.BulkOperationResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.BulkOperationPayload:
+		return ec._BulkOperationPayload(ctx, sel, &obj)
+	case *model.BulkOperationPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._BulkOperationPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of BulkOperationResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _CertificationAuthorityResult(ctx context.Context, sel ast.SelectionSet, obj model.CertificationAuthorityResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.CertificationAuthorityPayload:
+		return ec._CertificationAuthorityPayload(ctx, sel, &obj)
+	case *model.CertificationAuthorityPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CertificationAuthorityPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of CertificationAuthorityResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _IssueCertificateResult(ctx context.Context, sel ast.SelectionSet, obj model.IssueCertificateResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.IssueCertificatePayload:
+		return ec._IssueCertificatePayload(ctx, sel, &obj)
+	case *model.IssueCertificatePayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._IssueCertificatePayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of IssueCertificateResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
+
+func (ec *executionContext) _MemberResult(ctx context.Context, sel ast.SelectionSet, obj model.MemberResult) graphql.Marshaler {
+	switch obj := (obj).(type) {
+	case nil:
+		return graphql.Null
+	case model.MemberPayload:
+		return ec._MemberPayload(ctx, sel, &obj)
+	case *model.MemberPayload:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._MemberPayload(ctx, sel, obj)
+	case model.ApprovalPending:
+		return ec._ApprovalPending(ctx, sel, &obj)
+	case *model.ApprovalPending:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ApprovalPending(ctx, sel, obj)
+	default:
+		if typedObj, ok := obj.(graphql.Marshaler); ok {
+			return typedObj
+		} else {
+			panic(fmt.Errorf("unexpected type %T; non-generated variants of MemberResult must implement graphql.Marshaler", obj))
+		}
+	}
+}
 
 // endregion ************************** interface.gotpl ***************************
 
@@ -45355,6 +48789,55 @@ func (ec *executionContext) _ApiToken(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var apiTokenConnectionImplementors = []string{"ApiTokenConnection"}
+
+func (ec *executionContext) _ApiTokenConnection(ctx context.Context, sel ast.SelectionSet, obj *model.APITokenConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, apiTokenConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApiTokenConnection")
+		case "nodes":
+			out.Values[i] = ec._ApiTokenConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ApiTokenConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ApiTokenConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var apiTokenPayloadImplementors = []string{"ApiTokenPayload"}
 
 func (ec *executionContext) _ApiTokenPayload(ctx context.Context, sel ast.SelectionSet, obj *model.APITokenPayload) graphql.Marshaler {
@@ -45924,6 +49407,83 @@ func (ec *executionContext) _ApprovalPayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var approvalPendingImplementors = []string{"ApprovalPending", "ApprovalRulesResult", "BulkOperationResult", "CertificationAuthorityResult", "IssueCertificateResult", "MemberResult"}
+
+func (ec *executionContext) _ApprovalPending(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalPending) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, approvalPendingImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ApprovalPending")
+		case "approvalId":
+			out.Values[i] = ec._ApprovalPending_approvalId(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "message":
+			out.Values[i] = ec._ApprovalPending_message(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "approval":
+			field := field
+
+			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ApprovalPending_approval(ctx, field, obj)
+				return res
+			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var approvalRuleImplementors = []string{"ApprovalRule"}
 
 func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.SelectionSet, obj *approval.Rule) graphql.Marshaler {
@@ -45978,7 +49538,7 @@ func (ec *executionContext) _ApprovalRule(ctx context.Context, sel ast.Selection
 	return out
 }
 
-var approvalRulesPayloadImplementors = []string{"ApprovalRulesPayload"}
+var approvalRulesPayloadImplementors = []string{"ApprovalRulesPayload", "ApprovalRulesResult"}
 
 func (ec *executionContext) _ApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, obj *model.ApprovalRulesPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, approvalRulesPayloadImplementors)
@@ -46415,6 +49975,128 @@ func (ec *executionContext) _AuditVerification(ctx context.Context, sel ast.Sele
 			out.Values[i] = ec._AuditVerification_alarm(ctx, field, obj)
 		case "headHash":
 			out.Values[i] = ec._AuditVerification_headHash(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var beginPasskeyRegistrationPayloadImplementors = []string{"BeginPasskeyRegistrationPayload"}
+
+func (ec *executionContext) _BeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeyRegistrationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeyRegistrationPayload")
+		case "options":
+			out.Values[i] = ec._BeginPasskeyRegistrationPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var beginPasskeySignInPayloadImplementors = []string{"BeginPasskeySignInPayload"}
+
+func (ec *executionContext) _BeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BeginPasskeySignInPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginPasskeySignInPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginPasskeySignInPayload")
+		case "options":
+			out.Values[i] = ec._BeginPasskeySignInPayload_options(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var beginTotpEnrolmentPayloadImplementors = []string{"BeginTotpEnrolmentPayload"}
+
+func (ec *executionContext) _BeginTotpEnrolmentPayload(ctx context.Context, sel ast.SelectionSet, obj *identity.Enrolment) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, beginTotpEnrolmentPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BeginTotpEnrolmentPayload")
+		case "secret":
+			out.Values[i] = ec._BeginTotpEnrolmentPayload_secret(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "uri":
+			out.Values[i] = ec._BeginTotpEnrolmentPayload_uri(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -47030,7 +50712,7 @@ func (ec *executionContext) _BulkOperationConnection(ctx context.Context, sel as
 	return out
 }
 
-var bulkOperationPayloadImplementors = []string{"BulkOperationPayload"}
+var bulkOperationPayloadImplementors = []string{"BulkOperationPayload", "BulkOperationResult"}
 
 func (ec *executionContext) _BulkOperationPayload(ctx context.Context, sel ast.SelectionSet, obj *model.BulkOperationPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, bulkOperationPayloadImplementors)
@@ -47464,6 +51146,94 @@ func (ec *executionContext) _CagwCredential(ctx context.Context, sel ast.Selecti
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var cagwCredentialConnectionImplementors = []string{"CagwCredentialConnection"}
+
+func (ec *executionContext) _CagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CagwCredentialConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredentialConnection")
+		case "nodes":
+			out.Values[i] = ec._CagwCredentialConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CagwCredentialConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CagwCredentialConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var cagwCredentialPayloadImplementors = []string{"CagwCredentialPayload"}
+
+func (ec *executionContext) _CagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CagwCredentialPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cagwCredentialPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CagwCredentialPayload")
+		case "credential":
+			out.Values[i] = ec._CagwCredentialPayload_credential(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -49015,6 +52785,55 @@ func (ec *executionContext) _CertificateProfile(ctx context.Context, sel ast.Sel
 	return out
 }
 
+var certificateProfileConnectionImplementors = []string{"CertificateProfileConnection"}
+
+func (ec *executionContext) _CertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CertificateProfileConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, certificateProfileConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CertificateProfileConnection")
+		case "nodes":
+			out.Values[i] = ec._CertificateProfileConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CertificateProfileConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CertificateProfileConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var certificateStoryImplementors = []string{"CertificateStory"}
 
 func (ec *executionContext) _CertificateStory(ctx context.Context, sel ast.SelectionSet, obj *model.CertificateStory) graphql.Marshaler {
@@ -50227,7 +54046,56 @@ func (ec *executionContext) _CertificationAuthority(ctx context.Context, sel ast
 	return out
 }
 
-var certificationAuthorityPayloadImplementors = []string{"CertificationAuthorityPayload"}
+var certificationAuthorityConnectionImplementors = []string{"CertificationAuthorityConnection"}
+
+func (ec *executionContext) _CertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, obj *model.CertificationAuthorityConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, certificationAuthorityConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CertificationAuthorityConnection")
+		case "nodes":
+			out.Values[i] = ec._CertificationAuthorityConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._CertificationAuthorityConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._CertificationAuthorityConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var certificationAuthorityPayloadImplementors = []string{"CertificationAuthorityPayload", "CertificationAuthorityResult"}
 
 func (ec *executionContext) _CertificationAuthorityPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CertificationAuthorityPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, certificationAuthorityPayloadImplementors)
@@ -51769,7 +55637,7 @@ func (ec *executionContext) _IssuanceDecision(ctx context.Context, sel ast.Selec
 	return out
 }
 
-var issueCertificatePayloadImplementors = []string{"IssueCertificatePayload"}
+var issueCertificatePayloadImplementors = []string{"IssueCertificatePayload", "IssueCertificateResult"}
 
 func (ec *executionContext) _IssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, obj *model.IssueCertificatePayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, issueCertificatePayloadImplementors)
@@ -51867,19 +55735,19 @@ func (ec *executionContext) _IssuePkcs12Payload(ctx context.Context, sel ast.Sel
 	return out
 }
 
-var issuedCagwCredentialImplementors = []string{"IssuedCagwCredential"}
+var issuedCagwCredentialPayloadImplementors = []string{"IssuedCagwCredentialPayload"}
 
-func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.SelectionSet, obj *credential.Issued) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, issuedCagwCredentialImplementors)
+func (ec *executionContext) _IssuedCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, obj *credential.Issued) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, issuedCagwCredentialPayloadImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := make(map[string]*graphql.FieldSet)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("IssuedCagwCredential")
+			out.Values[i] = graphql.MarshalString("IssuedCagwCredentialPayload")
 		case "credential":
-			out.Values[i] = ec._IssuedCagwCredential_credential(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_credential(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -51892,7 +55760,7 @@ func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.S
 						ec.Error(ctx, ec.Recover(ctx, r))
 					}
 				}()
-				res = ec._IssuedCagwCredential_pkcs12(ctx, field, obj)
+				res = ec._IssuedCagwCredentialPayload_pkcs12(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -51920,12 +55788,12 @@ func (ec *executionContext) _IssuedCagwCredential(ctx context.Context, sel ast.S
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "password":
-			out.Values[i] = ec._IssuedCagwCredential_password(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_password(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "fileName":
-			out.Values[i] = ec._IssuedCagwCredential_fileName(ctx, field, obj)
+			out.Values[i] = ec._IssuedCagwCredentialPayload_fileName(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -51992,6 +55860,55 @@ func (ec *executionContext) _Job(ctx context.Context, sel ast.SelectionSet, obj 
 			}
 		case "lastError":
 			out.Values[i] = ec._Job_lastError(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var jobConnectionImplementors = []string{"JobConnection"}
+
+func (ec *executionContext) _JobConnection(ctx context.Context, sel ast.SelectionSet, obj *model.JobConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, jobConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("JobConnection")
+		case "nodes":
+			out.Values[i] = ec._JobConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._JobConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._JobConnection_totalCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -52331,7 +56248,56 @@ func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, o
 	return out
 }
 
-var memberPayloadImplementors = []string{"MemberPayload"}
+var memberConnectionImplementors = []string{"MemberConnection"}
+
+func (ec *executionContext) _MemberConnection(ctx context.Context, sel ast.SelectionSet, obj *model.MemberConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, memberConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MemberConnection")
+		case "nodes":
+			out.Values[i] = ec._MemberConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._MemberConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._MemberConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var memberPayloadImplementors = []string{"MemberPayload", "MemberResult"}
 
 func (ec *executionContext) _MemberPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MemberPayload) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, memberPayloadImplementors)
@@ -53271,6 +57237,55 @@ func (ec *executionContext) _OutboxMail(ctx context.Context, sel ast.SelectionSe
 			}
 		case "sentAt":
 			out.Values[i] = ec._OutboxMail_sentAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var outboxMailConnectionImplementors = []string{"OutboxMailConnection"}
+
+func (ec *executionContext) _OutboxMailConnection(ctx context.Context, sel ast.SelectionSet, obj *model.OutboxMailConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, outboxMailConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("OutboxMailConnection")
+		case "nodes":
+			out.Values[i] = ec._OutboxMailConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._OutboxMailConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._OutboxMailConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -54496,6 +58511,55 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var partitionConnectionImplementors = []string{"PartitionConnection"}
+
+func (ec *executionContext) _PartitionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.PartitionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, partitionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PartitionConnection")
+		case "nodes":
+			out.Values[i] = ec._PartitionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._PartitionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._PartitionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var partitionCountsImplementors = []string{"PartitionCounts"}
 
 func (ec *executionContext) _PartitionCounts(ctx context.Context, sel ast.SelectionSet, obj *tenant.Counts) graphql.Marshaler {
@@ -55023,6 +59087,55 @@ func (ec *executionContext) _ProfileVersion(ctx context.Context, sel ast.Selecti
 	return out
 }
 
+var profileVersionConnectionImplementors = []string{"ProfileVersionConnection"}
+
+func (ec *executionContext) _ProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ProfileVersionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, profileVersionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProfileVersionConnection")
+		case "nodes":
+			out.Values[i] = ec._ProfileVersionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ProfileVersionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ProfileVersionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var protocolConfigurationImplementors = []string{"ProtocolConfiguration"}
 
 func (ec *executionContext) _ProtocolConfiguration(ctx context.Context, sel ast.SelectionSet, obj *protocolconfig.Configuration) graphql.Marshaler {
@@ -55476,45 +59589,6 @@ func (ec *executionContext) _ProtocolConfigurationPayload(ctx context.Context, s
 			out.Values[i] = graphql.MarshalString("ProtocolConfigurationPayload")
 		case "protocolConfiguration":
 			out.Values[i] = ec._ProtocolConfigurationPayload_protocolConfiguration(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
-
-	for label, dfs := range deferred {
-		ec.ProcessDeferredGroup(graphql.DeferredGroup{
-			Label:    label,
-			Path:     graphql.GetPath(ctx),
-			FieldSet: dfs,
-			Context:  ctx,
-		})
-	}
-
-	return out
-}
-
-var publishCrlPayloadImplementors = []string{"PublishCrlPayload"}
-
-func (ec *executionContext) _PublishCrlPayload(ctx context.Context, sel ast.SelectionSet, obj *model.PublishCrlPayload) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, publishCrlPayloadImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := make(map[string]*graphql.FieldSet)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("PublishCrlPayload")
-		case "certificationAuthority":
-			out.Values[i] = ec._PublishCrlPayload_certificationAuthority(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -57132,23 +61206,54 @@ func (ec *executionContext) _Security(ctx context.Context, sel ast.SelectionSet,
 		case "totpEnrolled":
 			out.Values[i] = ec._Security_totpEnrolled(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "passkeys":
 			out.Values[i] = ec._Security_passkeys(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "recoveryCodesLeft":
 			out.Values[i] = ec._Security_recoveryCodesLeft(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "sessions":
-			out.Values[i] = ec._Security_sessions(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Security_sessions(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.Deferrable != nil {
+				dfs, ok := deferred[field.Deferrable.Label]
+				di := 0
+				if ok {
+					dfs.AddField(field)
+					di = len(dfs.Values) - 1
+				} else {
+					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
+					deferred[field.Deferrable.Label] = dfs
+				}
+				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, dfs)
+				})
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -57438,6 +61543,55 @@ func (ec *executionContext) _ServiceSubscription(ctx context.Context, sel ast.Se
 	return out
 }
 
+var serviceSubscriptionConnectionImplementors = []string{"ServiceSubscriptionConnection"}
+
+func (ec *executionContext) _ServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.ServiceSubscriptionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, serviceSubscriptionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ServiceSubscriptionConnection")
+		case "nodes":
+			out.Values[i] = ec._ServiceSubscriptionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._ServiceSubscriptionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._ServiceSubscriptionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var sessionImplementors = []string{"Session"}
 
 func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, obj *identity.Session) graphql.Marshaler {
@@ -57515,6 +61669,55 @@ func (ec *executionContext) _Session(ctx context.Context, sel ast.SelectionSet, 
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var sessionConnectionImplementors = []string{"SessionConnection"}
+
+func (ec *executionContext) _SessionConnection(ctx context.Context, sel ast.SelectionSet, obj *model.SessionConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, sessionConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("SessionConnection")
+		case "nodes":
+			out.Values[i] = ec._SessionConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._SessionConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._SessionConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -57976,50 +62179,6 @@ func (ec *executionContext) _SubscriptionPayload(ctx context.Context, sel ast.Se
 			out.Values[i] = graphql.MarshalString("SubscriptionPayload")
 		case "subscription":
 			out.Values[i] = ec._SubscriptionPayload_subscription(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		default:
-			panic("unknown field " + strconv.Quote(field.Name))
-		}
-	}
-	out.Dispatch(ctx)
-	if out.Invalids > 0 {
-		return graphql.Null
-	}
-
-	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
-
-	for label, dfs := range deferred {
-		ec.ProcessDeferredGroup(graphql.DeferredGroup{
-			Label:    label,
-			Path:     graphql.GetPath(ctx),
-			FieldSet: dfs,
-			Context:  ctx,
-		})
-	}
-
-	return out
-}
-
-var totpEnrolmentImplementors = []string{"TotpEnrolment"}
-
-func (ec *executionContext) _TotpEnrolment(ctx context.Context, sel ast.SelectionSet, obj *identity.Enrolment) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, totpEnrolmentImplementors)
-
-	out := graphql.NewFieldSet(fields)
-	deferred := make(map[string]*graphql.FieldSet)
-	for i, field := range fields {
-		switch field.Name {
-		case "__typename":
-			out.Values[i] = graphql.MarshalString("TotpEnrolment")
-		case "secret":
-			out.Values[i] = ec._TotpEnrolment_secret(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				out.Invalids++
-			}
-		case "uri":
-			out.Values[i] = ec._TotpEnrolment_uri(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -58660,6 +62819,55 @@ func (ec *executionContext) _WebhookDelivery(ctx context.Context, sel ast.Select
 	return out
 }
 
+var webhookDeliveryConnectionImplementors = []string{"WebhookDeliveryConnection"}
+
+func (ec *executionContext) _WebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, obj *model.WebhookDeliveryConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, webhookDeliveryConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WebhookDeliveryConnection")
+		case "nodes":
+			out.Values[i] = ec._WebhookDeliveryConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._WebhookDeliveryConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._WebhookDeliveryConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var webhookPayloadImplementors = []string{"WebhookPayload"}
 
 func (ec *executionContext) _WebhookPayload(ctx context.Context, sel ast.SelectionSet, obj *model.WebhookPayload) graphql.Marshaler {
@@ -59163,6 +63371,11 @@ func (ec *executionContext) unmarshalNAcceptInvitationInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNAcceptRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcceptRolesInput(ctx context.Context, v any) (model.AcceptRolesInput, error) {
+	res, err := ec.unmarshalInputAcceptRolesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAccountConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAccountConnection(ctx context.Context, sel ast.SelectionSet, v model.AccountConnection) graphql.Marshaler {
 	return ec._AccountConnection(ctx, sel, &v)
 }
@@ -59430,6 +63643,11 @@ func (ec *executionContext) marshalNAcmeStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return v
 }
 
+func (ec *executionContext) unmarshalNActivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐActivateEndEntityInput(ctx context.Context, v any) (model.ActivateEndEntityInput, error) {
+	res, err := ec.unmarshalInputActivateEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
 	return ec._AlgorithmVerifier(ctx, sel, &v)
 }
@@ -59474,6 +63692,20 @@ func (ec *executionContext) marshalNApiToken2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._ApiToken(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNApiTokenConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx context.Context, sel ast.SelectionSet, v model.APITokenConnection) graphql.Marshaler {
+	return ec._ApiTokenConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNApiTokenConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenConnection(ctx context.Context, sel ast.SelectionSet, v *model.APITokenConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ApiTokenConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNApiTokenPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAPITokenPayload(ctx context.Context, sel ast.SelectionSet, v model.APITokenPayload) graphql.Marshaler {
@@ -59528,11 +63760,6 @@ func (ec *executionContext) marshalNApprovalConnection2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._ApprovalConnection(ctx, sel, v)
-}
-
-func (ec *executionContext) unmarshalNApprovalDecisionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalDecisionInput(ctx context.Context, v any) (model.ApprovalDecisionInput, error) {
-	res, err := ec.unmarshalInputApprovalDecisionInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNApprovalFact2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐFact(ctx context.Context, sel ast.SelectionSet, v approval.Fact) graphql.Marshaler {
@@ -59632,18 +63859,14 @@ func (ec *executionContext) unmarshalNApprovalRuleInput2ᚖgithubᚗcomᚋpkiaas
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNApprovalRulesPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v model.ApprovalRulesPayload) graphql.Marshaler {
-	return ec._ApprovalRulesPayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNApprovalRulesPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesPayload(ctx context.Context, sel ast.SelectionSet, v *model.ApprovalRulesPayload) graphql.Marshaler {
+func (ec *executionContext) marshalNApprovalRulesResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApprovalRulesResult(ctx context.Context, sel ast.SelectionSet, v model.ApprovalRulesResult) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._ApprovalRulesPayload(ctx, sel, v)
+	return ec._ApprovalRulesResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNApprovalState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋapprovalᚐState(ctx context.Context, v any) (approval.State, error) {
@@ -59687,6 +63910,11 @@ func (ec *executionContext) marshalNApprovalVote2ᚖgithubᚗcomᚋpkiaasᚋpkia
 		return graphql.Null
 	}
 	return ec._ApprovalVote(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNApproveInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐApproveInput(ctx context.Context, v any) (model.ApproveInput, error) {
+	res, err := ec.unmarshalInputApproveInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNAssignSubscriptionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAssignSubscriptionInput(ctx context.Context, v any) (model.AssignSubscriptionInput, error) {
@@ -59781,6 +64009,48 @@ func (ec *executionContext) marshalNAuditVerification2ᚖgithubᚗcomᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._AuditVerification(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeyRegistrationPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, v model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	return ec._BeginPasskeyRegistrationPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeyRegistrationPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeyRegistrationPayload(ctx context.Context, sel ast.SelectionSet, v *model.BeginPasskeyRegistrationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginPasskeyRegistrationPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeySignInPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, v model.BeginPasskeySignInPayload) graphql.Marshaler {
+	return ec._BeginPasskeySignInPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginPasskeySignInPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBeginPasskeySignInPayload(ctx context.Context, sel ast.SelectionSet, v *model.BeginPasskeySignInPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginPasskeySignInPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNBeginTotpEnrolmentPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v identity.Enrolment) graphql.Marshaler {
+	return ec._BeginTotpEnrolmentPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNBeginTotpEnrolmentPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BeginTotpEnrolmentPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNBoolean2bool(ctx context.Context, v any) (bool, error) {
@@ -59939,6 +64209,16 @@ func (ec *executionContext) marshalNBulkOperationPayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._BulkOperationPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNBulkOperationResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkOperationResult(ctx context.Context, sel ast.SelectionSet, v model.BulkOperationResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._BulkOperationResult(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNBulkResult2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋbulkᚐResult(ctx context.Context, v any) (bulk.Result, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := bulk.Result(tmp)
@@ -60073,11 +64353,6 @@ func (ec *executionContext) marshalNCaCreationStepName2githubᚗcomᚋpkiaasᚋp
 	return res
 }
 
-func (ec *executionContext) unmarshalNCaProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCaProfilesInput(ctx context.Context, v any) (model.CaProfilesInput, error) {
-	res, err := ec.unmarshalInputCaProfilesInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalNCaStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcaᚐStatus(ctx context.Context, v any) (ca.Status, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := ca.Status(tmp)
@@ -60112,10 +64387,6 @@ func (ec *executionContext) marshalNCaType2githubᚗcomᚋpkiaasᚋpkiaasᚋdoma
 	return res
 }
 
-func (ec *executionContext) marshalNCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredential(ctx context.Context, sel ast.SelectionSet, v credential.Credential) graphql.Marshaler {
-	return ec._CagwCredential(ctx, sel, &v)
-}
-
 func (ec *executionContext) marshalNCagwCredential2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐCredentialᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Credential) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -60140,6 +64411,34 @@ func (ec *executionContext) marshalNCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpk
 		return graphql.Null
 	}
 	return ec._CagwCredential(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, v model.CagwCredentialConnection) graphql.Marshaler {
+	return ec._CagwCredentialConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialConnection(ctx context.Context, sel ast.SelectionSet, v *model.CagwCredentialConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredentialConnection(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, v model.CagwCredentialPayload) graphql.Marshaler {
+	return ec._CagwCredentialPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCagwCredentialPayload(ctx context.Context, sel ast.SelectionSet, v *model.CagwCredentialPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CagwCredentialPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNCagwCredentialRole2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐGrantᚄ(ctx context.Context, sel ast.SelectionSet, v []*credential.Grant) graphql.Marshaler {
@@ -60220,6 +64519,11 @@ func (ec *executionContext) marshalNCagwRole2githubᚗcomᚋpkiaasᚋpkiaasᚋdo
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNCancelBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCancelBulkInput(ctx context.Context, v any) (model.CancelBulkInput, error) {
+	res, err := ec.unmarshalInputCancelBulkInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNCertificate2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐCertificateᚄ(ctx context.Context, sel ast.SelectionSet, v []*certificate.Certificate) graphql.Marshaler {
@@ -60342,6 +64646,20 @@ func (ec *executionContext) marshalNCertificateProfile2ᚖgithubᚗcomᚋpkiaas�
 	return ec._CertificateProfile(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCertificateProfileConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, v model.CertificateProfileConnection) graphql.Marshaler {
+	return ec._CertificateProfileConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCertificateProfileConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateProfileConnection(ctx context.Context, sel ast.SelectionSet, v *model.CertificateProfileConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificateProfileConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNCertificateSort2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcertificateᚐSort(ctx context.Context, v any) (certificate.Sort, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := certificate.Sort(tmp)
@@ -60420,6 +64738,20 @@ func (ec *executionContext) marshalNCertificationAuthority2ᚖgithubᚗcomᚋpki
 	return ec._CertificationAuthority(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCertificationAuthorityConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityConnection) graphql.Marshaler {
+	return ec._CertificationAuthorityConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNCertificationAuthorityConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityConnection(ctx context.Context, sel ast.SelectionSet, v *model.CertificationAuthorityConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificationAuthorityConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNCertificationAuthorityPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityPayload(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityPayload) graphql.Marshaler {
 	return ec._CertificationAuthorityPayload(ctx, sel, &v)
 }
@@ -60432,6 +64764,16 @@ func (ec *executionContext) marshalNCertificationAuthorityPayload2ᚖgithubᚗco
 		return graphql.Null
 	}
 	return ec._CertificationAuthorityPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNCertificationAuthorityResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificationAuthorityResult(ctx context.Context, sel ast.SelectionSet, v model.CertificationAuthorityResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CertificationAuthorityResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNChangePasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐChangePasswordInput(ctx context.Context, v any) (model.ChangePasswordInput, error) {
@@ -60478,6 +64820,11 @@ func (ec *executionContext) marshalNConfirmIdentityPayload2ᚖgithubᚗcomᚋpki
 		return graphql.Null
 	}
 	return ec._ConfirmIdentityPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNConfirmTotpEnrolmentInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpEnrolmentInput(ctx context.Context, v any) (model.ConfirmTotpEnrolmentInput, error) {
+	res, err := ec.unmarshalInputConfirmTotpEnrolmentInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNConfirmTotpPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐConfirmTotpPayload(ctx context.Context, sel ast.SelectionSet, v model.ConfirmTotpPayload) graphql.Marshaler {
@@ -60629,11 +64976,6 @@ func (ec *executionContext) marshalNCrlMode2githubᚗcomᚋpkiaasᚋpkiaasᚋgra
 	return v
 }
 
-func (ec *executionContext) unmarshalNCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCrlSettingsInput(ctx context.Context, v any) (model.CrlSettingsInput, error) {
-	res, err := ec.unmarshalInputCrlSettingsInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) marshalNCryptographyConcern2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋreportᚐConcernᚄ(ctx context.Context, sel ast.SelectionSet, v []*report.Concern) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -60726,13 +65068,38 @@ func (ec *executionContext) marshalNDayActivity2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 	return ec._DayActivity(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNDeactivateEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeactivateEndEntityInput(ctx context.Context, v any) (model.DeactivateEndEntityInput, error) {
+	res, err := ec.unmarshalInputDeactivateEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeclineInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeclineInvitationInput(ctx context.Context, v any) (model.DeclineInvitationInput, error) {
+	res, err := ec.unmarshalInputDeclineInvitationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDecommissionEndEntityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDecommissionEndEntityInput(ctx context.Context, v any) (model.DecommissionEndEntityInput, error) {
+	res, err := ec.unmarshalInputDecommissionEndEntityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNDeleteAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteAccountInput(ctx context.Context, v any) (model.DeleteAccountInput, error) {
 	res, err := ec.unmarshalInputDeleteAccountInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNDeleteCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCagwCredentialInput(ctx context.Context, v any) (model.DeleteCagwCredentialInput, error) {
+	res, err := ec.unmarshalInputDeleteCagwCredentialInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNDeleteCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteCertificationAuthorityInput(ctx context.Context, v any) (model.DeleteCertificationAuthorityInput, error) {
 	res, err := ec.unmarshalInputDeleteCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeleteProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProfileInput(ctx context.Context, v any) (model.DeleteProfileInput, error) {
+	res, err := ec.unmarshalInputDeleteProfileInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60752,6 +65119,11 @@ func (ec *executionContext) marshalNDeleteProfilePayload2ᚖgithubᚗcomᚋpkiaa
 
 func (ec *executionContext) unmarshalNDeleteProtocolConfigurationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteProtocolConfigurationInput(ctx context.Context, v any) (model.DeleteProtocolConfigurationInput, error) {
 	res, err := ec.unmarshalInputDeleteProtocolConfigurationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDeleteWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDeleteWebhookInput(ctx context.Context, v any) (model.DeleteWebhookInput, error) {
+	res, err := ec.unmarshalInputDeleteWebhookInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60785,6 +65157,21 @@ func (ec *executionContext) marshalNDeployment2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 
 func (ec *executionContext) unmarshalNDisableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableAccountInput(ctx context.Context, v any) (model.DisableAccountInput, error) {
 	res, err := ec.unmarshalInputDisableAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNDisableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐDisableCertificationAuthorityInput(ctx context.Context, v any) (model.DisableCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputDisableCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEnableAccountInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableAccountInput(ctx context.Context, v any) (model.EnableAccountInput, error) {
+	res, err := ec.unmarshalInputEnableAccountInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNEnableCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEnableCertificationAuthorityInput(ctx context.Context, v any) (model.EnableCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputEnableCertificationAuthorityInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -60857,6 +65244,11 @@ func (ec *executionContext) marshalNEndEntityStatus2githubᚗcomᚋpkiaasᚋpkia
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNEndSessionInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐEndSessionInput(ctx context.Context, v any) (model.EndSessionInput, error) {
+	res, err := ec.unmarshalInputEndSessionInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNEnrollmentAuthority2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐAuthorityᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Authority) graphql.Marshaler {
@@ -60957,6 +65349,11 @@ func (ec *executionContext) unmarshalNExtensionInput2ᚖgithubᚗcomᚋpkiaasᚋ
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNFinishPasskeyRegistrationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐFinishPasskeyRegistrationInput(ctx context.Context, v any) (model.FinishPasskeyRegistrationInput, error) {
+	res, err := ec.unmarshalInputFinishPasskeyRegistrationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNFloat2float64(ctx context.Context, v any) (float64, error) {
 	res, err := graphql.UnmarshalFloatContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -60971,6 +65368,11 @@ func (ec *executionContext) marshalNFloat2float64(ctx context.Context, sel ast.S
 		}
 	}
 	return graphql.WrapContextMarshaler(ctx, res)
+}
+
+func (ec *executionContext) unmarshalNGrantRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐGrantRoleInput(ctx context.Context, v any) (model.GrantRoleInput, error) {
+	res, err := ec.unmarshalInputGrantRoleInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNID2string(ctx context.Context, v any) (string, error) {
@@ -61163,6 +65565,11 @@ func (ec *executionContext) marshalNInvitation2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 	return ec._Invitation(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNInviteSubscriptionOwnerInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteSubscriptionOwnerInput(ctx context.Context, v any) (model.InviteSubscriptionOwnerInput, error) {
+	res, err := ec.unmarshalInputInviteSubscriptionOwnerInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNInviteUserInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐInviteUserInput(ctx context.Context, v any) (model.InviteUserInput, error) {
 	res, err := ec.unmarshalInputInviteUserInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -61199,18 +65606,14 @@ func (ec *executionContext) unmarshalNIssueCertificateInput2githubᚗcomᚋpkiaa
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNIssueCertificatePayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, v model.IssueCertificatePayload) graphql.Marshaler {
-	return ec._IssueCertificatePayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNIssueCertificatePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificatePayload(ctx context.Context, sel ast.SelectionSet, v *model.IssueCertificatePayload) graphql.Marshaler {
+func (ec *executionContext) marshalNIssueCertificateResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssueCertificateResult(ctx context.Context, sel ast.SelectionSet, v model.IssueCertificateResult) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._IssueCertificatePayload(ctx, sel, v)
+	return ec._IssueCertificateResult(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNIssuePkcs12Input2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐIssuePkcs12Input(ctx context.Context, v any) (model.IssuePkcs12Input, error) {
@@ -61232,18 +65635,18 @@ func (ec *executionContext) marshalNIssuePkcs12Payload2ᚖgithubᚗcomᚋpkiaas�
 	return ec._IssuePkcs12Payload(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNIssuedCagwCredential2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v credential.Issued) graphql.Marshaler {
-	return ec._IssuedCagwCredential(ctx, sel, &v)
+func (ec *executionContext) marshalNIssuedCagwCredentialPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v credential.Issued) graphql.Marshaler {
+	return ec._IssuedCagwCredentialPayload(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNIssuedCagwCredential2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
+func (ec *executionContext) marshalNIssuedCagwCredentialPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋcredentialᚐIssued(ctx context.Context, sel ast.SelectionSet, v *credential.Issued) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._IssuedCagwCredential(ctx, sel, v)
+	return ec._IssuedCagwCredentialPayload(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNJob2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐJobᚄ(ctx context.Context, sel ast.SelectionSet, v []*job.Job) graphql.Marshaler {
@@ -61270,6 +65673,20 @@ func (ec *executionContext) marshalNJob2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdoma
 		return graphql.Null
 	}
 	return ec._Job(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNJobConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx context.Context, sel ast.SelectionSet, v model.JobConnection) graphql.Marshaler {
+	return ec._JobConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNJobConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐJobConnection(ctx context.Context, sel ast.SelectionSet, v *model.JobConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._JobConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNJobLane2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋjobᚐLane(ctx context.Context, v any) (job.Lane, error) {
@@ -61406,9 +65823,18 @@ func (ec *executionContext) marshalNMember2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	return ec._Member(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberInput(ctx context.Context, v any) (model.MemberInput, error) {
-	res, err := ec.unmarshalInputMemberInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
+func (ec *executionContext) marshalNMemberConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx context.Context, sel ast.SelectionSet, v model.MemberConnection) graphql.Marshaler {
+	return ec._MemberConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNMemberConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberConnection(ctx context.Context, sel ast.SelectionSet, v *model.MemberConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MemberConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNMemberPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberPayload(ctx context.Context, sel ast.SelectionSet, v model.MemberPayload) graphql.Marshaler {
@@ -61425,8 +65851,18 @@ func (ec *executionContext) marshalNMemberPayload2ᚖgithubᚗcomᚋpkiaasᚋpki
 	return ec._MemberPayload(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNMoveCaKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCaKeyInput(ctx context.Context, v any) (model.MoveCaKeyInput, error) {
-	res, err := ec.unmarshalInputMoveCaKeyInput(ctx, v)
+func (ec *executionContext) marshalNMemberResult2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMemberResult(ctx context.Context, sel ast.SelectionSet, v model.MemberResult) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MemberResult(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNMoveCertificationAuthorityKeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMoveCertificationAuthorityKeyInput(ctx context.Context, v any) (model.MoveCertificationAuthorityKeyInput, error) {
+	res, err := ec.unmarshalInputMoveCertificationAuthorityKeyInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -61572,6 +66008,20 @@ func (ec *executionContext) marshalNOutboxMail2ᚖgithubᚗcomᚋpkiaasᚋpkiaas
 	return ec._OutboxMail(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNOutboxMailConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx context.Context, sel ast.SelectionSet, v model.OutboxMailConnection) graphql.Marshaler {
+	return ec._OutboxMailConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNOutboxMailConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐOutboxMailConnection(ctx context.Context, sel ast.SelectionSet, v *model.OutboxMailConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._OutboxMailConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx context.Context, sel ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -61610,6 +66060,20 @@ func (ec *executionContext) marshalNPartition2ᚖgithubᚗcomᚋpkiaasᚋpkiaas�
 		return graphql.Null
 	}
 	return ec._Partition(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNPartitionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx context.Context, sel ast.SelectionSet, v model.PartitionConnection) graphql.Marshaler {
+	return ec._PartitionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNPartitionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPartitionConnection(ctx context.Context, sel ast.SelectionSet, v *model.PartitionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._PartitionConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNPartitionCounts2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐCounts(ctx context.Context, sel ast.SelectionSet, v tenant.Counts) graphql.Marshaler {
@@ -61746,11 +66210,6 @@ func (ec *executionContext) marshalNProfileGroup2ᚖgithubᚗcomᚋpkiaasᚋpkia
 	return ec._ProfileGroup(ctx, sel, v)
 }
 
-func (ec *executionContext) unmarshalNProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileInput(ctx context.Context, v any) (model.ProfileInput, error) {
-	res, err := ec.unmarshalInputProfileInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
-}
-
 func (ec *executionContext) unmarshalNProfileKind2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileKind(ctx context.Context, v any) (model.ProfileKind, error) {
 	var res model.ProfileKind
 	err := res.UnmarshalGQL(v)
@@ -61841,6 +66300,20 @@ func (ec *executionContext) marshalNProfileVersion2ᚖgithubᚗcomᚋpkiaasᚋpk
 	return ec._ProfileVersion(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNProfileVersionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, v model.ProfileVersionConnection) graphql.Marshaler {
+	return ec._ProfileVersionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNProfileVersionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileVersionConnection(ctx context.Context, sel ast.SelectionSet, v *model.ProfileVersionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProfileVersionConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNProtocolConfiguration2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋprotocolconfigᚐConfigurationᚄ(ctx context.Context, sel ast.SelectionSet, v []*protocolconfig.Configuration) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -61929,18 +66402,9 @@ func (ec *executionContext) marshalNProtocolType2githubᚗcomᚋpkiaasᚋpkiaas�
 	return res
 }
 
-func (ec *executionContext) marshalNPublishCrlPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v model.PublishCrlPayload) graphql.Marshaler {
-	return ec._PublishCrlPayload(ctx, sel, &v)
-}
-
-func (ec *executionContext) marshalNPublishCrlPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlPayload(ctx context.Context, sel ast.SelectionSet, v *model.PublishCrlPayload) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._PublishCrlPayload(ctx, sel, v)
+func (ec *executionContext) unmarshalNPublishCrlInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPublishCrlInput(ctx context.Context, v any) (model.PublishCrlInput, error) {
+	res, err := ec.unmarshalInputPublishCrlInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNRecoveryCodesPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRecoveryCodesPayload(ctx context.Context, sel ast.SelectionSet, v model.RecoveryCodesPayload) graphql.Marshaler {
@@ -62029,6 +66493,26 @@ func (ec *executionContext) marshalNRegion2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋd
 	}
 
 	return ret
+}
+
+func (ec *executionContext) unmarshalNRejectInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRejectInput(ctx context.Context, v any) (model.RejectInput, error) {
+	res, err := ec.unmarshalInputRejectInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRemoveMemberInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemoveMemberInput(ctx context.Context, v any) (model.RemoveMemberInput, error) {
+	res, err := ec.unmarshalInputRemoveMemberInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRemovePasskeyInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRemovePasskeyInput(ctx context.Context, v any) (model.RemovePasskeyInput, error) {
+	res, err := ec.unmarshalInputRemovePasskeyInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRenewCagwCredentialInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCagwCredentialInput(ctx context.Context, v any) (model.RenewCagwCredentialInput, error) {
+	res, err := ec.unmarshalInputRenewCagwCredentialInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
@@ -62287,6 +66771,16 @@ func (ec *executionContext) marshalNReports2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return ec._Reports(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNRequestPasswordResetInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRequestPasswordResetInput(ctx context.Context, v any) (model.RequestPasswordResetInput, error) {
+	res, err := ec.unmarshalInputRequestPasswordResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNResendInvitationInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResendInvitationInput(ctx context.Context, v any) (model.ResendInvitationInput, error) {
+	res, err := ec.unmarshalInputResendInvitationInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNResetPasswordInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetPasswordInput(ctx context.Context, v any) (model.ResetPasswordInput, error) {
 	res, err := ec.unmarshalInputResetPasswordInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -62306,6 +66800,21 @@ func (ec *executionContext) marshalNResetPasswordPayload2ᚖgithubᚗcomᚋpkiaa
 	return ec._ResetPasswordPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNResetSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐResetSecondFactorInput(ctx context.Context, v any) (model.ResetSecondFactorInput, error) {
+	res, err := ec.unmarshalInputResetSecondFactorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRestoreCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRestoreCertificationAuthorityInput(ctx context.Context, v any) (model.RestoreCertificationAuthorityInput, error) {
+	res, err := ec.unmarshalInputRestoreCertificationAuthorityInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRetireProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRetireProfileInput(ctx context.Context, v any) (model.RetireProfileInput, error) {
+	res, err := ec.unmarshalInputRetireProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRevocationReason2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevocationReason(ctx context.Context, v any) (model.RevocationReason, error) {
 	var res model.RevocationReason
 	err := res.UnmarshalGQL(v)
@@ -62316,8 +66825,18 @@ func (ec *executionContext) marshalNRevocationReason2githubᚗcomᚋpkiaasᚋpki
 	return v
 }
 
+func (ec *executionContext) unmarshalNRevokeApiTokenInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeAPITokenInput(ctx context.Context, v any) (model.RevokeAPITokenInput, error) {
+	res, err := ec.unmarshalInputRevokeApiTokenInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNRevokeCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeCertificateInput(ctx context.Context, v any) (model.RevokeCertificateInput, error) {
 	res, err := ec.unmarshalInputRevokeCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNRevokeRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRevokeRoleInput(ctx context.Context, v any) (model.RevokeRoleInput, error) {
+	res, err := ec.unmarshalInputRevokeRoleInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62367,11 +66886,6 @@ func (ec *executionContext) marshalNRole2ᚕgithubᚗcomᚋpkiaasᚋpkiaasᚋrba
 	}
 
 	return ret
-}
-
-func (ec *executionContext) unmarshalNRoleInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRoleInput(ctx context.Context, v any) (model.RoleInput, error) {
-	res, err := ec.unmarshalInputRoleInput(ctx, v)
-	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNSanType2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋsanᚐType(ctx context.Context, v any) (san.Type, error) {
@@ -62439,8 +66953,8 @@ func (ec *executionContext) marshalNSecondFactor2ᚕgithubᚗcomᚋpkiaasᚋpkia
 	return ret
 }
 
-func (ec *executionContext) unmarshalNSecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSecondFactorInput(ctx context.Context, v any) (model.SecondFactorInput, error) {
-	res, err := ec.unmarshalInputSecondFactorInput(ctx, v)
+func (ec *executionContext) unmarshalNSelectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSelectProfilesInput(ctx context.Context, v any) (model.SelectProfilesInput, error) {
+	res, err := ec.unmarshalInputSelectProfilesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62474,6 +66988,20 @@ func (ec *executionContext) marshalNServiceSubscription2ᚖgithubᚗcomᚋpkiaas
 	return ec._ServiceSubscription(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNServiceSubscriptionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, v model.ServiceSubscriptionConnection) graphql.Marshaler {
+	return ec._ServiceSubscriptionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNServiceSubscriptionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐServiceSubscriptionConnection(ctx context.Context, sel ast.SelectionSet, v *model.ServiceSubscriptionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ServiceSubscriptionConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNSession2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐSessionᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.Session) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -62500,8 +67028,27 @@ func (ec *executionContext) marshalNSession2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return ec._Session(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNSessionConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v model.SessionConnection) graphql.Marshaler {
+	return ec._SessionConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNSessionConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSessionConnection(ctx context.Context, sel ast.SelectionSet, v *model.SessionConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._SessionConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNSetApprovalRulesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetApprovalRulesInput(ctx context.Context, v any) (model.SetApprovalRulesInput, error) {
 	res, err := ec.unmarshalInputSetApprovalRulesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNSetCagwCredentialRolesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐSetCagwCredentialRolesInput(ctx context.Context, v any) (model.SetCagwCredentialRolesInput, error) {
+	res, err := ec.unmarshalInputSetCagwCredentialRolesInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62562,6 +67109,11 @@ func (ec *executionContext) marshalNSigningAlgorithm2ᚖgithubᚗcomᚋpkiaasᚋ
 		return graphql.Null
 	}
 	return ec._SigningAlgorithm(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNStartBulkInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStartBulkInput(ctx context.Context, v any) (model.StartBulkInput, error) {
+	res, err := ec.unmarshalInputStartBulkInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNStepState2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐStepState(ctx context.Context, v any) (model.StepState, error) {
@@ -62747,6 +67299,11 @@ func (ec *executionContext) unmarshalNSuspendCertificateInput2githubᚗcomᚋpki
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNTestWebhookInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐTestWebhookInput(ctx context.Context, v any) (model.TestWebhookInput, error) {
+	res, err := ec.unmarshalInputTestWebhookInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNTier2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋtenantᚐTier(ctx context.Context, v any) (tenant.Tier, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := tenant.Tier(tmp)
@@ -62832,22 +67389,23 @@ func (ec *executionContext) marshalNTime2ᚖtimeᚐTime(ctx context.Context, sel
 	return res
 }
 
-func (ec *executionContext) marshalNTotpEnrolment2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v identity.Enrolment) graphql.Marshaler {
-	return ec._TotpEnrolment(ctx, sel, &v)
+func (ec *executionContext) unmarshalNUnselectProfilesInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnselectProfilesInput(ctx context.Context, v any) (model.UnselectProfilesInput, error) {
+	res, err := ec.unmarshalInputUnselectProfilesInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNTotpEnrolment2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐEnrolment(ctx context.Context, sel ast.SelectionSet, v *identity.Enrolment) graphql.Marshaler {
-	if v == nil {
-		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
-			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
-		}
-		return graphql.Null
-	}
-	return ec._TotpEnrolment(ctx, sel, v)
+func (ec *executionContext) unmarshalNUnsuspendCertificateInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUnsuspendCertificateInput(ctx context.Context, v any) (model.UnsuspendCertificateInput, error) {
+	res, err := ec.unmarshalInputUnsuspendCertificateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNUpdateAcmeSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateAcmeSettingsInput(ctx context.Context, v any) (model.UpdateAcmeSettingsInput, error) {
 	res, err := ec.unmarshalInputUpdateAcmeSettingsInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNUpdateCrlSettingsInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐUpdateCrlSettingsInput(ctx context.Context, v any) (model.UpdateCrlSettingsInput, error) {
+	res, err := ec.unmarshalInputUpdateCrlSettingsInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -62940,6 +67498,16 @@ func (ec *executionContext) marshalNUserStatus2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 	return res
 }
 
+func (ec *executionContext) unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAddressCodeInput(ctx context.Context, v any) (model.VerifyAddressCodeInput, error) {
+	res, err := ec.unmarshalInputVerifyAddressCodeInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNVerifySecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifySecondFactorInput(ctx context.Context, v any) (model.VerifySecondFactorInput, error) {
+	res, err := ec.unmarshalInputVerifySecondFactorInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNViewer2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐViewer(ctx context.Context, sel ast.SelectionSet, v *model.Viewer) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -63016,6 +67584,20 @@ func (ec *executionContext) marshalNWebhookDelivery2ᚖgithubᚗcomᚋpkiaasᚋp
 	return ec._WebhookDelivery(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNWebhookDeliveryConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v model.WebhookDeliveryConnection) graphql.Marshaler {
+	return ec._WebhookDeliveryConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNWebhookDeliveryConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWebhookDeliveryConnection(ctx context.Context, sel ast.SelectionSet, v *model.WebhookDeliveryConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._WebhookDeliveryConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNWebhookDeliveryState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋnotifyᚐDeliveryState(ctx context.Context, v any) (notify.DeliveryState, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := notify.DeliveryState(tmp)
@@ -63063,6 +67645,11 @@ func (ec *executionContext) marshalNWhatIf2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋg
 
 func (ec *executionContext) unmarshalNWhatIfInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWhatIfInput(ctx context.Context, v any) (model.WhatIfInput, error) {
 	res, err := ec.unmarshalInputWhatIfInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNWithdrawApprovalInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐWithdrawApprovalInput(ctx context.Context, v any) (model.WithdrawApprovalInput, error) {
+	res, err := ec.unmarshalInputWithdrawApprovalInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

@@ -37,6 +37,20 @@ func (k *standardKey) Sign(message []byte) ([]byte, error) {
 
 func (k *standardKey) MarshalPKCS8() ([]byte, error) { return x509.MarshalPKCS8PrivateKey(k.signer) }
 
+// Decrypts tells whether keys of the algorithm can also decrypt.
+func (a *Algorithm) Decrypts() bool { return a.Family == "RSA" }
+
+// DecrypterOf returns a key of an algorithm that Decrypts as what decrypts with it: an *rsa.PrivateKey. The second result is
+// false for other keys.
+func DecrypterOf(k PrivateKey) (crypto.Decrypter, bool) {
+	standard, ok := k.(*standardKey)
+	if !ok {
+		return nil, false
+	}
+	decrypter, ok := standard.signer.(crypto.Decrypter)
+	return decrypter, ok
+}
+
 // parser parses PKCS #8 keys with the standard library.
 func parser(wrap func(crypto.Signer) (PrivateKey, error)) func([]byte) (PrivateKey, error) {
 	return func(pkcs8 []byte) (PrivateKey, error) {

@@ -40,6 +40,7 @@ type backupKey struct {
 	Store     string `json:"store"`
 	ID        string `json:"id"`
 	Algorithm string `json:"algorithm"`
+	Use       Use    `json:"use,omitempty"`
 	PKCS8     []byte `json:"pkcs8"`
 }
 
@@ -94,15 +95,15 @@ func Backup(ctx context.Context, set Set, kek *KEK, files map[string][]byte, thr
 			return nil, nil, report, err
 		}
 		for _, id := range ids {
-			a, private, err := keys.export(ctx, id)
+			m, err := keys.export(ctx, id)
 			if err != nil {
 				return nil, nil, report, err
 			}
-			pkcs8, err := private.MarshalPKCS8()
+			pkcs8, err := m.private.MarshalPKCS8()
 			if err != nil {
 				return nil, nil, report, err
 			}
-			content.Keys = append(content.Keys, backupKey{named.Name, id, a.Label, pkcs8})
+			content.Keys = append(content.Keys, backupKey{named.Name, id, m.algorithm.Label, m.use, pkcs8})
 		}
 	}
 	report.Keys = len(content.Keys)
@@ -256,20 +257,16 @@ func restoreKey(ctx context.Context, set Set, k backupKey) (existing bool, err e
 	if err != nil {
 		return false, err
 	}
+	m := material{a, k.Use, private}
 	found, err := store.Open(ctx, k.ID)
 	if err == nil {
-		if !bytes.Equal(found.PublicKey(), private.PublicKey()) {
-			return false, errors.New("another key has this id here")
-		}
-		return true, nil
+		return true, m.sameKey(found)
 	}
 	// What is there and does not open is what a backup is for.
-	target, ok := store.Store.(interface {
-		adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error)
-	})
+	target, ok := store.Store.(importer)
 	if !ok {
 		return false, errors.New("the key store takes no keys from elsewhere")
 	}
-	_, err = target.adopt(ctx, k.ID, a, private)
+	_, err = target.adopt(ctx, k.ID, m)
 	return false, err
 }

@@ -43,7 +43,7 @@ func TestBackupAndRestore(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			key, err := store.Generate(t.Context(), a)
+			key, err := store.Generate(t.Context(), a, Signing)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +108,7 @@ func TestABackupOpensWithItsOwnSharesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := Set{{Name: "software", Store: software}}
-	key, err := software.Generate(t.Context(), algorithm.All()[6])
+	key, err := software.Generate(t.Context(), algorithm.All()[6], Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestRotation(t *testing.T) {
 	other, otherStore := opened() // a server that goes on meanwhile
 	var ids []string
 	for range 3 {
-		key, err := store.Generate(t.Context(), algorithm.All()[6])
+		key, err := store.Generate(t.Context(), algorithm.All()[6], Signing)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,7 +3,9 @@ package keystore
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/rand"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +18,7 @@ import (
 	"sync"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore/token"
 )
 
 // sealer encrypts the keys of a file store.
@@ -39,13 +42,18 @@ type fileStore struct {
 type fileRecord struct {
 	ID        string `json:"id"`
 	Algorithm string `json:"algorithm"`
+	Use       Use    `json:"use,omitempty"`
 	PublicKey []byte `json:"publicKey"`
-	Sealed    []byte `json:"sealed"` // PKCS #8; id, algorithm and public key are the additional data
+	Sealed    []byte `json:"sealed"` // PKCS #8; id, algorithm, use and public key are the additional data
 }
 
 // additional is what the seal binds the private key to.
 func (r *fileRecord) additional() []byte {
-	return slices.Concat([]byte(r.ID+"\x00"+r.Algorithm+"\x00"), r.PublicKey)
+	head := r.ID + "\x00" + r.Algorithm + "\x00"
+	if r.Use != Signing { // of keys that only sign nothing is said, as before there were others
+		head += string(r.Use) + "\x00"
+	}
+	return slices.Concat([]byte(head), r.PublicKey)
 }
 
 // fileKey is a key of the store; its private part is in memory when the store keeps it there, otherwise for the moment of
@@ -66,14 +74,55 @@ func (k *fileKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	private := k.private
-	if private == nil {
-		var err error
-		if private, err = k.store.open(ctx, &k.record, k.algorithm); err != nil {
-			return nil, err
-		}
+	private, err := k.open(ctx)
+	if err != nil {
+		return nil, err
 	}
 	return private.Sign(message)
+}
+
+// open is the private part: kept, or unsealed for the moment.
+func (k *fileKey) open(ctx context.Context) (algorithm.PrivateKey, error) {
+	if k.private != nil {
+		return k.private, nil
+	}
+	return k.store.open(ctx, &k.record, k.algorithm)
+}
+
+// decryptingFileKey is a fileKey made for it.
+type decryptingFileKey struct{ *fileKey }
+
+func (k decryptingFileKey) Decrypt(ctx context.Context, ciphertext []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := token.CheckDecryption(o); err != nil {
+		return nil, err
+	}
+	private, err := k.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	decrypter, ok := algorithm.DecrypterOf(private)
+	if !ok {
+		return nil, ErrUnsupported
+	}
+	if public, ok := decrypter.Public().(*rsa.PublicKey); !ok || len(ciphertext) != public.Size() { // RFC 8017 7.1.2, 7.2.2: step 1
+		return nil, ErrDecryption
+	}
+	plaintext, err := decrypter.Decrypt(rand.Reader, ciphertext, o)
+	if err != nil {
+		return nil, ErrDecryption
+	}
+	return plaintext, nil
+}
+
+// forUse is the key as what it is for.
+func (k *fileKey) forUse() Key {
+	if k.record.Use == SigningAndDecryption {
+		return decryptingFileKey{k}
+	}
+	return k
 }
 
 const purpose = "key store"
@@ -104,22 +153,25 @@ func openFileStore(dir string, sealer sealer, custody Custody, keep bool) (*file
 
 func (s *fileStore) file(id string) string { return filepath.Join(s.dir, id+".json") }
 
-func (s *fileStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key, error) {
+func (s *fileStore) Generate(ctx context.Context, a *algorithm.Algorithm, use Use) (Key, error) {
+	if use == SigningAndDecryption && !a.Decrypts() {
+		return nil, errCannotDecrypt(a)
+	}
 	private, err := a.Generate()
 	if err != nil {
 		return nil, fmt.Errorf("generating a key: %w", err)
 	}
-	return s.add(ctx, newID(), a, private)
+	return s.add(ctx, newID(), material{a, use, private})
 }
 
 // add records a key under an id that is not in use.
-func (s *fileStore) add(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (*fileKey, error) {
-	pkcs8, err := private.MarshalPKCS8()
+func (s *fileStore) add(ctx context.Context, id string, m material) (Key, error) {
+	pkcs8, err := m.private.MarshalPKCS8()
 	if err != nil {
 		return nil, err
 	}
 	defer clear(pkcs8)
-	record := fileRecord{ID: id, Algorithm: a.Label, PublicKey: private.PublicKey()}
+	record := fileRecord{ID: id, Algorithm: m.algorithm.Label, Use: m.use, PublicKey: m.private.PublicKey()}
 	if record.Sealed, err = s.sealer.seal(ctx, pkcs8, record.additional()); err != nil {
 		return nil, err
 	}
@@ -129,35 +181,32 @@ func (s *fileStore) add(ctx context.Context, id string, a *algorithm.Algorithm, 
 	if err := s.write(&record); err != nil {
 		return nil, err
 	}
-	key := &fileKey{store: s, record: record, algorithm: a}
+	key := &fileKey{store: s, record: record, algorithm: m.algorithm}
 	if s.keep {
-		key.private = private
+		key.private = m.private
 	}
 	s.opened.Store(id, key)
-	return key, nil
+	return key.forUse(), nil
 }
 
 // export gives a private key to Copy and Backup.
-func (s *fileStore) export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error) {
+func (s *fileStore) export(ctx context.Context, id string) (material, error) {
 	record, a, err := s.read(id)
 	if err != nil {
-		return nil, nil, err
+		return material{}, err
 	}
 	private, err := s.open(ctx, record, a)
-	return a, private, err
+	return material{a, record.Use, private}, err
 }
 
-func (s *fileStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error) {
+func (s *fileStore) adopt(ctx context.Context, id string, m material) (Key, error) {
 	if !idRule.MatchString(id) {
 		return nil, ErrNotFound
 	}
 	if existing, err := s.Open(ctx, id); err == nil {
-		if !bytes.Equal(existing.PublicKey(), private.PublicKey()) {
-			return nil, errors.New("another key has this id in the key store")
-		}
-		return existing, nil
+		return existing, m.sameKey(existing)
 	}
-	return s.add(ctx, id, a, private)
+	return s.add(ctx, id, m)
 }
 
 func (s *fileStore) write(record *fileRecord) error {
@@ -201,7 +250,7 @@ func (s *fileStore) replace(record *fileRecord) error {
 
 func (s *fileStore) Open(ctx context.Context, id string) (Key, error) {
 	if key, ok := s.opened.Load(id); ok {
-		return key.(*fileKey), nil
+		return key.(*fileKey).forUse(), nil
 	}
 	record, a, err := s.read(id)
 	if err != nil {
@@ -216,7 +265,7 @@ func (s *fileStore) Open(ctx context.Context, id string) (Key, error) {
 		key.private = private
 	}
 	kept, _ := s.opened.LoadOrStore(id, key)
-	return kept.(*fileKey), nil
+	return kept.(*fileKey).forUse(), nil
 }
 
 func (s *fileStore) read(id string) (*fileRecord, *algorithm.Algorithm, error) {

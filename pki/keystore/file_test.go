@@ -23,11 +23,11 @@ func p256(t *testing.T) *algorithm.Algorithm {
 func TestAFileWithAnyPartAlteredIsRefused(t *testing.T) {
 	dir, kek := t.TempDir(), filepath.Join(t.TempDir(), "kek")
 	s := opened(t, dir, kek)
-	key, err := s.Generate(t.Context(), p256(t))
+	key, err := s.Generate(t.Context(), p256(t), Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := s.Generate(t.Context(), p256(t))
+	other, err := s.Generate(t.Context(), p256(t), Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestAFileWithAnyPartAlteredIsRefused(t *testing.T) {
 
 func TestAnotherKEKIsNamedAsTheCause(t *testing.T) {
 	dir := t.TempDir()
-	key, err := opened(t, dir, filepath.Join(t.TempDir(), "kek")).Generate(t.Context(), p256(t))
+	key, err := opened(t, dir, filepath.Join(t.TempDir(), "kek")).Generate(t.Context(), p256(t), Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestAnotherKEKIsNamedAsTheCause(t *testing.T) {
 func TestOnlyTheOwnerCanReadWhatIsMade(t *testing.T) {
 	base := t.TempDir()
 	dir, kek := filepath.Join(base, "data", "keys"), filepath.Join(base, "secrets", "kek")
-	key, err := opened(t, dir, kek).Generate(t.Context(), p256(t))
+	key, err := opened(t, dir, kek).Generate(t.Context(), p256(t), Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestServersMayShareTheDirectory(t *testing.T) {
 				return
 			}
 			for range 8 {
-				key, err := mine.Generate(t.Context(), a)
+				key, err := mine.Generate(t.Context(), a, Signing)
 				if err != nil {
 					t.Error(err)
 					return

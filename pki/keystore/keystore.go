@@ -1,8 +1,10 @@
-// Package keystore keeps private keys. A key never leaves its store, only signatures do.
+// Package keystore keeps private keys. A key never leaves its store: only signatures do, and what keys made for it decrypt.
 package keystore
 
 import (
+	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pkiaas/pkiaas/pki/algorithm"
+	"github.com/pkiaas/pkiaas/pki/keystore/token"
 )
 
 // ErrNotFound says that the store has no key of that id.
@@ -31,10 +34,22 @@ const (
 	InSoftware Custody = "IN_SOFTWARE"
 )
 
+// Use is what a key may do. It is fixed when the key is made, and kept with the key where nobody can change it: in the
+// token's attributes, under the seal of a file.
+type Use string
+
+const (
+	// Signing is the use of every CA's key: it never decrypts, so that no protocol that decrypts for strangers reaches it.
+	Signing Use = ""
+	// SigningAndDecryption is the use of keys below a CA that decrypt what others send to the service. They sign as well,
+	// because SCEP has one certificate for both. Only algorithms that Decrypts know it.
+	SigningAndDecryption Use = "decrypt"
+)
+
 // Store makes and opens keys. Safe for concurrent use.
 type Store interface {
 	// Generate makes a key that is durable when it returns.
-	Generate(ctx context.Context, a *algorithm.Algorithm) (Key, error)
+	Generate(ctx context.Context, a *algorithm.Algorithm, use Use) (Key, error)
 	// Open returns a key by its id, or ErrNotFound.
 	Open(ctx context.Context, id string) (Key, error)
 	// Delete removes a key for good, or returns ErrNotFound.
@@ -55,6 +70,58 @@ type Key interface {
 	PublicKey() []byte // SubjectPublicKeyInfo, DER
 	Custody() Custody
 	Sign(ctx context.Context, message []byte) ([]byte, error)
+}
+
+// Decrypter is what a Key made for SigningAndDecryption is as well. Other keys do not have the method.
+type Decrypter interface {
+	// Decrypt takes *rsa.PKCS1v15DecryptOptions or *rsa.OAEPOptions (SHA-1 or SHA-2), and nothing else.
+	//
+	// PKCS #1 v1.5 is for content-encryption keys only, and SessionKeyLen must say how long the key is, which follows
+	// from the content encryption. What is not padded right, or is of another length, becomes a random key instead of an
+	// error, as in rsa.DecryptPKCS1v15SessionKey: nobody who sends ciphertexts can tell the two apart, so there is no
+	// oracle (Bleichenbacher). The failure shows when the content does not open.
+	//
+	// With OAEP all failures are the one ErrDecryption. ErrUnsupported says that the store cannot decrypt this way at all.
+	Decrypt(ctx context.Context, ciphertext []byte, o crypto.DecrypterOpts) ([]byte, error)
+}
+
+// Errors of Decrypter.
+var (
+	ErrDecryption  = token.ErrDecryption
+	ErrUnsupported = token.ErrUnsupported
+)
+
+// errCannotDecrypt refuses to make a key.
+func errCannotDecrypt(a *algorithm.Algorithm) error {
+	return fmt.Errorf("keys of %s only sign: a key that also decrypts must be RSA", a.Label)
+}
+
+// material is a private key on its way from one store into another, or into a backup.
+type material struct {
+	algorithm *algorithm.Algorithm
+	use       Use
+	private   algorithm.PrivateKey
+}
+
+// exporter is a store that gives keys to Copy and Backup, importer one that takes them.
+type (
+	exporter interface {
+		export(ctx context.Context, id string) (material, error)
+	}
+	importer interface {
+		adopt(ctx context.Context, id string, m material) (Key, error)
+	}
+)
+
+// sameKey refuses a key whose id another key has.
+func (m material) sameKey(existing Key) error {
+	if !bytes.Equal(existing.PublicKey(), m.private.PublicKey()) {
+		return errors.New("another key has this id in the key store")
+	}
+	if _, decrypts := existing.(Decrypter); decrypts != (m.use == SigningAndDecryption) {
+		return errors.New("this key is in the key store already, for another use")
+	}
+	return nil
 }
 
 // Options of opening a store.
@@ -125,23 +192,19 @@ func (s Set) Open(ctx context.Context, store, id string) (Key, error) {
 // Copy brings a private key of one store, which must not be a token's own, into another one, under the same id. Doing it
 // twice is doing it once. The key signs and is verified in its new place before it is returned.
 func Copy(ctx context.Context, from, to Store, id string) (Key, error) {
-	source, ok := from.(interface {
-		export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error)
-	})
+	source, ok := from.(exporter)
 	if !ok {
 		return nil, errors.New("the key never leaves its store")
 	}
-	target, ok := to.(interface {
-		adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error)
-	})
+	target, ok := to.(importer)
 	if !ok {
 		return nil, errors.New("the key store takes no keys from elsewhere")
 	}
-	a, private, err := source.export(ctx, id)
+	m, err := source.export(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	key, err := target.adopt(ctx, id, a, private)
+	key, err := target.adopt(ctx, id, m)
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +213,7 @@ func Copy(ctx context.Context, from, to Store, id string) (Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key, a.Verify(private.PublicKey(), message, signature)
+	return key, m.algorithm.Verify(m.private.PublicKey(), message, signature)
 }
 
 // Close closes all.

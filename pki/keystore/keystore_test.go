@@ -32,7 +32,7 @@ func TestKeysAreFoundAgainAndNeverInClear(t *testing.T) {
 		if !slices.Contains([]string{"RSA-2048+PSS-SHA256", "ECDSAP384+SHA384", "ML-DSA-65", "Falcon-512", "MLDSA44-ECDSA-P256", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Ed25519"}, a.Label) {
 			continue // the same code, and slow
 		}
-		key, err := s.Generate(t.Context(), a)
+		key, err := s.Generate(t.Context(), a, Signing)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestWhatIsNotOursIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := s.Generate(t.Context(), a)
+	key, err := s.Generate(t.Context(), a, Signing)
 	if err != nil {
 		t.Fatal(err)
 	}

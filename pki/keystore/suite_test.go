@@ -56,6 +56,23 @@ func TestTokenStore(t *testing.T) {
 	})
 }
 
+// TestWrappedStore: RSA keys of a token are in it; where a token had none, they would be wrapped as others are.
+func TestWrappedStore(t *testing.T) {
+	uri, dir := tokentest.New(t), t.TempDir()
+	a, err := algorithm.ForLabel("RSA-2048+PKCS15-SHA256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keystoretest.Decrypts(t, a, func(t *testing.T) keystore.Store {
+		s, err := keystore.OpenWrapped(uri, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	})
+}
+
 func TestUnknownKindsOfStoreNameTheKnownOnes(t *testing.T) {
 	for _, uri := range []string{"", "file:", "pkcs11:", "/var/keys"} {
 		if _, err := keystore.OpenStore(uri, keystore.Options{}); err == nil || !strings.HasPrefix(err.Error(), "a key store must be given as file:DIR or pkcs11:") {

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -88,6 +91,21 @@ func (k *tokenKey) Sign(ctx context.Context, message []byte) ([]byte, error) {
 	return k.form.Sign(message)
 }
 
+// decryptingTokenKey is a tokenKey made for it.
+type decryptingTokenKey struct{ *tokenKey }
+
+func (k decryptingTokenKey) Decrypt(ctx context.Context, ciphertext []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	return k.signer.Decrypt(ctx, ciphertext, o)
+}
+
+// forUse is the key as what it is for.
+func (k *tokenKey) forUse() Key {
+	if k.signer.Decrypts {
+		return decryptingTokenKey{k}
+	}
+	return k
+}
+
 // kindOf is the kind of key that an algorithm needs in the token; false for those that it does not know.
 func (s *tokenStore) kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
 	switch a.Family {
@@ -105,11 +123,15 @@ func (s *tokenStore) kindOf(a *algorithm.Algorithm) (token.Kind, bool) {
 // labelPrefix marks our keys; the algorithm's label follows.
 const labelPrefix = "pkiaas "
 
-func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key, error) {
+func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm, use Use) (Key, error) {
 	kind, ok := s.kindOf(a)
 	if !ok {
-		return s.wrapped.Generate(ctx, a)
+		return s.wrapped.Generate(ctx, a, use)
 	}
+	if use == SigningAndDecryption && !a.Decrypts() {
+		return nil, errCannotDecrypt(a)
+	}
+	kind.Decrypts = use == SigningAndDecryption
 	id := newID()
 	signer, err := s.token.Generate(ctx, id, labelPrefix+a.Label, kind)
 	if err != nil {
@@ -125,10 +147,42 @@ func (s *tokenStore) Generate(ctx context.Context, a *algorithm.Algorithm) (Key,
 	if err == nil {
 		err = a.Verify(key.PublicKey(), message, signature)
 	}
+	if err == nil && use == SigningAndDecryption {
+		err = tryDecryption(ctx, key)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("a new key of the token does not work: %w", err), s.Delete(ctx, id))
 	}
 	return key, nil
+}
+
+// tryDecryption has a new key decrypt what was encrypted for it. A token that offers one of the two ways is enough.
+func tryDecryption(ctx context.Context, key Key) error {
+	decrypter, ok := key.(Decrypter)
+	if !ok {
+		return errors.New("the token made a key that does not decrypt")
+	}
+	public, err := x509.ParsePKIXPublicKey(key.PublicKey())
+	if err != nil {
+		return err
+	}
+	secret := []byte("an AES key, 32 octets in length.")
+	sealed, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), secret, nil)
+	if err != nil {
+		return err
+	}
+	var o crypto.DecrypterOpts = &rsa.OAEPOptions{Hash: crypto.SHA256}
+	got, err := decrypter.Decrypt(ctx, sealed, o)
+	if errors.Is(err, ErrUnsupported) {
+		if sealed, err = rsa.EncryptPKCS1v15(rand.Reader, public.(*rsa.PublicKey), secret); err != nil {
+			return err
+		}
+		got, err = decrypter.Decrypt(ctx, sealed, &rsa.PKCS1v15DecryptOptions{SessionKeyLen: len(secret)})
+	}
+	if err == nil && !bytes.Equal(got, secret) {
+		err = ErrDecryption
+	}
+	return err
 }
 
 func (s *tokenStore) add(id string, a *algorithm.Algorithm, signer *token.Key) (Key, error) {
@@ -140,23 +194,23 @@ func (s *tokenStore) add(id string, a *algorithm.Algorithm, signer *token.Key) (
 		return nil, fmt.Errorf("key %s in the token: %w", id, err)
 	}
 	key, _ := s.opened.LoadOrStore(id, &tokenKey{id, a, signer, form})
-	return key.(*tokenKey), nil
+	return key.(*tokenKey).forUse(), nil
 }
 
 // export gives a wrapped key to Copy and Backup; the token's own never leave it.
-func (s *tokenStore) export(ctx context.Context, id string) (*algorithm.Algorithm, algorithm.PrivateKey, error) {
+func (s *tokenStore) export(ctx context.Context, id string) (material, error) {
 	return s.wrapped.export(ctx, id)
 }
 
 // adopt imports a key into the token, or wraps it.
-func (s *tokenStore) adopt(ctx context.Context, id string, a *algorithm.Algorithm, private algorithm.PrivateKey) (Key, error) {
-	if kind, ok := s.kindOf(a); !ok || kind.MLDSA != "" {
-		return s.wrapped.adopt(ctx, id, a, private)
+func (s *tokenStore) adopt(ctx context.Context, id string, m material) (Key, error) {
+	if kind, ok := s.kindOf(m.algorithm); !ok || kind.MLDSA != "" {
+		return s.wrapped.adopt(ctx, id, m)
 	}
 	if !idRule.MatchString(id) {
 		return nil, ErrNotFound
 	}
-	pkcs8, err := private.MarshalPKCS8()
+	pkcs8, err := m.private.MarshalPKCS8()
 	if err != nil {
 		return nil, err
 	}
@@ -166,21 +220,18 @@ func (s *tokenStore) adopt(ctx context.Context, id string, a *algorithm.Algorith
 		return nil, err
 	}
 	if existing, err := s.Open(ctx, id); err == nil {
-		if !bytes.Equal(existing.PublicKey(), private.PublicKey()) {
-			return nil, errors.New("another key has this id in the token")
-		}
-		return existing, nil
+		return existing, m.sameKey(existing)
 	}
-	signer, err := s.token.Import(ctx, id, labelPrefix+a.Label, clearKey)
+	signer, err := s.token.Import(ctx, id, labelPrefix+m.algorithm.Label, clearKey, m.use == SigningAndDecryption)
 	if err != nil {
 		return nil, fmt.Errorf("importing a key: %w", err)
 	}
-	return s.add(id, a, signer)
+	return s.add(id, m.algorithm, signer)
 }
 
 func (s *tokenStore) Open(ctx context.Context, id string) (Key, error) {
 	if key, ok := s.opened.Load(id); ok {
-		return key.(*tokenKey), nil
+		return key.(*tokenKey).forUse(), nil
 	}
 	key, err := s.wrapped.Open(ctx, id)
 	if !errors.Is(err, ErrNotFound) {

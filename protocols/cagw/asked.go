@@ -15,6 +15,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/certificate"
 	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/domain/intake"
 	"github.com/pkiaas/pkiaas/pki/name"
 	"github.com/pkiaas/pkiaas/pki/san"
 )
@@ -55,12 +56,12 @@ type enrollmentRequest struct {
 	IncludeCA bool `json:"includeCa"`
 }
 
-// asked is an enrollment request as the domain takes it.
+// asked is an enrollment request as it is read on.
 type asked struct {
 	subject             *string // nil: that of the CSR
-	names               []enrollment.AlternativeName
+	names               []intake.AlternativeName
 	notBefore, notAfter *time.Time // nil: as the profile has it
-	extensions          []enrollment.GivenExtension
+	extensions          []intake.GivenExtension
 }
 
 func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
@@ -100,15 +101,38 @@ func (in *enrollmentRequest) read(now time.Time) (*asked, error) {
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "the value of an extension is DER in base64").At("optionalCertificateRequestDetails.extensions[" + strconv.Itoa(n) + "].value")
 		}
-		a.extensions = append(a.extensions, enrollment.GivenExtension{OID: e.OID, Critical: e.Critical, Value: value})
+		a.extensions = append(a.extensions, intake.GivenExtension{OID: e.OID, Critical: e.Critical, Value: value})
 	}
 	return a, nil
+}
+
+// noSubject is what clients look for.
+const noSubject = "No SubjectName provided in Request or CSR"
+
+// facts are those of the request: what it says beside the CSR counts, and nothing is left out of it.
+func (in *enrollmentRequest) facts(q *request, asked *asked, withKey bool) enrollment.Request {
+	t := intake.Text{CAID: q.ca.ID, ProfileID: in.ProfileID, CSR: in.CSR, Subject: asked.subject, SANs: asked.names, NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions,
+		Explicit: true, SANsFromCSR: in.Details.SANsFromCSR}
+	r := t.Request()
+	if !withKey {
+		r = t.WithoutKey()
+	}
+	read := r.Read
+	r.Read = func() (enrollment.Facts, error) {
+		f, err := read()
+		if err == nil && f.Subject.IsEmpty() {
+			err = fault.New(fault.Invalid, noSubject).At("subject")
+		}
+		return f, err
+	}
+	r.Repeat = q.idempotency()
+	return r
 }
 
 // locate names the member that the subject was taken from.
 func (in *enrollmentRequest) locate(err error) error {
 	f := fault.Of(err)
-	if field, _, _ := strings.Cut(f.Field, "."); field != "subject" || f.Message == enrollment.NoSubject ||
+	if field, _, _ := strings.Cut(f.Field, "."); field != "subject" || f.Message == noSubject ||
 		strings.TrimSpace(in.Details.SubjectDN) != "" {
 		return err
 	}
@@ -215,8 +239,8 @@ var sanTypes = map[string]san.Type{"rfc822name": san.Email, "dnsname": san.DNSNa
 var sanNames = map[san.Type]string{san.Email: "rfc822Name", san.DNSName: "dNSName", san.DirectoryName: "directoryName", san.URI: "uniformResourceIdentifier", san.IPAddress: "iPAddress", san.RegisteredID: "registeredID",
 	san.OtherName: "otherName", san.UPN: "otherName"}
 
-func (in *enrollmentRequest) alternativeNames() ([]enrollment.AlternativeName, error) {
-	var names []enrollment.AlternativeName
+func (in *enrollmentRequest) alternativeNames() ([]intake.AlternativeName, error) {
+	var names []intake.AlternativeName
 	for n, g := range in.SubjectAltNames {
 		field := "subjectAltNames[" + strconv.Itoa(n) + "]"
 		typ, ok := sanTypes[strings.ToLower(g.Type)]
@@ -225,7 +249,7 @@ func (in *enrollmentRequest) alternativeNames() ([]enrollment.AlternativeName, e
 				Do("Give rfc822Name, dNSName, directoryName, uniformResourceIdentifier, iPAddress, registeredID or otherName.")
 		}
 		if g.DER == "" {
-			names = append(names, enrollment.AlternativeName{Type: typ, Value: g.Value})
+			names = append(names, intake.AlternativeName{Type: typ, Value: g.Value})
 			continue
 		}
 		der, err := base64.StdEncoding.DecodeString(g.DER)
@@ -238,7 +262,7 @@ func (in *enrollmentRequest) alternativeNames() ([]enrollment.AlternativeName, e
 		if err != nil || len(list) != 1 || sanNames[list[0].Type] != sanNames[typ] {
 			return nil, fault.New(fault.Invalid, "der is not a GeneralName of this type (RFC 5280 4.2.1.6)").At(field + ".der")
 		}
-		names = append(names, enrollment.AlternativeName{Type: list[0].Type, Value: list[0].Value})
+		names = append(names, intake.AlternativeName{Type: list[0].Type, Value: list[0].Value})
 	}
 	return names, nil
 }

@@ -238,8 +238,7 @@ func (p Protocol) enroll(ctx context.Context, q *request) error {
 	if in.Format.Format == "PKCS12" {
 		done, err = p.enrollPKCS12(ctx, q, &in, asked)
 	} else {
-		done, err = p.Enrollment.IssueFromCSR(ctx, enrollment.CSRRequest{CAID: q.ca.ID, ProfileID: in.ProfileID, CSR: in.CSR, Subject: asked.subject, SANs: asked.names, NotBefore: asked.notBefore, NotAfter: asked.notAfter,
-			Extensions: asked.extensions, Explicit: true, SANsFromCSR: in.Details.SANsFromCSR, Repeat: q.idempotency()})
+		done, err = p.Enrollment.Issue(ctx, in.facts(q, asked, true))
 	}
 	if err != nil {
 		return in.locate(err)
@@ -276,13 +275,7 @@ func (p Protocol) enrollPKCS12(ctx context.Context, q *request, in *enrollmentRe
 	if !f.ServerSideKeys {
 		return nil, unsupported("profile %s has no keys made by the service: send a csr with the format X509 or PEM, or choose a profile for PKCS #12", f.ID)
 	}
-	var subject string
-	if asked.subject != nil {
-		subject = *asked.subject
-	}
-	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{CAID: q.ca.ID, ProfileID: in.ProfileID,
-		Password: in.Format.Protection.Password, Subject: subject, SANs: asked.names,
-		CSR: in.CSR, SANsFromCSR: in.Details.SANsFromCSR, NotBefore: asked.notBefore, NotAfter: asked.notAfter, Extensions: asked.extensions, Explicit: true, Legacy: true, Repeat: q.idempotency()})
+	done, err := p.Enrollment.IssuePKCS12(ctx, enrollment.PKCS12Request{Request: in.facts(q, asked, false), Password: in.Format.Protection.Password, AnyKeyType: true, Legacy: true})
 	if err == nil && done.Repeated {
 		err = fault.New(fault.Conflict, "this request was carried out before, and its PKCS #12 file is kept nowhere; it made certificate %s", done.Certificate.SerialNumber).At("Idempotency-Key").
 			Do("Revoke that certificate if its file did not arrive, and ask again with a new key.")

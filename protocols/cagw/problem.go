@@ -93,7 +93,7 @@ func describe(err error) (int, detail) {
 		d.Target = targets[f.Field[:at]] + f.Field[at:]
 	}
 	// Clients print the message only. One of them is told by its text.
-	if (f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused) && d.Target != "" && f.Message != enrollment.NoSubject &&
+	if (f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused) && d.Target != "" && f.Message != noSubject &&
 		!strings.Contains(d.Message, d.Target) {
 		d.Message = d.Target + ": " + d.Message
 	}

@@ -11,7 +11,7 @@ import { useCan, useViewer } from "@/lib/session";
 const PaletteQuery = graphql(`
   query Palette($partition: ID!, $search: String!) {
     partition(id: $partition) {
-      certificationAuthorities(search: $search) { id identifier friendlyName }
+      certificationAuthorities(search: $search, first: 20) { nodes { id identifier friendlyName } }
       protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }
       certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }
     }
@@ -56,7 +56,7 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
     ["Subscriptions", "/supervisor/subscriptions"], ["Partitions", "/supervisor/partitions"], ...(viewer?.operator ? [["Jobs", "/supervisor/jobs"]] : []), ["Profile and security", "/profile"],
   ] as [string, string][];
   const found = [
-    ...(data?.partition?.certificationAuthorities ?? []).map((c) => ({ label: c.friendlyName, description: c.identifier, to: `${base}/cas/${c.identifier}`, icon: <IconBuildingBank size={18} /> })),
+    ...(data?.partition?.certificationAuthorities.nodes ?? []).map((c) => ({ label: c.friendlyName, description: c.identifier, to: `${base}/cas/${c.identifier}`, icon: <IconBuildingBank size={18} /> })),
     ...(data?.partition?.protocolConfigurations.nodes ?? []).map((c) => ({ label: c.identifier, description: c.description || "Enrollment protocol", to: `${base}/protocols/${c.identifier}`, icon: <IconPlugConnected size={18} /> })),
     ...(data?.partition?.certificates.nodes ?? []).map((c) => ({ label: c.subject, description: c.serialNumber, to: `${base}/certificates/${c.id}`, icon: <IconCertificate size={18} /> })),
     ...screens.filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase())).map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),

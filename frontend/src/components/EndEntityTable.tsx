@@ -23,9 +23,9 @@ const OneEntity = graphql(`
     endEntity(id: $id) { id identifier status createdAt expiresAt certificates(first: 20) { totalCount nodes { id commonName subject status expired notAfter } } }
   }
 `);
-const Activate = graphql(`mutation Activate($id: ID!) { activateEndEntity(id: $id) { endEntity { id } } }`);
-const Deactivate = graphql(`mutation Deactivate($id: ID!) { deactivateEndEntity(id: $id) { endEntity { id } } }`);
-const Decommission = graphql(`mutation Decommission($id: ID!) { decommissionEndEntity(id: $id) { endEntity { id } } }`);
+const Activate = graphql(`mutation Activate($id: ID!) { activateEndEntity(input: {id: $id}) { endEntity { id } } }`);
+const Deactivate = graphql(`mutation Deactivate($id: ID!) { deactivateEndEntity(input: {id: $id}) { endEntity { id } } }`);
+const Decommission = graphql(`mutation Decommission($id: ID!) { decommissionEndEntity(input: {id: $id}) { endEntity { id } } }`);
 
 /** What the address says of a list of end entities. */
 export type EndEntitySearch = Partial<Record<"search" | "status", string | undefined>>;

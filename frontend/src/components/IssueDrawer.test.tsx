@@ -11,7 +11,7 @@ const server = profile("privatessl-tls-server", "TLS server", "Web servers and o
 const client = profile("privatessl-tls-client", "TLS client", "People and devices.");
 const ca = (profiles: object[], more = {}) => ({ id: "ca1", identifier: "issuing", friendlyName: "House Issuing", type: "ISSUING", status: "ACTIVE", brokenBy: null, profiles, ...more });
 const open = (cas: object[], permissions = ["certificate:issue", "ca:create", "ca:select-profiles"]) =>
-  openScreen("/", () => <IssueDrawer partitionId="sub0" onClose={() => {}} />, "/", permissions, { IssueChoices: { partition: { certificationAuthorities: cas } } });
+  openScreen("/", () => <IssueDrawer partitionId="sub0" onClose={() => {}} />, "/", permissions, { IssueChoices: { partition: { certificationAuthorities: { nodes: cas } } } });
 const drawer = async () => within(await screen.findByRole("dialog", { name: "Issue Certificate" }));
 
 it("offers profiles by name and purpose, and finds them by both and by id", async () => {

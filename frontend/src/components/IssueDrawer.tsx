@@ -18,13 +18,13 @@ import type { BrowserKey } from "@/lib/x509";
 const IssueChoices = graphql(`
   query IssueChoices($partition: ID!) {
     partition(id: $partition) {
-      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } }
+      certificationAuthorities(first: 200) { nodes { id identifier friendlyName type status brokenBy { id } profiles { id name description serverSideKeys requiredSanTypes copiesCommonNameToSan group { title } } } }
     }
   }
 `);
 const Issue = graphql(`
   mutation Issue($input: IssueCertificateInput!) {
-    issueCertificate(input: $input) { certificate { id commonName serialNumber } decisions { rule outcome detail } }
+    issueCertificate(input: $input) { __typename ... on IssueCertificatePayload { certificate { id commonName serialNumber } decisions { rule outcome detail } } ... on ApprovalPending { approvalId message } }
   }
 `);
 const IssueP12 = graphql(`
@@ -103,7 +103,7 @@ function Form({ partitionId, caId, onDone, onKey, browserKey, onClose }: { parti
   const [friendlyName, setFriendlyName] = useState("");
   const [endEntity, setEndEntity] = useState("");
   const choices = useQuery({ queryKey: ["issue-choices", partitionId], queryFn: () => request(IssueChoices, { partition: partitionId }) });
-  const active = (choices.data?.partition?.certificationAuthorities ?? []).filter((c) => c.status === "ACTIVE" && !c.brokenBy && (!caId || c.id === caId));
+  const active = (choices.data?.partition?.certificationAuthorities.nodes ?? []).filter((c) => c.status === "ACTIVE" && !c.brokenBy && (!caId || c.id === caId));
   const cas = active.filter((c) => c.profiles.length > 0);
   const chosenCa = cas.find((c) => c.id === ca) ?? (cas.length === 1 ? cas[0] : undefined);
   const profiles = (chosenCa?.profiles ?? []).filter((p) => kind === "csr" || p.serverSideKeys);

@@ -6,16 +6,16 @@ import { RecoveryCodes } from "@/components/RecoveryCodes";
 import { TotpEnrolment } from "@/components/TotpEnrolment";
 import { ErrorAlert } from "@/components/ui";
 import { graphql } from "@/gql";
-import type { SecondFactor, SecondFactorInput, SignInMutation } from "@/gql/graphql";
+import type { SecondFactor, VerifySecondFactorInput, SignInMutation } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
 import { createPasskey, passkeysWork, answerWithPasskey } from "@/lib/passkey";
 
 const SignIn = graphql(`mutation SignIn($input: SignInInput!) { signIn(input: $input) { factors enrolmentRequired codeRequired } }`);
-const Verify = graphql(`mutation Verify($input: SecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }`);
-const VerifyCode = graphql(`mutation VerifyAddressCode($code: String!) { verifyAddressCode(code: $code) { enrolmentRequired } }`);
-const BeginPasskey = graphql(`mutation BeginPasskeySignIn { beginPasskeySignIn }`);
-const BeginRegistration = graphql(`mutation BeginRegistration { beginPasskeyRegistration }`);
-const FinishRegistration = graphql(`mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
+const Verify = graphql(`mutation Verify($input: VerifySecondFactorInput!) { verifySecondFactor(input: $input) { viewer { operator } } }`);
+const VerifyCode = graphql(`mutation VerifyAddressCode($code: String!) { verifyAddressCode(input: {code: $code}) { enrolmentRequired } }`);
+const BeginPasskey = graphql(`mutation BeginPasskeySignIn { beginPasskeySignIn { options } }`);
+const BeginRegistration = graphql(`mutation BeginRegistration { beginPasskeyRegistration { options } }`);
+const FinishRegistration = graphql(`mutation FinishRegistration($name: String!, $credential: String!) { finishPasskeyRegistration(input: {name: $name, credential: $credential}) { recoveryCodes } }`);
 
 type Step = { at: "password" } | { at: "factor"; factors: readonly SecondFactor[] } | { at: "mail" } | { at: "enrol" } | { at: "codes"; codes: readonly string[] };
 
@@ -88,9 +88,9 @@ function MailStep({ onDone, onBack }: { onDone: () => void; onBack: () => void }
 function FactorStep({ factors, onDone, onBack }: { factors: readonly SecondFactor[]; onDone: () => void; onBack: () => void }) {
   const [kind, setKind] = useState<SecondFactor>(factors.includes("PASSKEY") && passkeysWork() ? "PASSKEY" : factors.includes("TOTP") ? "TOTP" : (factors[0] ?? "TOTP"));
   const [code, setCode] = useState("");
-  const verify = useMutation({ mutationFn: (input: SecondFactorInput) => request(Verify, { input }), onSuccess: onDone, onError: () => setCode("") });
+  const verify = useMutation({ mutationFn: (input: VerifySecondFactorInput) => request(Verify, { input }), onSuccess: onDone, onError: () => setCode("") });
   const passkey = useMutation({
-    mutationFn: async () => request(Verify, { input: { passkey: await answerWithPasskey((await request(BeginPasskey)).beginPasskeySignIn) } }),
+    mutationFn: async () => request(Verify, { input: { passkey: await answerWithPasskey((await request(BeginPasskey)).beginPasskeySignIn.options) } }),
     onSuccess: onDone,
   });
   const submit = (value = code) => verify.mutate(kind === "TOTP" ? { totp: value } : { recoveryCode: value });
@@ -145,7 +145,7 @@ function FactorStep({ factors, onDone, onBack }: { factors: readonly SecondFacto
 function EnrolStep({ onDone }: { onDone: (codes: readonly string[]) => void }) {
   const [passkey, setPasskey] = useState(false);
   const register = useMutation({
-    mutationFn: async () => request(FinishRegistration, { name: "My first passkey", credential: await createPasskey((await request(BeginRegistration)).beginPasskeyRegistration) }),
+    mutationFn: async () => request(FinishRegistration, { name: "My first passkey", credential: await createPasskey((await request(BeginRegistration)).beginPasskeyRegistration.options) }),
     onSuccess: (d) => onDone(d.finishPasskeyRegistration.recoveryCodes),
   });
   return (

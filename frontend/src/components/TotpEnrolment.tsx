@@ -6,7 +6,7 @@ import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
 const BeginTotp = graphql(`mutation BeginTotp { beginTotpEnrolment { secret uri } }`);
-const ConfirmTotp = graphql(`mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(totp: $totp) { recoveryCodes } }`);
+const ConfirmTotp = graphql(`mutation ConfirmTotp($totp: String!) { confirmTotpEnrolment(input: {totp: $totp}) { recoveryCodes } }`);
 
 /** A QR code for an authenticator app, and its first code. */
 export function TotpEnrolment({ onDone }: { onDone: (codes: readonly string[]) => void }) {

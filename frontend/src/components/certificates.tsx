@@ -28,7 +28,7 @@ const CertificateList = graphql(`
 `);
 const Revoke = graphql(`mutation Revoke($input: RevokeCertificateInput!) { revokeCertificate(input: $input) { certificate { id status } } }`);
 const Suspend = graphql(`mutation Suspend($input: SuspendCertificateInput!) { suspendCertificate(input: $input) { certificate { id status } } }`);
-const Unsuspend = graphql(`mutation Unsuspend($id: ID!) { unsuspendCertificate(certificateId: $id) { certificate { id status } } }`);
+const Unsuspend = graphql(`mutation Unsuspend($id: ID!) { unsuspendCertificate(input: {certificateId: $id}) { certificate { id status } } }`);
 const OneCertificate = graphql(`query CertificatePem($id: ID!) { certificate(id: $id) { pem chainPem der commonName serialNumber } }`);
 
 export type Row = NonNullable<CertificateListQuery["partition"]>["certificates"]["nodes"][number];

@@ -3,7 +3,7 @@ import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle, I
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
 import { createContext, useCallback, useContext, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { download, formatDateTime, formatRelative, sentence } from "@/lib/format";
-import { ApiError } from "@/lib/graphql";
+import { ApiError, ApprovalPending } from "@/lib/graphql";
 
 export function PageHeader({ title, description, actions, trail = [] }: { title: string; description?: ReactNode; actions?: ReactNode; trail?: { label: string; to: string }[] }) {
   useEffect(() => {
@@ -46,8 +46,8 @@ export function PageHeader({ title, description, actions, trail = [] }: { title:
  */
 export function ErrorAlert({ error, retry, fields = [] }: { error: unknown; retry?: () => void; fields?: readonly string[] }) {
   if (!error) return null;
+  if (error instanceof ApprovalPending) return <SentForApproval id={error.approvalId} message={error.message} />;
   const e = error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
-  if (e.approvalId) return <SentForApproval id={e.approvalId} error={e} />;
   return <Failure error={e} retry={retry} shown={fields.some((f) => fieldError(error, f))} />;
 }
 
@@ -83,14 +83,14 @@ function useInView(message: RefObject<HTMLElement | null>, change: string) {
 }
 
 /** Where a rule has other people agree first: what was asked for is kept, and this says where. */
-function SentForApproval({ id, error }: { id: string; error: ApiError }) {
+function SentForApproval({ id, message }: { id: string; message: string }) {
   const { partitionId = "" } = useParams({ strict: false });
   const alert = useRef<HTMLDivElement>(null);
   useInView(alert, id);
   return (
     <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm">
       <Stack gap={4} align="flex-start">
-        <Text size="sm">{capital(error.message).replace(/\.$/, "")}. {error.action}</Text>
+        <Text size="sm">{capital(message).replace(/\.$/, "")}. It is carried out when they have approved it.</Text>
         <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
           See the request
         </Anchor>

@@ -40,12 +40,6 @@ export type AcmeStatus =
   | 'REVOKED'
   | 'VALID';
 
-export type ApprovalDecisionInput = {
-  /** Up to 500 characters; needed to reject. */
-  comment?: string;
-  id: string | number;
-};
-
 /** What rules can cover. */
 export type ApprovalOperation =
   | 'BULK_REVOKE'
@@ -80,6 +74,12 @@ export type ApprovalState =
   | 'PENDING'
   | 'REJECTED'
   | 'WITHDRAWN';
+
+export type ApproveInput = {
+  /** Up to 500 characters. */
+  comment?: string;
+  id: string | number;
+};
 
 export type AssignSubscriptionInput = {
   /** Must be true: the caller has read `deployment.terms`. */
@@ -160,11 +160,6 @@ export type CaCreationStepName =
   | 'PUBLISHING_CRL'
   | 'QUEUED'
   | 'SIGNING_CERTIFICATE';
-
-export type CaProfilesInput = {
-  caId: string | number;
-  profileIds: Array<string>;
-};
 
 export type CaStatus =
   | 'ACTIVE'
@@ -259,12 +254,10 @@ export type ConcernSeverity =
   /** Will not last as long as the certificates. */
   | 'WARNING';
 
-/** Exactly one of them. */
-export type ConfirmIdentityInput = {
-  password?: string | null | undefined;
-  /** Six digits from the authenticator app. */
-  totp?: string | null | undefined;
-};
+export type ConfirmIdentityInput =
+  {   password: string; totp?: never; }
+  |  { password?: never;   /** Six digits from the authenticator app. */
+  totp: string; };
 
 export type CreateAcmeKeyInput = {
   /**
@@ -396,15 +389,6 @@ export type CrlMode =
   | 'FULL'
   | 'SHARDED';
 
-export type CrlSettingsInput = {
-  automaticShards?: boolean;
-  caId: string | number;
-  complete?: boolean;
-  delta: boolean;
-  /** 0 (FULL), or 2 to 256. */
-  shards: number;
-};
-
 export type DeleteAccountInput = {
   /** The e-mail address of the account, to be typed. */
   confirmEmail: string;
@@ -417,6 +401,13 @@ export type DeleteCertificationAuthorityInput = {
   caId: string | number;
   /** The identifier, typed again. */
   confirmIdentifier: string;
+};
+
+export type DeleteProfileInput = {
+  id: string | number;
+  partitionId: string | number;
+  /** The newest version, as the caller knows it. */
+  version: number;
 };
 
 export type DeleteProtocolConfigurationInput = {
@@ -443,6 +434,12 @@ export type ExtensionInput = {
   oid: string;
   /** Base64 of the DER value. */
   value: string;
+};
+
+export type GrantRoleInput = {
+  partitionId: string | number;
+  role: Role;
+  userId: string | number;
 };
 
 export type ImportCaCertificateInput = {
@@ -526,12 +523,7 @@ export type LintSeverity =
   | 'NOTICE'
   | 'WARNING';
 
-export type MemberInput = {
-  partitionId: string | number;
-  userId: string | number;
-};
-
-export type MoveCaKeyInput = {
+export type MoveCertificationAuthorityKeyInput = {
   caId: string | number;
   /** Name of one of `keyStores`. */
   keyStore: string;
@@ -591,13 +583,6 @@ export type PrepareBulkRevocationInput = {
   serialNumbers?: string | null | undefined;
 };
 
-export type ProfileInput = {
-  id: string | number;
-  partitionId: string | number;
-  /** The newest version, as the caller knows it. */
-  version: number;
-};
-
 export type ProfileKind =
   | 'AUTHORITY'
   | 'SUBSCRIBER';
@@ -624,6 +609,17 @@ export type Region =
   /** The post-quantum laboratory. */
   | 'PQLAB'
   | 'US';
+
+export type RejectInput = {
+  /** The reason, up to 500 characters; needed. */
+  comment?: string;
+  id: string | number;
+};
+
+export type RemoveMemberInput = {
+  partitionId: string | number;
+  userId: string | number;
+};
 
 export type RenewCertificationAuthorityInput = {
   caId: string | number;
@@ -674,6 +670,13 @@ export type ResetPasswordInput = {
   token: string;
 };
 
+export type RetireProfileInput = {
+  id: string | number;
+  partitionId: string | number;
+  /** The newest version, as the caller knows it. */
+  version: number;
+};
+
 /** The eight reasons of the guide (RFC 5280 5.3.1). */
 export type RevocationReason =
   | 'AA_COMPROMISE'
@@ -692,6 +695,12 @@ export type RevokeCertificateInput = {
   reason?: RevocationReason;
 };
 
+export type RevokeRoleInput = {
+  partitionId: string | number;
+  role: Role;
+  userId: string | number;
+};
+
 /** The six roles; what each may do stands in `rbac/policy.csv`. */
 export type Role =
   | 'CA_ADMINISTRATORS'
@@ -700,12 +709,6 @@ export type Role =
   | 'OWNERS'
   | 'PROTOCOL_AUDITORS'
   | 'PROTOCOL_OPERATORS';
-
-export type RoleInput = {
-  partitionId: string | number;
-  role: Role;
-  userId: string | number;
-};
 
 export type SanType =
   | 'DIRECTORY_NAME'
@@ -722,13 +725,9 @@ export type SecondFactor =
   | 'RECOVERY_CODE'
   | 'TOTP';
 
-/** Exactly one of them. */
-export type SecondFactorInput = {
-  /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
-  passkey?: string | null | undefined;
-  recoveryCode?: string | null | undefined;
-  /** Six digits from the authenticator app. */
-  totp?: string | null | undefined;
+export type SelectProfilesInput = {
+  caId: string | number;
+  profileIds: Array<string>;
 };
 
 export type SetApprovalRulesInput = {
@@ -773,6 +772,11 @@ export type Tier =
   /** Not limited: a deployment that serves only its own house. */
   | 'UNLIMITED';
 
+export type UnselectProfilesInput = {
+  caId: string | number;
+  profileIds: Array<string>;
+};
+
 export type UpdateAcmeSettingsInput = {
   attestation?: Array<AcmeAttestationInput> | null | undefined;
   authorizationHours?: number | null | undefined;
@@ -785,6 +789,15 @@ export type UpdateAcmeSettingsInput = {
   ordersPerHour?: number | null | undefined;
   profileIds?: Array<string> | null | undefined;
   renewalPollMinutes?: number | null | undefined;
+};
+
+export type UpdateCrlSettingsInput = {
+  automaticShards?: boolean;
+  caId: string | number;
+  complete?: boolean;
+  delta: boolean;
+  /** 0 (FULL), or 2 to 256. */
+  shards: number;
 };
 
 export type UpdateNotificationSettingsInput = {
@@ -827,6 +840,13 @@ export type UserStatus =
   /** Invited, has not accepted. */
   | 'INVITED';
 
+export type VerifySecondFactorInput =
+  {   /** JSON of `PublicKeyCredential` (WebAuthn Level 3, AuthenticationResponseJSON) answering `beginPasskeySignIn`. */
+  passkey: string; recoveryCode?: never; totp?: never; }
+  |  { passkey?: never;   recoveryCode: string; totp?: never; }
+  |  { passkey?: never; recoveryCode?: never;   /** Six digits from the authenticator app. */
+  totp: string; };
+
 export type WebhookDeliveryState =
   | 'DELIVERED'
   /** Given up after ten attempts over a day and a half. */
@@ -860,7 +880,7 @@ export type PaletteQueryVariables = Exact<{
 }>;
 
 
-export type PaletteQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }>, protocolConfigurations: { nodes: Array<{ id: string, identifier: string, description: string }> }, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
+export type PaletteQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string }> }, protocolConfigurations: { nodes: Array<{ id: string, identifier: string, description: string }> }, certificates: { nodes: Array<{ id: string, subject: string, serialNumber: string }> } } | null };
 
 export type SignOutMutationVariables = Exact<{ [key: string]: never; }>;
 
@@ -928,14 +948,17 @@ export type IssueChoicesQueryVariables = Exact<{
 }>;
 
 
-export type IssueChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } | null };
+export type IssueChoicesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string, name: string, description: string, serverSideKeys: boolean, requiredSanTypes: Array<string>, copiesCommonNameToSan: boolean, group: { title: string } }> }> } } | null };
 
 export type IssueMutationVariables = Exact<{
   input: IssueCertificateInput;
 }>;
 
 
-export type IssueMutation = { issueCertificate: { certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> } };
+export type IssueMutation = { issueCertificate:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'IssueCertificatePayload', certificate: { id: string, commonName: string, serialNumber: string }, decisions: Array<{ rule: string, outcome: string, detail: string }> }
+   };
 
 export type IssueP12MutationVariables = Exact<{
   input: IssuePkcs12Input;
@@ -952,7 +975,7 @@ export type SignInMutationVariables = Exact<{
 export type SignInMutation = { signIn: { factors: Array<SecondFactor>, enrolmentRequired: boolean, codeRequired: boolean } };
 
 export type VerifyMutationVariables = Exact<{
-  input: SecondFactorInput;
+  input: VerifySecondFactorInput;
 }>;
 
 
@@ -968,12 +991,12 @@ export type VerifyAddressCodeMutation = { verifyAddressCode: { enrolmentRequired
 export type BeginPasskeySignInMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginPasskeySignInMutation = { beginPasskeySignIn: string };
+export type BeginPasskeySignInMutation = { beginPasskeySignIn: { options: string } };
 
 export type BeginRegistrationMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginRegistrationMutation = { beginPasskeyRegistration: string };
+export type BeginRegistrationMutation = { beginPasskeyRegistration: { options: string } };
 
 export type FinishRegistrationMutationVariables = Exact<{
   name: string;
@@ -1045,7 +1068,7 @@ export type CertificatePemQuery = { certificate: { pem: string, chainPem: string
 export type AccountQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, invitations: Array<{ id: string, name: string, roles: Array<Role>, invitedBy: string, expiresAt: string }>, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } | null } | null };
+export type AccountQuery = { viewer: { user: { email: string, firstName: string, lastName: string, createdAt: string, lastSignInAt: string | null } | null, invitations: Array<{ id: string, name: string, roles: Array<Role>, invitedBy: string, expiresAt: string }>, security: { totpEnrolled: boolean, recoveryCodesLeft: number, passkeys: Array<{ id: string, name: string, createdAt: string, lastUsedAt: string | null }>, sessions: { nodes: Array<{ id: string, createdAt: string, lastSeenAt: string, ipAddress: string, userAgent: string, current: boolean }> } } | null } | null };
 
 export type ChangePasswordMutationVariables = Exact<{
   input: ChangePasswordInput;
@@ -1074,7 +1097,7 @@ export type SignOutEverywhereMutation = { signOutEverywhere: { sessionsEnded: nu
 export type BeginPasskeyMutationVariables = Exact<{ [key: string]: never; }>;
 
 
-export type BeginPasskeyMutation = { beginPasskeyRegistration: string };
+export type BeginPasskeyMutation = { beginPasskeyRegistration: { options: string } };
 
 export type FinishPasskeyMutationVariables = Exact<{
   name: string;
@@ -1113,14 +1136,14 @@ export type ApprovalDetailQueryVariables = Exact<{
 export type ApprovalDetailQuery = { approval: { id: string, operation: ApprovalOperation, state: ApprovalState, summary: string, payload: string, requestedBy: string, requestedAt: string, expiresAt: string, decidedAt: string | null, needed: number, reason: string | null, objectKind: string, objectId: string | null, mayDecide: boolean, mayWithdraw: boolean, facts: Array<{ name: string, value: string }>, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }>, certificate: { id: string, commonName: string, serialNumber: string } | null, certificationAuthority: { identifier: string, friendlyName: string } | null } | null };
 
 export type ApproveMutationVariables = Exact<{
-  input: ApprovalDecisionInput;
+  input: ApproveInput;
 }>;
 
 
 export type ApproveMutation = { approve: { approval: { id: string, state: ApprovalState } } };
 
 export type RejectMutationVariables = Exact<{
-  input: ApprovalDecisionInput;
+  input: RejectInput;
 }>;
 
 
@@ -1138,14 +1161,17 @@ export type ApprovalRulesQueryVariables = Exact<{
 }>;
 
 
-export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: Array<{ id: string, name: string, kind: ProfileKind }> } | null };
+export type ApprovalRulesQuery = { partition: { approvalRules: Array<{ operation: ApprovalOperation, profileIds: Array<string>, needed: number, hours: number }>, certificateProfiles: { nodes: Array<{ id: string, name: string, kind: ProfileKind }> } } | null };
 
 export type SetApprovalRulesMutationVariables = Exact<{
   input: SetApprovalRulesInput;
 }>;
 
 
-export type SetApprovalRulesMutation = { setApprovalRules: { rules: Array<{ operation: ApprovalOperation }> } };
+export type SetApprovalRulesMutation = { setApprovalRules:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'ApprovalRulesPayload', rules: Array<{ operation: ApprovalOperation }> }
+   };
 
 export type ApprovalsQueryVariables = Exact<{
   partition: string | number;
@@ -1203,7 +1229,7 @@ export type BulkChoicesQueryVariables = Exact<{
 }>;
 
 
-export type BulkChoicesQuery = { partition: { certificationAuthorities: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string, name: string, description: string, group: { title: string } }> }> } | null };
+export type BulkChoicesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, friendlyName: string, status: CaStatus, type: CaType, profiles: Array<{ id: string, name: string, description: string, group: { title: string } }> }> } } | null };
 
 export type PrepareBulkRevocationMutationVariables = Exact<{
   input: PrepareBulkRevocationInput;
@@ -1224,7 +1250,10 @@ export type StartBulkMutationVariables = Exact<{
 }>;
 
 
-export type StartBulkMutation = { startBulk: { operation: { id: string, state: BulkState } } };
+export type StartBulkMutation = { startBulk:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'BulkOperationPayload', operation: { id: string, state: BulkState } }
+   };
 
 export type CancelBulkMutationVariables = Exact<{
   id: string | number;
@@ -1289,11 +1318,14 @@ export type AlgorithmMeasurementQueryVariables = Exact<{
 export type AlgorithmMeasurementQuery = { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: number, verificationsPerSecond: number, keyGenerationMilliseconds: number } | null } | null } };
 
 export type MoveCaKeyMutationVariables = Exact<{
-  input: MoveCaKeyInput;
+  input: MoveCertificationAuthorityKeyInput;
 }>;
 
 
-export type MoveCaKeyMutation = { moveCertificationAuthorityKey: { certificationAuthority: { id: string } } };
+export type MoveCaKeyMutation = { moveCertificationAuthorityKey:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string } }
+   };
 
 export type CeremonyMinutesQueryVariables = Exact<{
   id: string | number;
@@ -1321,7 +1353,10 @@ export type RenewCaMutationVariables = Exact<{
 }>;
 
 
-export type RenewCaMutation = { renewCertificationAuthority: { certificationAuthority: { id: string } } };
+export type RenewCaMutation = { renewCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string } }
+   };
 
 export type DisableCaMutationVariables = Exact<{
   id: string | number;
@@ -1357,7 +1392,7 @@ export type CaDetailQueryVariables = Exact<{
 }>;
 
 
-export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, brokenBy: { id: string, identifier: string, friendlyName: string, status: CaStatus, purgeAt: string | null } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number, brokenBy: { id: string } | null }>, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
+export type CaDetailQuery = { partition: { certificationAuthority: { id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, createdAt: string, deletedAt: string | null, purgeAt: string | null, activeCertificates: number, crlEnabled: boolean, ocspEnabled: boolean, crlUrl: string | null, ocspUrl: string | null, certificateUrl: string | null, caGatewayUrl: string | null, keyCustody: KeyCustody | null, keyMovingTo: string | null, keyGeneration: number, keyStore: { name: string, description: string, available: boolean, problem: string | null } | null, parent: { identifier: string, friendlyName: string, type: CaType } | null, brokenBy: { id: string, identifier: string, friendlyName: string, status: CaStatus, purgeAt: string | null } | null, renewal: { newKey: boolean, expiresAt: string, failure: string | null } | null, nameConstraints: { permitted: Array<{ type: SanType, value: string }>, excluded: Array<{ type: SanType, value: string }> } | null, children: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, activeCertificates: number, brokenBy: { id: string } | null }> }, creation: { failure: string | null, steps: Array<{ step: CaCreationStepName, state: StepState, at: string | null }> }, crl: { number: number, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, limitBytes: number, warning: string | null, alarm: { kind: CrlAlarmKind, reason: string, since: string, acceptable: boolean } | null } | null, crlSettings: { mode: CrlMode, delta: boolean, shards: number, automaticShards: boolean, complete: boolean } | null, crlLists: Array<{ shard: number, number: number, baseNumber: number | null, entries: number, bytes: number, thisUpdate: string, nextUpdate: string, url: string, open: boolean }>, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, group: { title: string } }>, certificate: { serialNumber: string, fingerprint: string, issuer: string, notBefore: string, notAfter: string, publicKeyType: string, signatureAlgorithm: string, isCa: boolean, pathLength: number | null, keyUsages: Array<string>, authorityInfoAccessOcsp: Array<string>, authorityInfoAccessCaIssuers: Array<string>, authorityKeyIdentifier: string | null, subjectKeyIdentifier: string | null, crlDistributionPoints: Array<string> } | null } | null } | null };
 
 export type CaDownloadQueryVariables = Exact<{
   id: string | number;
@@ -1371,7 +1406,10 @@ export type DeleteCaMutationVariables = Exact<{
 }>;
 
 
-export type DeleteCaMutation = { deleteCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
+export type DeleteCaMutation = { deleteCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, status: CaStatus } }
+   };
 
 export type RestoreCaMutationVariables = Exact<{
   id: string | number;
@@ -1381,14 +1419,14 @@ export type RestoreCaMutationVariables = Exact<{
 export type RestoreCaMutation = { restoreCertificationAuthority: { certificationAuthority: { id: string, status: CaStatus } } };
 
 export type SelectProfilesMutationVariables = Exact<{
-  input: CaProfilesInput;
+  input: SelectProfilesInput;
 }>;
 
 
 export type SelectProfilesMutation = { selectProfiles: { certificationAuthority: { id: string } } };
 
 export type UnselectProfilesMutationVariables = Exact<{
-  input: CaProfilesInput;
+  input: UnselectProfilesInput;
 }>;
 
 
@@ -1397,24 +1435,31 @@ export type UnselectProfilesMutation = { unselectProfiles: { certificationAuthor
 export type CasQueryVariables = Exact<{
   partition: string | number;
   deleted: boolean;
+  after?: string | null | undefined;
 }>;
 
 
-export type CasQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, brokenBy: { id: string, friendlyName: string, status: CaStatus } | null, certificate: { serialNumber: string } | null }> } | null };
+export type CasQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, signingAlgorithm: string, subject: string, expiresAt: string, activeCertificates: number, parent: { id: string } | null, brokenBy: { id: string, friendlyName: string, status: CaStatus } | null, certificate: { serialNumber: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CreateCaMutationVariables = Exact<{
   input: CreateCertificationAuthorityInput;
 }>;
 
 
-export type CreateCaMutation = { createCertificationAuthority: { certificationAuthority: { id: string, identifier: string, status: CaStatus } } };
+export type CreateCaMutation = { createCertificationAuthority:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, identifier: string, status: CaStatus } }
+   };
 
 export type ImportExternalRootMutationVariables = Exact<{
   input: ImportExternalRootInput;
 }>;
 
 
-export type ImportExternalRootMutation = { importExternalRoot: { certificationAuthority: { id: string, identifier: string, status: CaStatus, remarks: Array<string> } } };
+export type ImportExternalRootMutation = { importExternalRoot:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'CertificationAuthorityPayload', certificationAuthority: { id: string, identifier: string, status: CaStatus, remarks: Array<string> } }
+   };
 
 export type CaTakenQueryVariables = Exact<{
   partition: string | number;
@@ -1447,7 +1492,7 @@ export type PublishCrlMutationVariables = Exact<{
 export type PublishCrlMutation = { publishCrl: { certificationAuthority: { id: string } } };
 
 export type UpdateCrlSettingsMutationVariables = Exact<{
-  input: CrlSettingsInput;
+  input: UpdateCrlSettingsInput;
 }>;
 
 
@@ -1472,7 +1517,7 @@ export type CaNamesQueryVariables = Exact<{
 }>;
 
 
-export type CaNamesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string }> } | null };
+export type CaNamesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string }> } } | null };
 
 export type CertificateStoryQueryVariables = Exact<{
   id: string | number;
@@ -1494,21 +1539,21 @@ export type HomeQueryVariables = Exact<{
 }>;
 
 
-export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, ever: { nodes: Array<{ id: string }> }, protocolConfigurations: { totalCount: number }, members?: Array<{ user: { id: string } }> } | null };
+export type HomeQuery = { partition: { counts: { purchasedCas: number, activeCas: number, purchasedCertificates: number, issuedCertificates: number, suspendedCertificates: number, revokedCertificates: number, expiringCertificates: number }, activity: Array<{ day: string, issued: number, revoked: number }>, certificates: { nodes: Array<{ id: string, commonName: string, subject: string, notAfter: string }> }, ever: { nodes: Array<{ id: string }> }, protocolConfigurations: { totalCount: number }, members?: { nodes: Array<{ user: { id: string } }> } } | null };
 
 export type HomeStartQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type HomeStartQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string }> }> } | null };
+export type HomeStartQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType, status: CaStatus, brokenBy: { id: string } | null, profiles: Array<{ id: string }> }> } } | null };
 
 export type NotificationsQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, alarms: Array<NotificationAlarm>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> }> } } | null };
+export type NotificationsQuery = { partition: { notificationSettings: { days: Array<number>, recipients: Array<string>, alarms: Array<NotificationAlarm>, webhooks: Array<{ id: string, name: string, url: string, createdBy: string, createdAt: string, lastSuccessAt: string | null, lastError: string | null, deliveries: { nodes: Array<{ id: string, event: string, state: WebhookDeliveryState, attempts: number, error: string | null, createdAt: string }> } }> } } | null };
 
 export type UpdateNotificationsMutationVariables = Exact<{
   input: UpdateNotificationSettingsInput;
@@ -1540,14 +1585,14 @@ export type DeleteWebhookMutationVariables = Exact<{
 export type DeleteWebhookMutation = { deleteWebhook: { webhook: { id: string } } };
 
 export type RetireProfileMutationVariables = Exact<{
-  input: ProfileInput;
+  input: RetireProfileInput;
 }>;
 
 
 export type RetireProfileMutation = { retireProfile: { profile: { id: string, retiredAt: string | null } } };
 
 export type DeleteProfileMutationVariables = Exact<{
-  input: ProfileInput;
+  input: DeleteProfileInput;
 }>;
 
 
@@ -1559,7 +1604,7 @@ export type ProfileHistoryQueryVariables = Exact<{
 }>;
 
 
-export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } | null } | null };
+export type ProfileHistoryQuery = { partition: { certificateProfile: { basedOn: string, issued: boolean, selectedFor: Array<string>, versions: { nodes: Array<{ version: number, createdAt: string, createdBy: string, comment: string, json: string }> } } | null } | null };
 
 export type ProfileProtocolsQueryVariables = Exact<{
   partition: string | number;
@@ -1619,7 +1664,7 @@ export type ProfilesQueryVariables = Exact<{
 }>;
 
 
-export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } | null };
+export type ProfilesQuery = { partition: { profileGroups: Array<{ id: string, title: string, kind: ProfileKind, profiles: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }> }> }>, retiredProfiles: { nodes: Array<{ id: string, name: string, description: string, validityPeriod: string, allowedCaTypes: Array<string>, ignoreUnknownExtensions: boolean, serverSideKeys: boolean, copiesCommonNameToSan: boolean, requiredSanTypes: Array<string>, keyAlgorithms: Array<string>, maxValidityPeriod: string, json: string, system: boolean, version: number, retiredAt: string | null, keyUsages: Array<{ oid: string, name: string }>, extendedKeyUsages: Array<{ oid: string, name: string }>, allowedExtensions: Array<{ oid: string, name: string }>, group: { title: string } }> } } | null };
 
 export type EnrollmentProtocolsQueryVariables = Exact<{
   partition: string | number;
@@ -1790,14 +1835,15 @@ export type DeleteAccountMutation = { deleteAccount: { user: { id: string } } };
 export type JobsQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type JobsQuery = { jobs: Array<{ kind: string, key: string, lane: JobLane, runAt: string, runningUntil: string | null, attempts: number, lastError: string }> };
+export type JobsQuery = { jobs: { nodes: Array<{ kind: string, key: string, lane: JobLane, runAt: string, runningUntil: string | null, attempts: number, lastError: string }> } };
 
 export type SubscriptionsQueryVariables = Exact<{
   search?: string | null | undefined;
+  after?: string | null | undefined;
 }>;
 
 
-export type SubscriptionsQuery = { subscriptions: Array<{ id: string, name: string, status: SubscriptionStatus, region: Region | null, tier: Tier, url: string | null, createdAt: string, canAssign: boolean, partition: { id: string, name: string } | null, inventory: Array<{ id: string, label: string, used: number, purchased: number }> }> };
+export type SubscriptionsQuery = { subscriptions: { nodes: Array<{ id: string, name: string, status: SubscriptionStatus, region: Region | null, tier: Tier, url: string | null, createdAt: string, canAssign: boolean, partition: { id: string, name: string } | null, inventory: Array<{ id: string, label: string, used: number, purchased: number }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } };
 
 export type AssignSubscriptionMutationVariables = Exact<{
   input: AssignSubscriptionInput;
@@ -1824,21 +1870,25 @@ export type InviteSubscriptionOwnerMutation = { inviteSubscriptionOwner: { subsc
 export type PlatformOutboxQueryVariables = Exact<{ [key: string]: never; }>;
 
 
-export type PlatformOutboxQuery = { platformOutbox: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> };
+export type PlatformOutboxQuery = { platformOutbox: { nodes: Array<{ id: string, to: string, subject: string, body: string, createdAt: string }> } };
 
 export type MembersQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type MembersQuery = { partition: { members: Array<{ roles: Array<Role>, invitedBy: string, invitationExpiresAt: string | null, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }> } | null };
+export type MembersQuery = { partition: { members: { nodes: Array<{ roles: Array<Role>, invitedBy: string, invitationExpiresAt: string | null, user: { id: string, email: string, firstName: string, lastName: string, status: UserStatus, lastSignInAt: string | null } }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type InviteUserMutationVariables = Exact<{
   input: InviteUserInput;
 }>;
 
 
-export type InviteUserMutation = { inviteUser: { member: { user: { id: string, email: string } } } };
+export type InviteUserMutation = { inviteUser:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string, email: string } } }
+   };
 
 export type ResendMutationVariables = Exact<{
   partition: string | number;
@@ -1849,25 +1899,32 @@ export type ResendMutationVariables = Exact<{
 export type ResendMutation = { resendInvitation: { member: { user: { id: string } } } };
 
 export type GrantRoleMutationVariables = Exact<{
-  input: RoleInput;
+  input: GrantRoleInput;
 }>;
 
 
-export type GrantRoleMutation = { grantRole: { member: { user: { id: string } } } };
+export type GrantRoleMutation = { grantRole:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type RevokeRoleMutationVariables = Exact<{
-  input: RoleInput;
+  input: RevokeRoleInput;
 }>;
 
 
-export type RevokeRoleMutation = { revokeRole: { member: { user: { id: string } } } };
+export type RevokeRoleMutation = { revokeRole:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type TokensQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type TokensQuery = { partition: { apiTokens: Array<{ id: string, name: string, role: Role, service: boolean, stopped: boolean, mayRevoke: boolean, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }> } | null };
+export type TokensQuery = { partition: { apiTokens: { nodes: Array<{ id: string, name: string, role: Role, service: boolean, stopped: boolean, mayRevoke: boolean, prefix: string, createdAt: string, createdBy: string, expiresAt: string, lastUsedAt: string | null, revokedAt: string | null }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CreateTokenMutationVariables = Exact<{
   input: CreateApiTokenInput;
@@ -1884,25 +1941,29 @@ export type RevokeTokenMutationVariables = Exact<{
 export type RevokeTokenMutation = { revokeApiToken: { apiToken: { id: string } } };
 
 export type RemoveMemberMutationVariables = Exact<{
-  input: MemberInput;
+  input: RemoveMemberInput;
 }>;
 
 
-export type RemoveMemberMutation = { removeMember: { member: { user: { id: string } } } };
+export type RemoveMemberMutation = { removeMember:
+    | { __typename: 'ApprovalPending', approvalId: string, message: string }
+    | { __typename: 'MemberPayload', member: { user: { id: string } } }
+   };
 
 export type CagwCredentialsQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, mayChange: boolean, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }> } | null };
+export type CagwCredentialsQuery = { deployment: { tlsRootCertificate: string | null }, partition: { cagwUrl: string, cagwCredentials: { nodes: Array<{ id: string, identifier: string, friendlyName: string, status: CagwCredentialStatus, serialNumber: string, createdAt: string, createdBy: string, renewedAt: string | null, expiresAt: string, previousEndsAt: string | null, lastUsedAt: string | null, lastUsedFrom: string | null, mayChange: boolean, roles: Array<{ role: CagwRole, ca: { id: string, identifier: string, friendlyName: string, deletedAt: string | null } }> }>, pageInfo: { hasNextPage: boolean, endCursor: string | null } } } | null };
 
 export type CagwAuthoritiesQueryVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type CagwAuthoritiesQuery = { partition: { certificationAuthorities: Array<{ id: string, identifier: string, friendlyName: string, type: CaType }> } | null };
+export type CagwAuthoritiesQuery = { partition: { certificationAuthorities: { nodes: Array<{ id: string, identifier: string, friendlyName: string, type: CaType }> } } | null };
 
 export type CagwProfilesQueryVariables = Exact<{
   ca: string | number;
@@ -1932,14 +1993,14 @@ export type SetCagwCredentialRolesMutationVariables = Exact<{
 }>;
 
 
-export type SetCagwCredentialRolesMutation = { setCagwCredentialRoles: { id: string } };
+export type SetCagwCredentialRolesMutation = { setCagwCredentialRoles: { credential: { id: string } } };
 
 export type DeleteCagwCredentialMutationVariables = Exact<{
   id: string | number;
 }>;
 
 
-export type DeleteCagwCredentialMutation = { deleteCagwCredential: { id: string } };
+export type DeleteCagwCredentialMutation = { deleteCagwCredential: { credential: { id: string } } };
 
 export type ViewerQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1987,10 +2048,12 @@ export const ConfirmIdentityDocument = new TypedDocumentString(`
 export const PaletteDocument = new TypedDocumentString(`
     query Palette($partition: ID!, $search: String!) {
   partition(id: $partition) {
-    certificationAuthorities(search: $search) {
-      id
-      identifier
-      friendlyName
+    certificationAuthorities(search: $search, first: 20) {
+      nodes {
+        id
+        identifier
+        friendlyName
+      }
     }
     protocolConfigurations(first: 5, filter: {search: $search}) {
       nodes {
@@ -2066,7 +2129,7 @@ export const EndEntityDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<EndEntityQuery, EndEntityQueryVariables>;
 export const ActivateDocument = new TypedDocumentString(`
     mutation Activate($id: ID!) {
-  activateEndEntity(id: $id) {
+  activateEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2075,7 +2138,7 @@ export const ActivateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<ActivateMutation, ActivateMutationVariables>;
 export const DeactivateDocument = new TypedDocumentString(`
     mutation Deactivate($id: ID!) {
-  deactivateEndEntity(id: $id) {
+  deactivateEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2084,7 +2147,7 @@ export const DeactivateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DeactivateMutation, DeactivateMutationVariables>;
 export const DecommissionDocument = new TypedDocumentString(`
     mutation Decommission($id: ID!) {
-  decommissionEndEntity(id: $id) {
+  decommissionEndEntity(input: {id: $id}) {
     endEntity {
       id
     }
@@ -2130,24 +2193,26 @@ export const LiveEventsDocument = new TypedDocumentString(`
 export const IssueChoicesDocument = new TypedDocumentString(`
     query IssueChoices($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      brokenBy {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-      }
-      profiles {
-        id
-        name
-        description
-        serverSideKeys
-        requiredSanTypes
-        copiesCommonNameToSan
-        group {
-          title
+        identifier
+        friendlyName
+        type
+        status
+        brokenBy {
+          id
+        }
+        profiles {
+          id
+          name
+          description
+          serverSideKeys
+          requiredSanTypes
+          copiesCommonNameToSan
+          group {
+            title
+          }
         }
       }
     }
@@ -2157,15 +2222,22 @@ export const IssueChoicesDocument = new TypedDocumentString(`
 export const IssueDocument = new TypedDocumentString(`
     mutation Issue($input: IssueCertificateInput!) {
   issueCertificate(input: $input) {
-    certificate {
-      id
-      commonName
-      serialNumber
+    __typename
+    ... on IssueCertificatePayload {
+      certificate {
+        id
+        commonName
+        serialNumber
+      }
+      decisions {
+        rule
+        outcome
+        detail
+      }
     }
-    decisions {
-      rule
-      outcome
-      detail
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2198,7 +2270,7 @@ export const SignInDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SignInMutation, SignInMutationVariables>;
 export const VerifyDocument = new TypedDocumentString(`
-    mutation Verify($input: SecondFactorInput!) {
+    mutation Verify($input: VerifySecondFactorInput!) {
   verifySecondFactor(input: $input) {
     viewer {
       operator
@@ -2208,24 +2280,28 @@ export const VerifyDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<VerifyMutation, VerifyMutationVariables>;
 export const VerifyAddressCodeDocument = new TypedDocumentString(`
     mutation VerifyAddressCode($code: String!) {
-  verifyAddressCode(code: $code) {
+  verifyAddressCode(input: {code: $code}) {
     enrolmentRequired
   }
 }
     `) as unknown as TypedDocumentString<VerifyAddressCodeMutation, VerifyAddressCodeMutationVariables>;
 export const BeginPasskeySignInDocument = new TypedDocumentString(`
     mutation BeginPasskeySignIn {
-  beginPasskeySignIn
+  beginPasskeySignIn {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginPasskeySignInMutation, BeginPasskeySignInMutationVariables>;
 export const BeginRegistrationDocument = new TypedDocumentString(`
     mutation BeginRegistration {
-  beginPasskeyRegistration
+  beginPasskeyRegistration {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginRegistrationMutation, BeginRegistrationMutationVariables>;
 export const FinishRegistrationDocument = new TypedDocumentString(`
     mutation FinishRegistration($name: String!, $credential: String!) {
-  finishPasskeyRegistration(name: $name, credential: $credential) {
+  finishPasskeyRegistration(input: {name: $name, credential: $credential}) {
     recoveryCodes
   }
 }
@@ -2240,7 +2316,7 @@ export const BeginTotpDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<BeginTotpMutation, BeginTotpMutationVariables>;
 export const ConfirmTotpDocument = new TypedDocumentString(`
     mutation ConfirmTotp($totp: String!) {
-  confirmTotpEnrolment(totp: $totp) {
+  confirmTotpEnrolment(input: {totp: $totp}) {
     recoveryCodes
   }
 }
@@ -2340,7 +2416,7 @@ export const SuspendDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<SuspendMutation, SuspendMutationVariables>;
 export const UnsuspendDocument = new TypedDocumentString(`
     mutation Unsuspend($id: ID!) {
-  unsuspendCertificate(certificateId: $id) {
+  unsuspendCertificate(input: {certificateId: $id}) {
     certificate {
       id
       status
@@ -2385,13 +2461,15 @@ export const AccountDocument = new TypedDocumentString(`
         createdAt
         lastUsedAt
       }
-      sessions {
-        id
-        createdAt
-        lastSeenAt
-        ipAddress
-        userAgent
-        current
+      sessions(first: 200) {
+        nodes {
+          id
+          createdAt
+          lastSeenAt
+          ipAddress
+          userAgent
+          current
+        }
       }
     }
   }
@@ -2413,7 +2491,7 @@ export const RegenerateDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RegenerateMutation, RegenerateMutationVariables>;
 export const EndSessionDocument = new TypedDocumentString(`
     mutation EndSession($id: ID!) {
-  endSession(id: $id) {
+  endSession(input: {id: $id}) {
     sessionsEnded
   }
 }
@@ -2427,19 +2505,21 @@ export const SignOutEverywhereDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<SignOutEverywhereMutation, SignOutEverywhereMutationVariables>;
 export const BeginPasskeyDocument = new TypedDocumentString(`
     mutation BeginPasskey {
-  beginPasskeyRegistration
+  beginPasskeyRegistration {
+    options
+  }
 }
     `) as unknown as TypedDocumentString<BeginPasskeyMutation, BeginPasskeyMutationVariables>;
 export const FinishPasskeyDocument = new TypedDocumentString(`
     mutation FinishPasskey($name: String!, $credential: String!) {
-  finishPasskeyRegistration(name: $name, credential: $credential) {
+  finishPasskeyRegistration(input: {name: $name, credential: $credential}) {
     recoveryCodes
   }
 }
     `) as unknown as TypedDocumentString<FinishPasskeyMutation, FinishPasskeyMutationVariables>;
 export const RemovePasskeyDocument = new TypedDocumentString(`
     mutation RemovePasskey($id: ID!) {
-  removePasskey(id: $id) {
+  removePasskey(input: {id: $id}) {
     viewer {
       operator
     }
@@ -2448,7 +2528,7 @@ export const RemovePasskeyDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RemovePasskeyMutation, RemovePasskeyMutationVariables>;
 export const AcceptRolesDocument = new TypedDocumentString(`
     mutation AcceptRoles($id: ID!) {
-  acceptRoles(invitationId: $id) {
+  acceptRoles(input: {invitationId: $id}) {
     viewer {
       operator
     }
@@ -2457,7 +2537,7 @@ export const AcceptRolesDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<AcceptRolesMutation, AcceptRolesMutationVariables>;
 export const DeclineInvitationDocument = new TypedDocumentString(`
     mutation DeclineInvitation($id: ID!) {
-  declineInvitation(invitationId: $id) {
+  declineInvitation(input: {invitationId: $id}) {
     viewer {
       operator
     }
@@ -2505,7 +2585,7 @@ export const ApprovalDetailDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ApprovalDetailQuery, ApprovalDetailQueryVariables>;
 export const ApproveDocument = new TypedDocumentString(`
-    mutation Approve($input: ApprovalDecisionInput!) {
+    mutation Approve($input: ApproveInput!) {
   approve(input: $input) {
     approval {
       id
@@ -2515,7 +2595,7 @@ export const ApproveDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ApproveMutation, ApproveMutationVariables>;
 export const RejectDocument = new TypedDocumentString(`
-    mutation Reject($input: ApprovalDecisionInput!) {
+    mutation Reject($input: RejectInput!) {
   reject(input: $input) {
     approval {
       id
@@ -2526,7 +2606,7 @@ export const RejectDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RejectMutation, RejectMutationVariables>;
 export const WithdrawDocument = new TypedDocumentString(`
     mutation Withdraw($id: ID!) {
-  withdrawApproval(id: $id) {
+  withdrawApproval(input: {id: $id}) {
     approval {
       id
       state
@@ -2543,10 +2623,12 @@ export const ApprovalRulesDocument = new TypedDocumentString(`
       needed
       hours
     }
-    certificateProfiles {
-      id
-      name
-      kind
+    certificateProfiles(first: 500) {
+      nodes {
+        id
+        name
+        kind
+      }
     }
   }
 }
@@ -2554,8 +2636,15 @@ export const ApprovalRulesDocument = new TypedDocumentString(`
 export const SetApprovalRulesDocument = new TypedDocumentString(`
     mutation SetApprovalRules($input: SetApprovalRulesInput!) {
   setApprovalRules(input: $input) {
-    rules {
-      operation
+    __typename
+    ... on ApprovalRulesPayload {
+      rules {
+        operation
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2610,7 +2699,7 @@ export const AcceptInvitationDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<AcceptInvitationMutation, AcceptInvitationMutationVariables>;
 export const RequestPasswordResetDocument = new TypedDocumentString(`
     mutation RequestPasswordReset($email: String!) {
-  requestPasswordReset(email: $email) {
+  requestPasswordReset(input: {email: $email}) {
     accepted
   }
 }
@@ -2695,17 +2784,19 @@ export const BulkOperationDocument = new TypedDocumentString(`
 export const BulkChoicesDocument = new TypedDocumentString(`
     query BulkChoices($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      friendlyName
-      status
-      type
-      profiles {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-        name
-        description
-        group {
-          title
+        friendlyName
+        status
+        type
+        profiles {
+          id
+          name
+          description
+          group {
+            title
+          }
         }
       }
     }
@@ -2732,17 +2823,24 @@ export const PrepareBulkIssuanceDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<PrepareBulkIssuanceMutation, PrepareBulkIssuanceMutationVariables>;
 export const StartBulkDocument = new TypedDocumentString(`
     mutation StartBulk($id: ID!) {
-  startBulk(id: $id) {
-    operation {
-      id
-      state
+  startBulk(input: {id: $id}) {
+    __typename
+    ... on BulkOperationPayload {
+      operation {
+        id
+        state
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<StartBulkMutation, StartBulkMutationVariables>;
 export const CancelBulkDocument = new TypedDocumentString(`
     mutation CancelBulk($id: ID!) {
-  cancelBulk(id: $id) {
+  cancelBulk(input: {id: $id}) {
     operation {
       id
       state
@@ -2916,10 +3014,17 @@ export const AlgorithmMeasurementDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<AlgorithmMeasurementQuery, AlgorithmMeasurementQueryVariables>;
 export const MoveCaKeyDocument = new TypedDocumentString(`
-    mutation MoveCaKey($input: MoveCaKeyInput!) {
+    mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) {
   moveCertificationAuthorityKey(input: $input) {
-    certificationAuthority {
-      id
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -2956,15 +3061,22 @@ export const ImportCaCertificateDocument = new TypedDocumentString(`
 export const RenewCaDocument = new TypedDocumentString(`
     mutation RenewCa($input: RenewCertificationAuthorityInput!) {
   renewCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<RenewCaMutation, RenewCaMutationVariables>;
 export const DisableCaDocument = new TypedDocumentString(`
     mutation DisableCa($id: ID!) {
-  disableCertificationAuthority(caId: $id) {
+  disableCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -2974,7 +3086,7 @@ export const DisableCaDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DisableCaMutation, DisableCaMutationVariables>;
 export const EnableCaDocument = new TypedDocumentString(`
     mutation EnableCa($id: ID!) {
-  enableCertificationAuthority(caId: $id) {
+  enableCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -3089,15 +3201,17 @@ export const CaDetailDocument = new TypedDocumentString(`
           value
         }
       }
-      children {
-        id
-        identifier
-        friendlyName
-        type
-        status
-        activeCertificates
-        brokenBy {
+      children(first: 200) {
+        nodes {
           id
+          identifier
+          friendlyName
+          type
+          status
+          activeCertificates
+          brokenBy {
+            id
+          }
         }
       }
       creation {
@@ -3182,16 +3296,23 @@ export const CaDownloadDocument = new TypedDocumentString(`
 export const DeleteCaDocument = new TypedDocumentString(`
     mutation DeleteCa($input: DeleteCertificationAuthorityInput!) {
   deleteCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
-      status
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        status
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<DeleteCaMutation, DeleteCaMutationVariables>;
 export const RestoreCaDocument = new TypedDocumentString(`
     mutation RestoreCa($id: ID!) {
-  restoreCertificationAuthority(caId: $id) {
+  restoreCertificationAuthority(input: {caId: $id}) {
     certificationAuthority {
       id
       status
@@ -3200,7 +3321,7 @@ export const RestoreCaDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RestoreCaMutation, RestoreCaMutationVariables>;
 export const SelectProfilesDocument = new TypedDocumentString(`
-    mutation SelectProfiles($input: CaProfilesInput!) {
+    mutation SelectProfiles($input: SelectProfilesInput!) {
   selectProfiles(input: $input) {
     certificationAuthority {
       id
@@ -3209,7 +3330,7 @@ export const SelectProfilesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SelectProfilesMutation, SelectProfilesMutationVariables>;
 export const UnselectProfilesDocument = new TypedDocumentString(`
-    mutation UnselectProfiles($input: CaProfilesInput!) {
+    mutation UnselectProfiles($input: UnselectProfilesInput!) {
   unselectProfiles(input: $input) {
     certificationAuthority {
       id
@@ -3218,28 +3339,34 @@ export const UnselectProfilesDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<UnselectProfilesMutation, UnselectProfilesMutationVariables>;
 export const CasDocument = new TypedDocumentString(`
-    query Cas($partition: ID!, $deleted: Boolean!) {
+    query Cas($partition: ID!, $deleted: Boolean!, $after: String) {
   partition(id: $partition) {
-    certificationAuthorities(includeDeleted: $deleted) {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      signingAlgorithm
-      subject
-      expiresAt
-      activeCertificates
-      parent {
+    certificationAuthorities(includeDeleted: $deleted, first: 500, after: $after) {
+      nodes {
         id
-      }
-      brokenBy {
-        id
+        identifier
         friendlyName
+        type
         status
+        signingAlgorithm
+        subject
+        expiresAt
+        activeCertificates
+        parent {
+          id
+        }
+        brokenBy {
+          id
+          friendlyName
+          status
+        }
+        certificate {
+          serialNumber
+        }
       }
-      certificate {
-        serialNumber
+      pageInfo {
+        hasNextPage
+        endCursor
       }
     }
   }
@@ -3248,10 +3375,17 @@ export const CasDocument = new TypedDocumentString(`
 export const CreateCaDocument = new TypedDocumentString(`
     mutation CreateCa($input: CreateCertificationAuthorityInput!) {
   createCertificationAuthority(input: $input) {
-    certificationAuthority {
-      id
-      identifier
-      status
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        identifier
+        status
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -3259,11 +3393,18 @@ export const CreateCaDocument = new TypedDocumentString(`
 export const ImportExternalRootDocument = new TypedDocumentString(`
     mutation ImportExternalRoot($input: ImportExternalRootInput!) {
   importExternalRoot(input: $input) {
-    certificationAuthority {
-      id
-      identifier
-      status
-      remarks
+    __typename
+    ... on CertificationAuthorityPayload {
+      certificationAuthority {
+        id
+        identifier
+        status
+        remarks
+      }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
@@ -3311,7 +3452,7 @@ export const ProfileGroupsDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<ProfileGroupsQuery, ProfileGroupsQueryVariables>;
 export const PublishCrlDocument = new TypedDocumentString(`
     mutation PublishCrl($id: ID!) {
-  publishCrl(caId: $id) {
+  publishCrl(input: {caId: $id}) {
     certificationAuthority {
       id
     }
@@ -3319,7 +3460,7 @@ export const PublishCrlDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<PublishCrlMutation, PublishCrlMutationVariables>;
 export const UpdateCrlSettingsDocument = new TypedDocumentString(`
-    mutation UpdateCrlSettings($input: CrlSettingsInput!) {
+    mutation UpdateCrlSettings($input: UpdateCrlSettingsInput!) {
   updateCrlSettings(input: $input) {
     certificationAuthority {
       id
@@ -3417,10 +3558,12 @@ export const CertificateDetailDocument = new TypedDocumentString(`
 export const CaNamesDocument = new TypedDocumentString(`
     query CaNames($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
+    certificationAuthorities(first: 500) {
+      nodes {
+        id
+        identifier
+        friendlyName
+      }
     }
   }
 }
@@ -3545,9 +3688,11 @@ export const HomeDocument = new TypedDocumentString(`
     protocolConfigurations(first: 1) {
       totalCount
     }
-    members @include(if: $people) {
-      user {
-        id
+    members(first: 2) @include(if: $people) {
+      nodes {
+        user {
+          id
+        }
       }
     }
   }
@@ -3556,17 +3701,19 @@ export const HomeDocument = new TypedDocumentString(`
 export const HomeStartDocument = new TypedDocumentString(`
     query HomeStart($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
-      status
-      brokenBy {
+    certificationAuthorities(first: 200) {
+      nodes {
         id
-      }
-      profiles {
-        id
+        identifier
+        friendlyName
+        type
+        status
+        brokenBy {
+          id
+        }
+        profiles {
+          id
+        }
       }
     }
   }
@@ -3587,13 +3734,15 @@ export const NotificationsDocument = new TypedDocumentString(`
         createdAt
         lastSuccessAt
         lastError
-        deliveries {
-          id
-          event
-          state
-          attempts
-          error
-          createdAt
+        deliveries(first: 5) {
+          nodes {
+            id
+            event
+            state
+            attempts
+            error
+            createdAt
+          }
         }
       }
     }
@@ -3621,7 +3770,7 @@ export const CreateWebhookDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateWebhookMutation, CreateWebhookMutationVariables>;
 export const TestWebhookDocument = new TypedDocumentString(`
     mutation TestWebhook($id: ID!) {
-  testWebhook(id: $id) {
+  testWebhook(input: {id: $id}) {
     webhook {
       id
     }
@@ -3630,7 +3779,7 @@ export const TestWebhookDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<TestWebhookMutation, TestWebhookMutationVariables>;
 export const DeleteWebhookDocument = new TypedDocumentString(`
     mutation DeleteWebhook($id: ID!, $name: String!) {
-  deleteWebhook(id: $id, confirmName: $name) {
+  deleteWebhook(input: {id: $id, confirmName: $name}) {
     webhook {
       id
     }
@@ -3638,7 +3787,7 @@ export const DeleteWebhookDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<DeleteWebhookMutation, DeleteWebhookMutationVariables>;
 export const RetireProfileDocument = new TypedDocumentString(`
-    mutation RetireProfile($input: ProfileInput!) {
+    mutation RetireProfile($input: RetireProfileInput!) {
   retireProfile(input: $input) {
     profile {
       id
@@ -3648,7 +3797,7 @@ export const RetireProfileDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RetireProfileMutation, RetireProfileMutationVariables>;
 export const DeleteProfileDocument = new TypedDocumentString(`
-    mutation DeleteProfile($input: ProfileInput!) {
+    mutation DeleteProfile($input: DeleteProfileInput!) {
   deleteProfile(input: $input) {
     id
   }
@@ -3661,12 +3810,14 @@ export const ProfileHistoryDocument = new TypedDocumentString(`
       basedOn
       issued
       selectedFor
-      versions {
-        version
-        createdAt
-        createdBy
-        comment
-        json
+      versions(first: 200) {
+        nodes {
+          version
+          createdAt
+          createdBy
+          comment
+          json
+        }
       }
     }
   }
@@ -3800,37 +3951,39 @@ export const ProfilesDocument = new TypedDocumentString(`
         retiredAt
       }
     }
-    retiredProfiles {
-      id
-      name
-      description
-      validityPeriod
-      allowedCaTypes
-      keyUsages {
-        oid
+    retiredProfiles(first: 200) {
+      nodes {
+        id
         name
+        description
+        validityPeriod
+        allowedCaTypes
+        keyUsages {
+          oid
+          name
+        }
+        extendedKeyUsages {
+          oid
+          name
+        }
+        allowedExtensions {
+          oid
+          name
+        }
+        group {
+          title
+        }
+        ignoreUnknownExtensions
+        serverSideKeys
+        copiesCommonNameToSan
+        requiredSanTypes
+        keyAlgorithms
+        maxValidityPeriod
+        json
+        system
+        version
+        retiredAt
       }
-      extendedKeyUsages {
-        oid
-        name
-      }
-      allowedExtensions {
-        oid
-        name
-      }
-      group {
-        title
-      }
-      ignoreUnknownExtensions
-      serverSideKeys
-      copiesCommonNameToSan
-      requiredSanTypes
-      keyAlgorithms
-      maxValidityPeriod
-      json
-      system
-      version
-      retiredAt
     }
   }
 }
@@ -4248,7 +4401,7 @@ export const DisableAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DisableAccountMutation, DisableAccountMutationVariables>;
 export const EnableAccountDocument = new TypedDocumentString(`
     mutation EnableAccount($id: ID!) {
-  enableAccount(id: $id) {
+  enableAccount(input: {id: $id}) {
     user {
       id
     }
@@ -4257,7 +4410,7 @@ export const EnableAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<EnableAccountMutation, EnableAccountMutationVariables>;
 export const ResetSecondFactorDocument = new TypedDocumentString(`
     mutation ResetSecondFactor($id: ID!) {
-  resetSecondFactor(id: $id) {
+  resetSecondFactor(input: {id: $id}) {
     user {
       id
     }
@@ -4275,37 +4428,45 @@ export const DeleteAccountDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<DeleteAccountMutation, DeleteAccountMutationVariables>;
 export const JobsDocument = new TypedDocumentString(`
     query Jobs {
-  jobs {
-    kind
-    key
-    lane
-    runAt
-    runningUntil
-    attempts
-    lastError
+  jobs(first: 200) {
+    nodes {
+      kind
+      key
+      lane
+      runAt
+      runningUntil
+      attempts
+      lastError
+    }
   }
 }
     `) as unknown as TypedDocumentString<JobsQuery, JobsQueryVariables>;
 export const SubscriptionsDocument = new TypedDocumentString(`
-    query Subscriptions($search: String) {
-  subscriptions(search: $search) {
-    id
-    name
-    status
-    region
-    tier
-    url
-    createdAt
-    canAssign
-    partition {
+    query Subscriptions($search: String, $after: String) {
+  subscriptions(search: $search, first: 200, after: $after) {
+    nodes {
       id
       name
+      status
+      region
+      tier
+      url
+      createdAt
+      canAssign
+      partition {
+        id
+        name
+      }
+      inventory {
+        id
+        label
+        used
+        purchased
+      }
     }
-    inventory {
-      id
-      label
-      used
-      purchased
+    pageInfo {
+      hasNextPage
+      endCursor
     }
   }
 }
@@ -4332,7 +4493,7 @@ export const CreateSubscriptionDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateSubscriptionMutation, CreateSubscriptionMutationVariables>;
 export const InviteSubscriptionOwnerDocument = new TypedDocumentString(`
     mutation InviteSubscriptionOwner($id: ID!, $email: String!) {
-  inviteSubscriptionOwner(subscriptionId: $id, email: $email) {
+  inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) {
     subscription {
       id
     }
@@ -4341,30 +4502,38 @@ export const InviteSubscriptionOwnerDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<InviteSubscriptionOwnerMutation, InviteSubscriptionOwnerMutationVariables>;
 export const PlatformOutboxDocument = new TypedDocumentString(`
     query PlatformOutbox {
-  platformOutbox {
-    id
-    to
-    subject
-    body
-    createdAt
+  platformOutbox(first: 20) {
+    nodes {
+      id
+      to
+      subject
+      body
+      createdAt
+    }
   }
 }
     `) as unknown as TypedDocumentString<PlatformOutboxQuery, PlatformOutboxQueryVariables>;
 export const MembersDocument = new TypedDocumentString(`
-    query Members($partition: ID!) {
+    query Members($partition: ID!, $after: String) {
   partition(id: $partition) {
-    members {
-      user {
-        id
-        email
-        firstName
-        lastName
-        status
-        lastSignInAt
+    members(first: 200, after: $after) {
+      nodes {
+        user {
+          id
+          email
+          firstName
+          lastName
+          status
+          lastSignInAt
+        }
+        roles
+        invitedBy
+        invitationExpiresAt
       }
-      roles
-      invitedBy
-      invitationExpiresAt
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
     }
   }
 }
@@ -4372,18 +4541,25 @@ export const MembersDocument = new TypedDocumentString(`
 export const InviteUserDocument = new TypedDocumentString(`
     mutation InviteUser($input: InviteUserInput!) {
   inviteUser(input: $input) {
-    member {
-      user {
-        id
-        email
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+          email
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<InviteUserMutation, InviteUserMutationVariables>;
 export const ResendDocument = new TypedDocumentString(`
     mutation Resend($partition: ID!, $user: ID!) {
-  resendInvitation(partitionId: $partition, userId: $user) {
+  resendInvitation(input: {partitionId: $partition, userId: $user}) {
     member {
       user {
         id
@@ -4393,43 +4569,63 @@ export const ResendDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<ResendMutation, ResendMutationVariables>;
 export const GrantRoleDocument = new TypedDocumentString(`
-    mutation GrantRole($input: RoleInput!) {
+    mutation GrantRole($input: GrantRoleInput!) {
   grantRole(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<GrantRoleMutation, GrantRoleMutationVariables>;
 export const RevokeRoleDocument = new TypedDocumentString(`
-    mutation RevokeRole($input: RoleInput!) {
+    mutation RevokeRole($input: RevokeRoleInput!) {
   revokeRole(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<RevokeRoleMutation, RevokeRoleMutationVariables>;
 export const TokensDocument = new TypedDocumentString(`
-    query Tokens($partition: ID!) {
+    query Tokens($partition: ID!, $after: String) {
   partition(id: $partition) {
-    apiTokens {
-      id
-      name
-      role
-      service
-      stopped
-      mayRevoke
-      prefix
-      createdAt
-      createdBy
-      expiresAt
-      lastUsedAt
-      revokedAt
+    apiTokens(first: 200, after: $after) {
+      nodes {
+        id
+        name
+        role
+        service
+        stopped
+        mayRevoke
+        prefix
+        createdAt
+        createdBy
+        expiresAt
+        lastUsedAt
+        revokedAt
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
     }
   }
 }
@@ -4447,7 +4643,7 @@ export const CreateTokenDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateTokenMutation, CreateTokenMutationVariables>;
 export const RevokeTokenDocument = new TypedDocumentString(`
     mutation RevokeToken($id: ID!) {
-  revokeApiToken(id: $id) {
+  revokeApiToken(input: {id: $id}) {
     apiToken {
       id
     }
@@ -4455,45 +4651,58 @@ export const RevokeTokenDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<RevokeTokenMutation, RevokeTokenMutationVariables>;
 export const RemoveMemberDocument = new TypedDocumentString(`
-    mutation RemoveMember($input: MemberInput!) {
+    mutation RemoveMember($input: RemoveMemberInput!) {
   removeMember(input: $input) {
-    member {
-      user {
-        id
+    __typename
+    ... on MemberPayload {
+      member {
+        user {
+          id
+        }
       }
+    }
+    ... on ApprovalPending {
+      approvalId
+      message
     }
   }
 }
     `) as unknown as TypedDocumentString<RemoveMemberMutation, RemoveMemberMutationVariables>;
 export const CagwCredentialsDocument = new TypedDocumentString(`
-    query CagwCredentials($partition: ID!) {
+    query CagwCredentials($partition: ID!, $after: String) {
   deployment {
     tlsRootCertificate
   }
   partition(id: $partition) {
     cagwUrl
-    cagwCredentials {
-      id
-      identifier
-      friendlyName
-      status
-      serialNumber
-      createdAt
-      createdBy
-      renewedAt
-      expiresAt
-      previousEndsAt
-      lastUsedAt
-      lastUsedFrom
-      mayChange
-      roles {
-        role
-        ca {
-          id
-          identifier
-          friendlyName
-          deletedAt
+    cagwCredentials(first: 200, after: $after) {
+      nodes {
+        id
+        identifier
+        friendlyName
+        status
+        serialNumber
+        createdAt
+        createdBy
+        renewedAt
+        expiresAt
+        previousEndsAt
+        lastUsedAt
+        lastUsedFrom
+        mayChange
+        roles {
+          role
+          ca {
+            id
+            identifier
+            friendlyName
+            deletedAt
+          }
         }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
       }
     }
   }
@@ -4502,11 +4711,13 @@ export const CagwCredentialsDocument = new TypedDocumentString(`
 export const CagwAuthoritiesDocument = new TypedDocumentString(`
     query CagwAuthorities($partition: ID!) {
   partition(id: $partition) {
-    certificationAuthorities {
-      id
-      identifier
-      friendlyName
-      type
+    certificationAuthorities(first: 500) {
+      nodes {
+        id
+        identifier
+        friendlyName
+        type
+      }
     }
   }
 }
@@ -4546,7 +4757,7 @@ export const CreateCagwCredentialDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<CreateCagwCredentialMutation, CreateCagwCredentialMutationVariables>;
 export const RenewCagwCredentialDocument = new TypedDocumentString(`
     mutation RenewCagwCredential($id: ID!, $endPreviousNow: Boolean!) {
-  renewCagwCredential(id: $id, endPreviousNow: $endPreviousNow) {
+  renewCagwCredential(input: {id: $id, endPreviousNow: $endPreviousNow}) {
     pkcs12
     password
     fileName
@@ -4570,15 +4781,19 @@ export const RenewCagwCredentialDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<RenewCagwCredentialMutation, RenewCagwCredentialMutationVariables>;
 export const SetCagwCredentialRolesDocument = new TypedDocumentString(`
     mutation SetCagwCredentialRoles($id: ID!, $roles: [CagwCredentialRoleInput!]!) {
-  setCagwCredentialRoles(id: $id, roles: $roles) {
-    id
+  setCagwCredentialRoles(input: {id: $id, roles: $roles}) {
+    credential {
+      id
+    }
   }
 }
     `) as unknown as TypedDocumentString<SetCagwCredentialRolesMutation, SetCagwCredentialRolesMutationVariables>;
 export const DeleteCagwCredentialDocument = new TypedDocumentString(`
     mutation DeleteCagwCredential($id: ID!) {
-  deleteCagwCredential(id: $id) {
-    id
+  deleteCagwCredential(input: {id: $id}) {
+    credential {
+      id
+    }
   }
 }
     `) as unknown as TypedDocumentString<DeleteCagwCredentialMutation, DeleteCagwCredentialMutationVariables>;

@@ -6,18 +6,29 @@ export class ApiError extends Error {
   field: string | undefined;
   action: string | undefined;
   requestId: string | undefined;
-  /** Of APPROVAL_NEEDED: the request that others must approve. */
-  approvalId: string | undefined;
 
-  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string; approvalId?: string } = {}) {
+  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string } = {}) {
     super(message);
     this.code = extensions.code ?? "INTERNAL";
     this.field = extensions.field;
     this.action = extensions.action;
     this.requestId = extensions.requestId;
-    this.approvalId = extensions.approvalId;
   }
 }
+
+/** What was asked for is kept until others have approved it: the outcome `ApprovalPending` of a mutation. */
+export class ApprovalPending extends Error {
+  constructor(
+    readonly approvalId: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+type Pending = { __typename: "ApprovalPending" };
+/** A result without the outcome that others must approve, which is thrown. */
+type Settled<Result> = { [Field in keyof Result]: Exclude<Result[Field], Pending> };
 
 type Answer<T> = { data?: T | null; errors?: { message: string; extensions?: Record<string, string> }[] };
 
@@ -52,11 +63,14 @@ export function onProofRequired(ask: () => Promise<boolean>) {
   };
 }
 
-/** One GraphQL operation. Throws ApiError. Where the server wants to know again who is there, it asks and repeats the operation. */
+/**
+ * One GraphQL operation. Throws ApiError, and ApprovalPending where others must approve it first. Where the server wants to know again
+ * who is there, it asks and repeats the operation.
+ */
 export async function request<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   ...variables: Variables extends Record<string, never> ? [] : [Variables]
-): Promise<Result> {
+): Promise<Settled<Result>> {
   try {
     return await send(document, ...variables);
   } catch (e) {
@@ -68,10 +82,29 @@ export async function request<Result, Variables>(
   }
 }
 
+type Connection = { nodes: unknown[]; pageInfo?: { hasNextPage: boolean; endCursor?: string | null } };
+
+/** Reads a list whole, page by page: `connection` finds it in an answer, and the operation takes `$after`. */
+export async function requestAll<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Omit<Variables, "after">,
+  connection: (result: Settled<Result>) => Connection | null | undefined,
+): Promise<Settled<Result>> {
+  const read = request as (document: unknown, variables: object) => Promise<Settled<Result>>;
+  const whole = await read(document, variables);
+  const list = connection(whole);
+  for (let page = list?.pageInfo; page?.hasNextPage; ) {
+    const next = connection(await read(document, { ...variables, after: page.endCursor }));
+    list?.nodes.push(...(next?.nodes ?? []));
+    page = next?.pageInfo;
+  }
+  return whole;
+}
+
 async function send<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   ...[variables]: Variables extends Record<string, never> ? [] : [Variables]
-): Promise<Result> {
+): Promise<Settled<Result>> {
   let response: Response;
   try {
     response = await fetch("/graphql", {
@@ -88,11 +121,15 @@ async function send<Result, Variables>(
   if (error) {
     const e = new ApiError(error.message, error.extensions);
     if (e.code === "UNAUTHENTICATED" && !e.field) signedOut.forEach((callback) => callback());
-    if (e.code === "APPROVAL_NEEDED") sentForApproval.forEach((callback) => callback());
     throw e;
   }
   if (!answer.data) throw new ApiError(`The server answered ${response.status}.`, { code: "UNAVAILABLE", action: "Try again." });
-  return answer.data;
+  for (const outcome of Object.values(answer.data) as ({ __typename?: string; approvalId?: string; message?: string } | null)[]) {
+    if (outcome?.__typename !== "ApprovalPending") continue;
+    sentForApproval.forEach((callback) => callback());
+    throw new ApprovalPending(outcome.approvalId!, outcome.message!);
+  }
+  return answer.data as Settled<Result>;
 }
 
 /** Follows a subscription until the returned function is called; reconnects by itself. */

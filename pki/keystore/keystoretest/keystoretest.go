@@ -2,7 +2,12 @@
 package keystoretest
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"sync"
@@ -19,6 +24,23 @@ func Run(t *testing.T, algorithms []*algorithm.Algorithm, open func(t *testing.T
 		t.Run(a.Label, func(t *testing.T) { signsAndIsFoundAgain(t, a, open) })
 	}
 	a := algorithms[0]
+	for _, a := range algorithms {
+		if a.Decrypts() {
+			t.Run(a.Label+" decrypts", func(t *testing.T) { Decrypts(t, a, open) })
+			break // keys of other lengths and signatures decrypt by the same code
+		}
+	}
+	t.Run("only RSA decrypts", func(t *testing.T) {
+		for _, a := range algorithms {
+			if a.Decrypts() {
+				continue
+			}
+			if _, err := open(t).Generate(t.Context(), a, keystore.SigningAndDecryption); err == nil {
+				t.Errorf("%s: made a key to decrypt", a.Label)
+			}
+			break
+		}
+	})
 	t.Run("ids differ", func(t *testing.T) {
 		s := open(t)
 		first, second := generate(t, s, a), generate(t, s, a)
@@ -78,7 +100,7 @@ func Run(t *testing.T, algorithms []*algorithm.Algorithm, open func(t *testing.T
 
 func generate(t *testing.T, s keystore.Store, a *algorithm.Algorithm) keystore.Key {
 	t.Helper()
-	key, err := s.Generate(t.Context(), a)
+	key, err := s.Generate(t.Context(), a, keystore.Signing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,6 +132,115 @@ func signsAndIsFoundAgain(t *testing.T, a *algorithm.Algorithm, open func(t *tes
 			t.Errorf("%s: the signature is good for another message", where)
 		}
 	}
+}
+
+// Decrypts tests keys made for decryption, and that others refuse it.
+func Decrypts(t *testing.T, a *algorithm.Algorithm, open func(t *testing.T) keystore.Store) {
+	first := open(t)
+	if signing := generate(t, first, a); is[keystore.Decrypter](signing) {
+		t.Error("a key made for signing decrypts")
+	} else if again, err := open(t).Open(t.Context(), signing.ID()); err != nil || is[keystore.Decrypter](again) {
+		t.Errorf("a key made for signing decrypts elsewhere: %v", err)
+	}
+	made, err := first.Generate(t.Context(), a, keystore.SigningAndDecryption)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(made.PublicKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, secret := parsed.(*rsa.PublicKey), []byte("a secret key of 32 octets length")
+	v15, err := rsa.EncryptPKCS1v15(rand.Reader, public, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := rsa.GenerateKey(rand.Reader, public.Size()*8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notOurs, err := rsa.EncryptPKCS1v15(rand.Reader, &foreign.PublicKey, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notOurs[0] = 0 // less than our modulus
+	for where, s := range map[string]keystore.Store{"where it was made": first, "elsewhere": open(t)} {
+		key, err := s.Open(t.Context(), made.ID())
+		if err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		if signature, err := key.Sign(t.Context(), secret); err != nil || a.Verify(made.PublicKey(), secret, signature) != nil {
+			t.Errorf("%s: it does not sign: %v", where, err)
+		}
+		decrypter, ok := key.(keystore.Decrypter)
+		if !ok {
+			t.Fatalf("%s: a key made for decryption does not decrypt", where)
+		}
+		sessionKey := &rsa.PKCS1v15DecryptOptions{SessionKeyLen: len(secret)}
+		if got, err := decrypter.Decrypt(t.Context(), v15, sessionKey); err != nil || !bytes.Equal(got, secret) {
+			t.Errorf("%s: PKCS #1 v1.5: %x, %v", where, got, err)
+		}
+		// Wrong padding, and a key of another length, cannot be told from a key: each time another one.
+		for what, wrong := range map[string][]byte{"wrong padding": notOurs, "another length": v15} {
+			o := sessionKey
+			if what == "another length" {
+				o = &rsa.PKCS1v15DecryptOptions{SessionKeyLen: 24}
+			}
+			one, err := decrypter.Decrypt(t.Context(), wrong, o)
+			two, again := decrypter.Decrypt(t.Context(), wrong, o)
+			if err != nil || again != nil || len(one) != o.SessionKeyLen || len(two) != o.SessionKeyLen || bytes.Equal(one, two) ||
+				bytes.Contains(secret, one[:8]) {
+				t.Errorf("%s: %s: %x, %v; %x, %v", where, what, one, err, two, again)
+			}
+		}
+		if got, err := decrypter.Decrypt(t.Context(), v15, sessionKey); err != nil || !bytes.Equal(got, secret) {
+			t.Errorf("%s: after wrong ones: %x, %v", where, got, err)
+		}
+		for what, o := range map[string]crypto.DecrypterOpts{"no length": &rsa.PKCS1v15DecryptOptions{}, "nothing": nil, "MD5": &rsa.OAEPOptions{Hash: crypto.MD5}} {
+			if got, err := decrypter.Decrypt(t.Context(), v15, o); err == nil {
+				t.Errorf("%s: with %s it decrypted to %x", where, what, got)
+			}
+		}
+		if _, err := decrypter.Decrypt(t.Context(), v15[1:], sessionKey); !errors.Is(err, keystore.ErrDecryption) {
+			t.Errorf("%s: a shorter ciphertext: %v", where, err)
+		}
+		// Tokens may know OAEP with SHA-1 only, and no labels.
+		oaep := 0
+		for _, o := range []*rsa.OAEPOptions{{Hash: crypto.SHA1}, {Hash: crypto.SHA256}, {Hash: crypto.SHA256, MGFHash: crypto.SHA1, Label: []byte("label")}} {
+			sealed, err := encryptOAEP(public, secret, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := decrypter.Decrypt(t.Context(), sealed, o)
+			if errors.Is(err, keystore.ErrUnsupported) {
+				continue
+			}
+			oaep++
+			if err != nil || !bytes.Equal(got, secret) {
+				t.Errorf("%s: OAEP %v: %x, %v", where, o, got, err)
+			}
+			if got, err := decrypter.Decrypt(t.Context(), v15, o); !errors.Is(err, keystore.ErrDecryption) {
+				t.Errorf("%s: OAEP %v of something else: %x, %v", where, o, got, err)
+			}
+		}
+		if oaep == 0 {
+			t.Errorf("%s: no OAEP at all", where)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := decrypter.Decrypt(ctx, v15, sessionKey); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: decrypted for nobody: %v", where, err)
+		}
+	}
+}
+
+func is[T any](v any) bool {
+	_, ok := v.(T)
+	return ok
+}
+
+func encryptOAEP(public *rsa.PublicKey, secret []byte, o *rsa.OAEPOptions) ([]byte, error) {
+	return rsa.EncryptOAEPWithOptions(rand.Reader, public, secret, o)
 }
 
 func signsConcurrently(t *testing.T, a *algorithm.Algorithm, open func(t *testing.T) keystore.Store) {

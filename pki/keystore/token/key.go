@@ -10,6 +10,7 @@ import (
 	"crypto/mldsa"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/subtle"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -30,6 +31,8 @@ type Key struct {
 	Label  string // as given to Generate
 	// Imported: the key was made elsewhere, and whoever had it there may have kept a copy.
 	Imported bool
+	// Decrypts: the key was made to decrypt too.
+	Decrypts bool
 }
 
 func (k *Key) Public() crypto.PublicKey { return k.public }
@@ -72,23 +75,23 @@ var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": ellipt
 
 var curveOIDs = map[string]asn1.ObjectIdentifier{"P-256": {1, 2, 840, 10045, 3, 1, 7}, "P-384": {1, 3, 132, 0, 34}, "P-521": {1, 3, 132, 0, 35}}
 
-// templates say what a key pair may be used for: signatures only, and never outside the token.
-func templates(id, label string) (public, private []*pkcs11.Attribute) {
+// templates say what a key pair may be used for: signatures, decryption only where it is asked for, and never outside the token.
+func templates(id, label string, decrypts bool) (public, private []*pkcs11.Attribute) {
 	public = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true), pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false),
 		pkcs11.NewAttribute(pkcs11.CKA_WRAP, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	private = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true), pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
-		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false),
+		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false), pkcs11.NewAttribute(pkcs11.CKA_SIGN, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, decrypts),
 		pkcs11.NewAttribute(pkcs11.CKA_UNWRAP, false), pkcs11.NewAttribute(pkcs11.CKA_DERIVE, false), pkcs11.NewAttribute(pkcs11.CKA_ID, []byte(id)), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	return public, private
 }
 
 // Import brings an RSA or ECDSA key into the token, which from then on keeps it as one of its own.
-func (t *Token) Import(ctx context.Context, id, label string, key crypto.PrivateKey) (*Key, error) {
-	public, private := templates(id, label)
+func (t *Token) Import(ctx context.Context, id, label string, key crypto.PrivateKey, decrypts bool) (*Key, error) {
+	public, private := templates(id, label, decrypts)
 	attribute := pkcs11.NewAttribute
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
@@ -147,9 +150,9 @@ func offers(ctx *pkcs11.Ctx, slot uint, mechanism uint) bool {
 	return err == nil
 }
 
-// Generate makes a key pair that stays in the token: not extractable, sensitive, for signatures only.
+// Generate makes a key pair that stays in the token: not extractable, sensitive, for signatures only unless kind says otherwise.
 func (t *Token) Generate(ctx context.Context, id, label string, kind Kind) (*Key, error) {
-	public, private := templates(id, label)
+	public, private := templates(id, label, kind.Decrypts)
 	mechanism := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, nil)
 	if kind.MLDSA != "" {
 		public = append(public, pkcs11.NewAttribute(ckaParameterSet, mldsaSets[kind.MLDSA].value))
@@ -222,6 +225,7 @@ func (t *Token) Open(ctx context.Context, id string) (*Key, error) {
 		k := &Key{token: t, id: id}
 		guards, err := ctx.GetAttributeValue(session, private, []*pkcs11.Attribute{
 			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, nil), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, nil), pkcs11.NewAttribute(pkcs11.CKA_LOCAL, nil), pkcs11.NewAttribute(pkcs11.CKA_LABEL, nil),
+			pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, nil),
 		})
 		if err != nil {
 			return nil, err
@@ -231,6 +235,7 @@ func (t *Token) Open(ctx context.Context, id string) (*Key, error) {
 		}
 		k.Imported = !is(guards[2], 1)
 		k.Label = string(guards[3].Value)
+		k.Decrypts = is(guards[4], 1)
 		public, err := object(c, ctx, session, pkcs11.CKO_PUBLIC_KEY, id)
 		if err != nil {
 			return nil, err
@@ -392,6 +397,71 @@ func (k *Key) verify(digest, signature []byte, opts crypto.SignerOpts) error {
 		return fmt.Errorf("what the token signed with key %s does not verify with its public key", k.id)
 	}
 	return nil
+}
+
+var oaepMechanisms = map[crypto.Hash][2]uint{
+	crypto.SHA1: {pkcs11.CKM_SHA_1, pkcs11.CKG_MGF1_SHA1}, crypto.SHA256: {pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256},
+	crypto.SHA384: {pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384}, crypto.SHA512: {pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512},
+}
+
+// Decrypt decrypts in the token; see keystore.Decrypter. How long the token itself takes over wrong padding is its maker's
+// business; here the same steps follow whether it found the padding right or wrong.
+func (k *Key) Decrypt(ctx context.Context, ciphertext []byte, o crypto.DecrypterOpts) ([]byte, error) {
+	if err := CheckDecryption(o); err != nil {
+		return nil, err
+	}
+	public, ok := k.public.(*rsa.PublicKey)
+	if !ok {
+		return nil, ErrUnsupported
+	}
+	if len(ciphertext) != public.Size() {
+		return nil, ErrDecryption
+	}
+	mechanism, sessionKey := pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS, nil), 0
+	switch o := o.(type) {
+	case *rsa.PKCS1v15DecryptOptions:
+		sessionKey = o.SessionKeyLen
+	case *rsa.OAEPOptions:
+		mgf := o.MGFHash
+		if mgf == 0 {
+			mgf = o.Hash
+		}
+		mechanism = pkcs11.NewMechanism(pkcs11.CKM_RSA_PKCS_OAEP, pkcs11.NewOAEPParams(oaepMechanisms[o.Hash][0], oaepMechanisms[mgf][1], pkcs11.CKZ_DATA_SPECIFIED, o.Label))
+	}
+	return run(ctx, k.token, func(c *connection, ctx *pkcs11.Ctx, session pkcs11.SessionHandle) ([]byte, error) {
+		handle, err := object(c, ctx, session, pkcs11.CKO_PRIVATE_KEY, k.id)
+		if err != nil {
+			return nil, err
+		}
+		err = ctx.DecryptInit(session, []*pkcs11.Mechanism{mechanism}, handle)
+		for _, refusal := range []uint{pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_ARGUMENTS_BAD} {
+			if errors.Is(err, pkcs11.Error(refusal)) {
+				return nil, ErrUnsupported
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		random := make([]byte, sessionKey)
+		_, _ = rand.Read(random) // never fails (crypto/rand)
+		plaintext, wrong := ctx.Decrypt(session, ciphertext)
+		// Tokens say "general error" of wrong padding, and of their end. Whether it is the end is asked each time, so that the
+		// answer to wrong padding takes no other way.
+		if _, err := ctx.GetSessionInfo(session); err != nil {
+			return nil, err
+		}
+		if sessionKey == 0 {
+			if wrong != nil {
+				return nil, ErrDecryption
+			}
+			return plaintext, nil
+		}
+		padded := make([]byte, sessionKey)
+		copy(padded, plaintext) // nothing when the padding was wrong
+		good := subtle.ConstantTimeEq(int32(len(plaintext)), int32(sessionKey))
+		subtle.ConstantTimeCopy(good, random, padded)
+		return random, nil
+	})
 }
 
 // ecdsaSignature turns r ‖ s into DER (RFC 3279 2.2.3).

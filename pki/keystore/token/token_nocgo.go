@@ -16,6 +16,12 @@ type Key struct {
 	crypto.Signer
 	Label    string
 	Imported bool
+	Decrypts bool
+}
+
+// Decrypt always fails.
+func (*Key) Decrypt(context.Context, []byte, crypto.DecrypterOpts) ([]byte, error) {
+	return nil, ErrUnsupported
 }
 
 // Open always fails: this program cannot load a vendor's library.
@@ -31,7 +37,7 @@ func (*Token) State() error                                                 { re
 func (*Token) Description() string                                          { return "" }
 func (*Token) Generate(context.Context, string, string, Kind) (*Key, error) { return nil, ErrNotFound }
 func (*Token) Open(context.Context, string) (*Key, error)                   { return nil, ErrNotFound }
-func (*Token) Import(context.Context, string, string, crypto.PrivateKey) (*Key, error) {
+func (*Token) Import(context.Context, string, string, crypto.PrivateKey, bool) (*Key, error) {
 	return nil, ErrNotFound
 }
 func (*Token) Delete(context.Context, string) error                   { return ErrNotFound }

@@ -3,6 +3,8 @@
 package token
 
 import (
+	"crypto"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -118,4 +120,31 @@ type Kind struct {
 	RSABits int
 	Curve   string // "P-256", "P-384", "P-521"
 	MLDSA   string // "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"; only where the token Offers it
+	// Decrypts: the key, which is RSA, may also decrypt.
+	Decrypts bool
+}
+
+// Errors of decryption, which say no more.
+var (
+	ErrDecryption  = errors.New("the ciphertext does not decrypt with this key")
+	ErrUnsupported = errors.New("the key store does not decrypt this way")
+)
+
+// CheckDecryption refuses options that would make an oracle of a key or that no key store knows.
+func CheckDecryption(o crypto.DecrypterOpts) error {
+	switch o := o.(type) {
+	case *rsa.PKCS1v15DecryptOptions:
+		if o.SessionKeyLen > 0 && o.SessionKeyLen <= 64 {
+			return nil
+		}
+		return errors.New("PKCS #1 v1.5 decrypts content-encryption keys only: say how long the key is")
+	case *rsa.OAEPOptions:
+		known := func(h crypto.Hash) bool {
+			return h == crypto.SHA1 || h == crypto.SHA256 || h == crypto.SHA384 || h == crypto.SHA512
+		}
+		if known(o.Hash) && (o.MGFHash == 0 || known(o.MGFHash)) {
+			return nil
+		}
+	}
+	return ErrUnsupported
 }

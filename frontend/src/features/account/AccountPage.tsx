@@ -17,20 +17,20 @@ const Account = graphql(`
     viewer {
       user { email firstName lastName createdAt lastSignInAt }
       invitations { id name roles invitedBy expiresAt }
-      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions { id createdAt lastSeenAt ipAddress userAgent current } }
+      security { totpEnrolled recoveryCodesLeft passkeys { id name createdAt lastUsedAt } sessions(first: 200) { nodes { id createdAt lastSeenAt ipAddress userAgent current } } }
     }
   }
 `);
 const ChangePassword = graphql(`mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) { sessionsEnded } }`);
 const Regenerate = graphql(`mutation Regenerate { regenerateRecoveryCodes { recoveryCodes } }`);
-const EndSession = graphql(`mutation EndSession($id: ID!) { endSession(id: $id) { sessionsEnded } }`);
+const EndSession = graphql(`mutation EndSession($id: ID!) { endSession(input: {id: $id}) { sessionsEnded } }`);
 const Everywhere = graphql(`mutation SignOutEverywhere { signOutEverywhere { sessionsEnded } }`);
-const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration }`);
-const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(name: $name, credential: $credential) { recoveryCodes } }`);
-const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(id: $id) { viewer { operator } } }`);
+const BeginPasskey = graphql(`mutation BeginPasskey { beginPasskeyRegistration { options } }`);
+const FinishPasskey = graphql(`mutation FinishPasskey($name: String!, $credential: String!) { finishPasskeyRegistration(input: {name: $name, credential: $credential}) { recoveryCodes } }`);
+const RemovePasskey = graphql(`mutation RemovePasskey($id: ID!) { removePasskey(input: {id: $id}) { viewer { operator } } }`);
 
-const AcceptRoles = graphql(`mutation AcceptRoles($id: ID!) { acceptRoles(invitationId: $id) { viewer { operator } } }`);
-const Decline = graphql(`mutation DeclineInvitation($id: ID!) { declineInvitation(invitationId: $id) { viewer { operator } } }`);
+const AcceptRoles = graphql(`mutation AcceptRoles($id: ID!) { acceptRoles(input: {invitationId: $id}) { viewer { operator } } }`);
+const Decline = graphql(`mutation DeclineInvitation($id: ID!) { declineInvitation(input: {invitationId: $id}) { viewer { operator } } }`);
 
 export function AccountPage() {
   const queryClient = useQueryClient();
@@ -53,7 +53,7 @@ export function AccountPage() {
   });
   const regenerate = useMutation({ mutationFn: () => request(Regenerate), onSuccess: (d) => { setCodes(d.regenerateRecoveryCodes.recoveryCodes); void refresh(); } });
   const passkey = useMutation({
-    mutationFn: async () => request(FinishPasskey, { name: name.trim() || "Passkey", credential: await createPasskey((await request(BeginPasskey)).beginPasskeyRegistration) }),
+    mutationFn: async () => request(FinishPasskey, { name: name.trim() || "Passkey", credential: await createPasskey((await request(BeginPasskey)).beginPasskeyRegistration.options) }),
     onSuccess: (d) => {
       setName("");
       if (d.finishPasskeyRegistration.recoveryCodes.length) setCodes(d.finishPasskeyRegistration.recoveryCodes);
@@ -170,7 +170,7 @@ export function AccountPage() {
           </Section>
           <Section title="Sessions" actions={<Button size="xs" color="red" variant="outline" loading={everywhere.isPending} onClick={() => everywhere.mutate()}>Sign out everywhere</Button>}>
             <Stack gap="sm">
-              {security.sessions.map((s) => (
+              {security.sessions.nodes.map((s) => (
                 <Group key={s.id} justify="space-between" wrap="nowrap">
                   <div style={{ minWidth: 0 }}>
                     <Text size="sm" truncate>

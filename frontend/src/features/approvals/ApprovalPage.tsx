@@ -18,9 +18,9 @@ const ApprovalDetail = graphql(`
     }
   }
 `);
-const Approve = graphql(`mutation Approve($input: ApprovalDecisionInput!) { approve(input: $input) { approval { id state } } }`);
-const Reject = graphql(`mutation Reject($input: ApprovalDecisionInput!) { reject(input: $input) { approval { id state } } }`);
-const Withdraw = graphql(`mutation Withdraw($id: ID!) { withdrawApproval(id: $id) { approval { id state } } }`);
+const Approve = graphql(`mutation Approve($input: ApproveInput!) { approve(input: $input) { approval { id state } } }`);
+const Reject = graphql(`mutation Reject($input: RejectInput!) { reject(input: $input) { approval { id state } } }`);
+const Withdraw = graphql(`mutation Withdraw($id: ID!) { withdrawApproval(input: {id: $id}) { approval { id state } } }`);
 
 /** What is asked for, what others said, and the caller's own word. */
 export function ApprovalPage() {

@@ -10,10 +10,10 @@ import { useCan, useDeployment } from "@/lib/session";
 
 const Rules = graphql(`
   query ApprovalRules($partition: ID!) {
-    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles { id name kind } }
+    partition(id: $partition) { approvalRules { operation profileIds needed hours } certificateProfiles(first: 500) { nodes { id name kind } } }
   }
 `);
-const SetRules = graphql(`mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { rules { operation } } }`);
+const SetRules = graphql(`mutation SetApprovalRules($input: SetApprovalRulesInput!) { setApprovalRules(input: $input) { __typename ... on ApprovalRulesPayload { rules { operation } } ... on ApprovalPending { approvalId message } } }`);
 
 const operations: [Exclude<ApprovalOperation, "RULES">, string, string][] = [
   ["CA_CREATE", "Create an authority", "Of any type, the import of an external root included"],
@@ -40,7 +40,7 @@ export function ApprovalRules({ partitionId }: { partitionId: string }) {
           key={JSON.stringify(p.approvalRules)}
           partitionId={partitionId}
           rules={p.approvalRules}
-          profiles={p.certificateProfiles.filter((x) => x.kind === "SUBSCRIBER").map((x) => ({ value: x.id, label: `${x.name} (${x.id})` }))}
+          profiles={p.certificateProfiles.nodes.filter((x) => x.kind === "SUBSCRIBER").map((x) => ({ value: x.id, label: `${x.name} (${x.id})` }))}
         />
       )}
     </>

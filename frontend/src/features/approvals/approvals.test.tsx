@@ -16,7 +16,7 @@ const one = {
   expiresAt: "2036-01-01T00:00:00Z", decidedAt: null, needed: 2, reason: null as string | null, objectKind: "certificate", objectId: null, mayDecide: true, mayWithdraw: false, votes: [{ name: "cleo@example.org", approves: true, comment: "seen", votedAt: "2026-01-01T00:00:00Z" }], certificate: null, certificationAuthority: null,
 };
 
-/** A server that answers each operation by its name, with an error where the answer is one, and remembers what it was asked. */
+/** A server that answers each operation by its name and remembers what it was asked. */
 function serve(answers: Record<string, unknown>) {
   const asked: { name: string; variables: unknown }[] = [];
   const all: Record<string, unknown> = {
@@ -29,8 +29,7 @@ function serve(answers: Record<string, unknown>) {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: unknown };
     const name = /(?:mutation|query) (\w+)/.exec(query)![1]!;
     asked.push({ name, variables });
-    const answer = all[name];
-    return Response.json(answer instanceof Error ? { errors: [{ message: answer.message, extensions: { code: "APPROVAL_NEEDED", approvalId: "a2" } }] } : { data: answer });
+    return Response.json({ data: all[name] });
   });
   return asked;
 }
@@ -80,7 +79,7 @@ it("says why what was approved was not done", async () => {
 });
 
 it("tells of a change of the rules that others must approve, and where it waits", async () => {
-  const asked = serve({ ApprovalRules: { partition: { approvalRules: [{ operation: "ISSUE", profileIds: ["web"], needed: 1, hours: 24 }], certificateProfiles: [{ id: "web", name: "Web", kind: "SUBSCRIBER" }] } }, SetApprovalRules: new Error("1 other person must approve this first") });
+  const asked = serve({ ApprovalRules: { partition: { approvalRules: [{ operation: "ISSUE", profileIds: ["web"], needed: 1, hours: 24 }], certificateProfiles: { nodes: [{ id: "web", name: "Web", kind: "SUBSCRIBER" }] } } }, SetApprovalRules: { setApprovalRules: { __typename: "ApprovalPending", approvalId: "a2", message: "1 other person must approve this first" } } });
   await show("/p/$partitionId/approvals", ApprovalsPage, "/p/sub0/approvals?view=rules");
   const section = within(await screen.findByText("What needs approval").then((t) => t.closest<HTMLElement>(".mantine-Card-root")!));
   await userEvent.click(section.getByRole("switch", { name: /^Issue certificates/ }));

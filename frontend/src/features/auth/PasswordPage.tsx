@@ -8,7 +8,7 @@ import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
 import { Centered } from "./Centered";
 
-const RequestReset = graphql(`mutation RequestPasswordReset($email: String!) { requestPasswordReset(email: $email) { accepted } }`);
+const RequestReset = graphql(`mutation RequestPasswordReset($email: String!) { requestPasswordReset(input: {email: $email}) { accepted } }`);
 const Reset = graphql(`mutation ResetPassword($input: ResetPasswordInput!) { resetPassword(input: $input) { email } }`);
 
 /** A forgotten password: asks for a link, or, opened by the link, sets a new one. */

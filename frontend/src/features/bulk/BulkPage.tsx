@@ -24,13 +24,13 @@ const One = graphql(`
 `);
 const Choices = graphql(`
   query BulkChoices($partition: ID!) {
-    partition(id: $partition) { certificationAuthorities { id friendlyName status type profiles { id name description group { title } } } }
+    partition(id: $partition) { certificationAuthorities(first: 200) { nodes { id friendlyName status type profiles { id name description group { title } } } } }
   }
 `);
 const PrepareRevocation = graphql(`mutation PrepareBulkRevocation($input: PrepareBulkRevocationInput!) { prepareBulkRevocation(input: $input) { operation { id } } }`);
 const PrepareIssuance = graphql(`mutation PrepareBulkIssuance($input: PrepareBulkIssuanceInput!) { prepareBulkIssuance(input: $input) { operation { id } } }`);
-const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(id: $id) { operation { id state } } }`);
-const Cancel = graphql(`mutation CancelBulk($id: ID!) { cancelBulk(id: $id) { operation { id state } } }`);
+const Start = graphql(`mutation StartBulk($id: ID!) { startBulk(input: {id: $id}) { __typename ... on BulkOperationPayload { operation { id state } } ... on ApprovalPending { approvalId message } } }`);
+const Cancel = graphql(`mutation CancelBulk($id: ID!) { cancelBulk(input: {id: $id}) { operation { id state } } }`);
 
 const live = (state?: string) => (state === "RUNNING" ? 1000 : false);
 const inputs: Record<string, string> = { SERIALS: "list of serial numbers", FILTER: "filter", KEYS: "public keys", CSV: "CSV of requests", ZIP: "ZIP of requests" };
@@ -259,7 +259,7 @@ function Items({ partitionId, f, label }: { partitionId: string; f: Finding; lab
 const reasons: RevocationReason[] = ["UNSPECIFIED", "KEY_COMPROMISE", "CA_COMPROMISE", "AFFILIATION_CHANGED", "SUPERSEDED", "CESSATION_OF_OPERATION", "PRIVILEGE_WITHDRAWN", "AA_COMPROMISE"];
 
 function useChoices(partitionId: string) {
-  return useQuery({ queryKey: ["bulk-choices", partitionId], queryFn: () => request(Choices, { partition: partitionId }) }).data?.partition?.certificationAuthorities ?? [];
+  return useQuery({ queryKey: ["bulk-choices", partitionId], queryFn: () => request(Choices, { partition: partitionId }) }).data?.partition?.certificationAuthorities.nodes ?? [];
 }
 
 function RevokeDialog({ partitionId, onClose }: { partitionId: string; onClose: () => void }) {

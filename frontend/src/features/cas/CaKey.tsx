@@ -11,7 +11,7 @@ import { useDeployment } from "@/lib/session";
 import type { Ca } from "./CaPage";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 
-const Move = graphql(`mutation MoveCaKey($input: MoveCaKeyInput!) { moveCertificationAuthorityKey(input: $input) { certificationAuthority { id } } }`);
+const Move = graphql(`mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }`);
 const Minutes = graphql(`query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }`);
 
 /** Says so when the key cannot be reached: what goes on, and what does not. */

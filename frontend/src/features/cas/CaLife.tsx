@@ -13,9 +13,9 @@ import { CertificateInput, showRemarks } from "./CertificateInput";
 
 const Request = graphql(`query CaRequest($id: ID!) { certificationAuthority(id: $id) { certificateSigningRequest } }`);
 const Import = graphql(`mutation ImportCaCertificate($input: ImportCaCertificateInput!) { importCaCertificate(input: $input) { certificationAuthority { id status remarks } } }`);
-const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { certificationAuthority { id } } }`);
-const Disable = graphql(`mutation DisableCa($id: ID!) { disableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
-const Enable = graphql(`mutation EnableCa($id: ID!) { enableCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
+const Renew = graphql(`mutation RenewCa($input: RenewCertificationAuthorityInput!) { renewCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }`);
+const Disable = graphql(`mutation DisableCa($id: ID!) { disableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }`);
+const Enable = graphql(`mutation EnableCa($id: ID!) { enableCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }`);
 const Certificates = graphql(`
   query CaCertificates($id: ID!) {
     certificationAuthority(id: $id) { caCertificates { kind keyGeneration issuerGeneration serialNumber notBefore notAfter pem } }

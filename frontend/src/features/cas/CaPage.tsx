@@ -28,7 +28,7 @@ const CaDetail = graphql(`
         parent { identifier friendlyName type }
         brokenBy { id identifier friendlyName status purgeAt }
         keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
-        children { id identifier friendlyName type status activeCertificates brokenBy { id } }
+        children(first: 200) { nodes { id identifier friendlyName type status activeCertificates brokenBy { id } } }
         creation { failure steps { step state at } }
         crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }
         crlSettings { mode delta shards automaticShards complete }
@@ -43,10 +43,10 @@ const CaDetail = graphql(`
   }
 `);
 const CaDownload = graphql(`query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }`);
-const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { certificationAuthority { id status } } }`);
-const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(caId: $id) { certificationAuthority { id status } } }`);
-const Select = graphql(`mutation SelectProfiles($input: CaProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
-const Unselect = graphql(`mutation UnselectProfiles($input: CaProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
+const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }`);
+const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }`);
+const Select = graphql(`mutation SelectProfiles($input: SelectProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
+const Unselect = graphql(`mutation UnselectProfiles($input: UnselectProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
 
 export type Ca = NonNullable<NonNullable<CaDetailQuery["partition"]>["certificationAuthority"]>;
 
@@ -185,7 +185,7 @@ export function CaPage() {
           </Text>
         </Alert>
       )}
-      {certifies && ca.children.length === 0 && (
+      {certifies && ca.children.nodes.length === 0 && (
         <NextStep
           title="Next: an authority below it"
           action={
@@ -320,10 +320,10 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
         <Section title="URLs">
           <Facts rows={[["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />], ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />], ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />], ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />]]} />
         </Section>
-        {ca.children.length > 0 && (
+        {ca.children.nodes.length > 0 && (
           <Section title="Authorities below">
             <Stack gap="xs">
-              {ca.children.map((child) => (
+              {ca.children.nodes.map((child) => (
                 <Group key={child.id} justify="space-between">
                   <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: child.identifier }} {...p} />}>
                     {child.friendlyName}

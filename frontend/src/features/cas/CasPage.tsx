@@ -8,26 +8,25 @@ import { graphql } from "@/gql";
 import type { CasQuery } from "@/gql/graphql";
 import { caStanding, caTypes } from "@/lib/ca";
 import { formatNumber, formatRemaining, sentence, shorten } from "@/lib/format";
-import { request } from "@/lib/graphql";
+import { requestAll } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { Hierarchy } from "./Hierarchy";
 
 const CreateCa = lazy(() => import("./CreateCa").then((m) => ({ default: m.CreateCa })));
 
 const Cas = graphql(`
-  query Cas($partition: ID!, $deleted: Boolean!) {
+  query Cas($partition: ID!, $deleted: Boolean!, $after: String) {
     partition(id: $partition) {
-      certificationAuthorities(includeDeleted: $deleted) {
+      certificationAuthorities(includeDeleted: $deleted, first: 500, after: $after) { nodes {
         id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates
         parent { id }
         brokenBy { id friendlyName status }
-        certificate { serialNumber }
-      }
+        certificate { serialNumber } } pageInfo { hasNextPage endCursor } }
     }
   }
 `);
 
-export type CaRow = NonNullable<CasQuery["partition"]>["certificationAuthorities"][number];
+export type CaRow = NonNullable<CasQuery["partition"]>["certificationAuthorities"]["nodes"][number];
 
 const statuses = ["ACTIVE", "CREATING", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "REVOKED", "FAILED", "DELETED", "CANNOT_BE_RELIED_ON"];
 
@@ -41,10 +40,10 @@ export function CasPage() {
   const deleted = search.deleted === "true" || search.status === "DELETED";
   const cas = useQuery({
     queryKey: ["cas", partitionId, deleted],
-    queryFn: () => request(Cas, { partition: partitionId, deleted }),
-    refetchInterval: (q) => (q.state.data?.partition?.certificationAuthorities.some((c) => c.status === "CREATING") ? 700 : 10_000),
+    queryFn: () => requestAll(Cas, { partition: partitionId, deleted }, (r) => r.partition?.certificationAuthorities),
+    refetchInterval: (q) => (q.state.data?.partition?.certificationAuthorities.nodes.some((c) => c.status === "CREATING") ? 700 : 10_000),
   });
-  const all = cas.data?.partition?.certificationAuthorities ?? [];
+  const all = cas.data?.partition?.certificationAuthorities.nodes ?? [];
   const wanted = (search.search ?? "").toLowerCase();
   const found = all.filter(
     (c) =>

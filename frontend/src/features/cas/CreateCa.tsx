@@ -19,12 +19,12 @@ import { ProfilePicker, usualProfiles, useProfileGroups } from "./ProfilePicker"
 
 const Create = graphql(`
   mutation CreateCa($input: CreateCertificationAuthorityInput!) {
-    createCertificationAuthority(input: $input) { certificationAuthority { id identifier status } }
+    createCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status } } ... on ApprovalPending { approvalId message } }
   }
 `);
 const ImportRoot = graphql(`
   mutation ImportExternalRoot($input: ImportExternalRootInput!) {
-    importExternalRoot(input: $input) { certificationAuthority { id identifier status remarks } }
+    importExternalRoot(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id identifier status remarks } } ... on ApprovalPending { approvalId message } }
   }
 `);
 const Taken = graphql(`query CaTaken($partition: ID!, $identifier: String!) { partition(id: $partition) { certificationAuthority(identifier: $identifier) { id } } }`);

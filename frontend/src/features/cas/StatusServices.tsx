@@ -9,8 +9,8 @@ import { formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import type { Ca } from "./CaPage";
 
-const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(caId: $id) { certificationAuthority { id } } }`);
-const Configure = graphql(`mutation UpdateCrlSettings($input: CrlSettingsInput!) { updateCrlSettings(input: $input) { certificationAuthority { id } } }`);
+const Publish = graphql(`mutation PublishCrl($id: ID!) { publishCrl(input: {caId: $id}) { certificationAuthority { id } } }`);
+const Configure = graphql(`mutation UpdateCrlSettings($input: UpdateCrlSettingsInput!) { updateCrlSettings(input: $input) { certificationAuthority { id } } }`);
 const Accept = graphql(`mutation AcceptHeldCrl($input: AcceptHeldCrlInput!) { acceptHeldCrl(input: $input) { certificationAuthority { id } } }`);
 
 const titles = { HELD: "The CRL is held back", KEY_AWAY: "The CRL of an earlier key is held back", CLOCK_BEHIND: "The clock of the server is behind" };

@@ -20,7 +20,7 @@ const detail = (ca: object) => ({ CaDetail: { partition: { certificationAuthorit
   createdAt: "2026-01-01T00:00:00Z", crlEnabled: true, ocspEnabled: false, keyStore: { name: "software", description: "", available: true }, keyCustody: "IN_SOFTWARE", children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], ...ca, certificate: null,
 } } }, KeyStores: { partition: { keyStores: [] } }, CaCertificates: { certificationAuthority: { caCertificates: [] } }, ...groups });
 const page = (ca: object, permissions: string[], search = "") => openScreen("/p/$partitionId/cas/$identifier", CaPage, `/p/sub0/cas/issuing${search}`, permissions, detail(ca));
-const list = (search = "") => openScreen("/p/$partitionId/cas", CasPage, `/p/sub0/cas${search}`, [], { Cas: { partition: { certificationAuthorities: [row, issuing, orphan] } } });
+const list = (search = "") => openScreen("/p/$partitionId/cas", CasPage, `/p/sub0/cas${search}`, [], { Cas: { partition: { certificationAuthorities: { nodes: [row, issuing, orphan] } } } });
 
 it("begins a new issuing authority with the usual profiles, and warns when none is left", async () => {
   await openScreen("/", () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[row as never]} onClose={() => {}} />, "/", ["ca:create"], { ...groups, SigningAlgorithms: { deployment: { signingAlgorithms: [] } }, KeyStores: { partition: { keyStores: [] } } });

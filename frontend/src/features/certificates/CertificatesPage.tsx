@@ -9,7 +9,7 @@ import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 
-const CaNames = graphql(`query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities { id identifier friendlyName } } }`);
+const CaNames = graphql(`query CaNames($partition: ID!) { partition(id: $partition) { certificationAuthorities(first: 500) { nodes { id identifier friendlyName } } } }`);
 
 export function CertificatesPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/certificates" });
@@ -30,7 +30,7 @@ export function CertificatesPage() {
         partitionId={partitionId}
         search={search}
         onSearch={set}
-        cas={cas.data?.partition?.certificationAuthorities ?? []}
+        cas={cas.data?.partition?.certificationAuthorities.nodes ?? []}
         empty={
           <EmptyState icon={<IconCertificate />} title="No certificate yet" action={issue}>
             {can("certificate:issue") ? "Issue the first one from a certificate signing request, or let the server make the key." : "Certificates appear here once they are issued."}

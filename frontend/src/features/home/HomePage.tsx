@@ -18,7 +18,7 @@ const Home = graphql(`
       certificates(first: 6, sort: EXPIRES_FIRST, filter: { expiresWithinDays: 90, includeOcspSigners: false }) { nodes { id commonName subject notAfter } }
       ever: certificates(first: 1, filter: { includeOcspSigners: false }) { nodes { id } }
       protocolConfigurations(first: 1) { totalCount }
-      members @include(if: $people) { user { id } }
+      members(first: 2) @include(if: $people) { nodes { user { id } } }
     }
   }
 `);
@@ -26,7 +26,7 @@ const Home = graphql(`
 const Start = graphql(`
   query HomeStart($partition: ID!) {
     partition(id: $partition) {
-      certificationAuthorities { id identifier friendlyName type status brokenBy { id } profiles { id } }
+      certificationAuthorities(first: 200) { nodes { id identifier friendlyName type status brokenBy { id } profiles { id } } }
     }
   }
 `);
@@ -60,7 +60,7 @@ export function HomePage() {
   // Until the first certificate there is nothing to count: what to do comes first.
   const fresh = p?.ever.nodes.length === 0;
   const start = useQuery({ queryKey: ["home-start", partitionId], queryFn: () => request(Start, { partition: partitionId }), enabled: fresh, refetchInterval: 5_000 });
-  const cas = start.data?.partition?.certificationAuthorities.filter((a) => a.status !== "FAILED" && !a.brokenBy) ?? [];
+  const cas = start.data?.partition?.certificationAuthorities.nodes.filter((a) => a.status !== "FAILED" && !a.brokenBy) ?? [];
   const root = cas.find((a) => a.type !== "ISSUING");
   const issuing = cas.filter((a) => a.type === "ISSUING");
   const ready = issuing.find((a) => a.profiles.length > 0);
@@ -90,7 +90,7 @@ export function HomePage() {
   ];
   if (can("user:invite")) {
     steps.push({
-      done: (p?.members?.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access",
+      done: (p?.members?.nodes.length ?? 0) > 1, icon: <IconUsers size={18} />, label: "Manage user access",
       hint: "Invite people, give them roles, create API tokens and CAGW credentials.", to: "/p/$partitionId/users", search: {},
     });
   }

@@ -13,14 +13,14 @@ import { useCan } from "@/lib/session";
 const Settings = graphql(`
   query Notifications($partition: ID!) {
     partition(id: $partition) {
-      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries { id event state attempts error createdAt } } }
+      notificationSettings { days recipients alarms webhooks { id name url createdBy createdAt lastSuccessAt lastError deliveries(first: 5) { nodes { id event state attempts error createdAt } } } }
     }
   }
 `);
 const Update = graphql(`mutation UpdateNotifications($input: UpdateNotificationSettingsInput!) { updateNotificationSettings(input: $input) { settings { days } } }`);
 const CreateHook = graphql(`mutation CreateWebhook($input: CreateWebhookInput!) { createWebhook(input: $input) { secret webhook { id } } }`);
-const TestHook = graphql(`mutation TestWebhook($id: ID!) { testWebhook(id: $id) { webhook { id } } }`);
-const DeleteHook = graphql(`mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(id: $id, confirmName: $name) { webhook { id } } }`);
+const TestHook = graphql(`mutation TestWebhook($id: ID!) { testWebhook(input: {id: $id}) { webhook { id } } }`);
+const DeleteHook = graphql(`mutation DeleteWebhook($id: ID!, $name: String!) { deleteWebhook(input: {id: $id, confirmName: $name}) { webhook { id } } }`);
 
 type Data = NonNullable<NotificationsQuery["partition"]>["notificationSettings"];
 
@@ -31,7 +31,7 @@ export function NotificationsPage() {
     queryKey: ["notifications", partitionId],
     queryFn: () => request(Settings, { partition: partitionId }),
     enabled: can("notification:browse"),
-    refetchInterval: (q) => (q.state.data?.partition?.notificationSettings.webhooks.some((w) => w.deliveries.some((d) => d.state === "PENDING")) ? 3000 : false),
+    refetchInterval: (q) => (q.state.data?.partition?.notificationSettings.webhooks.some((w) => w.deliveries.nodes.some((d) => d.state === "PENDING")) ? 3000 : false),
   });
   const [adding, setAdding] = useState(false);
   if (!can("notification:browse")) return <NotPermitted permission="notification:browse" />;
@@ -116,12 +116,12 @@ function Hook({ w, manage }: { w: Data["webhooks"][number]; manage: boolean }) {
         )}
       </Group>
       <ErrorAlert error={test.error} />
-      {w.deliveries.length > 0 && (
+      {w.deliveries.nodes.length > 0 && (
         <Scroll label={`Deliveries to ${w.name}`}>
           <Table miw={520} mt="sm">
             <Table.Thead><Table.Tr>{["Event", "State", "Attempts", "When", "Error"].map((h) => <Table.Th key={h}>{h}</Table.Th>)}</Table.Tr></Table.Thead>
             <Table.Tbody>
-              {w.deliveries.slice(0, 5).map((d) => (
+              {w.deliveries.nodes.map((d) => (
                 <Table.Tr key={d.id}><Table.Td>{d.event}</Table.Td><Table.Td><StatusBadge status={d.state} /></Table.Td><Table.Td>{d.attempts}</Table.Td><Table.Td><Moment at={d.createdAt} /></Table.Td><Table.Td>{d.error}</Table.Td></Table.Tr>
               ))}
             </Table.Tbody>

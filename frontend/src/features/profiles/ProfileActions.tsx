@@ -5,11 +5,11 @@ import { ConfirmTyping, ErrorAlert, Loading, Moment } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
-const Retire = graphql(`mutation RetireProfile($input: ProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
-const Delete = graphql(`mutation DeleteProfile($input: ProfileInput!) { deleteProfile(input: $input) { id } }`);
+const Retire = graphql(`mutation RetireProfile($input: RetireProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
+const Delete = graphql(`mutation DeleteProfile($input: DeleteProfileInput!) { deleteProfile(input: $input) { id } }`);
 const History = graphql(`
   query ProfileHistory($partition: ID!, $id: ID!) {
-    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions { version createdAt createdBy comment json } } }
+    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions(first: 200) { nodes { version createdAt createdBy comment json } } } }
   }
 `);
 const Users = graphql(`query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }`);
@@ -69,7 +69,7 @@ export function ProfileHistory({ partitionId, id }: { partitionId: string; id: s
         Cloned from {p.basedOn}. {p.selectedFor.length > 0 ? `Selected for ${p.selectedFor.join(", ")}.` : "Selected for no authority yet: select it on the authority's page."} {p.issued ? "Certificates were issued under it." : "Nothing was issued under it yet."}
       </Text>
       <Accordion variant="separated" value={open} onChange={setOpen}>
-        {p.versions.map((v) => (
+        {p.versions.nodes.map((v) => (
           <Accordion.Item key={v.version} value={String(v.version)}>
             <Accordion.Control>
               <Text size="sm" fw={600}>

@@ -21,10 +21,9 @@ const Profiles = graphql(`
           ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt
         }
       }
-      retiredProfiles {
+      retiredProfiles(first: 200) { nodes {
         id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }
-        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt
-      }
+        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt } }
     }
   }
 `);
@@ -44,7 +43,7 @@ export function ProfilesPage() {
     .filter((g) => !search.group || g.id === search.group)
     .map((g) => ({ ...g, profiles: g.profiles.filter((p) => `${p.id} ${p.name} ${p.description}`.toLowerCase().includes(wanted)) }))
     .filter((g) => g.profiles.length > 0);
-  const retired = (list.data?.partition?.retiredProfiles ?? []).map((p) => ({ ...p, group: p.group.title, kind: "SUBSCRIBER" }));
+  const retired = (list.data?.partition?.retiredProfiles.nodes ?? []).map((p) => ({ ...p, group: p.group.title, kind: "SUBSCRIBER" }));
   const known = groups.flatMap((g) => g.profiles.flatMap((p) => p.extendedKeyUsages));
   const viewed = retired.find((p) => p.id === search.id) ?? groups.flatMap((g) => g.profiles.map((p) => ({ ...p, group: g.title, kind: g.kind }))).find((p) => p.id === search.id);
   return (

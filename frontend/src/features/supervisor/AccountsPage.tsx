@@ -17,8 +17,8 @@ const Accounts = graphql(`
 `);
 const AccountDetails = graphql(`query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt passwordResetAt soleOwnerOf } }`);
 const Disable = graphql(`mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }`);
-const Enable = graphql(`mutation EnableAccount($id: ID!) { enableAccount(id: $id) { user { id } } }`);
-const ResetFactor = graphql(`mutation ResetSecondFactor($id: ID!) { resetSecondFactor(id: $id) { user { id } } }`);
+const Enable = graphql(`mutation EnableAccount($id: ID!) { enableAccount(input: {id: $id}) { user { id } } }`);
+const ResetFactor = graphql(`mutation ResetSecondFactor($id: ID!) { resetSecondFactor(input: {id: $id}) { user { id } } }`);
 const Delete = graphql(`mutation DeleteAccount($input: DeleteAccountInput!) { deleteAccount(input: $input) { user { id } } }`);
 
 const factorNames = { TOTP: "authenticator app", PASSKEY: "passkey", RECOVERY_CODE: "recovery codes" };

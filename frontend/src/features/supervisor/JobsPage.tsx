@@ -8,9 +8,9 @@ import { shorten } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useViewer } from "@/lib/session";
 
-const Jobs = graphql(`query Jobs { jobs { kind key lane runAt runningUntil attempts lastError } }`);
+const Jobs = graphql(`query Jobs { jobs(first: 200) { nodes { kind key lane runAt runningUntil attempts lastError } } }`);
 
-type Job = JobsQuery["jobs"][number];
+type Job = JobsQuery["jobs"]["nodes"][number];
 
 const lanes = { STATUS: "Certificate status", OUTWARD: "Outward", WORK: "Work" };
 
@@ -24,12 +24,12 @@ export function JobsPage() {
       <PageHeader title="Jobs" description="What the servers do in the background: failed jobs first, then those due longest." />
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
-      {list.data?.jobs.length === 0 && (
+      {list.data?.jobs.nodes.length === 0 && (
         <EmptyState icon={<IconChecklist />} title="No jobs">
           Nothing is waiting.
         </EmptyState>
       )}
-      {list.data && list.data.jobs.length > 0 && (
+      {list.data && list.data.jobs.nodes.length > 0 && (
         <Card withBorder radius="lg">
           <Scroll label="Jobs">
             <Table verticalSpacing="sm" miw={820}>
@@ -43,7 +43,7 @@ export function JobsPage() {
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
-                {list.data.jobs.map((j) => (
+                {list.data.jobs.nodes.map((j) => (
                   <Table.Tr key={`${j.kind} ${j.key}`}>
                     <Table.Td>
                       <Text size="sm" fw={600}>

@@ -10,35 +10,34 @@ import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, S
 import { graphql } from "@/gql";
 import type { Region, SubscriptionsQuery, Tier } from "@/gql/graphql";
 import { formatNumber, words } from "@/lib/format";
-import { request } from "@/lib/graphql";
+import { request, requestAll } from "@/lib/graphql";
 import { useDeployment, useViewer } from "@/lib/session";
 
 const Subscriptions = graphql(`
-  query Subscriptions($search: String) {
-    subscriptions(search: $search) {
+  query Subscriptions($search: String, $after: String) {
+    subscriptions(search: $search, first: 200, after: $after) { nodes {
       id name status region tier url createdAt canAssign
       partition { id name }
-      inventory { id label used purchased }
-    }
+      inventory { id label used purchased } } pageInfo { hasNextPage endCursor } }
   }
 `);
 const Assign = graphql(`mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }`);
 const Create = graphql(`mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }`);
-const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(subscriptionId: $id, email: $email) { subscription { id } } }`);
-const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox { id to subject body createdAt } }`);
+const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) { subscription { id } } }`);
+const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox(first: 20) { nodes { id to subject body createdAt } } }`);
 
-type Subscription = SubscriptionsQuery["subscriptions"][number];
+type Subscription = SubscriptionsQuery["subscriptions"]["nodes"][number];
 
 export function SubscriptionsPage() {
   const viewer = useViewer();
   const { search } = useSearch({ from: "/signed-in/supervisor/subscriptions" });
   const navigate = useNavigate();
-  const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => request(Subscriptions, { search: search ?? null }) });
+  const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => requestAll(Subscriptions, { search: search ?? null }, (r) => r.subscriptions) });
   const [assigningId, setAssigning] = useState<string>();
   const [inviting, setInviting] = useState<Subscription>();
   const [creating, create] = useDisclosure();
   // One that was just created is assigned next, by whoever made it for himself.
-  const assigning = list.data?.subscriptions.find((s) => s.id === assigningId && s.canAssign);
+  const assigning = list.data?.subscriptions.nodes.find((s) => s.id === assigningId && s.canAssign);
   const add = viewer?.operator && (
     <Button leftSection={<IconPlus size={16} />} onClick={create.open}>
       Create Subscription
@@ -49,18 +48,18 @@ export function SubscriptionsPage() {
       <PageHeader
         title="Subscriptions"
         description="What was purchased, and the partition it is assigned to."
-        actions={(list.data?.subscriptions.length ?? 0) > 0 && add}
+        actions={(list.data?.subscriptions.nodes.length ?? 0) > 0 && add}
       />
-      {(search || (list.data?.subscriptions.length ?? 0) > 0) && <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />}
+      {(search || (list.data?.subscriptions.nodes.length ?? 0) > 0) && <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />}
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
-      {list.data?.subscriptions.length === 0 && (
+      {list.data?.subscriptions.nodes.length === 0 && (
         <EmptyState icon={<IconPackage />} title={search ? "No subscription matches" : "No subscription yet"} action={!search && add}>
           {search ? "Search for something else." : viewer?.operator ? "A subscription says how many certificates and authorities its owner may have. Its owner assigns it to a region and gets a partition: the place for the PKI." : "A platform operator creates subscriptions and names their owner."}
         </EmptyState>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
-        {list.data?.subscriptions.map((s) => (
+        {list.data?.subscriptions.nodes.map((s) => (
           <Card key={s.id} withBorder padding="lg" radius="lg">
             <Group justify="space-between" mb="xs">
               <Text fw={650} fz="lg" component="h2" m={0}>
@@ -256,7 +255,7 @@ function CreateDialog({ email, onClose, onCreated }: { email: string; onClose: (
 function Outbox() {
   const deployment = useDeployment();
   const outbox = useQuery({ queryKey: ["platform-outbox"], queryFn: () => request(PlatformOutbox), enabled: deployment?.keepsOutbox ?? false });
-  if (!deployment?.keepsOutbox || !outbox.data?.platformOutbox.length) return null;
+  if (!deployment?.keepsOutbox || !outbox.data?.platformOutbox.nodes.length) return null;
   return (
     <Stack mt="xl">
       <Section title="Outbox">
@@ -264,7 +263,7 @@ function Outbox() {
           No mail server is configured: mail stays here instead of being sent.
         </Text>
         <Accordion variant="separated">
-          {outbox.data.platformOutbox.slice(0, 20).map((m) => (
+          {outbox.data.platformOutbox.nodes.map((m) => (
             <Accordion.Item key={m.id} value={m.id}>
               <Accordion.Control>
                 {m.subject} <Text span c="dimmed" size="sm">to {m.to}</Text>

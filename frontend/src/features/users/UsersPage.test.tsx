@@ -16,8 +16,8 @@ async function open(roles: string[], permissions: string[]) {
   const answers: Record<string, unknown> = {
     Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles, permissions }] } },
     Deployment: { deployment: { keepsOutbox: true } },
-    Members: { partition: { members: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"], invitedBy: "", invitationExpiresAt: null }, { user: { id: "2", email: "ivy@example.org", firstName: "Ivy", lastName: "I", status: "INVITED", lastSignInAt: null }, roles: [], invitedBy: "ada@example.org", invitationExpiresAt: "2020-01-01T00:00:00Z" }] } },
-    Tokens: { partition: { apiTokens: [] } },
+    Members: { partition: { members: { nodes: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"], invitedBy: "", invitationExpiresAt: null }, { user: { id: "2", email: "ivy@example.org", firstName: "Ivy", lastName: "I", status: "INVITED", lastSignInAt: null }, roles: [], invitedBy: "ada@example.org", invitationExpiresAt: "2020-01-01T00:00:00Z" }] } } },
+    Tokens: { partition: { apiTokens: { nodes: [] } } },
   };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const name = /query (\w+)/.exec((JSON.parse(String(init.body)) as { query: string }).query)![1]!;
@@ -66,7 +66,7 @@ it("tells an auditor who opens the address that the role does not allow it, and 
 it("asks before an API token that was not copied is closed", async () => {
   await openScreen("/p/$partitionId/users", UsersPage, "/p/sub0/users?tab=tokens", ["token:browse", "token:manage"], {
     Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: ["OWNERS"], permissions: ["token:browse", "token:manage"] }] } },
-    Tokens: { partition: { apiTokens: [] } },
+    Tokens: { partition: { apiTokens: { nodes: [] } } },
     CreateToken: { createApiToken: { token: "pkt_secret", apiToken: { id: "t" } } },
   });
   fireEvent.click(await screen.findByRole("button", { name: "Create API Token" }));

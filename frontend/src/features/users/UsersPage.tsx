@@ -7,18 +7,18 @@ import { lazy, Suspense, useState } from "react";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
 import { graphql } from "@/gql";
 import type { MembersQuery, Role } from "@/gql/graphql";
-import { request } from "@/lib/graphql";
+import { request, requestAll } from "@/lib/graphql";
 import { roleNames, useCan, useDeployment, useViewer } from "@/lib/session";
 
-const Members = graphql(`query Members($partition: ID!) { partition(id: $partition) { members { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } } }`);
-const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { member { user { id email } } } }`);
-const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(partitionId: $partition, userId: $user) { member { user { id } } } }`);
-const Grant = graphql(`mutation GrantRole($input: RoleInput!) { grantRole(input: $input) { member { user { id } } } }`);
-const RevokeRole = graphql(`mutation RevokeRole($input: RoleInput!) { revokeRole(input: $input) { member { user { id } } } }`);
-const Tokens = graphql(`query Tokens($partition: ID!) { partition(id: $partition) { apiTokens { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } } }`);
+const Members = graphql(`query Members($partition: ID!, $after: String) { partition(id: $partition) { members(first: 200, after: $after) { nodes { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } pageInfo { hasNextPage endCursor } } } }`);
+const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }`);
+const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(input: {partitionId: $partition, userId: $user}) { member { user { id } } } }`);
+const Grant = graphql(`mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
+const RevokeRole = graphql(`mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
+const Tokens = graphql(`query Tokens($partition: ID!, $after: String) { partition(id: $partition) { apiTokens(first: 200, after: $after) { nodes { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } pageInfo { hasNextPage endCursor } } } }`);
 const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
-const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(id: $id) { apiToken { id } } }`);
-const RemoveMember = graphql(`mutation RemoveMember($input: MemberInput!) { removeMember(input: $input) { member { user { id } } } }`);
+const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(input: {id: $id}) { apiToken { id } } }`);
+const RemoveMember = graphql(`mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
 
 const CredentialsTab = lazy(() => import("./cagw/CredentialsTab"));
 
@@ -82,10 +82,10 @@ export function UsersPage() {
 }
 
 function useMembers(partitionId: string) {
-  return useQuery({ queryKey: ["members", partitionId], queryFn: () => request(Members, { partition: partitionId }) });
+  return useQuery({ queryKey: ["members", partitionId], queryFn: () => requestAll(Members, { partition: partitionId }, (r) => r.partition?.members) });
 }
 
-type Member = NonNullable<MembersQuery["partition"]>["members"][number];
+type Member = NonNullable<MembersQuery["partition"]>["members"]["nodes"][number];
 
 /** Links prove an address, so they are never shown here: who hands them on where no mail server does is the operator. */
 function NoMailServer() {
@@ -117,7 +117,7 @@ function People({ partitionId }: { partitionId: string }) {
     },
   });
   if (members.isPending) return <Loading />;
-  const list = members.data?.partition?.members ?? [];
+  const list = members.data?.partition?.members.nodes ?? [];
   return (
     <>
       {list.some((m) => m.user.status === "INVITED") && <NoMailServer />}
@@ -213,7 +213,7 @@ function RolesTab({ partitionId }: { partitionId: string }) {
   const grant = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(Grant, { input: { partitionId, ...v } }), onSuccess: change });
   const revoke = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(RevokeRole, { input: { partitionId, ...v } }), onSuccess: change });
   const [removing, setRemoving] = useState<{ userId: string; role: Role; name: string }>();
-  const all = members.data?.partition?.members ?? [];
+  const all = members.data?.partition?.members.nodes ?? [];
   if (members.isPending) return <Loading />;
   return (
     <Stack>
@@ -332,7 +332,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
   const viewer = useViewer();
   const own = viewer?.partitions.find((p) => p.id === partitionId)?.roles ?? [];
   const allowed = own.includes("OWNERS") ? roles : own;
-  const tokens = useQuery({ queryKey: ["tokens", partitionId], queryFn: () => request(Tokens, { partition: partitionId }) });
+  const tokens = useQuery({ queryKey: ["tokens", partitionId], queryFn: () => requestAll(Tokens, { partition: partitionId }, (r) => r.partition?.apiTokens) });
   const [creating, setCreating] = useState(false);
   const [name, setName] = useState("");
   const [role, setRole] = useState<string | null>(null);
@@ -354,7 +354,7 @@ function TokensTab({ partitionId }: { partitionId: string }) {
     </Button>
   );
   if (tokens.isPending) return <Loading />;
-  const list = tokens.data?.partition?.apiTokens ?? [];
+  const list = tokens.data?.partition?.apiTokens.nodes ?? [];
   return (
     <>
       <ErrorAlert error={tokens.error ?? revoke.error} />

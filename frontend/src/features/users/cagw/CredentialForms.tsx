@@ -32,7 +32,7 @@ export function CreateCredential({ partitionId, taken, onClose, onIssued }: { pa
     <Modal opened onClose={onClose} size="lg" title={title("Create CAGW Credential")}>
       {authorities.isPending ? (
         <Loading lines={3} />
-      ) : authorities.data?.partition?.certificationAuthorities.length === 0 ? (
+      ) : authorities.data?.partition?.certificationAuthorities.nodes.length === 0 ? (
         <EmptyState icon={<IconBuildingBank />} title="No certificate authority yet" action={<Button renderRoot={(p) => <Link to="/p/$partitionId/cas" params={{ partitionId }} search={{ create: "true" }} {...p} />}>Create Authority</Button>}>
           A credential has roles on authorities: create one first.
         </EmptyState>

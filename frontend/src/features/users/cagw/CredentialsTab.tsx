@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { EmptyState, ErrorAlert, Loading, Moment, Scroll, StatusBadge } from "@/components/ui";
-import { request } from "@/lib/graphql";
+import { requestAll } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import { CreateCredential, DeleteCredential, EditRoles, RenewCredential } from "./CredentialForms";
 import { IssuedCredential } from "./IssuedCredential";
@@ -17,14 +17,14 @@ type Deed = "roles" | "renew" | "delete";
 export default function CredentialsTab({ partitionId, creating }: { partitionId: string; creating: boolean }) {
   const navigate = useNavigate({ from: "/p/$partitionId/users" });
   const editable = useCan(partitionId)("token:manage");
-  const query = useQuery({ queryKey: ["cagw", partitionId], queryFn: () => request(Credentials, { partition: partitionId }), refetchInterval: 10_000 });
+  const query = useQuery({ queryKey: ["cagw", partitionId], queryFn: () => requestAll(Credentials, { partition: partitionId }, (r) => r.partition?.cagwCredentials), refetchInterval: 10_000 });
   const [shown, setShown] = useState<{ issued: Issued; renewed: boolean }>();
   const [deed, setDeed] = useState<{ what: Deed; credential: Credential }>();
   const open = (create?: string) => navigate({ search: { tab: "cagw", create }, replace: true });
   const partition = query.data?.partition;
   if (query.isPending) return <Loading />;
   if (!partition) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />;
-  const list = partition.cagwCredentials;
+  const list = partition.cagwCredentials.nodes;
   const root = query.data?.deployment.tlsRootCertificate ?? null;
   if (shown) return <IssuedCredential partitionId={partitionId} url={partition.cagwUrl} root={root} issued={shown.issued} renewed={shown.renewed} onDone={() => setShown(undefined)} />;
   const show = async (issued: Issued, renewed: boolean) => {

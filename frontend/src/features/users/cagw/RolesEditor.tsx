@@ -26,7 +26,7 @@ export const useAuthorities = (partitionId: string) => useQuery({ queryKey: ["ca
 
 /** Which authorities, and what may be done on each. */
 export function RolesEditor({ partitionId, rows, onChange, error }: { partitionId: string; rows: Row[]; onChange: (rows: Row[]) => void; error?: string | undefined }) {
-  const authorities = useAuthorities(partitionId).data?.partition?.certificationAuthorities ?? [];
+  const authorities = useAuthorities(partitionId).data?.partition?.certificationAuthorities.nodes ?? [];
   const mayAdminister = useMayAdminister(partitionId);
   const left = authorities.filter((a) => !rows.some((r) => r.caId === a.id));
   return (

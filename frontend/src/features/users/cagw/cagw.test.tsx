@@ -20,8 +20,8 @@ async function open(credentials: unknown[], permissions = manager, at = "/p/sub0
   const asked: [string, Record<string, unknown>][] = [];
   const all: Record<string, unknown> = {
     Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } },
-    CagwCredentials: { deployment: { tlsRootCertificate: "PEM" }, partition: { cagwUrl: url, cagwCredentials: credentials } },
-    CagwAuthorities: { partition: { certificationAuthorities: [{ ...issuing, type: "ISSUING" }] } },
+    CagwCredentials: { deployment: { tlsRootCertificate: "PEM" }, partition: { cagwUrl: url, cagwCredentials: { nodes: credentials } } },
+    CagwAuthorities: { partition: { certificationAuthorities: { nodes: [{ ...issuing, type: "ISSUING" }] } } },
     CagwProfiles: { certificationAuthority: { profiles: [{ id: "mdmws-x" }, { id: "privatessl-tls-server" }] } },
     CreateCagwCredential: { createCagwCredential: issued },
     RenewCagwCredential: { renewCagwCredential: { ...issued, credential: { ...credential, previousEndsAt: "2026-11-28T00:00:00Z" } } },
