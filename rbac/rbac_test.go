@@ -9,8 +9,8 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// guide is the role table of the product's guide, with the rows it leaves out as docs/users-and-roles.md defines them.
-// OW Owners, CA CA Administrators, CE Certificate Administrators, AU CA Auditors, PO Protocol Operators, PA Protocol Auditors.
+// guide is the role table of Entrust's PKIaaS guide, with additional rows from docs/users-and-roles.md. OW Owners, CA
+// CA Administrators, CE Certificate Administrators, AU CA Auditors, PO Protocol Operators, PA Protocol Auditors.
 var guide = map[Permission]string{
 	SubscriptionBrowse: "OW", SubscriptionAssign: "OW", UserBrowse: "OW", UserInvite: "OW", RoleManage: "OW",
 	PartitionBrowse: "OW CA CE AU PO PA",
@@ -30,7 +30,7 @@ var guide = map[Permission]string{
 	SubscriptionCreate: "", SubscriptionUpdate: "", OutboxBrowse: "", JobBrowse: "", AccountBrowse: "", AccountManage: "",
 }
 
-// protocolMay is what comes through an enrollment protocol: it can issue and revoke, and nothing else.
+// protocolMay lists the permissions of enrollment protocols: they can issue and revoke, and nothing else.
 var protocolMay = map[Permission]bool{CertificateBrowse: true, CertificateIssue: true, CertificateChangeStatus: true}
 
 var operatorMay = map[Permission]bool{
@@ -90,7 +90,7 @@ func TestPolicyIsTheGuidesTable(t *testing.T) {
 	}
 }
 
-// Each line counts: without any one of them, the table above would not hold.
+// Every line is necessary: without it, the table above would differ.
 func TestEveryPolicyLineMatters(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(withoutComments(policyText)), "\n")
 	for n := range lines {
@@ -221,7 +221,7 @@ func kindOf(err error) fault.Kind {
 	return fault.Of(err).Kind
 }
 
-// Whoever hands a role on must have all that it permits.
+// Granting a role requires all of its permissions.
 func TestCovers(t *testing.T) {
 	g, err := New()
 	if err != nil {

@@ -398,7 +398,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 	a.acme.Stop()
 	stop()
 	a.stopped.Wait()
-	err = errors.Join(err, a.identity.NoteUse(deadline), a.credentials.NoteUse(deadline), a.store.Close())
+	err = errors.Join(err, a.identity.SaveLastUse(deadline), a.credentials.SaveLastUse(deadline), a.store.Close())
 	a.keys.Close()
 	return err
 }
@@ -432,10 +432,10 @@ func (a *App) background(ctx context.Context) {
 				return
 			case <-ticker.C:
 			}
-			if err := a.identity.NoteUse(ctx); err != nil && ctx.Err() == nil {
+			if err := a.identity.SaveLastUse(ctx); err != nil && ctx.Err() == nil {
 				a.log.Error("noting the use of API tokens", "error", err)
 			}
-			if err := a.credentials.NoteUse(ctx); err != nil && ctx.Err() == nil {
+			if err := a.credentials.SaveLastUse(ctx); err != nil && ctx.Err() == nil {
 				a.log.Error("noting the use of credentials", "error", err)
 			}
 		}

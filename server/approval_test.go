@@ -46,7 +46,7 @@ func colleague(t *testing.T, a *App, m *Manifest, id string, roles ...rbac.Role)
 	if err != nil {
 		t.Fatal(err)
 	}
-	actor, err := a.identity.Standing(t.Context(), rbac.UserActor, id, id+"@example.com")
+	actor, err := a.identity.CurrentActor(t.Context(), rbac.UserActor, id, id+"@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -542,7 +542,7 @@ func TestEveryOperationIsApproved(t *testing.T) {
 	})
 
 	roles := func(user string) []rbac.Role {
-		actor, err := s.identity.Standing(t.Context(), rbac.UserActor, user, user)
+		actor, err := s.identity.CurrentActor(t.Context(), rbac.UserActor, user, user)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,14 +37,14 @@ type people struct {
 	configurations *protocolconfig.Service
 }
 
-func (p people) Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
+func (p people) CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
 	switch kind {
 	case rbac.CredentialActor:
-		return p.credentials.Standing(ctx, id, name)
+		return p.credentials.CurrentActor(ctx, id, name)
 	case rbac.ProtocolActor:
-		return p.configurations.Standing(ctx, id, name)
+		return p.configurations.CurrentActor(ctx, id, name)
 	}
-	return p.Service.Standing(ctx, kind, id, name)
+	return p.Service.CurrentActor(ctx, kind, id, name)
 }
 
 // wireApprovals tells the approvals what lies above them: who people are, what profiles there are, and the verbs.

@@ -455,7 +455,7 @@ func TestAnExternalRootIsRenewed(t *testing.T) {
 		{"another key identifier", "subject key identifier 01", again(replaced("hash", "01020304"))},
 		{"cA false", "not a CA certificate", again(replaced("CA:TRUE", "CA:FALSE"))},
 		{"no keyCertSign", "keyCertSign", again(replaced("keyCertSign,", ""))},
-		{"no room below", "path length of 0, and 1 CAs", again(replaced("CA:TRUE", "CA:TRUE,pathlen:0"))},
+		{"no room below", "path length 0 of the certificate is too small", again(replaced("CA:TRUE", "CA:TRUE,pathlen:0"))},
 		{"SHA-1", "too weak", again(rootExtensions, "-sha1")},
 		{"ending sooner", "not as long as the current one", again(rootExtensions, "-days", "100")},
 		{"expired", "expired on", l.signs("root", "root.csr", rootExtensions, "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")},

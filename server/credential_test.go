@@ -286,7 +286,7 @@ func TestCredentialRules(t *testing.T) {
 	}
 	// What it asked for with an approval is done with its rights of then, and counts as asked for by who made it.
 	standing := func() (*rbac.Actor, error) {
-		return g.approvals.People.Standing(t.Context(), rbac.CredentialActor, existing.Credential.ID, "cagw:existing")
+		return g.approvals.People.CurrentActor(t.Context(), rbac.CredentialActor, existing.Credential.ID, "cagw:existing")
 	}
 	if actor, err := standing(); err != nil || actor.OwnerID != "olga" || !g.guard.May(rbac.WithActor(t.Context(), actor), rbac.CertificateIssue, rbac.On{Partition: g.m.Partition.ID, CA: granted.CAID}) {
 		t.Errorf("%+v, %v", actor, err)

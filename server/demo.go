@@ -246,7 +246,7 @@ func (e *estate) acceptAll(ctx context.Context) error {
 		}
 	}
 	actor := rbac.ActorFrom(ctx)
-	now, err := e.identity.Standing(ctx, actor.Kind, actor.ID, actor.Name)
+	now, err := e.identity.CurrentActor(ctx, actor.Kind, actor.ID, actor.Name)
 	if err == nil {
 		actor.Grants = now.Grants
 	}

@@ -193,7 +193,7 @@ func TestNewcomer(t *testing.T) {
 			t.Fatal(err)
 		}
 		acting := func() context.Context {
-			actor, err := a.identity.Standing(ctx, rbac.OperatorActor, operator.ID, operator.Email)
+			actor, err := a.identity.CurrentActor(ctx, rbac.OperatorActor, operator.ID, operator.Email)
 			if err != nil {
 				t.Fatal(err)
 			}

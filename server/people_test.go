@@ -49,7 +49,7 @@ func newSociety(t *testing.T, database string) *society {
 	if err := a.store.DB(t.Context()).Model(&identity.User{}).Where("operator = ?", true).Pluck("id", &ids).Error; err != nil || len(ids) != 1 {
 		t.Fatal(ids, err)
 	}
-	operator, err := a.identity.Standing(t.Context(), rbac.OperatorActor, ids[0], m.Operator.Email)
+	operator, err := a.identity.CurrentActor(t.Context(), rbac.OperatorActor, ids[0], m.Operator.Email)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func newSociety(t *testing.T, database string) *society {
 // owner is an Owner of a partition who is there in the database.
 func (p *society) owner(partition, id string) *rbac.Actor {
 	p.Helper()
-	if _, err := p.identity.Standing(p.Context(), rbac.UserActor, id, id); err != nil {
+	if _, err := p.identity.CurrentActor(p.Context(), rbac.UserActor, id, id); err != nil {
 		p.put(identity.User{ID: id, Email: id + "@example.com"}, partition, rbac.Owners)
 	}
 	return p.standing(id)
@@ -86,7 +86,7 @@ func (p *society) put(u identity.User, partition string, roles ...rbac.Role) {
 
 func (p *society) standing(id string) *rbac.Actor {
 	p.Helper()
-	actor, err := p.identity.Standing(p.Context(), rbac.UserActor, id, id+"@example.com")
+	actor, err := p.identity.CurrentActor(p.Context(), rbac.UserActor, id, id+"@example.com")
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -481,7 +481,7 @@ func (p *society) disabledAccount(t *testing.T) {
 	if _, err := p.fresh(rbac.WithActor(ctx, actor)); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("its session goes on: %v", err)
 	}
-	if _, err := p.identity.Standing(t.Context(), rbac.UserActor, actor.ID, actor.Name); !fault.Is(err, fault.Unauthenticated) {
+	if _, err := p.identity.CurrentActor(t.Context(), rbac.UserActor, actor.ID, actor.Name); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("its work goes on: %v", err)
 	}
 	holders, err := p.identity.Holders(t.Context(), p.m.Partition.ID, []rbac.Permission{rbac.CertificateIssue})
@@ -928,5 +928,5 @@ func (p *society) fresh(ctx context.Context) (*rbac.Actor, error) {
 	if sessions == 0 {
 		return nil, fault.New(fault.Unauthenticated, "The session has ended.")
 	}
-	return p.identity.Standing(ctx, a.Kind, a.ID, a.Name)
+	return p.identity.CurrentActor(ctx, a.Kind, a.ID, a.Name)
 }

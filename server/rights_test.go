@@ -72,7 +72,7 @@ func asRole(a *App, m *Manifest, t *testing.T, role rbac.Role) (ManifestUser, co
 		if err := a.store.DB(t.Context()).Raw("SELECT id FROM users WHERE email = ?", u.Email).Scan(&id).Error; err != nil {
 			t.Fatal(err)
 		}
-		actor, err := a.identity.Standing(t.Context(), rbac.UserActor, id, u.Email)
+		actor, err := a.identity.CurrentActor(t.Context(), rbac.UserActor, id, u.Email)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -524,7 +524,7 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 	if got := code(personal, issue); got != "NOT_FOUND" {
 		t.Errorf("what its owner still may: %s", got)
 	}
-	actor, err := a.identity.Standing(t.Context(), rbac.TokenActor, made.ID, made.Name)
+	actor, err := a.identity.CurrentActor(t.Context(), rbac.TokenActor, made.ID, made.Name)
 	if err != nil || a.guard.Has(actor, rbac.RoleManage, m.Partition.ID) || !a.guard.Has(actor, rbac.CertificateIssue, m.Partition.ID) {
 		t.Errorf("standing: %v %v", actor, err)
 	}
@@ -546,7 +546,7 @@ func tokenEndsWithItsOwner(t *testing.T, a *App, m *Manifest) {
 			t.Errorf("listed: %s %v %v", listed.Name, listed.Service, listed.Stopped())
 		}
 	}
-	if _, err := a.identity.Standing(t.Context(), rbac.TokenActor, made.ID, made.Name); err == nil {
+	if _, err := a.identity.CurrentActor(t.Context(), rbac.TokenActor, made.ID, made.Name); err == nil {
 		t.Error("work of the token goes on")
 	}
 	// A leaver does not come back by the token of a service either.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestTheDatabaseIsWhereItWasPut, whatever characters its path has, and nobody but its owner reads it.
+// TestTheDatabaseIsWhereItWasPut: any characters are allowed in the path, and only the owner can read the file.
 func TestTheDatabaseIsWhereItWasPut(t *testing.T) {
 	for _, name := range []string{"plain.db", "what?.db", "a#b.db", "100%.db", "100%25.db", "a b+c&d=e.db", "ümlaut;,'.db"} {
 		dir := filepath.Join(t.TempDir(), "in "+name)
@@ -65,7 +65,7 @@ func TestTheDatabaseIsWhereItWasPut(t *testing.T) {
 	})
 }
 
-// TestNothingGoesToPostgreSQLInClearText unless the address asks for that.
+// TestNothingGoesToPostgreSQLInClearText: connections are encrypted unless the address says otherwise.
 func TestNothingGoesToPostgreSQLInClearText(t *testing.T) {
 	t.Setenv("PGSSLMODE", "")
 	const clear, encrypted, verified, refused = "clear text", "encrypted", "verified", "refused"

@@ -11,7 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// TestAway: only what comes from the database says that the database is away.
+// TestAway: only errors of the database connection or state count as the database being away.
 func TestAway(t *testing.T) {
 	for _, c := range []struct {
 		err  error

@@ -10,22 +10,22 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// CreateAll inserts rows with a few statements of a few lengths, so that each stays prepared.
+// CreateAll inserts rows with few statements of few different lengths, so that each stays prepared.
 //
-// It needs a transaction, which must end after an error: on SQLite the rows before the offending one stay, because
-// insertRows uses OR FAIL.
+// It must run in a transaction that is rolled back after an error: on SQLite, the rows before the failed one stay,
+// because insertRows uses OR FAIL.
 func CreateAll[T any](ctx context.Context, s *Store, rows []T) error {
 	return createAll(ctx, s, rows, false)
 }
 
-// CreateMissing is CreateAll for rows some of which may exist: those are left as they are.
+// CreateMissing is CreateAll, but skips rows that already exist.
 func CreateMissing[T any](ctx context.Context, s *Store, rows []T) error {
 	return createAll(ctx, s, rows, true)
 }
 
 func createAll[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
 	if !InTx(ctx) {
-		return errors.New("rows are created outside a transaction, so that some would stay if one failed")
+		return errors.New("rows are created outside a transaction, so some would remain if one failed")
 	}
 	insert := insertRows[T]
 	if s.PostgreSQL() {
@@ -52,9 +52,9 @@ func createRows[T any](ctx context.Context, s *Store, rows []T, missing bool) er
 	return db.Create(rows).Error
 }
 
-// insertRows inserts rows on SQLite without gorm. To undo a failed statement of several rows, SQLite would copy each page
-// before it writes to it, which costs more than one statement for each row. OR FAIL does without the copies; its price is
-// that a failed statement is not undone, so only the transaction around it can be.
+// insertRows inserts rows on SQLite without gorm. With OR FAIL, SQLite keeps no copies of the pages it writes to. It
+// needs these copies to undo a failed statement with several rows, and they cost more than one statement per row. So
+// only the surrounding transaction can undo a failed statement.
 func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) error {
 	db := s.DB(ctx)
 	if err := db.Statement.Parse(rows[0]); err != nil {
@@ -62,7 +62,7 @@ func insertRows[T any](ctx context.Context, s *Store, rows []T, missing bool) er
 	}
 	table := db.Statement.Schema
 	if len(table.FieldsWithDefaultDBValue) > 0 {
-		return fmt.Errorf("rows of %s get values from the database: they are created by gorm", table.Table)
+		return fmt.Errorf("rows of %s have columns filled by the database: create them with gorm", table.Table)
 	}
 	row := "(?" + strings.Repeat(",?", len(table.DBNames)-1) + ")"
 	text := "INSERT OR FAIL INTO " + db.Statement.Quote(table.Table) + " (" + strings.Join(table.DBNames, ",") + ") VALUES " + row + strings.Repeat(","+row, len(rows)-1)

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// RecentFor is how long a Recent keeps what was read: how long this server may go on with what another one has changed.
+// RecentFor is how long a Recent caches a value, and so how long this server may not see changes by other servers.
 const RecentFor = 2 * time.Second
 
-// Recent keeps what was read a moment ago, for what every request needs and what changes rarely. The zero value is ready. Safe
-// for concurrent use.
+// Recent is a short-lived cache for what every request needs and rarely changes. The zero value is ready to use. It is
+// safe for concurrent use.
 type Recent[K comparable, V any] struct{ kept sync.Map }
 
 type recent[V any] struct {
@@ -17,8 +17,8 @@ type recent[V any] struct {
 	at    time.Time
 }
 
-// Get returns the value of a key, read at most RecentFor ago. read tells whether the value exists; only then is it kept, so that
-// strangers who guess keys fill no memory.
+// Get returns the value of a key, read at most RecentFor ago. read tells whether the value exists. Only existing values
+// are cached, so that guessed keys do not fill the memory.
 func (r *Recent[K, V]) Get(key K, now time.Time, read func() (value V, exists bool, err error)) (V, error) {
 	if kept, ok := r.kept.Load(key); ok {
 		if k := kept.(recent[V]); now.Sub(k.at) < RecentFor {
@@ -34,5 +34,5 @@ func (r *Recent[K, V]) Get(key K, now time.Time, read func() (value V, exists bo
 	return value, err
 }
 
-// Forget drops a value that this server has changed.
+// Forget removes a value that this server has changed.
 func (r *Recent[K, V]) Forget(key K) { r.kept.Delete(key) }

@@ -24,7 +24,7 @@ type kind string
 
 func (note) TableName() string { return "notes" }
 
-// Statements are kept compiled: what was run before must not be seen in what runs after.
+// Compiled statements are cached; a later run must not see parameters of an earlier one.
 func TestStatementsAreUsedAgain(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // one that can end, as those of requests
@@ -63,7 +63,7 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		if len(found) != len(rows) {
 			t.Errorf("%d rows", len(found))
 		}
-		// One that exists: nothing of the transaction stays, and the statement goes on working.
+		// A duplicate rolls back the transaction, and the statement still works.
 		if err := create(&note{ID: "new"}, &note{ID: "03"}); !store.IsDuplicate(err) {
 			t.Errorf("created twice: %v", err)
 		}
@@ -90,7 +90,7 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		// More texts than are kept, and a table that changes under those that are.
+		// More statements than the cache holds, and a table that changes while statements are cached.
 		for n := range 300 {
 			var id string
 			if err := s.DB(ctx).Raw(fmt.Sprintf("SELECT id FROM notes WHERE id = ? AND %d = %d", n, n), "05").Scan(&id).Error; err != nil || id != "05" {
@@ -103,7 +103,7 @@ func TestStatementsAreUsedAgain(t *testing.T) {
 		if err := create(&note{ID: "last", At: at}); err != nil {
 			t.Error(err)
 		}
-		// A caller who goes away takes nothing with him.
+		// A caller that cancels does not affect others.
 		gone, leave := context.WithCancel(t.Context())
 		leave()
 		if err := s.DB(gone).Find(&found).Error; err == nil {

@@ -69,7 +69,7 @@ func TestQuotaIsExactUnderConcurrency(t *testing.T) {
 	})
 }
 
-// No audit row, no change; and the chain shows what was altered.
+// There is no change without its audit event, and the chain reveals alterations.
 func TestAuditBelongsToTheChange(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		p := partition(t, s, 10)
@@ -125,8 +125,8 @@ func TestAuditBelongsToTheChange(t *testing.T) {
 	})
 }
 
-// TestSessionsThatTakeNoWritesAreDropped: after a failover the pool's connections may lead to a server that is read-only.
-// The first refusal ends them all.
+// TestSessionsThatTakeNoWritesAreDropped: after a failover, connections of the pool may lead to a read-only server. The
+// first refusal drops them all.
 func TestSessionsThatTakeNoWritesAreDropped(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		if !s.PostgreSQL() {

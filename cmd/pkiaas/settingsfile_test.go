@@ -41,7 +41,7 @@ func TestTheSettingsFile(t *testing.T) {
 	}
 }
 
-// TestOneRegionByDefault: a deployment is one place unless somebody says otherwise.
+// TestOneRegionByDefault: a deployment has one region by default.
 func TestOneRegionByDefault(t *testing.T) {
 	c, err := parse(t, `{}`)
 	if err != nil || len(c.Serve.Regions) != 1 || c.Serve.Regions[0] != "US" {

@@ -263,7 +263,7 @@ type Service struct {
 
 // Actors tells what rights somebody has now.
 type Actors interface {
-	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
+	CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
 }
 
 const (

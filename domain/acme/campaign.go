@@ -396,7 +396,7 @@ func (s *Service) end(ctx context.Context, c *Campaign, claim *job.Claim) error 
 	// Who asked for the revocation must still be allowed to revoke.
 	var lost error
 	if c.RevokeAt != nil {
-		as, err := s.Actors.Standing(ctx, c.ActorKind, c.ActorID, c.CreatedBy)
+		as, err := s.Actors.CurrentActor(ctx, c.ActorKind, c.ActorID, c.CreatedBy)
 		if err == nil {
 			err = s.Guard.Require(rbac.WithActor(ctx, as), rbac.CertificateChangeStatus, c.PartitionID)
 		}

@@ -120,8 +120,8 @@ type Person struct{ ID, Email string }
 
 // People looks up people.
 type People interface {
-	// Standing returns the current actor, with current rights.
-	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
+	// CurrentActor returns the current actor, with current rights.
+	CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
 	// Holders lists the active people who have all of the permissions in the partition.
 	Holders(ctx context.Context, partitionID string, permissions []rbac.Permission) ([]Person, error)
 	// Email returns the address of a user, or "".

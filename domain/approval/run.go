@@ -64,7 +64,7 @@ func (s *Service) execute(ctx context.Context, r *Request) error {
 	if r.Digest != r.digest() {
 		return fault.New(fault.PolicyRefused, "The stored request was altered.")
 	}
-	actor, err := s.People.Standing(ctx, r.ActorKind, r.RequestedByID, r.RequestedBy)
+	actor, err := s.People.CurrentActor(ctx, r.ActorKind, r.RequestedByID, r.RequestedBy)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type nested struct {
 	T    time.Time `json:"t"`
 }
 
-// What is stored is in the form of RFC 8785, whatever Go type it was written from, and what is hashed is the stored text.
+// Stored details are in the form of RFC 8785 whatever their Go type, and the hash covers the stored text.
 func TestWhatIsHashed(t *testing.T) {
 	all := Details{}
 	for n, text := range oddTexts {
@@ -43,7 +43,7 @@ func TestWhatIsHashed(t *testing.T) {
 			if err != nil || string(canonical) != e.DetailsText {
 				t.Errorf("%s is not the form of RFC 8785, %s (%v)", e.DetailsText, canonical, err)
 			}
-			// As a reader would write it, who knows the documentation only.
+			// As a reader would write it who knows only the documentation.
 			clean := strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 			members := map[string]any{"partitionId": clean, "sequence": 1 << 50, "time": "1970-01-01T00:00:01.000005Z", "action": clean, "result": "REFUSED", "actorKind": clean, "actorId": clean,
 				"actorName": clean, "ipAddress": clean, "requestId": clean, "objectKind": clean, "objectId": clean, "objectName": clean, "summary": clean, "caId": clean,

@@ -136,7 +136,7 @@ const (
 
 // Actors returns the current rights of an actor.
 type Actors interface {
-	Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
+	CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error)
 }
 
 // Service manages bulk operations.

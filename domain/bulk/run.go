@@ -64,7 +64,7 @@ func (s *Service) Run(ctx context.Context, claim *job.Claim) error {
 
 // some processes the next items with the current rights of the person who started the operation.
 func (s *Service) some(ctx context.Context, o *Operation) (step, error) {
-	actor, err := s.Actors.Standing(ctx, o.ActorKind, o.ActorID, o.ActorName)
+	actor, err := s.Actors.CurrentActor(ctx, o.ActorKind, o.ActorID, o.ActorName)
 	if err == nil {
 		ctx = rbac.WithActor(ctx, actor)
 		err = s.Guard.Require(ctx, permissions[o.Kind], o.PartitionID)

@@ -123,9 +123,9 @@ func (s *Service) authority(ctx context.Context, id string) (*x509.Certificate, 
 	return parsed, err
 }
 
-// Standing returns the current actor for work that outlives the request that started it. It fails with Unauthenticated
+// CurrentActor returns the current actor for work that outlives the request that started it. It fails with Unauthenticated
 // if the credential is deleted or has no valid certificate.
-func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, error) {
+func (s *Service) CurrentActor(ctx context.Context, id, name string) (*rbac.Actor, error) {
 	var presents []*certificate
 	if err := s.Store.DB(ctx).Where("credential_id = ? AND ends_at IS NULL", id).Find(&presents).Error; err != nil {
 		return nil, err
@@ -246,7 +246,7 @@ func (t *throttle) first(key string, now time.Time, most int) bool {
 	return true
 }
 
-// usedCredentials collects when and from where credentials were used, until NoteUse saves it.
+// usedCredentials collects when and from where credentials were used, until SaveLastUse saves it.
 type usedCredentials struct {
 	mu sync.Mutex
 	at map[string]use
@@ -272,8 +272,8 @@ func (u *usedCredentials) note(c *Credential, ip string, now time.Time) {
 	u.at[c.ID] = use{now, ip}
 }
 
-// NoteUse saves when credentials were last used. The server calls it every few seconds and when it stops.
-func (s *Service) NoteUse(ctx context.Context) error {
+// SaveLastUse saves when credentials were last used. The server calls it every few seconds and when it stops.
+func (s *Service) SaveLastUse(ctx context.Context) error {
 	s.used.mu.Lock()
 	at := s.used.at
 	s.used.at = nil

@@ -345,7 +345,7 @@ func (s *Service) List(ctx context.Context, partitionID string, p page.Request) 
 	if err := s.Guard.Require(ctx, rbac.TokenBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	if err := s.NoteUse(ctx); err != nil {
+	if err := s.SaveLastUse(ctx); err != nil {
 		return nil, err
 	}
 	query := s.Store.DB(ctx).Model(&Credential{}).Where("partition_id = ? AND deleted_at IS NULL", partitionID)

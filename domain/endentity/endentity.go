@@ -142,9 +142,9 @@ func (s *Service) Expiries(ctx context.Context, ids []string) (map[string]time.T
 // CheckIdentifier checks an identifier before anything is signed for it.
 func CheckIdentifier(identifier string) error { return text.Label("endEntity", identifier, 1, 255) }
 
-// Enlist finds or creates end entities by their identifiers and locks them, in the transaction that issues to them. The
+// FindOrCreate finds or creates end entities by their identifiers and locks them, in the transaction that issues to them. The
 // caller must check Usable for each.
-func (s *Service) Enlist(ctx context.Context, partitionID string, identifiers []string) (map[string]*EndEntity, error) {
+func (s *Service) FindOrCreate(ctx context.Context, partitionID string, identifiers []string) (map[string]*EndEntity, error) {
 	// Always lock in the same order, so that two transactions cannot deadlock.
 	identifiers = slices.Compact(slices.Sorted(slices.Values(identifiers)))
 	var made []*EndEntity
@@ -208,7 +208,7 @@ func (s *Service) RequireOwn(ctx context.Context, list ...*EndEntity) error {
 }
 
 // Check fails with PolicyRefused if one of the identifiers belongs to an end entity that is not active. Protocols call
-// it to refuse early; Enlist decides. Unknown identifiers are accepted.
+// it to refuse early; FindOrCreate decides. Unknown identifiers are accepted.
 func (s *Service) Check(ctx context.Context, partitionID string, identifiers ...string) error {
 	if a := rbac.ActorFrom(ctx); a != nil && a.Scope.Narrow() && a.Scope.Partition != partitionID {
 		return rbac.NotFound()

@@ -183,7 +183,7 @@ func (s *Service) enlist(ctx context.Context, items []*item, wanted []int, refus
 	if len(identifiers) == 0 {
 		return wanted, nil
 	}
-	found, err := s.EndEntities.Enlist(ctx, items[wanted[0]].certificate.PartitionID, identifiers)
+	found, err := s.EndEntities.FindOrCreate(ctx, items[wanted[0]].certificate.PartitionID, identifiers)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/fault"
 )
 
-// TestTurns: who floods the hashing of passwords is refused at once and told when to come back; others have their turn.
+// TestTurns: clients that flood password hashing are refused at once and told when to retry; others get their turn.
 func TestTurns(t *testing.T) {
 	turns := newTurns()
 	from := func(address string) context.Context {
@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 		t.Fatal(err)
 	}
 	known()
-	// Somebody else waits behind few.
+	// Another address waits only briefly.
 	wait("192.0.2.2")
 	for n := turns.count("strangers"); n < maxWaiting; n++ {
 		wait(fmt.Sprintf("198.51.100.%d", n))

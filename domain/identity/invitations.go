@@ -431,7 +431,7 @@ func (s *Service) stillOffered(ctx context.Context, i *invitation) error {
 		return nil
 	}
 	void := fault.New(fault.Conflict, "%s, who invited you, is no longer allowed to do so.", i.Inviter).Do("Ask an Owner to invite you again.")
-	actor, err := s.Standing(ctx, i.InviterKind, i.InviterID, i.Inviter)
+	actor, err := s.CurrentActor(ctx, i.InviterKind, i.InviterID, i.Inviter)
 	if fault.Is(err, fault.Unauthenticated) {
 		return void
 	}

@@ -229,7 +229,7 @@ func (s *Service) self(ctx context.Context) (*User, error) {
 	return s.user(ctx, a.ID)
 }
 
-// usedTokens collects when tokens were used, until NoteUse saves it.
+// usedTokens collects when tokens were used, until SaveLastUse saves it.
 type usedTokens struct {
 	mu sync.Mutex
 	at map[string]time.Time
@@ -244,8 +244,8 @@ func (u *usedTokens) note(id string, now time.Time) {
 	u.at[id] = now
 }
 
-// NoteUse saves when tokens were last used. The server calls it every few seconds and when it stops.
-func (s *Service) NoteUse(ctx context.Context) error {
+// SaveLastUse saves when tokens were last used. The server calls it every few seconds and when it stops.
+func (s *Service) SaveLastUse(ctx context.Context) error {
 	s.used.mu.Lock()
 	at := s.used.at
 	s.used.at = nil

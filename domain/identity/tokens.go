@@ -21,7 +21,7 @@ func (s *Service) Tokens(ctx context.Context, partitionID string, p page.Request
 	if err := s.Guard.Require(ctx, rbac.TokenBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	if err := s.NoteUse(ctx); err != nil {
+	if err := s.SaveLastUse(ctx); err != nil {
 		return nil, err
 	}
 	found, err := page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&APIToken{}).Where("partition_id = ?", partitionID), p,

@@ -20,10 +20,11 @@ import (
 	"github.com/pkiaas/pkiaas/store"
 )
 
-// bubble runs a test by a clock that jumps ahead whenever all wait, with the queues of n servers over one database.
+// bubble runs a test with a fake clock, which advances when all goroutines wait, and the queues of n servers on one
+// database.
 func bubble(t *testing.T, n int, run func(t *testing.T, q []*job.Queue)) {
 	t.Helper()
-	// Opened by the clock on the wall: gorm leaves something running that never ends.
+	// Opened outside the bubble: gorm starts a goroutine that never ends.
 	s, err := store.Open("sqlite:" + filepath.Join(t.TempDir(), "test.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +49,7 @@ func ask(t *testing.T, q *job.Queue) {
 	}
 }
 
-// TestALongJobKeepsItsLease: while a server works on a job for ten leases, another one never takes it.
+// TestALongJobKeepsItsLease: while a server works on a job for ten leases, no other server takes it.
 func TestALongJobKeepsItsLease(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, q []*job.Queue) {
 		var began, ended atomic.Int64
@@ -79,7 +80,7 @@ func TestALongJobKeepsItsLease(t *testing.T) {
 	})
 }
 
-// TestAJobThatHangsIsGivenUp before its lease ends; a long one in its time.
+// TestAJobThatHangsIsGivenUp: a job is aborted before its lease ends, a long one after Longest.
 func TestAJobThatHangsIsGivenUp(t *testing.T) {
 	for name, want := range map[string]time.Duration{"short": job.Lease, "long": job.Longest} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +108,8 @@ func TestAJobThatHangsIsGivenUp(t *testing.T) {
 	}
 }
 
-// TestALostLeaseEndsTheWork: a server that was away, and whose job another one has by now, stops, and records nothing.
+// TestALostLeaseEndsTheWork: a server that was unreachable, and whose job another server has taken over, stops and
+// records nothing.
 func TestALostLeaseEndsTheWork(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]
@@ -135,7 +137,7 @@ func TestALostLeaseEndsTheWork(t *testing.T) {
 	})
 }
 
-// TestALeaseByAClockThatWasWrong: what a server with a clock a day ahead left behind is done at once, not in a day.
+// TestALeaseByAClockThatWasWrong: a job leased by a server whose clock is a day ahead is run at once, not in a day.
 func TestALeaseByAClockThatWasWrong(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]
@@ -160,7 +162,8 @@ func TestALeaseByAClockThatWasWrong(t *testing.T) {
 	})
 }
 
-// TestStoppingGivesALongJobTheRestOfItsLease, and no more: a server that is asked to stop does not work on for half an hour.
+// TestStoppingGivesALongJobTheRestOfItsLease: a server that is asked to stop does not continue a long job for half an
+// hour.
 func TestStoppingGivesALongJobTheRestOfItsLease(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]
@@ -182,7 +185,8 @@ func TestStoppingGivesALongJobTheRestOfItsLease(t *testing.T) {
 	})
 }
 
-// TestOutsidersHoldNothingUp: while others never answer, status goes on at once, and so does every other kind of outward work.
+// TestOutsidersHoldNothingUp: while external systems do not answer, status jobs and other kinds of outward jobs still
+// run.
 func TestOutsidersHoldNothingUp(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]
@@ -227,7 +231,7 @@ func TestOutsidersHoldNothingUp(t *testing.T) {
 	})
 }
 
-// TestAJobThatPanics is one that failed: the server goes on, and the operator sees why.
+// TestAJobThatPanics: a panic counts as a failure. The server keeps running, and the operator sees the cause.
 func TestAJobThatPanics(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, servers []*job.Queue) {
 		q := servers[0]

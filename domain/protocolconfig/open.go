@@ -100,9 +100,9 @@ func (s *Service) ByID(ctx context.Context, id string) (*Configuration, error) {
 	return found[0], s.withOfferings(ctx, found[0])
 }
 
-// Standing is the actor of work that outlives the request it was asked for in: Unauthenticated once the configuration is deleted,
+// CurrentActor is the actor of work that outlives the request it was asked for in: Unauthenticated once the configuration is deleted,
 // Unavailable while it is disabled.
-func (s *Service) Standing(ctx context.Context, id, name string) (*rbac.Actor, error) {
+func (s *Service) CurrentActor(ctx context.Context, id, name string) (*rbac.Actor, error) {
 	c, err := s.ByID(ctx, id)
 	if err != nil {
 		return nil, err

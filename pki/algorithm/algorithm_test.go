@@ -59,7 +59,7 @@ func TestTable(t *testing.T) {
 		{"MLDSA65-RSA4096-PSS", "300a06082b0601050507062b"},
 		{"MLDSA65-ECDSA-P384", "300a06082b0601050507062e"},
 		{"MLDSA87-ECDSA-P384", "300a06082b06010505070631"},
-		{"Ed25519", "300506032b6570"}, // the guide's 41 end before it
+		{"Ed25519", "300506032b6570"}, // after the 41 algorithms of Entrust's PKIaaS guide
 	}
 	if len(All()) != len(want) {
 		t.Fatalf("%d algorithms", len(All()))
@@ -116,7 +116,7 @@ func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
 		if len(key.PublicKey()) != a.PublicKeySize {
 			t.Errorf("%s: the public key has %d octets, not %d", label, len(key.PublicKey()), a.PublicKeySize)
 		}
-		clear(pkcs8) // the reader keeps nothing of what it was given
+		clear(pkcs8) // the parser keeps no reference to its input
 		signature, err := again.Sign([]byte("message"))
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +150,8 @@ func TestKeysAreReadBackOnlyByTheirOwnAlgorithm(t *testing.T) {
 	}
 }
 
-// What OpenSSL signs is verified; absent parameters of RSA count as NULL (RFC 4055 section 5); weak hashes do not count.
+// Signatures by OpenSSL verify. Absent RSA parameters are treated like NULL (RFC 4055 section 5); weak hashes are
+// refused.
 func TestForeignSignatures(t *testing.T) {
 	dir := t.TempDir()
 	openssl := func(args ...string) []byte {
@@ -201,7 +202,7 @@ func TestForeignSignatures(t *testing.T) {
 	}
 }
 
-// crypto/x509 overlooks what stands behind the members of a SubjectPublicKeyInfo; it would go into certificates.
+// crypto/x509 ignores data after the members of a SubjectPublicKeyInfo, which would be copied into certificates.
 func TestOnlyCanonicalPublicKeysAreTaken(t *testing.T) {
 	for _, label := range []string{"RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ML-DSA-44", "Hash-SLH-DSA-SHA2-128f-With-SHA256", "Falcon-512", "MLDSA44-ECDSA-P256"} {
 		a, err := ForLabel(label)

@@ -3,7 +3,7 @@ package algorithm
 import "slices"
 
 // All lists the algorithms available for certification authorities, in the order of Entrust's PKIaaS guide, followed by
-// those that the guide lacks.
+// additions of this product.
 func All() []*Algorithm { return slices.Clone(all) }
 
 var (

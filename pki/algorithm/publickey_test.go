@@ -28,7 +28,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Two primes next to each other: Fermat finds them at once.
+	// Two adjacent primes: Fermat's method finds them at once.
 	p, err := rand.Prime(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	}
 }
 
-// A square must never be passed over: it would be a pair of close primes that is let through.
+// A square must never be missed: it would be an undetected pair of close primes.
 func TestSquaresAreSeen(t *testing.T) {
 	for range 2000 {
 		x, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 1024))
@@ -94,7 +94,7 @@ func TestSquaresAreSeen(t *testing.T) {
 	}
 }
 
-// Whatever its length, a modulus with a small factor or of a flawed chip must be known by its residues.
+// A modulus of any length with a small factor, or of a flawed chip, must be detected by its residues.
 func TestResidues(t *testing.T) {
 	odd := func(bits int) *big.Int {
 		n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), uint(bits-1)))
@@ -103,7 +103,7 @@ func TestResidues(t *testing.T) {
 		}
 		return n.SetBit(n.SetBit(n, bits-1, 1), 0, 1)
 	}
-	flawed := new(big.Int).SetInt64(1) // the product of the primes by which a flawed chip is known
+	flawed := new(big.Int).SetInt64(1) // the product of the primes that identify a flawed chip
 	for p := range rocaPowers {
 		flawed.Mul(flawed, new(big.Int).SetUint64(p))
 	}
@@ -124,7 +124,7 @@ func TestResidues(t *testing.T) {
 			}
 		}
 		if newResidues(n).roca() {
-			t.Errorf("%d bits: a random number is taken for that of a flawed chip", bits) // one of 2^30 is
+			t.Errorf("%d bits: a random number is taken for that of a flawed chip", bits) // true for one in 2^30
 		}
 		n.Sub(n, new(big.Int).Mod(n, new(big.Int).Lsh(flawed, 1)))
 		n.Add(n, new(big.Int).Exp(big.NewInt(65537), odd(100), flawed))
@@ -147,7 +147,7 @@ func BenchmarkCheckRSA(b *testing.B) {
 	}
 }
 
-// fermat is the method as it is written in books.
+// fermat is the textbook method.
 func fermat(n *big.Int) bool {
 	a := new(big.Int).Sqrt(n)
 	if new(big.Int).Mul(a, a).Cmp(n) < 0 {

@@ -68,7 +68,7 @@ func TestWhatEachFormatProves(t *testing.T) {
 	}
 }
 
-// Other honest forms.
+// Other valid forms are accepted.
 func TestAlsoAccepted(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -158,7 +158,7 @@ func TestAlsoAccepted(t *testing.T) {
 	}
 }
 
-// Each change makes a good attestation a bad one, for the reason that is expected.
+// Each change makes a valid attestation invalid, for the expected reason.
 func TestRefusedAttestations(t *testing.T) {
 	other := sha256.Sum256([]byte("another challenge"))
 	type refusal struct {
@@ -326,7 +326,7 @@ func TestRefusedAttestations(t *testing.T) {
 	}
 }
 
-// clean tells whether a client may be shown the sentence, whatever it sent.
+// clean tells whether a message may be shown to a client, whatever the client sent.
 func clean(message string) bool {
 	return message != "" && len(message) <= 400 && !strings.ContainsFunc(message, func(r rune) bool { return r < ' ' || r > '~' })
 }
@@ -341,7 +341,7 @@ func refused(t *testing.T, name string, st *Statement, err error, want string) {
 	}
 }
 
-// reissue replaces the issuer by one that is changed.
+// reissue replaces the issuer by a changed one.
 func (s *sample) reissue(t *testing.T, change func(*x509.Certificate)) {
 	s.issuer = s.root.under(t, "issuer", change)
 	s.above = []*authority{s.issuer}
@@ -374,7 +374,7 @@ func (s *sample) rootIsLeaf(t *testing.T) {
 	s.root = &authority{cert: must(x509.ParseCertificate(object.Statement.X5C[0]))}
 }
 
-// described is the key description as it would be encoded.
+// described returns the key description as it would be encoded.
 func (s *sample) described(t *testing.T) []byte {
 	s.object(t)
 	delete(s.members, "x5c")
@@ -387,7 +387,7 @@ func (s *sample) described(t *testing.T) []byte {
 	return nil
 }
 
-// hugeRSA is a certificate with a key that nobody needs and that costs who verifies with it.
+// hugeRSA returns a certificate with an unreasonably large key, which is expensive to verify with.
 func hugeRSA(t *testing.T) *authority {
 	n := new(big.Int).Lsh(big.NewInt(1), 16000)
 	key := &rsa.PublicKey{N: n.Add(n, big.NewInt(1)), E: 65537}
@@ -455,8 +455,8 @@ func TestHostileCBOR(t *testing.T) {
 	}
 }
 
-// Attestations of real devices and of the standard. They answer WebAuthn's challenge, so what the key authorization is
-// for ACME is put together as there.
+// These are attestations of real devices and of the standard. They answer WebAuthn's challenge, so the key
+// authorization is assembled as in WebAuthn.
 func TestPublishedAttestations(t *testing.T) {
 	w3c := must(x509.ParseCertificate(must(os.ReadFile("testdata/w3c-root.der"))))
 	google := must(ParseAnchors(AndroidKey, "", "roots"))
@@ -472,7 +472,7 @@ func TestPublishedAttestations(t *testing.T) {
 		return object, binding{append(parts.AuthData, hash[:]...), [][]byte{hash[:]}, hash}
 	}
 	object, b := inspect("google-android-key")
-	january := must(x509.ParseCertificate(google[0].Raw)).NotBefore.AddDate(2, 10, 0) // 2025-01-20: the intermediates live for weeks
+	january := must(x509.ParseCertificate(google[0].Raw)).NotBefore.AddDate(2, 10, 0) // 2025-01-20: the intermediates are valid for weeks
 	st, err := verify(object, b, Anchors{AndroidKey: google}, january)
 	if err != nil || st.SecurityLevel != TrustedEnvironment || !st.Chain[len(st.Chain)-1].Equal(google[0]) {
 		t.Errorf("a telephone under Google's root: %+v, %v", st, err)
@@ -484,7 +484,7 @@ func TestPublishedAttestations(t *testing.T) {
 	st, err = Verify(object, keyAuthorization, Anchors{AndroidKey: google}, january)
 	refused(t, "a telephone for another challenge", st, err, "this challenge")
 
-	// The standard's examples leave out what makes a key trustworthy; all before that is in order.
+	// The standard's examples lack what makes a key trustworthy; everything before that is valid.
 	object, b = inspect("w3c-tpm")
 	st, err = verify(object, b, Anchors{TPM: {w3c}}, now)
 	refused(t, "TPM of WebAuthn 16.13", st, err, "fixedTPM")
@@ -548,7 +548,7 @@ func TestParseAnchors(t *testing.T) {
 	}
 }
 
-// FuzzVerify: whatever comes is refused with a clean sentence, or holds a key and a chain to the anchor.
+// FuzzVerify: any input is refused with a clean message, or yields a key and a chain to the anchor.
 func FuzzVerify(f *testing.F) {
 	anchors := Anchors{}
 	for _, format := range Formats() {
@@ -574,7 +574,7 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzStatement takes the chain as good, so that what is signed by the device is reached too.
+// FuzzStatement treats the chain as valid, so that the content signed by the device is fuzzed too.
 func FuzzStatement(f *testing.F) {
 	for n, format := range Formats() {
 		s := newSample(f, format)

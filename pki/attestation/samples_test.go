@@ -30,7 +30,7 @@ const (
 
 var now = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
 
-// authority is a CA of a test.
+// authority is a test CA.
 type authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
@@ -41,7 +41,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 }
 
-// under makes a CA; of a nil issuer, a root.
+// under creates a CA below issuer; a root if issuer is nil.
 func (issuer *authority) under(t testing.TB, name string, change func(*x509.Certificate)) *authority {
 	t.Helper()
 	key := newKey(t)
@@ -57,7 +57,7 @@ func (issuer *authority) under(t testing.TB, name string, change func(*x509.Cert
 	return &authority{key, must(x509.ParseCertificate(der))}
 }
 
-// sample is an attestation in parts, which a test changes before it is encoded.
+// sample is an attestation in parts, which a test can change before it is encoded.
 type sample struct {
 	format   Format
 	issuer   *authority
@@ -193,7 +193,7 @@ func (s *sample) object(t testing.TB) []byte {
 	return must(cbor.Marshal(map[string]any{"fmt": s.format, "attStmt": s.members}))
 }
 
-// Elements of an AuthorizationList as no keystore writes them.
+// These are elements of an AuthorizationList that no keystore writes.
 type (
 	twice   struct{ value any }
 	nothing struct{}
@@ -236,5 +236,5 @@ func toPEM(certs ...*x509.Certificate) string {
 	return b.String()
 }
 
-// rsaKey is made once: it takes long.
+// rsaKey is generated once, because that is slow.
 var rsaKey = must(rsa.GenerateKey(rand.Reader, 2048))

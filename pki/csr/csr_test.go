@@ -220,7 +220,7 @@ func TestUnsupportedSignatureIsNamed(t *testing.T) {
 	refusal(t, "unknown signature algorithm", bytes.Replace(der, sha256, sha1, 1), "The signature", "not supported")
 }
 
-// signed builds a request with chosen attributes and a true signature.
+// signed builds a request with the given attributes and a valid signature.
 func signed(t testing.TB, key *ecdsa.PrivateKey, version int64, attributes func(*cryptobyte.Builder), after []byte) []byte {
 	t.Helper()
 	public, err := x509.MarshalPKIXPublicKey(key.Public())

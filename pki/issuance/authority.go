@@ -297,7 +297,7 @@ func CheckRenewedRoot(certificate, present []byte, with [][]byte, depth int, now
 	case err != nil:
 		return nil, false, err
 	case d.PathLength != nil && *d.PathLength < depth:
-		return refuse("The certificate has a path length of %d, but there are %d levels of CAs below this root.", *d.PathLength, depth)
+		return refuse("The path length %d of the certificate is too small. Levels of CAs below this root: %d.", *d.PathLength, depth)
 	case !cross && d.NotAfter.Before(old.NotAfter):
 		return refuse("The certificate is valid until %s, not as long as the current one (%s). Use the newer of the two.", d.NotAfter.Format(time.DateTime), old.NotAfter.Format(time.DateTime))
 	}
@@ -366,7 +366,7 @@ func checkBelow(d, issuer *Details) error {
 	}
 	bounds, err := nameconstraint.FromExtensions(issuer.Extensions)
 	if err != nil {
-		return invalid.New("certificate", "in the certificate of the issuer, %s", strings.TrimPrefix(err.Error(), "certificate: "))
+		return invalid.New("certificate", "The name constraints of the issuer cannot be applied: %s", invalid.Reason(err))
 	}
 	if bounds == nil {
 		return nil

@@ -34,7 +34,7 @@ func signed(t testing.TB, key memoryKey, c issuance.Certificate) []byte {
 	return der
 }
 
-// What is copied into a certificate must not be able to shift what stands behind it.
+// Copied parts must not be able to shift what follows them.
 func TestDamagedPartsAreRefused(t *testing.T) {
 	key := p256(t)
 	for what, change := range map[string]func(*issuance.Certificate){
@@ -170,7 +170,7 @@ func FuzzInspect(f *testing.F) {
 	})
 }
 
-// BenchmarkCertificate is to cost little more than BenchmarkSignature.
+// BenchmarkCertificate should take little longer than BenchmarkSignature.
 func BenchmarkCertificate(b *testing.B) {
 	key := p256(b)
 	c := template(key)

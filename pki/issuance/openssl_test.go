@@ -94,12 +94,12 @@ func openssl(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// TestForeignVerification has each algorithm's certificate, CRL and OCSP answer checked by OpenSSL; ML-DSA, which
-// OpenSSL 3.0 does not know, by crypto/x509 here and by noble in conformance/e2e.
+// TestForeignVerification verifies each algorithm's certificate, CRL and OCSP response with OpenSSL; ML-DSA, which
+// OpenSSL 3.0 does not support, with crypto/x509 here and with noble in conformance/e2e.
 func TestForeignVerification(t *testing.T) {
 	for _, a := range algorithm.All() {
 		if !slices.Contains([]string{"RSA", "ECDSA", "ML-DSA", "Ed25519"}, a.Family) {
-			continue // neither knows it; conformance/algorithms asks those who do, about every algorithm
+			continue // neither supports it; conformance/algorithms covers all algorithms
 		}
 		t.Run(a.Label, func(t *testing.T) {
 			t.Parallel()
@@ -169,7 +169,7 @@ func TestForeignVerification(t *testing.T) {
 				t.Error("the CertID matches the wrong issuer")
 			}
 			now := time.Now()
-			// The CA answers itself here: OpenSSL then finds the key by its name.
+			// The CA responds itself here, so that OpenSSL finds the key by its name.
 			answer, err := ocsp.SignResponse(t.Context(), ocsp.Response{ResponderKeyHash: sha1Of(bits), ProducedAt: now, Nonce: parsed.Nonce, Responses: []ocsp.SingleResponse{
 				{CertID: parsed.CertIDs[0], Status: ocsp.Revoked, RevokedAt: now.Add(-time.Minute), Reason: 1, ThisUpdate: now, NextUpdate: now.Add(time.Hour), ArchiveCutoff: rootCert.NotBefore},
 				{CertID: parsed.CertIDs[1], Status: ocsp.Good, ThisUpdate: now, NextUpdate: now.Add(time.Hour)}}}, root)

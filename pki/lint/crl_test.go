@@ -10,7 +10,7 @@ import (
 	"github.com/pkiaas/pkiaas/pki/lint"
 )
 
-// Every form of CRL, empty and with every reason: nothing the standards call an error.
+// No form of CRL, empty or with any reason, has an error by the standards.
 func TestEveryFormOfCRLIsClean(t *testing.T) {
 	a := root(t, "ECDSAP256+SHA256")
 	plain := issuance.CRL{Issuer: a.issuer.Subject, AuthorityKeyID: extension.KeyIdentifier(a.key.PublicKey()), Number: big.NewInt(300), ThisUpdate: now, NextUpdate: now.Add(24 * time.Hour)}

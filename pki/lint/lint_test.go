@@ -133,7 +133,7 @@ func complain(t *testing.T, label string, der []byte) {
 	}
 }
 
-// names is a sensible request for each group.
+// names returns a typical request for each group.
 func names(p *profile.Profile) (string, []san.GeneralName) {
 	person := "CN=Ann Example,E=ann@example.com,O=Example,C=CA"
 	switch p.Group {
@@ -150,7 +150,7 @@ func names(p *profile.Profile) (string, []san.GeneralName) {
 	return "CN=" + p.Group + " example,O=Example,C=CA", nil
 }
 
-// Every profile, with keys and issuers of each family: nothing the standards call an error.
+// No certificate of any profile, with keys and issuers of each family, has an error by the standards.
 func TestEveryBuiltinProfileIssuesCleanCertificates(t *testing.T) {
 	_, rsaKey := generate(t, "RSA-2048+PKCS15-SHA256")
 	_, ecKey := generate(t, "ECDSAP256+SHA256")

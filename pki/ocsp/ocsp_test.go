@@ -75,7 +75,7 @@ func run(t *testing.T, dir string, args ...string) string {
 	return string(out)
 }
 
-// A delegated signer answers about several certificates, nonce and SHA-256 identifiers included, and OpenSSL believes it.
+// A delegated signer answers about several certificates, with nonce and SHA-256 identifiers, and OpenSSL accepts it.
 func TestDelegatedSignerIsBelieved(t *testing.T) {
 	for _, label := range []string{"RSA-2048+PKCS15-SHA256", "RSA-2048+PSS-SHA256", "ECDSAP256+SHA256", "ECDSAP384+SHA384", "ECDSAP521+SHA512"} {
 		t.Run(label, func(t *testing.T) {
@@ -130,7 +130,8 @@ func TestDelegatedSignerIsBelieved(t *testing.T) {
 				}
 			}
 			answerBy(extension.ExtendedKeyUsage(false, extension.OCSPSigning), extension.OCSPNoCheck())
-			// With the request's file OpenSSL compares the nonce; with -cert it makes another one, but tells the states.
+			// With the request's file, OpenSSL compares the nonce; with -cert it creates another one, but prints the
+			// statuses.
 			if out := run(t, dir, "ocsp", "-reqin", "request", "-respin", "response", "-CAfile", "root"); !strings.Contains(out, "Response verify OK") || strings.Contains(out, "nonce") {
 				t.Error(out)
 			}
@@ -241,7 +242,7 @@ func TestWhatARequestMayBe(t *testing.T) {
 	}
 }
 
-// OpenSSL signs a request; each octet of the part that is signed counts.
+// OpenSSL signs a request; a change of any signed byte is detected.
 func TestSignedRequest(t *testing.T) {
 	dir := t.TempDir()
 	root := newKey(t, "ECDSAP256+SHA256")
@@ -285,7 +286,7 @@ func TestErrorResponses(t *testing.T) {
 	}
 }
 
-// ML-DSA, which OpenSSL 3.0 does not know: crypto/x509 verifies what was signed.
+// ML-DSA, which OpenSSL 3.0 does not support, is verified with crypto/x509.
 func TestPostQuantumAnswer(t *testing.T) {
 	key := newKey(t, "ML-DSA-44")
 	parsed, err := ocsp.ParseRequest(request(within(cbasn1.SEQUENCE, one())))

@@ -1,4 +1,4 @@
-// Package period reads, writes and adds durations of ISO 8601, such as P1Y6M: the calendar decides how long they are.
+// Package period parses, formats and adds ISO 8601 durations such as P1Y6M, whose length depends on the calendar.
 package period
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Period is a duration of ISO 8601. Weeks are kept as days.
+// Period is an ISO 8601 duration. Weeks are stored as days.
 type Period struct {
 	Years, Months, Days int
 	Seconds             int64
@@ -15,12 +15,12 @@ type Period struct {
 
 const (
 	daySeconds = 24 * 60 * 60
-	// mostYears bounds each part, so that nothing overflows.
+	// mostYears limits each part, so that nothing overflows.
 	mostYears = 10_000
 )
 
-// Parse reads "P1Y6M", "P2W", "P1DT12H", "PT1440M" and the like: whole numbers, each unit once and in order, none longer than
-// 10,000 years.
+// Parse reads "P1Y6M", "P2W", "P1DT12H", "PT1440M" and the like: whole numbers, each unit once and in order, none
+// longer than 10,000 years.
 func Parse(text string) (p Period, ok bool) {
 	rest, ok := strings.CutPrefix(text, "P")
 	if !ok || rest == "" || len(text) > 64 {
@@ -63,7 +63,7 @@ func Parse(text string) (p Period, ok bool) {
 	return p, p.Within(mostYears)
 }
 
-// Within tells whether no part is longer than so many years.
+// Within tells whether each part is at most the given number of years.
 func (p Period) Within(years int) bool {
 	return p.Years <= years && p.Months <= 12*years && p.Days <= 366*years && p.Seconds <= int64(years)*366*daySeconds
 }
@@ -71,7 +71,7 @@ func (p Period) Within(years int) bool {
 // IsZero tells whether the period has no length.
 func (p Period) IsZero() bool { return p == Period{} }
 
-// String is the shortest text that Parse reads as p.
+// String returns the shortest text that Parse reads as p.
 func (p Period) String() string {
 	out := []byte{'P'}
 	add := func(n int64, unit byte) {
@@ -91,11 +91,11 @@ func (p Period) String() string {
 	return string(out)
 }
 
-// After is the end of the period that begins at t, in UTC. A month without such a day ends at its last one: 31 January plus one
-// month is 28 or 29 February, where time.AddDate would say March.
+// After returns the end of the period that starts at t, in UTC. If the month has no such day, the result is its last
+// day: 31 January plus one month is 28 or 29 February, where time.AddDate would return a day in March.
 func (p Period) After(t time.Time) time.Time { return p.add(t, 1) }
 
-// Before is the beginning of the period that ends at t.
+// Before returns the start of the period that ends at t.
 func (p Period) Before(t time.Time) time.Time { return p.add(t, -1) }
 
 func (p Period) add(t time.Time, sign int) time.Time {
@@ -105,7 +105,7 @@ func (p Period) add(t time.Time, sign int) time.Time {
 	if last := first.AddDate(0, 1, -1).Day(); day > last {
 		day = last
 	}
-	// Whole days apart: time.Duration ends after 292 years.
+	// Count whole days separately, because time.Duration is limited to 292 years.
 	t = first.AddDate(0, 0, day-1+sign*(p.Days+int(p.Seconds/daySeconds)))
 	return t.Add(time.Duration(sign) * time.Duration(p.Seconds%daySeconds) * time.Second)
 }

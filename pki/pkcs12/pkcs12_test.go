@@ -17,8 +17,7 @@ import (
 	upstream "software.sslmate.com/src/go-pkcs12"
 )
 
-// Both forms open in OpenSSL, in Java's keytool and in the module that the encoder comes from, with the name and with
-// passwords that are hashed often enough.
+// OpenSSL, Java's keytool and the original module open both forms, with the name and with enough password iterations.
 func TestOthersOpenIt(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -38,7 +38,8 @@ func (s signer) Algorithm() *algorithm.Algorithm                        { return
 func (s signer) PublicKey() []byte                                      { return s.key.PublicKey() }
 func (s signer) Sign(_ context.Context, message []byte) ([]byte, error) { return s.key.Sign(message) }
 
-// TestVerifiersAgreeOnPolicies: random policies, mappings and constraints along a chain, judged by OpenSSL and crypto/x509.
+// TestVerifiersAgreeOnPolicies compares random policies, mappings and constraints along a chain with OpenSSL and
+// crypto/x509.
 func TestVerifiersAgreeOnPolicies(t *testing.T) {
 	const chains, leaves = 120, 8
 	r := rand.New(rand.NewPCG(13, 0))
@@ -130,7 +131,7 @@ func TestVerifiersAgreeOnPolicies(t *testing.T) {
 		ours, byGo := make([]error, leaves), make([]error, leaves)
 		for n := range leaves {
 			extensions := policies(r)
-			if r.IntN(8) == 0 { // the end entity asks for a policy itself
+			if r.IntN(8) == 0 { // the end entity itself requires a policy
 				extensions = append(extensions, constraints(func(b *cryptobyte.Builder) {
 					b.AddASN1Int64WithTag(0, cbasn1.Tag(0).ContextSpecific())
 				}))
@@ -181,7 +182,7 @@ func parse(t *testing.T, text string) name.Name {
 	return n
 }
 
-// policies are few, so that they often meet.
+// policies returns a few policies, so that they often match.
 func policies(r *rand.Rand) []extension.Extension {
 	var oids []asn1.ObjectIdentifier
 	for _, oid := range []asn1.ObjectIdentifier{{1, 2, 3, 1}, {1, 2, 3, 2}, anyPolicy} {

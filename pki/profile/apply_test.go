@@ -192,7 +192,7 @@ func TestAuthorities(t *testing.T) {
 	if aki, ok := find(issuing, "2.5.29.35"); !ok || !bytes.Contains(aki.Value, bytes.Repeat([]byte{7}, 20)) {
 		t.Error("an issuing CA has no authority key identifier")
 	}
-	// Path lengths shrink on the way down.
+	// Path lengths decrease down the chain.
 	two := 2
 	parent := rootCA(t)
 	parent.PathLen = &two
@@ -409,12 +409,12 @@ func TestExtensionsOfTheRequest(t *testing.T) {
 	refused(t, "enrolment agent", wstep, with(eku(mustOID(certificateRequestAgent))), issuingCA(t), "extensions", "Only a profile")
 	refused(t, "any purpose", wstep, with(eku(mustOID(anyExtendedKeyUsage))), issuingCA(t), "extensions", "Only a profile")
 
-	// A subscriber that asks to be a CA does not become one, and hears of it.
+	// A subscriber that requests to be a CA does not become one, and is told so.
 	result = apply(t, wstep, with(extension.BasicConstraints(true, nil), extension.KeyUsage(extension.KeyCertSign), extension.AuthorityKeyIdentifier([]byte{1})), issuingCA(t))
 	if bc, _ := find(result, "2.5.29.19"); hex.EncodeToString(bc.Value) != "3000" || keyUsageOf(t, result) != bit(DigitalSignature) || !decided(result, "extension", "Basic Constraints") {
 		t.Errorf("a subscriber became a CA: %x", bc.Value)
 	}
-	// Purposes beside those of a profile that fixes them are left out.
+	// Other purposes are left out if the profile fixes them.
 	result = apply(t, builtin(t, "privatessl-tls-server"), with(eku(extension.ServerAuth, extension.CodeSigning)), issuingCA(t))
 	if e, _ := find(result, "2.5.29.37"); hex.EncodeToString(e.Value) != "300a06082b06010505070301" || !decided(result, "extension", "Extended Key Usage") {
 		t.Errorf("purposes %x", e.Value)

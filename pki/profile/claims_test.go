@@ -10,8 +10,8 @@ import (
 	"github.com/pkiaas/pkiaas/pki/san"
 )
 
-// claimed are the claims that a request makes: smart card logon, KDC and a purpose that nobody knows, the security
-// identifier of an account, a template, a policy, and application policies, which Windows reads as purposes.
+// claimed returns the claims of a request: smart card logon, KDC and an unknown purpose, the security identifier of an
+// account, a template, a policy, and application policies, which Windows treats like purposes.
 func claimed() []extension.Extension {
 	logon, kdc := mustOID("1.3.6.1.4.1.311.20.2.2"), mustOID("1.3.6.1.5.2.3.5")
 	policies := func(id string, oids ...asn1.ObjectIdentifier) extension.Extension {
@@ -25,7 +25,7 @@ func claimed() []extension.Extension {
 	}
 }
 
-// TestNobodysClaimsAreCopied: no built-in profile takes from a CSR who the subject is, unless somebody answers for it.
+// TestNobodysClaimsAreCopied: no built-in profile copies from a CSR who the subject is, unless somebody vouches for it.
 func TestNobodysClaimsAreCopied(t *testing.T) {
 	copies := 0
 	for _, p := range Builtin() {
@@ -41,7 +41,7 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 		names := r.SANs
 		r.CSRNames = names
 		r.Extensions, r.CSRExtensions, r.ServerSideKey = claimed(), len(claimed()), !p.ClientSideKeys
-		// The word of a source that the profile does not name, or only for what was stated, is nobody's.
+		// Sources that the profile does not name, or that vouch only for what was stated, are not accepted.
 		for _, v := range []Voucher{{}, {Nobody, true}, {Person, false}, {Source("ACME"), true}} {
 			r.Vouched = v
 			if slices.Contains(p.RequiredSANTypes, san.UPN) {
@@ -62,7 +62,7 @@ func TestNobodysClaimsAreCopied(t *testing.T) {
 				}
 			}
 		}
-		// By a person who answers for it the same profiles take it.
+		// If a person vouches for it, the same profiles copy it.
 		r.Vouched, r.SANs = Voucher{Person, true}, names
 		if e, ok := find(apply(t, p, r, issuingCA(t)), "2.5.29.37"); ok {
 			if purposes, _ := readPurposes(e.Value); len(purposes) > len(p.ExtendedKeyUsages()) {
@@ -84,7 +84,7 @@ func contains(list []string, one string) bool {
 	return false
 }
 
-// TestWhoAnswersForAClaim: a profile says so, and what is stated beside the CSR is not the CSR's.
+// TestWhoAnswersForAClaim: the profile names the sources, and what is stated beside the CSR is not part of the CSR.
 func TestWhoAnswersForAClaim(t *testing.T) {
 	sid := claimed()[1]
 	r := requestFor(t, rsaLabel, "CN=pc1.example")
@@ -131,7 +131,7 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 		apply(t, scep, r, issuingCA(t))
 	}
 	r.SANs = nil
-	// What only a profile can give is not to be had as an application policy either.
+	// What only a profile can add cannot be requested as an application policy either.
 	r.Extensions = []extension.Extension{{ID: mustOID(applicationPolicies), Value: extension.CertificatePolicies(mustOID(certificateRequestAgent)).Value}}
 	refused(t, "request agent as application policy", scep, r, issuingCA(t), "extensions", "Only a profile")
 	always := *builtin(t, "external-ca-subord")
@@ -142,7 +142,7 @@ func TestWhoAnswersForAClaim(t *testing.T) {
 	refused(t, "name constraints for directory names", &always, empty, rootCA(t), "extensions", "for directory names")
 }
 
-// TestACAThatAsksForLess: a CA gets no longer path, no more names and no more policies than its request asks for.
+// TestACAThatAsksForLess: a CA gets no longer path, no more names and no more policies than it requests.
 func TestACAThatAsksForLess(t *testing.T) {
 	basic := func(pathLen int) extension.Extension { return extension.BasicConstraints(true, &pathLen) }
 	cross, subord := builtin(t, "external-ca-cross"), builtin(t, "basic-ca-subord")

@@ -9,7 +9,8 @@ import (
 	"github.com/pkiaas/pkiaas/pki/invalid"
 )
 
-// TestDefaultValidity: 3 years, as the guide says, and 1 year of Windows enrollment; the lifetimes of ISO 15118-2 alone differ.
+// TestDefaultValidity: 3 years, as in Entrust's PKIaaS guide, and 1 year for Windows enrollment; only the lifetimes of
+// ISO 15118-2 differ.
 func TestDefaultValidity(t *testing.T) {
 	others := map[string]string{
 		"v2g-certificate-provisioning": "P3M",
@@ -36,7 +37,8 @@ func TestDefaultValidity(t *testing.T) {
 	}
 }
 
-// TestTheGuidesForm: JSON in which types of CA have the guide's names, and beside which identifier and group stand.
+// TestTheGuidesForm: JSON with the types of CA as named in Entrust's PKIaaS guide, and identifier and group given
+// outside.
 func TestTheGuidesForm(t *testing.T) {
 	const text = `{"allowedCATypes":["root","externalKey","intermediate","subord"],"validity_period":"P2Y","usages":["2.5.29.15.0","1.3.6.1.5.5.7.3.2"],
 		"allowed_extensions":["2.5.29.32"],"ignore_unknown_extensions":false,"ca_constraint":{"cA":false}}`
@@ -55,7 +57,7 @@ func TestTheGuidesForm(t *testing.T) {
 	if problems := Problems([]byte(text), given); len(problems) > 0 {
 		t.Errorf("%+v", problems)
 	}
-	// What the JSON says itself stands.
+	// Values in the JSON take precedence.
 	if p, err = ParseGiven([]byte(with(`"allowed_extensions":[]`)), given); err != nil || p.ID != "web" || p.Group != "custom" {
 		t.Errorf("%v, %v", p, err)
 	}

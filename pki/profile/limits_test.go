@@ -40,7 +40,7 @@ func TestSubjectRules(t *testing.T) {
 	}
 }
 
-// judged wants the request issued (rule "") or refused by the rule, at the field.
+// judged expects the request to be issued (rule "") or refused by the rule, at the field.
 func judged(t *testing.T, p *Profile, r Request, label, field, rule string) {
 	t.Helper()
 	result, err := p.Apply(r, issuingCA(t), now, skew)
@@ -79,7 +79,7 @@ func TestSANRules(t *testing.T) {
 	none := limited(t, `"san_rules":[]`)
 	judged(t, none, requestFor(t, ecLabel, "CN=x"), "no names", "sans", "")
 	judged(t, none, requestFor(t, ecLabel, "CN=x", web...), "a name where none is allowed", "sans", "san_rules")
-	// What the profile itself adds from the common name keeps the rules too.
+	// The rules also apply to names that the profile adds from the common name.
 	copies := limited(t, `"fill_san_dns_with_cn":true,"san_rules":[{"type":"DNS_NAME","suffixes":["corp.example"]}]`)
 	judged(t, copies, requestFor(t, ecLabel, "CN=evil.example"), "common name", "sans", "san_rules[0]")
 }
@@ -193,15 +193,15 @@ func FuzzPeriod(f *testing.F) {
 		if p.Days == 0 && p.Seconds == 0 && (end.Day() > now.Day() || end.Hour() != now.Hour()) {
 			t.Fatalf("%q after %s is %s", text, now, end)
 		}
-		// The published schema takes what the engine takes.
+		// The published schema accepts what the engine accepts.
 		if !durationPattern.MatchString(text) {
 			t.Fatalf("%q is not matched by the JSON Schema", text)
 		}
 	})
 }
 
-// FuzzApply: a profile that Parse takes never brings Apply out of order, decides the same twice, and each refusal says
-// where, what and by which rule.
+// FuzzApply: with any profile accepted by Parse, Apply neither panics nor decides differently the second time, and each
+// refusal names field, reason and rule.
 func FuzzApply(f *testing.F) {
 	for _, p := range Builtin() {
 		f.Add(p.JSON(), uint8(0))
@@ -239,7 +239,7 @@ func FuzzApply(f *testing.F) {
 	})
 }
 
-// The example of the manual is a profile.
+// The example in the manual is a valid profile.
 func TestTheManualsExample(t *testing.T) {
 	page, err := os.ReadFile("../../docs/profiles.md")
 	if err != nil {

@@ -159,7 +159,7 @@ func TestBuiltinGroups(t *testing.T) {
 	}
 }
 
-// The profiles that the guide names, with what it says of them.
+// The profiles named in Entrust's PKIaaS guide, with their properties.
 func TestProfilesOfTheGuide(t *testing.T) {
 	five := []string{"digital-signature", "digital-signature-key-encipherment", "digital-signature-key-encipherment-clientauth", "key-encipherment", "non-repudiation"}
 	ids := []string{"basic-ca-root", "basic-ca-subord", "intermediate-ca-subord", "ocsp-signer", "azure-firewall-ca-subord", "intune-digital-signature", "wstep-digital-signature", "wstep-digital-signature-key-encipherment", "wstep-key-encipherment",

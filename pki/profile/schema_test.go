@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// schema is as much of JSON Schema 2020-12 as schema.json uses; a keyword it does not know fails the test.
+// schema implements as much of JSON Schema 2020-12 as schema.json uses. An unknown keyword fails the test.
 type schema map[string]any
 
 func (s schema) check(root schema, at string, value any) []string {
@@ -118,7 +118,7 @@ func typeName(value any) string {
 	return "object"
 }
 
-// durationPattern is the schema's, without the look-aheads that RE2 lacks.
+// durationPattern is the schema's pattern without look-aheads, which RE2 does not support.
 var durationPattern = func() *regexp.Regexp {
 	var s struct {
 		Defs map[string]struct{ Pattern string } `json:"$defs"`
@@ -152,7 +152,7 @@ func TestSchemaDescribesEveryBuiltin(t *testing.T) {
 			}
 		}
 	}
-	// The schema refuses what Parse refuses, so a form that follows it tells the same story.
+	// The schema refuses what Parse refuses, so that a form based on it shows the same errors.
 	for _, text := range []string{
 		replaced(`"web"`, `"WEB"`), replaced(`"ISSUING"`, ``), replaced(`ISSUING`, `X`), replaced(`P1Y`, `1Y`), replaced(`2.5.29.15.0`, `1.2.3`), replaced(`SUBSCRIBER`, `X`),
 		with(`"colour":"red"`), with(`"allowed_extensions":["x"]`), with(`"allowed_extensions":[{"oid":"1.2.3","critical":"MAYBE"}]`), with(`"key_algorithms":["RSA-1024"]`),
@@ -169,7 +169,7 @@ func TestSchemaDescribesEveryBuiltin(t *testing.T) {
 	if problems := check([]byte(minimal)); len(problems) > 0 {
 		t.Errorf("minimal: %v", problems)
 	}
-	// Lists that stand in both places.
+	// Lists that exist in both places.
 	properties := s["properties"].(map[string]any)
 	listed := properties["key_algorithms"].(map[string]any)["items"].(map[string]any)["enum"].([]any)
 	if fmt.Sprint(listed) != fmt.Sprint(KeyAlgorithmNames()) {

@@ -18,7 +18,7 @@ func TestDeviceNamesOnTheWire(t *testing.T) {
 		{"1.3.6.1.5.5.7.8.3;ID:ABCDEF123456/1.2.3.4", "30130c0c41424344454631323334353606032a0304"},
 		// RFC 4108: SEQUENCE { OID 1.2.3.4, OCTET STRING "ABCD" }.
 		{"1.3.6.1.5.5.7.8.4;ID:ABCD/1.2.3.4", "300b06032a0304040441424344"},
-		// What the text cannot say stays DER: a slash in the identifier, none at all, a binary serial number.
+		// Names without a text form stay DER: a slash in the identifier, no identifier, a binary serial number.
 		{"1.3.6.1.5.5.7.8.3;DER:30050c03612f62", "30050c03612f62"},
 		{"1.3.6.1.5.5.7.8.3;DER:300506032a0304", "300506032a0304"},
 		{"1.3.6.1.5.5.7.8.4;DER:300906032a03040402ff00", "300906032a03040402ff00"},

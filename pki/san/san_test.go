@@ -144,7 +144,7 @@ func TestAbsurdDERIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzParse: what Parse takes is canonical, survives DER, and can stand in a certificate.
+// FuzzParse: what Parse accepts is canonical, survives a round trip through DER, and is allowed in a certificate.
 func FuzzParse(f *testing.F) {
 	for n, seeds := range [][]string{
 		{"www.example.com", "*.example.com", "bücher.example", "xn--bcher-kva.example", "EXAMPLE.com.", "a_b", "-a.example"},

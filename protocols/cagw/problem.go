@@ -106,7 +106,7 @@ func describe(err error) (int, detail) {
 	}
 	if f.Kind == fault.ApprovalNeeded {
 		status, d.Value = http.StatusConflict, f.ApprovalID
-		d.Message += ": request " + f.ApprovalID + " waits for them"
+		d.Message += " Request " + f.ApprovalID + " waits for approval."
 	}
 	if errors.Is(err, enrollment.ErrReused) {
 		status, d.Code = http.StatusUnprocessableEntity, "cagw-4220"

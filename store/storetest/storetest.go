@@ -1,4 +1,4 @@
-// Package storetest gives tests databases of both kinds.
+// Package storetest provides test databases of both kinds.
 package storetest
 
 import (
@@ -15,13 +15,13 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 )
 
-// PostgresEnv names the variable with the URL of a PostgreSQL server on which databases may be created.
+// PostgresEnv is the variable with the URL of a PostgreSQL server on which databases may be created.
 const PostgresEnv = "PKIAAS_TEST_POSTGRES"
 
-// ErrNoPostgres says that no server is given.
+// ErrNoPostgres is returned if no server is configured.
 var ErrNoPostgres = errors.New(PostgresEnv + " is not set: run the tests with npm test, or give the URL of a PostgreSQL server")
 
-// CreatePostgres creates an empty database and returns its URL and what drops it.
+// CreatePostgres creates an empty database and returns its URL and a function that drops it.
 func CreatePostgres() (address string, drop func(), err error) {
 	base := os.Getenv(PostgresEnv)
 	if base == "" {
@@ -41,12 +41,13 @@ func CreatePostgres() (address string, drop func(), err error) {
 	}
 	u.Path = "/" + name
 	return u.String(), func() {
-		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)") // the server is thrown away anyway
+		_, _ = db.Exec("DROP DATABASE " + name + " WITH (FORCE)") // the server is temporary anyway
 		_ = db.Close()
 	}, nil
 }
 
-// Postgres is the URL of an empty database that ends with the test. Without a server the test is skipped, and fails in CI.
+// Postgres returns the URL of an empty database that is dropped after the test. Without a server the test is skipped,
+// or fails in CI.
 func Postgres(t *testing.T) string {
 	t.Helper()
 	address, drop, err := CreatePostgres()

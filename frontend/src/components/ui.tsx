@@ -90,7 +90,7 @@ function SentForApproval({ id, message }: { id: string; message: string }) {
   return (
     <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm">
       <Stack gap={4} align="flex-start">
-        <Text size="sm">{capital(message)}. It is carried out when they have approved it.</Text>
+        <Text size="sm">{capital(message).replace(/\.$/, "")}. It is carried out after approval.</Text>
         <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
           See the request
         </Anchor>

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Keys pass through stack and heap of the C code; afterwards every octet of the sandbox, above the margin too, is as it was.
+// Keys pass through stack and heap of the C code. Afterwards every byte of the sandbox, also above the margin, has its
+// initial value.
 func TestASandboxIsAfterwardsAsItWasWhenNew(t *testing.T) {
 	for _, s := range []*Scheme{Falcon512, Falcon1024, SPHINCS128f, SPHINCS192f, SPHINCS256f} {
 		for _, size := range []int{0, 100_000, 5 << 20} {

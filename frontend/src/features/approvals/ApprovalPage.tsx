@@ -65,7 +65,7 @@ export function ApprovalPage() {
       <Stack gap="lg">
         {a.state === "DONE" && <Outcome partitionId={partitionId} a={a} />}
         {a.state === "APPROVED" && <Alert role="status" color="blue" icon={<IconClock />} title="Approved, and being carried out" />}
-        {a.state === "FAILED" && <Alert role="alert" color="red" icon={<IconX />} title="Approved, but it could not be carried out">{capital(a.reason ?? "")}. Ask for it again when the reason is gone.</Alert>}
+        {a.state === "FAILED" && <Alert role="alert" color="red" icon={<IconX />} title="Approved, but it could not be carried out">{capital(a.reason ?? "").replace(/\.$/, "")}. Ask for it again when the reason is gone.</Alert>}
         {a.state === "EXPIRED" && <Alert color="gray" icon={<IconClock />} title="Expired">Not enough people decided in time. It can be asked for again.</Alert>}
         <Section title="What is asked for">
           <Facts rows={a.facts.map((f) => [f.name, f.value])} />

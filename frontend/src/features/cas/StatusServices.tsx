@@ -34,7 +34,7 @@ export function HeldCrl({ ca, mayAccept }: { ca: Ca; mayAccept: boolean }) {
     <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={titles[alarm.kind]} mb="md">
       <Stack gap="xs" align="flex-start">
         <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-          {capital(alarm.reason)}. {alarm.kind === "HELD" && `CRL ${ca.crl!.number} is still served; OCSP is not affected.`}
+          {capital(alarm.reason).replace(/\.$/, "")}. {alarm.kind === "HELD" && `CRL ${ca.crl!.number} is still served; OCSP is not affected.`}
           {alarm.kind === "KEY_AWAY" && "Its last lists are still served."}
           {alarm.kind === "CLOCK_BEHIND" && "Check the clocks of all servers. If this clock is right and the earlier CRLs were dated wrong, accept."}
         </Text>

@@ -9,9 +9,9 @@ import (
 	"github.com/pkiaas/pkiaas/rbac"
 )
 
-// Standing returns the current actor for work that outlives the request that started it, with the roles of this moment
+// CurrentActor returns the current actor for work that outlives the request that started it, with the roles of this moment
 // and regardless of sessions. It fails with Unauthenticated if the account is no longer active or the token has ended.
-func (s *Service) Standing(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
+func (s *Service) CurrentActor(ctx context.Context, kind rbac.ActorKind, id, name string) (*rbac.Actor, error) {
 	a := &rbac.Actor{Kind: kind, ID: id, Name: name, Grants: map[string][]rbac.Role{}}
 	ended := fault.New(fault.Unauthenticated, "%s is no longer allowed to do this.", name).Do("Ask somebody with this permission to continue.")
 	switch kind {
