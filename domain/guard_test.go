@@ -42,7 +42,7 @@ var unguarded = map[string]string{
 	"protocolconfig.Actor": "establishes the actor of a protocol", "protocolconfig.PermitWidening": "part of what asks",
 	"protocolconfig.Open": "establishes the actor of a protocol", "protocolconfig.OpenOrClosed": "establishes the actor of a protocol", "protocolconfig.CurrentActor": "establishes the actor of a job",
 	"protocolconfig.Problem": "of a configuration that was asked for", "protocolconfig.OfferingProblem": "of a configuration that was asked for", "endentity.Expiries": "loader of end entities that were asked for",
-	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job", "enrollment.RenewCA": "job", "enrollment.RenewSigner": "job",
+	"enrollment.Init": "wiring", "enrollment.Clean": "job", "enrollment.CreateCA": "job", "enrollment.RenewCA": "job", "enrollment.IssueDelegate": "part of a job",
 	"status.Publish": "part of creation and jobs; PublishNow asks", "status.PublishJob": "job", "status.Latest": "loader of CAs that were asked for",
 	"measure.Of":         "of the deployment, for whoever is signed in",
 	"enrollment.MoveKey": "job", "enrollment.DestroyKey": "job",
