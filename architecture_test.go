@@ -37,7 +37,7 @@ var only = map[string][]string{
 }
 
 // lower orders the nouns of the domain: a noun may import those of lower number.
-var lower = map[string]int{"fault": 0, "page": 1, "text": 1, "audit": 2, "job": 2, "seal": 2, "mail": 3, "approval": 3, "identity": 4, "tenant": 3, "endentity": 3, "measure": 3, "profile": 3, "ca": 4, "certificate": 5, "credential": 5, "protocolconfig": 5, "delegate": 6, "enrollment": 7, "status": 7, "report": 6, "notify": 6, "intake": 8, "bulk": 9, "ceremony": 6, "acme": 9}
+var lower = map[string]int{"fault": 0, "page": 1, "text": 1, "audit": 2, "job": 2, "seal": 2, "mail": 3, "approval": 3, "identity": 4, "tenant": 3, "endentity": 3, "measure": 3, "profile": 3, "ca": 4, "certificate": 5, "credential": 5, "protocolconfig": 5, "delegate": 6, "enrollment": 7, "status": 7, "report": 6, "notify": 6, "intake": 8, "authority": 8, "bulk": 9, "ceremony": 6, "acme": 9}
 
 // shared are the packages that every protocol may use.
 var shared = []string{"protocols", "protocols/outbound"}

@@ -64,8 +64,8 @@ go_tests() {
   node scripts/go-results.mjs "$results/go.json" "$results/counts"
   return $status
 }
-# One story for each way of signing, with every key in SoftHSM; the key store itself is tested in pki/keystore.
-hsm_stories='TestACME|TestAMovedKeyTakesItsOCSPSignerAlong|TestAnExternalRootCertifies|TestCompatibleSigners|TestCredentialAuthority|TestDeltaCRL|TestGatewayContract|TestIssuanceIsApproved|TestRenewalWithANewKeyUnderLoad|TestRenewalWithTheSameKey|TestShards|TestWhatTimeDoes'
+# One story for each way of signing and one of decrypting, with every key in SoftHSM; the key store itself is tested in pki/keystore.
+hsm_stories='TestACME|TestADelegateThatDecrypts|TestAMovedKeyTakesItsOCSPSignerAlong|TestAnExternalRootCertifies|TestCompatibleSigners|TestCredentialAuthority|TestDeltaCRL|TestGatewayContract|TestIssuanceIsApproved|TestRenewalWithANewKeyUnderLoad|TestRenewalWithTheSameKey|TestShards|TestWhatTimeDoes'
 hsm_stories+='|TestEveryAlgorithm|TestForeignClientsAgree|TestKill|TestTwoServers'
 hsm_tests() {
   PKIAAS_TEST_KEYSTORE=softhsm go_tests -count=1 -run "^($hsm_stories)\$" ./server ./conformance

@@ -365,10 +365,9 @@ func waitsForApproval(t *testing.T, e *acmeEstate) {
 	old, _, csr, id := waiting("old.example.com")
 	payload := fmt.Sprintf(`{"OrderID":%q,"SHA256":%q,"Request":{"CAID":%q,"ProfileID":%q,"CSR":%q,"Subject":"CN=old.example.com",`+
 		`"SANs":[{"Type":"DNS_NAME","Value":"old.example.com"}],"SANsGiven":true,"NotAfter":null,"Extensions":null,"EndEntity":"old.example.com"}}`,
-		old[strings.LastIndex(old, "/")+1:], fmt.Sprintf("%x", sha256.Sum256(csr)), e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID, base64.StdEncoding.EncodeToString(csr))
-	if err := e.store.DB(e.ctx).Exec("UPDATE approvals SET payload = ? WHERE id = ?", payload, id).Error; err != nil {
-		t.Fatal(err)
-	}
+		old[strings.LastIndex(old, "/")+1:], fmt.Sprintf("%x", sha256.Sum256(csr)), e.c.Offerings[0].CAID, e.c.Offerings[0].ProfileID,
+		base64.StdEncoding.EncodeToString(csr))
+	s.keptAs(id, payload)
 	s.approve(id, s.alice)
 	s.becomes(id, approval.Done)
 	if v := c.ok(c.post(old, nil), 200).object(); v["status"] != "valid" || c.leaf(v["certificate"].(string)).Subject.CommonName != "old.example.com" {

@@ -19,6 +19,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/approval"
 	"github.com/pkiaas/pkiaas/domain/audit"
+	"github.com/pkiaas/pkiaas/domain/authority"
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/ceremony"
@@ -78,6 +79,7 @@ type App struct {
 	certificates *certificate.Service
 	endEntities  *endentity.Service
 	delegates    *delegate.Service
+	authorities  *authority.Service
 	enrollment   *enrollment.Service
 	status       *status.Service
 	ceremony     *ceremony.Service
@@ -175,8 +177,9 @@ func (a *App) wire() error {
 		return err
 	}
 	a.enrollment = (&enrollment.Service{Approvals: a.approvals, Store: a.store, Guard: a.guard, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Profiles: a.profiles, EndEntities: a.endEntities,
-		Quota: quota, Limits: a.limiter, CRLs: a.status, Delegates: a.delegates, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
+		Quota: quota, Limits: a.limiter, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
 	a.delegates.Issuer = a.enrollment
+	a.authorities = &authority.Service{Store: a.store, Audit: a.audit, Jobs: a.jobs, Keys: a.keys, CAs: a.cas, Enrollment: a.enrollment, Delegates: a.delegates, CRLs: a.status, Now: a.now}
 	a.credentials = (&credential.Service{Store: a.store, Guard: a.guard, Audit: a.audit, Keys: a.keys, Now: a.now, ClockSkew: cfg.ClockSkew}).Init()
 	a.ceremony = &ceremony.Service{Approvals: a.approvals, Guard: a.guard, Audit: a.audit, Keys: a.keys, Signer: a.ca, Now: a.now}
 	a.measure = &measure.Service{}
@@ -203,11 +206,11 @@ func (a *App) wire() error {
 
 // registerJobs is the list of what is done later.
 func (a *App) registerJobs() {
-	a.jobs.HandleLong(job.Work, ca.CreateJob, a.enrollment.CreateCA)
-	a.jobs.HandleLong(job.Work, ca.RenewJob, a.enrollment.RenewCA)
+	a.jobs.HandleLong(job.Work, ca.CreateJob, a.authorities.CreateCA)
+	a.jobs.HandleLong(job.Work, ca.RenewJob, a.authorities.RenewCA)
 	a.jobs.Handle(job.Work, ca.PurgeJob, a.cas.Purge)
-	a.jobs.Handle(job.Work, ca.MoveKeyJob, a.enrollment.MoveKey)
-	a.jobs.Handle(job.Work, ca.DestroyKeyJob, a.enrollment.DestroyKey)
+	a.jobs.Handle(job.Work, ca.MoveKeyJob, a.authorities.MoveKey)
+	a.jobs.Handle(job.Work, ca.DestroyKeyJob, a.authorities.DestroyKey)
 	a.jobs.Handle(job.Status, ca.DelegatesJob, a.delegates.Keep)
 	a.jobs.Handle(job.Work, enrollment.CleanJob, a.enrollment.Clean)
 	a.jobs.HandleLong(job.Status, certificate.PublishCRLJob, a.status.PublishJob)

@@ -3,7 +3,9 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -708,6 +710,19 @@ func TestRequestsKeptByTheReleaseBefore(t *testing.T) {
 	})
 }
 
+// keptAs has a request wait as if another release had kept it.
+func (s *approvals) keptAs(id, payload string) {
+	s.Helper()
+	r := s.find(id)
+	text, err := json.Marshal([]string{r.PartitionID, r.Verb, payload, string(r.ActorKind), r.RequestedByID})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := s.store.DB(s.alice).Exec("UPDATE approvals SET payload = ?, digest = ? WHERE id = ?", payload, fmt.Sprintf("%x", sha256.Sum256(text)), id).Error; err != nil {
+		s.Fatal(err)
+	}
+}
+
 func keptBefore(t *testing.T, s *approvals) {
 	csr, key := request(t, "before.example.com")
 	text := func(profile, more string) string {
@@ -729,9 +744,7 @@ func keptBefore(t *testing.T, s *approvals) {
 	for what, more := range map[string]string{"by the API": "", "by the CA Gateway": `,"Explicit":true`} {
 		_, err := s.enrollment.Issue(s.carol, intake.Text{CAID: s.issuing.ID, ProfileID: guarded, CSR: csr, EndEntity: what[3:6]}.Request())
 		id := s.needed(err)
-		if err := s.store.DB(s.alice).Exec("UPDATE approvals SET payload = ? WHERE id = ?", text(guarded, more), id).Error; err != nil {
-			t.Fatal(err)
-		}
+		s.keptAs(id, text(guarded, more))
 		s.approve(id, s.dave)
 		check(what, s.becomes(id, approval.Done).ObjectID)
 	}

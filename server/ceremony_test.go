@@ -75,7 +75,8 @@ func TestARootNeedsTwoPeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := append(a.keys[:len(a.keys):len(a.keys)], &keystore.Named{Name: "second", Store: second})
-	a.keys, a.cas.Keys, a.enrollment.Keys, a.status.Keys, a.ceremony.Keys = stores, stores, stores, stores, stores
+	a.keys, a.cas.Keys, a.enrollment.Keys, a.authorities.Keys = stores, stores, stores, stores
+	a.delegates.Keys, a.status.Keys, a.ceremony.Keys = stores, stores, stores
 	first, keyID := c.KeyStore, c.KeyID
 	_, err = a.cas.MoveKey(bob, c.ID, "second")
 	id = asked(err)
@@ -207,7 +208,7 @@ func TestAMovedKeyTakesItsOCSPSignerAlong(t *testing.T) {
 	if to := moving(); to != "second" {
 		t.Errorf("under way to %v", to)
 	}
-	a.enrollment.Keys = stores
+	a.enrollment.Keys, a.authorities.Keys = stores, stores
 	ahead.Add(int64(time.Minute)) // the job waits a little before it tries again
 	t.Cleanup(func() { ahead.Store(0) })
 	c := l.until("issuing-1", "key and OCSP signer are moved", func(c *ca.CertificationAuthority) bool {

@@ -99,7 +99,8 @@ func TestADelegateThatDecrypts(t *testing.T) {
 	first := usable("the delegate is there", 1)[0]
 	old := letter(first)
 	opens("the first", first, old)
-	for what, of := range map[string][2]string{"CA": {c.KeyStore, c.KeyID}, "OCSP signer": {signerOf(t, a, c).KeyStore, signerOf(t, a, c).KeyID}} {
+	signs := signerOf(t, a, c)
+	for what, of := range map[string][2]string{"CA": {c.KeyStore, c.KeyID}, "OCSP signer": {signs.KeyStore, signs.KeyID}} {
 		key, err := a.keys.Open(t.Context(), of[0], of[1])
 		if err != nil {
 			t.Fatal(err)
@@ -127,7 +128,9 @@ func TestADelegateThatDecrypts(t *testing.T) {
 	}
 	opens("the second, alone", second, letter(second))
 	var events int64
-	if err := a.store.DB(l.ctx).Table("audit_events").Where("action = 'delegate.destroy-key' AND object_id = ? AND details LIKE ?", c.ID, "%"+first.KeyID+"%").Count(&events).Error; err != nil ||
+	destroyed := a.store.DB(l.ctx).Table("audit_events").
+		Where("action = 'delegate.destroy-key' AND object_id = ? AND details LIKE ?", c.ID, "%"+first.KeyID+"%")
+	if err := destroyed.Count(&events).Error; err != nil ||
 		events != 1 {
 		t.Errorf("%d events of it, %v", events, err)
 	}

@@ -227,7 +227,7 @@ func TestTheLifeOfACustomProfile(t *testing.T) {
 func TestProfileChangesReachOtherServers(t *testing.T) {
 	b := newBench(t)
 	e := b.enrollment
-	other := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: e.Quota, Limits: e.Limits, CRLs: e.CRLs, Now: e.Now, ClockSkew: e.ClockSkew}).Init()
+	other := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: e.Quota, Limits: e.Limits, Now: e.Now, ClockSkew: e.ClockSkew}).Init()
 	issue := func() (*enrollment.Issued, error) {
 		return other.Issue(b.ctx, b.request("shared", "a.example").Request())
 	}
@@ -403,7 +403,7 @@ func TestWhatIfIsIssuance(t *testing.T) {
 	b := newBench(t)
 	stands := store.Now().Truncate(time.Second)
 	e := b.enrollment
-	service := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: free{}, Limits: free{}, CRLs: e.CRLs,
+	service := (&enrollment.Service{Approvals: e.Approvals, Store: e.Store, Guard: e.Guard, Audit: e.Audit, Jobs: e.Jobs, Keys: e.Keys, CAs: e.CAs, Profiles: e.Profiles, EndEntities: e.EndEntities, Quota: free{}, Limits: free{},
 		Now: func() time.Time { return stands }, ClockSkew: e.ClockSkew}).Init()
 
 	custom := b.clone("privatessl-tls-server-supply-san", "random-limits")

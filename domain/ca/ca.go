@@ -1,5 +1,6 @@
 // Package ca is the certification authorities of a partition: what they are, how they are asked for, and how they end.
-// Signing for them is the business of package enrollment; their CRL and OCSP that of package status.
+// Signing for them is the business of package enrollment, the life of their keys that of package authority, their CRL and OCSP that of
+// package status.
 package ca
 
 import (

@@ -26,15 +26,15 @@ import (
 
 // Jobs that the life of a CA asks for.
 const (
-	CreateJob = "ca.create" // key: CA id; done by package enrollment
+	CreateJob = "ca.create" // key: CA id; done by package authority
 	PurgeJob  = "ca.purge"  // key: CA id
-	// MoveKeyJob brings the key into another store; key: CA id, argument: MoveKey. Done by package enrollment.
+	// MoveKeyJob brings the key into another store; key: CA id, argument: MoveKey. Done by package authority.
 	MoveKeyJob = "ca.move-key"
-	// DestroyKeyJob destroys what a moved key left behind; key: store/id. Done by package enrollment.
+	// DestroyKeyJob destroys what a moved key left behind; key: store/id. Done by package authority.
 	DestroyKeyJob = "ca.destroy-key"
 	// DelegatesJob sees to what a CA's key has certified to act in its name; key: KeyName. Done by package delegate.
 	DelegatesJob = "delegates.keep"
-	// RenewJob gives the CA a new certificate, as its Renewal says; key: CA id. Done by package enrollment.
+	// RenewJob gives the CA a new certificate, as its Renewal says; key: CA id. Done by package authority.
 	RenewJob = "ca.renew"
 )
 

@@ -120,7 +120,7 @@ func (s *Service) checkVersions(ctx context.Context, items []*item, refusals []e
 	}
 	for n, it := range items {
 		if !same(it.versions, current) || !same(it.profiles, versions) {
-			refusals[n] = errStale
+			refusals[n] = ErrStale
 		}
 	}
 	return nil

@@ -38,11 +38,11 @@ func (s *Service) IssueDelegate(
 	if err != nil {
 		return err
 	}
-	key, err := s.generate(ctx, c.KeyStore, k.Algorithm(a), k.Use)
+	key, err := s.Generate(ctx, c.KeyStore, k.Algorithm(a), k.Use)
 	if err != nil {
 		return err
 	}
-	request, err := keyRequest(key)
+	request, err := KeyRequest(key)
 	if err != nil {
 		return err
 	}
@@ -54,11 +54,7 @@ func (s *Service) IssueDelegate(
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		refusals, err := s.record(ctx, []*item{done.item})
-		if err == nil {
-			err = refusals[0]
-		}
-		if err != nil {
+		if err := s.recordOne(ctx, done.item); err != nil {
 			return err
 		}
 		return recorded(ctx, key, done.item.certificate)

@@ -60,7 +60,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 	template, result := made.template, made.result
 	der, err := made.prepared.Sign(ctx, i.key)
 	if err != nil {
-		return nil, keyUnavailable(err)
+		return nil, KeyUnavailable(err)
 	}
 	if o.deliver != nil {
 		if err := o.deliver(i, der); err != nil {
@@ -73,7 +73,7 @@ func (s *Service) sign(ctx context.Context, i *issuer, o order) (*signed, error)
 		Kind: o.kind, ProfileID: o.profile.ID, Subject: o.request.Subject.String(), CommonName: o.request.Subject.CommonName(),
 		Status: certificate.Issued, NotBefore: result.NotBefore.UTC(), NotAfter: result.NotAfter.UTC(), DER: der, RequestedBy: actor.Name, CreatedAt: now,
 		Counted: o.kind == certificate.Subscriber, ProfileVersion: o.profile.Version, KeyGeneration: i.ca.KeyGeneration, CRLShard: made.shard, Story: story(actor, o, result.Decisions),
-		PublicKeySHA256: fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
+		PublicKeySHA256: Fingerprint(result.PublicKey), KeyType: o.request.KeyInfo.Type,
 		SignatureAlgorithm: algorithm.SignatureName(i.key.Algorithm().SignatureAlgorithm()), Source: sourceOf(actor, o),
 	}
 	if configuration := actor.Scope.Configuration; configuration != "" {
@@ -133,7 +133,7 @@ func (s *Service) askApproval(ctx context.Context, i *issuer, o order, m *made) 
 	if len(names) > 0 {
 		a.Facts = append(a.Facts, approval.Fact{Name: "Alternative names", Value: strings.Join(names, ", ")})
 	}
-	a.Facts = append(a.Facts, approval.Fact{Name: "Valid until", Value: m.result.NotAfter.UTC().Format(time.RFC3339)}, approval.Fact{Name: "Key", Value: o.request.KeyInfo.Type + ", SHA-256 " + fingerprint(m.result.PublicKey)})
+	a.Facts = append(a.Facts, approval.Fact{Name: "Valid until", Value: m.result.NotAfter.UTC().Format(time.RFC3339)}, approval.Fact{Name: "Key", Value: o.request.KeyInfo.Type + ", SHA-256 " + Fingerprint(m.result.PublicKey)})
 	if o.endEntity != "" {
 		a.Facts = append(a.Facts, approval.Fact{Name: "End entity", Value: o.endEntity})
 	}
@@ -196,7 +196,7 @@ func (s *Service) enroll(ctx context.Context, caID string, decide func(*issuer) 
 		// Another server may have changed the CA since it was read: what it signed was not recorded, and what it
 		// refused may be allowed by now.
 		s.issuers.forget(caID)
-		if fresh && !errors.Is(err, errStale) || attempt == 3 || errors.Is(err, errRepeated) {
+		if fresh && !errors.Is(err, ErrStale) || attempt == 3 || errors.Is(err, errRepeated) {
 			return nil, nil, err
 		}
 	}
@@ -221,7 +221,8 @@ func (s *Service) attempt(ctx context.Context, i *issuer, decide func(*issuer) (
 	return done, err
 }
 
-var errStale = fault.New(fault.Conflict, "the certification authority was changed while this certificate was being issued").Do("Repeat the request.")
+// ErrStale: the CA changed between signature and record; see Stale.
+var ErrStale = fault.New(fault.Conflict, "the certification authority was changed while this certificate was being issued").Do("Repeat the request.")
 
 func serialText(serial []byte) string {
 	return hex.EncodeToString(serial)

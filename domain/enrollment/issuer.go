@@ -149,7 +149,7 @@ func (s *Service) loadIssuer(ctx context.Context, caID string, generation int64)
 		return i, nil // still being created
 	}
 	if i.key, err = s.openKey(ctx, i.ca); err != nil {
-		return nil, keyUnavailable(err)
+		return nil, KeyUnavailable(err)
 	}
 	if i.chain, err = s.CAs.Chain(ctx, i.ca); err != nil {
 		return nil, err
@@ -196,20 +196,21 @@ func (s *Service) openKey(ctx context.Context, c *ca.CertificationAuthority) (ke
 	return s.Keys.Open(ctx, c.KeyStore, c.KeyID)
 }
 
-// generate makes a key of a CA, which only signs, or of a delegate.
-func (s *Service) generate(ctx context.Context, store string, a *algorithm.Algorithm, use keystore.Use) (keystore.Key, error) {
+// Generate makes a key of a CA, which only signs, or of a delegate.
+func (s *Service) Generate(ctx context.Context, store string, a *algorithm.Algorithm, use keystore.Use) (keystore.Key, error) {
 	found, err := s.Keys.ByName(store)
 	if err != nil {
-		return nil, keyUnavailable(err)
+		return nil, KeyUnavailable(err)
 	}
 	key, err := found.Generate(ctx, a, use)
 	if err != nil {
-		return nil, keyUnavailable(err)
+		return nil, KeyUnavailable(err)
 	}
 	return key, nil
 }
 
-func keyUnavailable(err error) error {
+// KeyUnavailable is what is said of a key that cannot be used.
+func KeyUnavailable(err error) error {
 	return fault.New(fault.Unavailable, "the key of the certification authority cannot be used at the moment").
 		Do("Repeat the request later; the operator finds the cause in the log.").Because(err)
 }

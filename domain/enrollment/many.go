@@ -17,7 +17,7 @@ type Outcome struct {
 }
 
 // Stale tells whether the CA changed while the certificate was signed: nothing was recorded, and it may be asked for again.
-func Stale(err error) bool { return errors.Is(err, errStale) }
+func Stale(err error) bool { return errors.Is(err, ErrStale) }
 
 // signers is how many certificates of IssueMany are signed at a time.
 const signers = 4

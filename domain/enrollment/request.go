@@ -102,8 +102,19 @@ func (r *Request) made(publicKey []byte) (err error) {
 
 // under is the request as the profile of an issuer takes it.
 func (r *Request) under(i *issuer, p *profiles.Profile, now time.Time) (profile.Request, error) {
-	q := profile.Request{Subject: r.Subject, SANs: r.SANs, PublicKey: r.PublicKey, KeyInfo: r.KeyInfo, Extensions: r.Extensions, NotBefore: r.NotBefore, NotAfter: r.NotAfter,
-		ServerSideKey: r.Proof == ServerMade, CSRExtensions: r.OwnExtensions, CSRNames: r.OwnNames, LeaveNothingOut: r.LeaveNothingOut}
+	q := profile.Request{
+		Subject:         r.Subject,
+		SANs:            r.SANs,
+		PublicKey:       r.PublicKey,
+		KeyInfo:         r.KeyInfo,
+		Extensions:      r.Extensions,
+		NotBefore:       r.NotBefore,
+		NotAfter:        r.NotAfter,
+		ServerSideKey:   r.Proof == ServerMade,
+		CSRExtensions:   r.OwnExtensions,
+		CSRNames:        r.OwnNames,
+		LeaveNothingOut: r.LeaveNothingOut,
+	}
 	if r.WithinCA {
 		if q.NotAfter != nil && q.NotAfter.After(i.ca.NotAfter) {
 			q.NotAfter = &i.ca.NotAfter
@@ -114,8 +125,11 @@ func (r *Request) under(i *issuer, p *profiles.Profile, now time.Time) (profile.
 		}
 	}
 	for _, e := range q.Extensions {
-		if r.LeaveNothingOut && !slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
-			return q, fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).At("extensions").Do("Leave it out, or choose another profile.")
+		if r.LeaveNothingOut &&
+			!slices.ContainsFunc(p.AllowedExtensions, func(a profile.AllowedExtension) bool { return a.OID == e.ID.String() }) {
+			return q, fault.New(fault.PolicyRefused, "profile %s does not allow the extension %s", p.ID, e.ID).
+				At("extensions").
+				Do("Leave it out, or choose another profile.")
 		}
 	}
 	if p.IsCA() {

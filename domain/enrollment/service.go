@@ -12,7 +12,6 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/delegate"
 	"github.com/pkiaas/pkiaas/domain/endentity"
 	"github.com/pkiaas/pkiaas/domain/job"
 	profiles "github.com/pkiaas/pkiaas/domain/profile"
@@ -32,11 +31,6 @@ type Limiter interface {
 	AllowCertificate(ctx context.Context, partitionID string) error
 }
 
-// Publisher makes the CRL of a CA.
-type Publisher interface {
-	Publish(ctx context.Context, caID string) error
-}
-
 // Service issues certificates.
 type Service struct {
 	Store       *store.Store
@@ -50,8 +44,6 @@ type Service struct {
 	Quota       Quota
 	Limits      Limiter
 	Approvals   *approval.Service
-	CRLs        Publisher
-	Delegates   *delegate.Service
 	Now         func() time.Time
 	ClockSkew   time.Duration // notBefore lies this much in the past
 

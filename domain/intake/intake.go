@@ -61,7 +61,10 @@ func (t Text) request(read func() (enrollment.Facts, error)) enrollment.Request 
 }
 
 func (t Text) facts() (enrollment.Facts, error) {
-	parsed, err := csr.ParseWithout([]byte(t.CSR), csr.Replaced{Subject: t.Subject != nil, SANs: t.SANsGiven || t.Explicit && !t.SANsFromCSR, Extensions: t.Explicit})
+	parsed, err := csr.ParseWithout(
+		[]byte(t.CSR),
+		csr.Replaced{Subject: t.Subject != nil, SANs: t.SANsGiven || t.Explicit && !t.SANsFromCSR, Extensions: t.Explicit},
+	)
 	if err != nil {
 		return enrollment.Facts{}, err
 	}
@@ -70,8 +73,18 @@ func (t Text) facts() (enrollment.Facts, error) {
 
 // Of are the facts for a CSR that was read before.
 func (t Text) Of(parsed *csr.Request) (enrollment.Facts, error) {
-	f := enrollment.Facts{Subject: parsed.Subject, SANs: parsed.SANs, PublicKey: parsed.PublicKey, KeyInfo: parsed.KeyInfo, Proof: enrollment.PKCS10, Extensions: parsed.Extensions,
-		NotBefore: t.NotBefore, NotAfter: t.NotAfter, LeaveNothingOut: t.Explicit, WithinCA: t.Explicit}
+	f := enrollment.Facts{
+		Subject:         parsed.Subject,
+		SANs:            parsed.SANs,
+		PublicKey:       parsed.PublicKey,
+		KeyInfo:         parsed.KeyInfo,
+		Proof:           enrollment.PKCS10,
+		Extensions:      parsed.Extensions,
+		NotBefore:       t.NotBefore,
+		NotAfter:        t.NotAfter,
+		LeaveNothingOut: t.Explicit,
+		WithinCA:        t.Explicit,
+	}
 	if t.Explicit {
 		f.Limits, f.Extensions = profile.LimitsOf(parsed.Extensions), nil
 		if !t.SANsFromCSR {

@@ -45,9 +45,14 @@ func TestWhatIsKeptAreExactFacts(t *testing.T) {
 	csr := csrOf(t, x509.CertificateRequest{Subject: pkix.Name{CommonName: "a.example"}, DNSNames: []string{"a.example", "b.example"},
 		ExtraExtensions: []pkix.Extension{{Id: []int{1, 2, 3}, Value: []byte{5, 0}}}})
 	given := Text{CAID: "ca", ProfileID: "p", CSR: csr, EndEntity: "e", NotAfter: &at, Subject: new(oddSubject), SANsGiven: true,
-		SANs: []AlternativeName{{san.DNSName, "c.example"}, {san.DirectoryName, "CN=x"}, {san.UPN, "a@b"}}, Extensions: []GivenExtension{{"1.2.4", true, []byte{5, 0}}}}
+		SANs: []AlternativeName{
+			{san.DNSName, "c.example"},
+			{san.DirectoryName, "CN=x"},
+			{san.UPN, "a@b"},
+		}, Extensions: []GivenExtension{{"1.2.4", true, []byte{5, 0}}}}
 	for what, text := range map[string]Text{"as in the CSR": {CAID: "ca", ProfileID: "p", CSR: csr}, "given": given,
-		"explicit": {CAID: "ca", CSR: csr, Explicit: true, SANsFromCSR: true, SANs: []AlternativeName{{san.DNSName, "b.example"}}, NotBefore: &at}} {
+		"explicit": {CAID: "ca", CSR: csr, Explicit: true, SANsFromCSR: true, NotBefore: &at,
+			SANs: []AlternativeName{{san.DNSName, "b.example"}}}} {
 		r := text.Request()
 		var err error
 		if r.Facts, err = r.Read(); err != nil {
@@ -81,15 +86,20 @@ func TestWhatIsKeptAreExactFacts(t *testing.T) {
 // TestWhatTheReleaseBeforeKept is read as it was meant then, and written as it was.
 func TestWhatTheReleaseBeforeKept(t *testing.T) {
 	csr := csrOf(t, x509.CertificateRequest{Subject: pkix.Name{CommonName: "a.example"}, DNSNames: []string{"a.example"}})
+	const begin = `{"CAID":"ca","ProfileID":"p","CSR":"%s",`
 	for kept, check := range map[string]func(f enrollment.Facts) bool{
-		`{"CAID":"ca","ProfileID":"p","CSR":"%s","Subject":null,"SANs":null,"SANsGiven":false,"NotAfter":null,"Extensions":null,"EndEntity":"e"}`: func(f enrollment.Facts) bool {
+		begin + `"Subject":null,"SANs":null,"SANsGiven":false,"NotAfter":null,"Extensions":null,"EndEntity":"e"}`: func(f enrollment.Facts) bool {
 			return f.Subject.String() == "CN=a.example" && len(f.SANs) == 1 && len(f.OwnNames) == 1 && !f.LeaveNothingOut && f.NotAfter == nil
 		},
-		`{"CAID":"ca","ProfileID":"p","CSR":"%s","Subject":"CN=\\\u003c\u0026","SANs":[{"Type":"DNS_NAME","Value":"b.example"}],"SANsGiven":true,"NotAfter":"2027-01-02T03:04:05.1+01:00","Extensions":[{"OID":"1.2.3","Critical":true,"Value":"BQA="}],"EndEntity":""}`: func(f enrollment.Facts) bool {
-			return f.Subject.String() == `CN=\<&` && f.SANs[0].Value == "b.example" && len(f.OwnNames) == 1 && f.OwnExtensions == 0 && len(f.Extensions) == 1 && f.NotAfter.Equal(time.Date(2027, 1, 2, 2, 4, 5, 1e8, time.UTC))
+		begin + `"Subject":"CN=\\\u003c\u0026","SANs":[{"Type":"DNS_NAME","Value":"b.example"}],"SANsGiven":true,` +
+			`"NotAfter":"2027-01-02T03:04:05.1+01:00","Extensions":[{"OID":"1.2.3","Critical":true,"Value":"BQA="}],"EndEntity":""}`: func(f enrollment.Facts) bool {
+			return f.Subject.String() == `CN=\<&` && f.SANs[0].Value == "b.example" && len(f.OwnNames) == 1 && f.OwnExtensions == 0 &&
+				len(f.Extensions) == 1 && f.NotAfter.Equal(time.Date(2027, 1, 2, 2, 4, 5, 1e8, time.UTC))
 		},
-		`{"CAID":"ca","ProfileID":"p","CSR":"%s","Subject":null,"SANs":null,"SANsGiven":false,"NotBefore":"2027-01-02T03:04:05Z","NotAfter":null,"Extensions":null,"EndEntity":"","Explicit":true,"SANsFromCSR":true}`: func(f enrollment.Facts) bool {
-			return f.Subject.String() == "CN=a.example" && len(f.SANs) == 1 && len(f.OwnNames) == 1 && f.LeaveNothingOut && f.WithinCA && f.NotBefore != nil
+		begin + `"Subject":null,"SANs":null,"SANsGiven":false,"NotBefore":"2027-01-02T03:04:05Z",` +
+			`"NotAfter":null,"Extensions":null,"EndEntity":"","Explicit":true,"SANsFromCSR":true}`: func(f enrollment.Facts) bool {
+			return f.Subject.String() == "CN=a.example" && len(f.SANs) == 1 && len(f.OwnNames) == 1 && f.LeaveNothingOut &&
+				f.WithinCA && f.NotBefore != nil
 		},
 	} {
 		kept = fmt.Sprintf(kept, csr)
@@ -137,7 +147,12 @@ func TestErrorsNameTheFieldsOfWhoAsks(t *testing.T) {
 
 // TestTheDoorReadsNoText: package enrollment takes facts.
 func TestTheDoorReadsNoText(t *testing.T) {
-	parsed, err := parser.ParseDir(token.NewFileSet(), "../enrollment", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, parser.ImportsOnly)
+	parsed, err := parser.ParseDir(
+		token.NewFileSet(),
+		"../enrollment",
+		func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") },
+		parser.ImportsOnly,
+	)
 	if err != nil || len(parsed) != 1 {
 		t.Fatal(err, len(parsed))
 	}

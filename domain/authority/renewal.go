@@ -1,4 +1,4 @@
-package enrollment
+package authority
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/text"
@@ -62,7 +63,7 @@ func (s *Service) RenewCA(ctx context.Context, claim *job.Claim) error {
 
 // permanent tells whether to try again would be no use.
 func permanent(f *fault.Error, err error) bool {
-	return f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused || f.Kind == fault.Conflict && err != error(errStale)
+	return f.Kind == fault.Invalid || f.Kind == fault.PolicyRefused || f.Kind == fault.Conflict && !enrollment.Stale(err)
 }
 
 // renewCertificate: the same key, other dates.
@@ -138,14 +139,14 @@ func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*c
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.generate(ctx, c.KeyStore, a, keystore.Signing)
+	key, err := s.Enrollment.Generate(ctx, c.KeyStore, a, keystore.Signing)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.Store.Tx(ctx, func(ctx context.Context) error {
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "generated a new signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm,
-				"publicKeySha256": fingerprint(key.PublicKey()), "keyGeneration": c.KeyGeneration + 1}})
+				"publicKeySha256": enrollment.Fingerprint(key.PublicKey()), "keyGeneration": c.KeyGeneration + 1}})
 		return s.CAs.AddKey(ctx, c, c.KeyStore, key.ID(), *c.RenewalNotAfter)
 	}); err != nil {
 		return nil, err
@@ -156,53 +157,45 @@ func (s *Service) nextKey(ctx context.Context, c *ca.CertificationAuthority) (*c
 // crossCertify has a root's two keys certify each other (RFC 4210 4.4), so that whoever trusts one of them can be shown
 // the other.
 func (s *Service) crossCertify(ctx context.Context, next *ca.CertificationAuthority) error {
-	present, err := s.loadIssuer(ctx, next.ID, next.KeyGeneration-1)
+	present, err := s.Enrollment.Signer(ctx, next.ID, next.KeyGeneration-1)
 	if err != nil {
 		return err
 	}
-	coming, err := s.loadIssuer(ctx, next.ID, next.KeyGeneration)
+	coming, err := s.Enrollment.Signer(ctx, next.ID, next.KeyGeneration)
 	if err != nil {
 		return err
 	}
-	if !s.Now().Before(present.ca.NotAfter) {
+	if !s.Now().Before(present.CA().NotAfter) {
 		return nil // nobody trusts the old key any more
-	}
-	p, err := authorityProfile(crossProfile)
-	if err != nil {
-		return err
 	}
 	for _, cross := range []struct {
 		kind          ca.CertificateKind
-		subject, with *issuer
+		subject, with *enrollment.Signer
 	}{{ca.NewWithOld, coming, present}, {ca.OldWithNew, present, coming}} {
-		made, err := s.CAs.HasCertificate(ctx, next.ID, cross.kind, cross.subject.ca.KeyGeneration)
+		made, err := s.CAs.HasCertificate(ctx, next.ID, cross.kind, cross.subject.CA().KeyGeneration)
 		if err != nil {
 			return err
 		}
 		if made {
 			continue
 		}
-		request, err := s.authorityRequest(next, cross.subject.key)
+		request, err := s.authorityRequest(next, cross.subject.Key())
 		if err != nil {
 			return err
 		}
-		request.SelfIssued, request.NotAfter = true, &present.ca.NotAfter
-		if coming.ca.NotAfter.Before(present.ca.NotAfter) {
-			request.NotAfter = &coming.ca.NotAfter
+		request.SelfIssued, request.NotAfter = true, &present.CA().NotAfter
+		if coming.CA().NotAfter.Before(present.CA().NotAfter) {
+			request.NotAfter = &coming.CA().NotAfter
 		}
-		done, err := s.sign(ctx, cross.with, order{kind: certificate.CA, profile: p, request: request})
+		done, err := s.Enrollment.Certify(ctx, cross.with, crossProfile, request)
 		if err != nil {
 			return err
 		}
 		if err := s.Store.Tx(ctx, func(ctx context.Context) error {
-			refusals, err := s.record(ctx, []*item{done.item})
-			if err == nil {
-				err = refusals[0]
-			}
-			if err != nil {
+			if err := s.Enrollment.Record(ctx, done); err != nil {
 				return err
 			}
-			return s.CAs.AddCertificate(ctx, next, cross.kind, done.item.certificate.DER, cross.subject.ca.KeyGeneration, cross.with.ca.KeyGeneration)
+			return s.CAs.AddCertificate(ctx, next, cross.kind, done.Certificate().DER, cross.subject.CA().KeyGeneration, cross.with.CA().KeyGeneration)
 		}); err != nil {
 			return err
 		}
@@ -226,7 +219,7 @@ func (s *Service) finish(ctx context.Context, c *ca.CertificationAuthority, clai
 	}
 	s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.renewed", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 		Summary: "certification authority " + c.Identifier + " issues under a new certificate",
-		Details: audit.Details{"renewal": kind, "keyGeneration": changed.KeyGeneration, "serialNumber": changed.SerialNumber, "certificateSha256": fingerprint(changed.Certificate), "notAfter": changed.NotAfter}})
+		Details: audit.Details{"renewal": kind, "keyGeneration": changed.KeyGeneration, "serialNumber": changed.SerialNumber, "certificateSha256": enrollment.Fingerprint(changed.Certificate), "notAfter": changed.NotAfter}})
 	if err := s.statusJobs(ctx, changed); err != nil {
 		return err
 	}

@@ -1,18 +1,14 @@
-package enrollment
+package authority
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
-	"github.com/pkiaas/pkiaas/domain/certificate"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/job"
-	profiles "github.com/pkiaas/pkiaas/domain/profile"
-	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/pki/extension"
 	"github.com/pkiaas/pkiaas/pki/issuance"
 	"github.com/pkiaas/pkiaas/pki/keystore"
@@ -20,8 +16,8 @@ import (
 	"github.com/pkiaas/pkiaas/pki/profile"
 )
 
-// authorityProfiles are the fixed profiles of CA certificates.
-var authorityProfiles = map[ca.Type]string{ca.Root: "basic-ca-root", ca.Intermediate: "intermediate-ca-subord", ca.Issuing: "basic-ca-subord"}
+// profileOf are the fixed profiles of CA certificates.
+var profileOf = map[ca.Type]string{ca.Root: "basic-ca-root", ca.Intermediate: "intermediate-ca-subord", ca.Issuing: "basic-ca-subord"}
 
 const creationAttempts = 5
 
@@ -106,14 +102,14 @@ func (s *Service) generateKey(ctx context.Context, c *ca.CertificationAuthority)
 	if err != nil {
 		return err
 	}
-	key, err := s.generate(ctx, c.KeyStore, a, keystore.Signing)
+	key, err := s.Enrollment.Generate(ctx, c.KeyStore, a, keystore.Signing)
 	if err != nil {
 		return err
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.KeyID = key.ID(); return nil })
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.generate-key", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm, "publicKeySha256": fingerprint(key.PublicKey())}})
+			Summary: "generated the signing key of " + c.Identifier, Details: audit.Details{"keyId": key.ID(), "keyStore": c.KeyStore, "signingAlgorithm": c.SigningAlgorithm, "publicKeySha256": enrollment.Fingerprint(key.PublicKey())}})
 		return err
 	})
 }
@@ -129,29 +125,19 @@ func (s *Service) certify(ctx context.Context, c *ca.CertificationAuthority) err
 }
 
 // signAuthority signs the CA's certificate, nil where it made a request instead.
-func (s *Service) signAuthority(ctx context.Context, c *ca.CertificationAuthority) (*signed, error) {
-	key, err := s.openKey(ctx, c)
+func (s *Service) signAuthority(ctx context.Context, c *ca.CertificationAuthority) (*enrollment.Certified, error) {
+	key, err := s.Keys.Open(ctx, c.KeyStore, c.KeyID)
 	if err != nil {
-		return nil, keyUnavailable(err)
+		return nil, enrollment.KeyUnavailable(err)
 	}
-	i := &issuer{ca: c, key: key, facts: s.facts(c, key)}
-	if c.ParentID != nil {
-		if i, err = s.loadIssuer(ctx, *c.ParentID, 0); err != nil {
-			return nil, err
-		}
-		if i.ca.Type == ca.ExternalRoot {
-			return nil, s.requestCertificate(ctx, c, key)
-		}
-		if err := i.usable(s.Now()); err != nil {
-			return nil, err
-		}
-	} else {
-		i.facts.CRLURLs, i.facts.FreshestCRLURLs, i.facts.OCSPURLs, i.facts.CAIssuersURLs, i.facts.PathLen = nil, nil, nil, nil, nil // a root is its own last word
-		i.facts.SubjectKeyID = extension.KeyIdentifier(key.PublicKey())
-		i.facts.NotBefore, i.facts.NotAfter = s.Now().Add(-s.ClockSkew), c.NotAfter
-	}
-	p, err := authorityProfile(authorityProfiles[c.Type])
-	if err != nil {
+	var by *enrollment.Signer
+	if c.ParentID == nil {
+		by = s.Enrollment.SelfSigner(c, key)
+	} else if by, err = s.Enrollment.Signer(ctx, *c.ParentID, 0); err != nil {
+		return nil, err
+	} else if by.CA().Type == ca.ExternalRoot {
+		return nil, s.requestCertificate(ctx, c, key)
+	} else if err := by.Usable(s.Now()); err != nil {
 		return nil, err
 	}
 	request, err := s.authorityRequest(c, key)
@@ -159,21 +145,18 @@ func (s *Service) signAuthority(ctx context.Context, c *ca.CertificationAuthorit
 		return nil, err
 	}
 	request.NotAfter = &c.NotAfter
-	done, err := s.sign(ctx, i, order{kind: certificate.CA, profile: p, request: request})
-	if err != nil {
-		return nil, err
-	}
-	if c.ParentID == nil {
-		done.item.versions = nil // its own row is what changes here
-	}
-	return done, nil
+	return s.Enrollment.Certify(ctx, by, profileOf[c.Type], request)
 }
 
 // recordAuthority records it, in the transaction of ctx, as that of the CA or of the key it is seen with.
-func (s *Service) recordAuthority(ctx context.Context, c *ca.CertificationAuthority, done *signed) error {
-	made := done.item.certificate
-	if err := s.recordFor(ctx, done, c, func(c *ca.CertificationAuthority) {
+func (s *Service) recordAuthority(ctx context.Context, c *ca.CertificationAuthority, done *enrollment.Certified) error {
+	made := done.Certificate()
+	if err := s.Enrollment.Record(ctx, done); err != nil {
+		return err
+	}
+	if _, err := s.CAs.ChangeKey(ctx, c.ID, c.KeyGeneration, func(c *ca.CertificationAuthority) error {
 		c.Certificate, c.SerialNumber, c.NotBefore, c.NotAfter, c.IssuerGeneration = made.DER, made.SerialNumber, &made.NotBefore, made.NotAfter, made.KeyGeneration
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -182,7 +165,7 @@ func (s *Service) recordAuthority(ctx context.Context, c *ca.CertificationAuthor
 
 // authorityRequest is what the CA's certificate is asked to be.
 func (s *Service) authorityRequest(c *ca.CertificationAuthority, key keystore.Key) (profile.Request, error) {
-	request, err := keyRequest(key)
+	request, err := enrollment.KeyRequest(key)
 	if err != nil {
 		return request, err
 	}
@@ -217,12 +200,12 @@ func (s *Service) requestCertificate(ctx context.Context, c *ca.CertificationAut
 	}, wanted.Extensions...)
 	request, err := issuance.SignRequest(ctx, c.SubjectDER, extensions, key)
 	if err != nil {
-		return keyUnavailable(err)
+		return enrollment.KeyUnavailable(err)
 	}
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		_, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error { c.SigningRequest = request; return nil })
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.request-certificate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "made the request for the certificate of " + c.Identifier, Details: audit.Details{"requestSha256": fingerprint(request)}})
+			Summary: "made the request for the certificate of " + c.Identifier, Details: audit.Details{"requestSha256": enrollment.Fingerprint(request)}})
 		c.SigningRequest = request
 		return err
 	})
@@ -238,21 +221,6 @@ func (s *Service) await(ctx context.Context, c *ca.CertificationAuthority, claim
 	})
 }
 
-// recordFor records a certificate that becomes part of a CA's own row, or of that of the key it is seen with.
-func (s *Service) recordFor(ctx context.Context, done *signed, seen *ca.CertificationAuthority, apply func(*ca.CertificationAuthority)) error {
-	return s.Store.Tx(ctx, func(ctx context.Context) error {
-		refusals, err := s.record(ctx, []*item{done.item})
-		if err == nil {
-			err = refusals[0]
-		}
-		if err != nil {
-			return err
-		}
-		_, err = s.CAs.ChangeKey(ctx, seen.ID, seen.KeyGeneration, func(c *ca.CertificationAuthority) error { apply(c); return nil })
-		return err
-	})
-}
-
 func (s *Service) activate(ctx context.Context, c *ca.CertificationAuthority, claim *job.Claim) error {
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		now := s.Now()
@@ -264,25 +232,7 @@ func (s *Service) activate(ctx context.Context, c *ca.CertificationAuthority, cl
 			return err
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.activate", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
-			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"certificateSha256": fingerprint(c.Certificate), "serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
+			Summary: "certification authority " + c.Identifier + " is active", Details: audit.Details{"certificateSha256": enrollment.Fingerprint(c.Certificate), "serialNumber": c.SerialNumber, "notAfter": c.NotAfter.Format(time.RFC3339)}})
 		return claim.Done(ctx)
 	})
-}
-
-func fingerprint(b []byte) string {
-	hash := sha256.Sum256(b)
-	return hex.EncodeToString(hash[:])
-}
-
-func authorityProfile(id string) (*profiles.Profile, error) {
-	p, ok := profile.ByID(id)
-	if !ok {
-		return nil, fault.New(fault.Internal, "the system profile %s is missing", id)
-	}
-	return &profiles.Profile{Profile: p}, nil
-}
-
-func keyRequest(key keystore.Key) (profile.Request, error) {
-	info, err := algorithm.InspectPublicKey(key.PublicKey())
-	return profile.Request{PublicKey: key.PublicKey(), KeyInfo: info}, err
 }

@@ -1,4 +1,4 @@
-package enrollment
+package authority
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
+	"github.com/pkiaas/pkiaas/domain/enrollment"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/pki/keystore"
 )
@@ -35,13 +36,13 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 	}
 	key, err := keystore.Copy(ctx, from.Store, to.Store, c.KeyID)
 	if err != nil {
-		return keyUnavailable(err)
+		return enrollment.KeyUnavailable(err)
 	}
 	old := c.KeyID
 	return s.Store.Tx(ctx, func(ctx context.Context) error {
 		if _, err := s.CAs.Change(ctx, c.ID, func(c *ca.CertificationAuthority) error {
 			if c.KeyID != old { // renewed meanwhile: the next attempt moves the new key
-				return errStale
+				return enrollment.ErrStale
 			}
 			c.KeyStore, c.KeyID = to.Name, key.ID()
 			return nil
@@ -54,7 +55,7 @@ func (s *Service) MoveKey(ctx context.Context, claim *job.Claim) error {
 		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: c.PartitionID, Action: "ca.key-moved", ObjectKind: "ca", ObjectID: c.ID, ObjectName: c.Identifier,
 			Summary: "moved the key of " + c.Identifier + " from " + from.Name + " to " + to.Name,
-			Details: audit.Details{"from": from.Name, "to": to.Name, "keyId": key.ID(), "publicKeySha256": fingerprint(key.PublicKey())}})
+			Details: audit.Details{"from": from.Name, "to": to.Name, "keyId": key.ID(), "publicKeySha256": enrollment.Fingerprint(key.PublicKey())}})
 		if err := s.Jobs.Enqueue(ctx, ca.DestroyKeyJob, from.Name+"/"+c.KeyID, s.Now(), nil); err != nil {
 			return err
 		}
