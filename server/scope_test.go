@@ -93,7 +93,7 @@ func TestASlipReachesNothingOfAnotherConfiguration(t *testing.T) {
 		r.CAID, r.EndEntity = caID, entity
 		made, err := b.enrollment.Issue(us, r.Request())
 		if made != nil {
-			t.Errorf("issued %v", made.Certificate)
+			t.Errorf("issued %s", made.Certificate.Subject)
 		}
 		return err
 	}
