@@ -110,10 +110,10 @@ test("a person offers ACME, changes it, stops it and ends it", async () => {
   await act("Disable");
   await accessible(page, "disabling");
   await dialog.getByRole("button", { name: "Disable" }).click();
-  await page.getByText(/refused until it is enabled again/).waitFor();
+  await page.getByText(/refused until it is enabled again: nothing is issued/).waitFor();
   await accessible(page, "a disabled one");
   await page.getByRole("button", { name: "Enable", exact: true }).click();
-  await page.getByText(/refused until it is enabled again/).waitFor({ state: "detached" });
+  await page.getByText(/refused until it is enabled again: nothing is issued/).waitFor({ state: "detached" });
 
   // What breaks with an authority names it.
   await open("/cas/issuing-1");
