@@ -23,7 +23,7 @@ import (
 // Limits of a request; those of its document are in document.go.
 const (
 	maxStranger = 32 << 10 // bytes of whoever has not signed in: the answer of a passkey is the longest
-	maxUpload   = 32 << 20 // of those who are signed in: lists for bulk operations
+	maxDocument = 4 << 20  // of those who are signed in; files go to /upload
 	maxJSON     = 40       // levels
 )
 
@@ -127,8 +127,8 @@ var errTooLarge = errors.New("too large")
 
 // readBody reads a body within the bounds of who sends it.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := int64(maxUpload)
-	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxUpload>>20).Do("Send it in parts.").Because(errTooLarge)
+	limit := int64(maxDocument)
+	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxDocument>>20).Do("Send a file to /upload, and name it in the operation.").Because(errTooLarge)
 	if rbac.ActorFrom(r.Context()) == nil {
 		limit = maxStranger
 		refusal = fault.New(fault.Invalid, "A request without a sign-in may have at most %d KiB.", maxStranger>>10).Do("Sign in first.").Because(errTooLarge)

@@ -26,7 +26,7 @@ const (
 	maxRatio    = 200
 )
 
-// IssuanceInput says what is to be issued: CSV or ZIP.
+// IssuanceInput says what is to be issued: an uploaded file, CSV or ZIP.
 type IssuanceInput struct {
 	PartitionID string
 	Name        string
@@ -36,6 +36,8 @@ type IssuanceInput struct {
 	// (DNS:a.example.com;IP:192.0.2.1), notAfter, endEntity.
 	CSV string
 	ZIP []byte // of files with one request each
+	// UploadID is that of a file that is either.
+	UploadID string
 }
 
 // PrepareIssuance writes the draft of a bulk issuance: each request is checked as if it were issued. Nothing is issued yet.
@@ -44,8 +46,17 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	if err := s.Guard.Require(ctx, rbac.CertificateIssue, in.PartitionID); err != nil {
 		return nil, err
 	}
+	if in.UploadID != "" {
+		content, err := s.received(ctx, in.UploadID, in.PartitionID, Issue)
+		if err != nil {
+			return nil, err
+		}
+		if in.CSV, in.ZIP = string(content), nil; packed(content) {
+			in.CSV, in.ZIP = "", content
+		}
+	}
 	if (in.CSV == "") == (len(in.ZIP) == 0) {
-		return nil, fault.New(fault.Invalid, "give a CSV or a ZIP: one of them").At("csv")
+		return nil, fault.New(fault.Invalid, "Give a file.").At("uploadId")
 	}
 	// Also tells whether the CA is of this partition.
 	if _, err := s.Enrollment.CheckMany(ctx, in.CAID, nil); err != nil {
@@ -58,7 +69,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	if ofPartition == 0 {
 		return nil, rbac.NotFound()
 	}
-	o := &Operation{PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID}
+	o := &Operation{upload: in.UploadID, PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID}
 	read := readCSV
 	if in.CSV == "" {
 		o.Input, read = ZIP, readZIP
@@ -109,16 +120,16 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 
 func readCSV(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, bad error) error) error {
 	if len(in.CSV) > MaxText {
-		return fault.New(fault.Invalid, "the file is longer than %d MB", MaxText>>20).At("csv").Do("Divide it.")
+		return fault.New(fault.Invalid, "the file is longer than %d MB", MaxText>>20).At("uploadId").Do("Divide it.")
 	}
 	t, err := newTable(in.CSV, "csr", "profile", "subject", "subjectAlternativeNames", "notAfter", "endEntity")
 	if err != nil {
-		return fault.Of(err).At("csv")
+		return fault.Of(err).At("uploadId")
 	}
 	for n := 1; ; n++ {
 		more, err := t.next()
 		if err != nil {
-			return fault.Of(err).At("csv")
+			return fault.Of(err).At("uploadId")
 		}
 		if !more {
 			return nil
@@ -174,7 +185,7 @@ func alternativeNames(given string) ([]enrollment.AlternativeName, error) {
 
 func readZIP(in IssuanceInput, yield func(what string, r enrollment.CSRRequest, bad error) error) error {
 	refuse := func(format string, args ...any) *fault.Error {
-		return fault.New(fault.Invalid, format, args...).At("zip")
+		return fault.New(fault.Invalid, format, args...).At("uploadId")
 	}
 	if len(in.ZIP) > MaxText {
 		return refuse("the archive is longer than %d MB", MaxText>>20)

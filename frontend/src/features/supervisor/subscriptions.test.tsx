@@ -14,7 +14,7 @@ const one = {
 const open = (answers: Record<string, unknown>) => openScreen("/supervisor/subscriptions", SubscriptionsPage, "/supervisor/subscriptions", [], { Viewer: operator, ...answers });
 
 it("shows what the guide shows of a subscription", async () => {
-  await open({ Subscriptions: { subscriptions: [one] } });
+  await open({ Subscriptions: { subscriptions: { nodes: [one] } } });
   const value = async (label: string) => (await screen.findByText(label, { selector: "dt" })).nextElementSibling!;
   expect(await value("Subscription Identifier")).toHaveTextContent(one.id);
   expect(await value("Status")).toHaveTextContent("Assigned");
