@@ -28,7 +28,12 @@ func TestUploads(t *testing.T) {
 	carol, dave := rbac.ActorFrom(s.carol), rbac.ActorFrom(s.dave)
 	prepare := func(by *rbac.Actor, id string) answer {
 		t.Helper()
-		return s.ask(t, by, `mutation($p: ID!, $u: ID!) { prepareBulkRevocation(input: {partitionId: $p, selection: {uploadId: $u}}) { operation { id total pending input } } }`, map[string]any{"p": p, "u": id})
+		return s.ask(
+			t,
+			by,
+			`mutation($p: ID!, $u: ID!) { prepareBulkRevocation(input: {partitionId: $p, selection: {uploadId: $u}}) { operation { id total pending input } } }`,
+			map[string]any{"p": p, "u": id},
+		)
 	}
 	id := receive(carol, bulk.Revoke, leaf+"\n00ff\n")
 	if got := prepare(dave, id); got.code() != "INVALID" {
@@ -41,7 +46,8 @@ func TestUploads(t *testing.T) {
 	if got.code() != "" {
 		t.Fatal(got.Errors)
 	}
-	if o := got.Data["prepareBulkRevocation"].(map[string]any)["operation"].(map[string]any); o["total"] != 2.0 || o["pending"] != 1.0 || o["input"] != "SERIALS" {
+	if o := got.Data["prepareBulkRevocation"].(map[string]any)["operation"].(map[string]any); o["total"] != 2.0 || o["pending"] != 1.0 ||
+		o["input"] != "SERIALS" {
 		t.Errorf("%v", o)
 	}
 	if got := prepare(carol, id); got.code() != "INVALID" {
@@ -67,7 +73,10 @@ func TestUploads(t *testing.T) {
 	if _, err := s.bulk.Receive(auditor, p, bulk.Revoke, unreadable{t}); !fault.Is(err, fault.Forbidden) {
 		t.Errorf("without the permission: %v", err)
 	}
-	if _, err := s.bulk.Receive(s.carol, p, bulk.Revoke, strings.NewReader(strings.Repeat("0", bulk.MaxText+1))); !fault.Is(err, fault.Invalid) {
+	if _, err := s.bulk.Receive(s.carol, p, bulk.Revoke, strings.NewReader(strings.Repeat("0", bulk.MaxText+1))); !fault.Is(
+		err,
+		fault.Invalid,
+	) {
 		t.Errorf("a file that is too large: %v", err)
 	}
 }
@@ -101,7 +110,8 @@ func TestUploadEndpoint(t *testing.T) {
 		Bytes     int
 		ExpiresAt time.Time
 	}
-	if err := json.Unmarshal([]byte(text), &kept); err != nil || status != 201 || kept.ID == "" || kept.Bytes != 4 || kept.ExpiresAt.IsZero() {
+	if err := json.Unmarshal([]byte(text), &kept); err != nil || status != 201 || kept.ID == "" || kept.Bytes != 4 ||
+		kept.ExpiresAt.IsZero() {
 		t.Errorf("%d %s", status, text)
 	}
 	for what, c := range map[string]struct {

@@ -52,7 +52,15 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 		return nil, err
 	}
 	actor, now := rbac.ActorFrom(ctx), s.Now()
-	u := &Upload{ID: uuid.Must(uuid.NewV7()).String(), PartitionID: partitionID, Kind: kind, ActorKind: actor.Kind, ActorID: actor.ID, CreatedAt: now, ExpiresAt: now.Add(uploadKept)}
+	u := &Upload{
+		ID:          uuid.Must(uuid.NewV7()).String(),
+		PartitionID: partitionID,
+		Kind:        kind,
+		ActorKind:   actor.Kind,
+		ActorID:     actor.ID,
+		CreatedAt:   now,
+		ExpiresAt:   now.Add(uploadKept),
+	}
 	if u.Content, err = io.ReadAll(io.LimitReader(content, MaxText+1)); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return nil, err
@@ -89,7 +97,9 @@ func (s *Service) Receive(ctx context.Context, partitionID string, kind Kind, co
 func (s *Service) received(ctx context.Context, id, partitionID string, kind Kind) ([]byte, error) {
 	actor := rbac.ActorFrom(ctx)
 	var found []*Upload
-	err := s.Store.DB(ctx).Find(&found, "id = ? AND partition_id = ? AND kind = ? AND actor_kind = ? AND actor_id = ? AND expires_at > ?", id, partitionID, kind, actor.Kind, actor.ID, s.Now()).Error
+	err := s.Store.DB(ctx).
+		Find(&found, "id = ? AND partition_id = ? AND kind = ? AND actor_kind = ? AND actor_id = ? AND expires_at > ?", id, partitionID, kind, actor.Kind, actor.ID, s.Now()).
+		Error
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]any{"id": kept.ID, "bytes": len(kept.Content), "expiresAt": kept.ExpiresAt}) // the client has gone
+	_ = json.NewEncoder(w).
+		Encode(map[string]any{"id": kept.ID, "bytes": len(kept.Content), "expiresAt": kept.ExpiresAt})
+	// the client has gone
 }
 
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, error) {
@@ -59,7 +61,8 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, er
 	}
 	leave, ok := h.enter(string(actor.Kind) + " " + actor.ID)
 	if !ok {
-		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded at the moment.").Do("Repeat it when one of them has arrived.")
+		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded at the moment.").
+			Do("Repeat it when one of them has arrived.")
 	}
 	defer leave()
 	q := r.URL.Query()

@@ -1,8 +1,11 @@
 import "@testing-library/jest-dom/vitest";
-import { cleanup } from "@testing-library/react";
+import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+
+// What is waited for comes, on a slow machine later: no test depends on how fast it is.
+configure({ asyncUtilTimeout: 20_000 });
 
 // What Mantine asks of a browser and happy-dom lacks.
 if (typeof window !== "undefined") {

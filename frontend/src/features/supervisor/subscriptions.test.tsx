@@ -27,7 +27,7 @@ it("shows what the guide shows of a subscription", async () => {
 it("lets an operator who owns a new subscription assign it at once, in the only region", async () => {
   let made = false;
   const { asked } = await open({
-    Subscriptions: () => ({ subscriptions: made ? [{ ...one, status: "UNASSIGNED", region: null, url: null, partition: null, canAssign: true }] : [] }),
+    Subscriptions: () => ({ subscriptions: { nodes: made ? [{ ...one, status: "UNASSIGNED", region: null, url: null, partition: null, canAssign: true }] : [] } }),
     CreateSubscription: () => {
       made = true;
       return { createSubscription: { subscription: { id: one.id, name: "House" } } };
