@@ -27,12 +27,8 @@ func (r *auditEventResolver) PreviousHash(ctx context.Context, obj *audit.Event)
 	return hex.EncodeToString(obj.PreviousHash), nil
 }
 
-func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
-	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
-}
-
-func (r *partitionResolver) AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error) {
-	v, err := r.Audit.Verify(ctx, obj.ID)
+func (r *mutationResolver) VerifyAuditLog(ctx context.Context, input model.VerifyAuditLogInput) (*model.VerifyAuditLogPayload, error) {
+	v, err := r.Audit.Verify(ctx, input.PartitionID)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +36,11 @@ func (r *partitionResolver) AuditVerification(ctx context.Context, obj *tenant.P
 	if v.Alarm != nil {
 		alarm = &v.Alarm.Reason
 	}
-	return &model.AuditVerification{Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}, nil
+	return &model.VerifyAuditLogPayload{Verification: &model.AuditVerification{Intact: v.Intact(), Alarm: alarm, Events: v.Events, BrokenAt: nonZero(v.BrokenAt), HeadHash: hex.EncodeToString(v.HeadHash)}}, nil
+}
+
+func (r *partitionResolver) AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error) {
+	return r.auditEvents(ctx, obj.ID, auditFilter(filter), first, after)
 }
 
 func (r *subscriptionResolver) AuditEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error) {

@@ -7,12 +7,10 @@ package graph
 
 import (
 	"context"
-	"encoding/base64"
 
 	"github.com/pkiaas/pkiaas/domain/bulk"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/certificate"
-	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/domain/page"
 	"github.com/pkiaas/pkiaas/domain/tenant"
 	"github.com/pkiaas/pkiaas/graph/generated"
@@ -66,20 +64,17 @@ func (r *bulkOperationResolver) ResultPath(ctx context.Context, obj *bulk.Operat
 }
 
 func (r *mutationResolver) PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error) {
+	which := input.Selection
 	in := bulk.RevocationInput{PartitionID: input.PartitionID, Name: value(input.Name), Reason: reasonCode(input.Reason), InvalidityDate: input.InvalidityDate,
-		Serials: value(input.SerialNumbers), Keys: input.Keys}
-	if input.Filter != nil {
-		in.Filter = new(certificateFilter(input.Filter))
+		UploadID: value(which.UploadID), Few: which.SerialNumbers, Keys: which.Keys}
+	if which.Filter != nil {
+		in.Filter = new(certificateFilter(which.Filter))
 	}
 	return bulkPayload(r.Bulk.PrepareRevocation(ctx, in))
 }
 
 func (r *mutationResolver) PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error) {
-	archive, err := base64.StdEncoding.DecodeString(value(input.Zip))
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the archive is not in base64").At("zip")
-	}
-	return bulkPayload(r.Bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID, CSV: value(input.CSV), ZIP: archive}))
+	return bulkPayload(r.Bulk.PrepareIssuance(ctx, bulk.IssuanceInput{PartitionID: input.PartitionID, Name: value(input.Name), CAID: input.CaID, ProfileID: input.ProfileID, UploadID: input.UploadID}))
 }
 
 func (r *mutationResolver) StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error) {

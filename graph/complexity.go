@@ -40,7 +40,7 @@ func complexities(c *generated.ComplexityRoot) {
 	c.CertificateProfile.Issued = func(below int) int { return 5 + below }
 	c.Certificate.Story = func(below int) int { return unbounded + below }
 	c.Query.WhatIf = func(below int, _ model.WhatIfInput) int { return 50 + below }
-	c.Query.ReplayProfile = func(below int, _, _ string, _ int, _ *string) int { return 2_000 + costOf(unbounded, below) }
+	c.Mutation.ReplayProfile = func(below int, _ model.ReplayProfileInput) int { return 2_000 + costOf(unbounded, below) }
 	c.CertificationAuthority.DeletionImpact = func(below, first int) int { return 100 + pageCost(below, first) }
 	c.Partition.BulkOperations = func(below, first int, _ *string) int { return pageCost(below, first) }
 	c.Partition.Approvals = func(below int, _ []approval.State, first int, _ *string) int { return pageCost(below, first) }
@@ -70,7 +70,8 @@ func complexities(c *generated.ComplexityRoot) {
 	c.RenewalCampaign.Progress = func(below int) int { return 50 + below }
 	c.RenewalCampaign.Stragglers = func(below, first int) int { return pageCost(below, first) }
 	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return costOf(unbounded, below) }
-	c.Partition.AuditVerification = func(below int) int { return 5_000 + below }
+	c.Mutation.VerifyAuditLog = func(below int, _ model.VerifyAuditLogInput) int { return 5_000 + below }
+	c.Mutation.MeasureAlgorithm = func(below int, _ model.MeasureAlgorithmInput) int { return 5_000 + below }
 }
 
 func pageCost(below, first int) int { return costOf(max(first, 1), below) / 2 }

@@ -23,11 +23,11 @@ import (
 // Limits of a request; those of its document are in document.go.
 const (
 	maxStranger = 32 << 10 // bytes of whoever has not signed in: the answer of a passkey is the longest
-	maxUpload   = 32 << 20 // of those who are signed in: lists for bulk operations
+	maxDocument = 4 << 20  // of those who are signed in; files go to /upload
 	maxJSON     = 40       // levels
 )
 
-// Handler serves the schema: operations by POST, subscriptions over a WebSocket. It stands behind the server's
+// Handler serves the schema: operations by POST, subscriptions over a WebSocket or as server-sent events. It stands behind the server's
 // authentication.
 func (r *Resolver) Handler() http.Handler {
 	config := generated.Config{Resolvers: r}
@@ -35,7 +35,9 @@ func (r *Resolver) Handler() http.Handler {
 	schema := generated.NewExecutableSchema(config)
 	known := newDocuments()
 	server := handler.New(schema)
-	server.AddTransport(&webSocket{resolver: r, sockets: newSockets()})
+	open := newSockets()
+	server.AddTransport(&webSocket{resolver: r, sockets: open})
+	server.AddTransport(&eventStream{resolver: r, sockets: open})
 	server.AddTransport(post{r})
 	server.SetQueryCache(known)
 	server.SetParserTokenLimit(ofActors.tokens)
@@ -72,32 +74,10 @@ type post struct{ resolver *Resolver }
 func (post) Supports(*http.Request) bool { return true }
 
 func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
-	start := graphql.Now()
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		p.refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "An operation is sent by POST.").Do("Use POST."))
+	params, ok := p.read(w, r)
+	if !ok {
 		return
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		p.refuse(w, r, http.StatusUnsupportedMediaType, fault.New(fault.Invalid, "The body must be JSON.").Do("Send the header Content-Type: application/json."))
-		return
-	}
-	body, err := readBody(w, r)
-	if err != nil {
-		status := http.StatusBadRequest
-		if errors.Is(err, errTooLarge) {
-			status = http.StatusRequestEntityTooLarge
-		}
-		p.refuse(w, r, status, err)
-		return
-	}
-	params := &graphql.RawParams{}
-	if err := decode(body, params); err != nil {
-		p.refuse(w, r, http.StatusBadRequest, err)
-		return
-	}
-	params.Headers = r.Header
-	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
 	w.Header().Set("Content-Type", "application/json")
 	operation, problems := exec.CreateOperationContext(r.Context(), params)
 	if problems != nil {
@@ -109,6 +89,37 @@ func (p post) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecu
 	}
 	responses, ctx := exec.DispatchOperation(r.Context(), operation)
 	answer(w, responses(ctx))
+}
+
+// read reads the operation of a request; false where it was refused.
+func (p post) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, bool) {
+	start := graphql.Now()
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		p.refuse(w, r, http.StatusMethodNotAllowed, fault.New(fault.Invalid, "An operation is sent by POST.").Do("Use POST."))
+		return nil, false
+	}
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		p.refuse(w, r, http.StatusUnsupportedMediaType, fault.New(fault.Invalid, "The body must be JSON.").Do("Send the header Content-Type: application/json."))
+		return nil, false
+	}
+	body, err := readBody(w, r)
+	if err != nil {
+		status := http.StatusBadRequest
+		if errors.Is(err, errTooLarge) {
+			status = http.StatusRequestEntityTooLarge
+		}
+		p.refuse(w, r, status, err)
+		return nil, false
+	}
+	params := &graphql.RawParams{}
+	if err := decode(body, params); err != nil {
+		p.refuse(w, r, http.StatusBadRequest, err)
+		return nil, false
+	}
+	params.Headers = r.Header
+	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
+	return params, true
 }
 
 func (p post) refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
@@ -127,8 +138,8 @@ var errTooLarge = errors.New("too large")
 
 // readBody reads a body within the bounds of who sends it.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := int64(maxUpload)
-	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxUpload>>20).Do("Send it in parts.").Because(errTooLarge)
+	limit := int64(maxDocument)
+	refusal := fault.New(fault.Invalid, "The request is larger than %d MiB.", maxDocument>>20).Do("Send a file to /upload, and name it in the operation.").Because(errTooLarge)
 	if rbac.ActorFrom(r.Context()) == nil {
 		limit = maxStranger
 		refusal = fault.New(fault.Invalid, "A request without a sign-in may have at most %d KiB.", maxStranger>>10).Do("Sign in first.").Because(errTooLarge)

@@ -47,6 +47,14 @@ func (r *certificateProfileResolver) Changes(ctx context.Context, obj *profiles.
 	return pointers(changes), err
 }
 
+func (r *mutationResolver) ReplayProfile(ctx context.Context, input model.ReplayProfileInput) (*model.ReplayProfilePayload, error) {
+	done, err := replay(r.Enrollment.Replay(ctx, input.PartitionID, input.JSON, input.Days, value(input.ProfileID)))
+	if err != nil {
+		return nil, err
+	}
+	return &model.ReplayProfilePayload{Replay: done}, nil
+}
+
 func (r *mutationResolver) CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error) {
 	return profilePayload(r.Profiles.Clone(ctx, input.PartitionID, input.SourceID, input.ID, profiles.Draft{JSON: value(input.JSON), Name: input.Name, Group: value(input.Group)}))
 }
@@ -91,8 +99,4 @@ func (r *queryResolver) WhatIf(ctx context.Context, input model.WhatIfInput) (*m
 		return nil, err
 	}
 	return whatIf(r.Enrollment.WhatIf(ctx, request))
-}
-
-func (r *queryResolver) ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error) {
-	return replay(r.Enrollment.Replay(ctx, partitionID, json, days, value(profileID)))
 }

@@ -36,6 +36,8 @@ import (
 type Resolver struct {
 	// SocketPatience is how long a WebSocket may take to begin; 0: ten seconds.
 	SocketPatience time.Duration
+	// Ending is closed when the server stops: event streams end.
+	Ending <-chan struct{}
 	// Authenticate establishes anew who sent a request, for each operation on a connection that it opened.
 	Authenticate func(context.Context, *http.Request) (context.Context, error)
 

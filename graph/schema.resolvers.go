@@ -8,7 +8,7 @@ package graph
 import (
 	"context"
 
-	"github.com/pkiaas/pkiaas/domain/measure"
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/graph/generated"
 	"github.com/pkiaas/pkiaas/graph/model"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
@@ -22,22 +22,25 @@ func (r *deploymentResolver) SigningAlgorithm(ctx context.Context, obj *model.De
 	return a, nil
 }
 
-func (r *queryResolver) Deployment(ctx context.Context) (*model.Deployment, error) {
-	return r.deployment(), nil
+func (r *mutationResolver) MeasureAlgorithm(ctx context.Context, input model.MeasureAlgorithmInput) (*model.MeasureAlgorithmPayload, error) {
+	a, err := algorithm.ForLabel(input.Label)
+	if err != nil {
+		return nil, fault.Of(err).At("label")
+	}
+	measured, err := r.Measure.Of(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return &model.MeasureAlgorithmPayload{Measurement: measured}, nil
 }
 
-func (r *signingAlgorithmResolver) Measurement(ctx context.Context, obj *algorithm.Algorithm) (*measure.Measurement, error) {
-	return r.Measure.Of(ctx, obj)
+func (r *queryResolver) Deployment(ctx context.Context) (*model.Deployment, error) {
+	return r.deployment(), nil
 }
 
 func (r *Resolver) Deployment() generated.DeploymentResolver { return &deploymentResolver{r} }
 
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
-func (r *Resolver) SigningAlgorithm() generated.SigningAlgorithmResolver {
-	return &signingAlgorithmResolver{r}
-}
-
 type deploymentResolver struct{ *Resolver }
 type queryResolver struct{ *Resolver }
-type signingAlgorithmResolver struct{ *Resolver }

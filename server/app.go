@@ -95,6 +95,10 @@ type App struct {
 
 	listeners map[string]net.Listener
 	stopped   sync.WaitGroup
+
+	// ending is over when the server stops; answers that go on without end are ended by it.
+	ending     context.Context
+	endStreams context.CancelFunc
 }
 
 // Open validates the configuration, opens key store and database, migrates, and puts the services together. Nothing
@@ -108,6 +112,7 @@ func Open(ctx context.Context, cfg *Config) (*App, error) {
 	}
 	log, recent := newLogger(cfg)
 	a := &App{cfg: cfg, log: log, recent: recent, now: store.Now, hashCost: identity.StrongHashes, listeners: map[string]net.Listener{}}
+	a.ending, a.endStreams = context.WithCancel(context.Background())
 	a.visitors = newVisitors(cfg.AddressRate)
 	var err error
 	if a.proxies, err = parseProxies(cfg.TrustedProxies); err != nil {
@@ -267,7 +272,7 @@ func (a *App) resolver() (*graph.Resolver, error) {
 		}
 		facts.TLSRootCertificate = string(text)
 	}
-	return &graph.Resolver{Authenticate: a.establish, Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
+	return &graph.Resolver{Ending: a.ending.Done(), Authenticate: a.establish, Guard: a.guard, Audit: a.audit, Tenants: a.tenants, Identity: a.identity, Mail: a.mail, Profiles: a.profiles, CAs: a.cas, Certificates: a.certificates,
 		JobService: &job.Service{Queue: a.jobs, Guard: a.guard},
 		Enrollment: a.enrollment, EndEntityService: a.endEntities, Status: a.status, Ceremony: a.ceremony, Measure: a.measure, Bulk: a.bulk, Report: a.report, Notify: a.notify, Protocols: a.configurations, ACME: a.acmeAdmin, ApprovalService: a.approvals, Credentials: a.credentials, Keys: a.keys, Now: a.now, Log: a.log, Facts: facts}, nil
 }
@@ -387,6 +392,7 @@ func (a *App) Serve(ctx context.Context, ready func() error) error {
 		err = nil
 	}
 	a.log.Info("stopping")
+	a.endStreams()
 	deadline, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup

@@ -318,7 +318,7 @@ func TestCutOffAuditLogIsAnAlarm(t *testing.T) {
 		if err != nil || v.Intact() || v.Alarm == nil || v.Alarm.Head.Sequence != head {
 			t.Errorf("%s: %+v, %v", what, v, err)
 		}
-		got := b.ask(t, rbac.SystemActor(), `{ partition(id: "`+b.ca.PartitionID+`") { auditVerification { intact alarm brokenAt } } }`, nil)
+		got := b.ask(t, rbac.SystemActor(), `mutation { verifyAuditLog(input: {partitionId: "`+b.ca.PartitionID+`"}) { verification { intact alarm brokenAt } } }`, nil)
 		if text := fmt.Sprint(got.Data); !strings.Contains(text, "intact:false") || !strings.Contains(text, fmt.Sprintf("event %d of partition", head)) {
 			t.Errorf("%s: %s", what, text)
 		}

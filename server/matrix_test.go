@@ -66,7 +66,7 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.deleteProfile", `mutation { deleteProfile(input: {partitionId: "$P", id: "privatessl-tls-server", version: 0}) { id } }`, "OW CA"},
 	{"Query.validateProfile", `{ validateProfile(partitionId: "$P", json: "{}") { path message line } }`, everyone},
 	{"Query.whatIf", `{ whatIf(input: {caId: "$CA", profileId: "x", csr: "junk"}) { issued refusal { code } } }`, "OW CE"},
-	{"Query.replayProfile", `{ replayProfile(partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}") { requests } }`, "OW CA"},
+	{"Mutation.replayProfile", `mutation { replayProfile(input: {partitionId: "$P", days: 1, json: "{\"id\": \"web\", \"name\": \"Web\", \"group\": \"privatessl\", \"kind\": \"SUBSCRIBER\", \"allowedCATypes\": [\"ISSUING\"], \"validity_period\": \"P1Y\", \"usages\": [\"2.5.29.15.0\"]}"}) { replay { requests } } }`, "OW CA"},
 	{"Partition.retiredProfiles", `{ partition(id: "$P") { retiredProfiles { nodes { id } } } }`, everyone},
 	{"Certificate.story", `{ certificate(id: "$REVOKED") { profile { id versions { nodes { version } } } story { protocol decisions { rule } events { sequence } } } }`, everyone},
 	{"Mutation.updateNotificationSettings", `mutation { updateNotificationSettings(input: {partitionId: "$P", days: [0], recipients: []}) { settings { days } } }`, "OW CA"},
@@ -75,8 +75,8 @@ var matrix = []struct{ operation, query, who string }{
 	{"Mutation.deleteWebhook", `mutation { deleteWebhook(input: {id: "$HOOK", confirmName: "wrong"}) { webhook { id } } }`, "OW CA"},
 	{"Partition.notificationSettings", `{ partition(id: "$P") { notificationSettings { days recipients webhooks { id deliveries { nodes { id } } } } } }`, "OW CA CE AU"},
 	{"Partition.reports", `{ partition(id: "$P") { reports { activity { issued } months: activity(interval: MONTH) { issued } breakdown(by: CA) { label } cryptography { uses { keyType } concerns { id } } expiries { start } } } }`, everyone},
-	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P"}) { operation { id } } }`, "OW CE"},
-	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA"}) { operation { id } } }`, "OW CE"},
+	{"Mutation.prepareBulkRevocation", `mutation { prepareBulkRevocation(input: {partitionId: "$P", selection: {uploadId: "none"}}) { operation { id } } }`, "OW CE"},
+	{"Mutation.prepareBulkIssuance", `mutation { prepareBulkIssuance(input: {partitionId: "$P", caId: "$CA", uploadId: "none"}) { operation { id } } }`, "OW CE"},
 	{"Mutation.startBulk", `mutation { startBulk(input: {id: "$BULK"}) { ... on BulkOperationPayload { operation { id } } } }`, "OW CE"},
 	{"Mutation.cancelBulk", `mutation { cancelBulk(input: {id: "$BULK"}) { operation { id } } }`, "OW CE"},
 	{"Query.bulkOperation", `{ bulkOperation(id: "$BULK") { id findings { count } } }`, everyone},
@@ -136,12 +136,12 @@ var matrix = []struct{ operation, query, who string }{
 	{"Partition.members", `{ partition(id: "$P") { members { nodes { user { id } } } } }`, "OW"},
 	{"Partition.apiTokens", `{ partition(id: "$P") { apiTokens { nodes { id } } } }`, "OW CA"},
 	{"Partition.auditEvents", `{ partition(id: "$P") { auditEvents(first: 1) { nodes { sequence } } } }`, everyone},
-	{"Partition.auditVerification", `{ partition(id: "$P") { auditVerification { intact } } }`, everyone},
+	{"Mutation.verifyAuditLog", `mutation { verifyAuditLog(input: {partitionId: "$P"}) { verification { intact } } }`, everyone},
 }
 
 // own are the operations that act on the caller's own account, on nothing but the deployment, or on the platform.
 var own = []string{
-	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.jobs", "Query.profileSchema",
+	"Query.deployment", "Query.viewer", "Query.invitation", "Query.subscriptions", "Query.subscription", "Query.partitions", "Query.platformOutbox", "Query.jobs", "Query.profileSchema", "Mutation.measureAlgorithm",
 	"Mutation.createSubscription", "Mutation.updateSubscription",
 	"Mutation.signIn", "Mutation.confirmIdentity", "Mutation.verifySecondFactor", "Mutation.beginPasskeySignIn", "Mutation.signOut", "Mutation.signOutEverywhere", "Mutation.endSession",
 	"Mutation.acceptInvitation", "Mutation.beginTotpEnrolment", "Mutation.confirmTotpEnrolment", "Mutation.beginPasskeyRegistration", "Mutation.finishPasskeyRegistration",
@@ -238,7 +238,7 @@ func fixtures(t *testing.T, a *App, m *Manifest) *strings.Replacer {
 			break
 		}
 	}
-	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", serialNumbers: "00ff"}) { operation { id } } }`, "id")
+	bulk := first(`mutation { prepareBulkRevocation(input: {partitionId: "`+p+`", selection: {serialNumbers: ["00ff"]}}) { operation { id } } }`, "id")
 	if got := a.ask(t, system, `mutation { cancelBulk(input: {id: "`+bulk+`"}) { operation { id } } }`, nil); got.code() != "" {
 		t.Fatal(got.Errors)
 	}

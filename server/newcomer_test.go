@@ -103,7 +103,7 @@ func TestNewcomer(t *testing.T) {
 				}
 			}
 		}
-		read(`mutation { prepareBulkRevocation(input: {partitionId: "`+m.Partition.ID+`", serialNumbers: "`+c.SerialNumber+`\n00ff"}) {
+		read(`mutation { prepareBulkRevocation(input: {partitionId: "`+m.Partition.ID+`", selection: {serialNumbers: ["`+c.SerialNumber+`", "00ff"]}}) {
 			operation { findings { result examples { what certificate { commonName notAfter issuer { identifier } } } } } } }`, &draft)
 		for _, f := range draft.PrepareBulkRevocation.Operation.Findings {
 			for _, e := range f.Examples {

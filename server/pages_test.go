@@ -38,7 +38,12 @@ func pagesAreTheList(t *testing.T, database string) {
 		}
 	}
 	of := func(field, item string) string {
-		return fmt.Sprintf(`query($first: Int!, $after: String) { partition(id: %q) { %s { nodes { %s } pageInfo { hasNextPage endCursor } totalCount } } }`, p, field, item)
+		return fmt.Sprintf(
+			`query($first: Int!, $after: String) { partition(id: %q) { %s { nodes { %s } pageInfo { hasNextPage endCursor } totalCount } } }`,
+			p,
+			field,
+			item,
+		)
 	}
 	for name, query := range map[string]string{
 		"members":        of("members(first: $first, after: $after)", "user { id }"),

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +38,7 @@ func TestRequests(t *testing.T) {
 		"sockets are bounded":                        socketsAreBounded,
 		"a socket ends with its rights":              socketEndsWithItsRights,
 		"the writing of a list ends with the rights": exportEndsWithTheRights,
+		"a stream of events ends with its rights":    eventStreamEndsWithItsRights,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, a, m) })
 	}
@@ -892,5 +895,91 @@ func laterWorkAsksAgain(t *testing.T, a *App, m *Manifest) {
 	events, err := a.audit.List(owner, m.Partition.ID, audit.Filter{Action: "campaign.end"}, page.Request{First: 10})
 	if err != nil || len(events.Nodes) != 1 || events.Nodes[0].Result != audit.Failed || !strings.Contains(events.Nodes[0].Summary, "without revoking anything") {
 		t.Errorf("%v %v", events, err)
+	}
+}
+
+// eventStreamEndsWithItsRights: server-sent events are authenticated, bounded and ended as WebSockets are.
+func eventStreamEndsWithItsRights(t *testing.T, a *App, m *Manifest) {
+	_, owner := asRole(a, m, t, rbac.Owners)
+	open := func(header http.Header, query string) *http.Response {
+		t.Helper()
+		body, _ := json.Marshal(map[string]any{"query": query})
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.cfg.BaseURL+"/graphql", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = header.Clone()
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Accept", "text/event-stream")
+		response, err := browser(t).Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { response.Body.Close() })
+		return response
+	}
+	follow := `subscription { auditEvents(partitionId: "` + m.Partition.ID + `", after: 0) { sequence } }`
+	for what, c := range map[string]struct {
+		header http.Header
+		query  string
+		status int
+		code   string
+	}{
+		"nobody":              {ours, follow, 401, "UNAUTHENTICATED"},
+		"a made-up token":     {bearer("pka_nonsense"), follow, 401, "UNAUTHENTICATED"},
+		"a query":             {nil, `{ viewer { operator } }`, 422, "INVALID"},
+		"a mutation":          {nil, `mutation { signOut { sessionsEnded } }`, 422, "INVALID"},
+		"a foreign partition": {nil, `subscription { auditEvents(partitionId: "sub0000000000") { sequence } }`, 200, "NOT_FOUND"},
+	} {
+		header := c.header
+		if header == nil {
+			_, secret := a.token(t, owner, m, rbac.Owners, true)
+			header = bearer(secret)
+		}
+		response := open(header, c.query)
+		text, err := io.ReadAll(response.Body)
+		if err != nil || response.StatusCode != c.status || !strings.Contains(string(text), `"code":"`+c.code+`"`) {
+			t.Errorf("%s: %d %s %v", what, response.StatusCode, text, err)
+		}
+	}
+
+	made, secret := a.token(t, owner, m, rbac.Owners, true)
+	response := open(bearer(secret), follow)
+	if kind := response.Header.Get("Content-Type"); kind != "text/event-stream" {
+		t.Fatalf("%d %s", response.StatusCode, kind)
+	}
+	lines := bufio.NewScanner(response.Body)
+	for sequence := 1; sequence <= 20 && lines.Scan(); { // each event, once and in order
+		if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if !strings.Contains(text, fmt.Sprintf(`"sequence":%d}`, sequence)) {
+				t.Fatalf("instead of event %d: %s", sequence, text)
+			}
+			sequence++
+		}
+	}
+	if _, err := a.identity.RevokeToken(owner, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	rest := []string{}
+	for lines.Scan() {
+		if text := lines.Text(); !strings.Contains(text, `"sequence"`) && text != "" && text != ":" {
+			rest = append(rest, text)
+		}
+	}
+	if said := strings.Join(rest, " "); !strings.Contains(said, `"code":"`) || !strings.HasSuffix(said, "event: complete data:") {
+		t.Errorf("after the token was revoked: %s", said)
+	}
+
+	_, secret = a.token(t, owner, m, rbac.Owners, true)
+	for n := 1; ; n++ {
+		if response := open(bearer(secret), follow); response.StatusCode != 200 {
+			if response.StatusCode != http.StatusTooManyRequests || n > 21 {
+				t.Errorf("stream %d: %d", n, response.StatusCode)
+			}
+			return
+		}
+		if n > 100 {
+			t.Fatal("streams without end")
+		}
 	}
 }

@@ -121,7 +121,9 @@ func (s *Server) Invitations(email string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out struct{ PlatformOutbox struct{ Nodes []struct{ To, Body string } } }
+	var out struct {
+		PlatformOutbox struct{ Nodes []struct{ To, Body string } }
+	}
 	if err := operator.GraphQL(`{ platformOutbox { nodes { to body } } }`, nil, &out); err != nil {
 		return nil, err
 	}
@@ -170,7 +172,9 @@ func (s *Server) NewTenant(email string) (*Person, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	var list struct{ Subscriptions struct{ Nodes []struct{ ID string } } }
+	var list struct {
+		Subscriptions struct{ Nodes []struct{ ID string } }
+	}
 	if err := owner.GraphQL(`{ subscriptions { nodes { id } } }`, nil, &list); err != nil || len(list.Subscriptions.Nodes) != 1 {
 		return nil, "", fmt.Errorf("%d subscriptions: %w", len(list.Subscriptions.Nodes), err)
 	}

@@ -264,3 +264,17 @@ func Run(args ...string) (string, error) {
 	out, err := exec.Command(binary, args...).CombinedOutput()
 	return string(out), err
 }
+
+// AuditLog has the server verify the audit log of a partition.
+func (s *Server) AuditLog(token, partition string) (intact bool, events int64, err error) {
+	var out struct {
+		VerifyAuditLog struct {
+			Verification struct {
+				Intact bool
+				Events int64
+			}
+		}
+	}
+	err = s.GraphQL(token, `mutation($i: VerifyAuditLogInput!) { verifyAuditLog(input: $i) { verification { intact events } } }`, map[string]any{"i": map[string]any{"partitionId": partition}}, &out)
+	return out.VerifyAuditLog.Verification.Intact, out.VerifyAuditLog.Verification.Events, err
+}

@@ -84,6 +84,8 @@ var stateOf = map[Result]ItemState{WillRevoke: ItemPending, WillIssue: ItemPendi
 
 // Operation is a bulk change of certificates.
 type Operation struct {
+	upload string // the file that it is prepared from, "" for none
+
 	ID             string `gorm:"primaryKey"` // UUIDv7
 	PartitionID    string
 	Kind           Kind
@@ -383,6 +385,9 @@ func (s *Service) Clean(ctx context.Context, claim *job.Claim) error {
 			return err
 		}
 		if err := s.Store.DB(ctx).Delete(&Operation{}, "id IN (?)", over).Error; err != nil {
+			return err
+		}
+		if err := s.Store.DB(ctx).Delete(&Upload{}, "expires_at <= ?", now).Error; err != nil {
 			return err
 		}
 		claim.Again(now.Add(time.Hour))

@@ -27,7 +27,7 @@ const (
 	maxRatio    = 200
 )
 
-// IssuanceInput describes what to issue: either CSV or ZIP.
+// IssuanceInput describes what to issue: an uploaded file, or CSV or ZIP.
 type IssuanceInput struct {
 	PartitionID string
 	Name        string
@@ -37,6 +37,8 @@ type IssuanceInput struct {
 	// (DNS:a.example.com;IP:192.0.2.1), notAfter, endEntity.
 	CSV string
 	ZIP []byte // files with one request each
+	// UploadID identifies an uploaded file, which is either.
+	UploadID string
 }
 
 // PrepareIssuance writes the draft of a bulk issuance. It checks each request as for issuance, but issues nothing.
@@ -45,8 +47,17 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	if err := s.Guard.Require(ctx, rbac.CertificateIssue, in.PartitionID); err != nil {
 		return nil, err
 	}
+	if in.UploadID != "" {
+		content, err := s.received(ctx, in.UploadID, in.PartitionID, Issue)
+		if err != nil {
+			return nil, err
+		}
+		if in.CSV, in.ZIP = string(content), nil; packed(content) {
+			in.CSV, in.ZIP = "", content
+		}
+	}
 	if (in.CSV == "") == (len(in.ZIP) == 0) {
-		return nil, fault.New(fault.Invalid, "Provide either a CSV or a ZIP.").At("csv")
+		return nil, fault.New(fault.Invalid, "Provide a file.").At("uploadId")
 	}
 	// This also checks that the CA belongs to the partition.
 	if _, err := s.Enrollment.CheckMany(ctx, in.CAID, nil); err != nil {
@@ -59,7 +70,7 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 	if ofPartition == 0 {
 		return nil, rbac.NotFound()
 	}
-	o := &Operation{PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID}
+	o := &Operation{upload: in.UploadID, PartitionID: in.PartitionID, Kind: Issue, Name: in.Name, Input: CSV, CAID: in.CAID, ProfileID: in.ProfileID}
 	read := readCSV
 	if in.CSV == "" {
 		o.Input, read = ZIP, readZIP
@@ -110,16 +121,16 @@ func (s *Service) PrepareIssuance(ctx context.Context, in IssuanceInput) (_ *Ope
 
 func readCSV(in IssuanceInput, yield func(what string, t intake.Text, bad error) error) error {
 	if len(in.CSV) > MaxText {
-		return fault.New(fault.Invalid, "The file is larger than %d MB.", MaxText>>20).At("csv").Do("Split the file.")
+		return fault.New(fault.Invalid, "The file is larger than %d MB.", MaxText>>20).At("uploadId").Do("Split the file.")
 	}
 	t, err := newTable(in.CSV, "csr", "profile", "subject", "subjectAlternativeNames", "notAfter", "endEntity")
 	if err != nil {
-		return fault.Of(err).At("csv")
+		return fault.Of(err).At("uploadId")
 	}
 	for n := 1; ; n++ {
 		more, err := t.next()
 		if err != nil {
-			return fault.Of(err).At("csv")
+			return fault.Of(err).At("uploadId")
 		}
 		if !more {
 			return nil
@@ -175,7 +186,7 @@ func alternativeNames(given string) ([]intake.AlternativeName, error) {
 
 func readZIP(in IssuanceInput, yield func(what string, t intake.Text, bad error) error) error {
 	refuse := func(format string, args ...any) *fault.Error {
-		return fault.New(fault.Invalid, format, args...).At("zip")
+		return fault.New(fault.Invalid, format, args...).At("uploadId")
 	}
 	if len(in.ZIP) > MaxText {
 		return refuse("The archive is larger than %d MB.", MaxText>>20)

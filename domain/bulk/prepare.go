@@ -30,10 +30,11 @@ const (
 	MaxRevoke   = 1_000_000
 	MaxIssue    = 50_000
 	maxKeys     = 1000
+	maxFew      = 1000 // serial numbers outside a file
 	writtenOnce = 1000 // items per transaction while a draft is written
 )
 
-// RevocationInput describes what to revoke: exactly one of Serials, Filter and Keys.
+// RevocationInput describes what to revoke: exactly one of UploadID, Few, Serials, Filter and Keys.
 type RevocationInput struct {
 	PartitionID    string
 	Name           string // "": generated
@@ -42,7 +43,11 @@ type RevocationInput struct {
 	// Serials is CSV: one hexadecimal serial number per line, with or without colons; with a header line, the columns
 	// serialNumber and reason.
 	Serials string
-	Filter  *certificate.Filter
+	// UploadID identifies an uploaded file with such lines.
+	UploadID string
+	// Few are serial numbers, up to maxFew.
+	Few    []string
+	Filter *certificate.Filter
 	// Keys are hexadecimal SHA-256 hashes of a SubjectPublicKeyInfo, or public keys or certificates in PEM.
 	Keys []string
 }
@@ -60,8 +65,27 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 	if in.InvalidityDate != nil && in.InvalidityDate.After(now) {
 		return nil, fault.New(fault.Invalid, "The invalidity date must not be in the future or before the certificates were issued.").At("invalidityDate")
 	}
+	if in.UploadID != "" {
+		content, err := s.received(ctx, in.UploadID, in.PartitionID, Revoke)
+		if err != nil {
+			return nil, err
+		}
+		if in.Serials != "" || len(in.Few) > 0 {
+			return nil, oneOf()
+		}
+		in.Serials = string(content)
+	}
+	if len(in.Few) > 0 {
+		if in.Serials != "" {
+			return nil, oneOf()
+		}
+		if len(in.Few) > maxFew {
+			return nil, fault.New(fault.Invalid, "At most %d serial numbers can be provided without a file.", maxFew).At("selection.serialNumbers").Do("Upload a file.")
+		}
+		in.Serials = strings.Join(in.Few, "\n")
+	}
 	given := 0
-	o := &Operation{PartitionID: in.PartitionID, Kind: Revoke, Name: in.Name, Reason: in.Reason, InvalidityDate: in.InvalidityDate}
+	o := &Operation{upload: in.UploadID, PartitionID: in.PartitionID, Kind: Revoke, Name: in.Name, Reason: in.Reason, InvalidityDate: in.InvalidityDate}
 	var write func(context.Context, *Operation) error
 	if in.Serials != "" {
 		given, o.Input, write = given+1, Serials, func(ctx context.Context, o *Operation) error { return s.writeSerials(ctx, o, in.Serials) }
@@ -73,9 +97,13 @@ func (s *Service) PrepareRevocation(ctx context.Context, in RevocationInput) (_ 
 		given, o.Input, write = given+1, Keys, func(ctx context.Context, o *Operation) error { return s.writeKeys(ctx, o, in.Keys) }
 	}
 	if given != 1 {
-		return nil, fault.New(fault.Invalid, "Provide either serial numbers, a filter or keys.").At("serialNumbers")
+		return nil, oneOf()
 	}
 	return s.prepare(ctx, o, write)
+}
+
+func oneOf() error {
+	return fault.New(fault.Invalid, "Provide either a file, serial numbers, a filter or keys.").At("selection")
 }
 
 // prepare creates the operation, lets write add its items, and counts them.
@@ -121,6 +149,12 @@ func (s *Service) prepare(ctx context.Context, o *Operation, write func(context.
 		}
 		details := counts(o)
 		details["input"] = o.Input
+		if o.upload != "" {
+			details["upload"] = o.upload
+			if err := s.used(ctx, o.upload); err != nil {
+				return err
+			}
+		}
 		s.Audit.Record(ctx, audit.Event{PartitionID: o.PartitionID, Action: "bulk.prepare", ObjectKind: "bulk-operation", ObjectID: o.ID, ObjectName: o.Name,
 			Summary: "prepared the bulk operation " + o.Name, Details: details})
 		return s.Store.DB(ctx).Select("*").Updates(o).Error

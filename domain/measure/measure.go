@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pkiaas/pkiaas/domain/fault"
 	"github.com/pkiaas/pkiaas/pki/algorithm"
 	"github.com/pkiaas/pkiaas/rbac"
 )
@@ -26,10 +27,10 @@ type Service struct {
 // span is how long each operation is repeated. An operation that takes longer is done once.
 const span = 50 * time.Millisecond
 
-// Of returns the measurement of an algorithm, or nil without an actor, because the first measurement can take seconds.
+// Of returns the measurement of an algorithm. It requires sign-in, because the first measurement can take seconds.
 func (s *Service) Of(ctx context.Context, a *algorithm.Algorithm) (*Measurement, error) {
 	if rbac.ActorFrom(ctx) == nil {
-		return nil, nil
+		return nil, fault.New(fault.Unauthenticated, "Measuring an algorithm requires sign-in.").Do("Sign in, or send a valid API token.")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -90,7 +90,6 @@ type ResolverRoot interface {
 	Security() SecurityResolver
 	ServiceSubscription() ServiceSubscriptionResolver
 	Session() SessionResolver
-	SigningAlgorithm() SigningAlgorithmResolver
 	Subscription() SubscriptionResolver
 	Viewer() ViewerResolver
 	Webhook() WebhookResolver
@@ -893,6 +892,10 @@ type ComplexityRoot struct {
 		Severity func(childComplexity int) int
 	}
 
+	MeasureAlgorithmPayload struct {
+		Measurement func(childComplexity int) int
+	}
+
 	Member struct {
 		InvitationExpiresAt func(childComplexity int) int
 		InvitedBy           func(childComplexity int) int
@@ -959,6 +962,7 @@ type ComplexityRoot struct {
 		InviteUser                    func(childComplexity int, input model.InviteUserInput) int
 		IssueCertificate              func(childComplexity int, input model.IssueCertificateInput) int
 		IssuePkcs12                   func(childComplexity int, input model.IssuePkcs12Input) int
+		MeasureAlgorithm              func(childComplexity int, input model.MeasureAlgorithmInput) int
 		MoveCertificationAuthorityKey func(childComplexity int, input model.MoveCertificationAuthorityKeyInput) int
 		PrepareBulkIssuance           func(childComplexity int, input model.PrepareBulkIssuanceInput) int
 		PrepareBulkRevocation         func(childComplexity int, input model.PrepareBulkRevocationInput) int
@@ -970,6 +974,7 @@ type ComplexityRoot struct {
 		RemoveProtocolOffering        func(childComplexity int, input model.RemoveProtocolOfferingInput) int
 		RenewCagwCredential           func(childComplexity int, input model.RenewCagwCredentialInput) int
 		RenewCertificationAuthority   func(childComplexity int, input model.RenewCertificationAuthorityInput) int
+		ReplayProfile                 func(childComplexity int, input model.ReplayProfileInput) int
 		RequestPasswordReset          func(childComplexity int, input model.RequestPasswordResetInput) int
 		ResendInvitation              func(childComplexity int, input model.ResendInvitationInput) int
 		ResetPassword                 func(childComplexity int, input model.ResetPasswordInput) int
@@ -999,6 +1004,7 @@ type ComplexityRoot struct {
 		UpdateProtocolOffering        func(childComplexity int, input model.UpdateProtocolOfferingInput) int
 		UpdateSubscription            func(childComplexity int, input model.UpdateSubscriptionInput) int
 		VerifyAddressCode             func(childComplexity int, input model.VerifyAddressCodeInput) int
+		VerifyAuditLog                func(childComplexity int, input model.VerifyAuditLogInput) int
 		VerifySecondFactor            func(childComplexity int, input model.VerifySecondFactorInput) int
 		WithdrawApproval              func(childComplexity int, input model.WithdrawApprovalInput) int
 	}
@@ -1051,7 +1057,6 @@ type ComplexityRoot struct {
 		Approvals                func(childComplexity int, state []approval.State, first int, after *string) int
 		ApprovalsWaiting         func(childComplexity int) int
 		AuditEvents              func(childComplexity int, first int, after *string, filter *model.AuditFilter) int
-		AuditVerification        func(childComplexity int) int
 		BulkOperations           func(childComplexity int, first int, after *string) int
 		CagwCredentials          func(childComplexity int, first int, after *string) int
 		CagwURL                  func(childComplexity int) int
@@ -1218,7 +1223,6 @@ type ComplexityRoot struct {
 		ProfileSchema          func(childComplexity int) int
 		ProtocolConfiguration  func(childComplexity int, id string) int
 		RenewalCampaign        func(childComplexity int, id string) int
-		ReplayProfile          func(childComplexity int, partitionID string, json string, days int, profileID *string) int
 		Subscription           func(childComplexity int, id string) int
 		Subscriptions          func(childComplexity int, first int, after *string, search *string) int
 		ValidateProfile        func(childComplexity int, partitionID string, json string, id *string, name *string, group *string) int
@@ -1292,6 +1296,10 @@ type ComplexityRoot struct {
 		Certificate func(childComplexity int) int
 		Changes     func(childComplexity int) int
 		Refusal     func(childComplexity int) int
+	}
+
+	ReplayProfilePayload struct {
+		Replay func(childComplexity int) int
 	}
 
 	ReportPeriod struct {
@@ -1376,7 +1384,6 @@ type ComplexityRoot struct {
 		Advice        func(childComplexity int) int
 		Family        func(childComplexity int) int
 		Label         func(childComplexity int) int
-		Measurement   func(childComplexity int) int
 		PostQuantum   func(childComplexity int) int
 		PublicKeySize func(childComplexity int) int
 		SecurityBits  func(childComplexity int) int
@@ -1433,6 +1440,10 @@ type ComplexityRoot struct {
 		LastName     func(childComplexity int) int
 		LastSignInAt func(childComplexity int) int
 		Status       func(childComplexity int) int
+	}
+
+	VerifyAuditLogPayload struct {
+		Verification func(childComplexity int) int
 	}
 
 	Viewer struct {
@@ -1681,6 +1692,7 @@ type MutationResolver interface {
 	Approve(ctx context.Context, input model.ApproveInput) (*model.ApprovalPayload, error)
 	Reject(ctx context.Context, input model.RejectInput) (*model.ApprovalPayload, error)
 	WithdrawApproval(ctx context.Context, input model.WithdrawApprovalInput) (*model.ApprovalPayload, error)
+	VerifyAuditLog(ctx context.Context, input model.VerifyAuditLogInput) (*model.VerifyAuditLogPayload, error)
 	PrepareBulkRevocation(ctx context.Context, input model.PrepareBulkRevocationInput) (*model.BulkOperationPayload, error)
 	PrepareBulkIssuance(ctx context.Context, input model.PrepareBulkIssuanceInput) (*model.BulkOperationPayload, error)
 	StartBulk(ctx context.Context, input model.StartBulkInput) (model.BulkOperationResult, error)
@@ -1744,6 +1756,7 @@ type MutationResolver interface {
 	CreateWebhook(ctx context.Context, input model.CreateWebhookInput) (*model.CreateWebhookPayload, error)
 	TestWebhook(ctx context.Context, input model.TestWebhookInput) (*model.WebhookPayload, error)
 	DeleteWebhook(ctx context.Context, input model.DeleteWebhookInput) (*model.WebhookPayload, error)
+	ReplayProfile(ctx context.Context, input model.ReplayProfileInput) (*model.ReplayProfilePayload, error)
 	CloneProfile(ctx context.Context, input model.CloneProfileInput) (*model.ProfilePayload, error)
 	UpdateProfile(ctx context.Context, input model.UpdateProfileInput) (*model.ProfilePayload, error)
 	RetireProfile(ctx context.Context, input model.RetireProfileInput) (*model.ProfilePayload, error)
@@ -1756,6 +1769,7 @@ type MutationResolver interface {
 	AddProtocolOffering(ctx context.Context, input model.AddProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
 	UpdateProtocolOffering(ctx context.Context, input model.UpdateProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
 	RemoveProtocolOffering(ctx context.Context, input model.RemoveProtocolOfferingInput) (*model.ProtocolConfigurationPayload, error)
+	MeasureAlgorithm(ctx context.Context, input model.MeasureAlgorithmInput) (*model.MeasureAlgorithmPayload, error)
 	UpdateCrlSettings(ctx context.Context, input model.UpdateCrlSettingsInput) (*model.CertificationAuthorityPayload, error)
 	AcceptHeldCrl(ctx context.Context, input model.AcceptHeldCrlInput) (*model.CertificationAuthorityPayload, error)
 }
@@ -1774,7 +1788,6 @@ type PartitionResolver interface {
 	ApprovalsWaiting(ctx context.Context, obj *tenant.Partition) (int, error)
 	ApprovalRules(ctx context.Context, obj *tenant.Partition) ([]*approval.Rule, error)
 	AuditEvents(ctx context.Context, obj *tenant.Partition, first int, after *string, filter *model.AuditFilter) (*model.AuditEventConnection, error)
-	AuditVerification(ctx context.Context, obj *tenant.Partition) (*model.AuditVerification, error)
 	BulkOperations(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.BulkOperationConnection, error)
 	CertificationAuthorities(ctx context.Context, obj *tenant.Partition, first int, after *string, includeDeleted bool, search *string) (*model.CertificationAuthorityConnection, error)
 	CertificationAuthority(ctx context.Context, obj *tenant.Partition, identifier string) (*ca.CertificationAuthority, error)
@@ -1830,7 +1843,6 @@ type QueryResolver interface {
 	ProfileSchema(ctx context.Context) (string, error)
 	ValidateProfile(ctx context.Context, partitionID string, json string, id *string, name *string, group *string) ([]*profile1.Problem, error)
 	WhatIf(ctx context.Context, input model.WhatIfInput) (*model.WhatIf, error)
-	ReplayProfile(ctx context.Context, partitionID string, json string, days int, profileID *string) (*model.ProfileReplay, error)
 	ProtocolConfiguration(ctx context.Context, id string) (*protocolconfig.Configuration, error)
 	Subscriptions(ctx context.Context, first int, after *string, search *string) (*model.ServiceSubscriptionConnection, error)
 	Subscription(ctx context.Context, id string) (*tenant.Subscription, error)
@@ -1874,9 +1886,6 @@ type ServiceSubscriptionResolver interface {
 }
 type SessionResolver interface {
 	Current(ctx context.Context, obj *identity.Session) (bool, error)
-}
-type SigningAlgorithmResolver interface {
-	Measurement(ctx context.Context, obj *algorithm.Algorithm) (*measure.Measurement, error)
 }
 type SubscriptionResolver interface {
 	AuditEvents(ctx context.Context, partitionID string, after *int64) (<-chan *audit.Event, error)
@@ -5166,6 +5175,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LintFinding.Severity(childComplexity), true
 
+	case "MeasureAlgorithmPayload.measurement":
+		if e.ComplexityRoot.MeasureAlgorithmPayload.Measurement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MeasureAlgorithmPayload.Measurement(childComplexity), true
+
 	case "Member.invitationExpiresAt":
 		if e.ComplexityRoot.Member.InvitationExpiresAt == nil {
 			break
@@ -5730,6 +5746,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.IssuePkcs12(childComplexity, args["input"].(model.IssuePkcs12Input)), true
+	case "Mutation.measureAlgorithm":
+		if e.ComplexityRoot.Mutation.MeasureAlgorithm == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_measureAlgorithm_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MeasureAlgorithm(childComplexity, args["input"].(model.MeasureAlgorithmInput)), true
 	case "Mutation.moveCertificationAuthorityKey":
 		if e.ComplexityRoot.Mutation.MoveCertificationAuthorityKey == nil {
 			break
@@ -5846,6 +5873,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.RenewCertificationAuthority(childComplexity, args["input"].(model.RenewCertificationAuthorityInput)), true
+	case "Mutation.replayProfile":
+		if e.ComplexityRoot.Mutation.ReplayProfile == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_replayProfile_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReplayProfile(childComplexity, args["input"].(model.ReplayProfileInput)), true
 	case "Mutation.requestPasswordReset":
 		if e.ComplexityRoot.Mutation.RequestPasswordReset == nil {
 			break
@@ -6155,6 +6193,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.VerifyAddressCode(childComplexity, args["input"].(model.VerifyAddressCodeInput)), true
+	case "Mutation.verifyAuditLog":
+		if e.ComplexityRoot.Mutation.VerifyAuditLog == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_verifyAuditLog_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.VerifyAuditLog(childComplexity, args["input"].(model.VerifyAuditLogInput)), true
 	case "Mutation.verifySecondFactor":
 		if e.ComplexityRoot.Mutation.VerifySecondFactor == nil {
 			break
@@ -6361,12 +6410,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partition.AuditEvents(childComplexity, args["first"].(int), args["after"].(*string), args["filter"].(*model.AuditFilter)), true
-	case "Partition.auditVerification":
-		if e.ComplexityRoot.Partition.AuditVerification == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Partition.AuditVerification(childComplexity), true
 	case "Partition.bulkOperations":
 		if e.ComplexityRoot.Partition.BulkOperations == nil {
 			break
@@ -7225,17 +7268,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.RenewalCampaign(childComplexity, args["id"].(string)), true
-	case "Query.replayProfile":
-		if e.ComplexityRoot.Query.ReplayProfile == nil {
-			break
-		}
-
-		args, err := ec.field_Query_replayProfile_args(ctx, rawArgs)
-		if err != nil {
-			return 0, false
-		}
-
-		return e.ComplexityRoot.Query.ReplayProfile(childComplexity, args["partitionId"].(string), args["json"].(string), args["days"].(int), args["profileId"].(*string)), true
 	case "Query.subscription":
 		if e.ComplexityRoot.Query.Subscription == nil {
 			break
@@ -7546,6 +7578,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReplayExample.Refusal(childComplexity), true
+
+	case "ReplayProfilePayload.replay":
+		if e.ComplexityRoot.ReplayProfilePayload.Replay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReplayProfilePayload.Replay(childComplexity), true
 
 	case "ReportPeriod.issued":
 		if e.ComplexityRoot.ReportPeriod.Issued == nil {
@@ -7866,12 +7905,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.SigningAlgorithm.Label(childComplexity), true
-	case "SigningAlgorithm.measurement":
-		if e.ComplexityRoot.SigningAlgorithm.Measurement == nil {
-			break
-		}
-
-		return e.ComplexityRoot.SigningAlgorithm.Measurement(childComplexity), true
 	case "SigningAlgorithm.postQuantum":
 		if e.ComplexityRoot.SigningAlgorithm.PostQuantum == nil {
 			break
@@ -8077,6 +8110,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.User.Status(childComplexity), true
+
+	case "VerifyAuditLogPayload.verification":
+		if e.ComplexityRoot.VerifyAuditLogPayload.Verification == nil {
+			break
+		}
+
+		return e.ComplexityRoot.VerifyAuditLogPayload.Verification(childComplexity), true
 
 	case "Viewer.apiToken":
 		if e.ComplexityRoot.Viewer.APIToken == nil {
@@ -8337,6 +8377,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputApproveInput,
 		ec.unmarshalInputAssignSubscriptionInput,
 		ec.unmarshalInputAuditFilter,
+		ec.unmarshalInputBulkRevocationSelection,
 		ec.unmarshalInputCagwCredentialRoleInput,
 		ec.unmarshalInputCancelBulkInput,
 		ec.unmarshalInputCancelRenewalCampaignInput,
@@ -8378,6 +8419,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputInviteUserInput,
 		ec.unmarshalInputIssueCertificateInput,
 		ec.unmarshalInputIssuePkcs12Input,
+		ec.unmarshalInputMeasureAlgorithmInput,
 		ec.unmarshalInputMoveCertificationAuthorityKeyInput,
 		ec.unmarshalInputNameConstraintsInput,
 		ec.unmarshalInputNameSubtreeInput,
@@ -8393,6 +8435,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputRenewCagwCredentialInput,
 		ec.unmarshalInputRenewCertificationAuthorityInput,
 		ec.unmarshalInputRenewalSelectionInput,
+		ec.unmarshalInputReplayProfileInput,
 		ec.unmarshalInputRequestPasswordResetInput,
 		ec.unmarshalInputResendInvitationInput,
 		ec.unmarshalInputResetPasswordInput,
@@ -8421,6 +8464,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputUpdateProtocolOfferingInput,
 		ec.unmarshalInputUpdateSubscriptionInput,
 		ec.unmarshalInputVerifyAddressCodeInput,
+		ec.unmarshalInputVerifyAuditLogInput,
 		ec.unmarshalInputVerifySecondFactorInput,
 		ec.unmarshalInputWhatIfInput,
 		ec.unmarshalInputWithdrawApprovalInput,
@@ -8991,8 +9035,13 @@ type AuditVerification {
 extend type Partition {
   "Newest first."
   auditEvents(first: Int! = 50, after: String, filter: AuditFilter): AuditEventConnection!
-  "Recomputes the whole chain of this partition."
-  auditVerification: AuditVerification!
+}
+
+input VerifyAuditLogInput { partitionId: ID! }
+type VerifyAuditLogPayload { verification: AuditVerification! }
+extend type Mutation {
+  "Recomputes the whole hash chain of the partition. Changes nothing; takes as long as the log is."
+  verifyAuditLog(input: VerifyAuditLogInput!): VerifyAuditLogPayload!
 }
 
 type Subscription {
@@ -9083,14 +9132,20 @@ input PrepareBulkRevocationInput {
   name: String
   reason: RevocationReason! = UNSPECIFIED
   invalidityDate: Time
+  selection: BulkRevocationSelection!
+}
+"Which certificates."
+input BulkRevocationSelection @oneOf {
   """
-  CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
-  columns ` + "`" + `serialNumber` + "`" + ` and ` + "`" + `reason` + "`" + `. Give one of serialNumbers, filter and keys.
+  Of a file sent to ` + "`" + `POST /upload?partition=…&kind=REVOKE` + "`" + `: CSV, up to 20 MB and 1,000,000 lines, a serial number a line,
+  hexadecimal, with or without colons. With a header line: columns ` + "`" + `serialNumber` + "`" + ` and ` + "`" + `reason` + "`" + `.
   """
-  serialNumbers: String
+  uploadId: ID
+  "Up to 1,000."
+  serialNumbers: [String!]
   "What the list of certificates would show."
   filter: CertificateFilter
-  "SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000."
+  "SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1,000."
   keys: [String!]
 }
 input PrepareBulkIssuanceInput {
@@ -9100,12 +9155,11 @@ input PrepareBulkIssuanceInput {
   "Unless a line says otherwise."
   profileId: String! = ""
   """
-  CSV with a header line, up to 20 MB and 50,000 requests: ` + "`" + `csr` + "`" + ` (PEM in quotes, or base64 DER) and, as needed, ` + "`" + `profile` + "`" + `,
-  ` + "`" + `subject` + "`" + `, ` + "`" + `subjectAlternativeNames` + "`" + ` (` + "`" + `DNS:a.example.com;IP:192.0.2.1` + "`" + `), ` + "`" + `notAfter` + "`" + `, ` + "`" + `endEntity` + "`" + `. Give csv or zip.
+  Of a file sent to ` + "`" + `POST /upload?partition=…&kind=ISSUE` + "`" + `, up to 20 MB and 50,000 requests: a ZIP archive of files with one
+  request each, or CSV with a header line: ` + "`" + `csr` + "`" + ` (PEM in quotes, or base64 DER) and, as needed, ` + "`" + `profile` + "`" + `, ` + "`" + `subject` + "`" + `,
+  ` + "`" + `subjectAlternativeNames` + "`" + ` (` + "`" + `DNS:a.example.com;IP:192.0.2.1` + "`" + `), ` + "`" + `notAfter` + "`" + `, ` + "`" + `endEntity` + "`" + `.
   """
-  csv: String
-  "Base64 of a ZIP archive of files with one request each."
-  zip: String
+  uploadId: ID!
 }
 input StartBulkInput { id: ID! }
 input CancelBulkInput { id: ID! }
@@ -10458,10 +10512,19 @@ extend type Query {
   validateProfile(partitionId: ID!, json: String!, id: ID, name: String, group: ID): [ProfileProblem!]!
   "What would be issued, by the engine that issues, without signing. Nothing is recorded; quota, rate and end entity are not looked at."
   whatIf(input: WhatIfInput!): WhatIf!
-  "Tries a draft profile on the requests of the last days, each at its own instant; ` + "`" + `profileId` + "`" + ` = only those issued under that profile."
-  replayProfile(partitionId: ID!, json: String!, days: Int!, profileId: ID): ProfileReplay!
 }
+input ReplayProfileInput {
+  partitionId: ID!
+  "Of the draft, as in ` + "`" + `UpdateProfileInput` + "`" + `."
+  json: String!
+  days: Int!
+  "Only requests that were issued under this profile."
+  profileId: ID
+}
+type ReplayProfilePayload { replay: ProfileReplay! }
 extend type Mutation {
+  "Tries a draft profile on the requests of the last days, each at its own instant. Changes nothing; takes seconds."
+  replayProfile(input: ReplayProfileInput!): ReplayProfilePayload!
   cloneProfile(input: CloneProfileInput!): ProfilePayload!
   "Makes a new version; issuance takes it from the next request on."
   updateProfile(input: UpdateProfileInput!): ProfilePayload!
@@ -10887,8 +10950,6 @@ type SigningAlgorithm {
   verifiers: [AlgorithmVerifier!]!
   "What will not work with it; null where every client can verify it."
   warning: String
-  "Measured on this server with one core, when first asked for: slow algorithms take seconds. Null unless signed in."
-  measurement: AlgorithmMeasurement
 }
 
 "A family of clients that verify certificates."
@@ -10904,6 +10965,16 @@ type AlgorithmMeasurement {
   signaturesPerSecond: Float!
   verificationsPerSecond: Float!
   keyGenerationMilliseconds: Float!
+}
+
+input MeasureAlgorithmInput {
+  "Of one of ` + "`" + `signingAlgorithms` + "`" + `."
+  label: String!
+}
+type MeasureAlgorithmPayload { measurement: AlgorithmMeasurement! }
+extend type Mutation {
+  "Measures an algorithm on this server with one core: slow ones take seconds. It is measured once; later the answer is kept."
+  measureAlgorithm(input: MeasureAlgorithmInput!): MeasureAlgorithmPayload!
 }
 
 "An attribute type that a distinguished name may hold (RFC 4519, X.520 and the guide's list of 34)."
@@ -12690,6 +12761,14 @@ func (ec *executionContext) childFields_LintFinding(ctx context.Context, field g
 	return nil, fmt.Errorf("no field named %q was found under type LintFinding", field.Name)
 }
 
+func (ec *executionContext) childFields_MeasureAlgorithmPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "measurement":
+		return ec.fieldContext_MeasureAlgorithmPayload_measurement(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MeasureAlgorithmPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Member(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "user":
@@ -12838,8 +12917,6 @@ func (ec *executionContext) childFields_Partition(ctx context.Context, field gra
 		return ec.fieldContext_Partition_approvalRules(ctx, field)
 	case "auditEvents":
 		return ec.fieldContext_Partition_auditEvents(ctx, field)
-	case "auditVerification":
-		return ec.fieldContext_Partition_auditVerification(ctx, field)
 	case "bulkOperations":
 		return ec.fieldContext_Partition_bulkOperations(ctx, field)
 	case "certificationAuthorities":
@@ -13256,6 +13333,14 @@ func (ec *executionContext) childFields_ReplayExample(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ReplayExample", field.Name)
 }
 
+func (ec *executionContext) childFields_ReplayProfilePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "replay":
+		return ec.fieldContext_ReplayProfilePayload_replay(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReplayProfilePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ReportPeriod(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "start":
@@ -13434,8 +13519,6 @@ func (ec *executionContext) childFields_SigningAlgorithm(ctx context.Context, fi
 		return ec.fieldContext_SigningAlgorithm_verifiers(ctx, field)
 	case "warning":
 		return ec.fieldContext_SigningAlgorithm_warning(ctx, field)
-	case "measurement":
-		return ec.fieldContext_SigningAlgorithm_measurement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type SigningAlgorithm", field.Name)
 }
@@ -13528,6 +13611,14 @@ func (ec *executionContext) childFields_User(ctx context.Context, field graphql.
 		return ec.fieldContext_User_lastSignInAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type User", field.Name)
+}
+
+func (ec *executionContext) childFields_VerifyAuditLogPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "verification":
+		return ec.fieldContext_VerifyAuditLogPayload_verification(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type VerifyAuditLogPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -14612,6 +14703,20 @@ func (ec *executionContext) field_Mutation_issuePkcs12_args(ctx context.Context,
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_measureAlgorithm_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.MeasureAlgorithmInput, error) {
+			return ec.unmarshalNMeasureAlgorithmInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMeasureAlgorithmInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_moveCertificationAuthorityKey_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -14744,6 +14849,20 @@ func (ec *executionContext) field_Mutation_renewCertificationAuthority_args(ctx 
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.RenewCertificationAuthorityInput, error) {
 			return ec.unmarshalNRenewCertificationAuthorityInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewCertificationAuthorityInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_replayProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ReplayProfileInput, error) {
+			return ec.unmarshalNReplayProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayProfileInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -15122,6 +15241,20 @@ func (ec *executionContext) field_Mutation_verifyAddressCode_args(ctx context.Co
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.VerifyAddressCodeInput, error) {
 			return ec.unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAddressCodeInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_verifyAuditLog_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.VerifyAuditLogInput, error) {
+			return ec.unmarshalNVerifyAuditLogInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAuditLogInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -15957,44 +16090,6 @@ func (ec *executionContext) field_Query_renewalCampaign_args(ctx context.Context
 		return nil, err
 	}
 	args["id"] = arg0
-	return args, nil
-}
-
-func (ec *executionContext) field_Query_replayProfile_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
-	var err error
-	args := map[string]any{}
-	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "partitionId",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNID2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["partitionId"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "json",
-		func(ctx context.Context, v any) (string, error) {
-			return ec.unmarshalNString2string(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["json"] = arg1
-	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "days",
-		func(ctx context.Context, v any) (int, error) {
-			return ec.unmarshalNInt2int(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["days"] = arg2
-	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "profileId",
-		func(ctx context.Context, v any) (*string, error) {
-			return ec.unmarshalOID2ᚖstring(ctx, v)
-		})
-	if err != nil {
-		return nil, err
-	}
-	args["profileId"] = arg3
 	return args, nil
 }
 
@@ -29556,6 +29651,38 @@ func (ec *executionContext) fieldContext_LintFinding_detail(_ context.Context, f
 	return graphql.NewScalarFieldContext("LintFinding", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _MeasureAlgorithmPayload_measurement(ctx context.Context, field graphql.CollectedField, obj *model.MeasureAlgorithmPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MeasureAlgorithmPayload_measurement(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Measurement, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
+			return ec.marshalNAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MeasureAlgorithmPayload_measurement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "MeasureAlgorithmPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AlgorithmMeasurement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Member_user(ctx context.Context, field graphql.CollectedField, obj *identity.Member) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -30342,6 +30469,50 @@ func (ec *executionContext) fieldContext_Mutation_withdrawApproval(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_withdrawApproval_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_verifyAuditLog(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_verifyAuditLog(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().VerifyAuditLog(ctx, fc.Args["input"].(model.VerifyAuditLogInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.VerifyAuditLogPayload) graphql.Marshaler {
+			return ec.marshalNVerifyAuditLogPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAuditLogPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_verifyAuditLog(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_VerifyAuditLogPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_verifyAuditLog_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -33048,6 +33219,50 @@ func (ec *executionContext) fieldContext_Mutation_deleteWebhook(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_replayProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_replayProfile(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ReplayProfile(ctx, fc.Args["input"].(model.ReplayProfileInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ReplayProfilePayload) graphql.Marshaler {
+			return ec.marshalNReplayProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayProfilePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_replayProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ReplayProfilePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_replayProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_cloneProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -33570,6 +33785,50 @@ func (ec *executionContext) fieldContext_Mutation_removeProtocolOffering(ctx con
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_removeProtocolOffering_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_measureAlgorithm(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_measureAlgorithm(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().MeasureAlgorithm(ctx, fc.Args["input"].(model.MeasureAlgorithmInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.MeasureAlgorithmPayload) graphql.Marshaler {
+			return ec.marshalNMeasureAlgorithmPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMeasureAlgorithmPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_measureAlgorithm(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MeasureAlgorithmPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_measureAlgorithm_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -34639,38 +34898,6 @@ func (ec *executionContext) fieldContext_Partition_auditEvents(ctx context.Conte
 	if fc.Args, err = ec.field_Partition_auditEvents_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
-	}
-	return fc, nil
-}
-
-func (ec *executionContext) _Partition_auditVerification(ctx context.Context, field graphql.CollectedField, obj *tenant.Partition) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Partition_auditVerification(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().AuditVerification(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditVerification) graphql.Marshaler {
-			return ec.marshalNAuditVerification2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditVerification(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Partition_auditVerification(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Partition",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AuditVerification(ctx, field)
-		},
 	}
 	return fc, nil
 }
@@ -37947,50 +38174,6 @@ func (ec *executionContext) fieldContext_Query_whatIf(ctx context.Context, field
 	return fc, nil
 }
 
-func (ec *executionContext) _Query_replayProfile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Query_replayProfile(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().ReplayProfile(ctx, fc.Args["partitionId"].(string), fc.Args["json"].(string), fc.Args["days"].(int), fc.Args["profileId"].(*string))
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfileReplay) graphql.Marshaler {
-			return ec.marshalNProfileReplay2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx, selections, v)
-		},
-		true,
-		true,
-	)
-}
-func (ec *executionContext) fieldContext_Query_replayProfile(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "Query",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_ProfileReplay(ctx, field)
-		},
-	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = ec.Recover(ctx, r)
-			ec.Error(ctx, err)
-		}
-	}()
-	ctx = graphql.WithFieldContext(ctx, fc)
-	if fc.Args, err = ec.field_Query_replayProfile_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
-		ec.Error(ctx, err)
-		return fc, err
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _Query_protocolConfiguration(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -39330,6 +39513,38 @@ func (ec *executionContext) _ReplayExample_changes(ctx context.Context, field gr
 }
 func (ec *executionContext) fieldContext_ReplayExample_changes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ReplayExample", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ReplayProfilePayload_replay(ctx context.Context, field graphql.CollectedField, obj *model.ReplayProfilePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ReplayProfilePayload_replay(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replay, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProfileReplay) graphql.Marshaler {
+			return ec.marshalNProfileReplay2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ReplayProfilePayload_replay(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ReplayProfilePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProfileReplay(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _ReportPeriod_start(ctx context.Context, field graphql.CollectedField, obj *report.Period) (ret graphql.Marshaler) {
@@ -40762,38 +40977,6 @@ func (ec *executionContext) fieldContext_SigningAlgorithm_warning(_ context.Cont
 	return graphql.NewScalarFieldContext("SigningAlgorithm", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func (ec *executionContext) _SigningAlgorithm_measurement(ctx context.Context, field graphql.CollectedField, obj *algorithm.Algorithm) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_SigningAlgorithm_measurement(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.SigningAlgorithm().Measurement(ctx, obj)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
-			return ec.marshalOAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_SigningAlgorithm_measurement(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	fc = &graphql.FieldContext{
-		Object:     "SigningAlgorithm",
-		Field:      field,
-		IsMethod:   true,
-		IsResolver: true,
-		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AlgorithmMeasurement(ctx, field)
-		},
-	}
-	return fc, nil
-}
-
 func (ec *executionContext) _StoryChange_what(ctx context.Context, field graphql.CollectedField, obj *model.StoryChange) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -41415,6 +41598,38 @@ func (ec *executionContext) _User_lastSignInAt(ctx context.Context, field graphq
 }
 func (ec *executionContext) fieldContext_User_lastSignInAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("User", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _VerifyAuditLogPayload_verification(ctx context.Context, field graphql.CollectedField, obj *model.VerifyAuditLogPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_VerifyAuditLogPayload_verification(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Verification, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AuditVerification) graphql.Marshaler {
+			return ec.marshalNAuditVerification2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditVerification(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_VerifyAuditLogPayload_verification(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "VerifyAuditLogPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AuditVerification(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _Viewer_user(ctx context.Context, field graphql.CollectedField, obj *model.Viewer) (ret graphql.Marshaler) {
@@ -43932,6 +44147,57 @@ func (ec *executionContext) unmarshalInputAuditFilter(ctx context.Context, obj a
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputBulkRevocationSelection(ctx context.Context, obj any) (model.BulkRevocationSelection, error) {
+	var it model.BulkRevocationSelection
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"uploadId", "serialNumbers", "filter", "keys"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "uploadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("uploadId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.UploadID = data
+		case "serialNumbers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serialNumbers"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SerialNumbers = data
+		case "filter":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
+			data, err := ec.unmarshalOCertificateFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateFilter(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Filter = data
+		case "keys":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keys"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Keys = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCagwCredentialRoleInput(ctx context.Context, obj any) (credential.Grant, error) {
 	var it credential.Grant
 	if obj == nil {
@@ -45934,6 +46200,36 @@ func (ec *executionContext) unmarshalInputIssuePkcs12Input(ctx context.Context, 
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputMeasureAlgorithmInput(ctx context.Context, obj any) (model.MeasureAlgorithmInput, error) {
+	var it model.MeasureAlgorithmInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"label"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "label":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("label"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Label = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputMoveCertificationAuthorityKeyInput(ctx context.Context, obj any) (model.MoveCertificationAuthorityKeyInput, error) {
 	var it model.MoveCertificationAuthorityKeyInput
 	if obj == nil {
@@ -46067,7 +46363,7 @@ func (ec *executionContext) unmarshalInputPrepareBulkIssuanceInput(ctx context.C
 		asMap["profileId"] = ""
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "name", "caId", "profileId", "csv", "zip"}
+	fieldsInOrder := [...]string{"partitionId", "name", "caId", "profileId", "uploadId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -46102,20 +46398,13 @@ func (ec *executionContext) unmarshalInputPrepareBulkIssuanceInput(ctx context.C
 				return it, err
 			}
 			it.ProfileID = data
-		case "csv":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("csv"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+		case "uploadId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("uploadId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.CSV = data
-		case "zip":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("zip"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Zip = data
+			it.UploadID = data
 		}
 	}
 	return it, nil
@@ -46136,7 +46425,7 @@ func (ec *executionContext) unmarshalInputPrepareBulkRevocationInput(ctx context
 		asMap["reason"] = "UNSPECIFIED"
 	}
 
-	fieldsInOrder := [...]string{"partitionId", "name", "reason", "invalidityDate", "serialNumbers", "filter", "keys"}
+	fieldsInOrder := [...]string{"partitionId", "name", "reason", "invalidityDate", "selection"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -46171,27 +46460,13 @@ func (ec *executionContext) unmarshalInputPrepareBulkRevocationInput(ctx context
 				return it, err
 			}
 			it.InvalidityDate = data
-		case "serialNumbers":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("serialNumbers"))
-			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+		case "selection":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("selection"))
+			data, err := ec.unmarshalNBulkRevocationSelection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkRevocationSelection(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.SerialNumbers = data
-		case "filter":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("filter"))
-			data, err := ec.unmarshalOCertificateFilter2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐCertificateFilter(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Filter = data
-		case "keys":
-			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("keys"))
-			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
-			if err != nil {
-				return it, err
-			}
-			it.Keys = data
+			it.Selection = data
 		}
 	}
 	return it, nil
@@ -46637,6 +46912,57 @@ func (ec *executionContext) unmarshalInputRenewalSelectionInput(ctx context.Cont
 				return it, err
 			}
 			it.ExpiresUntil = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputReplayProfileInput(ctx context.Context, obj any) (model.ReplayProfileInput, error) {
+	var it model.ReplayProfileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId", "json", "days", "profileId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
+		case "json":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("json"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.JSON = data
+		case "days":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("days"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Days = data
+		case "profileId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("profileId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ProfileID = data
 		}
 	}
 	return it, nil
@@ -47815,6 +48141,36 @@ func (ec *executionContext) unmarshalInputVerifyAddressCodeInput(ctx context.Con
 				return it, err
 			}
 			it.Code = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputVerifyAuditLogInput(ctx context.Context, obj any) (model.VerifyAuditLogInput, error) {
+	var it model.VerifyAuditLogInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"partitionId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "partitionId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("partitionId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PartitionID = data
 		}
 	}
 	return it, nil
@@ -56890,6 +57246,45 @@ func (ec *executionContext) _LintFinding(ctx context.Context, sel ast.SelectionS
 	return out
 }
 
+var measureAlgorithmPayloadImplementors = []string{"MeasureAlgorithmPayload"}
+
+func (ec *executionContext) _MeasureAlgorithmPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MeasureAlgorithmPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, measureAlgorithmPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MeasureAlgorithmPayload")
+		case "measurement":
+			out.Values[i] = ec._MeasureAlgorithmPayload_measurement(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var memberImplementors = []string{"Member"}
 
 func (ec *executionContext) _Member(ctx context.Context, sel ast.SelectionSet, obj *identity.Member) graphql.Marshaler {
@@ -57135,6 +57530,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "withdrawApproval":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_withdrawApproval(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "verifyAuditLog":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_verifyAuditLog(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -57580,6 +57982,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "replayProfile":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_replayProfile(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "cloneProfile":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_cloneProfile(ctx, field)
@@ -57660,6 +58069,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "removeProtocolOffering":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_removeProtocolOffering(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "measureAlgorithm":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_measureAlgorithm(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -58465,42 +58881,6 @@ func (ec *executionContext) _Partition(ctx context.Context, sel ast.SelectionSet
 					}
 				}()
 				res = ec._Partition_auditEvents(ctx, field, obj)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-		case "auditVerification":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._Partition_auditVerification(ctx, field, obj)
 				if res == graphql.Null {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -60763,28 +61143,6 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
-		case "replayProfile":
-			field := field
-
-			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._Query_replayProfile(ctx, field)
-				if res == graphql.Null {
-					atomic.AddUint32(&fs.Invalids, 1)
-				}
-				return res
-			}
-
-			rrm := func(ctx context.Context) graphql.Marshaler {
-				return ec.OperationContext.RootResolverMiddleware(ctx,
-					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "protocolConfiguration":
 			field := field
 
@@ -61642,6 +62000,45 @@ func (ec *executionContext) _ReplayExample(ctx context.Context, sel ast.Selectio
 			out.Values[i] = ec._ReplayExample_refusal(ctx, field, obj)
 		case "changes":
 			out.Values[i] = ec._ReplayExample_changes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var replayProfilePayloadImplementors = []string{"ReplayProfilePayload"}
+
+func (ec *executionContext) _ReplayProfilePayload(ctx context.Context, sel ast.SelectionSet, obj *model.ReplayProfilePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, replayProfilePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ReplayProfilePayload")
+		case "replay":
+			out.Values[i] = ec._ReplayProfilePayload_replay(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -62644,83 +63041,50 @@ func (ec *executionContext) _SigningAlgorithm(ctx context.Context, sel ast.Selec
 		case "label":
 			out.Values[i] = ec._SigningAlgorithm_label(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "family":
 			out.Values[i] = ec._SigningAlgorithm_family(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "securityBits":
 			out.Values[i] = ec._SigningAlgorithm_securityBits(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "postQuantum":
 			out.Values[i] = ec._SigningAlgorithm_postQuantum(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "publicKeyBytes":
 			out.Values[i] = ec._SigningAlgorithm_publicKeyBytes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "signatureBytes":
 			out.Values[i] = ec._SigningAlgorithm_signatureBytes(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "standard":
 			out.Values[i] = ec._SigningAlgorithm_standard(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "advice":
 			out.Values[i] = ec._SigningAlgorithm_advice(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "verifiers":
 			out.Values[i] = ec._SigningAlgorithm_verifiers(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+				out.Invalids++
 			}
 		case "warning":
 			out.Values[i] = ec._SigningAlgorithm_warning(ctx, field, obj)
-		case "measurement":
-			field := field
-
-			innerFunc := func(ctx context.Context, _ *graphql.FieldSet) (res graphql.Marshaler) {
-				defer func() {
-					if r := recover(); r != nil {
-						ec.Error(ctx, ec.Recover(ctx, r))
-					}
-				}()
-				res = ec._SigningAlgorithm_measurement(ctx, field, obj)
-				return res
-			}
-
-			if field.Deferrable != nil {
-				dfs, ok := deferred[field.Deferrable.Label]
-				di := 0
-				if ok {
-					dfs.AddField(field)
-					di = len(dfs.Values) - 1
-				} else {
-					dfs = graphql.NewFieldSet([]graphql.CollectedField{field})
-					deferred[field.Deferrable.Label] = dfs
-				}
-				dfs.Concurrently(di, func(ctx context.Context) graphql.Marshaler {
-					return innerFunc(ctx, dfs)
-				})
-
-				// don't run the out.Concurrently() call below
-				out.Values[i] = graphql.Null
-				continue
-			}
-
-			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -63093,6 +63457,45 @@ func (ec *executionContext) _User(ctx context.Context, sel ast.SelectionSet, obj
 			}
 		case "lastSignInAt":
 			out.Values[i] = ec._User_lastSignInAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var verifyAuditLogPayloadImplementors = []string{"VerifyAuditLogPayload"}
+
+func (ec *executionContext) _VerifyAuditLogPayload(ctx context.Context, sel ast.SelectionSet, obj *model.VerifyAuditLogPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, verifyAuditLogPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("VerifyAuditLogPayload")
+		case "verification":
+			out.Values[i] = ec._VerifyAuditLogPayload_verification(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -64454,6 +64857,16 @@ func (ec *executionContext) unmarshalNAddProtocolOfferingInput2githubᚗcomᚋpk
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx context.Context, sel ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AlgorithmMeasurement(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNAlgorithmVerifier2githubᚗcomᚋpkiaasᚋpkiaasᚋpkiᚋalgorithmᚐVerifier(ctx context.Context, sel ast.SelectionSet, v algorithm.Verifier) graphql.Marshaler {
 	return ec._AlgorithmVerifier(ctx, sel, &v)
 }
@@ -64803,10 +65216,6 @@ func (ec *executionContext) marshalNAuditResult2githubᚗcomᚋpkiaasᚋpkiaas�
 	return res
 }
 
-func (ec *executionContext) marshalNAuditVerification2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditVerification(ctx context.Context, sel ast.SelectionSet, v model.AuditVerification) graphql.Marshaler {
-	return ec._AuditVerification(ctx, sel, &v)
-}
-
 func (ec *executionContext) marshalNAuditVerification2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAuditVerification(ctx context.Context, sel ast.SelectionSet, v *model.AuditVerification) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -65040,6 +65449,11 @@ func (ec *executionContext) marshalNBulkResult2githubᚗcomᚋpkiaasᚋpkiaasᚋ
 		}
 	}
 	return res
+}
+
+func (ec *executionContext) unmarshalNBulkRevocationSelection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐBulkRevocationSelection(ctx context.Context, v any) (*model.BulkRevocationSelection, error) {
+	res, err := ec.unmarshalInputBulkRevocationSelection(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNBulkState2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋbulkᚐState(ctx context.Context, v any) (bulk.State, error) {
@@ -66618,6 +67032,25 @@ func (ec *executionContext) marshalNMap2map(ctx context.Context, sel ast.Selecti
 	return res
 }
 
+func (ec *executionContext) unmarshalNMeasureAlgorithmInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMeasureAlgorithmInput(ctx context.Context, v any) (model.MeasureAlgorithmInput, error) {
+	res, err := ec.unmarshalInputMeasureAlgorithmInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNMeasureAlgorithmPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMeasureAlgorithmPayload(ctx context.Context, sel ast.SelectionSet, v model.MeasureAlgorithmPayload) graphql.Marshaler {
+	return ec._MeasureAlgorithmPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNMeasureAlgorithmPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐMeasureAlgorithmPayload(ctx context.Context, sel ast.SelectionSet, v *model.MeasureAlgorithmPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MeasureAlgorithmPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNMember2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐMemberᚄ(ctx context.Context, sel ast.SelectionSet, v []*identity.Member) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -67081,10 +67514,6 @@ func (ec *executionContext) marshalNProfileProblem2ᚖgithubᚗcomᚋpkiaasᚋpk
 	return ec._ProfileProblem(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNProfileReplay2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx context.Context, sel ast.SelectionSet, v model.ProfileReplay) graphql.Marshaler {
-	return ec._ProfileReplay(ctx, sel, &v)
-}
-
 func (ec *executionContext) marshalNProfileReplay2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐProfileReplay(ctx context.Context, sel ast.SelectionSet, v *model.ProfileReplay) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -67541,6 +67970,25 @@ func (ec *executionContext) marshalNReplayExample2ᚖgithubᚗcomᚋpkiaasᚋpki
 		return graphql.Null
 	}
 	return ec._ReplayExample(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNReplayProfileInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayProfileInput(ctx context.Context, v any) (model.ReplayProfileInput, error) {
+	res, err := ec.unmarshalInputReplayProfileInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReplayProfilePayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayProfilePayload(ctx context.Context, sel ast.SelectionSet, v model.ReplayProfilePayload) graphql.Marshaler {
+	return ec._ReplayProfilePayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNReplayProfilePayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayProfilePayload(ctx context.Context, sel ast.SelectionSet, v *model.ReplayProfilePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ReplayProfilePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNReportDimension2githubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋreportᚐDimension(ctx context.Context, v any) (report.Dimension, error) {
@@ -68385,6 +68833,25 @@ func (ec *executionContext) unmarshalNVerifyAddressCodeInput2githubᚗcomᚋpkia
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNVerifyAuditLogInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAuditLogInput(ctx context.Context, v any) (model.VerifyAuditLogInput, error) {
+	res, err := ec.unmarshalInputVerifyAuditLogInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNVerifyAuditLogPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAuditLogPayload(ctx context.Context, sel ast.SelectionSet, v model.VerifyAuditLogPayload) graphql.Marshaler {
+	return ec._VerifyAuditLogPayload(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNVerifyAuditLogPayload2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifyAuditLogPayload(ctx context.Context, sel ast.SelectionSet, v *model.VerifyAuditLogPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._VerifyAuditLogPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNVerifySecondFactorInput2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐVerifySecondFactorInput(ctx context.Context, v any) (model.VerifySecondFactorInput, error) {
 	res, err := ec.unmarshalInputVerifySecondFactorInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -68720,13 +69187,6 @@ func (ec *executionContext) marshalOAcmeProblem2ᚖgithubᚗcomᚋpkiaasᚋpkiaa
 		return graphql.Null
 	}
 	return ec._AcmeProblem(ctx, sel, v)
-}
-
-func (ec *executionContext) marshalOAlgorithmMeasurement2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋmeasureᚐMeasurement(ctx context.Context, sel ast.SelectionSet, v *measure.Measurement) graphql.Marshaler {
-	if v == nil {
-		return graphql.Null
-	}
-	return ec._AlgorithmMeasurement(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOApiToken2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋidentityᚐAPIToken(ctx context.Context, sel ast.SelectionSet, v *identity.APIToken) graphql.Marshaler {

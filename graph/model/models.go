@@ -20,6 +20,7 @@ import (
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/domain/job"
 	"github.com/pkiaas/pkiaas/domain/mail"
+	"github.com/pkiaas/pkiaas/domain/measure"
 	"github.com/pkiaas/pkiaas/domain/notify"
 	"github.com/pkiaas/pkiaas/domain/profile"
 	"github.com/pkiaas/pkiaas/domain/protocolconfig"
@@ -253,6 +254,19 @@ type BulkOperationPayload struct {
 }
 
 func (BulkOperationPayload) IsBulkOperationResult() {}
+
+// Which certificates.
+type BulkRevocationSelection struct {
+	// Of a file sent to `POST /upload?partition=…&kind=REVOKE`: CSV, up to 20 MB and 1,000,000 lines, a serial number a line,
+	// hexadecimal, with or without colons. With a header line: columns `serialNumber` and `reason`.
+	UploadID *string `json:"uploadId,omitempty"`
+	// Up to 1,000.
+	SerialNumbers []string `json:"serialNumbers,omitempty"`
+	// What the list of certificates would show.
+	Filter *CertificateFilter `json:"filter,omitempty"`
+	// SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1,000.
+	Keys []string `json:"keys,omitempty"`
+}
 
 type CaCreation struct {
 	Steps []*CaCreationStep `json:"steps"`
@@ -866,6 +880,15 @@ type JobConnection struct {
 	TotalCount int        `json:"totalCount"`
 }
 
+type MeasureAlgorithmInput struct {
+	// Of one of `signingAlgorithms`.
+	Label string `json:"label"`
+}
+
+type MeasureAlgorithmPayload struct {
+	Measurement *measure.Measurement `json:"measurement"`
+}
+
 type MemberConnection struct {
 	Nodes      []*identity.Member `json:"nodes"`
 	PageInfo   *PageInfo          `json:"pageInfo"`
@@ -928,26 +951,19 @@ type PrepareBulkIssuanceInput struct {
 	CaID        string  `json:"caId"`
 	// Unless a line says otherwise.
 	ProfileID string `json:"profileId"`
-	// CSV with a header line, up to 20 MB and 50,000 requests: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`,
-	// `subject`, `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`. Give csv or zip.
-	CSV *string `json:"csv,omitempty"`
-	// Base64 of a ZIP archive of files with one request each.
-	Zip *string `json:"zip,omitempty"`
+	// Of a file sent to `POST /upload?partition=…&kind=ISSUE`, up to 20 MB and 50,000 requests: a ZIP archive of files with one
+	// request each, or CSV with a header line: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`, `subject`,
+	// `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`.
+	UploadID string `json:"uploadId"`
 }
 
 type PrepareBulkRevocationInput struct {
 	PartitionID string `json:"partitionId"`
 	// Up to 100 characters; absent = made up.
-	Name           *string          `json:"name,omitempty"`
-	Reason         RevocationReason `json:"reason"`
-	InvalidityDate *time.Time       `json:"invalidityDate,omitempty"`
-	// CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
-	// columns `serialNumber` and `reason`. Give one of serialNumbers, filter and keys.
-	SerialNumbers *string `json:"serialNumbers,omitempty"`
-	// What the list of certificates would show.
-	Filter *CertificateFilter `json:"filter,omitempty"`
-	// SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000.
-	Keys []string `json:"keys,omitempty"`
+	Name           *string                  `json:"name,omitempty"`
+	Reason         RevocationReason         `json:"reason"`
+	InvalidityDate *time.Time               `json:"invalidityDate,omitempty"`
+	Selection      *BulkRevocationSelection `json:"selection"`
 }
 
 type ProfileGroup struct {
@@ -1088,6 +1104,19 @@ type ReplayExample struct {
 	// Null when it would be issued, changed.
 	Refusal *WhatIfRefusal `json:"refusal,omitempty"`
 	Changes []string       `json:"changes"`
+}
+
+type ReplayProfileInput struct {
+	PartitionID string `json:"partitionId"`
+	// Of the draft, as in `UpdateProfileInput`.
+	JSON string `json:"json"`
+	Days int    `json:"days"`
+	// Only requests that were issued under this profile.
+	ProfileID *string `json:"profileId,omitempty"`
+}
+
+type ReplayProfilePayload struct {
+	Replay *ProfileReplay `json:"replay"`
 }
 
 type RequestPasswordResetInput struct {
@@ -1348,6 +1377,14 @@ type UsageName struct {
 
 type VerifyAddressCodeInput struct {
 	Code string `json:"code"`
+}
+
+type VerifyAuditLogInput struct {
+	PartitionID string `json:"partitionId"`
+}
+
+type VerifyAuditLogPayload struct {
+	Verification *AuditVerification `json:"verification"`
 }
 
 type VerifySecondFactorInput struct {

@@ -136,6 +136,20 @@ export type BulkResult =
   | 'WILL_ISSUE'
   | 'WILL_REVOKE';
 
+/** Which certificates. */
+export type BulkRevocationSelection =
+  {   /** What the list of certificates would show. */
+  filter: CertificateFilter; keys?: never; serialNumbers?: never; uploadId?: never; }
+  |  { filter?: never;   /** SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1,000. */
+  keys: Array<string>; serialNumbers?: never; uploadId?: never; }
+  |  { filter?: never; keys?: never;   /** Up to 1,000. */
+  serialNumbers: Array<string>; uploadId?: never; }
+  |  { filter?: never; keys?: never; serialNumbers?: never;   /**
+   * Of a file sent to `POST /upload?partition=…&kind=REVOKE`: CSV, up to 20 MB and 1,000,000 lines, a serial number a line,
+   * hexadecimal, with or without colons. With a header line: columns `serialNumber` and `reason`.
+   */
+  uploadId: string | number; };
+
 export type BulkState =
   /** For good; what is done stays done. */
   | 'CANCELLED'
@@ -569,34 +583,25 @@ export type NotificationAlarm =
 
 export type PrepareBulkIssuanceInput = {
   caId: string | number;
-  /**
-   * CSV with a header line, up to 20 MB and 50,000 requests: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`,
-   * `subject`, `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`. Give csv or zip.
-   */
-  csv?: string | null | undefined;
   name?: string | null | undefined;
   partitionId: string | number;
   /** Unless a line says otherwise. */
   profileId?: string;
-  /** Base64 of a ZIP archive of files with one request each. */
-  zip?: string | null | undefined;
+  /**
+   * Of a file sent to `POST /upload?partition=…&kind=ISSUE`, up to 20 MB and 50,000 requests: a ZIP archive of files with one
+   * request each, or CSV with a header line: `csr` (PEM in quotes, or base64 DER) and, as needed, `profile`, `subject`,
+   * `subjectAlternativeNames` (`DNS:a.example.com;IP:192.0.2.1`), `notAfter`, `endEntity`.
+   */
+  uploadId: string | number;
 };
 
 export type PrepareBulkRevocationInput = {
-  /** What the list of certificates would show. */
-  filter?: CertificateFilter | null | undefined;
   invalidityDate?: string | null | undefined;
-  /** SHA-256 hashes of a SubjectPublicKeyInfo (64 hexadecimal digits), or PEM of public keys or certificates; up to 1000. */
-  keys?: Array<string> | null | undefined;
   /** Up to 100 characters; absent = made up. */
   name?: string | null | undefined;
   partitionId: string | number;
   reason?: RevocationReason;
-  /**
-   * CSV, up to 20 MB and 1,000,000 lines: a serial number a line, hexadecimal, with or without colons. With a header line:
-   * columns `serialNumber` and `reason`. Give one of serialNumbers, filter and keys.
-   */
-  serialNumbers?: string | null | undefined;
+  selection: BulkRevocationSelection;
 };
 
 export type ProfileKind =
@@ -1352,12 +1357,12 @@ export type SigningAlgorithmsQueryVariables = Exact<{ [key: string]: never; }>;
 
 export type SigningAlgorithmsQuery = { deployment: { signingAlgorithms: Array<{ label: string, family: string, securityBits: number, postQuantum: boolean, publicKeyBytes: number, signatureBytes: number, standard: string, advice: string, warning: string | null, verifiers: Array<{ client: string, since: string | null }> }> } };
 
-export type AlgorithmMeasurementQueryVariables = Exact<{
+export type AlgorithmMeasurementMutationVariables = Exact<{
   label: string;
 }>;
 
 
-export type AlgorithmMeasurementQuery = { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: number, verificationsPerSecond: number, keyGenerationMilliseconds: number } | null } | null } };
+export type AlgorithmMeasurementMutation = { measureAlgorithm: { measurement: { signaturesPerSecond: number, verificationsPerSecond: number, keyGenerationMilliseconds: number } } };
 
 export type MoveCaKeyMutationVariables = Exact<{
   input: MoveCertificationAuthorityKeyInput;
@@ -1568,12 +1573,12 @@ export type CertificateStoryQueryVariables = Exact<{
 
 export type CertificateStoryQuery = { certificate: { createdAt: string, profileId: string, profileVersion: number, profile: { name: string, version: number, retiredAt: string | null } | null, endEntity: { identifier: string } | null, story: { recorded: boolean, protocol: string, actorKind: string, actorName: string, ipAddress: string, requestId: string, crlUrls: Array<string>, ocspUrls: Array<string>, caIssuersUrls: Array<string>, approval: { id: string, requestedBy: string, votes: Array<{ name: string, approves: boolean, comment: string, votedAt: string }> } | null, asked: { subject: string, notAfter: string | null, serverSideKey: boolean, subjectAlternativeNames: Array<{ type: SanType, value: string }>, extensions: Array<{ oid: string, name: string }> } | null, decisions: Array<{ rule: string, outcome: string, detail: string }>, changes: Array<{ what: string, asked: string, issued: string }>, events: Array<{ sequence: number, time: string, action: string, result: AuditResult, actorName: string, ipAddress: string, summary: string }> } } | null };
 
-export type VerifyAuditQueryVariables = Exact<{
+export type VerifyAuditMutationVariables = Exact<{
   partition: string | number;
 }>;
 
 
-export type VerifyAuditQuery = { partition: { auditVerification: { intact: boolean, events: number, brokenAt: number | null, alarm: string | null, headHash: string } } | null };
+export type VerifyAuditMutation = { verifyAuditLog: { verification: { intact: boolean, events: number, brokenAt: number | null, alarm: string | null, headHash: string } } };
 
 export type HomeQueryVariables = Exact<{
   partition: string | number;
@@ -1691,7 +1696,7 @@ export type UpdateProfileMutationVariables = Exact<{
 
 export type UpdateProfileMutation = { updateProfile: { profile: { id: string, version: number } } };
 
-export type ReplayProfileQueryVariables = Exact<{
+export type ReplayProfileMutationVariables = Exact<{
   partition: string | number;
   json: string;
   days: number;
@@ -1699,7 +1704,7 @@ export type ReplayProfileQueryVariables = Exact<{
 }>;
 
 
-export type ReplayProfileQuery = { replayProfile: { requests: number, more: boolean, same: number, changed: number, refused: number, rules: Array<{ rule: string, count: number }>, examples: Array<{ changes: Array<string>, certificate: { id: string, subject: string, profileId: string }, refusal: { message: string, rule: string } | null }> } };
+export type ReplayProfileMutation = { replayProfile: { replay: { requests: number, more: boolean, same: number, changed: number, refused: number, rules: Array<{ rule: string, count: number }>, examples: Array<{ changes: Array<string>, certificate: { id: string, subject: string, profileId: string }, refusal: { message: string, rule: string } | null }> } } };
 
 export type ProfilesQueryVariables = Exact<{
   partition: string | number;
@@ -3055,18 +3060,16 @@ export const SigningAlgorithmsDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<SigningAlgorithmsQuery, SigningAlgorithmsQueryVariables>;
 export const AlgorithmMeasurementDocument = new TypedDocumentString(`
-    query AlgorithmMeasurement($label: String!) {
-  deployment {
-    signingAlgorithm(label: $label) {
-      measurement {
-        signaturesPerSecond
-        verificationsPerSecond
-        keyGenerationMilliseconds
-      }
+    mutation AlgorithmMeasurement($label: String!) {
+  measureAlgorithm(input: {label: $label}) {
+    measurement {
+      signaturesPerSecond
+      verificationsPerSecond
+      keyGenerationMilliseconds
     }
   }
 }
-    `) as unknown as TypedDocumentString<AlgorithmMeasurementQuery, AlgorithmMeasurementQueryVariables>;
+    `) as unknown as TypedDocumentString<AlgorithmMeasurementMutation, AlgorithmMeasurementMutationVariables>;
 export const MoveCaKeyDocument = new TypedDocumentString(`
     mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) {
   moveCertificationAuthorityKey(input: $input) {
@@ -3693,9 +3696,9 @@ export const CertificateStoryDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<CertificateStoryQuery, CertificateStoryQueryVariables>;
 export const VerifyAuditDocument = new TypedDocumentString(`
-    query VerifyAudit($partition: ID!) {
-  partition(id: $partition) {
-    auditVerification {
+    mutation VerifyAudit($partition: ID!) {
+  verifyAuditLog(input: {partitionId: $partition}) {
+    verification {
       intact
       events
       brokenAt
@@ -3704,7 +3707,7 @@ export const VerifyAuditDocument = new TypedDocumentString(`
     }
   }
 }
-    `) as unknown as TypedDocumentString<VerifyAuditQuery, VerifyAuditQueryVariables>;
+    `) as unknown as TypedDocumentString<VerifyAuditMutation, VerifyAuditMutationVariables>;
 export const HomeDocument = new TypedDocumentString(`
     query Home($partition: ID!, $people: Boolean!) {
   partition(id: $partition) {
@@ -3937,37 +3940,36 @@ export const UpdateProfileDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<UpdateProfileMutation, UpdateProfileMutationVariables>;
 export const ReplayProfileDocument = new TypedDocumentString(`
-    query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
+    mutation ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
   replayProfile(
-    partitionId: $partition
-    json: $json
-    days: $days
-    profileId: $profile
+    input: {partitionId: $partition, json: $json, days: $days, profileId: $profile}
   ) {
-    requests
-    more
-    same
-    changed
-    refused
-    rules {
-      rule
-      count
-    }
-    examples {
-      certificate {
-        id
-        subject
-        profileId
-      }
-      refusal {
-        message
+    replay {
+      requests
+      more
+      same
+      changed
+      refused
+      rules {
         rule
+        count
       }
-      changes
+      examples {
+        certificate {
+          id
+          subject
+          profileId
+        }
+        refusal {
+          message
+          rule
+        }
+        changes
+      }
     }
   }
 }
-    `) as unknown as TypedDocumentString<ReplayProfileQuery, ReplayProfileQueryVariables>;
+    `) as unknown as TypedDocumentString<ReplayProfileMutation, ReplayProfileMutationVariables>;
 export const ProfilesDocument = new TypedDocumentString(`
     query Profiles($partition: ID!) {
   partition(id: $partition) {

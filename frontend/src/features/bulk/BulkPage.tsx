@@ -11,6 +11,7 @@ import type { BulkOperationQuery, BulkResult, CertificateStatus, RevocationReaso
 import { formatDate, formatNumber, words } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
+import { upload } from "@/lib/upload";
 
 const List = graphql(`query BulkOperations($partition: ID!) { partition(id: $partition) { bulkOperations(first: 50) { nodes { id name kind input state total pending done failed skipped createdBy createdAt } } } }`);
 const One = graphql(`
@@ -277,9 +278,9 @@ function RevokeDialog({ partitionId, onClose }: { partitionId: string; onClose: 
   const prepare = useMutation({
     mutationFn: async () => {
       const input = { partitionId, name: name || null, reason };
-      if (by === "filter") return request(PrepareRevocation, { input: { ...input, filter: { search: search || null, caId: ca, status: status ? [status as CertificateStatus] : null } } });
-      if (by === "keys") return request(PrepareRevocation, { input: { ...input, keys: keys.includes("-----BEGIN") ? (keys.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [keys]) : keys.split(/[\s,;]+/).filter(Boolean) } });
-      return request(PrepareRevocation, { input: { ...input, serialNumbers: file ? await file.text() : serials } });
+      if (by === "filter") return request(PrepareRevocation, { input: { ...input, selection: { filter: { search: search || null, caId: ca, status: status ? [status as CertificateStatus] : null } } } });
+      if (by === "keys") return request(PrepareRevocation, { input: { ...input, selection: { keys: keys.includes("-----BEGIN") ? (keys.match(/-----BEGIN [^-]+-----[^-]+-----END [^-]+-----/g) ?? [keys]) : keys.split(/[\s,;]+/).filter(Boolean) } } });
+      return request(PrepareRevocation, { input: { ...input, selection: { uploadId: await upload(partitionId, "REVOKE", file ?? serials) } } });
     },
     onSuccess: (d) => void navigate({ search: { id: d.prepareBulkRevocation.operation.id } }),
   });
@@ -297,7 +298,7 @@ function RevokeDialog({ partitionId, onClose }: { partitionId: string; onClose: 
             </Tabs.List>
             <Tabs.Panel value="serials">
               <Stack gap="sm">
-                <FileInput label="File" description="CSV or text: a serial number a line; columns serialNumber and reason with a header. Up to 20 MB." placeholder="Choose a file" accept=".csv,.txt,text/csv,text/plain" clearable value={file} onChange={setFile} error={fieldError(e, "serialNumbers")} />
+                <FileInput label="File" description="CSV or text: a serial number a line; columns serialNumber and reason with a header. Up to 20 MB." placeholder="Choose a file" accept=".csv,.txt,text/csv,text/plain" clearable value={file} onChange={setFile} error={fieldError(e, "serialNumbers") ?? fieldError(e, "uploadId")} />
                 {!file && <Textarea label="Or paste them" autosize minRows={3} maxRows={8} value={serials} onChange={(ev) => setSerials(ev.currentTarget.value)} ff="monospace" />}
               </Stack>
             </Tabs.Panel>
@@ -337,9 +338,7 @@ function IssueDialog({ partitionId, onClose }: { partitionId: string; onClose: (
   const prepare = useMutation({
     mutationFn: async () => {
       const input = { partitionId, name: name || null, caId: ca!, profileId: profile ?? "" };
-      const bytes = new Uint8Array(await file!.arrayBuffer());
-      if (bytes[0] === 0x50 && bytes[1] === 0x4b) return request(PrepareIssuance, { input: { ...input, zip: await base64(file!) } });
-      return request(PrepareIssuance, { input: { ...input, csv: new TextDecoder().decode(bytes) } });
+      return request(PrepareIssuance, { input: { ...input, uploadId: await upload(partitionId, "ISSUE", file!) } });
     },
     onSuccess: (d) => void navigate({ search: { id: d.prepareBulkIssuance.operation.id } }),
   });
@@ -351,7 +350,7 @@ function IssueDialog({ partitionId, onClose }: { partitionId: string; onClose: (
           <Text size="sm" c="dimmed">Each request is checked against its profile first; nothing is issued before you have seen the counts.</Text>
           <Select label="Authority" required searchable data={cas.map((c) => ({ value: c.id, label: c.friendlyName }))} value={ca} onChange={(v) => { setCa(v); setProfile(null); }} error={fieldError(e, "caId")} />
           <ProfileSelect label="Profile" description="Unless a line of the CSV says otherwise" clearable profiles={profiles} value={profile} onChange={setProfile} disabled={!ca} error={fieldError(e, "profileId")} />
-          <FileInput label="File" required description="ZIP of files with one request each, or CSV with the columns csr and, as needed, profile, subject, subjectAlternativeNames, notAfter, endEntity" placeholder="Choose a file" accept=".csv,.zip" clearable value={file} onChange={setFile} error={fieldError(e, "csv") ?? fieldError(e, "zip")} />
+          <FileInput label="File" required description="ZIP of files with one request each, or CSV with the columns csr and, as needed, profile, subject, subjectAlternativeNames, notAfter, endEntity" placeholder="Choose a file" accept=".csv,.zip" clearable value={file} onChange={setFile} error={fieldError(e, "uploadId")} />
           <TextInput label="Name" placeholder="New sensors" maxLength={100} value={name} onChange={(ev) => setName(ev.currentTarget.value)} error={fieldError(e, "name")} />
           <ErrorAlert error={e} />
           <Group justify="flex-end">
@@ -363,11 +362,3 @@ function IssueDialog({ partitionId, onClose }: { partitionId: string; onClose: (
     </Modal>
   );
 }
-
-const base64 = (file: File) =>
-  new Promise<string>((resolve, reject) => {
-    const r = new FileReader();
-    r.onload = () => resolve(String(r.result).replace(/^[^,]*,/, ""));
-    r.onerror = () => reject(r.error ?? new Error("The file cannot be read."));
-    r.readAsDataURL(file);
-  });

@@ -27,3 +27,18 @@ it("revokes many only after their names were shown and the number was typed", as
   await userEvent.click(revoke);
   await vi.waitFor(() => expect(asked.find((a) => a.name === "StartBulk")?.variables).toEqual({ id: "b1" }));
 });
+
+it("sends a list of serial numbers as a file, and names it in the operation", async () => {
+  const { asked } = await openScreen("/p/$partitionId/bulk", BulkPage, "/p/sub0/bulk?make=revoke", ["certificate:change-status"], { BulkOperations: { partition: { bulkOperations: { nodes: [] } } }, BulkChoices: { partition: { certificationAuthorities: { nodes: [] } } }, BulkOperation: { bulkOperation: operation }, PrepareBulkRevocation: { prepareBulkRevocation: { operation: { id: "b1" } } } });
+  const graphql = fetch;
+  const uploads: unknown[] = [];
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    if (!url.startsWith("/upload")) return graphql(url, init);
+    uploads.push([url, init.method, init.body]);
+    return Response.json({ id: "u1" }, { status: 201 });
+  });
+  await userEvent.type(await screen.findByLabelText("Or paste them"), "01ab");
+  await userEvent.click(screen.getByRole("button", { name: "Count them" }));
+  await vi.waitFor(() => expect(asked.find((a) => a.name === "PrepareBulkRevocation")?.variables).toMatchObject({ input: { partitionId: "sub0", selection: { uploadId: "u1" } } }));
+  expect(uploads).toEqual([["/upload?partition=sub0&kind=REVOKE", "POST", "01ab"]]);
+});

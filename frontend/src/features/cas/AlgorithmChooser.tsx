@@ -14,8 +14,8 @@ const SigningAlgorithms = graphql(`
   }
 `);
 const Measurement = graphql(`
-  query AlgorithmMeasurement($label: String!) {
-    deployment { signingAlgorithm(label: $label) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } } }
+  mutation AlgorithmMeasurement($label: String!) {
+    measureAlgorithm(input: {label: $label}) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } }
   }
 `);
 
@@ -219,7 +219,7 @@ function Sizes({ algorithms, chosen }: { algorithms: readonly Algorithm[]; chose
 
 function Speed({ label }: { label: string }) {
   const measured = useQuery({ queryKey: ["algorithm-measurement", label], queryFn: () => request(Measurement, { label }), staleTime: Infinity, retry: false });
-  const m = measured.data?.deployment.signingAlgorithm?.measurement;
+  const m = measured.data?.measureAlgorithm.measurement;
   return (
     <span aria-live="polite" aria-busy={measured.isPending}>
       {measured.isPending ? (

@@ -17,7 +17,7 @@ const row = { id: "r", identifier: "root", friendlyName: "House Root", type: "RO
 const issuing = { ...row, id: "i", identifier: "issuing", friendlyName: "House Issuing", type: "ISSUING", parent: { id: "r" } };
 const orphan = { ...issuing, id: "o", identifier: "orphan", friendlyName: "House Orphan", parent: { id: "gone" }, brokenBy: { id: "gone", identifier: "gone", friendlyName: "Old Root", status: "DELETED", purgeAt: "2020-01-01T00:00:00Z" } };
 const detail = (ca: object) => ({ CaDetail: { partition: { certificationAuthority: {
-  createdAt: "2026-01-01T00:00:00Z", crlEnabled: true, ocspEnabled: false, keyStore: { name: "software", description: "", available: true }, keyCustody: "IN_SOFTWARE", children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], ...ca, certificate: null,
+  createdAt: "2026-01-01T00:00:00Z", crlEnabled: true, ocspEnabled: false, keyStore: { name: "software", description: "", available: true }, keyCustody: "IN_SOFTWARE", children: { nodes: [] }, keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], ...ca, certificate: null,
 } } }, KeyStores: { partition: { keyStores: [] } }, CaCertificates: { certificationAuthority: { caCertificates: [] } }, ...groups });
 const page = (ca: object, permissions: string[], search = "") => openScreen("/p/$partitionId/cas/$identifier", CaPage, `/p/sub0/cas/issuing${search}`, permissions, detail(ca));
 const list = (search = "") => openScreen("/p/$partitionId/cas", CasPage, `/p/sub0/cas${search}`, [], { Cas: { partition: { certificationAuthorities: { nodes: [row, issuing, orphan] } } } });

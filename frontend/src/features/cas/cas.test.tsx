@@ -19,7 +19,7 @@ const software = { name: "software", description: "Directory /data/keys", isDefa
 const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
 const root = {
   id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
-  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", children: [], keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", children: { nodes: [] }, keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
 };
 
 /** A server that answers each operation by its name, and remembers what it was asked to do. */
@@ -29,7 +29,7 @@ function serve(answers: Record<string, unknown>) {
     Viewer: { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:create", "ca:download", "ca:delete"] }] } },
     Deployment: { deployment: { twoPersonRoots: false, subjectAttributes: [] } },
     SigningAlgorithms: { deployment: { signingAlgorithms: [algorithm("ECDSAP384+SHA384", "ECDSA", false, null), algorithm("ML-DSA-65", "ML-DSA", true, "Windows cannot verify it.")] } },
-    AlgorithmMeasurement: { deployment: { signingAlgorithm: { measurement: { signaturesPerSecond: 78.6, verificationsPerSecond: 1234, keyGenerationMilliseconds: 12 } } } },
+    AlgorithmMeasurement: { measureAlgorithm: { measurement: { signaturesPerSecond: 78.6, verificationsPerSecond: 1234, keyGenerationMilliseconds: 12 } } },
     KeyStores: { partition: { keyStores: [software, hsm] } },
     ProfileGroups: { partition: { profileGroups: [] } },
     CaDetail: { partition: { certificationAuthority: root } },

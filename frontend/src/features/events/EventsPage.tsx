@@ -12,7 +12,7 @@ import type { AuditResult } from "@/gql/graphql";
 import { formatNumber } from "@/lib/format";
 import { request } from "@/lib/graphql";
 
-const Verify = graphql(`query VerifyAudit($partition: ID!) { partition(id: $partition) { auditVerification { intact events brokenAt alarm headHash } } }`);
+const Verify = graphql(`mutation VerifyAudit($partition: ID!) { verifyAuditLog(input: {partitionId: $partition}) { verification { intact events brokenAt alarm headHash } } }`);
 
 export function EventsPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/events" });
@@ -23,7 +23,7 @@ export function EventsPage() {
   const typed = useDebouncedCallback((v: string) => set({ search: v || undefined }), 250);
   const filter = { search: search.search ?? null, action: search.action ?? null, result: (search.result as AuditResult) ?? null, objectId: search.object ?? null };
   const verification = useQuery({ queryKey: ["audit-verification", partitionId], queryFn: () => request(Verify, { partition: partitionId }), staleTime: 60_000 });
-  const v = verification.data?.partition?.auditVerification;
+  const v = verification.data?.verifyAuditLog.verification;
   const filtered = !!(search.search || search.action || search.result || search.object);
   return (
     <>

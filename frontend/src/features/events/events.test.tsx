@@ -10,10 +10,10 @@ import { EventsPage } from "./EventsPage";
 vi.mock("@/lib/graphql", async (original) => ({ ...(await original<object>()), subscribe: () => () => {} }));
 afterEach(() => vi.unstubAllGlobals());
 
-async function page(auditVerification: object) {
+async function page(verification: object) {
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query } = JSON.parse(String(init.body)) as { query: string };
-    if (query.includes("VerifyAudit")) return Response.json({ data: { partition: { auditVerification } } });
+    if (query.includes("VerifyAudit")) return Response.json({ data: { verifyAuditLog: { verification } } });
     return Response.json({ data: { partition: { auditEvents: { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [] } } } });
   });
   const router = createTestRouter("/p/$partitionId/events", EventsPage, createMemoryHistory({ initialEntries: ["/p/sub0/events"] }));

@@ -15,10 +15,12 @@ const Validate = graphql(`query ValidateProfile($partition: ID!, $json: String!,
 const Clone = graphql(`mutation CloneProfile($input: CloneProfileInput!) { cloneProfile(input: $input) { profile { id } } }`);
 const Update = graphql(`mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) { profile { id version } } }`);
 const Replay = graphql(`
-  query ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
-    replayProfile(partitionId: $partition, json: $json, days: $days, profileId: $profile) {
-      requests more same changed refused rules { rule count }
-      examples { certificate { id subject profileId } refusal { message rule } changes }
+  mutation ReplayProfile($partition: ID!, $json: String!, $days: Int!, $profile: ID) {
+    replayProfile(input: {partitionId: $partition, json: $json, days: $days, profileId: $profile}) {
+      replay {
+        requests more same changed refused rules { rule count }
+        examples { certificate { id subject profileId } refusal { message rule } changes }
+      }
     }
   }
 `);
@@ -245,7 +247,7 @@ function ReplayPanel({ partitionId, json, profileId, ready }: { partitionId: str
   const [days, setDays] = useState<number | string>(30);
   const [all, setAll] = useState(false);
   const replay = useMutation({ mutationFn: () => request(Replay, { partition: partitionId, json, days: Number(days), profile: all ? null : profileId }) });
-  const r = replay.data?.replayProfile;
+  const r = replay.data?.replayProfile.replay;
   return (
     <Card withBorder padding="sm">
       <Stack gap="xs">

@@ -14,7 +14,7 @@ const one = {
 const open = (answers: Record<string, unknown>) => openScreen("/supervisor/subscriptions", SubscriptionsPage, "/supervisor/subscriptions", [], { Viewer: operator, ...answers });
 
 it("shows what the guide shows of a subscription", async () => {
-  await open({ Subscriptions: { subscriptions: [one] } });
+  await open({ Subscriptions: { subscriptions: { nodes: [one] } } });
   const value = async (label: string) => (await screen.findByText(label, { selector: "dt" })).nextElementSibling!;
   expect(await value("Subscription Identifier")).toHaveTextContent(one.id);
   expect(await value("Status")).toHaveTextContent("Assigned");
@@ -27,7 +27,7 @@ it("shows what the guide shows of a subscription", async () => {
 it("lets an operator who owns a new subscription assign it at once, in the only region", async () => {
   let made = false;
   const { asked } = await open({
-    Subscriptions: () => ({ subscriptions: made ? [{ ...one, status: "UNASSIGNED", region: null, url: null, partition: null, canAssign: true }] : [] }),
+    Subscriptions: () => ({ subscriptions: { nodes: made ? [{ ...one, status: "UNASSIGNED", region: null, url: null, partition: null, canAssign: true }] : [] } }),
     CreateSubscription: () => {
       made = true;
       return { createSubscription: { subscription: { id: one.id, name: "House" } } };

@@ -1,0 +1,96 @@
+// Package upload takes in files that a mutation then names by their id, so that they are no text in a GraphQL document.
+package upload
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/pkiaas/pkiaas/domain/bulk"
+	"github.com/pkiaas/pkiaas/domain/fault"
+	"github.com/pkiaas/pkiaas/rbac"
+)
+
+// atOnce is how many files a server takes in at the same time, and maxOfActor how many of them from one caller.
+const (
+	atOnce     = 16
+	maxOfActor = 2
+)
+
+// Handler serves POST /upload?partition=…&kind=REVOKE|ISSUE with the file as its body. It stands behind the server's
+// authentication.
+type Handler struct {
+	Bulk *bulk.Service
+	// Refuse answers with an error.
+	Refuse func(http.ResponseWriter, *http.Request, error)
+
+	mu   sync.Mutex
+	all  int
+	each map[string]int
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	kept, err := h.take(w, r)
+	if err != nil {
+		w.Header().Set("Connection", "close") // what may follow of the body is not read
+		h.Refuse(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).
+		Encode(map[string]any{"id": kept.ID, "bytes": len(kept.Content), "expiresAt": kept.ExpiresAt})
+	// the client has gone
+}
+
+func (h *Handler) take(w http.ResponseWriter, r *http.Request) (*bulk.Upload, error) {
+	actor := rbac.ActorFrom(r.Context())
+	tooLarge := fault.New(fault.Invalid, "The file is larger than %d MB.", bulk.MaxText>>20).Do("Divide it.")
+	switch {
+	case actor == nil:
+		return nil, fault.New(fault.Unauthenticated, "Uploading a file requires sign-in.").Do("Sign in, or send a valid API token.")
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		return nil, fault.New(fault.Invalid, "A file is sent by POST.").Do("Use POST.")
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/"), r.Header.Get("Content-Encoding") != "":
+		return nil, fault.New(fault.Invalid, "The body must be the file itself.").Do("Send it as it is: curl --data-binary @file.")
+	case r.ContentLength > bulk.MaxText:
+		return nil, tooLarge
+	}
+	leave, ok := h.enter(string(actor.Kind) + " " + actor.ID)
+	if !ok {
+		return nil, fault.New(fault.TooManyRequests, "Too many files are being uploaded at the moment.").
+			Do("Repeat it when one of them has arrived.")
+	}
+	defer leave()
+	q := r.URL.Query()
+	kept, err := h.Bulk.Receive(r.Context(), q.Get("partition"), bulk.Kind(q.Get("kind")), http.MaxBytesReader(w, r.Body, bulk.MaxText+1))
+	var tooMuch *http.MaxBytesError
+	if errors.As(err, &tooMuch) {
+		return nil, tooLarge
+	}
+	return kept, err
+}
+
+func (h *Handler) enter(actor string) (leave func(), ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.all >= atOnce || h.each[actor] >= maxOfActor {
+		return nil, false
+	}
+	if h.each == nil {
+		h.each = map[string]int{}
+	}
+	h.all++
+	h.each[actor]++
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.all--
+		if h.each[actor]--; h.each[actor] == 0 {
+			delete(h.each, actor)
+		}
+	}, true
+}
