@@ -20,17 +20,11 @@ func schema() *ast.Schema { return generated.NewExecutableSchema(generated.Confi
 // fileOf is the schema file that a definition stands in.
 func fileOf(p *ast.Position) string { return filepath.Base(p.Src.Name) }
 
-// older are the files whose mutations do not follow the style yet.
-var older = map[string]bool{"acme.graphqls": true, "protocol.graphqls": true}
-
 // Every mutation takes one input object of its own, or nothing, and answers with a payload.
 func TestMutationsHaveOneStyle(t *testing.T) {
 	s := schema()
 	users := map[string][]string{}
 	for _, m := range s.Mutation.Fields {
-		if older[fileOf(m.Position)] {
-			continue
-		}
 		for _, a := range m.Arguments {
 			users[a.Type.Name()] = append(users[a.Type.Name()], m.Name)
 		}
@@ -135,68 +129,83 @@ func TestDeprecationsSayWhatToUse(t *testing.T) {
 
 // bounded are the lists that do not grow, and what bounds each. A list that grows is a connection.
 var bounded = map[string]string{
-	"Account.factors":                       "kinds of second factors",
-	"Account.soleOwnerOf":                   "partitions of one person, by name",
-	"Approval.facts":                        "what one request says",
-	"Approval.votes":                        "at most five are needed",
-	"ApprovalRule.profileIds":               "at most 100",
-	"ApprovalRulesPayload.rules":            "one an operation and profile",
-	"BulkFinding.examples":                  "at most twenty",
-	"BulkOperation.findings":                "kinds of results",
-	"CaCreation.steps":                      "fixed",
-	"CagwCredential.roles":                  "at most 1,000, shown whole",
-	"CertificateConnection.edges":           "a page",
-	"CertificateDetails.*":                  "what one certificate says",
-	"CertificateProfile.allowedCaTypes":     "types of CAs",
-	"CertificateProfile.allowedExtensions":  "what one profile says",
-	"CertificateProfile.changes":            "members of one profile",
-	"CertificateProfile.extendedKeyUsages":  "what one profile says",
-	"CertificateProfile.keyAlgorithms":      "what one profile says",
-	"CertificateProfile.keyUsages":          "what one profile says",
-	"CertificateProfile.requiredSanTypes":   "what one profile says",
-	"CertificateProfile.selectedFor":        "identifiers alone",
-	"CertificateStory.*":                    "what one certificate went through, at most 100 events",
-	"CertificationAuthority.caCertificates": "one a renewal",
-	"CertificationAuthority.crlLists":       "at most two for each of 256 shards",
-	"CertificationAuthority.profiles":       "at most 200 beside the system's",
-	"CertificationAuthority.remarks":        "what one certificate says",
-	"ConfirmTotpPayload.recoveryCodes":      "ten",
-	"CryptographyInventory.*":               "kinds of keys and algorithms",
-	"DeletionImpact.*":                      "the first, with a count of all",
-	"Deployment.*":                          "facts of the program",
-	"Invitation.roles":                      "six roles",
-	"IssueCertificatePayload.decisions":     "rules of one profile",
-	"IssuePkcs12Payload.*":                  "rules of one profile",
-	"Member.roles":                          "six roles",
-	"NameConstraints.*":                     "what one certificate says",
-	"NotificationSettings.alarms":           "kinds of alarms",
-	"NotificationSettings.days":             "at most 10",
-	"NotificationSettings.recipients":       "at most 50",
-	"NotificationSettings.webhooks":         "at most 20",
-	"Partition.activity":                    "at most 366 days",
-	"Partition.approvalRules":               "one an operation and profile",
-	"Partition.keyStores":                   "as the operator configured",
-	"Partition.permissions":                 "fixed",
-	"Partition.profileGroups":               "at most 200 beside the system's",
-	"Partition.roles":                       "six roles",
-	"PasskeyPayload.recoveryCodes":          "ten",
-	"ProfileGroup.profiles":                 "at most 200 beside the system's",
-	"ProfileReplay.*":                       "the rules of one profile, and twenty examples",
-	"Query.validateProfile":                 "what is wrong with one profile",
-	"RecoveryCodesPayload.recoveryCodes":    "ten",
-	"ReplayExample.changes":                 "what one certificate says",
-	"Reports.activity":                      "at most ten years of days",
-	"Reports.breakdown":                     "at most 200",
-	"Reports.expiries":                      "days",
-	"Security.passkeys":                     "a person registers each by hand",
-	"ServiceSubscription.inventory":         "two",
-	"SignInPayload.factors":                 "kinds of second factors",
-	"SigningAlgorithm.verifiers":            "facts of the program",
-	"StoryRequest.*":                        "what one request says",
-	"SubjectAttribute.aliases":              "facts of the program",
-	"Viewer.invitations":                    "at most 100",
-	"Viewer.partitions":                     "the first 500; Query.partitions has all",
-	"WhatIf.*":                              "rules of one profile, and of the linter",
+	"AcmeAccount.contact":                       "what one account says",
+	"AcmeKey.allowedIdentifiers":                "patterns of one key, at most 100",
+	"AcmeOrder.identifiers":                     "names of one order, at most 100",
+	"AcmeProblem.subproblems":                   "one for each name of an order",
+	"AcmeSettings.attestation":                  "formats",
+	"AcmeSettings.challenges":                   "kinds",
+	"CertificateProfile.protocolConfigurations": "the first twenty",
+	"EnrollmentAuthority.profiles":              "profiles of a few groups selected for one CA",
+	"EnrollmentProtocol.authorities":            "CAs of a partition with a profile of the protocol: its form shows all",
+	"EnrollmentProtocol.profileGroups":          "fixed",
+	"Partition.enrollmentProtocols":             "kinds",
+	"ProtocolConfiguration.offerings":           "at most 100",
+	"RenewalProgress.actual":                    "points of one picture",
+	"RenewalProgress.planned":                   "points of one picture",
+	"RenewalProgress.times":                     "points of one picture",
+	"Account.factors":                           "kinds of second factors",
+	"Account.soleOwnerOf":                       "partitions of one person, by name",
+	"Approval.facts":                            "what one request says",
+	"Approval.votes":                            "at most five are needed",
+	"ApprovalRule.profileIds":                   "at most 100",
+	"ApprovalRulesPayload.rules":                "one an operation and profile",
+	"BulkFinding.examples":                      "at most twenty",
+	"BulkOperation.findings":                    "kinds of results",
+	"CaCreation.steps":                          "fixed",
+	"CagwCredential.roles":                      "at most 1,000, shown whole",
+	"CertificateConnection.edges":               "a page",
+	"CertificateDetails.*":                      "what one certificate says",
+	"CertificateProfile.allowedCaTypes":         "types of CAs",
+	"CertificateProfile.allowedExtensions":      "what one profile says",
+	"CertificateProfile.changes":                "members of one profile",
+	"CertificateProfile.extendedKeyUsages":      "what one profile says",
+	"CertificateProfile.keyAlgorithms":          "what one profile says",
+	"CertificateProfile.keyUsages":              "what one profile says",
+	"CertificateProfile.requiredSanTypes":       "what one profile says",
+	"CertificateProfile.selectedFor":            "identifiers alone",
+	"CertificateStory.*":                        "what one certificate went through, at most 100 events",
+	"CertificationAuthority.caCertificates":     "one a renewal",
+	"CertificationAuthority.crlLists":           "at most two for each of 256 shards",
+	"CertificationAuthority.profiles":           "at most 200 beside the system's",
+	"CertificationAuthority.remarks":            "what one certificate says",
+	"ConfirmTotpPayload.recoveryCodes":          "ten",
+	"CryptographyInventory.*":                   "kinds of keys and algorithms",
+	"DeletionImpact.*":                          "the first, with a count of all",
+	"Deployment.*":                              "facts of the program",
+	"Invitation.roles":                          "six roles",
+	"IssueCertificatePayload.decisions":         "rules of one profile",
+	"IssuePkcs12Payload.*":                      "rules of one profile",
+	"Member.roles":                              "six roles",
+	"NameConstraints.*":                         "what one certificate says",
+	"NotificationSettings.alarms":               "kinds of alarms",
+	"NotificationSettings.days":                 "at most 10",
+	"NotificationSettings.recipients":           "at most 50",
+	"NotificationSettings.webhooks":             "at most 20",
+	"Partition.activity":                        "at most 366 days",
+	"Partition.approvalRules":                   "one an operation and profile",
+	"Partition.keyStores":                       "as the operator configured",
+	"Partition.permissions":                     "fixed",
+	"Partition.profileGroups":                   "at most 200 beside the system's",
+	"Partition.roles":                           "six roles",
+	"PasskeyPayload.recoveryCodes":              "ten",
+	"ProfileGroup.profiles":                     "at most 200 beside the system's",
+	"ProfileReplay.*":                           "the rules of one profile, and twenty examples",
+	"Query.validateProfile":                     "what is wrong with one profile",
+	"RecoveryCodesPayload.recoveryCodes":        "ten",
+	"ReplayExample.changes":                     "what one certificate says",
+	"Reports.activity":                          "at most ten years of days",
+	"Reports.breakdown":                         "at most 200",
+	"Reports.expiries":                          "days",
+	"Security.passkeys":                         "a person registers each by hand",
+	"ServiceSubscription.inventory":             "two",
+	"SignInPayload.factors":                     "kinds of second factors",
+	"SigningAlgorithm.verifiers":                "facts of the program",
+	"StoryRequest.*":                            "what one request says",
+	"SubjectAttribute.aliases":                  "facts of the program",
+	"Viewer.invitations":                        "at most 100",
+	"Viewer.partitions":                         "the first 500; Query.partitions has all",
+	"WhatIf.*":                                  "rules of one profile, and of the linter",
 }
 
 // A list that can grow without bound is read in pages.
@@ -208,7 +217,7 @@ func TestListsThatGrowAreConnections(t *testing.T) {
 		}
 		for _, f := range typ.Fields {
 			name := typ.Name + "." + f.Name
-			if strings.HasPrefix(f.Name, "__") || older[fileOf(f.Position)] {
+			if strings.HasPrefix(f.Name, "__") {
 				continue
 			}
 			if strings.HasSuffix(f.Type.Name(), "Connection") && f.Type.Elem == nil {

@@ -165,7 +165,7 @@ func TestStrangersUseUpNothingOfATenant(t *testing.T) {
 		if r.StatusCode == 200 && n < 1000 {
 			continue
 		}
-		if r.StatusCode != 429 || n < 100 || !strings.Contains(string(text), "more than 100 requests") {
+		if r.StatusCode != 429 || n < 100 || !strings.Contains(string(text), "More than 100 requests") {
 			t.Errorf("request %d: %d %s", n, r.StatusCode, text)
 		}
 		break

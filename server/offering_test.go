@@ -98,7 +98,7 @@ func TestOfferings(t *testing.T) {
 	r := b.request(second, "long.example")
 	r.NotAfter = new(b.now().Add(145 * time.Hour))
 	_, err = b.enrollment.Issue(by, r.Request())
-	wants(t, "longer than offered", err, fault.Invalid, "offered")
+	wants(t, "longer than offered", err, fault.Invalid, "than the offering allows")
 	if err := b.enrollment.Ready(by, b.ca.ID, second, r.NotAfter); err == nil {
 		t.Error("at the beginning it is not said that so long a validity is not offered")
 	}

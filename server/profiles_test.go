@@ -254,6 +254,9 @@ func TestProfileChangesReachOtherServers(t *testing.T) {
 		wg.Go(func() {
 			for range 10 {
 				made, err := issue()
+				for enrollment.Stale(err) { // changed faster than it is issued: the client is told to repeat the request
+					made, err = issue()
+				}
 				if err != nil {
 					t.Error(err)
 					return
