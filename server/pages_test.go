@@ -45,7 +45,8 @@ func pagesAreTheList(t *testing.T, database string) {
 			t.Fatal(err)
 		}
 		// Created as a row: a campaign of its own needs certificates to renew.
-		row := acme.Campaign{ID: name, PartitionID: p, Name: name, BeginsAt: a.now(), EndsAt: a.now(), State: acme.Done, CreatedAt: a.now(), ActorKind: rbac.System}
+		row := acme.Campaign{ID: name, PartitionID: p, Name: name, BeginsAt: a.now(), EndsAt: a.now(), State: acme.Done, CreatedAt: a.now(),
+			ActorKind: rbac.System}
 		if err := a.store.DB(e.ctx).Create(&row).Error; err != nil {
 			t.Fatal(err)
 		}

@@ -258,7 +258,8 @@ func (s *Service) Orders(ctx context.Context, c *protocolconfig.Configuration, p
 	return list(ctx, s, c, p, page.Key[Order]{Column: "id", Desc: true, Value: func(o *Order) any { return o.ID }})
 }
 
-func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request, keys ...page.Key[T]) (*page.Page[*T], error) {
+func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request,
+	keys ...page.Key[T]) (*page.Page[*T], error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
 		return nil, err
 	}
