@@ -36,9 +36,16 @@ func (r *acmeConfigurationResolver) Settings(ctx context.Context, obj *protocolc
 	return acmeSettings(obj)
 }
 
-func (r *acmeConfigurationResolver) ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration) ([]*acme.ExternalKey, error) {
-	found, err := r.ACME.Keys(ctx, obj)
-	return list(found), err
+func (r *acmeConfigurationResolver) ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeKeyConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.ACME.Keys(ctx, obj, request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.AcmeKeyConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *acmeConfigurationResolver) Accounts(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeAccountConnection, error) {
@@ -132,9 +139,16 @@ func (r *mutationResolver) CancelRenewalCampaign(ctx context.Context, input mode
 	return campaignPayload(r.ACME.CancelCampaign(ctx, input.ID))
 }
 
-func (r *partitionResolver) RenewalCampaigns(ctx context.Context, obj *tenant.Partition) ([]*acme.Campaign, error) {
-	found, err := r.ACME.Campaigns(ctx, obj.ID)
-	return list(found), err
+func (r *partitionResolver) RenewalCampaigns(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.RenewalCampaignConnection, error) {
+	request, err := page.New(first, after)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.ACME.Campaigns(ctx, obj.ID, request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.RenewalCampaignConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *partitionResolver) CountRenewalSelection(ctx context.Context, obj *tenant.Partition, selection model.RenewalSelectionInput) (int, error) {
@@ -158,12 +172,16 @@ func (r *renewalCampaignResolver) Progress(ctx context.Context, obj *acme.Campai
 	return r.ACME.Progress(ctx, obj)
 }
 
-func (r *renewalCampaignResolver) Stragglers(ctx context.Context, obj *acme.Campaign, first int) (*model.RenewalStragglers, error) {
-	rows, n, err := r.ACME.Stragglers(ctx, obj, first)
+func (r *renewalCampaignResolver) Stragglers(ctx context.Context, obj *acme.Campaign, first int, after *string) (*model.RenewalStragglerConnection, error) {
+	request, err := page.New(first, after)
 	if err != nil {
 		return nil, err
 	}
-	return &model.RenewalStragglers{Nodes: list(rows), TotalCount: int(n)}, nil
+	p, err := r.ACME.Stragglers(ctx, obj, request)
+	if err != nil {
+		return nil, err
+	}
+	return &model.RenewalStragglerConnection{Nodes: list(p.Nodes), PageInfo: pageInfo(p), TotalCount: p.Total}, nil
 }
 
 func (r *renewalSelectionResolver) Configuration(ctx context.Context, obj *acme.Selection) (*protocolconfig.Configuration, error) {

@@ -62,13 +62,10 @@ func complexities(c *generated.ComplexityRoot) {
 	c.ProtocolConfiguration.EndEntities = func(below, first int, _ *string, _ *string, _ *endentity.Status) int { return pageCost(below, first) }
 	c.ProtocolConfiguration.Events = c.Partition.AuditEvents
 	c.ProtocolConfiguration.Certificates = c.Partition.Certificates
-	c.AcmeConfiguration.ExternalKeys = func(below int) int { return costOf(unbounded, below) }
-	c.AcmeConfiguration.Accounts = func(below, first int, _ *string) int { return pageCost(below, first) }
-	c.AcmeConfiguration.Orders = c.AcmeConfiguration.Accounts
-	c.Partition.RenewalCampaigns = func(below int) int { return costOf(unbounded, below) }
+	c.AcmeConfiguration.ExternalKeys, c.AcmeConfiguration.Accounts, c.AcmeConfiguration.Orders = plain, plain, plain
+	c.Partition.RenewalCampaigns, c.RenewalCampaign.Stragglers = plain, plain
 	c.Partition.CountRenewalSelection = func(below int, _ model.RenewalSelectionInput) int { return 50 + below }
 	c.RenewalCampaign.Progress = func(below int) int { return 50 + below }
-	c.RenewalCampaign.Stragglers = func(below, first int) int { return pageCost(below, first) }
 	c.CertificateProfile.ProtocolConfigurations = func(below int) int { return costOf(unbounded, below) }
 	c.Mutation.VerifyAuditLog = func(below int, _ model.VerifyAuditLogInput) int { return 5_000 + below }
 	c.Mutation.MeasureAlgorithm = func(below int, _ model.MeasureAlgorithmInput) int { return 5_000 + below }

@@ -317,7 +317,7 @@ func TestAKeyWithoutBindingIsMade(t *testing.T) {
 	}
 	refused("a second one", `friendlyName: "more", allowedIdentifiers: ["device:X"]`, "CONFLICT", "withoutBinding")
 	for _, role := range []rbac.Role{rbac.ProtocolAuditors, rbac.CAAuditors} {
-		if text := e.done(t, role, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { externalKeys { id withoutBinding } } } }`, nil); !strings.Contains(text, `"withoutBinding":true`) {
+		if text := e.done(t, role, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { externalKeys { nodes { id withoutBinding } } } } }`, nil); !strings.Contains(text, `"withoutBinding":true`) {
 			t.Errorf("%s sees %s", role, text)
 		}
 	}

@@ -57,7 +57,7 @@ func TestTheSecretOfAnACMEKeyIsShownOnce(t *testing.T) {
 	if len(secret) != 86 || key.State != "ACTIVE" || len(key.AllowedIdentifiers) != 1 || key.AllowedIdentifiers[0] != "*.shop.example.com" {
 		t.Fatalf("%+v", made)
 	}
-	everything := e.done(t, rbac.Owners, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { directoryUrl externalKeys { id friendlyName state maxAccounts accountCount createdBy } } } partition(id: "`+e.m.Partition.ID+`") { auditEvents(first: 50) { nodes { action summary details } } } }`, nil)
+	everything := e.done(t, rbac.Owners, `{ protocolConfiguration(id: "`+e.c.ID+`") { acme { directoryUrl externalKeys { nodes { id friendlyName state maxAccounts accountCount createdBy } } } } partition(id: "`+e.m.Partition.ID+`") { auditEvents(first: 50) { nodes { action summary details } } } }`, nil)
 	if !strings.Contains(everything, key.ID) || !strings.Contains(everything, "acme.key.create") || !strings.Contains(everything, acme.DirectoryURL(e.cfg.BaseURL, e.c)) {
 		t.Errorf("the key is not to be seen: %s", everything)
 	}
@@ -251,6 +251,38 @@ func TestARenewalCampaignIsFollowed(t *testing.T) {
 	ahead.Add(int64(150 * time.Minute)) // behind the end, before the revocation
 	if s := look().Stragglers; s.TotalCount != 2 || len(s.Nodes) != 2 || !strings.Contains(s.Nodes[0].Certificate.Subject, "example.com") {
 		t.Errorf("stragglers %+v", s)
+	}
+	// Page by page they are the same two, each once; and what is no cursor of the list is refused.
+	var paged []string
+	for after := ""; len(paged) < 3; {
+		var one struct {
+			RenewalCampaign struct {
+				Stragglers struct {
+					TotalCount int
+					Nodes      []struct{ Certificate struct{ Subject string } }
+					PageInfo   struct {
+						HasNextPage bool
+						EndCursor   string
+					}
+				}
+			}
+		}
+		e.done(t, rbac.ProtocolAuditors, `{ renewalCampaign(id: "`+id+`") { stragglers(first: 1`+after+`) { totalCount nodes { certificate { subject } } pageInfo { hasNextPage endCursor } } } }`, &one)
+		s := one.RenewalCampaign.Stragglers
+		if len(s.Nodes) != 1 || s.TotalCount != 2 {
+			t.Fatalf("a page of one straggler: %+v", s)
+		}
+		paged = append(paged, s.Nodes[0].Certificate.Subject)
+		if !s.PageInfo.HasNextPage {
+			break
+		}
+		after = `, after: "` + s.PageInfo.EndCursor + `"`
+	}
+	if whole := look().Stragglers.Nodes; len(paged) != 2 || paged[0] != whole[0].Certificate.Subject || paged[1] != whole[1].Certificate.Subject {
+		t.Errorf("page by page %v, at once %+v", paged, whole)
+	}
+	if got := e.ask(t, e.as(rbac.Owners), `{ renewalCampaign(id: "`+id+`") { stragglers(after: "Zm9v") { totalCount } } }`, nil); got.code() != "INVALID" {
+		t.Errorf("a cursor of nothing: %+v", got.Errors)
 	}
 	if text := e.done(t, rbac.Owners, `mutation { cancelRenewalCampaign(input: {id: "`+id+`"}) { campaign { state } } }`, nil); !strings.Contains(text, "CANCELLED") {
 		t.Error(text)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pkiaas/pkiaas/domain/acme"
 	"github.com/pkiaas/pkiaas/domain/identity"
 	"github.com/pkiaas/pkiaas/rbac"
 	"github.com/pkiaas/pkiaas/store/storetest"
@@ -19,7 +20,8 @@ func TestPagesAreTheList(t *testing.T) {
 }
 
 func pagesAreTheList(t *testing.T, database string) {
-	a, m := inProcessOn(t, database)
+	e := newACMEOn(t, database, "")
+	a, m := e.App, e.m
 	p := m.Partition.ID
 	alice := colleague(t, a, m, "alice", rbac.Owners)
 	for _, email := range []string{"x@example.com", "y@example.com", "z@example.com"} {
@@ -37,6 +39,18 @@ func pagesAreTheList(t *testing.T, database string) {
 			}
 		}
 	}
+	for n := range 3 {
+		name := fmt.Sprintf("list-%d", n)
+		if _, _, err := a.acmeAdmin.CreateKey(e.ctx, e.c.ID, acme.NewKey{FriendlyName: name}); err != nil {
+			t.Fatal(err)
+		}
+		// Created as a row: a campaign of its own needs certificates to renew.
+		row := acme.Campaign{ID: name, PartitionID: p, Name: name, BeginsAt: a.now(), EndsAt: a.now(), State: acme.Done, CreatedAt: a.now(),
+			ActorKind: rbac.System}
+		if err := a.store.DB(e.ctx).Create(&row).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
 	of := func(field, item string) string {
 		return fmt.Sprintf(
 			`query($first: Int!, $after: String) { partition(id: %q) { %s { nodes { %s } pageInfo { hasNextPage endCursor } totalCount } } }`,
@@ -46,14 +60,19 @@ func pagesAreTheList(t *testing.T, database string) {
 		)
 	}
 	for name, query := range map[string]string{
-		"members":        of("members(first: $first, after: $after)", "user { id }"),
-		"tokens":         of("apiTokens(first: $first, after: $after)", "id"),
-		"credentials":    of("cagwCredentials(first: $first, after: $after)", "id"),
-		"authorities":    of("certificationAuthorities(first: $first, after: $after, includeDeleted: true)", "id"),
-		"profiles":       of("certificateProfiles(first: $first, after: $after, search: \"server\")", "id"),
-		"jobs":           `query($first: Int!, $after: String) { jobs(first: $first, after: $after) { nodes { kind key } pageInfo { hasNextPage endCursor } totalCount } }`,
-		"outbox":         `query($first: Int!, $after: String) { platformOutbox(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
-		"subscriptions":  `query($first: Int!, $after: String) { subscriptions(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
+		"members":       of("members(first: $first, after: $after)", "user { id }"),
+		"tokens":        of("apiTokens(first: $first, after: $after)", "id"),
+		"credentials":   of("cagwCredentials(first: $first, after: $after)", "id"),
+		"authorities":   of("certificationAuthorities(first: $first, after: $after, includeDeleted: true)", "id"),
+		"profiles":      of("certificateProfiles(first: $first, after: $after, search: \"server\")", "id"),
+		"jobs":          `query($first: Int!, $after: String) { jobs(first: $first, after: $after) { nodes { kind key } pageInfo { hasNextPage endCursor } totalCount } }`,
+		"outbox":        `query($first: Int!, $after: String) { platformOutbox(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
+		"subscriptions": `query($first: Int!, $after: String) { subscriptions(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } }`,
+		"campaigns":     of("renewalCampaigns(first: $first, after: $after)", "id"),
+		"ACME keys": fmt.Sprintf(
+			`query($first: Int!, $after: String) { protocolConfiguration(id: %q) { acme { externalKeys(first: $first, after: $after) { nodes { id } pageInfo { hasNextPage endCursor } totalCount } } } }`,
+			e.c.ID,
+		),
 		"below the root": of(`certificationAuthority(identifier: "root-1") { children(first: $first, after: $after)`, "id") + " }",
 	} {
 		asker := rbac.SystemActor()

@@ -201,14 +201,13 @@ func (s *Service) Campaign(ctx context.Context, id string) (*Campaign, error) {
 	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
 }
 
-// Campaigns are those of a partition, newest first.
-func (s *Service) Campaigns(ctx context.Context, partitionID string) ([]*Campaign, error) {
+// Campaigns is a page of a partition's campaigns, newest first.
+func (s *Service) Campaigns(ctx context.Context, partitionID string, p page.Request) (*page.Page[*Campaign], error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, partitionID); err != nil {
 		return nil, err
 	}
-	var list []*Campaign
-	err := s.Store.DB(ctx).Where("partition_id = ?", partitionID).Order("id DESC").Limit(200).Find(&list).Error
-	return list, err
+	return page.Read(ctx, s.Store, s.Store.DB(ctx).Model(&Campaign{}).Where("partition_id = ?", partitionID), p,
+		page.Key[Campaign]{Column: "id", Desc: true, Value: func(c *Campaign) any { return c.ID }})
 }
 
 // CancelCampaign ends a campaign: its certificates are renewed when they would have been, and none is revoked.
@@ -286,23 +285,26 @@ func (s *Service) Progress(ctx context.Context, c *Campaign) (*Progress, error) 
 	return p, err
 }
 
-// Stragglers are the first of those whose time has passed and that still stand, longest first, and how many there are.
-func (s *Service) Stragglers(ctx context.Context, c *Campaign, first int) ([]*Window, int64, error) {
+// Stragglers is a page of the certificates that are valid although their time to be renewed has passed, longest first. Its total
+// is exact: it says how far a campaign is from its goal.
+func (s *Service) Stragglers(ctx context.Context, c *Campaign, p page.Request) (*page.Page[*Window], error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	if _, err := page.New(first, nil); err != nil {
-		return nil, 0, err
-	}
+	now := s.Now()
 	query := s.Store.DB(ctx).Model(&Window{}).Joins("JOIN certificates AS c ON c.id = renewal_windows.certificate_id").
-		Where("renewal_windows.campaign_id = ? AND renewal_windows.replaced_at IS NULL AND renewal_windows.ends_at < ? AND c.status <> ? AND c.not_after > ?", c.ID, s.Now(), certificate.Revoked, s.Now())
-	var n int64
-	if err := query.Session(&gorm.Session{}).Count(&n).Error; err != nil {
-		return nil, 0, err
+		Where("renewal_windows.campaign_id = ? AND renewal_windows.replaced_at IS NULL AND renewal_windows.ends_at < ?", c.ID, now).
+		Where("c.status <> ? AND c.not_after > ?", certificate.Revoked, now)
+	found, err := page.Read(ctx, s.Store, query.Session(&gorm.Session{}), p,
+		page.Key[Window]{Column: "renewal_windows.ends_at", Value: func(w *Window) any { return w.EndsAt }},
+		page.Key[Window]{Column: "renewal_windows.certificate_id", Value: func(w *Window) any { return w.CertificateID }})
+	if err != nil || found.Total < page.CountLimit {
+		return found, err
 	}
-	var rows []*Window
-	err := query.Order("renewal_windows.ends_at, renewal_windows.certificate_id").Limit(first).Find(&rows).Error
-	return rows, n, err
+	var total int64
+	err = query.Session(&gorm.Session{}).Count(&total).Error
+	found.Total = int(total)
+	return found, err
 }
 
 const stragglers = 500 // revoked in a transaction

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/pkiaas/pkiaas/domain/audit"
 	"github.com/pkiaas/pkiaas/domain/ca"
 	"github.com/pkiaas/pkiaas/domain/fault"
@@ -219,14 +217,10 @@ func (s *Service) Key(ctx context.Context, id string) (*ExternalKey, error) {
 	return found[0], s.Guard.Require(ctx, rbac.ProtocolBrowse, found[0].PartitionID)
 }
 
-// Keys lists those of a configuration, newest first.
-func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration) ([]*ExternalKey, error) {
-	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
-		return nil, err
-	}
-	var list []*ExternalKey
-	err := s.Store.DB(ctx).Where("configuration_id = ?", c.ID).Order("created_at DESC, id").Limit(1000).Find(&list).Error
-	return list, err
+// Keys is a page of a configuration's external account keys, newest first.
+func (s *Service) Keys(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*ExternalKey], error) {
+	return list(ctx, s, c, p, page.Key[ExternalKey]{Column: "created_at", Desc: true, Value: func(k *ExternalKey) any { return k.CreatedAt }},
+		page.Key[ExternalKey]{Column: "id", Value: func(k *ExternalKey) any { return k.ID }})
 }
 
 // LoadKeys returns keys by id, for loaders; those that are not the caller's are left out.
@@ -256,37 +250,20 @@ func load[T any](ctx context.Context, s *Service, ids []string, of func(*T) (id,
 
 // Accounts is a page of a configuration's accounts, newest first.
 func (s *Service) Accounts(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Account], error) {
-	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
-		return nil, err
-	}
-	return list[Account](ctx, s, c, p, func(a *Account) string { return a.ID })
+	return list(ctx, s, c, p, page.Key[Account]{Column: "id", Desc: true, Value: func(a *Account) any { return a.ID }})
 }
 
 // Orders is a page of a configuration's orders, newest first.
 func (s *Service) Orders(ctx context.Context, c *protocolconfig.Configuration, p page.Request) (*page.Page[*Order], error) {
+	return list(ctx, s, c, p, page.Key[Order]{Column: "id", Desc: true, Value: func(o *Order) any { return o.ID }})
+}
+
+func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request,
+	keys ...page.Key[T]) (*page.Page[*T], error) {
 	if err := s.Guard.Require(ctx, rbac.ProtocolBrowse, c.PartitionID); err != nil {
 		return nil, err
 	}
-	return list[Order](ctx, s, c, p, func(o *Order) string { return o.ID })
-}
-
-func list[T any](ctx context.Context, s *Service, c *protocolconfig.Configuration, p page.Request, id func(*T) string) (*page.Page[*T], error) {
-	query := s.Store.DB(ctx).Model(new(T)).Where("configuration_id = ?", c.ID)
-	total, err := s.Store.CountUpTo(ctx, query, page.CountLimit)
-	if err != nil {
-		return nil, err
-	}
-	if p.After != "" {
-		if uuid.Validate(p.After) != nil {
-			return nil, page.BadCursor()
-		}
-		query = query.Where("id < ?", p.After)
-	}
-	var rows []*T
-	if err := query.Order("id DESC").Limit(p.First + 1).Find(&rows).Error; err != nil {
-		return nil, err
-	}
-	return page.Of(rows, p, total, id), nil
+	return page.Read(ctx, s.Store, s.Store.DB(ctx).Model(new(T)).Where("configuration_id = ?", c.ID), p, keys...)
 }
 
 // checkPatterns checks the names that a key allows: a host, "*.example.com" (everything below), an address or a network in CIDR

@@ -142,7 +142,7 @@ type ComplexityRoot struct {
 	AcmeConfiguration struct {
 		Accounts     func(childComplexity int, first int, after *string) int
 		DirectoryURL func(childComplexity int) int
-		ExternalKeys func(childComplexity int) int
+		ExternalKeys func(childComplexity int, first int, after *string) int
 		Orders       func(childComplexity int, first int, after *string) int
 		Settings     func(childComplexity int) int
 	}
@@ -166,6 +166,12 @@ type ComplexityRoot struct {
 		RevokedAt      func(childComplexity int) int
 		State          func(childComplexity int) int
 		WithoutBinding func(childComplexity int) int
+	}
+
+	AcmeKeyConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	AcmeKeyPayload struct {
@@ -1080,7 +1086,7 @@ type ComplexityRoot struct {
 		ProtocolConfiguration    func(childComplexity int, identifier string) int
 		ProtocolConfigurations   func(childComplexity int, first int, after *string, filter *model.ProtocolConfigurationFilter) int
 		Region                   func(childComplexity int) int
-		RenewalCampaigns         func(childComplexity int) int
+		RenewalCampaigns         func(childComplexity int, first int, after *string) int
 		Reports                  func(childComplexity int) int
 		RetiredProfiles          func(childComplexity int, first int, after *string) int
 		Roles                    func(childComplexity int) int
@@ -1253,8 +1259,14 @@ type ComplexityRoot struct {
 		RevocationReason func(childComplexity int) int
 		RevokeAt         func(childComplexity int) int
 		State            func(childComplexity int) int
-		Stragglers       func(childComplexity int, first int) int
+		Stragglers       func(childComplexity int, first int, after *string) int
 		Total            func(childComplexity int) int
+	}
+
+	RenewalCampaignConnection struct {
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
 	}
 
 	RenewalCampaignPayload struct {
@@ -1287,8 +1299,9 @@ type ComplexityRoot struct {
 		EndsAt      func(childComplexity int) int
 	}
 
-	RenewalStragglers struct {
+	RenewalStragglerConnection struct {
 		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
 		TotalCount func(childComplexity int) int
 	}
 
@@ -1517,7 +1530,7 @@ type AcmeAccountResolver interface {
 type AcmeConfigurationResolver interface {
 	DirectoryURL(ctx context.Context, obj *protocolconfig.Configuration) (string, error)
 	Settings(ctx context.Context, obj *protocolconfig.Configuration) (*model.AcmeSettings, error)
-	ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration) ([]*acme.ExternalKey, error)
+	ExternalKeys(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeKeyConnection, error)
 	Accounts(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeAccountConnection, error)
 	Orders(ctx context.Context, obj *protocolconfig.Configuration, first int, after *string) (*model.AcmeOrderConnection, error)
 }
@@ -1782,7 +1795,7 @@ type PartitionResolver interface {
 	Permissions(ctx context.Context, obj *tenant.Partition) ([]string, error)
 	Counts(ctx context.Context, obj *tenant.Partition) (*tenant.Counts, error)
 	Activity(ctx context.Context, obj *tenant.Partition, days int) ([]*tenant.Day, error)
-	RenewalCampaigns(ctx context.Context, obj *tenant.Partition) ([]*acme.Campaign, error)
+	RenewalCampaigns(ctx context.Context, obj *tenant.Partition, first int, after *string) (*model.RenewalCampaignConnection, error)
 	CountRenewalSelection(ctx context.Context, obj *tenant.Partition, selection model.RenewalSelectionInput) (int, error)
 	Approvals(ctx context.Context, obj *tenant.Partition, state []approval.State, first int, after *string) (*model.ApprovalConnection, error)
 	ApprovalsWaiting(ctx context.Context, obj *tenant.Partition) (int, error)
@@ -1853,7 +1866,7 @@ type RenewalCampaignResolver interface {
 	RevocationReason(ctx context.Context, obj *acme.Campaign) (*model.RevocationReason, error)
 
 	Progress(ctx context.Context, obj *acme.Campaign) (*acme.Progress, error)
-	Stragglers(ctx context.Context, obj *acme.Campaign, first int) (*model.RenewalStragglers, error)
+	Stragglers(ctx context.Context, obj *acme.Campaign, first int, after *string) (*model.RenewalStragglerConnection, error)
 }
 type RenewalSelectionResolver interface {
 	Configuration(ctx context.Context, obj *acme.Selection) (*protocolconfig.Configuration, error)
@@ -2074,7 +2087,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.AcmeConfiguration.ExternalKeys(childComplexity), true
+		args, err := ec.field_AcmeConfiguration_externalKeys_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.AcmeConfiguration.ExternalKeys(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "AcmeConfiguration.orders":
 		if e.ComplexityRoot.AcmeConfiguration.Orders == nil {
 			break
@@ -2184,6 +2202,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.AcmeKey.WithoutBinding(childComplexity), true
+
+	case "AcmeKeyConnection.nodes":
+		if e.ComplexityRoot.AcmeKeyConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKeyConnection.Nodes(childComplexity), true
+	case "AcmeKeyConnection.pageInfo":
+		if e.ComplexityRoot.AcmeKeyConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKeyConnection.PageInfo(childComplexity), true
+	case "AcmeKeyConnection.totalCount":
+		if e.ComplexityRoot.AcmeKeyConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AcmeKeyConnection.TotalCount(childComplexity), true
 
 	case "AcmeKeyPayload.key":
 		if e.ComplexityRoot.AcmeKeyPayload.Key == nil {
@@ -6613,7 +6650,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			break
 		}
 
-		return e.ComplexityRoot.Partition.RenewalCampaigns(childComplexity), true
+		args, err := ec.field_Partition_renewalCampaigns_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Partition.RenewalCampaigns(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "Partition.reports":
 		if e.ComplexityRoot.Partition.Reports == nil {
 			break
@@ -7427,13 +7469,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.RenewalCampaign.Stragglers(childComplexity, args["first"].(int)), true
+		return e.ComplexityRoot.RenewalCampaign.Stragglers(childComplexity, args["first"].(int), args["after"].(*string)), true
 	case "RenewalCampaign.total":
 		if e.ComplexityRoot.RenewalCampaign.Total == nil {
 			break
 		}
 
 		return e.ComplexityRoot.RenewalCampaign.Total(childComplexity), true
+
+	case "RenewalCampaignConnection.nodes":
+		if e.ComplexityRoot.RenewalCampaignConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaignConnection.Nodes(childComplexity), true
+	case "RenewalCampaignConnection.pageInfo":
+		if e.ComplexityRoot.RenewalCampaignConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaignConnection.PageInfo(childComplexity), true
+	case "RenewalCampaignConnection.totalCount":
+		if e.ComplexityRoot.RenewalCampaignConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalCampaignConnection.TotalCount(childComplexity), true
 
 	case "RenewalCampaignPayload.campaign":
 		if e.ComplexityRoot.RenewalCampaignPayload.Campaign == nil {
@@ -7547,18 +7608,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.RenewalStraggler.EndsAt(childComplexity), true
 
-	case "RenewalStragglers.nodes":
-		if e.ComplexityRoot.RenewalStragglers.Nodes == nil {
+	case "RenewalStragglerConnection.nodes":
+		if e.ComplexityRoot.RenewalStragglerConnection.Nodes == nil {
 			break
 		}
 
-		return e.ComplexityRoot.RenewalStragglers.Nodes(childComplexity), true
-	case "RenewalStragglers.totalCount":
-		if e.ComplexityRoot.RenewalStragglers.TotalCount == nil {
+		return e.ComplexityRoot.RenewalStragglerConnection.Nodes(childComplexity), true
+	case "RenewalStragglerConnection.pageInfo":
+		if e.ComplexityRoot.RenewalStragglerConnection.PageInfo == nil {
 			break
 		}
 
-		return e.ComplexityRoot.RenewalStragglers.TotalCount(childComplexity), true
+		return e.ComplexityRoot.RenewalStragglerConnection.PageInfo(childComplexity), true
+	case "RenewalStragglerConnection.totalCount":
+		if e.ComplexityRoot.RenewalStragglerConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RenewalStragglerConnection.TotalCount(childComplexity), true
 
 	case "ReplayExample.certificate":
 		if e.ComplexityRoot.ReplayExample.Certificate == nil {
@@ -8569,8 +8636,8 @@ type AcmeConfiguration {
   "What clients are given as their server."
   directoryUrl: String!
   settings: AcmeSettings!
-  "Newest first, at most 1,000. A client needs one to make an account."
-  externalKeys: [AcmeKey!]!
+  "Newest first. A client needs one to make an account."
+  externalKeys(first: Int! = 50, after: String): AcmeKeyConnection!
   "Newest first."
   accounts(first: Int! = 50, after: String): AcmeAccountConnection!
   "Newest first."
@@ -8666,6 +8733,7 @@ type AcmeProblem {
   identifier: AcmeIdentifier
   subproblems: [AcmeProblem!]!
 }
+type AcmeKeyConnection { nodes: [AcmeKey!]!, pageInfo: PageInfo!, totalCount: Int! }
 type AcmeAccountConnection { nodes: [AcmeAccount!]!, pageInfo: PageInfo!, totalCount: Int! }
 type AcmeOrderConnection { nodes: [AcmeOrder!]!, pageInfo: PageInfo!, totalCount: Int! }
 
@@ -8689,8 +8757,8 @@ type RenewalCampaign {
   createdAt: Time!
   createdBy: String!
   progress: RenewalProgress!
-  "Those whose time has passed and that still stand, longest first."
-  stragglers(first: Int! = 50): RenewalStragglers!
+  "Certificates that are valid although their time to be renewed has passed, longest first. ` + "`" + `totalCount` + "`" + ` counts all of them."
+  stragglers(first: Int! = 50, after: String): RenewalStragglerConnection!
 }
 enum RenewalCampaignState {
   "Its certificates are being given their times."
@@ -8737,7 +8805,8 @@ type RenewalProgress {
   "How many were."
   actual: [Int!]!
 }
-type RenewalStragglers { nodes: [RenewalStraggler!]!, totalCount: Int! }
+type RenewalCampaignConnection { nodes: [RenewalCampaign!]!, pageInfo: PageInfo!, totalCount: Int! }
+type RenewalStragglerConnection { nodes: [RenewalStraggler!]!, pageInfo: PageInfo!, totalCount: Int! }
 type RenewalStraggler {
   certificate: Certificate
   "When its client was to renew it."
@@ -8746,8 +8815,8 @@ type RenewalStraggler {
 }
 
 extend type Partition {
-  "Newest first, at most 200."
-  renewalCampaigns: [RenewalCampaign!]!
+  "Newest first."
+  renewalCampaigns(first: Int! = 50, after: String): RenewalCampaignConnection!
   "How many certificates a campaign would renew: those that were renewed already are left out."
   countRenewalSelection(selection: RenewalSelectionInput!): Int!
 }
@@ -11343,6 +11412,18 @@ func (ec *executionContext) childFields_AcmeKey(ctx context.Context, field graph
 	return nil, fmt.Errorf("no field named %q was found under type AcmeKey", field.Name)
 }
 
+func (ec *executionContext) childFields_AcmeKeyConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_AcmeKeyConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AcmeKeyConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_AcmeKeyConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AcmeKeyConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_AcmeKeyPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "key":
@@ -13251,6 +13332,18 @@ func (ec *executionContext) childFields_RenewalCampaign(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type RenewalCampaign", field.Name)
 }
 
+func (ec *executionContext) childFields_RenewalCampaignConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "nodes":
+		return ec.fieldContext_RenewalCampaignConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RenewalCampaignConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_RenewalCampaignConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RenewalCampaignConnection", field.Name)
+}
+
 func (ec *executionContext) childFields_RenewalCampaignPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "campaign":
@@ -13311,14 +13404,16 @@ func (ec *executionContext) childFields_RenewalStraggler(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type RenewalStraggler", field.Name)
 }
 
-func (ec *executionContext) childFields_RenewalStragglers(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+func (ec *executionContext) childFields_RenewalStragglerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "nodes":
-		return ec.fieldContext_RenewalStragglers_nodes(ctx, field)
+		return ec.fieldContext_RenewalStragglerConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RenewalStragglerConnection_pageInfo(ctx, field)
 	case "totalCount":
-		return ec.fieldContext_RenewalStragglers_totalCount(ctx, field)
+		return ec.fieldContext_RenewalStragglerConnection_totalCount(ctx, field)
 	}
-	return nil, fmt.Errorf("no field named %q was found under type RenewalStragglers", field.Name)
+	return nil, fmt.Errorf("no field named %q was found under type RenewalStragglerConnection", field.Name)
 }
 
 func (ec *executionContext) childFields_ReplayExample(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -13862,6 +13957,28 @@ func (ec *executionContext) childFields___Type(ctx context.Context, field graphq
 // region    ***************************** args.gotpl *****************************
 
 func (ec *executionContext) field_AcmeConfiguration_accounts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_AcmeConfiguration_externalKeys_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
@@ -15707,6 +15824,28 @@ func (ec *executionContext) field_Partition_protocolConfigurations_args(ctx cont
 	return args, nil
 }
 
+func (ec *executionContext) field_Partition_renewalCampaigns_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Partition_retiredProfiles_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -16208,6 +16347,14 @@ func (ec *executionContext) field_RenewalCampaign_stragglers_args(ctx context.Co
 		return nil, err
 	}
 	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -17025,25 +17172,37 @@ func (ec *executionContext) _AcmeConfiguration_externalKeys(ctx context.Context,
 			return ec.fieldContext_AcmeConfiguration_externalKeys(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.AcmeConfiguration().ExternalKeys(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.AcmeConfiguration().ExternalKeys(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*acme.ExternalKey) graphql.Marshaler {
-			return ec.marshalNAcmeKey2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKeyᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.AcmeKeyConnection) graphql.Marshaler {
+			return ec.marshalNAcmeKeyConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_AcmeConfiguration_externalKeys(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_AcmeConfiguration_externalKeys(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "AcmeConfiguration",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_AcmeKey(ctx, field)
+			return ec.childFields_AcmeKeyConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_AcmeConfiguration_externalKeys_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -17479,6 +17638,93 @@ func (ec *executionContext) _AcmeKey_lastUsedAt(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_AcmeKey_lastUsedAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("AcmeKey", field, false, false, errors.New("field of type Time does not have child fields"))
+}
+
+func (ec *executionContext) _AcmeKeyConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.AcmeKeyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKeyConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.ExternalKey) graphql.Marshaler {
+			return ec.marshalNAcmeKey2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐExternalKeyᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKeyConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeKeyConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_AcmeKey(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeKeyConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.AcmeKeyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKeyConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKeyConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "AcmeKeyConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _AcmeKeyConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.AcmeKeyConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_AcmeKeyConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_AcmeKeyConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("AcmeKeyConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _AcmeKeyPayload_key(ctx context.Context, field graphql.CollectedField, obj *model.AcmeKeyPayload) (ret graphql.Marshaler) {
@@ -34692,25 +34938,37 @@ func (ec *executionContext) _Partition_renewalCampaigns(ctx context.Context, fie
 			return ec.fieldContext_Partition_renewalCampaigns(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Partition().RenewalCampaigns(ctx, obj)
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Partition().RenewalCampaigns(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Campaign) graphql.Marshaler {
-			return ec.marshalNRenewalCampaign2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignᚄ(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalCampaignConnection) graphql.Marshaler {
+			return ec.marshalNRenewalCampaignConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignConnection(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_Partition_renewalCampaigns(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_Partition_renewalCampaigns(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Partition",
 		Field:      field,
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_RenewalCampaign(ctx, field)
+			return ec.childFields_RenewalCampaignConnection(ctx, field)
 		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Partition_renewalCampaigns_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -38889,11 +39147,11 @@ func (ec *executionContext) _RenewalCampaign_stragglers(ctx context.Context, fie
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.RenewalCampaign().Stragglers(ctx, obj, fc.Args["first"].(int))
+			return ec.Resolvers.RenewalCampaign().Stragglers(ctx, obj, fc.Args["first"].(int), fc.Args["after"].(*string))
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalStragglers) graphql.Marshaler {
-			return ec.marshalNRenewalStragglers2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RenewalStragglerConnection) graphql.Marshaler {
+			return ec.marshalNRenewalStragglerConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglerConnection(ctx, selections, v)
 		},
 		true,
 		true,
@@ -38906,7 +39164,7 @@ func (ec *executionContext) fieldContext_RenewalCampaign_stragglers(ctx context.
 		IsMethod:   true,
 		IsResolver: true,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.childFields_RenewalStragglers(ctx, field)
+			return ec.childFields_RenewalStragglerConnection(ctx, field)
 		},
 	}
 	defer func() {
@@ -38921,6 +39179,93 @@ func (ec *executionContext) fieldContext_RenewalCampaign_stragglers(ctx context.
 		return fc, err
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaignConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RenewalCampaignConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaignConnection_nodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*acme.Campaign) graphql.Marshaler {
+			return ec.marshalNRenewalCampaign2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋdomainᚋacmeᚐCampaignᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaignConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaignConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RenewalCampaign(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaignConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.RenewalCampaignConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaignConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaignConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalCampaignConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalCampaignConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RenewalCampaignConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalCampaignConnection_totalCount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalCampaignConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalCampaignConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _RenewalCampaignPayload_campaign(ctx context.Context, field graphql.CollectedField, obj *model.RenewalCampaignPayload) (ret graphql.Marshaler) {
@@ -39373,13 +39718,13 @@ func (ec *executionContext) fieldContext_RenewalStraggler_endsAt(_ context.Conte
 	return graphql.NewScalarFieldContext("RenewalStraggler", field, false, false, errors.New("field of type Time does not have child fields"))
 }
 
-func (ec *executionContext) _RenewalStragglers_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglers) (ret graphql.Marshaler) {
+func (ec *executionContext) _RenewalStragglerConnection_nodes(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglerConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_RenewalStragglers_nodes(ctx, field)
+			return ec.fieldContext_RenewalStragglerConnection_nodes(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.Nodes, nil
@@ -39392,9 +39737,9 @@ func (ec *executionContext) _RenewalStragglers_nodes(ctx context.Context, field 
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_RenewalStragglers_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func (ec *executionContext) fieldContext_RenewalStragglerConnection_nodes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
-		Object:     "RenewalStragglers",
+		Object:     "RenewalStragglerConnection",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -39405,13 +39750,45 @@ func (ec *executionContext) fieldContext_RenewalStragglers_nodes(_ context.Conte
 	return fc, nil
 }
 
-func (ec *executionContext) _RenewalStragglers_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglers) (ret graphql.Marshaler) {
+func (ec *executionContext) _RenewalStragglerConnection_pageInfo(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglerConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_RenewalStragglers_totalCount(ctx, field)
+			return ec.fieldContext_RenewalStragglerConnection_pageInfo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return ec.marshalNPageInfo2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐPageInfo(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_RenewalStragglerConnection_pageInfo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RenewalStragglerConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_PageInfo(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _RenewalStragglerConnection_totalCount(ctx context.Context, field graphql.CollectedField, obj *model.RenewalStragglerConnection) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_RenewalStragglerConnection_totalCount(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
 			return obj.TotalCount, nil
@@ -39424,8 +39801,8 @@ func (ec *executionContext) _RenewalStragglers_totalCount(ctx context.Context, f
 		true,
 	)
 }
-func (ec *executionContext) fieldContext_RenewalStragglers_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("RenewalStragglers", field, false, false, errors.New("field of type Int does not have child fields"))
+func (ec *executionContext) fieldContext_RenewalStragglerConnection_totalCount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("RenewalStragglerConnection", field, false, false, errors.New("field of type Int does not have child fields"))
 }
 
 func (ec *executionContext) _ReplayExample_certificate(ctx context.Context, field graphql.CollectedField, obj *model.ReplayExample) (ret graphql.Marshaler) {
@@ -49204,6 +49581,55 @@ func (ec *executionContext) _AcmeKey(ctx context.Context, sel ast.SelectionSet, 
 			out.Values[i] = ec._AcmeKey_revokedAt(ctx, field, obj)
 		case "lastUsedAt":
 			out.Values[i] = ec._AcmeKey_lastUsedAt(ctx, field, obj)
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
+var acmeKeyConnectionImplementors = []string{"AcmeKeyConnection"}
+
+func (ec *executionContext) _AcmeKeyConnection(ctx context.Context, sel ast.SelectionSet, obj *model.AcmeKeyConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, acmeKeyConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("AcmeKeyConnection")
+		case "nodes":
+			out.Values[i] = ec._AcmeKeyConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._AcmeKeyConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._AcmeKeyConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -61554,6 +61980,55 @@ func (ec *executionContext) _RenewalCampaign(ctx context.Context, sel ast.Select
 	return out
 }
 
+var renewalCampaignConnectionImplementors = []string{"RenewalCampaignConnection"}
+
+func (ec *executionContext) _RenewalCampaignConnection(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalCampaignConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalCampaignConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferred := make(map[string]*graphql.FieldSet)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RenewalCampaignConnection")
+		case "nodes":
+			out.Values[i] = ec._RenewalCampaignConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RenewalCampaignConnection_pageInfo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "totalCount":
+			out.Values[i] = ec._RenewalCampaignConnection_totalCount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferred), math.MaxInt32)))
+
+	for label, dfs := range deferred {
+		ec.ProcessDeferredGroup(graphql.DeferredGroup{
+			Label:    label,
+			Path:     graphql.GetPath(ctx),
+			FieldSet: dfs,
+			Context:  ctx,
+		})
+	}
+
+	return out
+}
+
 var renewalCampaignPayloadImplementors = []string{"RenewalCampaignPayload"}
 
 func (ec *executionContext) _RenewalCampaignPayload(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalCampaignPayload) graphql.Marshaler {
@@ -61936,24 +62411,29 @@ func (ec *executionContext) _RenewalStraggler(ctx context.Context, sel ast.Selec
 	return out
 }
 
-var renewalStragglersImplementors = []string{"RenewalStragglers"}
+var renewalStragglerConnectionImplementors = []string{"RenewalStragglerConnection"}
 
-func (ec *executionContext) _RenewalStragglers(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalStragglers) graphql.Marshaler {
-	fields := graphql.CollectFields(ec.OperationContext, sel, renewalStragglersImplementors)
+func (ec *executionContext) _RenewalStragglerConnection(ctx context.Context, sel ast.SelectionSet, obj *model.RenewalStragglerConnection) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, renewalStragglerConnectionImplementors)
 
 	out := graphql.NewFieldSet(fields)
 	deferred := make(map[string]*graphql.FieldSet)
 	for i, field := range fields {
 		switch field.Name {
 		case "__typename":
-			out.Values[i] = graphql.MarshalString("RenewalStragglers")
+			out.Values[i] = graphql.MarshalString("RenewalStragglerConnection")
 		case "nodes":
-			out.Values[i] = ec._RenewalStragglers_nodes(ctx, field, obj)
+			out.Values[i] = ec._RenewalStragglerConnection_nodes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pageInfo":
+			out.Values[i] = ec._RenewalStragglerConnection_pageInfo(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "totalCount":
-			out.Values[i] = ec._RenewalStragglers_totalCount(ctx, field, obj)
+			out.Values[i] = ec._RenewalStragglerConnection_totalCount(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -64731,6 +65211,20 @@ func (ec *executionContext) marshalNAcmeKey2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋ
 		return graphql.Null
 	}
 	return ec._AcmeKey(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalNAcmeKeyConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyConnection(ctx context.Context, sel ast.SelectionSet, v model.AcmeKeyConnection) graphql.Marshaler {
+	return ec._AcmeKeyConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNAcmeKeyConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyConnection(ctx context.Context, sel ast.SelectionSet, v *model.AcmeKeyConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._AcmeKeyConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNAcmeKeyPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐAcmeKeyPayload(ctx context.Context, sel ast.SelectionSet, v model.AcmeKeyPayload) graphql.Marshaler {
@@ -67847,6 +68341,20 @@ func (ec *executionContext) marshalNRenewalCampaign2ᚖgithubᚗcomᚋpkiaasᚋp
 	return ec._RenewalCampaign(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNRenewalCampaignConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignConnection(ctx context.Context, sel ast.SelectionSet, v model.RenewalCampaignConnection) graphql.Marshaler {
+	return ec._RenewalCampaignConnection(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNRenewalCampaignConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignConnection(ctx context.Context, sel ast.SelectionSet, v *model.RenewalCampaignConnection) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._RenewalCampaignConnection(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNRenewalCampaignPayload2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalCampaignPayload(ctx context.Context, sel ast.SelectionSet, v model.RenewalCampaignPayload) graphql.Marshaler {
 	return ec._RenewalCampaignPayload(ctx, sel, &v)
 }
@@ -67932,18 +68440,18 @@ func (ec *executionContext) marshalNRenewalStraggler2ᚖgithubᚗcomᚋpkiaasᚋ
 	return ec._RenewalStraggler(ctx, sel, v)
 }
 
-func (ec *executionContext) marshalNRenewalStragglers2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx context.Context, sel ast.SelectionSet, v model.RenewalStragglers) graphql.Marshaler {
-	return ec._RenewalStragglers(ctx, sel, &v)
+func (ec *executionContext) marshalNRenewalStragglerConnection2githubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglerConnection(ctx context.Context, sel ast.SelectionSet, v model.RenewalStragglerConnection) graphql.Marshaler {
+	return ec._RenewalStragglerConnection(ctx, sel, &v)
 }
 
-func (ec *executionContext) marshalNRenewalStragglers2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglers(ctx context.Context, sel ast.SelectionSet, v *model.RenewalStragglers) graphql.Marshaler {
+func (ec *executionContext) marshalNRenewalStragglerConnection2ᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐRenewalStragglerConnection(ctx context.Context, sel ast.SelectionSet, v *model.RenewalStragglerConnection) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
 		}
 		return graphql.Null
 	}
-	return ec._RenewalStragglers(ctx, sel, v)
+	return ec._RenewalStragglerConnection(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalNReplayExample2ᚕᚖgithubᚗcomᚋpkiaasᚋpkiaasᚋgraphᚋmodelᚐReplayExampleᚄ(ctx context.Context, sel ast.SelectionSet, v []*model.ReplayExample) graphql.Marshaler {

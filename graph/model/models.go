@@ -100,6 +100,12 @@ type AcmeAttestationInput struct {
 	Roots string `json:"roots"`
 }
 
+type AcmeKeyConnection struct {
+	Nodes      []*acme.ExternalKey `json:"nodes"`
+	PageInfo   *PageInfo           `json:"pageInfo"`
+	TotalCount int                 `json:"totalCount"`
+}
+
 type AcmeKeyPayload struct {
 	Key *acme.ExternalKey `json:"key"`
 }
@@ -1074,6 +1080,12 @@ type RenewCertificationAuthorityInput struct {
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
 }
 
+type RenewalCampaignConnection struct {
+	Nodes      []*acme.Campaign `json:"nodes"`
+	PageInfo   *PageInfo        `json:"pageInfo"`
+	TotalCount int              `json:"totalCount"`
+}
+
 type RenewalCampaignPayload struct {
 	Campaign *acme.Campaign `json:"campaign"`
 }
@@ -1094,8 +1106,9 @@ type RenewalSelectionInput struct {
 	ExpiresUntil *time.Time `json:"expiresUntil,omitempty"`
 }
 
-type RenewalStragglers struct {
+type RenewalStragglerConnection struct {
 	Nodes      []*acme.Window `json:"nodes"`
+	PageInfo   *PageInfo      `json:"pageInfo"`
 	TotalCount int            `json:"totalCount"`
 }
 

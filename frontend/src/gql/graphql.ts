@@ -1325,10 +1325,11 @@ export type CancelRenewalCampaignMutation = { cancelRenewalCampaign: { campaign:
 
 export type RenewalCampaignsQueryVariables = Exact<{
   partition: string | number;
+  after?: string | null | undefined;
 }>;
 
 
-export type RenewalCampaignsQuery = { partition: { renewalCampaigns: Array<{ id: string, name: string, state: RenewalCampaignState, total: number, beginsAt: string, endsAt: string, revokeAt: string | null, createdBy: string, progress: { replaced: number } }> } | null };
+export type RenewalCampaignsQuery = { partition: { renewalCampaigns: { pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, name: string, state: RenewalCampaignState, total: number, beginsAt: string, endsAt: string, revokeAt: string | null, createdBy: string, progress: { replaced: number } }> } } | null };
 
 export type RenewalChoicesQueryVariables = Exact<{
   partition: string | number;
@@ -1798,18 +1799,18 @@ export type AcmeQueryVariables = Exact<{
 }>;
 
 
-export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, withoutBinding: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> } | null } | null };
+export type AcmeQuery = { deployment: { tlsRootCertificate: string | null }, protocolConfiguration: { id: string, acme: { directoryUrl: string, settings: { challenges: Array<string>, ordersPerHour: number, failuresPerHour: number, orderHours: number, authorizationHours: number, renewalPollMinutes: number, attestation: Array<{ format: string, roots: string }> }, externalKeys: { totalCount: number, nodes: Array<{ id: string, friendlyName: string, state: AcmeKeyState, withoutBinding: boolean }> } } | null } | null };
 
 export type AcmeActivityQueryVariables = Exact<{
   id: string | number;
-  accountsAfter?: string | null | undefined;
-  ordersAfter?: string | null | undefined;
+  after?: string | null | undefined;
+  keys: boolean;
   accounts: boolean;
   orders: boolean;
 }>;
 
 
-export type AcmeActivityQuery = { protocolConfiguration: { acme: { accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null, approval: { id: string } | null }> } } | null } | null };
+export type AcmeActivityQuery = { protocolConfiguration: { acme: { externalKeys?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, friendlyName: string, state: AcmeKeyState, allowedIdentifiers: Array<string>, needsNoChallenge: boolean, withoutBinding: boolean, maxAccounts: number, accountCount: number, createdAt: string, createdBy: string, expiresAt: string | null, revokedAt: string | null, lastUsedAt: string | null }> }, accounts?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, contact: Array<string>, thumbprint: string, createdAt: string, key: { id: string, friendlyName: string, state: AcmeKeyState } }> }, orders?: { totalCount: number, pageInfo: { hasNextPage: boolean, endCursor: string | null }, nodes: Array<{ id: string, status: AcmeStatus, createdAt: string, identifiers: Array<{ type: string, value: string }>, error: { type: string, detail: string, identifier: { value: string } | null, subproblems: Array<{ type: string, detail: string, identifier: { value: string } | null }> } | null, account: { id: string, key: { friendlyName: string } }, certificate: { id: string, serialNumber: string, status: CertificateStatus } | null, approval: { id: string } | null }> } } | null } | null };
 
 export type CreateAcmeKeyMutationVariables = Exact<{
   input: CreateAcmeKeyInput;
@@ -2974,19 +2975,25 @@ export const CancelRenewalCampaignDocument = new TypedDocumentString(`
 }
     `) as unknown as TypedDocumentString<CancelRenewalCampaignMutation, CancelRenewalCampaignMutationVariables>;
 export const RenewalCampaignsDocument = new TypedDocumentString(`
-    query RenewalCampaigns($partition: ID!) {
+    query RenewalCampaigns($partition: ID!, $after: String) {
   partition(id: $partition) {
-    renewalCampaigns {
-      id
-      name
-      state
-      total
-      beginsAt
-      endsAt
-      revokeAt
-      createdBy
-      progress {
-        replaced
+    renewalCampaigns(first: 50, after: $after) {
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      nodes {
+        id
+        name
+        state
+        total
+        beginsAt
+        endsAt
+        revokeAt
+        createdBy
+        progress {
+          replaced
+        }
       }
     }
   }
@@ -4206,30 +4213,46 @@ export const AcmeDocument = new TypedDocumentString(`
           roots
         }
       }
-      externalKeys {
-        id
-        friendlyName
-        state
-        allowedIdentifiers
-        needsNoChallenge
-        withoutBinding
-        maxAccounts
-        accountCount
-        createdAt
-        createdBy
-        expiresAt
-        revokedAt
-        lastUsedAt
+      externalKeys(first: 100) {
+        totalCount
+        nodes {
+          id
+          friendlyName
+          state
+          withoutBinding
+        }
       }
     }
   }
 }
     `) as unknown as TypedDocumentString<AcmeQuery, AcmeQueryVariables>;
 export const AcmeActivityDocument = new TypedDocumentString(`
-    query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {
+    query AcmeActivity($id: ID!, $after: String, $keys: Boolean!, $accounts: Boolean!, $orders: Boolean!) {
   protocolConfiguration(id: $id) {
     acme {
-      accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {
+      externalKeys(first: 50, after: $after) @include(if: $keys) {
+        totalCount
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          id
+          friendlyName
+          state
+          allowedIdentifiers
+          needsNoChallenge
+          withoutBinding
+          maxAccounts
+          accountCount
+          createdAt
+          createdBy
+          expiresAt
+          revokedAt
+          lastUsedAt
+        }
+      }
+      accounts(first: 50, after: $after) @include(if: $accounts) {
         totalCount
         pageInfo {
           hasNextPage
@@ -4248,7 +4271,7 @@ export const AcmeActivityDocument = new TypedDocumentString(`
           }
         }
       }
-      orders(first: 50, after: $ordersAfter) @include(if: $orders) {
+      orders(first: 50, after: $after) @include(if: $orders) {
         totalCount
         pageInfo {
           hasNextPage

@@ -1,6 +1,6 @@
 import { Anchor, Button, Card, Progress, Table, Text } from "@mantine/core";
 import { IconCalendarRepeat, IconPlus } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense } from "react";
 import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, StatusBadge } from "@/components/ui";
@@ -11,16 +11,32 @@ import { useCan } from "@/lib/session";
 
 const CreateCampaign = lazy(() => import("./CreateCampaign").then((m) => ({ default: m.CreateCampaign })));
 
-const Campaigns = graphql(`query RenewalCampaigns($partition: ID!) { partition(id: $partition) { renewalCampaigns { id name state total beginsAt endsAt revokeAt createdBy progress { replaced } } } }`);
+const Campaigns = graphql(`
+  query RenewalCampaigns($partition: ID!, $after: String) {
+    partition(id: $partition) {
+      renewalCampaigns(first: 50, after: $after) {
+        pageInfo { hasNextPage endCursor }
+        nodes { id name state total beginsAt endsAt revokeAt createdBy progress { replaced } }
+      }
+    }
+  }
+`);
 
 export function CampaignsPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/campaigns" });
   const search = useSearch({ from: "/signed-in/p/$partitionId/campaigns" });
   const navigate = useNavigate({ from: "/p/$partitionId/campaigns" });
   const can = useCan(partitionId);
-  const query = useQuery({ queryKey: ["campaigns", partitionId], queryFn: () => request(Campaigns, { partition: partitionId }), enabled: can("protocol:browse"), refetchInterval: 5_000 });
+  const query = useInfiniteQuery({
+    queryKey: ["campaigns", partitionId],
+    queryFn: ({ pageParam }) => request(Campaigns, { partition: partitionId, after: pageParam }),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last) => (last.partition?.renewalCampaigns.pageInfo.hasNextPage ? last.partition.renewalCampaigns.pageInfo.endCursor : undefined),
+    enabled: can("protocol:browse"),
+    refetchInterval: 5_000,
+  });
   if (!can("protocol:browse")) return <NotPermitted permission="protocol:browse" />;
-  const list = query.data?.partition?.renewalCampaigns ?? [];
+  const list = query.data?.pages.flatMap((p) => p.partition?.renewalCampaigns.nodes ?? []) ?? [];
   const create = can("protocol:manage") && (
     <Button leftSection={<IconPlus size={16} />} onClick={() => void navigate({ search: { create: "true" } })}>
       Create Renewal Campaign
@@ -65,6 +81,11 @@ export function CampaignsPage() {
               </Table.Tbody>
             </Table>
           </Scroll>
+          {query.hasNextPage && (
+            <Button mt="md" variant="default" fullWidth loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+              Show more
+            </Button>
+          )}
         </Card>
       )}
       {search.create === "true" && can("protocol:manage") && (

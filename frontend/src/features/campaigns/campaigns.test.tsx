@@ -15,12 +15,12 @@ const manage = ["protocol:browse", "protocol:manage"];
 
 async function open(path: string, permissions: string[], answers: Record<string, unknown>) {
   const asked: [string, Record<string, unknown>][] = [];
-  const all: Record<string, unknown> = { Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } }, ...answers };
+  const all: Record<string, unknown> = { Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } } };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
     const name = /(?:query|mutation) (\w+)/.exec(query)![1]!;
     asked.push([name, variables]);
-    return Response.json({ data: all[name] });
+    return Response.json({ data: answers[name] ?? all[name] });
   });
   const one = path.startsWith("/p/sub0/campaigns/");
   const router = createTestRouter(one ? "/p/$partitionId/campaigns/$id" : "/p/$partitionId/campaigns", one ? CampaignPage : CampaignsPage, createMemoryHistory({ initialEntries: [path] }));
@@ -37,7 +37,8 @@ async function open(path: string, permissions: string[], answers: Record<string,
   return asked;
 }
 
-const none = { RenewalCampaigns: { partition: { renewalCampaigns: [] } } };
+const campaigns = (nodes: unknown[], endCursor: string | null = null) => ({ pageInfo: { hasNextPage: endCursor !== null, endCursor }, nodes });
+const none = { RenewalCampaigns: { partition: { renewalCampaigns: campaigns([]) } } };
 const choices = { RenewalChoices: { partition: { protocolConfigurations: { nodes: [{ id: "c1", identifier: "servers", offerings: [{ id: "o1", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] }] }, reports: { cryptography: { uses: [{ keyType: "RSA 2048", signatureAlgorithm: "ecdsa-with-SHA256", certificates: 9 }] } } } } };
 const counted = (n: number) => ({ CountRenewal: { partition: { countRenewalSelection: n } } });
 
@@ -68,6 +69,19 @@ it("makes no campaign of nothing, nor one that ends before it begins", async () 
   fireEvent.change(within(dialog).getByLabelText(/^Ends/), { target: { value: "2020-01-01T00:00" } });
   expect(within(dialog).getByText("Behind the beginning")).toBeVisible();
   expect(within(dialog).getByRole("button", { name: "Create" })).toBeDisabled();
+});
+
+it("shows more campaigns on demand", async () => {
+  const row = { id: "k2", name: "newer", state: "DONE", total: 3, beginsAt: "2026-11-01T00:00:00Z", endsAt: "2026-11-02T00:00:00Z", revokeAt: null, createdBy: "ada@example.org", progress: { replaced: 3 } };
+  const answers: Record<string, unknown> = { RenewalCampaigns: { partition: { renewalCampaigns: campaigns([row], "cursor1") } } };
+  const asked = await open("/p/sub0/campaigns", manage, answers);
+  const more = await screen.findByRole("button", { name: "Show more" });
+  answers.RenewalCampaigns = { partition: { renewalCampaigns: campaigns([{ ...row, id: "k1", name: "oldest" }]) } };
+  fireEvent.click(more);
+  expect(await screen.findByRole("link", { name: "oldest" })).toBeVisible();
+  expect(screen.getByRole("link", { name: "newer" })).toBeVisible();
+  expect(asked.filter(([n]) => n === "RenewalCampaigns").at(-1)?.[1]).toEqual({ partition: "sub0", after: "cursor1" });
+  expect(screen.queryByRole("button", { name: "Show more" })).toBeNull();
 });
 
 const hour = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();

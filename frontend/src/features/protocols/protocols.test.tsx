@@ -24,7 +24,7 @@ const groups = [{ id: "privatessl", title: "Private TLS and ACME" }];
 /** Opens a screen of the feature; returns the operations that were asked for, with their variables. */
 async function open(path: string, permissions: string[], answers: Record<string, unknown>) {
   const asked: [string, Record<string, unknown>][] = [];
-  const all: Record<string, unknown> = { Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } }, ProtocolTaken: { partition: { protocolConfiguration: null } }, Acme: { deployment: { tlsRootCertificate: null }, protocolConfiguration: { id: "c1", acme: { directoryUrl: "https://pki.example.com/acme/sub0/servers/directory", settings: {}, externalKeys: [] } } }, ...answers };
+  const all: Record<string, unknown> = { Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } }, ProtocolTaken: { partition: { protocolConfiguration: null } }, Acme: { deployment: { tlsRootCertificate: null }, protocolConfiguration: { id: "c1", acme: { directoryUrl: "https://pki.example.com/acme/sub0/servers/directory", settings: {}, externalKeys: { totalCount: 0, nodes: [] } } } }, ...answers };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
     const name = /(?:query|mutation) (\w+)/.exec(query)![1]!;

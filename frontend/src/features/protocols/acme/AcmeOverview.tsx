@@ -15,7 +15,9 @@ export default function AcmeOverview({ configuration: c, partitionId, editable }
   const [email, setEmail] = useState("admin@example.com");
   const [chosen, setChosen] = useState<string | null>(null);
   if (!acme) return waiting;
-  const active = acme.externalKeys.filter((k) => k.state === "ACTIVE");
+  const { nodes, totalCount } = acme.externalKeys;
+  const active = nodes.filter((k) => k.state === "ACTIVE");
+  const more = totalCount > nodes.length; // the newest keys are enough for a command, but do not show that there is none
   const keys = active.filter((k) => !k.withoutBinding);
   const kid = keys.find((k) => k.id === chosen)?.id ?? keys[0]?.id;
   return (
@@ -24,9 +26,9 @@ export default function AcmeOverview({ configuration: c, partitionId, editable }
         <Stack gap="xs">
           <CopyText value={acme.directoryUrl} />
           <Text size="sm" c="dimmed">
-            Clients are given this as their server. Each needs an EAB key to make its account: {keys.length > 0 ? "one is given out in the tab EAB Keys." : active.length > 0 ? "there is none but the one for devices without binding." : editable ? "there is none yet, so nobody can enrol." : "there is none yet; an Owner, a CA Administrator or a Protocol Operator makes one."}
+            Clients are given this as their server. Each needs an EAB key to make its account: {keys.length > 0 || more ? "one is given out in the tab EAB Keys." : active.length > 0 ? "there is none but the one for devices without binding." : editable ? "there is none yet, so nobody can enrol." : "there is none yet; an Owner, a CA Administrator or a Protocol Operator makes one."}
           </Text>
-          {active.length === 0 && editable && (
+          {active.length === 0 && !more && editable && (
             <Group>
               <Button renderRoot={(p) => <Link to="/p/$partitionId/protocols/$identifier" params={{ partitionId, identifier: c.identifier }} search={{ tab: "eab-keys" }} {...p} />}>Go to EAB Keys</Button>
             </Group>

@@ -1,29 +1,11 @@
 import { Anchor, Button, Card, Stack, Table, Text } from "@mantine/core";
 import { IconListCheck, IconUserPlus } from "@tabler/icons-react";
-import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { EmptyState, ErrorAlert, Loading, Moment, Scroll, StatusBadge } from "@/components/ui";
 import { formatNumber, shorten } from "@/lib/format";
-import { request } from "@/lib/graphql";
 import type { PanelProps } from "../types";
-import { AcmeActivity, type Activity } from "./queries";
-
-type Connection = { totalCount: number; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
-
-function usePages<C extends Connection>(id: string, what: "accounts" | "orders", pick: (a: Activity) => C | undefined) {
-  const query = useInfiniteQuery({
-    queryKey: ["protocol", "acme", id, what],
-    queryFn: async ({ pageParam }) => {
-      const found = await request(AcmeActivity, { id, accounts: what === "accounts", orders: what === "orders", accountsAfter: pageParam, ordersAfter: pageParam });
-      return pick(found.protocolConfiguration!.acme!)!;
-    },
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => (last.pageInfo.hasNextPage ? last.pageInfo.endCursor : null),
-    refetchInterval: 10_000,
-  });
-  return { query, pages: query.data?.pages ?? [], total: query.data?.pages[0]?.totalCount ?? 0 };
-}
+import { usePages } from "./useAcme";
 
 function List({ query, total, noun, headings, empty, children }: { query: ReturnType<typeof usePages>["query"]; total: number; noun: [string, string]; headings: string[]; empty: ReactNode; children: ReactNode }) {
   if (query.isPending) return <Loading />;

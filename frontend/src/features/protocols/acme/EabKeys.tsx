@@ -2,18 +2,19 @@ import { Badge, Button, Card, Checkbox, Group, Modal, NumberInput, Stack, Table,
 import { IconKey, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { CopyText, EmptyState, ErrorAlert, Moment, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
+import { CopyText, EmptyState, ErrorAlert, Loading, Moment, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
 import { formatNumber, identifierRule } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useCan } from "@/lib/session";
 import type { PanelProps } from "../types";
 import { Commands } from "./Commands";
 import { CreateKey, RevokeKey, type Details, type Key } from "./queries";
-import { useAcme } from "./useAcme";
+import { useAcme, usePages } from "./useAcme";
 
 export default function EabKeys({ configuration: c, partitionId, editable }: PanelProps) {
   const mayIssue = useCan(partitionId)("certificate:issue");
   const { acme, root, waiting } = useAcme(c.id);
+  const { query, pages, total } = usePages(c.id, "keys", (a) => a.externalKeys);
   const queryClient = useQueryClient();
   const [creating, setCreating] = useState(false);
   const [ending, setEnding] = useState<Key>();
@@ -25,6 +26,7 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
     },
   });
   if (!acme) return waiting;
+  if (!query.data) return query.error ? <ErrorAlert error={query.error} retry={() => void query.refetch()} /> : <Loading lines={3} />;
   const create = editable && (
     <Button leftSection={<IconPlus size={16} />} onClick={() => setCreating(true)}>
       Create EAB Key
@@ -32,7 +34,7 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
   );
   return (
     <>
-      {acme.externalKeys.length === 0 ? (
+      {total === 0 ? (
         <EmptyState icon={<IconKey />} title="No EAB key yet" action={create}>
           A client makes its account with a key of external account binding (EAB). {editable ? "Create one for each team or host, and give its identifier and HMAC key to the client. For devices that cannot give one, such as Apple's, create one without binding." : "An Owner, a CA Administrator or a Protocol Operator creates the first one."}
         </EmptyState>
@@ -55,7 +57,7 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
                   </Table.Tr>
                 </Table.Thead>
                 <Table.Tbody>
-                  {acme.externalKeys.map((k) => (
+                  {pages.flatMap((p) => p.nodes).map((k) => (
                     <Table.Tr key={k.id}>
                       <Table.Td>
                         <Text size="sm" fw={600} ff="monospace">{k.friendlyName}</Text>
@@ -83,6 +85,11 @@ export default function EabKeys({ configuration: c, partitionId, editable }: Pan
                 </Table.Tbody>
               </Table>
             </Scroll>
+            {query.hasNextPage && (
+              <Button mt="md" variant="default" fullWidth loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                Show more
+              </Button>
+            )}
           </Card>
         </>
       )}
@@ -121,7 +128,7 @@ function CreateEabKey({ mayIssue, configurationId, identifier, acme, root, onClo
   const [expires, setExpires] = useState("");
   const listed = allowed.split(/[\s,]+/).filter(Boolean);
   const allowedIdentifiers = withoutBinding ? listed.map(device) : listed;
-  const other = acme.externalKeys.find((k) => k.withoutBinding && k.state === "ACTIVE");
+  const other = acme.externalKeys.nodes.find((k) => k.withoutBinding && k.state === "ACTIVE");
   const attested = settings.challenges.includes("device-attest-01") && settings.attestation.length > 0;
   const create = useMutation({
     mutationFn: () => request(CreateKey, { input: { configurationId, friendlyName, allowedIdentifiers, needsNoChallenge: needsNoChallenge && !withoutBinding, withoutBinding, maxAccounts: Number(maxAccounts) || 0, expiresAt: expires ? new Date(expires).toISOString() : null } }),

@@ -17,7 +17,8 @@ afterEach(() => vi.unstubAllGlobals());
 const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
 const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
 const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
-const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys } } } });
+const keys = (nodes: unknown[], totalCount = nodes.length, endCursor: string | null = null) => ({ protocolConfiguration: { acme: { externalKeys: { totalCount, pageInfo: { hasNextPage: endCursor !== null, endCursor }, nodes } } } });
+const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys: { totalCount: externalKeys.length, nodes: externalKeys } } } }, AcmeActivity: keys(externalKeys) });
 const configuration = { id: "c1", identifier: "servers", type: "ACME", mayWiden: true, offerings: [{ id: "o1", name: "web", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] } as unknown as Configuration;
 
 async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true, permissions = ["protocol:manage", "certificate:issue"]) {
@@ -64,6 +65,26 @@ it("gives the guide's command for certbot, and all others with the same values",
 it("says the next step while there is no key", async () => {
   await open(AcmeOverview, acme([]));
   expect(await screen.findByRole("link", { name: "Go to EAB Keys" })).toBeVisible();
+});
+
+it("does not say that there is no key when it has not read all", async () => {
+  const revoked = acme([{ ...key, state: "REVOKED" }]);
+  revoked.Acme.protocolConfiguration.acme.externalKeys.totalCount = 101;
+  await open(AcmeOverview, revoked);
+  expect(await screen.findByText(/one is given out in the tab EAB Keys/)).toBeVisible();
+  expect(screen.queryByRole("link", { name: "Go to EAB Keys" })).toBeNull();
+});
+
+it("shows more keys on demand", async () => {
+  const answers: Record<string, unknown> = { ...acme([key]), AcmeActivity: keys([key], 2, "cursor1") };
+  const asked = await open(EabKeys, answers);
+  const more = await screen.findByRole("button", { name: "Show more" });
+  answers.AcmeActivity = keys([{ ...key, id: "KID0", friendlyName: "oldest" }], 2);
+  fireEvent.click(more);
+  expect(await screen.findByText("oldest")).toBeVisible();
+  expect(screen.getByText("shop")).toBeVisible();
+  expect(asked.filter(([n]) => n === "AcmeActivity").at(-1)?.[1]).toEqual({ id: "c1", keys: true, accounts: false, orders: false, after: "cursor1" });
+  expect(screen.queryByRole("button", { name: "Show more" })).toBeNull();
 });
 
 it("puts the key and what was typed into the commands", async () => {

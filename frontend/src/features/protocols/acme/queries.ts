@@ -9,21 +9,26 @@ export const Acme = graphql(`
       acme {
         directoryUrl
         settings { challenges ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
-        externalKeys { id friendlyName state allowedIdentifiers needsNoChallenge withoutBinding maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
+        externalKeys(first: 100) { totalCount nodes { id friendlyName state withoutBinding } }
       }
     }
   }
 `);
 export const AcmeActivity = graphql(`
-  query AcmeActivity($id: ID!, $accountsAfter: String, $ordersAfter: String, $accounts: Boolean!, $orders: Boolean!) {
+  query AcmeActivity($id: ID!, $after: String, $keys: Boolean!, $accounts: Boolean!, $orders: Boolean!) {
     protocolConfiguration(id: $id) {
       acme {
-        accounts(first: 50, after: $accountsAfter) @include(if: $accounts) {
+        externalKeys(first: 50, after: $after) @include(if: $keys) {
+          totalCount
+          pageInfo { hasNextPage endCursor }
+          nodes { id friendlyName state allowedIdentifiers needsNoChallenge withoutBinding maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
+        }
+        accounts(first: 50, after: $after) @include(if: $accounts) {
           totalCount
           pageInfo { hasNextPage endCursor }
           nodes { id status contact thumbprint createdAt key { id friendlyName state } }
         }
-        orders(first: 50, after: $ordersAfter) @include(if: $orders) {
+        orders(first: 50, after: $after) @include(if: $orders) {
           totalCount
           pageInfo { hasNextPage endCursor }
           nodes {
@@ -43,6 +48,6 @@ export const RevokeKey = graphql(`mutation RevokeAcmeKey($input: RevokeAcmeKeyIn
 export const UpdateSettings = graphql(`mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }`);
 
 export type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
-export type Key = Details["externalKeys"][number];
 export type Settings = Details["settings"];
 export type Activity = NonNullable<NonNullable<AcmeActivityQuery["protocolConfiguration"]>["acme"]>;
+export type Key = NonNullable<Activity["externalKeys"]>["nodes"][number];
