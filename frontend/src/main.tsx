@@ -13,7 +13,13 @@ import { cssVariables, theme } from "./app/theme";
 import { ApiError } from "./lib/graphql";
 
 const queryClient = new QueryClient({
-  defaultOptions: { queries: { staleTime: 2_000, refetchOnWindowFocus: true, retry: (count, error) => count < 2 && error instanceof ApiError && error.code === "UNAVAILABLE" } },
+  defaultOptions: {
+    queries: {
+      staleTime: 2_000,
+      refetchOnWindowFocus: true,
+      retry: (count, error) => count < 2 && error instanceof ApiError && error.code === "UNAVAILABLE",
+    },
+  },
 });
 const router = createAppRouter(queryClient);
 

@@ -5,7 +5,13 @@ import { ErrorAlert, fieldError } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
-const Confirm = graphql(`mutation ConfirmIdentity($input: ConfirmIdentityInput!) { confirmIdentity(input: $input) { confirmedUntil } }`);
+const Confirm = graphql(`
+  mutation ConfirmIdentity($input: ConfirmIdentityInput!) {
+    confirmIdentity(input: $input) {
+      confirmedUntil
+    }
+  }
+`);
 
 /** Asks again who is there, before something is made that outlives the session. */
 export function ConfirmIdentity({ onDone }: { onDone: (confirmed: boolean) => void }) {
@@ -24,7 +30,13 @@ export function ConfirmIdentity({ onDone }: { onDone: (confirmed: boolean) => vo
     confirm.reset();
   };
   return (
-    <Modal opened onClose={() => onDone(false)} title={<Text fw={650}>Confirm that it is you</Text>} closeOnClickOutside={false} zIndex={400}>
+    <Modal
+      opened
+      onClose={() => onDone(false)}
+      title={<Text fw={650}>Confirm that it is you</Text>}
+      closeOnClickOutside={false}
+      zIndex={400}
+    >
       <form
         onSubmit={(e) => {
           e.preventDefault();
@@ -33,13 +45,44 @@ export function ConfirmIdentity({ onDone }: { onDone: (confirmed: boolean) => vo
         }}
       >
         <Stack>
-          <Text size="sm">This change gives access to your account or partition, and you signed in more than five minutes ago.</Text>
+          <Text size="sm">
+            This change gives access to your account or partition, and you signed in more than five minutes ago.
+          </Text>
           {code ? (
-            <TextInput key="code" label="Code" description="Six digits from your authenticator app" required data-autofocus autoFocus inputMode="numeric" autoComplete="one-time-code" maxLength={6} value={value} onChange={(e) => setValue(e.currentTarget.value)} error={wrong} />
+            <TextInput
+              key="code"
+              label="Code"
+              description="Six digits from your authenticator app"
+              required
+              data-autofocus
+              autoFocus
+              inputMode="numeric"
+              autoComplete="one-time-code"
+              maxLength={6}
+              value={value}
+              onChange={(e) => setValue(e.currentTarget.value)}
+              error={wrong}
+            />
           ) : (
-            <PasswordInput key="password" label="Password" required data-autofocus autoComplete="current-password" value={value} onChange={(e) => setValue(e.currentTarget.value)} error={wrong} />
+            <PasswordInput
+              key="password"
+              label="Password"
+              required
+              data-autofocus
+              autoComplete="current-password"
+              value={value}
+              onChange={(e) => setValue(e.currentTarget.value)}
+              error={wrong}
+            />
           )}
-          <Anchor component="button" type="button" size="sm" onClick={turn} ta="left" style={{ alignSelf: "flex-start" }}>
+          <Anchor
+            component="button"
+            type="button"
+            size="sm"
+            onClick={turn}
+            ta="left"
+            style={{ alignSelf: "flex-start" }}
+          >
             {code ? "Use your password instead" : "Use a code from your authenticator app instead"}
           </Anchor>
           {!wrong && <ErrorAlert error={confirm.error} />}

@@ -11,9 +11,27 @@ import { useCan, useViewer } from "@/lib/session";
 const PaletteQuery = graphql(`
   query Palette($partition: ID!, $search: String!) {
     partition(id: $partition) {
-      certificationAuthorities(search: $search, first: 20) { nodes { id identifier friendlyName } }
-      protocolConfigurations(first: 5, filter: { search: $search }) { nodes { id identifier description } }
-      certificates(first: 8, filter: { search: $search }) { nodes { id subject serialNumber } }
+      certificationAuthorities(search: $search, first: 20) {
+        nodes {
+          id
+          identifier
+          friendlyName
+        }
+      }
+      protocolConfigurations(first: 5, filter: { search: $search }) {
+        nodes {
+          id
+          identifier
+          description
+        }
+      }
+      certificates(first: 8, filter: { search: $search }) {
+        nodes {
+          id
+          subject
+          serialNumber
+        }
+      }
     }
   }
 `);
@@ -26,7 +44,11 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
   const [typed, setTyped] = useState("");
   const [search] = useDebouncedValue(typed.trim(), 150);
   const [selected, setSelected] = useState(0);
-  const { data } = useQuery({ queryKey: ["palette", partitionId, search], queryFn: () => request(PaletteQuery, { partition: partitionId!, search }), enabled: !!partitionId && search.length > 1 });
+  const { data } = useQuery({
+    queryKey: ["palette", partitionId, search],
+    queryFn: () => request(PaletteQuery, { partition: partitionId!, search }),
+    enabled: !!partitionId && search.length > 1,
+  });
   const base = `/p/${partitionId}`;
   const screens = [
     ...(partitionId
@@ -42,7 +64,12 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ...(can("certificate:issue") ? [["Issue a certificate", `${base}/certificates?issue=true`]] : []),
           ["Bulk Operations", `${base}/bulk`],
           ...(can("certificate:change-status") ? [["Revoke many certificates", `${base}/bulk?make=revoke`]] : []),
-          ...(can("approval:browse") ? [["Approvals", `${base}/approvals`], ["What needs approval", `${base}/approvals?view=rules`]] : []),
+          ...(can("approval:browse")
+            ? [
+                ["Approvals", `${base}/approvals`],
+                ["What needs approval", `${base}/approvals?view=rules`],
+              ]
+            : []),
           ["Reports", `${base}/reports`],
           ...(can("notification:browse") ? [["Notifications", `${base}/notifications`]] : []),
           ["Certificate Profiles", `${base}/profiles`],
@@ -53,13 +80,33 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           ["Events", `${base}/events`],
         ]
       : []),
-    ["Subscriptions", "/supervisor/subscriptions"], ["Partitions", "/supervisor/partitions"], ...(viewer?.operator ? [["Jobs", "/supervisor/jobs"]] : []), ["Profile and security", "/profile"],
+    ["Subscriptions", "/supervisor/subscriptions"],
+    ["Partitions", "/supervisor/partitions"],
+    ...(viewer?.operator ? [["Jobs", "/supervisor/jobs"]] : []),
+    ["Profile and security", "/profile"],
   ] as [string, string][];
   const found = [
-    ...(data?.partition?.certificationAuthorities.nodes ?? []).map((c) => ({ label: c.friendlyName, description: c.identifier, to: `${base}/cas/${c.identifier}`, icon: <IconBuildingBank size={18} /> })),
-    ...(data?.partition?.protocolConfigurations.nodes ?? []).map((c) => ({ label: c.identifier, description: c.description || "Enrollment protocol", to: `${base}/protocols/${c.identifier}`, icon: <IconPlugConnected size={18} /> })),
-    ...(data?.partition?.certificates.nodes ?? []).map((c) => ({ label: c.subject, description: c.serialNumber, to: `${base}/certificates/${c.id}`, icon: <IconCertificate size={18} /> })),
-    ...screens.filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase())).map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),
+    ...(data?.partition?.certificationAuthorities.nodes ?? []).map((c) => ({
+      label: c.friendlyName,
+      description: c.identifier,
+      to: `${base}/cas/${c.identifier}`,
+      icon: <IconBuildingBank size={18} />,
+    })),
+    ...(data?.partition?.protocolConfigurations.nodes ?? []).map((c) => ({
+      label: c.identifier,
+      description: c.description || "Enrollment protocol",
+      to: `${base}/protocols/${c.identifier}`,
+      icon: <IconPlugConnected size={18} />,
+    })),
+    ...(data?.partition?.certificates.nodes ?? []).map((c) => ({
+      label: c.subject,
+      description: c.serialNumber,
+      to: `${base}/certificates/${c.id}`,
+      icon: <IconCertificate size={18} />,
+    })),
+    ...screens
+      .filter(([l]) => l.toLowerCase().includes(typed.trim().toLowerCase()))
+      .map(([label, to]) => ({ label, description: undefined, to, icon: <IconSearch size={18} /> })),
   ];
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -70,7 +117,16 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
     void navigate({ href: to });
   };
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} size="lg" yOffset="12vh" centered={false} padding="sm" aria-label="Search">
+    <Modal
+      opened
+      onClose={onClose}
+      withCloseButton={false}
+      size="lg"
+      yOffset="12vh"
+      centered={false}
+      padding="sm"
+      aria-label="Search"
+    >
       <TextInput
         placeholder="Screen, certificate authority, common name or serial number"
         aria-label="Search"
@@ -94,9 +150,32 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
           e.preventDefault();
         }}
       />
-      <Stack ref={list} id="palette-list" role="listbox" aria-label="Results" gap={2} mt="sm" mah={400} style={{ overflowY: "auto" }}>
+      <Stack
+        ref={list}
+        id="palette-list"
+        role="listbox"
+        aria-label="Results"
+        gap={2}
+        mt="sm"
+        mah={400}
+        style={{ overflowY: "auto" }}
+      >
         {found.map((f, n) => (
-          <NavLink key={f.to + f.label} id={`palette-${n}`} component="button" type="button" role="option" aria-selected={n === selected} tabIndex={-1} label={f.label} description={f.description} leftSection={f.icon} active={n === selected} onClick={() => go(f.to)} style={{ borderRadius: 8 }} />
+          <NavLink
+            key={f.to + f.label}
+            id={`palette-${n}`}
+            component="button"
+            type="button"
+            role="option"
+            aria-selected={n === selected}
+            tabIndex={-1}
+            label={f.label}
+            description={f.description}
+            leftSection={f.icon}
+            active={n === selected}
+            onClick={() => go(f.to)}
+            style={{ borderRadius: 8 }}
+          />
         ))}
       </Stack>
       {found.length === 0 && (
@@ -105,7 +184,9 @@ export function Palette({ partitionId, onClose }: { partitionId: string | undefi
         </Text>
       )}
       <Text size="xs" c="dimmed" mt="sm">
-        <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> open, <Kbd size="xs">Esc</Kbd> close. <Kbd size="xs">Ctrl K</Kbd> or <Kbd size="xs">/</Kbd> opens this anywhere, <Kbd size="xs">?</Kbd> lists every shortcut.
+        <Kbd size="xs">↑</Kbd> <Kbd size="xs">↓</Kbd> choose, <Kbd size="xs">Enter</Kbd> open, <Kbd size="xs">Esc</Kbd>{" "}
+        close. <Kbd size="xs">Ctrl K</Kbd> or <Kbd size="xs">/</Kbd> opens this anywhere, <Kbd size="xs">?</Kbd> lists
+        every shortcut.
       </Text>
     </Modal>
   );

@@ -1,6 +1,49 @@
-import { ActionIcon, Alert, Anchor, AppShell, Avatar, Badge, Box, Burger, Group, Kbd, Menu, NavLink, ScrollArea, Stack, Text, Tooltip, UnstyledButton, useMantineColorScheme } from "@mantine/core";
+import {
+  ActionIcon,
+  Alert,
+  Anchor,
+  AppShell,
+  Avatar,
+  Badge,
+  Box,
+  Burger,
+  Group,
+  Kbd,
+  Menu,
+  NavLink,
+  ScrollArea,
+  Stack,
+  Text,
+  Tooltip,
+  UnstyledButton,
+  useMantineColorScheme,
+} from "@mantine/core";
 import { useDisclosure, useHotkeys } from "@mantine/hooks";
-import { IconBell, IconCalendarRepeat, IconBuildingBank, IconCertificate, IconChecklist, IconChartBar, IconChevronDown, IconDeviceDesktop, IconFiles, IconHistory, IconHome, IconLayoutGrid, IconListDetails, IconLogout, IconMail, IconMoon, IconPlugConnected, IconSearch, IconSettings, IconSun, IconUserCheck, IconUserCircle, IconUsers } from "@tabler/icons-react";
+import {
+  IconBell,
+  IconCalendarRepeat,
+  IconBuildingBank,
+  IconCertificate,
+  IconChecklist,
+  IconChartBar,
+  IconChevronDown,
+  IconDeviceDesktop,
+  IconFiles,
+  IconHistory,
+  IconHome,
+  IconLayoutGrid,
+  IconListDetails,
+  IconLogout,
+  IconMail,
+  IconMoon,
+  IconPlugConnected,
+  IconSearch,
+  IconSettings,
+  IconSun,
+  IconUserCheck,
+  IconUserCircle,
+  IconUsers,
+} from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useParams, useRouter, useRouterState } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
@@ -16,7 +59,13 @@ const SignInAgain = lazy(() => import("./SignInAgain").then((m) => ({ default: m
 
 const ConfirmIdentity = lazy(() => import("./ConfirmIdentity").then((m) => ({ default: m.ConfirmIdentity })));
 
-const SignOut = graphql(`mutation SignOut { signOut { sessionsEnded } }`);
+const SignOut = graphql(`
+  mutation SignOut {
+    signOut {
+      sessionsEnded
+    }
+  }
+`);
 
 export function Shell() {
   const viewer = useViewer();
@@ -30,8 +79,13 @@ export function Shell() {
   const partition = viewer?.partitions.find((p) => p.id === partitionId);
   useEffect(close, [path, close]);
   const queryClient = useQueryClient();
-  const waiting = useQuery({ ...waitingQuery(partitionId ?? ""), enabled: !!partition && can("approval:browse") }).data?.partition?.approvalsWaiting ?? 0;
-  useEffect(() => onSentForApproval(() => void queryClient.invalidateQueries({ queryKey: ["approvals"] })), [queryClient]);
+  const waiting =
+    useQuery({ ...waitingQuery(partitionId ?? ""), enabled: !!partition && can("approval:browse") }).data?.partition
+      ?.approvalsWaiting ?? 0;
+  useEffect(
+    () => onSentForApproval(() => void queryClient.invalidateQueries({ queryKey: ["approvals"] })),
+    [queryClient],
+  );
   useEffect(() => onSignedOut(() => setEnded(true)), []);
   const [confirming, setConfirming] = useState<(confirmed: boolean) => void>();
   useEffect(() => onProofRequired(() => new Promise((resolve) => setConfirming(() => resolve))), []);
@@ -48,14 +102,22 @@ export function Shell() {
         { to: `${base}/protocols`, label: "Enrollment Protocols", icon: IconPlugConnected },
         { to: `${base}/cas`, label: "Certificate Authorities", icon: IconBuildingBank },
         { to: `${base}/certificates`, label: "Certificates", icon: IconCertificate },
-        ...(can("protocol:browse") ? [{ to: `${base}/campaigns`, label: "Renewal Campaigns", icon: IconCalendarRepeat }] : []),
+        ...(can("protocol:browse")
+          ? [{ to: `${base}/campaigns`, label: "Renewal Campaigns", icon: IconCalendarRepeat }]
+          : []),
         { to: `${base}/bulk`, label: "Bulk Operations", icon: IconFiles },
         { to: `${base}/profiles`, label: "Certificate Profiles", icon: IconListDetails },
         { to: `${base}/end-entities`, label: "End Entities", icon: IconDeviceDesktop },
-        ...(can("user:browse") || can("token:browse") ? [{ to: `${base}/users`, label: "User Management", icon: IconUsers }] : []),
-        ...(can("approval:browse") ? [{ to: `${base}/approvals`, label: "Approvals", icon: IconUserCheck, count: waiting }] : []),
+        ...(can("user:browse") || can("token:browse")
+          ? [{ to: `${base}/users`, label: "User Management", icon: IconUsers }]
+          : []),
+        ...(can("approval:browse")
+          ? [{ to: `${base}/approvals`, label: "Approvals", icon: IconUserCheck, count: waiting }]
+          : []),
         { to: `${base}/reports`, label: "Reports", icon: IconChartBar },
-        ...(can("notification:browse") ? [{ to: `${base}/notifications`, label: "Notifications", icon: IconBell }] : []),
+        ...(can("notification:browse")
+          ? [{ to: `${base}/notifications`, label: "Notifications", icon: IconBell }]
+          : []),
         { to: `${base}/events`, label: "Events", icon: IconHistory },
       ]
     : [];
@@ -67,14 +129,24 @@ export function Shell() {
   ];
   const invited = viewer?.invitations.length ?? 0;
   return (
-    <AppShell header={{ height: 60 }} navbar={{ width: 250, breakpoint: "sm", collapsed: { mobile: !menu } }} padding={{ base: "md", md: "xl" }}>
+    <AppShell
+      header={{ height: 60 }}
+      navbar={{ width: 250, breakpoint: "sm", collapsed: { mobile: !menu } }}
+      padding={{ base: "md", md: "xl" }}
+    >
       <a className="skip-link" href="#content">
         Skip to content
       </a>
       <AppShell.Header px="md">
         <Group h="100%" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap" style={{ minWidth: 0 }}>
-            <Burger opened={menu} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={menu ? "Close the menu" : "Open the menu"} />
+            <Burger
+              opened={menu}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={menu ? "Close the menu" : "Open the menu"}
+            />
             <UnstyledButton renderRoot={(props) => <Link to="/" {...props} aria-label="pkiaas" />}>
               <Group gap={8} wrap="nowrap">
                 <Logo />
@@ -86,7 +158,12 @@ export function Shell() {
             {partition && <PartitionMenu current={partition} />}
           </Group>
           <Group gap="xs" wrap="nowrap">
-            <UnstyledButton onClick={() => setPalette(true)} visibleFrom="sm" aria-keyshortcuts="Control+K" style={{ border: "1px solid var(--mantine-color-default-border)", borderRadius: 8, padding: "5px 10px" }}>
+            <UnstyledButton
+              onClick={() => setPalette(true)}
+              visibleFrom="sm"
+              aria-keyshortcuts="Control+K"
+              style={{ border: "1px solid var(--mantine-color-default-border)", borderRadius: 8, padding: "5px 10px" }}
+            >
               <Group gap={8} wrap="nowrap">
                 <IconSearch size={16} />
                 <Text size="sm" c="dimmed">
@@ -95,7 +172,14 @@ export function Shell() {
                 <Kbd size="xs">Ctrl K</Kbd>
               </Group>
             </UnstyledButton>
-            <ActionIcon hiddenFrom="sm" variant="subtle" color="gray" size="lg" aria-label="Search" onClick={() => setPalette(true)}>
+            <ActionIcon
+              hiddenFrom="sm"
+              variant="subtle"
+              color="gray"
+              size="lg"
+              aria-label="Search"
+              onClick={() => setPalette(true)}
+            >
               <IconSearch size={20} />
             </ActionIcon>
             <ThemeToggle />
@@ -128,7 +212,13 @@ export function Shell() {
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: "none" }}>
         <Box maw={1240} mx="auto">
           {invited > 0 && path !== "/profile" && (
-            <Alert mb="md" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} icon={<IconMail size={18} />} title={invited === 1 ? "You have an invitation" : `You have ${invited} invitations`}>
+            <Alert
+              mb="md"
+              variant="light"
+              styles={{ title: { color: "var(--mantine-color-text)" } }}
+              icon={<IconMail size={18} />}
+              title={invited === 1 ? "You have an invitation" : `You have ${invited} invitations`}
+            >
               <Anchor size="sm" renderRoot={(props) => <Link to="/profile" {...props} />}>
                 Accept or decline on your profile page
               </Anchor>
@@ -172,10 +262,39 @@ export function Shell() {
   );
 }
 
-function Item({ to, label, icon: Icon, exact, count = 0 }: { to: string; label: string; icon: typeof IconHome; exact?: boolean; count?: number }) {
+function Item({
+  to,
+  label,
+  icon: Icon,
+  exact,
+  count = 0,
+}: {
+  to: string;
+  label: string;
+  icon: typeof IconHome;
+  exact?: boolean;
+  count?: number;
+}) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const active = exact ? path === to || path === `${to}/` : path.startsWith(to);
-  return <NavLink label={label} leftSection={<Icon size={18} stroke={1.7} />} rightSection={count > 0 && <Badge size="sm" circle={count < 10} color="yellow" autoContrast aria-label={`${count} wait for you`}>{count}</Badge>} active={active} aria-current={active ? "page" : undefined} style={{ borderRadius: 8 }} variant="light" renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false }} {...props} />} />;
+  return (
+    <NavLink
+      label={label}
+      leftSection={<Icon size={18} stroke={1.7} />}
+      rightSection={
+        count > 0 && (
+          <Badge size="sm" circle={count < 10} color="yellow" autoContrast aria-label={`${count} wait for you`}>
+            {count}
+          </Badge>
+        )
+      }
+      active={active}
+      aria-current={active ? "page" : undefined}
+      style={{ borderRadius: 8 }}
+      variant="light"
+      renderRoot={(props) => <Link to={to} activeOptions={{ exact: exact ?? false }} {...props} />}
+    />
+  );
 }
 
 function PartitionMenu({ current }: { current: { id: string; name: string; region: string } }) {
@@ -183,7 +302,15 @@ function PartitionMenu({ current }: { current: { id: string; name: string; regio
   return (
     <Menu position="bottom-start" width={280}>
       <Menu.Target>
-        <UnstyledButton style={{ minWidth: 0, border: "1px solid var(--mantine-color-default-border)", borderRadius: 8, padding: "4px 10px" }} aria-label={`Partition ${current.name}, choose another`}>
+        <UnstyledButton
+          style={{
+            minWidth: 0,
+            border: "1px solid var(--mantine-color-default-border)",
+            borderRadius: 8,
+            padding: "4px 10px",
+          }}
+          aria-label={`Partition ${current.name}, choose another`}
+        >
           <Group gap={6} wrap="nowrap">
             <Text size="sm" fw={600} truncate>
               {current.name}
@@ -195,7 +322,10 @@ function PartitionMenu({ current }: { current: { id: string; name: string; regio
       <Menu.Dropdown>
         <Menu.Label>Select a partition to manage</Menu.Label>
         {viewer?.partitions.map((p) => (
-          <Menu.Item key={p.id} renderRoot={(props) => <Link to="/p/$partitionId" params={{ partitionId: p.id }} {...props} />}>
+          <Menu.Item
+            key={p.id}
+            renderRoot={(props) => <Link to="/p/$partitionId" params={{ partitionId: p.id }} {...props} />}
+          >
             <Text size="sm" fw={p.id === current.id ? 650 : 400}>
               {p.name}
             </Text>
@@ -215,8 +345,20 @@ function ThemeToggle() {
   const label = `Theme: ${colorScheme === "auto" ? "system" : colorScheme}. Change to ${next[colorScheme] === "auto" ? "system" : next[colorScheme]}`;
   return (
     <Tooltip label={label}>
-      <ActionIcon variant="subtle" color="gray" size="lg" aria-label={label} onClick={() => setColorScheme(next[colorScheme])}>
-        {colorScheme === "dark" ? <IconMoon size={20} /> : colorScheme === "light" ? <IconSun size={20} /> : <IconDeviceDesktop size={20} />}
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        aria-label={label}
+        onClick={() => setColorScheme(next[colorScheme])}
+      >
+        {colorScheme === "dark" ? (
+          <IconMoon size={20} />
+        ) : colorScheme === "light" ? (
+          <IconSun size={20} />
+        ) : (
+          <IconDeviceDesktop size={20} />
+        )}
       </ActionIcon>
     </Tooltip>
   );
@@ -228,7 +370,9 @@ function UserMenu() {
   const router = useRouter();
   const navigate = useNavigate();
   const user = viewer?.user;
-  const initials = (user ? `${user.firstName.charAt(0)}${user.lastName.charAt(0)}` || user.email.charAt(0) : "?").toUpperCase();
+  const initials = (
+    user ? `${user.firstName.charAt(0)}${user.lastName.charAt(0)}` || user.email.charAt(0) : "?"
+  ).toUpperCase();
   const signOut = async () => {
     await request(SignOut).catch(() => {});
     queryClient.clear();

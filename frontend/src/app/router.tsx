@@ -1,5 +1,12 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from "@tanstack/react-router";
 import { ErrorAlert, Loading } from "@/components/ui";
 import { viewerQuery } from "@/lib/session";
 import { Shell } from "./Shell";
@@ -11,12 +18,21 @@ const root = createRootRouteWithContext<Context>()({ component: Outlet });
 const login = createRoute({
   getParentRoute: () => root,
   path: "/login",
-  validateSearch: (s: Record<string, unknown>): { next?: string } => (typeof s.next === "string" && /^\/(?![/\\])/.test(s.next) ? { next: s.next } : {}),
+  validateSearch: (s: Record<string, unknown>): { next?: string } =>
+    typeof s.next === "string" && /^\/(?![/\\])/.test(s.next) ? { next: s.next } : {},
   component: lazyRouteComponent(() => import("@/features/auth/SignInPage"), "SignInPage"),
 });
-const invitation = createRoute({ getParentRoute: () => root, path: "/invitation", component: lazyRouteComponent(() => import("@/features/auth/InvitationPage"), "InvitationPage") });
+const invitation = createRoute({
+  getParentRoute: () => root,
+  path: "/invitation",
+  component: lazyRouteComponent(() => import("@/features/auth/InvitationPage"), "InvitationPage"),
+});
 
-const password = createRoute({ getParentRoute: () => root, path: "/password", component: lazyRouteComponent(() => import("@/features/auth/PasswordPage"), "PasswordPage") });
+const password = createRoute({
+  getParentRoute: () => root,
+  path: "/password",
+  component: lazyRouteComponent(() => import("@/features/auth/PasswordPage"), "PasswordPage"),
+});
 
 // Everything below needs somebody signed in.
 const signedIn = createRoute({
@@ -34,8 +50,14 @@ const start = createRoute({
   path: "/",
   beforeLoad: ({ context }) => {
     const first = context.viewer.partitions[0];
-    if (context.viewer.partitions.length === 1 && first) throw redirect({ to: "/p/$partitionId", params: { partitionId: first.id } });
-    throw redirect({ to: context.viewer.operator || context.viewer.partitions.length === 0 ? "/supervisor/subscriptions" : "/supervisor/partitions" });
+    if (context.viewer.partitions.length === 1 && first)
+      throw redirect({ to: "/p/$partitionId", params: { partitionId: first.id } });
+    throw redirect({
+      to:
+        context.viewer.operator || context.viewer.partitions.length === 0
+          ? "/supervisor/subscriptions"
+          : "/supervisor/partitions",
+    });
   },
 });
 const subscriptions = createRoute({
@@ -56,11 +78,23 @@ const accounts = createRoute({
   validateSearch: (s: Record<string, unknown>): { search?: string } => text(s, "search"),
   component: lazyRouteComponent(() => import("@/features/supervisor/AccountsPage"), "AccountsPage"),
 });
-const jobs = createRoute({ getParentRoute: () => signedIn, path: "/supervisor/jobs", component: lazyRouteComponent(() => import("@/features/supervisor/JobsPage"), "JobsPage") });
-const account = createRoute({ getParentRoute: () => signedIn, path: "/profile", component: lazyRouteComponent(() => import("@/features/account/AccountPage"), "AccountPage") });
+const jobs = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/supervisor/jobs",
+  component: lazyRouteComponent(() => import("@/features/supervisor/JobsPage"), "JobsPage"),
+});
+const account = createRoute({
+  getParentRoute: () => signedIn,
+  path: "/profile",
+  component: lazyRouteComponent(() => import("@/features/account/AccountPage"), "AccountPage"),
+});
 
 const partition = createRoute({ getParentRoute: () => signedIn, path: "/p/$partitionId", component: Outlet });
-const home = createRoute({ getParentRoute: () => partition, path: "/", component: lazyRouteComponent(() => import("@/features/home/HomePage"), "HomePage") });
+const home = createRoute({
+  getParentRoute: () => partition,
+  path: "/",
+  component: lazyRouteComponent(() => import("@/features/home/HomePage"), "HomePage"),
+});
 
 /** Keeps the named texts of an address's search, so that a view can be bookmarked. */
 function text<K extends string>(s: Record<string, unknown>, ...keys: K[]): Partial<Record<K, string>> {
@@ -75,22 +109,29 @@ function text<K extends string>(s: Record<string, unknown>, ...keys: K[]): Parti
 const cas = createRoute({
   getParentRoute: () => partition,
   path: "/cas",
-  validateSearch: (s: Record<string, unknown>) => text(s, "view", "search", "type", "status", "create", "parent", "deleted"),
+  validateSearch: (s: Record<string, unknown>) =>
+    text(s, "view", "search", "type", "status", "create", "parent", "deleted"),
   component: lazyRouteComponent(() => import("@/features/cas/CasPage"), "CasPage"),
 });
 const ca = createRoute({
   getParentRoute: () => partition,
   path: "/cas/$identifier",
-  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "issue", "select"),
+  validateSearch: (s: Record<string, unknown>) =>
+    text(s, "tab", "search", "status", "expires", "profile", "sort", "issue", "select"),
   component: lazyRouteComponent(() => import("@/features/cas/CaPage"), "CaPage"),
 });
 const certificates = createRoute({
   getParentRoute: () => partition,
   path: "/certificates",
-  validateSearch: (s: Record<string, unknown>) => text(s, "search", "status", "ca", "profile", "expires", "sort", "issue"),
+  validateSearch: (s: Record<string, unknown>) =>
+    text(s, "search", "status", "ca", "profile", "expires", "sort", "issue"),
   component: lazyRouteComponent(() => import("@/features/certificates/CertificatesPage"), "CertificatesPage"),
 });
-const certificate = createRoute({ getParentRoute: () => partition, path: "/certificates/$id", component: lazyRouteComponent(() => import("@/features/certificates/CertificatePage"), "CertificatePage") });
+const certificate = createRoute({
+  getParentRoute: () => partition,
+  path: "/certificates/$id",
+  component: lazyRouteComponent(() => import("@/features/certificates/CertificatePage"), "CertificatePage"),
+});
 const profiles = createRoute({
   getParentRoute: () => partition,
   path: "/profiles",
@@ -125,7 +166,8 @@ const protocols = createRoute({
 const protocol = createRoute({
   getParentRoute: () => partition,
   path: "/protocols/$identifier",
-  validateSearch: (s: Record<string, unknown>) => text(s, "tab", "search", "status", "expires", "profile", "sort", "action", "result"),
+  validateSearch: (s: Record<string, unknown>) =>
+    text(s, "tab", "search", "status", "expires", "profile", "sort", "action", "result"),
   component: lazyRouteComponent(() => import("@/features/protocols/ProtocolPage"), "ProtocolPage"),
 });
 const campaigns = createRoute({
@@ -134,7 +176,11 @@ const campaigns = createRoute({
   validateSearch: (s: Record<string, unknown>) => text(s, "create"),
   component: lazyRouteComponent(() => import("@/features/campaigns/CampaignsPage"), "CampaignsPage"),
 });
-const campaign = createRoute({ getParentRoute: () => partition, path: "/campaigns/$id", component: lazyRouteComponent(() => import("@/features/campaigns/CampaignPage"), "CampaignPage") });
+const campaign = createRoute({
+  getParentRoute: () => partition,
+  path: "/campaigns/$id",
+  component: lazyRouteComponent(() => import("@/features/campaigns/CampaignPage"), "CampaignPage"),
+});
 const bulk = createRoute({
   getParentRoute: () => partition,
   path: "/bulk",
@@ -153,14 +199,49 @@ const approvals = createRoute({
   validateSearch: (s: Record<string, unknown>) => text(s, "view"),
   component: lazyRouteComponent(() => import("@/features/approvals/ApprovalsPage"), "ApprovalsPage"),
 });
-const approval = createRoute({ getParentRoute: () => partition, path: "/approvals/$id", component: lazyRouteComponent(() => import("@/features/approvals/ApprovalPage"), "ApprovalPage") });
-const notificationSettings = createRoute({ getParentRoute: () => partition, path: "/notifications", component: lazyRouteComponent(() => import("@/features/notifications/NotificationsPage"), "NotificationsPage") });
+const approval = createRoute({
+  getParentRoute: () => partition,
+  path: "/approvals/$id",
+  component: lazyRouteComponent(() => import("@/features/approvals/ApprovalPage"), "ApprovalPage"),
+});
+const notificationSettings = createRoute({
+  getParentRoute: () => partition,
+  path: "/notifications",
+  component: lazyRouteComponent(() => import("@/features/notifications/NotificationsPage"), "NotificationsPage"),
+});
 
 const tree = root.addChildren([
   login,
   invitation,
   password,
-  signedIn.addChildren([start, subscriptions, partitions, accounts, jobs, account, partition.addChildren([home, cas, ca, certificates, certificate, profiles, users, events, endEntities, protocols, protocol, campaigns, campaign, bulk, reports, approvals, approval, notificationSettings])]),
+  signedIn.addChildren([
+    start,
+    subscriptions,
+    partitions,
+    accounts,
+    jobs,
+    account,
+    partition.addChildren([
+      home,
+      cas,
+      ca,
+      certificates,
+      certificate,
+      profiles,
+      users,
+      events,
+      endEntities,
+      protocols,
+      protocol,
+      campaigns,
+      campaign,
+      bulk,
+      reports,
+      approvals,
+      approval,
+      notificationSettings,
+    ]),
+  ]),
 ]);
 
 export function createAppRouter(queryClient: QueryClient) {

@@ -1,7 +1,18 @@
 import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
 
 // Deep teal: calm, and far from the blue of everything else. Gold marks what is certified.
-const teal: MantineColorsTuple = ["#e8f6f8", "#d3e9ed", "#a6d3da", "#76bcc7", "#50a9b7", "#389dad", "#2897a8", "#178294", "#0b6a7a", "#00505e"];
+const teal: MantineColorsTuple = [
+  "#e8f6f8",
+  "#d3e9ed",
+  "#a6d3da",
+  "#76bcc7",
+  "#50a9b7",
+  "#389dad",
+  "#2897a8",
+  "#178294",
+  "#0b6a7a",
+  "#00505e",
+];
 
 export const theme = createTheme({
   colors: { brand: teal },
@@ -14,9 +25,17 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
   components: {
     // A title in the alert's colour is too faint to read on its background.
-    Alert: { styles: { title: { color: "var(--mantine-color-text)" }, message: { color: "var(--mantine-color-text)" } } },
+    Alert: {
+      styles: { title: { color: "var(--mantine-color-text)" }, message: { color: "var(--mantine-color-text)" } },
+    },
     Anchor: { defaultProps: { underline: "always" } },
-    Modal: { defaultProps: { closeButtonProps: { "aria-label": "Close" }, centered: true, overlayProps: { backgroundOpacity: 0.5, blur: 2 } } },
+    Modal: {
+      defaultProps: {
+        closeButtonProps: { "aria-label": "Close" },
+        centered: true,
+        overlayProps: { backgroundOpacity: 0.5, blur: 2 },
+      },
+    },
     Drawer: { defaultProps: { closeButtonProps: { "aria-label": "Close" }, position: "right", size: "lg" } },
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     Notification: { defaultProps: { closeButtonProps: { "aria-label": "Close" } } },
@@ -29,6 +48,15 @@ export const theme = createTheme({
 /** Secondary text dark enough to read (WCAG AA) on both backgrounds. */
 export const cssVariables: CSSVariablesResolver = (t) => ({
   variables: {},
-  light: { "--mantine-color-dimmed": t.colors.gray[7], "--mantine-color-body": "#f7f9fa", "--mantine-color-anchor": t.colors.brand![8]!, "--mantine-color-error": "#c2255c" },
-  dark: { "--mantine-color-dimmed": t.colors.dark[1], "--mantine-color-anchor": t.colors.brand![3]!, "--mantine-color-error": "#ff8787" },
+  light: {
+    "--mantine-color-dimmed": t.colors.gray[7],
+    "--mantine-color-body": "#f7f9fa",
+    "--mantine-color-anchor": t.colors.brand![8]!,
+    "--mantine-color-error": "#c2255c",
+  },
+  dark: {
+    "--mantine-color-dimmed": t.colors.dark[1],
+    "--mantine-color-anchor": t.colors.brand![3]!,
+    "--mantine-color-error": "#ff8787",
+  },
 });

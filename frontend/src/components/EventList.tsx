@@ -14,35 +14,96 @@ const Events = graphql(`
     partition(id: $partition) {
       auditEvents(first: $first, after: $after, filter: $filter) {
         totalCount
-        pageInfo { hasNextPage endCursor }
-        nodes { sequence time action result actorKind actorName ipAddress requestId objectKind objectId objectName summary details hash }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          sequence
+          time
+          action
+          result
+          actorKind
+          actorName
+          ipAddress
+          requestId
+          objectKind
+          objectId
+          objectName
+          summary
+          details
+          hash
+        }
       }
     }
   }
 `);
-const Live = graphql(`subscription LiveEvents($partition: ID!) { auditEvents(partitionId: $partition) { sequence } }`);
+const Live = graphql(`
+  subscription LiveEvents($partition: ID!) {
+    auditEvents(partitionId: $partition) {
+      sequence
+    }
+  }
+`);
 
 type Event = NonNullable<EventsQuery["partition"]>["auditEvents"]["nodes"][number];
 
 /** Events, newest first; each opens to what is known of it. `empty` is shown while there is none and nothing is filtered. */
-export function EventList({ partitionId, filter, live, filtered, onClear, empty }: { partitionId: string; filter: AuditFilter; live: boolean; filtered: boolean; onClear: () => void; empty?: ReactNode }) {
+export function EventList({
+  partitionId,
+  filter,
+  live,
+  filtered,
+  onClear,
+  empty,
+}: {
+  partitionId: string;
+  filter: AuditFilter;
+  live: boolean;
+  filtered: boolean;
+  onClear: () => void;
+  empty?: ReactNode;
+}) {
   const queryClient = useQueryClient();
   const list = useInfiniteQuery({
     queryKey: ["events", partitionId, filter],
     queryFn: ({ pageParam }) => request(Events, { partition: partitionId, first: 50, after: pageParam, filter }),
     initialPageParam: null as string | null,
-    getNextPageParam: (last) => (last.partition?.auditEvents.pageInfo.hasNextPage ? last.partition.auditEvents.pageInfo.endCursor : null),
+    getNextPageParam: (last) =>
+      last.partition?.auditEvents.pageInfo.hasNextPage ? last.partition.auditEvents.pageInfo.endCursor : null,
   });
   // A bulk run makes hundreds of events a second: the list follows once a second.
-  const reload = useThrottledCallback(() => void queryClient.invalidateQueries({ queryKey: ["events", partitionId] }), 1000);
-  useEffect(() => (live ? subscribe(Live, { partition: partitionId }, reload) : undefined), [live, partitionId, reload]);
+  const reload = useThrottledCallback(
+    () => void queryClient.invalidateQueries({ queryKey: ["events", partitionId] }),
+    1000,
+  );
+  useEffect(
+    () => (live ? subscribe(Live, { partition: partitionId }, reload) : undefined),
+    [live, partitionId, reload],
+  );
   const events = list.data?.pages.flatMap((p) => p.partition?.auditEvents.nodes ?? []) ?? [];
   const total = list.data?.pages[0]?.partition?.auditEvents.totalCount ?? 0;
   return (
     <>
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading lines={8} />}
-      {list.data && events.length === 0 && (filtered || !empty ? <EmptyState icon={<IconHistory />} title={filtered ? "No event matches" : "No event yet"} action={filtered && <Button variant="default" onClick={onClear}>Clear the filters</Button>} /> : empty)}
+      {list.data &&
+        events.length === 0 &&
+        (filtered || !empty ? (
+          <EmptyState
+            icon={<IconHistory />}
+            title={filtered ? "No event matches" : "No event yet"}
+            action={
+              filtered && (
+                <Button variant="default" onClick={onClear}>
+                  Clear the filters
+                </Button>
+              )
+            }
+          />
+        ) : (
+          empty
+        ))}
       {events.length > 0 && (
         <Card withBorder p={0}>
           <Text size="sm" c="dimmed" px="md" py="xs" role="status">
@@ -53,7 +114,12 @@ export function EventList({ partitionId, filter, live, filtered, onClear, empty 
           ))}
           {list.hasNextPage && (
             <Box p="md">
-              <Button variant="default" fullWidth loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+              <Button
+                variant="default"
+                fullWidth
+                loading={list.isFetchingNextPage}
+                onClick={() => void list.fetchNextPage()}
+              >
                 Show older events
               </Button>
             </Box>
@@ -97,7 +163,12 @@ function EventRow({ event: e }: { event: Event }) {
               ["Object", `${e.objectKind} ${e.objectName}`],
               ["Request", e.requestId && <CopyText value={e.requestId} />],
               ["Hash", <CopyText key="h" value={e.hash} />],
-              ["Details", <Code key="d" block>{JSON.stringify(e.details, null, 2)}</Code>],
+              [
+                "Details",
+                <Code key="d" block>
+                  {JSON.stringify(e.details, null, 2)}
+                </Code>,
+              ],
             ]}
           />
         </Box>

@@ -19,8 +19,18 @@ export function RecoveryCodes({ codes, onDone }: { codes: readonly string[]; onD
         </List>
       </Code>
       <Group grow>
-        <CopyButton value={text}>{({ copied, copy }) => <Button variant="default" onClick={copy}>{copied ? "Copied" : "Copy"}</Button>}</CopyButton>
-        <Button variant="default" leftSection={<IconDownload size={16} />} onClick={() => download("pkiaas-recovery-codes.txt", `${text}\n`, "text/plain")}>
+        <CopyButton value={text}>
+          {({ copied, copy }) => (
+            <Button variant="default" onClick={copy}>
+              {copied ? "Copied" : "Copy"}
+            </Button>
+          )}
+        </CopyButton>
+        <Button
+          variant="default"
+          leftSection={<IconDownload size={16} />}
+          onClick={() => download("pkiaas-recovery-codes.txt", `${text}\n`, "text/plain")}
+        >
           Download
         </Button>
       </Group>

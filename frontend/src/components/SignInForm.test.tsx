@@ -26,7 +26,10 @@ afterEach(() => vi.unstubAllGlobals());
 
 async function show() {
   const done = vi.fn();
-  const router = createRouter({ routeTree: createRootRoute({ component: () => <SignInForm onSignedIn={done} /> }), history: createMemoryHistory() });
+  const router = createRouter({
+    routeTree: createRootRoute({ component: () => <SignInForm onSignedIn={done} /> }),
+    history: createMemoryHistory(),
+  });
   await router.load();
   render(
     <MantineProvider env="test">
@@ -42,11 +45,21 @@ async function password() {
   await userEvent.type(screen.getByLabelText(/^Password/), "correct horse");
   await userEvent.click(screen.getByRole("button", { name: "Continue" }));
 }
-const refused: Answer = { errors: [{ message: "the second factor is wrong", extensions: { code: "INVALID", action: "Try the next code.", requestId: "req-7" } }] };
+const refused: Answer = {
+  errors: [
+    {
+      message: "the second factor is wrong",
+      extensions: { code: "INVALID", action: "Try the next code.", requestId: "req-7" },
+    },
+  ],
+};
 const signedIn: Answer = { data: { verifySecondFactor: { viewer: { operator: false } } } };
 
 it("asks for the second factor, tells why one is refused, and takes the next", async () => {
-  const asked = serve({ SignIn: { data: { signIn: { factors: ["TOTP", "RECOVERY_CODE"], enrolmentRequired: false } } }, Verify: [refused, signedIn] });
+  const asked = serve({
+    SignIn: { data: { signIn: { factors: ["TOTP", "RECOVERY_CODE"], enrolmentRequired: false } } },
+    Verify: [refused, signedIn],
+  });
   const done = await show();
   await password();
   await userEvent.click(await screen.findByLabelText("Digit 1"));
@@ -69,7 +82,11 @@ it("asks for the second factor, tells why one is refused, and takes the next", a
 });
 
 it("stays at the password when it is wrong, with what was typed", async () => {
-  serve({ SignIn: { errors: [{ message: "e-mail or password is wrong", extensions: { code: "INVALID", requestId: "req-8" } }] } });
+  serve({
+    SignIn: {
+      errors: [{ message: "e-mail or password is wrong", extensions: { code: "INVALID", requestId: "req-8" } }],
+    },
+  });
   await show();
   await password();
   expect(await screen.findByRole("alert")).toHaveTextContent("E-mail or password is wrong");
@@ -79,7 +96,11 @@ it("stays at the password when it is wrong, with what was typed", async () => {
 it("makes a person without a second factor enrol one and keep the recovery codes first", async () => {
   serve({
     SignIn: { data: { signIn: { factors: [], enrolmentRequired: true } } },
-    BeginTotp: { data: { beginTotpEnrolment: { secret: "JBSWY3DPEHPK3PXP", uri: "otpauth://totp/pkiaas:ada?secret=JBSWY3DPEHPK3PXP" } } },
+    BeginTotp: {
+      data: {
+        beginTotpEnrolment: { secret: "JBSWY3DPEHPK3PXP", uri: "otpauth://totp/pkiaas:ada?secret=JBSWY3DPEHPK3PXP" },
+      },
+    },
     ConfirmTotp: { data: { confirmTotpEnrolment: { recoveryCodes: ["one-one", "two-two"] } } },
   });
   const done = await show();
@@ -96,8 +117,19 @@ it("makes a person without a second factor enrol one and keep the recovery codes
 it("asks for the code from the mail after a reset, and for a new second factor only then", async () => {
   const asked = serve({
     SignIn: { data: { signIn: { factors: [], enrolmentRequired: false, codeRequired: true } } },
-    VerifyAddressCode: [{ errors: [{ message: "the code is wrong or has expired", extensions: { code: "UNAUTHENTICATED", requestId: "req-9" } }] }, { data: { verifyAddressCode: { enrolmentRequired: true } } }],
-    BeginTotp: { data: { beginTotpEnrolment: { secret: "JBSWY3DPEHPK3PXP", uri: "otpauth://totp/pkiaas:ada?secret=JBSWY3DPEHPK3PXP" } } },
+    VerifyAddressCode: [
+      {
+        errors: [
+          { message: "the code is wrong or has expired", extensions: { code: "UNAUTHENTICATED", requestId: "req-9" } },
+        ],
+      },
+      { data: { verifyAddressCode: { enrolmentRequired: true } } },
+    ],
+    BeginTotp: {
+      data: {
+        beginTotpEnrolment: { secret: "JBSWY3DPEHPK3PXP", uri: "otpauth://totp/pkiaas:ada?secret=JBSWY3DPEHPK3PXP" },
+      },
+    },
   });
   await show();
   await password();

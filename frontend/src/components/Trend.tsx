@@ -11,7 +11,15 @@ export function Trend({ days }: { days: readonly Day[] }) {
   const issued = days.reduce((n, d) => n + d.issued, 0);
   const revoked = days.reduce((n, d) => n + d.revoked, 0);
   const bar = (n: number, color: string) => (
-    <Box style={{ flex: 1, height: `${(100 * n) / top}%`, minHeight: n > 0 ? 3 : 0, background: color, borderRadius: "3px 3px 0 0" }} />
+    <Box
+      style={{
+        flex: 1,
+        height: `${(100 * n) / top}%`,
+        minHeight: n > 0 ? 3 : 0,
+        background: color,
+        borderRadius: "3px 3px 0 0",
+      }}
+    />
   );
   return (
     <Box h="100%" style={{ display: "flex", flexDirection: "column" }}>
@@ -27,9 +35,24 @@ export function Trend({ days }: { days: readonly Day[] }) {
             </Text>
           ))}
         </Box>
-        <Box role="img" aria-label={`${issued} certificates issued and ${revoked} revoked in ${days.length} days`} style={{ flex: 1, display: "flex", alignItems: "flex-end", gap: 2, borderBottom: "1px solid var(--mantine-color-default-border)", borderTop: "1px dashed var(--mantine-color-default-border)" }}>
+        <Box
+          role="img"
+          aria-label={`${issued} certificates issued and ${revoked} revoked in ${days.length} days`}
+          style={{
+            flex: 1,
+            display: "flex",
+            alignItems: "flex-end",
+            gap: 2,
+            borderBottom: "1px solid var(--mantine-color-default-border)",
+            borderTop: "1px dashed var(--mantine-color-default-border)",
+          }}
+        >
           {days.map((d) => (
-            <Tooltip key={d.day} label={`${formatDate(noon(d))}: ${d.issued} issued, ${d.revoked} revoked`} openDelay={0}>
+            <Tooltip
+              key={d.day}
+              label={`${formatDate(noon(d))}: ${d.issued} issued, ${d.revoked} revoked`}
+              openDelay={0}
+            >
               <Box style={{ flex: 1, height: "100%", display: "flex", alignItems: "flex-end", gap: 1 }}>
                 {bar(d.issued, "var(--mantine-color-brand-6)")}
                 {bar(d.revoked, "var(--mantine-color-red-6)")}
@@ -39,7 +62,14 @@ export function Trend({ days }: { days: readonly Day[] }) {
         </Box>
       </Group>
       <Group justify="space-between" mt={4} pl={26} aria-hidden>
-        {[days[0], days[Math.floor(days.length / 2)], days[days.length - 1]].map((d) => d && <Text key={d.day} size="xs" c="dimmed">{formatDate(noon(d))}</Text>)}
+        {[days[0], days[Math.floor(days.length / 2)], days[days.length - 1]].map(
+          (d) =>
+            d && (
+              <Text key={d.day} size="xs" c="dimmed">
+                {formatDate(noon(d))}
+              </Text>
+            ),
+        )}
       </Group>
     </Box>
   );

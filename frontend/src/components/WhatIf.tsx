@@ -7,11 +7,43 @@ import { words } from "@/lib/format";
 export const WhatIf = graphql(`
   query WhatIf($input: WhatIfInput!) {
     whatIf(input: $input) {
-      issued profileVersion
-      refusal { code message field rule action }
-      certificate { subject notBefore notAfter publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa keyUsages extendedKeyUsages { oid name } certificatePolicies }
-      decisions { rule outcome detail }
-      lint { lint severity detail }
+      issued
+      profileVersion
+      refusal {
+        code
+        message
+        field
+        rule
+        action
+      }
+      certificate {
+        subject
+        notBefore
+        notAfter
+        publicKeyType
+        signatureAlgorithm
+        subjectAlternativeNames {
+          type
+          value
+        }
+        isCa
+        keyUsages
+        extendedKeyUsages {
+          oid
+          name
+        }
+        certificatePolicies
+      }
+      decisions {
+        rule
+        outcome
+        detail
+      }
+      lint {
+        lint
+        severity
+        detail
+      }
     }
   }
 `);
@@ -34,7 +66,10 @@ export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
         </Alert>
       ) : (
         <Alert color="teal" variant="light" styles={readable} title="It would be issued">
-          <Text size="sm">Nothing was signed, counted or recorded. The number of certificates purchased and the state of the end entity are looked at only on issuance.</Text>
+          <Text size="sm">
+            Nothing was signed, counted or recorded. The number of certificates purchased and the state of the end
+            entity are looked at only on issuance.
+          </Text>
         </Alert>
       )}
       {c && (
@@ -42,7 +77,10 @@ export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
           <Facts
             rows={[
               ["Subject", c.subject],
-              ["Subject Alternative Names", <Lines key="n" items={c.subjectAlternativeNames.map((s) => `${words(s.type)}: ${s.value}`)} />],
+              [
+                "Subject Alternative Names",
+                <Lines key="n" items={c.subjectAlternativeNames.map((s) => `${words(s.type)}: ${s.value}`)} />,
+              ],
               ["Valid From", <Moment key="b" at={c.notBefore} />],
               ["Expiry Date", <Moment key="e" at={c.notAfter} />],
               ["Public Key Type", c.publicKeyType],
@@ -63,7 +101,12 @@ export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
           <Stack gap={4}>
             {w.lint.map((f) => (
               <Group key={f.lint} gap="xs" wrap="nowrap" align="flex-start">
-                <Badge variant="light" tt="none" color={f.severity === "ERROR" ? "red" : f.severity === "WARNING" ? "yellow" : "gray"} styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }}>
+                <Badge
+                  variant="light"
+                  tt="none"
+                  color={f.severity === "ERROR" ? "red" : f.severity === "WARNING" ? "yellow" : "gray"}
+                  styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }}
+                >
                   {capital(f.severity.toLowerCase())}
                 </Badge>
                 <Text size="sm" style={{ overflowWrap: "anywhere" }}>
@@ -79,7 +122,13 @@ export function WhatIfResult({ result: w }: { result: WhatIfQuery["whatIf"] }) {
 }
 
 /** Rule by rule why a certificate is as it is. */
-export function Decisions({ decisions, title = "Rule by rule" }: { decisions: readonly { rule: string; outcome: string; detail: string }[]; title?: string }) {
+export function Decisions({
+  decisions,
+  title = "Rule by rule",
+}: {
+  decisions: readonly { rule: string; outcome: string; detail: string }[];
+  title?: string;
+}) {
   if (decisions.length === 0) return null;
   return (
     <Card withBorder padding="sm">
@@ -90,9 +139,13 @@ export function Decisions({ decisions, title = "Rule by rule" }: { decisions: re
         <Table.Tbody>
           {decisions.map((d, n) => (
             <Table.Tr key={n}>
-              <Table.Td fw={600} style={{ overflowWrap: "anywhere" }}>{d.rule}</Table.Td>
+              <Table.Td fw={600} style={{ overflowWrap: "anywhere" }}>
+                {d.rule}
+              </Table.Td>
               <Table.Td style={{ overflowWrap: "anywhere" }}>{d.outcome}</Table.Td>
-              <Table.Td c="dimmed" style={{ overflowWrap: "anywhere" }}>{d.detail}</Table.Td>
+              <Table.Td c="dimmed" style={{ overflowWrap: "anywhere" }}>
+                {d.detail}
+              </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>

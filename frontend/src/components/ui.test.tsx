@@ -16,7 +16,12 @@ function Dialog({ onClosed }: { onClosed: () => void }) {
   });
   return (
     <Modal opened={opened} onClose={close} title="New token" closeButtonProps={{ "aria-label": "Close" }}>
-      {guarded(<><SecretOnce label="API token" value="s3cret" /><button onClick={close}>Done</button></>)}
+      {guarded(
+        <>
+          <SecretOnce label="API token" value="s3cret" />
+          <button onClick={close}>Done</button>
+        </>,
+      )}
     </Modal>
   );
 }
@@ -57,7 +62,12 @@ it("brings an error into view: the field that it is about, or else itself", asyn
   function Form() {
     const [state, set] = useState<{ error: ApiError | null; field?: string | undefined }>({ error: null });
     fail = (error, field) => set({ error, field });
-    return <form><TextInput label="Name" error={state.field} /><ErrorAlert error={state.error} /></form>;
+    return (
+      <form>
+        <TextInput label="Name" error={state.field} />
+        <ErrorAlert error={state.error} />
+      </form>
+    );
   }
   await openScreen("/", Form, "/", [], {});
   act(() => fail(new ApiError("the purchased number is used up")));

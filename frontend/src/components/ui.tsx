@@ -1,11 +1,57 @@
-import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Card, Code, CopyButton, Group, Modal, Skeleton, Stack, Text, TextInput, ThemeIcon, Title, Tooltip } from "@mantine/core";
-import { IconAlertTriangle, IconCheck, IconCopy, IconDownload, IconInfoCircle, IconUserCheck } from "@tabler/icons-react";
+import {
+  ActionIcon,
+  Alert,
+  Anchor,
+  Badge,
+  Box,
+  Breadcrumbs,
+  Button,
+  Card,
+  Code,
+  CopyButton,
+  Group,
+  Modal,
+  Skeleton,
+  Stack,
+  Text,
+  TextInput,
+  ThemeIcon,
+  Title,
+  Tooltip,
+} from "@mantine/core";
+import {
+  IconAlertTriangle,
+  IconCheck,
+  IconCopy,
+  IconDownload,
+  IconInfoCircle,
+  IconUserCheck,
+} from "@tabler/icons-react";
 import { Link, useBlocker, useParams } from "@tanstack/react-router";
-import { createContext, useCallback, useContext, useEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+  type ReactNode,
+  type RefObject,
+} from "react";
 import { download, formatDateTime, formatRelative, sentence } from "@/lib/format";
 import { ApiError, ApprovalPending } from "@/lib/graphql";
 
-export function PageHeader({ title, description, actions, trail = [] }: { title: string; description?: ReactNode; actions?: ReactNode; trail?: { label: string; to: string }[] }) {
+export function PageHeader({
+  title,
+  description,
+  actions,
+  trail = [],
+}: {
+  title: string;
+  description?: ReactNode;
+  actions?: ReactNode;
+  trail?: { label: string; to: string }[];
+}) {
   useEffect(() => {
     document.title = `${title} · pkiaas`;
   }, [title]);
@@ -44,10 +90,19 @@ export function PageHeader({ title, description, actions, trail = [] }: { title:
  * What failed, why, what to do, and an id to quote. `fields` are those at which the form shows an error itself: it is brought into
  * view there, and not said twice.
  */
-export function ErrorAlert({ error, retry, fields = [] }: { error: unknown; retry?: () => void; fields?: readonly string[] }) {
+export function ErrorAlert({
+  error,
+  retry,
+  fields = [],
+}: {
+  error: unknown;
+  retry?: () => void;
+  fields?: readonly string[];
+}) {
   if (!error) return null;
   if (error instanceof ApprovalPending) return <SentForApproval id={error.approvalId} message={error.message} />;
-  const e = error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
+  const e =
+    error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : "Something went wrong.");
   return <Failure error={e} retry={retry} shown={fields.some((f) => fieldError(error, f))} />;
 }
 
@@ -56,7 +111,15 @@ function Failure({ error: e, retry, shown }: { error: ApiError; retry: (() => vo
   useInView(alert, `${e.message} ${e.requestId}`);
   if (shown) return <div ref={alert} />;
   return (
-    <Alert ref={alert} role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={capital(e.message)} my="sm">
+    <Alert
+      ref={alert}
+      role="alert"
+      color="red"
+      variant="light"
+      icon={<IconAlertTriangle />}
+      title={capital(e.message)}
+      my="sm"
+    >
       <Stack gap="xs" align="flex-start">
         {e.action && <Text size="sm">{e.action}</Text>}
         <Group gap="sm">
@@ -75,10 +138,13 @@ function Failure({ error: e, retry, shown }: { error: ApiError; retry: (() => vo
 /** Brings what was just said into view: long dialogs scroll, and it may stand outside. A field that it is about comes first. */
 function useInView(message: RefObject<HTMLElement | null>, change: string) {
   useEffect(() => {
-    const field = message.current?.closest("form")?.querySelector<HTMLElement>("[aria-invalid=true], [data-field-error]");
+    const field = message.current
+      ?.closest("form")
+      ?.querySelector<HTMLElement>("[aria-invalid=true], [data-field-error]");
     (field ?? message.current)?.scrollIntoView({ block: field ? "center" : "nearest" });
     // A combobox would open, and cover what is wrong with it.
-    if (field?.hasAttribute("aria-invalid") && field.getAttribute("role") !== "combobox") field.focus({ preventScroll: true });
+    if (field?.hasAttribute("aria-invalid") && field.getAttribute("role") !== "combobox")
+      field.focus({ preventScroll: true });
   }, [message, change]);
 }
 
@@ -88,10 +154,22 @@ function SentForApproval({ id, message }: { id: string; message: string }) {
   const alert = useRef<HTMLDivElement>(null);
   useInView(alert, id);
   return (
-    <Alert ref={alert} role="status" color="blue" variant="light" icon={<IconUserCheck />} title="Sent for approval" my="sm">
+    <Alert
+      ref={alert}
+      role="status"
+      color="blue"
+      variant="light"
+      icon={<IconUserCheck />}
+      title="Sent for approval"
+      my="sm"
+    >
       <Stack gap={4} align="flex-start">
         <Text size="sm">{capital(message).replace(/\.$/, "")}. It is carried out after approval.</Text>
-        <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}>
+        <Anchor
+          size="sm"
+          fw={600}
+          renderRoot={(props) => <Link to="/p/$partitionId/approvals/$id" params={{ partitionId, id }} {...props} />}
+        >
           See the request
         </Anchor>
       </Stack>
@@ -103,10 +181,26 @@ export const capital = (s: string) => (s ? s.charAt(0).toUpperCase() + s.slice(1
 
 /** Sets the error under the field that the server names; returns false when no field is named. */
 export function fieldError(error: unknown, name: string): string | undefined {
-  return error instanceof ApiError && (error.field === name || error.field === `input.${name}` || error.field?.startsWith(`${name}[`) || error.field?.startsWith(`${name}.`)) ? capital(error.message) : undefined;
+  return error instanceof ApiError &&
+    (error.field === name ||
+      error.field === `input.${name}` ||
+      error.field?.startsWith(`${name}[`) ||
+      error.field?.startsWith(`${name}.`))
+    ? capital(error.message)
+    : undefined;
 }
 
-export function CopyText({ value, label, mono = true, onCopied }: { value: string; label?: string; mono?: boolean; onCopied?: () => void }) {
+export function CopyText({
+  value,
+  label,
+  mono = true,
+  onCopied,
+}: {
+  value: string;
+  label?: string;
+  mono?: boolean;
+  onCopied?: () => void;
+}) {
   return (
     <CopyButton value={value}>
       {({ copied, copy }) => (
@@ -115,7 +209,16 @@ export function CopyText({ value, label, mono = true, onCopied }: { value: strin
             {label ?? value}
           </Text>
           <Tooltip label={copied ? "Copied" : "Copy"}>
-            <ActionIcon variant="subtle" size="sm" color={copied ? "teal" : "gray"} onClick={() => { copy(); onCopied?.(); }} aria-label={copied ? "Copied" : `Copy ${label ?? value}`}>
+            <ActionIcon
+              variant="subtle"
+              size="sm"
+              color={copied ? "teal" : "gray"}
+              onClick={() => {
+                copy();
+                onCopied?.();
+              }}
+              aria-label={copied ? "Copied" : `Copy ${label ?? value}`}
+            >
               {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
             </ActionIcon>
           </Tooltip>
@@ -128,12 +231,25 @@ export function CopyText({ value, label, mono = true, onCopied }: { value: strin
 export function Command({ children }: { children: string }) {
   return (
     <Box pos="relative">
-      <Code block tabIndex={0} style={{ paddingRight: 44, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }} aria-label="command">
+      <Code
+        block
+        tabIndex={0}
+        style={{ paddingRight: 44, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}
+        aria-label="command"
+      >
         {children}
       </Code>
       <CopyButton value={children}>
         {({ copied, copy }) => (
-          <ActionIcon pos="absolute" top={8} right={8} variant="subtle" color={copied ? "teal" : "gray"} onClick={copy} aria-label={copied ? "Copied" : "Copy command"}>
+          <ActionIcon
+            pos="absolute"
+            top={8}
+            right={8}
+            variant="subtle"
+            color={copied ? "teal" : "gray"}
+            onClick={copy}
+            aria-label={copied ? "Copied" : "Copy command"}
+          >
             {copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
           </ActionIcon>
         )}
@@ -145,14 +261,26 @@ export function Command({ children }: { children: string }) {
 /** Label and value lines; an absent value says so. */
 export function Facts({ rows }: { rows: [string, ReactNode][] }) {
   return (
-    <dl style={{ margin: 0, display: "grid", gridTemplateColumns: "minmax(84px, 32%) minmax(0, 1fr)", rowGap: 10, columnGap: 12 }}>
+    <dl
+      style={{
+        margin: 0,
+        display: "grid",
+        gridTemplateColumns: "minmax(84px, 32%) minmax(0, 1fr)",
+        rowGap: 10,
+        columnGap: 12,
+      }}
+    >
       {rows.map(([label, value]) => (
         <Box key={label} style={{ display: "contents" }}>
           <Text component="dt" size="sm" c="dimmed">
             {label}
           </Text>
           <Text component="dd" size="sm" m={0} style={{ overflowWrap: "anywhere" }}>
-            {value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0) ? <span style={{ color: "var(--mantine-color-dimmed)" }}>none</span> : value}
+            {value === null || value === undefined || value === "" || (Array.isArray(value) && value.length === 0) ? (
+              <span style={{ color: "var(--mantine-color-dimmed)" }}>none</span>
+            ) : (
+              value
+            )}
           </Text>
         </Box>
       ))}
@@ -162,16 +290,17 @@ export function Facts({ rows }: { rows: [string, ReactNode][] }) {
 
 export function Lines({ items, copy = false }: { items: readonly string[]; copy?: boolean }) {
   if (items.length === 0) return <span style={{ color: "var(--mantine-color-dimmed)" }}>none</span>;
-  return (
-    <Stack gap={2}>
-      {items.map((i) => (copy ? <CopyText key={i} value={i} /> : <span key={i}>{i}</span>))}
-    </Stack>
-  );
+  return <Stack gap={2}>{items.map((i) => (copy ? <CopyText key={i} value={i} /> : <span key={i}>{i}</span>))}</Stack>;
 }
 
 export function Moment({ at }: { at: string }) {
   return (
-    <Tooltip label={new Date(at).toISOString().replace("T", " ").replace(/\.\d+Z/, " UTC")}>
+    <Tooltip
+      label={new Date(at)
+        .toISOString()
+        .replace("T", " ")
+        .replace(/\.\d+Z/, " UTC")}
+    >
       <time dateTime={at}>
         {formatDateTime(at)} <span style={{ color: "var(--mantine-color-dimmed)" }}>({formatRelative(at)})</span>
       </time>
@@ -179,7 +308,17 @@ export function Moment({ at }: { at: string }) {
   );
 }
 
-export function EmptyState({ icon, title, children, action }: { icon: ReactNode; title: string; children?: ReactNode; action?: ReactNode }) {
+export function EmptyState({
+  icon,
+  title,
+  children,
+  action,
+}: {
+  icon: ReactNode;
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+}) {
   return (
     <Stack align="center" gap="xs" py={48} px="md" ta="center">
       <ThemeIcon size={56} radius="xl" variant="light">
@@ -199,16 +338,64 @@ export function EmptyState({ icon, title, children, action }: { icon: ReactNode;
 }
 
 const colors: Record<string, string> = {
-  ACTIVE: "teal", DONE: "teal", DELIVERED: "teal", ISSUED: "teal", SUCCESS: "teal", ASSIGNED: "teal",
-  VALID: "teal", READY: "blue", PROCESSING: "blue", INVALID: "red", DEACTIVATED: "gray", PLANNING: "blue",
-  CREATING: "blue", RUNNING: "blue", PENDING: "blue", DRAFT: "yellow", CANCELLED: "gray", INVITED: "blue", UNASSIGNED: "blue",
-  APPROVED: "blue", REJECTED: "red", WITHDRAWN: "gray", PENDING_CERTIFICATE: "yellow", DISABLED: "gray", SUSPENDED: "yellow", INACTIVE: "yellow", EXPIRED: "gray", DELETED: "gray", DECOMMISSIONED: "gray",
-  REVOKED: "red", FAILED: "red", REFUSED: "orange", CANNOT_BE_RELIED_ON: "red",
+  ACTIVE: "teal",
+  DONE: "teal",
+  DELIVERED: "teal",
+  ISSUED: "teal",
+  SUCCESS: "teal",
+  ASSIGNED: "teal",
+  VALID: "teal",
+  READY: "blue",
+  PROCESSING: "blue",
+  INVALID: "red",
+  DEACTIVATED: "gray",
+  PLANNING: "blue",
+  CREATING: "blue",
+  RUNNING: "blue",
+  PENDING: "blue",
+  DRAFT: "yellow",
+  CANCELLED: "gray",
+  INVITED: "blue",
+  UNASSIGNED: "blue",
+  APPROVED: "blue",
+  REJECTED: "red",
+  WITHDRAWN: "gray",
+  PENDING_CERTIFICATE: "yellow",
+  DISABLED: "gray",
+  SUSPENDED: "yellow",
+  INACTIVE: "yellow",
+  EXPIRED: "gray",
+  DELETED: "gray",
+  DECOMMISSIONED: "gray",
+  REVOKED: "red",
+  FAILED: "red",
+  REFUSED: "orange",
+  CANNOT_BE_RELIED_ON: "red",
 };
 
 export function StatusBadge({ status }: { status: string }) {
   return (
-    <Badge color={colors[status] ?? "gray"} variant="light" radius="sm" styles={{ root: { color: "var(--mantine-color-text)", flex: "none", minWidth: "max-content" }, label: { overflow: "visible" } }} leftSection={<span style={{ width: 7, height: 7, borderRadius: 7, display: "inline-block", background: `var(--mantine-color-${colors[status] ?? "gray"}-6)` }} />} tt="none">
+    <Badge
+      color={colors[status] ?? "gray"}
+      variant="light"
+      radius="sm"
+      styles={{
+        root: { color: "var(--mantine-color-text)", flex: "none", minWidth: "max-content" },
+        label: { overflow: "visible" },
+      }}
+      leftSection={
+        <span
+          style={{
+            width: 7,
+            height: 7,
+            borderRadius: 7,
+            display: "inline-block",
+            background: `var(--mantine-color-${colors[status] ?? "gray"}-6)`,
+          }}
+        />
+      }
+      tt="none"
+    >
       {sentence(status)}
     </Badge>
   );
@@ -225,7 +412,29 @@ export function Loading({ lines = 5 }: { lines?: number }) {
 }
 
 /** A deed that cannot be undone easily: says what follows, asks to type a word; the focus is not on the danger. */
-export function ConfirmTyping({ opened, onClose, title, word, children, action, onConfirm, busy, error, size = "md" }: { size?: string; opened: boolean; onClose: () => void; title: string; word: string; children: ReactNode; action: string; onConfirm: () => void; busy: boolean; error: unknown }) {
+export function ConfirmTyping({
+  opened,
+  onClose,
+  title,
+  word,
+  children,
+  action,
+  onConfirm,
+  busy,
+  error,
+  size = "md",
+}: {
+  size?: string;
+  opened: boolean;
+  onClose: () => void;
+  title: string;
+  word: string;
+  children: ReactNode;
+  action: string;
+  onConfirm: () => void;
+  busy: boolean;
+  error: unknown;
+}) {
   const [typed, setTyped] = useState("");
   return (
     <Modal opened={opened} onClose={onClose} size={size} title={<Text fw={650}>{title}</Text>}>
@@ -237,7 +446,13 @@ export function ConfirmTyping({ opened, onClose, title, word, children, action, 
       >
         <Stack>
           {children}
-          <TextInput label={`Type ${word} to confirm`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} data-autofocus autoComplete="off" />
+          <TextInput
+            label={`Type ${word} to confirm`}
+            value={typed}
+            onChange={(e) => setTyped(e.currentTarget.value)}
+            data-autofocus
+            autoComplete="off"
+          />
           <ErrorAlert error={error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
@@ -287,7 +502,12 @@ export function useClosing(onClose: () => void) {
   const guarded = (children: ReactNode) => (
     <Unkept value={note}>
       {children}
-      <Modal opened={!!lost} onClose={() => setLost(undefined)} zIndex={400} title={<Text fw={650}>Close without keeping it?</Text>}>
+      <Modal
+        opened={!!lost}
+        onClose={() => setLost(undefined)}
+        zIndex={400}
+        title={<Text fw={650}>Close without keeping it?</Text>}
+      >
         <Stack>
           <Text size="sm">{lost}. It cannot be shown again.</Text>
           <Group justify="flex-end">
@@ -306,7 +526,19 @@ export function useClosing(onClose: () => void) {
 }
 
 /** A secret that is shown once. In a dialog, wrap it by `useClosing`. */
-export function SecretOnce({ label, value, file, alreadyKept = false, onKept }: { label: string; value: string; file?: string; alreadyKept?: boolean; onKept?: () => void }) {
+export function SecretOnce({
+  label,
+  value,
+  file,
+  alreadyKept = false,
+  onKept,
+}: {
+  label: string;
+  value: string;
+  file?: string;
+  alreadyKept?: boolean;
+  onKept?: () => void;
+}) {
   const [kept, setKept] = useState(alreadyKept);
   const keep = () => {
     setKept(true);
@@ -316,12 +548,23 @@ export function SecretOnce({ label, value, file, alreadyKept = false, onKept }: 
   return (
     <Alert color="yellow" icon={<IconInfoCircle />} title={`${label}: shown only now`}>
       <Stack gap="xs" align="flex-start">
-        <Text size="sm">{file ? "Copy it or download it" : "Copy it"} before you close this. It is kept nowhere in a readable form and cannot be shown again.</Text>
+        <Text size="sm">
+          {file ? "Copy it or download it" : "Copy it"} before you close this. It is kept nowhere in a readable form and
+          cannot be shown again.
+        </Text>
         <Card withBorder padding="xs" w="100%">
           <CopyText value={value} onCopied={keep} />
         </Card>
         {file && (
-          <Button size="xs" variant="default" leftSection={<IconDownload size={14} />} onClick={() => { download(file, value, "text/plain"); keep(); }}>
+          <Button
+            size="xs"
+            variant="default"
+            leftSection={<IconDownload size={14} />}
+            onClick={() => {
+              download(file, value, "text/plain");
+              keep();
+            }}
+          >
             Download
           </Button>
         )}
@@ -354,5 +597,10 @@ export function Scroll({ label, children }: { label: string; children: ReactNode
 }
 
 export function NotPermitted({ permission }: { permission: string }) {
-  return <EmptyState icon={<IconAlertTriangle />} title="Your role does not allow this">{`This page needs the permission ${permission}. Ask an Owner of the partition for a role that has it.`}</EmptyState>;
+  return (
+    <EmptyState
+      icon={<IconAlertTriangle />}
+      title="Your role does not allow this"
+    >{`This page needs the permission ${permission}. Ask an Owner of the partition for a role that has it.`}</EmptyState>
+  );
 }

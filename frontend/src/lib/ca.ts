@@ -13,4 +13,5 @@ type Standing = { status: CaStatus; brokenBy?: { id: string } | null };
 const gone: CaStatus[] = ["DELETED", "REVOKED", "EXPIRED", "FAILED"];
 
 /** What a badge says: the status, or that something above it does not stand any more. */
-export const caStanding = (ca: Standing) => (ca.brokenBy && !gone.includes(ca.status) ? "CANNOT_BE_RELIED_ON" : ca.status);
+export const caStanding = (ca: Standing) =>
+  ca.brokenBy && !gone.includes(ca.status) ? "CANNOT_BE_RELIED_ON" : ca.status;

@@ -10,7 +10,10 @@ export function writeName(parts: readonly Part[]) {
 }
 
 function escapeValue(v: string) {
-  return v.replace(/["+,;<>\\]/g, "\\$&").replace(/^[ #]/, "\\$&").replace(/ $/, "\\ ");
+  return v
+    .replace(/["+,;<>\\]/g, "\\$&")
+    .replace(/^[ #]/, "\\$&")
+    .replace(/ $/, "\\ ");
 }
 
 /** Reads RFC 4514 text; undefined when it has multi-valued parts or is not a name, which only the text field can hold. */

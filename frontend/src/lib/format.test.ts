@@ -7,8 +7,14 @@ describe("format", () => {
     expect(csvCell("@x")).toBe("'@x");
     expect(csvCell('a,"b"')).toBe('"a,""b"""');
     expect(csvCell(null)).toBe("");
-    for (const start of ["=", "+", "-", "@", "\t", "\r", "\n"]) expect(csvCell(`${start}1`).replace(/^"/, "").charAt(0), JSON.stringify(start)).toBe("'");
-    expect(csv([["a", 1], ["b\n", true]])).toBe('a,1\r\n"b\n",true\r\n');
+    for (const start of ["=", "+", "-", "@", "\t", "\r", "\n"])
+      expect(csvCell(`${start}1`).replace(/^"/, "").charAt(0), JSON.stringify(start)).toBe("'");
+    expect(
+      csv([
+        ["a", 1],
+        ["b\n", true],
+      ]),
+    ).toBe('a,1\r\n"b\n",true\r\n');
   });
   it("words a moment from now in its largest whole unit", () => {
     const now = Date.parse("2026-11-21T12:00:00Z");

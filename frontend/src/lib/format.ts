@@ -37,7 +37,12 @@ export function formatRemaining(iso: string, now = Date.now()) {
   const months = Math.floor((days % 365) / 30.4);
   const rest = Math.floor(days % 30.4);
   const part = (n: number, word: string) => (n > 0 ? [`${n} ${word}${n === 1 ? "" : "s"}`] : []);
-  const parts = years > 0 ? [...part(years, "year"), ...part(months, "month")] : months > 0 ? [...part(months, "month"), ...part(rest, "day")] : part(days, "day");
+  const parts =
+    years > 0
+      ? [...part(years, "year"), ...part(months, "month")]
+      : months > 0
+        ? [...part(months, "month"), ...part(rest, "day")]
+        : part(days, "day");
   return parts.join(" and ");
 }
 
@@ -45,17 +50,26 @@ export function formatRemaining(iso: string, now = Date.now()) {
 export const identifierRule = /^[a-z0-9_-]{2,18}$/;
 
 /** Middle of a long identifier left out, so that its ends can still be told apart. */
-export const shorten = (s: string, keep = 8) => (s.length <= 2 * keep + 1 ? s : `${s.slice(0, keep)}…${s.slice(-keep)}`);
+export const shorten = (s: string, keep = 8) =>
+  s.length <= 2 * keep + 1 ? s : `${s.slice(0, keep)}…${s.slice(-keep)}`;
 
 /** Hexadecimal in pairs, as certificates are usually printed. */
-export const colons = (hex: string) => hex.toUpperCase().match(/.{1,2}/g)?.join(":") ?? hex;
+export const colons = (hex: string) =>
+  hex
+    .toUpperCase()
+    .match(/.{1,2}/g)
+    ?.join(":") ?? hex;
 
 /** `KEY_COMPROMISE` → `Key Compromise`. */
 export const words = (constant: string) =>
   constant
     .toLowerCase()
     .split("_")
-    .map((w) => (["ca", "aa", "crl", "ocsp", "ip", "dns", "uri", "upn", "id"].includes(w) ? w.toUpperCase() : w.charAt(0).toUpperCase() + w.slice(1)))
+    .map((w) =>
+      ["ca", "aa", "crl", "ocsp", "ip", "dns", "uri", "upn", "id"].includes(w)
+        ? w.toUpperCase()
+        : w.charAt(0).toUpperCase() + w.slice(1),
+    )
     .join(" ");
 
 /** `PENDING_CERTIFICATE` → `Pending certificate`. */

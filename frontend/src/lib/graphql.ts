@@ -7,7 +7,10 @@ export class ApiError extends Error {
   action: string | undefined;
   requestId: string | undefined;
 
-  constructor(message: string, extensions: { code?: string; field?: string; action?: string; requestId?: string } = {}) {
+  constructor(
+    message: string,
+    extensions: { code?: string; field?: string; action?: string; requestId?: string } = {},
+  ) {
     super(message);
     this.code = extensions.code ?? "INTERNAL";
     this.field = extensions.field;
@@ -93,7 +96,7 @@ export async function requestAll<Result, Variables>(
   const read = request as (document: unknown, variables: object) => Promise<Settled<Result>>;
   const whole = await read(document, variables);
   const list = connection(whole);
-  for (let page = list?.pageInfo; page?.hasNextPage; ) {
+  for (let page = list?.pageInfo; page?.hasNextPage;) {
     const next = connection(await read(document, { ...variables, after: page.endCursor }));
     list?.nodes.push(...(next?.nodes ?? []));
     page = next?.pageInfo;
@@ -114,7 +117,10 @@ async function send<Result, Variables>(
       body: JSON.stringify({ query: document.toString(), variables }),
     });
   } catch {
-    throw new ApiError("The server cannot be reached.", { code: "UNAVAILABLE", action: "Check your connection and try again." });
+    throw new ApiError("The server cannot be reached.", {
+      code: "UNAVAILABLE",
+      action: "Check your connection and try again.",
+    });
   }
   const answer = (await response.json().catch(() => ({}))) as Answer<Result>;
   const error = answer.errors?.[0];
@@ -123,8 +129,13 @@ async function send<Result, Variables>(
     if (e.code === "UNAUTHENTICATED" && !e.field) signedOut.forEach((callback) => callback());
     throw e;
   }
-  if (!answer.data) throw new ApiError(`The server answered ${response.status}.`, { code: "UNAVAILABLE", action: "Try again." });
-  for (const outcome of Object.values(answer.data) as ({ __typename?: string; approvalId?: string; message?: string } | null)[]) {
+  if (!answer.data)
+    throw new ApiError(`The server answered ${response.status}.`, { code: "UNAVAILABLE", action: "Try again." });
+  for (const outcome of Object.values(answer.data) as ({
+    __typename?: string;
+    approvalId?: string;
+    message?: string;
+  } | null)[]) {
     if (outcome?.__typename !== "ApprovalPending") continue;
     sentForApproval.forEach((callback) => callback());
     throw new ApprovalPending(outcome.approvalId!, outcome.message!);
@@ -133,12 +144,20 @@ async function send<Result, Variables>(
 }
 
 /** Follows a subscription until the returned function is called; reconnects by itself. */
-export function subscribe<Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables, onData: (data: Result) => void) {
+export function subscribe<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  onData: (data: Result) => void,
+) {
   let stop = () => {};
   let ended = false;
   void import("graphql-ws").then(({ createClient }) => {
     if (ended) return;
-    const client = createClient({ url: `${location.origin.replace("http", "ws")}/graphql`, retryAttempts: Infinity, shouldRetry: () => !ended });
+    const client = createClient({
+      url: `${location.origin.replace("http", "ws")}/graphql`,
+      retryAttempts: Infinity,
+      shouldRetry: () => !ended,
+    });
     stop = client.subscribe<Result>(
       { query: document.toString(), variables: variables as Record<string, unknown> },
       { next: (message) => message.data && onData(message.data), error: () => {}, complete: () => {} },

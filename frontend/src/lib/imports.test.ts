@@ -1,7 +1,10 @@
 import { expect, it } from "vitest";
 
 // Shared parts know no feature, and no feature knows another: shared → features → app.
-const files = import.meta.glob("/src/**/*.{ts,tsx}", { query: "?raw", import: "default", eager: true }) as Record<string, string>;
+const files = import.meta.glob("/src/**/*.{ts,tsx}", { query: "?raw", import: "default", eager: true }) as Record<
+  string,
+  string
+>;
 
 it("keeps imports pointing one way", () => {
   const wrong: string[] = [];

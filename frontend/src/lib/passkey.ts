@@ -23,5 +23,9 @@ export async function answerWithPasskey(options: string) {
 }
 
 function refused(e: unknown): never {
-  throw new Error(e instanceof DOMException && e.name === "InvalidStateError" ? "This device already has a passkey here." : "The passkey was not used: it was cancelled or took too long.");
+  throw new Error(
+    e instanceof DOMException && e.name === "InvalidStateError"
+      ? "This device already has a passkey here."
+      : "The passkey was not used: it was cancelled or took too long.",
+  );
 }

@@ -7,14 +7,31 @@ const ViewerQuery = graphql(`
   query Viewer {
     viewer {
       operator
-      user { id email firstName lastName }
-      partitions { id name region roles permissions }
-      invitations { id }
+      user {
+        id
+        email
+        firstName
+        lastName
+      }
+      partitions {
+        id
+        name
+        region
+        roles
+        permissions
+      }
+      invitations {
+        id
+      }
     }
   }
 `);
 
-export const viewerQuery = queryOptions({ queryKey: ["viewer"], queryFn: () => request(ViewerQuery), staleTime: 30_000 });
+export const viewerQuery = queryOptions({
+  queryKey: ["viewer"],
+  queryFn: () => request(ViewerQuery),
+  staleTime: 30_000,
+});
 
 /** Who is signed in; null when nobody. */
 export function useViewer() {
@@ -24,14 +41,27 @@ export function useViewer() {
 const DeploymentQuery = graphql(`
   query Deployment {
     deployment {
-      version regions keepsOutbox demo publicUrl terms passwordMinLength twoPersonRoots
-      subjectAttributes { name aliases oid maxLength }
+      version
+      regions
+      keepsOutbox
+      demo
+      publicUrl
+      terms
+      passwordMinLength
+      twoPersonRoots
+      subjectAttributes {
+        name
+        aliases
+        oid
+        maxLength
+      }
     }
   }
 `);
 
 export function useDeployment() {
-  return useQuery({ queryKey: ["deployment"], queryFn: () => request(DeploymentQuery), staleTime: Infinity }).data?.deployment;
+  return useQuery({ queryKey: ["deployment"], queryFn: () => request(DeploymentQuery), staleTime: Infinity }).data
+    ?.deployment;
 }
 
 /** The partition of the address, and what the caller may do in it; undefined when it is none of the caller's. */
@@ -54,7 +84,18 @@ export const roleNames: Record<Role, string> = {
   PROTOCOL_AUDITORS: "Protocol Auditors",
 };
 
-const Waiting = graphql(`query ApprovalsWaiting($partition: ID!) { partition(id: $partition) { approvalsWaiting } }`);
+const Waiting = graphql(`
+  query ApprovalsWaiting($partition: ID!) {
+    partition(id: $partition) {
+      approvalsWaiting
+    }
+  }
+`);
 
 /** How many requests of the partition wait for the caller's decision. */
-export const waitingQuery = (partition: string) => queryOptions({ queryKey: ["approvals", partition, "waiting-for-me"], queryFn: () => request(Waiting, { partition }), refetchInterval: 30_000 });
+export const waitingQuery = (partition: string) =>
+  queryOptions({
+    queryKey: ["approvals", partition, "waiting-for-me"],
+    queryFn: () => request(Waiting, { partition }),
+    refetchInterval: 30_000,
+  });

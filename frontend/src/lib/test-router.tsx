@@ -1,4 +1,11 @@
-import { createRootRoute, createRoute, createRouter, Outlet, type RouteComponent, type RouterHistory } from "@tanstack/react-router";
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  type RouteComponent,
+  type RouterHistory,
+} from "@tanstack/react-router";
 
 /** One screen at its address, under the same route ids as in the console. */
 export function createTestRouter(path: string, component: RouteComponent, history: RouterHistory) {

@@ -11,11 +11,17 @@ configure({ asyncUtilTimeout: 20_000 });
 
 // What Mantine asks of a browser and happy-dom lacks.
 if (typeof window !== "undefined") {
-  window.matchMedia ??= ((query: string) => ({ matches: false, media: query, addEventListener() {}, removeEventListener() {} })) as unknown as typeof window.matchMedia;
+  window.matchMedia ??= ((query: string) => ({
+    matches: false,
+    media: query,
+    addEventListener() {},
+    removeEventListener() {},
+  })) as unknown as typeof window.matchMedia;
   window.ResizeObserver ??= class {
     observe() {}
     unobserve() {}
     disconnect() {}
   };
-  if (!document.fonts) Object.defineProperty(document, "fonts", { value: { addEventListener() {}, removeEventListener() {} } });
+  if (!document.fonts)
+    Object.defineProperty(document, "fonts", { value: { addEventListener() {}, removeEventListener() {} } });
 }

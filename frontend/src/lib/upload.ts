@@ -10,9 +10,18 @@ export async function upload(partition: string, kind: "REVOKE" | "ISSUE", conten
       body: content,
     });
   } catch {
-    throw new ApiError("The upload broke off.", { code: "UNAVAILABLE", action: "Check your connection and try again." });
+    throw new ApiError("The upload broke off.", {
+      code: "UNAVAILABLE",
+      action: "Check your connection and try again.",
+    });
   }
-  const answer = (await response.json().catch(() => ({}))) as { id?: string; errors?: { message: string; extensions?: Record<string, string> }[] };
+  const answer = (await response.json().catch(() => ({}))) as {
+    id?: string;
+    errors?: { message: string; extensions?: Record<string, string> }[];
+  };
   if (response.ok && answer.id) return answer.id;
-  throw new ApiError(answer.errors?.[0]?.message ?? `The server answered ${response.status}.`, answer.errors?.[0]?.extensions);
+  throw new ApiError(
+    answer.errors?.[0]?.message ?? `The server answered ${response.status}.`,
+    answer.errors?.[0]?.extensions,
+  );
 }

@@ -8,7 +8,17 @@ export function Centered({ title, children }: { title: string; children: ReactNo
     document.title = `${title} · pkiaas`;
   }, [title]);
   return (
-    <Box component="main" mih="100vh" style={{ display: "grid", placeItems: "center", padding: 16, background: "radial-gradient(1200px 600px at 50% -10%, color-mix(in srgb, var(--mantine-color-brand-6) 18%, transparent), transparent)" }}>
+    <Box
+      component="main"
+      mih="100vh"
+      style={{
+        display: "grid",
+        placeItems: "center",
+        padding: 16,
+        background:
+          "radial-gradient(1200px 600px at 50% -10%, color-mix(in srgb, var(--mantine-color-brand-6) 18%, transparent), transparent)",
+      }}
+    >
       <Stack w="100%" maw={400} gap="lg">
         <Group gap={10} justify="center">
           <Logo size={40} />

@@ -8,8 +8,20 @@ import { request } from "@/lib/graphql";
 import { useDeployment } from "@/lib/session";
 import { Centered } from "./Centered";
 
-const RequestReset = graphql(`mutation RequestPasswordReset($email: String!) { requestPasswordReset(input: {email: $email}) { accepted } }`);
-const Reset = graphql(`mutation ResetPassword($input: ResetPasswordInput!) { resetPassword(input: $input) { email } }`);
+const RequestReset = graphql(`
+  mutation RequestPasswordReset($email: String!) {
+    requestPasswordReset(input: { email: $email }) {
+      accepted
+    }
+  }
+`);
+const Reset = graphql(`
+  mutation ResetPassword($input: ResetPasswordInput!) {
+    resetPassword(input: $input) {
+      email
+    }
+  }
+`);
 
 /** A forgotten password: asks for a link, or, opened by the link, sets a new one. */
 export function PasswordPage() {
@@ -18,7 +30,11 @@ export function PasswordPage() {
 }
 
 function ToSignIn() {
-  return <Anchor size="sm" renderRoot={(props) => <Link to="/login" {...props} />}>Back to the sign-in page</Anchor>;
+  return (
+    <Anchor size="sm" renderRoot={(props) => <Link to="/login" {...props} />}>
+      Back to the sign-in page
+    </Anchor>
+  );
 }
 
 function AskForLink() {
@@ -43,7 +59,16 @@ function AskForLink() {
           }}
         >
           <Stack>
-            <TextInput label="E-mail" type="email" autoComplete="username" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fieldError(ask.error, "email")} autoFocus />
+            <TextInput
+              label="E-mail"
+              type="email"
+              autoComplete="username"
+              required
+              value={email}
+              onChange={(e) => setEmail(e.currentTarget.value)}
+              error={fieldError(ask.error, "email")}
+              autoFocus
+            />
             <ErrorAlert error={ask.error} />
             <Button type="submit" loading={ask.isPending}>
               Send a link
@@ -64,7 +89,10 @@ function NewPassword({ token }: { token: string }) {
     <Centered title="Set a new password">
       {reset.isSuccess ? (
         <Stack>
-          <Text size="sm">The password of {reset.data.resetPassword.email} is changed, and every session has ended. Sign in with the new password and your second factor.</Text>
+          <Text size="sm">
+            The password of {reset.data.resetPassword.email} is changed, and every session has ended. Sign in with the
+            new password and your second factor.
+          </Text>
           <ToSignIn />
         </Stack>
       ) : (
@@ -75,7 +103,17 @@ function NewPassword({ token }: { token: string }) {
           }}
         >
           <Stack>
-            <PasswordInput label="New password" description={`At least ${minLength} characters; several words are easy to remember.`} required minLength={minLength} autoComplete="new-password" value={password} onChange={(e) => setPassword(e.currentTarget.value)} error={fieldError(reset.error, "password")} autoFocus />
+            <PasswordInput
+              label="New password"
+              description={`At least ${minLength} characters; several words are easy to remember.`}
+              required
+              minLength={minLength}
+              autoComplete="new-password"
+              value={password}
+              onChange={(e) => setPassword(e.currentTarget.value)}
+              error={fieldError(reset.error, "password")}
+              autoFocus
+            />
             <ErrorAlert error={reset.error} />
             <Button type="submit" loading={reset.isPending}>
               Set password

@@ -15,7 +15,15 @@ const manage = ["protocol:browse", "protocol:manage"];
 
 async function open(path: string, permissions: string[], answers: Record<string, unknown>) {
   const asked: [string, Record<string, unknown>][] = [];
-  const all: Record<string, unknown> = { Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } } };
+  const all: Record<string, unknown> = {
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: null,
+        partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }],
+      },
+    },
+  };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
     const name = /(?:query|mutation) (\w+)/.exec(query)![1]!;
@@ -23,7 +31,11 @@ async function open(path: string, permissions: string[], answers: Record<string,
     return Response.json({ data: answers[name] ?? all[name] });
   });
   const one = path.startsWith("/p/sub0/campaigns/");
-  const router = createTestRouter(one ? "/p/$partitionId/campaigns/$id" : "/p/$partitionId/campaigns", one ? CampaignPage : CampaignsPage, createMemoryHistory({ initialEntries: [path] }));
+  const router = createTestRouter(
+    one ? "/p/$partitionId/campaigns/$id" : "/p/$partitionId/campaigns",
+    one ? CampaignPage : CampaignsPage,
+    createMemoryHistory({ initialEntries: [path] }),
+  );
   await router.load();
   render(
     <MantineProvider env="test">
@@ -37,9 +49,31 @@ async function open(path: string, permissions: string[], answers: Record<string,
   return asked;
 }
 
-const campaigns = (nodes: unknown[], endCursor: string | null = null) => ({ pageInfo: { hasNextPage: endCursor !== null, endCursor }, nodes });
+const campaigns = (nodes: unknown[], endCursor: string | null = null) => ({
+  pageInfo: { hasNextPage: endCursor !== null, endCursor },
+  nodes,
+});
 const none = { RenewalCampaigns: { partition: { renewalCampaigns: campaigns([]) } } };
-const choices = { RenewalChoices: { partition: { protocolConfigurations: { nodes: [{ id: "c1", identifier: "servers", offerings: [{ id: "o1", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] }] }, reports: { cryptography: { uses: [{ keyType: "RSA 2048", signatureAlgorithm: "ecdsa-with-SHA256", certificates: 9 }] } } } } };
+const choices = {
+  RenewalChoices: {
+    partition: {
+      protocolConfigurations: {
+        nodes: [
+          {
+            id: "c1",
+            identifier: "servers",
+            offerings: [
+              { id: "o1", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } },
+            ],
+          },
+        ],
+      },
+      reports: {
+        cryptography: { uses: [{ keyType: "RSA 2048", signatureAlgorithm: "ecdsa-with-SHA256", certificates: 9 }] },
+      },
+    },
+  },
+};
 const counted = (n: number) => ({ CountRenewal: { partition: { countRenewalSelection: n } } });
 
 it("says the next step while there is none", async () => {
@@ -49,7 +83,12 @@ it("says the next step while there is none", async () => {
 });
 
 it("counts what would be renewed, draws the plan, and lets who may not revoke not revoke", async () => {
-  const asked = await open("/p/sub0/campaigns?create=%22true%22", manage, { ...none, ...choices, ...counted(42), CreateRenewalCampaign: { createRenewalCampaign: { campaign: { id: "k1" } } } });
+  const asked = await open("/p/sub0/campaigns?create=%22true%22", manage, {
+    ...none,
+    ...choices,
+    ...counted(42),
+    CreateRenewalCampaign: { createRenewalCampaign: { campaign: { id: "k1" } } },
+  });
   const dialog = await screen.findByRole("dialog");
   expect(await within(dialog).findByText(/42 certificates in force/)).toBeVisible();
   expect(within(dialog).getByRole("img", { name: /42 certificates, evenly/ })).toBeVisible();
@@ -58,7 +97,16 @@ it("counts what would be renewed, draws the plan, and lets who may not revoke no
   expect(create).toBeDisabled();
   fireEvent.change(within(dialog).getByLabelText(/^Name/), { target: { value: "new root" } });
   fireEvent.click(create);
-  await waitFor(() => expect(asked.find(([n]) => n === "CreateRenewalCampaign")?.[1]).toMatchObject({ input: { partitionId: "sub0", name: "new root", revokeAt: null, selection: { configurationId: null, keyType: null } } }));
+  await waitFor(() =>
+    expect(asked.find(([n]) => n === "CreateRenewalCampaign")?.[1]).toMatchObject({
+      input: {
+        partitionId: "sub0",
+        name: "new root",
+        revokeAt: null,
+        selection: { configurationId: null, keyType: null },
+      },
+    }),
+  );
 });
 
 it("makes no campaign of nothing, nor one that ends before it begins", async () => {
@@ -72,8 +120,20 @@ it("makes no campaign of nothing, nor one that ends before it begins", async () 
 });
 
 it("shows more campaigns on demand", async () => {
-  const row = { id: "k2", name: "newer", state: "DONE", total: 3, beginsAt: "2026-11-01T00:00:00Z", endsAt: "2026-11-02T00:00:00Z", revokeAt: null, createdBy: "ada@example.org", progress: { replaced: 3 } };
-  const answers: Record<string, unknown> = { RenewalCampaigns: { partition: { renewalCampaigns: campaigns([row], "cursor1") } } };
+  const row = {
+    id: "k2",
+    name: "newer",
+    state: "DONE",
+    total: 3,
+    beginsAt: "2026-11-01T00:00:00Z",
+    endsAt: "2026-11-02T00:00:00Z",
+    revokeAt: null,
+    createdBy: "ada@example.org",
+    progress: { replaced: 3 },
+  };
+  const answers: Record<string, unknown> = {
+    RenewalCampaigns: { partition: { renewalCampaigns: campaigns([row], "cursor1") } },
+  };
   const asked = await open("/p/sub0/campaigns", manage, answers);
   const more = await screen.findByRole("button", { name: "Show more" });
   answers.RenewalCampaigns = { partition: { renewalCampaigns: campaigns([{ ...row, id: "k1", name: "oldest" }]) } };
@@ -86,14 +146,47 @@ it("shows more campaigns on demand", async () => {
 
 const hour = (n: number) => new Date(Date.now() + n * 3_600_000).toISOString();
 const campaign = {
-  id: "k1", name: "new root", state: "RUNNING", total: 10, renewedBefore: 4, beginsAt: hour(-1), endsAt: hour(1), revokeAt: null, revocationReason: null, explanationUrl: "", createdAt: hour(-1), createdBy: "ada@example.org",
-  selection: { configuration: { identifier: "servers" }, ca: null, profileId: null, keyType: "RSA 2048", signatureAlgorithm: null, issuedFrom: null, issuedUntil: null, expiresFrom: null, expiresUntil: null },
+  id: "k1",
+  name: "new root",
+  state: "RUNNING",
+  total: 10,
+  renewedBefore: 4,
+  beginsAt: hour(-1),
+  endsAt: hour(1),
+  revokeAt: null,
+  revocationReason: null,
+  explanationUrl: "",
+  createdAt: hour(-1),
+  createdBy: "ada@example.org",
+  selection: {
+    configuration: { identifier: "servers" },
+    ca: null,
+    profileId: null,
+    keyType: "RSA 2048",
+    signatureAlgorithm: null,
+    issuedFrom: null,
+    issuedUntil: null,
+    expiresFrom: null,
+    expiresUntil: null,
+  },
   progress: { replaced: 3, ended: 1, times: [hour(-0.5), hour(0.5), hour(1)], planned: [5, 8, 10], actual: [3, 3, 3] },
-  stragglers: { totalCount: 1, nodes: [{ beginsAt: hour(-1), endsAt: hour(-0.5), certificate: { id: "x", subject: "CN=late.example.com", serialNumber: "0a", notAfter: hour(900) } }] },
+  stragglers: {
+    totalCount: 1,
+    nodes: [
+      {
+        beginsAt: hour(-1),
+        endsAt: hour(-0.5),
+        certificate: { id: "x", subject: "CN=late.example.com", serialNumber: "0a", notAfter: hour(900) },
+      },
+    ],
+  },
 };
 
 it("shows plan and truth, who is late, and cancels after asking", async () => {
-  const asked = await open("/p/sub0/campaigns/k1", manage, { RenewalCampaign: { renewalCampaign: campaign }, CancelRenewalCampaign: { cancelRenewalCampaign: { campaign: { id: "k1", state: "CANCELLED" } } } });
+  const asked = await open("/p/sub0/campaigns/k1", manage, {
+    RenewalCampaign: { renewalCampaign: campaign },
+    CancelRenewalCampaign: { cancelRenewalCampaign: { campaign: { id: "k1", state: "CANCELLED" } } },
+  });
   expect(await screen.findByRole("img", { name: "3 of 10 certificates renewed, 5 planned by now" })).toBeVisible();
   expect(screen.getByText("in the campaign; 4 left out, renewed before")).toBeVisible();
   expect(screen.getByRole("link", { name: "CN=late.example.com" })).toBeVisible();

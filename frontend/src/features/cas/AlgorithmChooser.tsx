@@ -1,4 +1,18 @@
-import { Alert, Badge, Box, Card, Combobox, Group, ScrollArea, Skeleton, Stack, Text, TextInput, useCombobox, VisuallyHidden } from "@mantine/core";
+import {
+  Alert,
+  Badge,
+  Box,
+  Card,
+  Combobox,
+  Group,
+  ScrollArea,
+  Skeleton,
+  Stack,
+  Text,
+  TextInput,
+  useCombobox,
+  VisuallyHidden,
+} from "@mantine/core";
 import { IconAlertTriangle, IconCheck, IconShieldCheck, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -10,18 +24,54 @@ import { byFamily, certificateBytes, duration, familyMeaning, sizes, speed, type
 
 const SigningAlgorithms = graphql(`
   query SigningAlgorithms {
-    deployment { signingAlgorithms { label family securityBits postQuantum publicKeyBytes signatureBytes standard advice verifiers { client since } warning } }
+    deployment {
+      signingAlgorithms {
+        label
+        family
+        securityBits
+        postQuantum
+        publicKeyBytes
+        signatureBytes
+        standard
+        advice
+        verifiers {
+          client
+          since
+        }
+        warning
+      }
+    }
   }
 `);
 const Measurement = graphql(`
   mutation AlgorithmMeasurement($label: String!) {
-    measureAlgorithm(input: {label: $label}) { measurement { signaturesPerSecond verificationsPerSecond keyGenerationMilliseconds } }
+    measureAlgorithm(input: { label: $label }) {
+      measurement {
+        signaturesPerSecond
+        verificationsPerSecond
+        keyGenerationMilliseconds
+      }
+    }
   }
 `);
 
 /** The signing algorithm of a CA: found by name, family or property, and explained below. */
-export function AlgorithmChooser({ label, value, onChange, error }: { label: string; value: string; onChange: (label: string) => void; error?: string | undefined }) {
-  const list = useQuery({ queryKey: ["signing-algorithms"], queryFn: () => request(SigningAlgorithms), staleTime: Infinity });
+export function AlgorithmChooser({
+  label,
+  value,
+  onChange,
+  error,
+}: {
+  label: string;
+  value: string;
+  onChange: (label: string) => void;
+  error?: string | undefined;
+}) {
+  const list = useQuery({
+    queryKey: ["signing-algorithms"],
+    queryFn: () => request(SigningAlgorithms),
+    staleTime: Infinity,
+  });
   const [search, setSearch] = useState<string>();
   const combobox = useCombobox({
     onDropdownOpen: () => combobox.updateSelectedOptionIndex("active", { scrollIntoView: true }),
@@ -72,21 +122,38 @@ export function AlgorithmChooser({ label, value, onChange, error }: { label: str
           <Combobox.Options aria-label={label}>
             <ScrollArea.Autosize mah={360} type="auto">
               {groups.map(({ family, members }) => (
-                <Combobox.Group key={family} classNames={{ groupLabel: "family" }} label={<Box py={4}><Text size="sm" fw={650} c="var(--mantine-color-text)">{family}</Text><Text size="xs" c="dimmed">{familyMeaning(family)}</Text></Box>}>
+                <Combobox.Group
+                  key={family}
+                  classNames={{ groupLabel: "family" }}
+                  label={
+                    <Box py={4}>
+                      <Text size="sm" fw={650} c="var(--mantine-color-text)">
+                        {family}
+                      </Text>
+                      <Text size="xs" c="dimmed">
+                        {familyMeaning(family)}
+                      </Text>
+                    </Box>
+                  }
+                >
                   {members.map((a) => (
                     <Combobox.Option key={a.label} className="rich-option" value={a.label} active={a.label === value}>
                       <Group justify="space-between" gap="xs">
                         <Group gap={6} wrap="nowrap">
-                          <IconCheck size={14} style={{ flex: "none", visibility: a.label === value ? "visible" : "hidden" }} aria-hidden="true" />
+                          <IconCheck
+                            size={14}
+                            style={{ flex: "none", visibility: a.label === value ? "visible" : "hidden" }}
+                            aria-hidden="true"
+                          />
                           <Text size="sm" style={{ overflowWrap: "anywhere" }}>
                             {a.label}
                           </Text>
                         </Group>
                         <Group gap={6} wrap="nowrap" ml="auto">
-                          {a.warning && <IconAlertTriangle size={14} color="var(--mantine-color-yellow-7)" aria-hidden="true" />}
-                          <Text size="xs">
-                            {a.securityBits} bit
-                          </Text>
+                          {a.warning && (
+                            <IconAlertTriangle size={14} color="var(--mantine-color-yellow-7)" aria-hidden="true" />
+                          )}
+                          <Text size="xs">{a.securityBits} bit</Text>
                           {a.postQuantum && <PostQuantum small />}
                         </Group>
                       </Group>
@@ -94,7 +161,9 @@ export function AlgorithmChooser({ label, value, onChange, error }: { label: str
                   ))}
                 </Combobox.Group>
               ))}
-              {groups.length === 0 && <Combobox.Empty>{list.isPending ? "Loading" : "No algorithm matches"}</Combobox.Empty>}
+              {groups.length === 0 && (
+                <Combobox.Empty>{list.isPending ? "Loading" : "No algorithm matches"}</Combobox.Empty>
+              )}
             </ScrollArea.Autosize>
           </Combobox.Options>
         </Combobox.Dropdown>
@@ -107,7 +176,14 @@ export function AlgorithmChooser({ label, value, onChange, error }: { label: str
 
 function PostQuantum({ small = false }: { small?: boolean }) {
   return (
-    <Badge size={small ? "sm" : "md"} variant="light" color="grape" tt="none" leftSection={<IconShieldCheck size={small ? 10 : 12} />} styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}>
+    <Badge
+      size={small ? "sm" : "md"}
+      variant="light"
+      color="grape"
+      tt="none"
+      leftSection={<IconShieldCheck size={small ? 10 : 12} />}
+      styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}
+    >
       post-quantum
     </Badge>
   );
@@ -132,7 +208,13 @@ function Explained({ algorithms, chosen }: { algorithms: readonly Algorithm[]; c
           </Text>
         </div>
         {chosen.warning && (
-          <Alert color="yellow" variant="light" icon={<IconAlertTriangle />} title="Not every client can verify it" styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}>
+          <Alert
+            color="yellow"
+            variant="light"
+            icon={<IconAlertTriangle />}
+            title="Not every client can verify it"
+            styles={{ message: { color: "var(--mantine-color-text)" }, title: { color: "var(--mantine-color-text)" } }}
+          >
             {chosen.warning}
           </Alert>
         )}
@@ -159,9 +241,40 @@ function Verifiers({ verifiers }: { verifiers: Algorithm["verifiers"] }) {
       </Text>
       <Group component="ul" gap={6} p={0} m={0} style={{ listStyle: "none" }}>
         {[...verifiers.filter((v) => v.since), ...verifiers.filter((v) => !v.since)].map((v) => (
-          <Badge key={v.client} component="li" variant="default" radius="sm" size="lg" fw={500} tt="none" leftSection={v.since ? <IconCheck size={14} color="var(--mantine-color-teal-6)" aria-hidden="true" /> : <IconX size={14} aria-hidden="true" />} styles={{ root: { color: v.since ? "var(--mantine-color-text)" : "var(--mantine-color-dimmed)", maxWidth: "100%", height: "auto", minHeight: 26, padding: "2px 9px" }, label: { whiteSpace: "normal", textAlign: "left" } }}>
+          <Badge
+            key={v.client}
+            component="li"
+            variant="default"
+            radius="sm"
+            size="lg"
+            fw={500}
+            tt="none"
+            leftSection={
+              v.since ? (
+                <IconCheck size={14} color="var(--mantine-color-teal-6)" aria-hidden="true" />
+              ) : (
+                <IconX size={14} aria-hidden="true" />
+              )
+            }
+            styles={{
+              root: {
+                color: v.since ? "var(--mantine-color-text)" : "var(--mantine-color-dimmed)",
+                maxWidth: "100%",
+                height: "auto",
+                minHeight: 26,
+                padding: "2px 9px",
+              },
+              label: { whiteSpace: "normal", textAlign: "left" },
+            }}
+          >
             {v.client}
-            {v.since?.startsWith("every") ? <VisuallyHidden>, {v.since}</VisuallyHidden> : v.since ? ` since ${v.since}` : ", not reliably"}
+            {v.since?.startsWith("every") ? (
+              <VisuallyHidden>, {v.since}</VisuallyHidden>
+            ) : v.since ? (
+              ` since ${v.since}`
+            ) : (
+              ", not reliably"
+            )}
           </Badge>
         ))}
       </Group>
@@ -205,9 +318,24 @@ function Sizes({ algorithms, chosen }: { algorithms: readonly Algorithm[]; chose
                 {formatNumber(row.total)}
               </Text>
             </Group>
-            <Group gap={1} wrap="nowrap" h={8} style={{ borderRadius: 4, overflow: "hidden", background: "var(--mantine-color-default-hover)" }} aria-hidden="true">
+            <Group
+              gap={1}
+              wrap="nowrap"
+              h={8}
+              style={{ borderRadius: 4, overflow: "hidden", background: "var(--mantine-color-default-hover)" }}
+              aria-hidden="true"
+            >
               {parts.map((p) => (
-                <span key={p.name} style={{ width: `${row[p.name]}%`, minWidth: 2, height: "100%", background: p.color, transition: "width 200ms" }} />
+                <span
+                  key={p.name}
+                  style={{
+                    width: `${row[p.name]}%`,
+                    minWidth: 2,
+                    height: "100%",
+                    background: p.color,
+                    transition: "width 200ms",
+                  }}
+                />
               ))}
             </Group>
           </div>
@@ -218,7 +346,12 @@ function Sizes({ algorithms, chosen }: { algorithms: readonly Algorithm[]; chose
 }
 
 function Speed({ label }: { label: string }) {
-  const measured = useQuery({ queryKey: ["algorithm-measurement", label], queryFn: () => request(Measurement, { label }), staleTime: Infinity, retry: false });
+  const measured = useQuery({
+    queryKey: ["algorithm-measurement", label],
+    queryFn: () => request(Measurement, { label }),
+    staleTime: Infinity,
+    retry: false,
+  });
   const m = measured.data?.measureAlgorithm.measurement;
   return (
     <span aria-live="polite" aria-busy={measured.isPending}>
@@ -233,7 +366,8 @@ function Speed({ label }: { label: string }) {
         <>
           {speed(m.signaturesPerSecond, "signature")}
           <Text span display="block" size="xs" c="dimmed">
-            {speed(m.verificationsPerSecond, "verification")}; a new key takes {duration(m.keyGenerationMilliseconds)}. In software, one core.
+            {speed(m.verificationsPerSecond, "verification")}; a new key takes {duration(m.keyGenerationMilliseconds)}.
+            In software, one core.
           </Text>
         </>
       ) : (

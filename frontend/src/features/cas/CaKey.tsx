@@ -11,16 +11,53 @@ import { useDeployment } from "@/lib/session";
 import type { Ca } from "./CaPage";
 import { KeyStoreChoice, useKeyStores } from "./KeyStores";
 
-const Move = graphql(`mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) { moveCertificationAuthorityKey(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id } } ... on ApprovalPending { approvalId message } } }`);
-const Minutes = graphql(`query CeremonyMinutes($id: ID!) { certificationAuthority(id: $id) { ceremonyMinutes { fileName html signature } } }`);
+const Move = graphql(`
+  mutation MoveCaKey($input: MoveCertificationAuthorityKeyInput!) {
+    moveCertificationAuthorityKey(input: $input) {
+      __typename
+      ... on CertificationAuthorityPayload {
+        certificationAuthority {
+          id
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
+const Minutes = graphql(`
+  query CeremonyMinutes($id: ID!) {
+    certificationAuthority(id: $id) {
+      ceremonyMinutes {
+        fileName
+        html
+        signature
+      }
+    }
+  }
+`);
 
 /** Says so when the key cannot be reached: what goes on, and what does not. */
 export function KeyStoreProblem({ ca }: { ca: Ca }) {
   if (ca.keyStore?.available || ca.status === "DELETED" || ca.status === "FAILED") return null;
   return (
-    <Alert role="alert" color="red" variant="light" icon={<IconAlertTriangle />} title={ca.keyStore ? `The key store ${ca.keyStore.name} is not available` : "The key store of this authority is no longer configured"} mb="md">
+    <Alert
+      role="alert"
+      color="red"
+      variant="light"
+      icon={<IconAlertTriangle />}
+      title={
+        ca.keyStore
+          ? `The key store ${ca.keyStore.name} is not available`
+          : "The key store of this authority is no longer configured"
+      }
+      mb="md"
+    >
       <Text size="sm">
-        {ca.keyStore?.problem && `${capital(ca.keyStore.problem).replace(/\.$/, "")}. `}CRL and OCSP answers already signed go on; nothing can be issued.
+        {ca.keyStore?.problem && `${capital(ca.keyStore.problem).replace(/\.$/, "")}. `}CRL and OCSP answers already
+        signed go on; nothing can be issued.
       </Text>
     </Alert>
   );
@@ -52,9 +89,18 @@ export function MoveKey({ ca, partitionId, onClose }: { ca: Ca; partitionId: str
       >
         <Stack>
           <Text size="sm">
-            The certificate, its chain and everything issued stay as they are; from then on the authority signs with the key in the other store. The copy in {ca.keyStore?.name ?? "the old store"} is destroyed. This cannot be undone, and a backup made before still has the old copy.
+            The certificate, its chain and everything issued stay as they are; from then on the authority signs with the
+            key in the other store. The copy in {ca.keyStore?.name ?? "the old store"} is destroyed. This cannot be
+            undone, and a backup made before still has the old copy.
           </Text>
-          <KeyStoreChoice query={stores} without={ca.keyStore?.name ?? ""} value={target} onChange={setChosen} error={fieldError(move.error, "keyStore")} onlyCards />
+          <KeyStoreChoice
+            query={stores}
+            without={ca.keyStore?.name ?? ""}
+            value={target}
+            onChange={setChosen}
+            error={fieldError(move.error, "keyStore")}
+            onlyCards
+          />
           {twoPersons && <Text size="sm">A root's key moves only after a second person approved it.</Text>}
           <ErrorAlert error={move.error} />
           <Group justify="flex-end">
@@ -90,7 +136,9 @@ export function Ceremony({ ca }: { ca: Ca }) {
     // Opened before the answer is here: later, the browser would take it for a pop-up.
     const tab = window.open("");
     try {
-      const url = URL.createObjectURL(new Blob([(await minutes.mutateAsync()).html], { type: "text/html;charset=utf-8" }));
+      const url = URL.createObjectURL(
+        new Blob([(await minutes.mutateAsync()).html], { type: "text/html;charset=utf-8" }),
+      );
       tab?.addEventListener("load", () => tab.location.protocol === "blob:" && tab.print());
       tab?.location.replace(url);
       setTimeout(() => URL.revokeObjectURL(url), 60_000);
@@ -101,12 +149,25 @@ export function Ceremony({ ca }: { ca: Ca }) {
   return (
     <Section title="Key ceremony">
       <Stack gap="sm" align="flex-start">
-        <Text size="sm">How this root came to be: who did what and when, and the fingerprints, signed by this server. Print it, sign it by hand and keep it.</Text>
+        <Text size="sm">
+          How this root came to be: who did what and when, and the fingerprints, signed by this server. Print it, sign
+          it by hand and keep it.
+        </Text>
         <Group gap="xs">
-          <Button variant="default" leftSection={<IconDownload size={16} />} loading={minutes.isPending} onClick={() => void save().catch(() => {})}>
+          <Button
+            variant="default"
+            leftSection={<IconDownload size={16} />}
+            loading={minutes.isPending}
+            onClick={() => void save().catch(() => {})}
+          >
             Ceremony minutes
           </Button>
-          <Button variant="subtle" leftSection={<IconExternalLink size={16} />} disabled={minutes.isPending} onClick={() => void print()}>
+          <Button
+            variant="subtle"
+            leftSection={<IconExternalLink size={16} />}
+            disabled={minutes.isPending}
+            onClick={() => void print()}
+          >
             Open and print
           </Button>
         </Group>

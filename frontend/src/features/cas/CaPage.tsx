@@ -1,11 +1,47 @@
-import { Alert, Anchor, Badge, Button, Card, Group, Loader, Menu, Modal, SimpleGrid, Stack, Stepper, Table, Tabs, Text } from "@mantine/core";
-import { IconAlertTriangle, IconArrowRight, IconCertificate, IconChevronDown, IconListDetails, IconPlus } from "@tabler/icons-react";
+import {
+  Alert,
+  Anchor,
+  Badge,
+  Button,
+  Card,
+  Group,
+  Loader,
+  Menu,
+  Modal,
+  SimpleGrid,
+  Stack,
+  Stepper,
+  Table,
+  Tabs,
+  Text,
+} from "@mantine/core";
+import {
+  IconAlertTriangle,
+  IconArrowRight,
+  IconCertificate,
+  IconChevronDown,
+  IconListDetails,
+  IconPlus,
+} from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import { CertificateTable } from "@/components/certificates";
 import { IssueDrawer } from "@/components/IssueDrawer";
-import { ConfirmTyping, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Scroll, Section, StatusBadge } from "@/components/ui";
+import {
+  ConfirmTyping,
+  CopyText,
+  EmptyState,
+  ErrorAlert,
+  Facts,
+  Lines,
+  Loading,
+  Moment,
+  PageHeader,
+  Scroll,
+  Section,
+  StatusBadge,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import type { CaDetailQuery } from "@/gql/graphql";
 import { caStanding, caTypes } from "@/lib/ca";
@@ -22,31 +58,197 @@ const CaDetail = graphql(`
   query CaDetail($partition: ID!, $identifier: String!) {
     partition(id: $partition) {
       certificationAuthority(identifier: $identifier) {
-        id identifier friendlyName type status signingAlgorithm subject expiresAt createdAt deletedAt purgeAt activeCertificates
-        crlEnabled ocspEnabled crlUrl ocspUrl certificateUrl caGatewayUrl
-        keyStore { name description available problem } keyCustody keyMovingTo
-        parent { identifier friendlyName type }
-        brokenBy { id identifier friendlyName status purgeAt }
-        keyGeneration renewal { newKey expiresAt failure } nameConstraints { permitted { type value } excluded { type value } }
-        children(first: 200) { nodes { id identifier friendlyName type status activeCertificates brokenBy { id } } }
-        creation { failure steps { step state at } }
-        crl { number entries bytes thisUpdate nextUpdate limitBytes warning alarm { kind reason since acceptable } }
-        crlSettings { mode delta shards automaticShards complete }
-        crlLists { shard number baseNumber entries bytes thisUpdate nextUpdate url open }
-        profiles { id name description validityPeriod group { title } }
+        id
+        identifier
+        friendlyName
+        type
+        status
+        signingAlgorithm
+        subject
+        expiresAt
+        createdAt
+        deletedAt
+        purgeAt
+        activeCertificates
+        crlEnabled
+        ocspEnabled
+        crlUrl
+        ocspUrl
+        certificateUrl
+        caGatewayUrl
+        keyStore {
+          name
+          description
+          available
+          problem
+        }
+        keyCustody
+        keyMovingTo
+        parent {
+          identifier
+          friendlyName
+          type
+        }
+        brokenBy {
+          id
+          identifier
+          friendlyName
+          status
+          purgeAt
+        }
+        keyGeneration
+        renewal {
+          newKey
+          expiresAt
+          failure
+        }
+        nameConstraints {
+          permitted {
+            type
+            value
+          }
+          excluded {
+            type
+            value
+          }
+        }
+        children(first: 200) {
+          nodes {
+            id
+            identifier
+            friendlyName
+            type
+            status
+            activeCertificates
+            brokenBy {
+              id
+            }
+          }
+        }
+        creation {
+          failure
+          steps {
+            step
+            state
+            at
+          }
+        }
+        crl {
+          number
+          entries
+          bytes
+          thisUpdate
+          nextUpdate
+          limitBytes
+          warning
+          alarm {
+            kind
+            reason
+            since
+            acceptable
+          }
+        }
+        crlSettings {
+          mode
+          delta
+          shards
+          automaticShards
+          complete
+        }
+        crlLists {
+          shard
+          number
+          baseNumber
+          entries
+          bytes
+          thisUpdate
+          nextUpdate
+          url
+          open
+        }
+        profiles {
+          id
+          name
+          description
+          validityPeriod
+          group {
+            title
+          }
+        }
         certificate {
-          serialNumber fingerprint issuer notBefore notAfter publicKeyType signatureAlgorithm isCa pathLength keyUsages authorityInfoAccessOcsp authorityInfoAccessCaIssuers
-          authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints
+          serialNumber
+          fingerprint
+          issuer
+          notBefore
+          notAfter
+          publicKeyType
+          signatureAlgorithm
+          isCa
+          pathLength
+          keyUsages
+          authorityInfoAccessOcsp
+          authorityInfoAccessCaIssuers
+          authorityKeyIdentifier
+          subjectKeyIdentifier
+          crlDistributionPoints
         }
       }
     }
   }
 `);
-const CaDownload = graphql(`query CaDownload($id: ID!) { certificationAuthority(id: $id) { certificatePem chainPem } }`);
-const Delete = graphql(`mutation DeleteCa($input: DeleteCertificationAuthorityInput!) { deleteCertificationAuthority(input: $input) { __typename ... on CertificationAuthorityPayload { certificationAuthority { id status } } ... on ApprovalPending { approvalId message } } }`);
-const Restore = graphql(`mutation RestoreCa($id: ID!) { restoreCertificationAuthority(input: {caId: $id}) { certificationAuthority { id status } } }`);
-const Select = graphql(`mutation SelectProfiles($input: SelectProfilesInput!) { selectProfiles(input: $input) { certificationAuthority { id } } }`);
-const Unselect = graphql(`mutation UnselectProfiles($input: UnselectProfilesInput!) { unselectProfiles(input: $input) { certificationAuthority { id } } }`);
+const CaDownload = graphql(`
+  query CaDownload($id: ID!) {
+    certificationAuthority(id: $id) {
+      certificatePem
+      chainPem
+    }
+  }
+`);
+const Delete = graphql(`
+  mutation DeleteCa($input: DeleteCertificationAuthorityInput!) {
+    deleteCertificationAuthority(input: $input) {
+      __typename
+      ... on CertificationAuthorityPayload {
+        certificationAuthority {
+          id
+          status
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
+const Restore = graphql(`
+  mutation RestoreCa($id: ID!) {
+    restoreCertificationAuthority(input: { caId: $id }) {
+      certificationAuthority {
+        id
+        status
+      }
+    }
+  }
+`);
+const Select = graphql(`
+  mutation SelectProfiles($input: SelectProfilesInput!) {
+    selectProfiles(input: $input) {
+      certificationAuthority {
+        id
+      }
+    }
+  }
+`);
+const Unselect = graphql(`
+  mutation UnselectProfiles($input: UnselectProfilesInput!) {
+    unselectProfiles(input: $input) {
+      certificationAuthority {
+        id
+      }
+    }
+  }
+`);
 
 export type Ca = NonNullable<NonNullable<CaDetailQuery["partition"]>["certificationAuthority"]>;
 
@@ -66,10 +268,15 @@ export function CaPage() {
     queryFn: () => request(CaDetail, { partition: partitionId, identifier }),
     refetchInterval: (q) => {
       const c = q.state.data?.partition?.certificationAuthority;
-      return c?.status === "CREATING" || (c?.renewal && !c.renewal.failure && c.parent?.type !== "EXTERNAL_ROOT") || c?.keyMovingTo ? 500 : 10_000;
+      return c?.status === "CREATING" ||
+        (c?.renewal && !c.renewal.failure && c.parent?.type !== "EXTERNAL_ROOT") ||
+        c?.keyMovingTo
+        ? 500
+        : 10_000;
     },
   });
-  const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const ca = detail.data?.partition?.certificationAuthority;
   const refresh = () => queryClient.invalidateQueries();
   const remove = useMutation({
@@ -80,8 +287,19 @@ export function CaPage() {
     },
   });
   const restore = useMutation({ mutationFn: () => request(Restore, { id: ca!.id }), onSuccess: refresh });
-  const movable = !!ca && can("ca:create") && ca.keyCustody === "IN_SOFTWARE" && ca.status === "ACTIVE" && !ca.renewal && !ca.keyMovingTo;
-  const renewable = !!ca && can("ca:create") && ca.type !== "EXTERNAL_ROOT" && ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) && (!ca.renewal || !!ca.renewal.failure);
+  const movable =
+    !!ca &&
+    can("ca:create") &&
+    ca.keyCustody === "IN_SOFTWARE" &&
+    ca.status === "ACTIVE" &&
+    !ca.renewal &&
+    !ca.keyMovingTo;
+  const renewable =
+    !!ca &&
+    can("ca:create") &&
+    ca.type !== "EXTERNAL_ROOT" &&
+    ["ACTIVE", "DISABLED", "EXPIRED"].includes(ca.status) &&
+    (!ca.renewal || !!ca.renewal.failure);
   const stores = useKeyStores(partitionId, ca?.signingAlgorithm ?? "", movable).data;
   const trail = [{ label: "Certificate Authorities", to: `/p/${partitionId}/cas` }];
   if (detail.isPending) return <Loading lines={8} />;
@@ -90,7 +308,9 @@ export function CaPage() {
     return (
       <>
         <PageHeader title={identifier} trail={trail} />
-        <EmptyState icon={<IconCertificate />} title="No such certificate authority">It may have been deleted more than 24 hours ago.</EmptyState>
+        <EmptyState icon={<IconCertificate />} title="No such certificate authority">
+          It may have been deleted more than 24 hours ago.
+        </EmptyState>
       </>
     );
   }
@@ -101,7 +321,11 @@ export function CaPage() {
     const text = form === "pem" ? c?.certificatePem : c?.chainPem;
     if (text) download(`${identifier}${form === "chain" ? "-chain" : ""}.pem`, text, "application/x-pem-file");
   };
-  const below = { to: "/p/$partitionId/cas", params: { partitionId }, search: { create: "true", parent: identifier } } as const;
+  const below = {
+    to: "/p/$partitionId/cas",
+    params: { partitionId },
+    search: { create: "true", parent: identifier },
+  } as const;
   const item = (label: string, onClick: () => void, color?: string) => (
     <Menu.Item key={label} c={color} onClick={onClick}>
       {label}
@@ -117,9 +341,14 @@ export function CaPage() {
         Create Authority below it
       </Menu.Item>
     ),
-    movable && stores?.some((s) => s.name !== ca.keyStore?.name) && item("Move key to another key store", () => setMoving(true)),
+    movable &&
+      stores?.some((s) => s.name !== ca.keyStore?.name) &&
+      item("Move key to another key store", () => setMoving(true)),
     renewable && item("Renew Certificate Authority", () => setRenewing(true)),
-    can("ca:create") && ca.type === "EXTERNAL_ROOT" && ca.status !== "DELETED" && item("Import newer certificate", () => setImporting(true)),
+    can("ca:create") &&
+      ca.type === "EXTERNAL_ROOT" &&
+      ca.status !== "DELETED" &&
+      item("Import newer certificate", () => setImporting(true)),
     deletes && ca.status === "ACTIVE" && item("Disable Certificate Authority", () => setTurning(true)),
     deletes && ca.status === "DISABLED" && item("Enable Certificate Authority", () => setTurning(true)),
     deletes && item("Delete Certificate Authority", () => setDeleting(true), "var(--mantine-color-error)"),
@@ -138,7 +367,11 @@ export function CaPage() {
         actions={
           <>
             {ca.status === "ACTIVE" && !ca.brokenBy && can("certificate:issue") && ca.profiles.length > 0 && (
-              <Button leftSection={<IconPlus size={16} />} disabled={!ca.keyStore?.available} onClick={() => set({ issue: "true" })}>
+              <Button
+                leftSection={<IconPlus size={16} />}
+                disabled={!ca.keyStore?.available}
+                onClick={() => set({ issue: "true" })}
+              >
                 Issue Certificate
               </Button>
             )}
@@ -173,11 +406,18 @@ export function CaPage() {
       {ca.brokenBy && ca.status !== "DELETED" && (
         <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="It cannot be relied on" mb="md">
           <Text size="sm">
-            {ca.brokenBy.friendlyName}, above it, is {ca.brokenBy.status.toLowerCase()}. It issues nothing, and nobody should trust what it has issued.{" "}
+            {ca.brokenBy.friendlyName}, above it, is {ca.brokenBy.status.toLowerCase()}. It issues nothing, and nobody
+            should trust what it has issued.{" "}
             {(!ca.brokenBy.purgeAt || Date.parse(ca.brokenBy.purgeAt) > Date.now()) && (
               <Anchor
                 size="sm"
-                renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.brokenBy!.identifier }} {...p} />}
+                renderRoot={(p) => (
+                  <Link
+                    to="/p/$partitionId/cas/$identifier"
+                    params={{ partitionId, identifier: ca.brokenBy!.identifier }}
+                    {...p}
+                  />
+                )}
               >
                 Open {ca.brokenBy.friendlyName}
               </Anchor>
@@ -194,7 +434,8 @@ export function CaPage() {
             </Button>
           }
         >
-          {ca.friendlyName} certifies authorities. Create a subordinate authority, which issues certificates to servers, devices and people.
+          {ca.friendlyName} certifies authorities. Create a subordinate authority, which issues certificates to servers,
+          devices and people.
         </NextStep>
       )}
       {ca.type === "ISSUING" && ca.status === "ACTIVE" && !ca.brokenBy && ca.profiles.length === 0 && (
@@ -202,7 +443,10 @@ export function CaPage() {
           title="It can issue nothing yet"
           action={
             can("ca:select-profiles") && (
-              <Button rightSection={<IconArrowRight size={16} />} onClick={() => set({ tab: "profiles", select: "true" })}>
+              <Button
+                rightSection={<IconArrowRight size={16} />}
+                onClick={() => set({ tab: "profiles", select: "true" })}
+              >
                 Select profiles
               </Button>
             )
@@ -214,11 +458,20 @@ export function CaPage() {
             : "An Owner or a CA Administrator selects them."}
         </NextStep>
       )}
-      <WaitingCard ca={ca} downloadable={can("ca:download")} editable={can("ca:create")} onRenew={() => setRenewing(true)} />
+      <WaitingCard
+        ca={ca}
+        downloadable={can("ca:download")}
+        editable={can("ca:create")}
+        onRenew={() => setRenewing(true)}
+      />
       {ca.type !== "EXTERNAL_ROOT" && <KeyStoreProblem ca={ca} />}
       <HeldCrl ca={ca} mayAccept={can("ca:publish-crl")} />
       {(ca.status === "CREATING" || ca.status === "FAILED") && <Progress ca={ca} />}
-      <Tabs value={search.tab ?? "overview"} onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined), select: undefined })} keepMounted={false}>
+      <Tabs
+        value={search.tab ?? "overview"}
+        onChange={(t) => set({ tab: t === "overview" ? undefined : (t ?? undefined), select: undefined })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="certificates">Issued Certificates</Tabs.Tab>
@@ -229,24 +482,54 @@ export function CaPage() {
           <Overview ca={ca} partitionId={partitionId} downloadable={can("ca:download")} />
         </Tabs.Panel>
         <Tabs.Panel value="certificates">
-          <CertificateTable partitionId={partitionId} caId={ca.id} search={search} onSearch={set} empty={<EmptyState icon={<IconCertificate />} title="Nothing issued yet">Certificates that this CA issues appear here.</EmptyState>} />
+          <CertificateTable
+            partitionId={partitionId}
+            caId={ca.id}
+            search={search}
+            onSearch={set}
+            empty={
+              <EmptyState icon={<IconCertificate />} title="Nothing issued yet">
+                Certificates that this CA issues appear here.
+              </EmptyState>
+            }
+          />
         </Tabs.Panel>
         <Tabs.Panel value="profiles">
-          <Profiles ca={ca} partitionId={partitionId} editable={can("ca:select-profiles")} adding={search.select === "true"} onAdding={(on) => set({ select: on ? "true" : undefined })} />
+          <Profiles
+            ca={ca}
+            partitionId={partitionId}
+            editable={can("ca:select-profiles")}
+            adding={search.select === "true"}
+            onAdding={(on) => set({ select: on ? "true" : undefined })}
+          />
         </Tabs.Panel>
         <Tabs.Panel value="status">
           <StatusServices ca={ca} publishable={can("ca:publish-crl")} />
         </Tabs.Panel>
       </Tabs>
-      {search.issue === "true" && can("certificate:issue") && <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />}
+      {search.issue === "true" && can("certificate:issue") && (
+        <IssueDrawer partitionId={partitionId} caId={ca.id} onClose={() => set({ issue: undefined })} />
+      )}
       {renewing && <RenewCa ca={ca} onClose={() => setRenewing(false)} />}
       {importing && <ImportCertificate ca={ca} onClose={() => setImporting(false)} />}
       {turning && <TurnCa ca={ca} onClose={() => setTurning(false)} />}
       {moving && <MoveKey ca={ca} partitionId={partitionId} onClose={() => setMoving(false)} />}
       {deleting && (
-        <ConfirmTyping opened onClose={() => setDeleting(false)} title="Delete Certificate Authority" word={identifier} action="Delete" onConfirm={() => remove.mutate()} busy={remove.isPending} error={remove.error}>
+        <ConfirmTyping
+          opened
+          onClose={() => setDeleting(false)}
+          title="Delete Certificate Authority"
+          word={identifier}
+          action="Delete"
+          onConfirm={() => remove.mutate()}
+          busy={remove.isPending}
+          error={remove.error}
+        >
           <DeletionPicture ca={ca} />
-          <Text size="sm">Nothing is issued any more. For 24 hours its CRL and OCSP go on, it can be restored, and its identifier stays taken. After that, what it issued can no longer be checked.</Text>
+          <Text size="sm">
+            Nothing is issued any more. For 24 hours its CRL and OCSP go on, it can be restored, and its identifier
+            stays taken. After that, what it issued can no longer be checked.
+          </Text>
         </ConfirmTyping>
       )}
     </>
@@ -256,7 +539,13 @@ export function CaPage() {
 /** What to do now, where the page alone does not say so. */
 function NextStep({ title, children, action }: { title: string; children: ReactNode; action?: ReactNode }) {
   return (
-    <Card component="section" aria-label={title} withBorder mb="md" style={{ borderColor: "var(--mantine-color-brand-6)" }}>
+    <Card
+      component="section"
+      aria-label={title}
+      withBorder
+      mb="md"
+      style={{ borderColor: "var(--mantine-color-brand-6)" }}
+    >
       <Group justify="space-between" gap="md">
         <Stack gap={4} style={{ flex: "1 1 300px" }}>
           <Text fw={650}>{title}</Text>
@@ -268,7 +557,14 @@ function NextStep({ title, children, action }: { title: string; children: ReactN
   );
 }
 
-const stepLabels: Record<string, string> = { QUEUED: "Queued", GENERATING_KEY: "Generating key", SIGNING_CERTIFICATE: "Signing certificate", ISSUING_OCSP_SIGNER: "Issuing OCSP signer", PUBLISHING_CRL: "Publishing CRL", ACTIVE: "Active" };
+const stepLabels: Record<string, string> = {
+  QUEUED: "Queued",
+  GENERATING_KEY: "Generating key",
+  SIGNING_CERTIFICATE: "Signing certificate",
+  ISSUING_OCSP_SIGNER: "Issuing OCSP signer",
+  PUBLISHING_CRL: "Publishing CRL",
+  ACTIVE: "Active",
+};
 
 function Progress({ ca }: { ca: Ca }) {
   const steps = ca.creation.steps.filter((s) => s.state !== "SKIPPED");
@@ -277,10 +573,17 @@ function Progress({ ca }: { ca: Ca }) {
     <Card withBorder mb="md" aria-live="polite">
       <Stepper active={at < 0 ? steps.length : at} size="sm" iconSize={30}>
         {steps.map((s) => (
-          <Stepper.Step key={s.step} label={stepLabels[s.step]} loading={s.state === "RUNNING"} color={s.state === "FAILED" ? "red" : "brand"} />
+          <Stepper.Step
+            key={s.step}
+            label={stepLabels[s.step]}
+            loading={s.state === "RUNNING"}
+            color={s.state === "FAILED" ? "red" : "brand"}
+          />
         ))}
       </Stepper>
-      {ca.creation.failure && <ErrorAlert error={new Error(`${ca.creation.failure}. Delete this authority and create it anew.`)} />}
+      {ca.creation.failure && (
+        <ErrorAlert error={new Error(`${ca.creation.failure}. Delete this authority and create it anew.`)} />
+      )}
     </Card>
   );
 }
@@ -297,35 +600,94 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
               ["Status", sentence(caStanding(ca))],
               ["CA Identifier", <CopyText key="i" value={ca.identifier} />],
               ["Subject", <CopyText key="s" value={ca.subject} mono={false} />],
-              ["Parent", ca.parent ? <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.parent!.identifier }} {...p} />}>{ca.parent.friendlyName}</Anchor> : null],
+              [
+                "Parent",
+                ca.parent ? (
+                  <Anchor
+                    key="p"
+                    size="sm"
+                    renderRoot={(p) => (
+                      <Link
+                        to="/p/$partitionId/cas/$identifier"
+                        params={{ partitionId, identifier: ca.parent!.identifier }}
+                        {...p}
+                      />
+                    )}
+                  >
+                    {ca.parent.friendlyName}
+                  </Anchor>
+                ) : null,
+              ],
               ["Created", <Moment key="c" at={ca.createdAt} />],
               ["Expiry Date", <Moment key="e" at={ca.expiresAt} />],
-              ...(ca.nameConstraints ? ([["Permitted names", <Lines key="pn" items={ca.nameConstraints.permitted.map((n) => `${words(n.type)}: ${n.value}`)} />], ["Excluded names", <Lines key="en" items={ca.nameConstraints.excluded.map((n) => `${words(n.type)}: ${n.value}`)} />]] as [string, ReactNode][]) : []),
+              ...(ca.nameConstraints
+                ? ([
+                    [
+                      "Permitted names",
+                      <Lines
+                        key="pn"
+                        items={ca.nameConstraints.permitted.map((n) => `${words(n.type)}: ${n.value}`)}
+                      />,
+                    ],
+                    [
+                      "Excluded names",
+                      <Lines key="en" items={ca.nameConstraints.excluded.map((n) => `${words(n.type)}: ${n.value}`)} />,
+                    ],
+                  ] as [string, ReactNode][])
+                : []),
               ["CRL", ca.crlEnabled ? "Enabled" : "Disabled"],
               ["OCSP", ca.ocspEnabled ? "Enabled" : "Disabled"],
             ]}
           />
         </Section>
-        {ca.type !== "EXTERNAL_ROOT" && <Section title="Private key">
-          <Facts
-            rows={[
-              ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
-              ["Custody", ca.keyCustody ? <Custody key="c" custody={ca.keyCustody} /> : "not known"],
-              ...(ca.keyMovingTo ? ([["Moving", <Group key="m" gap="xs" role="status"><Loader size="xs" aria-hidden="true" />{`to ${ca.keyMovingTo}`}</Group>]] as [string, ReactNode][]) : []),
-            ]}
-          />
-        </Section>}
+        {ca.type !== "EXTERNAL_ROOT" && (
+          <Section title="Private key">
+            <Facts
+              rows={[
+                ["Key Store", ca.keyStore ? `${ca.keyStore.name}: ${ca.keyStore.description}` : "no longer configured"],
+                ["Custody", ca.keyCustody ? <Custody key="c" custody={ca.keyCustody} /> : "not known"],
+                ...(ca.keyMovingTo
+                  ? ([
+                      [
+                        "Moving",
+                        <Group key="m" gap="xs" role="status">
+                          <Loader size="xs" aria-hidden="true" />
+                          {`to ${ca.keyMovingTo}`}
+                        </Group>,
+                      ],
+                    ] as [string, ReactNode][])
+                  : []),
+              ]}
+            />
+          </Section>
+        )}
         {ca.certificate && downloadable && <KeysAndCertificates ca={ca} />}
         {ca.type === "ROOT" && ca.certificate && downloadable && <Ceremony ca={ca} />}
         <Section title="URLs">
-          <Facts rows={[["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />], ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />], ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />], ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />]]} />
+          <Facts
+            rows={[
+              ["CRL", ca.crlUrl && <CopyText value={ca.crlUrl} />],
+              ["OCSP", ca.ocspUrl && <CopyText value={ca.ocspUrl} />],
+              ["CA certificate", ca.certificateUrl && <CopyText value={ca.certificateUrl} />],
+              ["CAGW", ca.caGatewayUrl && <CopyText value={ca.caGatewayUrl} />],
+            ]}
+          />
         </Section>
         {ca.children.nodes.length > 0 && (
           <Section title="Authorities below">
             <Stack gap="xs">
               {ca.children.nodes.map((child) => (
                 <Group key={child.id} justify="space-between">
-                  <Anchor size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: child.identifier }} {...p} />}>
+                  <Anchor
+                    size="sm"
+                    renderRoot={(p) => (
+                      <Link
+                        to="/p/$partitionId/cas/$identifier"
+                        params={{ partitionId, identifier: child.identifier }}
+                        {...p}
+                      />
+                    )}
+                  >
                     {child.friendlyName}
                   </Anchor>
                   <Group gap="xs">
@@ -351,7 +713,10 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
               ["Expiry Date", <Moment key="e" at={c.notAfter} />],
               ["Public Key Type", c.publicKeyType],
               ["Signature Algorithm", c.signatureAlgorithm],
-              ["Basic Constraints", `CA${c.pathLength !== null && c.pathLength !== undefined ? `, path length ${c.pathLength}` : ""}`],
+              [
+                "Basic Constraints",
+                `CA${c.pathLength !== null && c.pathLength !== undefined ? `, path length ${c.pathLength}` : ""}`,
+              ],
               ["Key Usages", c.keyUsages.join(", ")],
               ["Authority Info Access OCSP", <Lines key="o" items={c.authorityInfoAccessOcsp} copy />],
               ["Authority Info Access CA Issuers", <Lines key="a" items={c.authorityInfoAccessCaIssuers} copy />],
@@ -368,7 +733,19 @@ function Overview({ ca, partitionId, downloadable }: { ca: Ca; partitionId: stri
   );
 }
 
-function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; partitionId: string; editable: boolean; adding: boolean; onAdding: (on: boolean) => void }) {
+function Profiles({
+  ca,
+  partitionId,
+  editable,
+  adding,
+  onAdding,
+}: {
+  ca: Ca;
+  partitionId: string;
+  editable: boolean;
+  adding: boolean;
+  onAdding: (on: boolean) => void;
+}) {
   const queryClient = useQueryClient();
   const groups = useProfileGroups(partitionId);
   const [chosen, setChosen] = useState<string[]>([]);
@@ -381,7 +758,10 @@ function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; par
       void refresh();
     },
   });
-  const unselect = useMutation({ mutationFn: (id: string) => request(Unselect, { input: { caId: ca.id, profileIds: [id] } }), onSuccess: refresh });
+  const unselect = useMutation({
+    mutationFn: (id: string) => request(Unselect, { input: { caId: ca.id, profileIds: [id] } }),
+    onSuccess: refresh,
+  });
   const add = editable && (
     <Button size="sm" leftSection={<IconPlus size={14} />} onClick={() => onAdding(true)}>
       Select profiles
@@ -416,7 +796,18 @@ function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; par
                 {ca.profiles.map((p) => (
                   <Table.Tr key={p.id}>
                     <Table.Td>
-                      <Anchor size="sm" fw={600} renderRoot={(props) => <Link to="/p/$partitionId/profiles" params={{ partitionId }} search={{ id: p.id }} {...props} />}>
+                      <Anchor
+                        size="sm"
+                        fw={600}
+                        renderRoot={(props) => (
+                          <Link
+                            to="/p/$partitionId/profiles"
+                            params={{ partitionId }}
+                            search={{ id: p.id }}
+                            {...props}
+                          />
+                        )}
+                      >
                         {p.name}
                       </Anchor>
                       <Text size="xs" c="dimmed" ff="monospace">
@@ -424,12 +815,20 @@ function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; par
                       </Text>
                     </Table.Td>
                     <Table.Td>
-                      <Badge variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>{p.group.title}</Badge>
+                      <Badge variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+                        {p.group.title}
+                      </Badge>
                     </Table.Td>
                     <Table.Td>{p.validityPeriod}</Table.Td>
                     {editable && (
                       <Table.Td>
-                        <Button size="compact-xs" variant="subtle" color="red" onClick={() => unselect.mutate(p.id)} aria-label={`Unselect ${p.id}`}>
+                        <Button
+                          size="compact-xs"
+                          variant="subtle"
+                          color="red"
+                          onClick={() => unselect.mutate(p.id)}
+                          aria-label={`Unselect ${p.id}`}
+                        >
                           Unselect
                         </Button>
                       </Table.Td>
@@ -441,9 +840,21 @@ function Profiles({ ca, partitionId, editable, adding, onAdding }: { ca: Ca; par
           </Scroll>
         </Card>
       )}
-      <Modal opened={adding && editable} onClose={() => onAdding(false)} size="lg" title={<Text fw={650}>Select profiles</Text>}>
+      <Modal
+        opened={adding && editable}
+        onClose={() => onAdding(false)}
+        size="lg"
+        title={<Text fw={650}>Select profiles</Text>}
+      >
         <Stack>
-          <ProfilePicker label="Certificate Profiles" groups={groups} caType={ca.type} selected={chosen} onChange={setChosen} without={ca.profiles.map((p) => p.id)} />
+          <ProfilePicker
+            label="Certificate Profiles"
+            groups={groups}
+            caType={ca.type}
+            selected={chosen}
+            onChange={setChosen}
+            without={ca.profiles.map((p) => p.id)}
+          />
           <ErrorAlert error={select.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={() => onAdding(false)}>

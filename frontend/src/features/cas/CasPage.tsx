@@ -17,31 +17,66 @@ const CreateCa = lazy(() => import("./CreateCa").then((m) => ({ default: m.Creat
 const Cas = graphql(`
   query Cas($partition: ID!, $deleted: Boolean!, $after: String) {
     partition(id: $partition) {
-      certificationAuthorities(includeDeleted: $deleted, first: 500, after: $after) { nodes {
-        id identifier friendlyName type status signingAlgorithm subject expiresAt activeCertificates
-        parent { id }
-        brokenBy { id friendlyName status }
-        certificate { serialNumber } } pageInfo { hasNextPage endCursor } }
+      certificationAuthorities(includeDeleted: $deleted, first: 500, after: $after) {
+        nodes {
+          id
+          identifier
+          friendlyName
+          type
+          status
+          signingAlgorithm
+          subject
+          expiresAt
+          activeCertificates
+          parent {
+            id
+          }
+          brokenBy {
+            id
+            friendlyName
+            status
+          }
+          certificate {
+            serialNumber
+          }
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
     }
   }
 `);
 
 export type CaRow = NonNullable<CasQuery["partition"]>["certificationAuthorities"]["nodes"][number];
 
-const statuses = ["ACTIVE", "CREATING", "PENDING_CERTIFICATE", "DISABLED", "EXPIRED", "REVOKED", "FAILED", "DELETED", "CANNOT_BE_RELIED_ON"];
+const statuses = [
+  "ACTIVE",
+  "CREATING",
+  "PENDING_CERTIFICATE",
+  "DISABLED",
+  "EXPIRED",
+  "REVOKED",
+  "FAILED",
+  "DELETED",
+  "CANNOT_BE_RELIED_ON",
+];
 
 export function CasPage() {
   const { partitionId } = useParams({ from: "/signed-in/p/$partitionId/cas" });
   const search = useSearch({ from: "/signed-in/p/$partitionId/cas" });
   const navigate = useNavigate({ from: "/p/$partitionId/cas" });
   const can = useCan(partitionId);
-  const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const [typed, setTyped] = useState(search.search ?? "");
   const deleted = search.deleted === "true" || search.status === "DELETED";
   const cas = useQuery({
     queryKey: ["cas", partitionId, deleted],
     queryFn: () => requestAll(Cas, { partition: partitionId, deleted }, (r) => r.partition?.certificationAuthorities),
-    refetchInterval: (q) => (q.state.data?.partition?.certificationAuthorities.nodes.some((c) => c.status === "CREATING") ? 700 : 10_000),
+    refetchInterval: (q) =>
+      q.state.data?.partition?.certificationAuthorities.nodes.some((c) => c.status === "CREATING") ? 700 : 10_000,
   });
   const all = cas.data?.partition?.certificationAuthorities.nodes ?? [];
   const wanted = (search.search ?? "").toLowerCase();
@@ -49,7 +84,9 @@ export function CasPage() {
     (c) =>
       (!search.type || c.type === search.type) &&
       (!search.status || caStanding(c) === search.status) &&
-      `${c.friendlyName} ${c.identifier} ${c.subject} ${c.certificate?.serialNumber ?? ""}`.toLowerCase().includes(wanted),
+      `${c.friendlyName} ${c.identifier} ${c.subject} ${c.certificate?.serialNumber ?? ""}`
+        .toLowerCase()
+        .includes(wanted),
   );
   const picture = search.view !== "list";
   const create = can("ca:create") && (
@@ -59,19 +96,41 @@ export function CasPage() {
   );
   return (
     <>
-      <PageHeader title="Certificate Authorities" description="Roots certify intermediate and issuing CAs; issuing CAs certify everything else." actions={create} />
+      <PageHeader
+        title="Certificate Authorities"
+        description="Roots certify intermediate and issuing CAs; issuing CAs certify everything else."
+        actions={create}
+      />
       <Group mb="md" gap="sm">
         <SegmentedControl
           aria-label="View"
           value={picture ? "picture" : "list"}
           onChange={(v) => set({ view: v === "list" ? "list" : undefined })}
           data={[
-            { value: "picture", label: <Group gap={6} wrap="nowrap"><IconHierarchy3 size={16} /> Hierarchy</Group> },
-            { value: "list", label: <Group gap={6} wrap="nowrap"><IconList size={16} /> List</Group> },
+            {
+              value: "picture",
+              label: (
+                <Group gap={6} wrap="nowrap">
+                  <IconHierarchy3 size={16} /> Hierarchy
+                </Group>
+              ),
+            },
+            {
+              value: "list",
+              label: (
+                <Group gap={6} wrap="nowrap">
+                  <IconList size={16} /> List
+                </Group>
+              ),
+            },
           ]}
         />
         {search.status !== "DELETED" && (
-          <Switch label="Show deleted" checked={deleted} onChange={(e) => set({ deleted: e.currentTarget.checked ? "true" : undefined })} />
+          <Switch
+            label="Show deleted"
+            checked={deleted}
+            onChange={(e) => set({ deleted: e.currentTarget.checked ? "true" : undefined })}
+          />
         )}
       </Group>
       <Group mb="md" gap="sm">
@@ -108,7 +167,9 @@ export function CasPage() {
       {cas.isPending && <Loading />}
       {cas.data && all.length === 0 && (
         <EmptyState icon={<IconBuildingBank />} title="No certificate authority yet" action={create}>
-          {can("ca:create") ? "Begin with a root. Then create an issuing CA below it, which issues certificates to servers, devices and people." : "An Owner or a CA Administrator creates the first one."}
+          {can("ca:create")
+            ? "Begin with a root. Then create an issuing CA below it, which issues certificates to servers, devices and people."
+            : "An Owner or a CA Administrator creates the first one."}
         </EmptyState>
       )}
       {all.length > 0 && found.length === 0 && (
@@ -136,16 +197,27 @@ export function CasPage() {
             <Table miw={760}>
               <Table.Thead>
                 <Table.Tr>
-                  {["Name", "Type", "Status", "Algorithm", "Active certificates", "Serial number", "Expiration"].map((h) => (
-                    <Table.Th key={h}>{h}</Table.Th>
-                  ))}
+                  {["Name", "Type", "Status", "Algorithm", "Active certificates", "Serial number", "Expiration"].map(
+                    (h) => (
+                      <Table.Th key={h}>{h}</Table.Th>
+                    ),
+                  )}
                 </Table.Tr>
               </Table.Thead>
               <Table.Tbody>
                 {found.map((c) => (
                   <Table.Tr key={c.id}>
                     <Table.Td>
-                      <Anchor fw={600} renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: c.identifier }} {...p} />}>
+                      <Anchor
+                        fw={600}
+                        renderRoot={(p) => (
+                          <Link
+                            to="/p/$partitionId/cas/$identifier"
+                            params={{ partitionId, identifier: c.identifier }}
+                            {...p}
+                          />
+                        )}
+                      >
                         {c.friendlyName}
                       </Anchor>
                       <Text size="sm" c="dimmed" ff="monospace">
@@ -173,7 +245,12 @@ export function CasPage() {
         ))}
       {search.create === "true" && can("ca:create") && (
         <Suspense fallback={<Box />}>
-          <CreateCa partitionId={partitionId} parentIdentifier={search.parent} cas={all} onClose={() => set({ create: undefined, parent: undefined })} />
+          <CreateCa
+            partitionId={partitionId}
+            parentIdentifier={search.parent}
+            cas={all}
+            onClose={() => set({ create: undefined, parent: undefined })}
+          />
         </Suspense>
       )}
     </>

@@ -51,12 +51,22 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
             if (!parent) return null;
             const [x1, y1, x2] = [parent.x + WIDTH / 2, parent.y + HEIGHT, x + WIDTH / 2];
             const middle = (y1 + y) / 2;
-            return <path key={ca.id} className="tree-line" d={`M${x1} ${y1} C${x1} ${middle} ${x2} ${middle} ${x2} ${y}`} />;
+            return (
+              <path key={ca.id} className="tree-line" d={`M${x1} ${y1} C${x1} ${middle} ${x2} ${middle} ${x2} ${y}`} />
+            );
           })}
         </svg>
         {placed.map(({ ca, x, y }) => (
           <Box key={ca.id} pos="absolute" style={{ left: x, top: y }}>
-            <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} className="ca-node" style={{ borderTop: `4px solid var(--mantine-color-${ca.type === "ROOT" ? "yellow-5" : ca.type === "EXTERNAL_ROOT" ? "gray-5" : ca.type === "INTERMEDIATE" ? "brand-4" : "brand-7"})`, opacity: ca.status === "DELETED" ? 0.6 : 1 }}>
+            <Link
+              to="/p/$partitionId/cas/$identifier"
+              params={{ partitionId, identifier: ca.identifier }}
+              className="ca-node"
+              style={{
+                borderTop: `4px solid var(--mantine-color-${ca.type === "ROOT" ? "yellow-5" : ca.type === "EXTERNAL_ROOT" ? "gray-5" : ca.type === "INTERMEDIATE" ? "brand-4" : "brand-7"})`,
+                opacity: ca.status === "DELETED" ? 0.6 : 1,
+              }}
+            >
               <Group justify="space-between" wrap="nowrap" gap={6}>
                 <Text fw={650} truncate size="sm">
                   {ca.friendlyName}
@@ -71,7 +81,13 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
                   {ca.signingAlgorithm}
                 </Text>
                 {isPostQuantum(ca.signingAlgorithm) && (
-                  <Badge size="xs" variant="light" color="grape" leftSection={<IconShieldCheck size={10} />} styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}>
+                  <Badge
+                    size="xs"
+                    variant="light"
+                    color="grape"
+                    leftSection={<IconShieldCheck size={10} />}
+                    styles={{ root: { flex: "none", color: "var(--mantine-color-text)" } }}
+                  >
                     PQ
                   </Badge>
                 )}
@@ -86,7 +102,9 @@ export function Hierarchy({ partitionId, cas }: { partitionId: string; cas: read
               ) : (
                 <>
                   <Text size="xs" mt={4}>
-                    {ca.type === "ISSUING" ? `${formatNumber(ca.activeCertificates)} active ${ca.activeCertificates === 1 ? "certificate" : "certificates"}` : "certifies CAs"}
+                    {ca.type === "ISSUING"
+                      ? `${formatNumber(ca.activeCertificates)} active ${ca.activeCertificates === 1 ? "certificate" : "certificates"}`
+                      : "certifies CAs"}
                   </Text>
                   <Text size="xs" c="dimmed">
                     Expires in {formatRemaining(ca.expiresAt)}

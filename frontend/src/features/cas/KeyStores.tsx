@@ -9,7 +9,16 @@ import { custodyWords } from "./algorithms";
 
 const KeyStores = graphql(`
   query KeyStores($partition: ID!, $algorithm: String!) {
-    partition(id: $partition) { keyStores { name description isDefault available problem custody(signingAlgorithm: $algorithm) } }
+    partition(id: $partition) {
+      keyStores {
+        name
+        description
+        isDefault
+        available
+        problem
+        custody(signingAlgorithm: $algorithm)
+      }
+    }
   }
 `);
 
@@ -17,10 +26,21 @@ export type Store = NonNullable<KeyStoresQuery["partition"]>["keyStores"][number
 
 /** Where a key of the algorithm can live, and how each store would keep it. */
 export function useKeyStores(partitionId: string, algorithm: string, enabled = true) {
-  return useQuery({ queryKey: ["key-stores", partitionId, algorithm], queryFn: () => request(KeyStores, { partition: partitionId, algorithm }), select: (d) => d.partition?.keyStores ?? [], placeholderData: keepPreviousData, enabled });
+  return useQuery({
+    queryKey: ["key-stores", partitionId, algorithm],
+    queryFn: () => request(KeyStores, { partition: partitionId, algorithm }),
+    select: (d) => d.partition?.keyStores ?? [],
+    placeholderData: keepPreviousData,
+    enabled,
+  });
 }
 
-const icons = { IN_TOKEN: IconShieldLock, IMPORTED: IconShieldLock, WRAPPED_BY_TOKEN: IconLock, IN_SOFTWARE: IconFileLock };
+const icons = {
+  IN_TOKEN: IconShieldLock,
+  IMPORTED: IconShieldLock,
+  WRAPPED_BY_TOKEN: IconLock,
+  IN_SOFTWARE: IconFileLock,
+};
 
 export function Custody({ custody }: { custody: KeyCustody }) {
   const Icon = icons[custody];
@@ -35,11 +55,27 @@ export function Custody({ custody }: { custody: KeyCustody }) {
 }
 
 /** Cards to choose a key store from; a sentence when there is but one. */
-export function KeyStoreChoice({ query, without, value, onChange, error, onlyCards = false }: { query: ReturnType<typeof useKeyStores>; without?: string; value: string | undefined; onChange: (name: string) => void; error?: string | undefined; onlyCards?: boolean }) {
+export function KeyStoreChoice({
+  query,
+  without,
+  value,
+  onChange,
+  error,
+  onlyCards = false,
+}: {
+  query: ReturnType<typeof useKeyStores>;
+  without?: string;
+  value: string | undefined;
+  onChange: (name: string) => void;
+  error?: string | undefined;
+  onlyCards?: boolean;
+}) {
   // One that cannot keep keys of the algorithm is shown like one that is away.
   const stores = (query.data ?? [])
     .filter((s) => s.name !== without)
-    .map((s) => (s.custody || !s.available ? s : { ...s, available: false, problem: "it cannot keep keys of this algorithm" }));
+    .map((s) =>
+      s.custody || !s.available ? s : { ...s, available: false, problem: "it cannot keep keys of this algorithm" },
+    );
   if (query.error) return <ErrorAlert error={query.error} retry={() => void query.refetch()} />;
   if (query.isPending) return <Skeleton height={60} />;
   const [only] = stores;
@@ -56,10 +92,26 @@ export function KeyStoreChoice({ query, without, value, onChange, error, onlyCar
     );
   }
   return (
-    <Radio.Group label="Key Store" description="Where the private key will live" required value={value ?? null} onChange={onChange} error={error}>
+    <Radio.Group
+      label="Key Store"
+      description="Where the private key will live"
+      required
+      value={value ?? null}
+      onChange={onChange}
+      error={error}
+    >
       <Stack gap="xs" mt={6}>
         {stores.map((s) => (
-          <Radio.Card key={s.name} value={s.name} withBorder p="sm" disabled={!s.available} style={s.available ? undefined : { cursor: "not-allowed", background: "var(--mantine-color-default-hover)" }}>
+          <Radio.Card
+            key={s.name}
+            value={s.name}
+            withBorder
+            p="sm"
+            disabled={!s.available}
+            style={
+              s.available ? undefined : { cursor: "not-allowed", background: "var(--mantine-color-default-hover)" }
+            }
+          >
             <Group wrap="nowrap" align="flex-start" gap="sm">
               <Radio.Indicator disabled={!s.available} mt={2} />
               <Stack gap={4} style={{ minWidth: 0, flex: 1 }}>
@@ -68,12 +120,24 @@ export function KeyStoreChoice({ query, without, value, onChange, error, onlyCar
                     {s.name}
                   </Text>
                   {s.isDefault && (
-                    <Badge size="sm" variant="light" color="gray" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+                    <Badge
+                      size="sm"
+                      variant="light"
+                      color="gray"
+                      tt="none"
+                      styles={{ root: { color: "var(--mantine-color-text)" } }}
+                    >
                       default
                     </Badge>
                   )}
                   {!s.available && (
-                    <Badge size="sm" variant="light" color="red" tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+                    <Badge
+                      size="sm"
+                      variant="light"
+                      color="red"
+                      tt="none"
+                      styles={{ root: { color: "var(--mantine-color-text)" } }}
+                    >
                       not available
                     </Badge>
                   )}

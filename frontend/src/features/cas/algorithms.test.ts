@@ -1,7 +1,35 @@
 import { expect, it } from "vitest";
-import { byFamily, certificateBytes, custodyWords, duration, familyMeaning, isPostQuantum, sizes, speed, type Algorithm } from "./algorithms";
+import {
+  byFamily,
+  certificateBytes,
+  custodyWords,
+  duration,
+  familyMeaning,
+  isPostQuantum,
+  sizes,
+  speed,
+  type Algorithm,
+} from "./algorithms";
 
-const row = (label: string, family: string, securityBits: number, postQuantum: boolean, publicKeyBytes: number, signatureBytes: number): Algorithm => ({ label, family, securityBits, postQuantum, publicKeyBytes, signatureBytes, standard: "RFC", advice: "", verifiers: [], warning: null });
+const row = (
+  label: string,
+  family: string,
+  securityBits: number,
+  postQuantum: boolean,
+  publicKeyBytes: number,
+  signatureBytes: number,
+): Algorithm => ({
+  label,
+  family,
+  securityBits,
+  postQuantum,
+  publicKeyBytes,
+  signatureBytes,
+  standard: "RFC",
+  advice: "",
+  verifiers: [],
+  warning: null,
+});
 const algorithms = [
   row("RSA-2048+PKCS15-SHA256", "RSA", 112, false, 294, 256),
   row("ECDSAP256+SHA256", "ECDSA", 128, false, 91, 72),
@@ -10,10 +38,17 @@ const algorithms = [
   row("Falcon-512", "Falcon", 128, true, 915, 752),
   row("MLDSA44-RSA2048-PSS", "Composite", 112, true, 1603, 2676),
 ];
-const found = (search: string) => byFamily(algorithms, search).map((g) => `${g.family}: ${g.members.map((a) => a.label).join(" ")}`);
+const found = (search: string) =>
+  byFamily(algorithms, search).map((g) => `${g.family}: ${g.members.map((a) => a.label).join(" ")}`);
 
 it("groups by family in the server's order", () => {
-  expect(found("")).toEqual(["RSA: RSA-2048+PKCS15-SHA256", "ECDSA: ECDSAP256+SHA256", "ML-DSA: ML-DSA-44 ML-DSA-65", "Falcon: Falcon-512", "Composite: MLDSA44-RSA2048-PSS"]);
+  expect(found("")).toEqual([
+    "RSA: RSA-2048+PKCS15-SHA256",
+    "ECDSA: ECDSAP256+SHA256",
+    "ML-DSA: ML-DSA-44 ML-DSA-65",
+    "Falcon: Falcon-512",
+    "Composite: MLDSA44-RSA2048-PSS",
+  ]);
   for (const { family } of byFamily(algorithms)) expect(familyMeaning(family)).not.toBe("");
 });
 

@@ -24,7 +24,8 @@ export function byFamily(algorithms: readonly Algorithm[], search = "") {
   const wanted = search.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, Algorithm[]>();
   for (const a of algorithms) {
-    const text = `${a.label} ${a.family} ${familyMeaning(a.family)} ${a.securityBits} bit ${a.postQuantum ? "post-quantum pq" : "classical"} ${a.standard}`.toLowerCase();
+    const text =
+      `${a.label} ${a.family} ${familyMeaning(a.family)} ${a.securityBits} bit ${a.postQuantum ? "post-quantum pq" : "classical"} ${a.standard}`.toLowerCase();
     if (wanted.every((w) => text.includes(w))) groups.set(a.family, [...(groups.get(a.family) ?? []), a]);
   }
   return [...groups].map(([family, members]) => ({ family, members }));
@@ -36,28 +37,55 @@ export const certificateBytes = (a: Algorithm) => REST + a.publicKeyBytes + a.si
 
 /** The chosen algorithm beside the two that everybody knows, each with the parts of its certificate. */
 export function sizes(algorithms: readonly Algorithm[], chosen: Algorithm) {
-  const familiar = [["ECDSAP256+SHA256", "P-256"], ["RSA-2048+PKCS15-SHA256", "RSA-2048"]] as const;
+  const familiar = [
+    ["ECDSAP256+SHA256", "P-256"],
+    ["RSA-2048+PKCS15-SHA256", "RSA-2048"],
+  ] as const;
   const rows = [{ name: chosen.label, algorithm: chosen }];
   for (const [label, name] of familiar) {
     const algorithm = algorithms.find((a) => a.label === label);
     if (algorithm && label !== chosen.label) rows.push({ name, algorithm });
   }
   const most = Math.max(...rows.map((r) => certificateBytes(r.algorithm)));
-  return rows.map(({ name, algorithm: a }) => ({ name, total: certificateBytes(a), rest: (REST / most) * 100, key: (a.publicKeyBytes / most) * 100, signature: (a.signatureBytes / most) * 100 }));
+  return rows.map(({ name, algorithm: a }) => ({
+    name,
+    total: certificateBytes(a),
+    rest: (REST / most) * 100,
+    key: (a.publicKeyBytes / most) * 100,
+    signature: (a.signatureBytes / most) * 100,
+  }));
 }
 
 /** Two digits tell enough of what varies from run to run. */
-const about = (n: number) => formatNumber(n >= 100 ? Number(n.toPrecision(2)) : n >= 10 ? Math.round(n) : Number(n.toPrecision(2)));
+const about = (n: number) =>
+  formatNumber(n >= 100 ? Number(n.toPrecision(2)) : n >= 10 ? Math.round(n) : Number(n.toPrecision(2)));
 const plural = (n: string, word: string) => `${n} ${word}${n === "1" ? "" : "s"}`;
 
 /** "about 79 signatures a second"; of what takes longer than a second, "about 3.1 seconds a signature". */
-export const speed = (perSecond: number, what: string) => (perSecond >= 1 ? `about ${plural(about(perSecond), what)} a second` : `about ${plural(about(1 / perSecond), "second")} a ${what}`);
-export const duration = (milliseconds: number) => (milliseconds < 1 ? "less than a millisecond" : milliseconds < 1000 ? `about ${plural(about(milliseconds), "millisecond")}` : `about ${plural(about(milliseconds / 1000), "second")}`);
+export const speed = (perSecond: number, what: string) =>
+  perSecond >= 1
+    ? `about ${plural(about(perSecond), what)} a second`
+    : `about ${plural(about(1 / perSecond), "second")} a ${what}`;
+export const duration = (milliseconds: number) =>
+  milliseconds < 1
+    ? "less than a millisecond"
+    : milliseconds < 1000
+      ? `about ${plural(about(milliseconds), "millisecond")}`
+      : `about ${plural(about(milliseconds / 1000), "second")}`;
 
 /** How a key is kept, in plain words. */
 export const custodyWords: Record<KeyCustody, { title: string; text: string }> = {
   IN_TOKEN: { title: "In the HSM", text: "The key lives in the HSM, which signs with it and never gives it out." },
-  IMPORTED: { title: "In the HSM, made elsewhere", text: "The key lives in the HSM, which never gives it out. It was made in software and moved there: old backups may hold a copy." },
-  WRAPPED_BY_TOKEN: { title: "Encrypted by the HSM", text: "The HSM does not know this algorithm. The key is stored encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while." },
-  IN_SOFTWARE: { title: "In software", text: "The key is an encrypted file on the server, and in the server's memory while in use." },
+  IMPORTED: {
+    title: "In the HSM, made elsewhere",
+    text: "The key lives in the HSM, which never gives it out. It was made in software and moved there: old backups may hold a copy.",
+  },
+  WRAPPED_BY_TOKEN: {
+    title: "Encrypted by the HSM",
+    text: "The HSM does not know this algorithm. The key is stored encrypted under an AES key that never leaves the HSM; for each signature it is opened in the server's memory, where remains can stay a while.",
+  },
+  IN_SOFTWARE: {
+    title: "In software",
+    text: "The key is an encrypted file on the server, and in the server's memory while in use.",
+  },
 };

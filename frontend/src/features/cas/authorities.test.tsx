@@ -8,22 +8,107 @@ import { CreateCa } from "./CreateCa";
 
 afterEach(() => vi.unstubAllGlobals());
 
-const profile = (id: string, name: string) => ({ id, name, description: `For ${name}.`, allowedCaTypes: ["ISSUING"], selectable: true });
-const groups = { ProfileGroups: { partition: { profileGroups: [
-  { id: "privatessl", title: "Private TLS and ACME", kind: "SUBSCRIBER", profiles: [profile("tls-server", "TLS server"), profile("tls-client", "TLS client")] },
-  { id: "smime", title: "S/MIME", kind: "SUBSCRIBER", profiles: [profile("mail", "Mail")] },
-] } } };
-const row = { id: "r", identifier: "root", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ECDSAP384+SHA384", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", activeCertificates: 0, parent: null, brokenBy: null, certificate: { serialNumber: "01" } };
-const issuing = { ...row, id: "i", identifier: "issuing", friendlyName: "House Issuing", type: "ISSUING", parent: { id: "r" } };
-const orphan = { ...issuing, id: "o", identifier: "orphan", friendlyName: "House Orphan", parent: { id: "gone" }, brokenBy: { id: "gone", identifier: "gone", friendlyName: "Old Root", status: "DELETED", purgeAt: "2020-01-01T00:00:00Z" } };
-const detail = (ca: object) => ({ CaDetail: { partition: { certificationAuthority: {
-  createdAt: "2026-01-01T00:00:00Z", crlEnabled: true, ocspEnabled: false, keyStore: { name: "software", description: "", available: true }, keyCustody: "IN_SOFTWARE", children: { nodes: [] }, keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], ...ca, certificate: null,
-} } }, KeyStores: { partition: { keyStores: [] } }, CaCertificates: { certificationAuthority: { caCertificates: [] } }, ...groups });
-const page = (ca: object, permissions: string[], search = "") => openScreen("/p/$partitionId/cas/$identifier", CaPage, `/p/sub0/cas/issuing${search}`, permissions, detail(ca));
-const list = (search = "") => openScreen("/p/$partitionId/cas", CasPage, `/p/sub0/cas${search}`, [], { Cas: { partition: { certificationAuthorities: { nodes: [row, issuing, orphan] } } } });
+const profile = (id: string, name: string) => ({
+  id,
+  name,
+  description: `For ${name}.`,
+  allowedCaTypes: ["ISSUING"],
+  selectable: true,
+});
+const groups = {
+  ProfileGroups: {
+    partition: {
+      profileGroups: [
+        {
+          id: "privatessl",
+          title: "Private TLS and ACME",
+          kind: "SUBSCRIBER",
+          profiles: [profile("tls-server", "TLS server"), profile("tls-client", "TLS client")],
+        },
+        { id: "smime", title: "S/MIME", kind: "SUBSCRIBER", profiles: [profile("mail", "Mail")] },
+      ],
+    },
+  },
+};
+const row = {
+  id: "r",
+  identifier: "root",
+  friendlyName: "House Root",
+  type: "ROOT",
+  status: "ACTIVE",
+  signingAlgorithm: "ECDSAP384+SHA384",
+  subject: "CN=R",
+  expiresAt: "2046-01-01T00:00:00Z",
+  activeCertificates: 0,
+  parent: null,
+  brokenBy: null,
+  certificate: { serialNumber: "01" },
+};
+const issuing = {
+  ...row,
+  id: "i",
+  identifier: "issuing",
+  friendlyName: "House Issuing",
+  type: "ISSUING",
+  parent: { id: "r" },
+};
+const orphan = {
+  ...issuing,
+  id: "o",
+  identifier: "orphan",
+  friendlyName: "House Orphan",
+  parent: { id: "gone" },
+  brokenBy: {
+    id: "gone",
+    identifier: "gone",
+    friendlyName: "Old Root",
+    status: "DELETED",
+    purgeAt: "2020-01-01T00:00:00Z",
+  },
+};
+const detail = (ca: object) => ({
+  CaDetail: {
+    partition: {
+      certificationAuthority: {
+        createdAt: "2026-01-01T00:00:00Z",
+        crlEnabled: true,
+        ocspEnabled: false,
+        keyStore: { name: "software", description: "", available: true },
+        keyCustody: "IN_SOFTWARE",
+        children: { nodes: [] },
+        keyGeneration: 1,
+        renewal: null,
+        nameConstraints: null,
+        creation: { failure: null, steps: [] },
+        profiles: [],
+        ...ca,
+        certificate: null,
+      },
+    },
+  },
+  KeyStores: { partition: { keyStores: [] } },
+  CaCertificates: { certificationAuthority: { caCertificates: [] } },
+  ...groups,
+});
+const page = (ca: object, permissions: string[], search = "") =>
+  openScreen("/p/$partitionId/cas/$identifier", CaPage, `/p/sub0/cas/issuing${search}`, permissions, detail(ca));
+const list = (search = "") =>
+  openScreen("/p/$partitionId/cas", CasPage, `/p/sub0/cas${search}`, [], {
+    Cas: { partition: { certificationAuthorities: { nodes: [row, issuing, orphan] } } },
+  });
 
 it("begins a new issuing authority with the usual profiles, and warns when none is left", async () => {
-  await openScreen("/", () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[row as never]} onClose={() => {}} />, "/", ["ca:create"], { ...groups, SigningAlgorithms: { deployment: { signingAlgorithms: [] } }, KeyStores: { partition: { keyStores: [] } } });
+  await openScreen(
+    "/",
+    () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[row as never]} onClose={() => {}} />,
+    "/",
+    ["ca:create"],
+    {
+      ...groups,
+      SigningAlgorithms: { deployment: { signingAlgorithms: [] } },
+      KeyStores: { partition: { keyStores: [] } },
+    },
+  );
   expect(await screen.findByText("2 selected")).toBeVisible();
   expect(screen.getByRole("button", { name: "TLS servers and clients", pressed: true })).toBeVisible();
   expect(screen.queryByText("Without a profile it can issue nothing")).toBeNull();
@@ -45,11 +130,20 @@ it("leads from an authority without profiles to their selection", async () => {
 
 it("leads from a root to the authority below it", async () => {
   await page(row, ["ca:create"]);
-  expect(await screen.findByRole("link", { name: "Create an authority below it" })).toHaveAttribute("href", "/p/sub0/cas?create=%22true%22&parent=issuing");
+  expect(await screen.findByRole("link", { name: "Create an authority below it" })).toHaveAttribute(
+    "href",
+    "/p/sub0/cas?create=%22true%22&parent=issuing",
+  );
 });
 
 it("does not show what the role may not do", async () => {
-  await page({ ...issuing, profiles: [{ ...profile("tls-server", "TLS server"), validityPeriod: "P1Y", group: { title: "TLS" } }] }, ["ca:browse"]);
+  await page(
+    {
+      ...issuing,
+      profiles: [{ ...profile("tls-server", "TLS server"), validityPeriod: "P1Y", group: { title: "TLS" } }],
+    },
+    ["ca:browse"],
+  );
   expect(await screen.findByText("Subordinate Authority (subord)")).toBeVisible();
   expect(screen.queryByRole("button", { name: "Actions" })).toBeNull();
   expect(screen.queryByText("Download Certificate")).toBeNull();
@@ -75,7 +169,11 @@ it("shows types in the guide's words, and what lost its root, in the list and in
 
 it("shows it in the picture too", async () => {
   await list();
-  expect(await screen.findByRole("link", { name: /House Orphan.*Subordinate Authority.*Cannot be relied on.*Old Root is deleted/ })).toBeVisible();
+  expect(
+    await screen.findByRole("link", {
+      name: /House Orphan.*Subordinate Authority.*Cannot be relied on.*Old Root is deleted/,
+    }),
+  ).toBeVisible();
 });
 
 it.each([
@@ -85,7 +183,12 @@ it.each([
 ])("filters by type and status: %s", async (search, names) => {
   await list(`${search}&view=list`);
   await screen.findByRole("table");
-  expect(screen.getAllByRole("row").slice(1).map((r) => within(r).getByRole("link").textContent)).toEqual(names);
+  expect(
+    screen
+      .getAllByRole("row")
+      .slice(1)
+      .map((r) => within(r).getByRole("link").textContent),
+  ).toEqual(names);
 });
 
 it("filters by what is chosen", async () => {

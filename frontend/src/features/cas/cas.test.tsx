@@ -12,24 +12,93 @@ import { CreateCa } from "./CreateCa";
 afterEach(() => vi.unstubAllGlobals());
 
 const algorithm = (label: string, family: string, postQuantum: boolean, warning: string | null) => ({
-  label, family, securityBits: 128, postQuantum, publicKeyBytes: 1000, signatureBytes: 2000, standard: "FIPS 204", advice: `Advice on ${label}.`, warning,
-  verifiers: [{ client: "OpenSSL", since: "3.5" }, { client: "Windows", since: postQuantum ? null : "7" }],
+  label,
+  family,
+  securityBits: 128,
+  postQuantum,
+  publicKeyBytes: 1000,
+  signatureBytes: 2000,
+  standard: "FIPS 204",
+  advice: `Advice on ${label}.`,
+  warning,
+  verifiers: [
+    { client: "OpenSSL", since: "3.5" },
+    { client: "Windows", since: postQuantum ? null : "7" },
+  ],
 });
-const software = { name: "software", description: "Directory /data/keys", isDefault: true, available: true, problem: null, custody: "IN_SOFTWARE" };
-const hsm = { name: "hsm", description: "SoftHSM v2", isDefault: false, available: true, problem: null, custody: "WRAPPED_BY_TOKEN" };
+const software = {
+  name: "software",
+  description: "Directory /data/keys",
+  isDefault: true,
+  available: true,
+  problem: null,
+  custody: "IN_SOFTWARE",
+};
+const hsm = {
+  name: "hsm",
+  description: "SoftHSM v2",
+  isDefault: false,
+  available: true,
+  problem: null,
+  custody: "WRAPPED_BY_TOKEN",
+};
 const root = {
-  id: "ca1", identifier: "root-1", friendlyName: "House Root", type: "ROOT", status: "ACTIVE", signingAlgorithm: "ML-DSA-65", subject: "CN=R", expiresAt: "2046-01-01T00:00:00Z", createdAt: "2026-01-01T00:00:00Z",
-  activeCertificates: 0, crlEnabled: true, ocspEnabled: false, keyStore: software, keyCustody: "IN_SOFTWARE", children: { nodes: [] }, keyGeneration: 1, renewal: null, nameConstraints: null, creation: { failure: null, steps: [] }, profiles: [], certificate: null,
+  id: "ca1",
+  identifier: "root-1",
+  friendlyName: "House Root",
+  type: "ROOT",
+  status: "ACTIVE",
+  signingAlgorithm: "ML-DSA-65",
+  subject: "CN=R",
+  expiresAt: "2046-01-01T00:00:00Z",
+  createdAt: "2026-01-01T00:00:00Z",
+  activeCertificates: 0,
+  crlEnabled: true,
+  ocspEnabled: false,
+  keyStore: software,
+  keyCustody: "IN_SOFTWARE",
+  children: { nodes: [] },
+  keyGeneration: 1,
+  renewal: null,
+  nameConstraints: null,
+  creation: { failure: null, steps: [] },
+  profiles: [],
+  certificate: null,
 };
 
 /** A server that answers each operation by its name, and remembers what it was asked to do. */
 function serve(answers: Record<string, unknown>) {
   const asked: { name: string; variables: unknown }[] = [];
   const all: Record<string, unknown> = {
-    Viewer: { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:create", "ca:download", "ca:delete"] }] } },
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: { email: "bob@example.org" },
+        partitions: [
+          {
+            id: "sub0",
+            name: "House",
+            region: "EU",
+            roles: [],
+            permissions: ["ca:create", "ca:download", "ca:delete"],
+          },
+        ],
+      },
+    },
     Deployment: { deployment: { twoPersonRoots: false, subjectAttributes: [] } },
-    SigningAlgorithms: { deployment: { signingAlgorithms: [algorithm("ECDSAP384+SHA384", "ECDSA", false, null), algorithm("ML-DSA-65", "ML-DSA", true, "Windows cannot verify it.")] } },
-    AlgorithmMeasurement: { measureAlgorithm: { measurement: { signaturesPerSecond: 78.6, verificationsPerSecond: 1234, keyGenerationMilliseconds: 12 } } },
+    SigningAlgorithms: {
+      deployment: {
+        signingAlgorithms: [
+          algorithm("ECDSAP384+SHA384", "ECDSA", false, null),
+          algorithm("ML-DSA-65", "ML-DSA", true, "Windows cannot verify it."),
+        ],
+      },
+    },
+    AlgorithmMeasurement: {
+      measureAlgorithm: {
+        measurement: { signaturesPerSecond: 78.6, verificationsPerSecond: 1234, keyGenerationMilliseconds: 12 },
+      },
+    },
     KeyStores: { partition: { keyStores: [software, hsm] } },
     ProfileGroups: { partition: { profileGroups: [] } },
     CaDetail: { partition: { certificationAuthority: root } },
@@ -56,7 +125,8 @@ async function show(path: string, component: () => React.ReactNode, at: string) 
     </MantineProvider>,
   );
 }
-const create = () => show("/", () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[]} onClose={() => {}} />, "/");
+const create = () =>
+  show("/", () => <CreateCa partitionId="sub0" parentIdentifier={undefined} cas={[]} onClose={() => {}} />, "/");
 const page = () => show("/p/$partitionId/cas/$identifier", CaPage, "/p/sub0/cas/root-1");
 
 it("explains the chosen algorithm, and warns where a client cannot verify it", async () => {
@@ -77,11 +147,24 @@ it("explains the chosen algorithm, and warns where a client cannot verify it", a
   expect(about.getByText("OpenSSL since 3.5")).toBeVisible();
   expect(about.getByText("Windows, not reliably")).toBeVisible();
   expect(await about.findByText("about 79 signatures a second")).toBeVisible();
-  expect(asked.filter((a) => a.name === "AlgorithmMeasurement").map((a) => a.variables)).toEqual([{ label: "ECDSAP384+SHA384" }, { label: "ML-DSA-65" }]);
+  expect(asked.filter((a) => a.name === "AlgorithmMeasurement").map((a) => a.variables)).toEqual([
+    { label: "ECDSAP384+SHA384" },
+    { label: "ML-DSA-65" },
+  ]);
 });
 
 it("offers the key stores with what custody means, and not one that is out of order", async () => {
-  serve({ KeyStores: { partition: { keyStores: [software, hsm, { ...hsm, name: "vault", available: false, problem: "The token is not plugged in." }] } } });
+  serve({
+    KeyStores: {
+      partition: {
+        keyStores: [
+          software,
+          hsm,
+          { ...hsm, name: "vault", available: false, problem: "The token is not plugged in." },
+        ],
+      },
+    },
+  });
   await create();
   const card = (name: RegExp) => screen.findByRole("radio", { name });
   expect(await card(/^software/)).toBeChecked();
@@ -105,7 +188,15 @@ it("asks for approval of a root where two persons are needed", async () => {
 
 it("moves a key out of software after saying what happens to the old copy", async () => {
   let at: object = root;
-  const asked = serve({ get CaDetail() { return { partition: { certificationAuthority: at } }; }, get MoveCaKey() { at = { ...root, keyMovingTo: "hsm" }; return { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1" } } }; } });
+  const asked = serve({
+    get CaDetail() {
+      return { partition: { certificationAuthority: at } };
+    },
+    get MoveCaKey() {
+      at = { ...root, keyMovingTo: "hsm" };
+      return { moveCertificationAuthorityKey: { certificationAuthority: { id: "ca1" } } };
+    },
+  });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Move key to another key store"));
@@ -113,7 +204,9 @@ it("moves a key out of software after saying what happens to the old copy", asyn
   expect(dialog.getByText(/The copy in software is destroyed/)).toBeVisible();
   expect(await dialog.findByRole("radio", { name: /^hsm/ })).toBeChecked();
   await userEvent.click(dialog.getByRole("button", { name: "Move key" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "MoveCaKey", variables: { input: { caId: "ca1", keyStore: "hsm" } } }));
+  await vi.waitFor(() =>
+    expect(asked).toContainEqual({ name: "MoveCaKey", variables: { input: { caId: "ca1", keyStore: "hsm" } } }),
+  );
   expect(await screen.findByRole("status")).toHaveTextContent("to hsm");
   at = { ...root, keyStore: hsm, keyCustody: "WRAPPED_BY_TOKEN" };
   expect(await screen.findByText("Encrypted by the HSM.")).toBeVisible();
@@ -130,17 +223,38 @@ it("knows after a reload that a key is being moved, and offers no second move", 
 });
 
 it("says what goes on and what does not while the key store is away", async () => {
-  serve({ CaDetail: { partition: { certificationAuthority: { ...root, keyStore: { ...hsm, available: false, problem: "The token is not plugged in." }, keyCustody: "IN_TOKEN" } } } });
+  serve({
+    CaDetail: {
+      partition: {
+        certificationAuthority: {
+          ...root,
+          keyStore: { ...hsm, available: false, problem: "The token is not plugged in." },
+          keyCustody: "IN_TOKEN",
+        },
+      },
+    },
+  });
   await page();
   const alert = await screen.findByRole("alert");
   expect(alert).toHaveTextContent("The key store hsm is not available");
-  expect(alert).toHaveTextContent("The token is not plugged in. CRL and OCSP answers already signed go on; nothing can be issued.");
+  expect(alert).toHaveTextContent(
+    "The token is not plugged in. CRL and OCSP answers already signed go on; nothing can be issued.",
+  );
   expect(screen.getByText(/never gives it out/)).toBeVisible();
 });
 
 it("gives out the request of a pending authority, and takes the certificate for it", async () => {
-  const pending = { ...root, type: "ISSUING", status: "PENDING_CERTIFICATE", parent: { identifier: "outer", friendlyName: "Outer Root", type: "EXTERNAL_ROOT" } };
-  const asked = serve({ CaDetail: { partition: { certificationAuthority: pending } }, CaRequest: { certificationAuthority: { certificateSigningRequest: "-----BEGIN CERTIFICATE REQUEST-----" } }, ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "CREATING" } } } });
+  const pending = {
+    ...root,
+    type: "ISSUING",
+    status: "PENDING_CERTIFICATE",
+    parent: { identifier: "outer", friendlyName: "Outer Root", type: "EXTERNAL_ROOT" },
+  };
+  const asked = serve({
+    CaDetail: { partition: { certificationAuthority: pending } },
+    CaRequest: { certificationAuthority: { certificateSigningRequest: "-----BEGIN CERTIFICATE REQUEST-----" } },
+    ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "CREATING" } } },
+  });
   await page();
   const waiting = within(await screen.findByRole("region", { name: "Waiting for its certificate" }));
   expect(waiting.getByText(/have Outer Root sign it as a CA/)).toBeVisible();
@@ -150,11 +264,21 @@ it("gives out the request of a pending authority, and takes the certificate for 
   expect(dialog.getByRole("button", { name: "Import" })).toBeDisabled();
   await userEvent.type(dialog.getByLabelText(/^Certificate/), "PEM");
   await userEvent.click(dialog.getByRole("button", { name: "Import" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportCaCertificate", variables: { input: { caId: "ca1", certificate: "PEM" } } }));
+  await vi.waitFor(() =>
+    expect(asked).toContainEqual({
+      name: "ImportCaCertificate",
+      variables: { input: { caId: "ca1", certificate: "PEM" } },
+    }),
+  );
 });
 
 it("imports an external root by its certificate alone", async () => {
-  const asked = serve({ CaTaken: { partition: { certificationAuthority: null } }, ImportExternalRoot: { importExternalRoot: { certificationAuthority: { id: "ca1", identifier: "outer", status: "ACTIVE" } } } });
+  const asked = serve({
+    CaTaken: { partition: { certificationAuthority: null } },
+    ImportExternalRoot: {
+      importExternalRoot: { certificationAuthority: { id: "ca1", identifier: "outer", status: "ACTIVE" } },
+    },
+  });
   await create();
   await userEvent.click(await screen.findByRole("radio", { name: /External Root Authority/ }));
   expect(screen.queryByRole("combobox", { name: /Signing Key Details/ })).toBeNull();
@@ -162,11 +286,21 @@ it("imports an external root by its certificate alone", async () => {
   await userEvent.type(screen.getByLabelText(/Friendly Name/), "Outer");
   await userEvent.type(screen.getByLabelText(/^Certificate/), "PEM");
   await userEvent.click(screen.getByRole("button", { name: "Import" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportExternalRoot", variables: { input: { partitionId: "sub0", identifier: "outer", friendlyName: "Outer", certificate: "PEM" } } }));
+  await vi.waitFor(() =>
+    expect(asked).toContainEqual({
+      name: "ImportExternalRoot",
+      variables: { input: { partitionId: "sub0", identifier: "outer", friendlyName: "Outer", certificate: "PEM" } },
+    }),
+  );
 });
 
 it("takes a newer certificate of an external root", async () => {
-  const asked = serve({ CaDetail: { partition: { certificationAuthority: { ...root, type: "EXTERNAL_ROOT", keyStore: null, keyCustody: null } } }, ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "ACTIVE" } } } });
+  const asked = serve({
+    CaDetail: {
+      partition: { certificationAuthority: { ...root, type: "EXTERNAL_ROOT", keyStore: null, keyCustody: null } },
+    },
+    ImportCaCertificate: { importCaCertificate: { certificationAuthority: { id: "ca1", status: "ACTIVE" } } },
+  });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   expect(screen.queryByText("Renew Certificate Authority")).toBeNull();
@@ -175,15 +309,49 @@ it("takes a newer certificate of an external root", async () => {
   expect(dialog.getByText(/together with the certificate of its issuer/)).toBeVisible();
   await userEvent.type(dialog.getByLabelText(/^Certificate/), "PEM");
   await userEvent.click(dialog.getByRole("button", { name: "Import" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "ImportCaCertificate", variables: { input: { caId: "ca1", certificate: "PEM" } } }));
+  await vi.waitFor(() =>
+    expect(asked).toContainEqual({
+      name: "ImportCaCertificate",
+      variables: { input: { caId: "ca1", certificate: "PEM" } },
+    }),
+  );
 });
 
 it("renews with a new key or the same, and shows every certificate that there was", async () => {
-  const own = { keyGeneration: 1, issuerGeneration: 1, serialNumber: "aa", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", pem: "PEM" };
-  const certificate = { serialNumber: "bb", fingerprint: "00", issuer: "CN=R", notBefore: "2026-01-01T00:00:00Z", notAfter: "2046-01-01T00:00:00Z", publicKeyType: "ML-DSA-65", signatureAlgorithm: "ML-DSA-65", isCa: true, keyUsages: [], authorityInfoAccessOcsp: [], authorityInfoAccessCaIssuers: [], crlDistributionPoints: [] };
+  const own = {
+    keyGeneration: 1,
+    issuerGeneration: 1,
+    serialNumber: "aa",
+    notBefore: "2026-01-01T00:00:00Z",
+    notAfter: "2046-01-01T00:00:00Z",
+    pem: "PEM",
+  };
+  const certificate = {
+    serialNumber: "bb",
+    fingerprint: "00",
+    issuer: "CN=R",
+    notBefore: "2026-01-01T00:00:00Z",
+    notAfter: "2046-01-01T00:00:00Z",
+    publicKeyType: "ML-DSA-65",
+    signatureAlgorithm: "ML-DSA-65",
+    isCa: true,
+    keyUsages: [],
+    authorityInfoAccessOcsp: [],
+    authorityInfoAccessCaIssuers: [],
+    crlDistributionPoints: [],
+  };
   const asked = serve({
-    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } }, RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1" } } },
-    CaCertificates: { certificationAuthority: { caCertificates: [{ ...own, kind: "OWN", serialNumber: "bb", keyGeneration: 2 }, { ...own, kind: "NEW_WITH_OLD", serialNumber: "cc", keyGeneration: 2 }, { ...own, kind: "OWN" }] } },
+    CaDetail: { partition: { certificationAuthority: { ...root, certificate, keyGeneration: 2 } } },
+    RenewCa: { renewCertificationAuthority: { certificationAuthority: { id: "ca1" } } },
+    CaCertificates: {
+      certificationAuthority: {
+        caCertificates: [
+          { ...own, kind: "OWN", serialNumber: "bb", keyGeneration: 2 },
+          { ...own, kind: "NEW_WITH_OLD", serialNumber: "cc", keyGeneration: 2 },
+          { ...own, kind: "OWN" },
+        ],
+      },
+    },
   });
   await page();
   expect(await screen.findByRole("button", { name: "Download New with old cc" })).toBeVisible();
@@ -194,11 +362,32 @@ it("renews with a new key or the same, and shows every certificate that there wa
   expect(dialog.getByRole("radio", { name: /^New key/ })).toBeChecked();
   await userEvent.click(dialog.getByRole("radio", { name: /^Same key/ }));
   await userEvent.click(dialog.getByRole("button", { name: "Renew" }));
-  await vi.waitFor(() => expect(asked).toContainEqual({ name: "RenewCa", variables: { input: { caId: "ca1", newKey: false, expiresAt: null } } }));
+  await vi.waitFor(() =>
+    expect(asked).toContainEqual({
+      name: "RenewCa",
+      variables: { input: { caId: "ca1", newKey: false, expiresAt: null } },
+    }),
+  );
 });
 
 it("shows what breaks before an authority is deleted", async () => {
-  serve({ DeletionImpact: { certificationAuthority: { deletionImpact: { subordinateCount: 1, subordinates: [{ id: "c2", identifier: "below", friendlyName: "Below" }], certificateCount: 1234, certificates: [{ id: "x", subject: "CN=www", notAfter: "2027-01-01T00:00:00Z" }], protocolConfigurationCount: 1, protocolConfigurations: [{ id: "pc", identifier: "servers", type: "ACME" }], endEntityCount: 7, endEntities: [{ id: "e", identifier: "alice" }], profiles: [{ id: "p" }] } } } });
+  serve({
+    DeletionImpact: {
+      certificationAuthority: {
+        deletionImpact: {
+          subordinateCount: 1,
+          subordinates: [{ id: "c2", identifier: "below", friendlyName: "Below" }],
+          certificateCount: 1234,
+          certificates: [{ id: "x", subject: "CN=www", notAfter: "2027-01-01T00:00:00Z" }],
+          protocolConfigurationCount: 1,
+          protocolConfigurations: [{ id: "pc", identifier: "servers", type: "ACME" }],
+          endEntityCount: 7,
+          endEntities: [{ id: "e", identifier: "alice" }],
+          profiles: [{ id: "p" }],
+        },
+      },
+    },
+  });
   await page();
   await userEvent.click(await screen.findByRole("button", { name: "Actions" }));
   await userEvent.click(await screen.findByText("Delete Certificate Authority"));
@@ -209,24 +398,83 @@ it("shows what breaks before an authority is deleted", async () => {
   expect(dialog.getByRole("button", { name: "Delete" })).toBeDisabled();
 });
 
-const crl = { number: 42, entries: 470_000, bytes: 17_000_000, thisUpdate: "2026-01-01T00:00:00Z", nextUpdate: "2026-01-08T00:00:00Z", limitBytes: 22_000_000, warning: "New certificates go to shards.", alarm: { kind: "HELD", acceptable: true, reason: "3 of the certificates on CRL 42 are missing", since: "2026-01-01T00:00:00Z" } };
-const listed = { ...root, crl, crlUrl: "http://x/crl.crl", certificate: { serialNumber: "1" }, crlSettings: { mode: "FULL", delta: false, shards: 0, automaticShards: true, complete: true }, crlLists: [{ shard: 0, number: 42, baseNumber: null, entries: 470_000, bytes: 17_000_000, thisUpdate: crl.thisUpdate, nextUpdate: crl.nextUpdate, url: "http://x/crl.crl", open: true }] };
-const publisher = { viewer: { operator: false, user: { email: "bob@example.org" }, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:publish-crl"] }] } };
+const crl = {
+  number: 42,
+  entries: 470_000,
+  bytes: 17_000_000,
+  thisUpdate: "2026-01-01T00:00:00Z",
+  nextUpdate: "2026-01-08T00:00:00Z",
+  limitBytes: 22_000_000,
+  warning: "New certificates go to shards.",
+  alarm: {
+    kind: "HELD",
+    acceptable: true,
+    reason: "3 of the certificates on CRL 42 are missing",
+    since: "2026-01-01T00:00:00Z",
+  },
+};
+const listed = {
+  ...root,
+  crl,
+  crlUrl: "http://x/crl.crl",
+  certificate: { serialNumber: "1" },
+  crlSettings: { mode: "FULL", delta: false, shards: 0, automaticShards: true, complete: true },
+  crlLists: [
+    {
+      shard: 0,
+      number: 42,
+      baseNumber: null,
+      entries: 470_000,
+      bytes: 17_000_000,
+      thisUpdate: crl.thisUpdate,
+      nextUpdate: crl.nextUpdate,
+      url: "http://x/crl.crl",
+      open: true,
+    },
+  ],
+};
+const publisher = {
+  viewer: {
+    operator: false,
+    user: { email: "bob@example.org" },
+    partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions: ["ca:publish-crl"] }],
+  },
+};
 
 it("raises the alarm of a CRL that is held back, and asks for a reason before it is published", async () => {
-  const asked = serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null } } }, AcceptHeldCrl: { acceptHeldCrl: { certificationAuthority: { id: "ca1" } } } });
+  const asked = serve({
+    Viewer: publisher,
+    CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null } } },
+    AcceptHeldCrl: { acceptHeldCrl: { certificationAuthority: { id: "ca1" } } },
+  });
   await page();
   expect(await screen.findByRole("alert")).toHaveTextContent("3 of the certificates on CRL 42 are missing");
   await userEvent.click(screen.getByRole("button", { name: "Accept and publish" }));
   expect(await screen.findByRole("button", { name: "Publish" })).toBeDisabled();
   await userEvent.type(screen.getByRole("textbox", { name: /Reason/ }), "repaired by hand");
   await userEvent.click(screen.getByRole("button", { name: "Publish" }));
-  await vi.waitFor(() => expect(asked.find((a) => a.name === "AcceptHeldCrl")?.variables).toEqual({ input: { caId: "ca1", reason: "repaired by hand" } }));
+  await vi.waitFor(() =>
+    expect(asked.find((a) => a.name === "AcceptHeldCrl")?.variables).toEqual({
+      input: { caId: "ca1", reason: "repaired by hand" },
+    }),
+  );
 });
 
 it("says whose key a CRL waits for, and asks nobody's word for it", async () => {
-  const reason = "key 1 of root-1, in the key store hsm, cannot be used at the moment: its lists wait, those of the other keys are published";
-  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { kind: "KEY_AWAY", acceptable: false, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  const reason =
+    "key 1 of root-1, in the key store hsm, cannot be used at the moment: its lists wait, those of the other keys are published";
+  serve({
+    Viewer: publisher,
+    CaDetail: {
+      partition: {
+        certificationAuthority: {
+          ...listed,
+          certificate: null,
+          crl: { ...crl, alarm: { kind: "KEY_AWAY", acceptable: false, reason, since: "2026-01-01T00:00:00Z" } },
+        },
+      },
+    },
+  });
   await page();
   const alert = within(await screen.findByRole("alert"));
   expect(alert.getByText(/^Key 1 of root-1, in the key store hsm, cannot be used/)).toBeVisible();
@@ -234,8 +482,20 @@ it("says whose key a CRL waits for, and asks nobody's word for it", async () => 
 });
 
 it("tells of a clock that is behind, and lets a person say that it is right", async () => {
-  const reason = "the clock of the server is 50m0s behind the newest CRL, which is dated 2026-01-01T00:00:00Z: its lists are published with that date";
-  serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, certificate: null, crl: { ...crl, alarm: { kind: "CLOCK_BEHIND", acceptable: true, reason, since: "2026-01-01T00:00:00Z" } } } } } });
+  const reason =
+    "the clock of the server is 50m0s behind the newest CRL, which is dated 2026-01-01T00:00:00Z: its lists are published with that date";
+  serve({
+    Viewer: publisher,
+    CaDetail: {
+      partition: {
+        certificationAuthority: {
+          ...listed,
+          certificate: null,
+          crl: { ...crl, alarm: { kind: "CLOCK_BEHIND", acceptable: true, reason, since: "2026-01-01T00:00:00Z" } },
+        },
+      },
+    },
+  });
   await page();
   const alert = within(await screen.findByRole("alert"));
   expect(alert.getByText("The clock of the server is behind")).toBeVisible();
@@ -244,7 +504,11 @@ it("tells of a clock that is behind, and lets a person say that it is right", as
 });
 
 it("shows how near a CRL is to its limit, and spreads new certificates over shards", async () => {
-  const asked = serve({ Viewer: publisher, CaDetail: { partition: { certificationAuthority: { ...listed, crl: { ...crl, alarm: null } } } }, UpdateCrlSettings: { updateCrlSettings: { certificationAuthority: { id: "ca1" } } } });
+  const asked = serve({
+    Viewer: publisher,
+    CaDetail: { partition: { certificationAuthority: { ...listed, crl: { ...crl, alarm: null } } } },
+    UpdateCrlSettings: { updateCrlSettings: { certificationAuthority: { id: "ca1" } } },
+  });
   await show("/p/$partitionId/cas/$identifier", CaPage, "/p/sub0/cas/root-1?tab=status");
   expect(await screen.findByRole("progressbar", { name: "Size of the CRL: 77 % of the limit" })).toBeInTheDocument();
   expect(screen.getByText("New certificates go to shards.")).toBeVisible();
@@ -252,5 +516,9 @@ it("shows how near a CRL is to its limit, and spreads new certificates over shar
   await userEvent.click(await screen.findByText("Shards"));
   await userEvent.click(screen.getByRole("checkbox", { name: "Delta CRLs" }));
   await userEvent.click(screen.getByRole("button", { name: "Save" }));
-  await vi.waitFor(() => expect(asked.find((a) => a.name === "UpdateCrlSettings")?.variables).toEqual({ input: { caId: "ca1", delta: true, shards: 16, automaticShards: true, complete: true } }));
+  await vi.waitFor(() =>
+    expect(asked.find((a) => a.name === "UpdateCrlSettings")?.variables).toEqual({
+      input: { caId: "ca1", delta: true, shards: 16, automaticShards: true, complete: true },
+    }),
+  );
 });

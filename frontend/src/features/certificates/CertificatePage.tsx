@@ -4,7 +4,19 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 import { downloadCertificate, RevokeDialog, SuspendDialog, useUnsuspend } from "@/components/certificates";
-import { Command, CopyText, EmptyState, ErrorAlert, Facts, Lines, Loading, Moment, PageHeader, Section, StatusBadge } from "@/components/ui";
+import {
+  Command,
+  CopyText,
+  EmptyState,
+  ErrorAlert,
+  Facts,
+  Lines,
+  Loading,
+  Moment,
+  PageHeader,
+  Section,
+  StatusBadge,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import { caTypes } from "@/lib/ca";
 import { colons, words } from "@/lib/format";
@@ -15,13 +27,77 @@ import { Story } from "./Story";
 const CertificateDetail = graphql(`
   query CertificateDetail($id: ID!) {
     certificate(id: $id) {
-      id subject commonName serialNumber status expired profileId notBefore notAfter createdAt requestedBy revokedAt revocationReason invalidityDate statusComment suspendedUntil pem
-      endEntity { id identifier }
-      protocolConfiguration { id identifier type deletedAt }
-      issuer { identifier friendlyName type status ocspUrl crlUrl brokenBy { friendlyName status } parent { identifier friendlyName type parent { identifier friendlyName type } } }
+      id
+      subject
+      commonName
+      serialNumber
+      status
+      expired
+      profileId
+      notBefore
+      notAfter
+      createdAt
+      requestedBy
+      revokedAt
+      revocationReason
+      invalidityDate
+      statusComment
+      suspendedUntil
+      pem
+      endEntity {
+        id
+        identifier
+      }
+      protocolConfiguration {
+        id
+        identifier
+        type
+        deletedAt
+      }
+      issuer {
+        identifier
+        friendlyName
+        type
+        status
+        ocspUrl
+        crlUrl
+        brokenBy {
+          friendlyName
+          status
+        }
+        parent {
+          identifier
+          friendlyName
+          type
+          parent {
+            identifier
+            friendlyName
+            type
+          }
+        }
+      }
       details {
-        fingerprint issuer publicKeyType signatureAlgorithm subjectAlternativeNames { type value } isCa pathLength keyUsages extendedKeyUsages { oid name }
-        authorityInfoAccessOcsp authorityInfoAccessCaIssuers authorityKeyIdentifier subjectKeyIdentifier crlDistributionPoints certificatePolicies
+        fingerprint
+        issuer
+        publicKeyType
+        signatureAlgorithm
+        subjectAlternativeNames {
+          type
+          value
+        }
+        isCa
+        pathLength
+        keyUsages
+        extendedKeyUsages {
+          oid
+          name
+        }
+        authorityInfoAccessOcsp
+        authorityInfoAccessCaIssuers
+        authorityKeyIdentifier
+        subjectKeyIdentifier
+        crlDistributionPoints
+        certificatePolicies
       }
     }
   }
@@ -86,7 +162,12 @@ export function CertificatePage() {
                     </Button>
                   )
                 )}
-                <Button color="red" variant="outline" c="var(--mantine-color-error)" onClick={() => setDialog("revoke")}>
+                <Button
+                  color="red"
+                  variant="outline"
+                  c="var(--mantine-color-error)"
+                  onClick={() => setDialog("revoke")}
+                >
                   Revoke Certificate
                 </Button>
               </>
@@ -96,7 +177,8 @@ export function CertificatePage() {
       />
       {lost && (
         <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="It cannot be relied on" mb="md">
-          {lost.friendlyName}, which {lost === c.issuer ? "issued it" : "stands above its issuer"}, is {lost.status.toLowerCase()}.
+          {lost.friendlyName}, which {lost === c.issuer ? "issued it" : "stands above its issuer"}, is{" "}
+          {lost.status.toLowerCase()}.
         </Alert>
       )}
       {c.status !== "ISSUED" && (
@@ -105,9 +187,13 @@ export function CertificatePage() {
             rows={[
               [c.status === "REVOKED" ? "Revoked" : "Suspended", c.revokedAt && <Moment at={c.revokedAt} />],
               ...(c.revocationReason ? [["Reason", words(c.revocationReason)] as [string, string]] : []),
-              ...(c.invalidityDate ? [["Invalid since", <Moment key="i" at={c.invalidityDate} />] as [string, React.ReactNode]] : []),
+              ...(c.invalidityDate
+                ? [["Invalid since", <Moment key="i" at={c.invalidityDate} />] as [string, React.ReactNode]]
+                : []),
               ...(c.statusComment ? [["Comment", c.statusComment] as [string, string]] : []),
-              ...(c.suspendedUntil ? [["Ends", <Moment key="u" at={c.suspendedUntil} />] as [string, React.ReactNode]] : []),
+              ...(c.suspendedUntil
+                ? [["Ends", <Moment key="u" at={c.suspendedUntil} />] as [string, React.ReactNode]]
+                : []),
             ]}
           />
         </Card>
@@ -117,8 +203,22 @@ export function CertificatePage() {
           <Facts
             rows={[
               ["Subject", <CopyText key="s" value={c.subject} mono={false} />],
-              ["Subject Alternative Names", <Lines key="n" items={d.subjectAlternativeNames.map((s) => `${words(s.type)}: ${s.value}`)} />],
-              ["Profile ID", <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/profiles" params={{ partitionId }} search={{ id: c.profileId }} {...p} />}>{c.profileId}</Anchor>],
+              [
+                "Subject Alternative Names",
+                <Lines key="n" items={d.subjectAlternativeNames.map((s) => `${words(s.type)}: ${s.value}`)} />,
+              ],
+              [
+                "Profile ID",
+                <Anchor
+                  key="p"
+                  size="sm"
+                  renderRoot={(p) => (
+                    <Link to="/p/$partitionId/profiles" params={{ partitionId }} search={{ id: c.profileId }} {...p} />
+                  )}
+                >
+                  {c.profileId}
+                </Anchor>,
+              ],
               ["Serial Number", <CopyText key="sn" value={c.serialNumber} />],
               ["SHA-256 Fingerprint", <CopyText key="f" value={colons(d.fingerprint)} />],
               ["Issuer", d.issuer],
@@ -126,7 +226,12 @@ export function CertificatePage() {
               ["Expiry Date", <Moment key="e" at={c.notAfter} />],
               ["Public Key Type", d.publicKeyType],
               ["Signature Algorithm", d.signatureAlgorithm],
-              ["Basic Constraints", d.isCa ? `CA${d.pathLength !== null && d.pathLength !== undefined ? `, path length ${d.pathLength}` : ""}` : "End entity"],
+              [
+                "Basic Constraints",
+                d.isCa
+                  ? `CA${d.pathLength !== null && d.pathLength !== undefined ? `, path length ${d.pathLength}` : ""}`
+                  : "End entity",
+              ],
               ["Key Usages", d.keyUsages.join(", ")],
               ["Extended Key Usages", <Lines key="x" items={d.extendedKeyUsages.map((e) => e.name || e.oid)} />],
             ]}
@@ -137,8 +242,22 @@ export function CertificatePage() {
             <Stack gap={4} align="stretch">
               {[...chain].reverse().map((x, n) => (
                 <Stack key={x.identifier} gap={4}>
-                  <Card withBorder padding="xs" style={{ borderLeft: `4px solid var(--mantine-color-${n === 0 ? "yellow-5" : "brand-7"})` }}>
-                    <Anchor size="sm" fw={600} renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: x.identifier }} {...p} />}>
+                  <Card
+                    withBorder
+                    padding="xs"
+                    style={{ borderLeft: `4px solid var(--mantine-color-${n === 0 ? "yellow-5" : "brand-7"})` }}
+                  >
+                    <Anchor
+                      size="sm"
+                      fw={600}
+                      renderRoot={(p) => (
+                        <Link
+                          to="/p/$partitionId/cas/$identifier"
+                          params={{ partitionId, identifier: x.identifier }}
+                          {...p}
+                        />
+                      )}
+                    >
                       {x.friendlyName}
                     </Anchor>
                     <Text size="xs" c="dimmed">
@@ -159,7 +278,34 @@ export function CertificatePage() {
             </Stack>
           </Section>
           <Section title="Issuance">
-            <Facts rows={[["Requested by", c.requestedBy], ["Issued", <Moment key="c" at={c.createdAt} />], ["End entity", c.endEntity?.identifier], ["Enrollment protocol", c.protocolConfiguration && (c.protocolConfiguration.deletedAt ? `${c.protocolConfiguration.identifier}, deleted by now` : <Anchor key="p" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/protocols/$identifier" params={{ partitionId, identifier: c.protocolConfiguration!.identifier }} {...p} />}>{c.protocolConfiguration.identifier}</Anchor>)]]} />
+            <Facts
+              rows={[
+                ["Requested by", c.requestedBy],
+                ["Issued", <Moment key="c" at={c.createdAt} />],
+                ["End entity", c.endEntity?.identifier],
+                [
+                  "Enrollment protocol",
+                  c.protocolConfiguration &&
+                    (c.protocolConfiguration.deletedAt ? (
+                      `${c.protocolConfiguration.identifier}, deleted by now`
+                    ) : (
+                      <Anchor
+                        key="p"
+                        size="sm"
+                        renderRoot={(p) => (
+                          <Link
+                            to="/p/$partitionId/protocols/$identifier"
+                            params={{ partitionId, identifier: c.protocolConfiguration!.identifier }}
+                            {...p}
+                          />
+                        )}
+                      >
+                        {c.protocolConfiguration.identifier}
+                      </Anchor>
+                    )),
+                ],
+              ]}
+            />
           </Section>
           <Section title="Services">
             <Facts
@@ -180,7 +326,9 @@ export function CertificatePage() {
         <Section title="Check it yourself">
           <Stack gap="sm">
             <Command>{`openssl verify -CAfile ${root.identifier}.pem -untrusted ${c.issuer.identifier}.pem certificate.pem`}</Command>
-            {c.issuer.ocspUrl && <Command>{`openssl ocsp -issuer ${c.issuer.identifier}.pem -cert certificate.pem -url ${c.issuer.ocspUrl} -CAfile ${root.identifier}.pem`}</Command>}
+            {c.issuer.ocspUrl && (
+              <Command>{`openssl ocsp -issuer ${c.issuer.identifier}.pem -cert certificate.pem -url ${c.issuer.ocspUrl} -CAfile ${root.identifier}.pem`}</Command>
+            )}
             <Command>{c.pem.trim()}</Command>
           </Stack>
         </Section>

@@ -8,8 +8,16 @@ export function EndEntitiesPage() {
   const navigate = useNavigate({ from: "/p/$partitionId/end-entities" });
   return (
     <>
-      <PageHeader title="End Entities" description="The devices, services and people that certificates are issued to. To one that is not active, nothing is issued." />
-      <EndEntityTable partitionId={partitionId} search={search} onSearch={(change) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true })} empty="Name one when you issue a certificate; it then appears here." />
+      <PageHeader
+        title="End Entities"
+        description="The devices, services and people that certificates are issued to. To one that is not active, nothing is issued."
+      />
+      <EndEntityTable
+        partitionId={partitionId}
+        search={search}
+        onSearch={(change) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true })}
+        empty="Name one when you issue a certificate; it then appears here."
+      />
     </>
   );
 }

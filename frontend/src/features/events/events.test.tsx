@@ -14,9 +14,17 @@ async function page(verification: object) {
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query } = JSON.parse(String(init.body)) as { query: string };
     if (query.includes("VerifyAudit")) return Response.json({ data: { verifyAuditLog: { verification } } });
-    return Response.json({ data: { partition: { auditEvents: { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [] } } } });
+    return Response.json({
+      data: {
+        partition: { auditEvents: { totalCount: 0, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [] } },
+      },
+    });
   });
-  const router = createTestRouter("/p/$partitionId/events", EventsPage, createMemoryHistory({ initialEntries: ["/p/sub0/events"] }));
+  const router = createTestRouter(
+    "/p/$partitionId/events",
+    EventsPage,
+    createMemoryHistory({ initialEntries: ["/p/sub0/events"] }),
+  );
   await router.load();
   render(
     <MantineProvider env="test">
@@ -30,8 +38,16 @@ async function page(verification: object) {
 }
 
 it("raises the alarm of a log that does not end as it did, although its chain is whole", async () => {
-  await page({ intact: false, events: 99, brokenAt: null, headHash: "00", alarm: "event 241 of partition sub0, signed at 2027-01-01T00:00:00Z, is missing: the log ends at event 99" });
-  expect(await screen.findByRole("alert")).toHaveTextContent("Event 241 of partition sub0, signed at 2027-01-01T00:00:00Z, is missing");
+  await page({
+    intact: false,
+    events: 99,
+    brokenAt: null,
+    headHash: "00",
+    alarm: "event 241 of partition sub0, signed at 2027-01-01T00:00:00Z, is missing: the log ends at event 99",
+  });
+  expect(await screen.findByRole("alert")).toHaveTextContent(
+    "Event 241 of partition sub0, signed at 2027-01-01T00:00:00Z, is missing",
+  );
   expect(screen.getByText("Events are missing")).toBeVisible();
 });
 

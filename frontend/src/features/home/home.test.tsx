@@ -5,12 +5,41 @@ import { HomePage } from "./HomePage";
 
 afterEach(() => vi.unstubAllGlobals());
 
-const counts = { purchasedCas: 10, activeCas: 0, purchasedCertificates: 100, issuedCertificates: 0, suspendedCertificates: 0, revokedCertificates: 0, expiringCertificates: 0 };
-const home = (ever: object[], more = {}) => ({ partition: { counts: { ...counts, ...more }, activity: [{ day: "2026-11-30", issued: 3, revoked: 1 }], certificates: { nodes: [] }, ever: { nodes: ever }, protocolConfigurations: { totalCount: 0 }, members: { nodes: [] } } });
+const counts = {
+  purchasedCas: 10,
+  activeCas: 0,
+  purchasedCertificates: 100,
+  issuedCertificates: 0,
+  suspendedCertificates: 0,
+  revokedCertificates: 0,
+  expiringCertificates: 0,
+};
+const home = (ever: object[], more = {}) => ({
+  partition: {
+    counts: { ...counts, ...more },
+    activity: [{ day: "2026-11-30", issued: 3, revoked: 1 }],
+    certificates: { nodes: [] },
+    ever: { nodes: ever },
+    protocolConfigurations: { totalCount: 0 },
+    members: { nodes: [] },
+  },
+});
 const owner = ["ca:create", "ca:select-profiles", "certificate:issue", "protocol:manage", "user:invite", "user:browse"];
-const root = { id: "r", identifier: "root", friendlyName: "Root", type: "ROOT", status: "ACTIVE", brokenBy: null, profiles: [] };
+const root = {
+  id: "r",
+  identifier: "root",
+  friendlyName: "Root",
+  type: "ROOT",
+  status: "ACTIVE",
+  brokenBy: null,
+  profiles: [],
+};
 const issuing = { ...root, id: "i", identifier: "issuing", friendlyName: "Issuing", type: "ISSUING" };
-const open = (Home: object, cas: object[] = [], permissions = owner) => openScreen("/p/$partitionId/", HomePage, "/p/sub0/", permissions, { Home, HomeStart: { partition: { certificationAuthorities: { nodes: cas } } } });
+const open = (Home: object, cas: object[] = [], permissions = owner) =>
+  openScreen("/p/$partitionId/", HomePage, "/p/sub0/", permissions, {
+    Home,
+    HomeStart: { partition: { certificationAuthorities: { nodes: cas } } },
+  });
 const button = (name: string) => screen.findByRole("link", { name, current: false });
 
 it("puts the first steps above everything in an empty partition, and shows no empty chart", async () => {
@@ -32,7 +61,9 @@ it.each([
 });
 
 it("counts the revoked once, whatever part of the screen says it", async () => {
-  await open(home([{ id: "c" }], { issuedCertificates: 5, suspendedCertificates: 2, revokedCertificates: 1, activeCas: 2 }));
+  await open(
+    home([{ id: "c" }], { issuedCertificates: 5, suspendedCertificates: 2, revokedCertificates: 1, activeCas: 2 }),
+  );
   expect(await screen.findByText("1 revoked")).toBeVisible();
   expect(screen.getByText("Revoked").parentElement).toHaveTextContent("Revoked1");
   expect(screen.getByText("Valid").parentElement).toHaveTextContent("Valid3");

@@ -13,9 +13,24 @@ afterEach(() => vi.unstubAllGlobals());
 async function open(permissions: string[]) {
   const asked: { name: string; variables: Record<string, any> }[] = [];
   const all: Record<string, unknown> = {
-    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "US", roles: [], permissions }] } },
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: null,
+        partitions: [{ id: "sub0", name: "House", region: "US", roles: [], permissions }],
+      },
+    },
     Deployment: { deployment: {} },
-    Notifications: { partition: { notificationSettings: { days: [30], recipients: ["pki@example.com"], alarms: ["KEY_REFUSED", "CRL_HELD", "KEY_STORE_AWAY"], webhooks: [] } } },
+    Notifications: {
+      partition: {
+        notificationSettings: {
+          days: [30],
+          recipients: ["pki@example.com"],
+          alarms: ["KEY_REFUSED", "CRL_HELD", "KEY_STORE_AWAY"],
+          webhooks: [],
+        },
+      },
+    },
     UpdateNotifications: { updateNotificationSettings: { settings: { days: [30] } } },
   };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
@@ -24,7 +39,11 @@ async function open(permissions: string[]) {
     asked.push({ name, variables });
     return Response.json({ data: all[name] });
   });
-  const router = createTestRouter("/p/$partitionId/notifications", NotificationsPage, createMemoryHistory({ initialEntries: ["/p/sub0/notifications"] }));
+  const router = createTestRouter(
+    "/p/$partitionId/notifications",
+    NotificationsPage,
+    createMemoryHistory({ initialEntries: ["/p/sub0/notifications"] }),
+  );
   await router.load();
   render(
     <MantineProvider env="test">
@@ -48,7 +67,14 @@ it("lets choose of which alarms people are told", async () => {
   await user.click(approvals);
   await user.click(screen.getByRole("checkbox", { name: "Key stores that cannot be used" }));
   await user.click(screen.getByRole("button", { name: "Save" }));
-  await waitFor(() => expect(asked.find((a) => a.name === "UpdateNotifications")?.variables.input).toEqual({ partitionId: "sub0", days: [30], recipients: ["pki@example.com"], alarms: ["KEY_REFUSED", "CRL_HELD", "APPROVAL_WAITING"] }));
+  await waitFor(() =>
+    expect(asked.find((a) => a.name === "UpdateNotifications")?.variables.input).toEqual({
+      partitionId: "sub0",
+      days: [30],
+      recipients: ["pki@example.com"],
+      alarms: ["KEY_REFUSED", "CRL_HELD", "APPROVAL_WAITING"],
+    }),
+  );
 });
 
 it("shows the alarms to who may only look", async () => {

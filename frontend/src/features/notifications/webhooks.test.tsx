@@ -6,10 +6,16 @@ import { NotificationsPage } from "./NotificationsPage";
 afterEach(() => vi.unstubAllGlobals());
 
 it("asks before the secret of a webhook that was not copied is closed", async () => {
-  await openScreen("/p/$partitionId/notifications", NotificationsPage, "/p/sub0/notifications", ["notification:browse", "notification:manage"], {
-    Notifications: { partition: { notificationSettings: { days: [30], recipients: [], alarms: [], webhooks: [] } } },
-    CreateWebhook: { createWebhook: { secret: "whsec_1", webhook: { id: "w" } } },
-  });
+  await openScreen(
+    "/p/$partitionId/notifications",
+    NotificationsPage,
+    "/p/sub0/notifications",
+    ["notification:browse", "notification:manage"],
+    {
+      Notifications: { partition: { notificationSettings: { days: [30], recipients: [], alarms: [], webhooks: [] } } },
+      CreateWebhook: { createWebhook: { secret: "whsec_1", webhook: { id: "w" } } },
+    },
+  );
   fireEvent.click(await screen.findByRole("button", { name: "Add Webhook" }));
   const dialog = within(await screen.findByRole("dialog", { name: "Add Webhook" }));
   fireEvent.change(dialog.getByLabelText(/^Name/), { target: { value: "tickets" } });

@@ -5,17 +5,66 @@ import { ConfirmTyping, ErrorAlert, Loading, Moment } from "@/components/ui";
 import { graphql } from "@/gql";
 import { request } from "@/lib/graphql";
 
-const Retire = graphql(`mutation RetireProfile($input: RetireProfileInput!) { retireProfile(input: $input) { profile { id retiredAt } } }`);
-const Delete = graphql(`mutation DeleteProfile($input: DeleteProfileInput!) { deleteProfile(input: $input) { id } }`);
-const History = graphql(`
-  query ProfileHistory($partition: ID!, $id: ID!) {
-    partition(id: $partition) { certificateProfile(id: $id) { basedOn issued selectedFor versions(first: 200) { nodes { version createdAt createdBy comment json } } } }
+const Retire = graphql(`
+  mutation RetireProfile($input: RetireProfileInput!) {
+    retireProfile(input: $input) {
+      profile {
+        id
+        retiredAt
+      }
+    }
   }
 `);
-const Users = graphql(`query ProfileProtocols($partition: ID!, $id: ID!) { partition(id: $partition) { certificateProfile(id: $id) { protocolConfigurations { id identifier } } } }`);
+const Delete = graphql(`
+  mutation DeleteProfile($input: DeleteProfileInput!) {
+    deleteProfile(input: $input) {
+      id
+    }
+  }
+`);
+const History = graphql(`
+  query ProfileHistory($partition: ID!, $id: ID!) {
+    partition(id: $partition) {
+      certificateProfile(id: $id) {
+        basedOn
+        issued
+        selectedFor
+        versions(first: 200) {
+          nodes {
+            version
+            createdAt
+            createdBy
+            comment
+            json
+          }
+        }
+      }
+    }
+  }
+`);
+const Users = graphql(`
+  query ProfileProtocols($partition: ID!, $id: ID!) {
+    partition(id: $partition) {
+      certificateProfile(id: $id) {
+        protocolConfigurations {
+          id
+          identifier
+        }
+      }
+    }
+  }
+`);
 const Changes = graphql(`
   query ProfileChanges($partition: ID!, $id: ID!, $from: Int64!, $to: Int64!) {
-    partition(id: $partition) { certificateProfile(id: $id) { changes(from: $from, to: $to) { path before after } } }
+    partition(id: $partition) {
+      certificateProfile(id: $id) {
+        changes(from: $from, to: $to) {
+          path
+          before
+          after
+        }
+      }
+    }
   }
 `);
 
@@ -24,23 +73,52 @@ type Named = { id: string; name: string; version: number };
 /** Everything that lists profiles reads them again. */
 export function useReload() {
   const queryClient = useQueryClient();
-  return () => ["profiles", "profile-groups", "profile-history", "issue-choices", "ca"].forEach((key) => void queryClient.invalidateQueries({ queryKey: [key] }));
+  return () =>
+    ["profiles", "profile-groups", "profile-history", "issue-choices", "ca"].forEach(
+      (key) => void queryClient.invalidateQueries({ queryKey: [key] }),
+    );
 }
 
-export function EndDialog({ partitionId, profile, how, onClose, onDone }: { partitionId: string; profile: Named; how: "retire" | "delete"; onClose: () => void; onDone: () => void }) {
+export function EndDialog({
+  partitionId,
+  profile,
+  how,
+  onClose,
+  onDone,
+}: {
+  partitionId: string;
+  profile: Named;
+  how: "retire" | "delete";
+  onClose: () => void;
+  onDone: () => void;
+}) {
   const reload = useReload();
   const input = { partitionId, id: profile.id, version: profile.version };
-  const used = useQuery({ queryKey: ["profile-protocols", partitionId, profile.id], queryFn: () => request(Users, { partition: partitionId, id: profile.id }), staleTime: 0 });
+  const used = useQuery({
+    queryKey: ["profile-protocols", partitionId, profile.id],
+    queryFn: () => request(Users, { partition: partitionId, id: profile.id }),
+    staleTime: 0,
+  });
   const protocols = used.data?.partition?.certificateProfile?.protocolConfigurations ?? [];
   const end = useMutation({
-    mutationFn: async () => void (how === "retire" ? await request(Retire, { input }) : await request(Delete, { input })),
+    mutationFn: async () =>
+      void (how === "retire" ? await request(Retire, { input }) : await request(Delete, { input })),
     onSuccess: () => {
       reload();
       onDone();
     },
   });
   return (
-    <ConfirmTyping opened onClose={onClose} title={how === "retire" ? "Retire Certificate Profile" : "Delete Certificate Profile"} word={profile.id} action={how === "retire" ? "Retire" : "Delete"} onConfirm={() => end.mutate()} busy={end.isPending} error={end.error}>
+    <ConfirmTyping
+      opened
+      onClose={onClose}
+      title={how === "retire" ? "Retire Certificate Profile" : "Delete Certificate Profile"}
+      word={profile.id}
+      action={how === "retire" ? "Retire" : "Delete"}
+      onConfirm={() => end.mutate()}
+      busy={end.isPending}
+      error={end.error}
+    >
       <Text size="sm">
         {how === "retire"
           ? "Nothing more is issued under it, and the authorities that have it selected lose it. Its certificates stay as they are and keep their story. It cannot be taken back; clone it to go on."
@@ -48,7 +126,9 @@ export function EndDialog({ partitionId, profile, how, onClose, onDone }: { part
       </Text>
       {protocols.length > 0 && (
         <Text size="sm" fw={600}>
-          Enrollment protocols that issue under it {how === "retire" ? "then refuse everybody" : "keep it from being deleted"}: {protocols.map((c) => c.identifier).join(", ")}.
+          Enrollment protocols that issue under it{" "}
+          {how === "retire" ? "then refuse everybody" : "keep it from being deleted"}:{" "}
+          {protocols.map((c) => c.identifier).join(", ")}.
         </Text>
       )}
     </ConfirmTyping>
@@ -57,7 +137,10 @@ export function EndDialog({ partitionId, profile, how, onClose, onDone }: { part
 
 /** The versions of a custom profile, each with what it changed. */
 export function ProfileHistory({ partitionId, id }: { partitionId: string; id: string }) {
-  const history = useQuery({ queryKey: ["profile-history", partitionId, id], queryFn: () => request(History, { partition: partitionId, id }) });
+  const history = useQuery({
+    queryKey: ["profile-history", partitionId, id],
+    queryFn: () => request(History, { partition: partitionId, id }),
+  });
   const [open, setOpen] = useState<string | null>(null);
   const p = history.data?.partition?.certificateProfile;
   if (history.isPending) return <Loading lines={3} />;
@@ -66,7 +149,11 @@ export function ProfileHistory({ partitionId, id }: { partitionId: string; id: s
   return (
     <Stack gap="sm">
       <Text size="sm">
-        Cloned from {p.basedOn}. {p.selectedFor.length > 0 ? `Selected for ${p.selectedFor.join(", ")}.` : "Selected for no authority yet: select it on the authority's page."} {p.issued ? "Certificates were issued under it." : "Nothing was issued under it yet."}
+        Cloned from {p.basedOn}.{" "}
+        {p.selectedFor.length > 0
+          ? `Selected for ${p.selectedFor.join(", ")}.`
+          : "Selected for no authority yet: select it on the authority's page."}{" "}
+        {p.issued ? "Certificates were issued under it." : "Nothing was issued under it yet."}
       </Text>
       <Accordion variant="separated" value={open} onChange={setOpen}>
         {p.versions.nodes.map((v) => (
@@ -80,7 +167,11 @@ export function ProfileHistory({ partitionId, id }: { partitionId: string; id: s
                 {v.createdBy} · <Moment at={v.createdAt} />
               </Text>
             </Accordion.Control>
-            <Accordion.Panel>{open === String(v.version) && <Difference partitionId={partitionId} id={id} from={v.version - 1} to={v.version} />}</Accordion.Panel>
+            <Accordion.Panel>
+              {open === String(v.version) && (
+                <Difference partitionId={partitionId} id={id} from={v.version - 1} to={v.version} />
+              )}
+            </Accordion.Panel>
           </Accordion.Item>
         ))}
       </Accordion>
@@ -89,7 +180,11 @@ export function ProfileHistory({ partitionId, id }: { partitionId: string; id: s
 }
 
 function Difference({ partitionId, id, from, to }: { partitionId: string; id: string; from: number; to: number }) {
-  const changes = useQuery({ queryKey: ["profile-changes", partitionId, id, from, to], queryFn: () => request(Changes, { partition: partitionId, id, from, to }), staleTime: Infinity });
+  const changes = useQuery({
+    queryKey: ["profile-changes", partitionId, id, from, to],
+    queryFn: () => request(Changes, { partition: partitionId, id, from, to }),
+    staleTime: Infinity,
+  });
   if (changes.isPending) return <Loading lines={2} />;
   if (changes.error) return <ErrorAlert error={changes.error} />;
   const list = changes.data.partition?.certificateProfile?.changes ?? [];

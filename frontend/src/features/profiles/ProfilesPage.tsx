@@ -1,4 +1,19 @@
-import { Badge, Box, Button, Card, Drawer, Group, SegmentedControl, Select, SimpleGrid, Stack, Text, TextInput, UnstyledButton, VisuallyHidden } from "@mantine/core";
+import {
+  Badge,
+  Box,
+  Button,
+  Card,
+  Drawer,
+  Group,
+  SegmentedControl,
+  Select,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+  UnstyledButton,
+  VisuallyHidden,
+} from "@mantine/core";
 import { IconListDetails } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
@@ -15,15 +30,73 @@ const Profiles = graphql(`
   query Profiles($partition: ID!) {
     partition(id: $partition) {
       profileGroups {
-        id title kind
+        id
+        title
+        kind
         profiles {
-          id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name }
-          ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt
+          id
+          name
+          description
+          validityPeriod
+          allowedCaTypes
+          keyUsages {
+            oid
+            name
+          }
+          extendedKeyUsages {
+            oid
+            name
+          }
+          allowedExtensions {
+            oid
+            name
+          }
+          ignoreUnknownExtensions
+          serverSideKeys
+          copiesCommonNameToSan
+          requiredSanTypes
+          keyAlgorithms
+          maxValidityPeriod
+          json
+          system
+          version
+          retiredAt
         }
       }
-      retiredProfiles(first: 200) { nodes {
-        id name description validityPeriod allowedCaTypes keyUsages { oid name } extendedKeyUsages { oid name } allowedExtensions { oid name } group { title }
-        ignoreUnknownExtensions serverSideKeys copiesCommonNameToSan requiredSanTypes keyAlgorithms maxValidityPeriod json system version retiredAt } }
+      retiredProfiles(first: 200) {
+        nodes {
+          id
+          name
+          description
+          validityPeriod
+          allowedCaTypes
+          keyUsages {
+            oid
+            name
+          }
+          extendedKeyUsages {
+            oid
+            name
+          }
+          allowedExtensions {
+            oid
+            name
+          }
+          group {
+            title
+          }
+          ignoreUnknownExtensions
+          serverSideKeys
+          copiesCommonNameToSan
+          requiredSanTypes
+          keyAlgorithms
+          maxValidityPeriod
+          json
+          system
+          version
+          retiredAt
+        }
+      }
     }
   }
 `);
@@ -35,27 +108,63 @@ export function ProfilesPage() {
   const [form, setForm] = useState("fields");
   const [dialog, setDialog] = useState<"clone" | "edit" | "retire" | "delete">();
   const can = useCan(partitionId);
-  const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
-  const list = useQuery({ queryKey: ["profiles", partitionId], queryFn: () => request(Profiles, { partition: partitionId }), staleTime: Infinity });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const list = useQuery({
+    queryKey: ["profiles", partitionId],
+    queryFn: () => request(Profiles, { partition: partitionId }),
+    staleTime: Infinity,
+  });
   const groups = list.data?.partition?.profileGroups ?? [];
   const wanted = (search.search ?? "").toLowerCase();
   const found = groups
     .filter((g) => !search.group || g.id === search.group)
-    .map((g) => ({ ...g, profiles: g.profiles.filter((p) => `${p.id} ${p.name} ${p.description}`.toLowerCase().includes(wanted)) }))
+    .map((g) => ({
+      ...g,
+      profiles: g.profiles.filter((p) => `${p.id} ${p.name} ${p.description}`.toLowerCase().includes(wanted)),
+    }))
     .filter((g) => g.profiles.length > 0);
-  const retired = (list.data?.partition?.retiredProfiles.nodes ?? []).map((p) => ({ ...p, group: p.group.title, kind: "SUBSCRIBER" }));
+  const retired = (list.data?.partition?.retiredProfiles.nodes ?? []).map((p) => ({
+    ...p,
+    group: p.group.title,
+    kind: "SUBSCRIBER",
+  }));
   const known = groups.flatMap((g) => g.profiles.flatMap((p) => p.extendedKeyUsages));
-  const viewed = retired.find((p) => p.id === search.id) ?? groups.flatMap((g) => g.profiles.map((p) => ({ ...p, group: g.title, kind: g.kind }))).find((p) => p.id === search.id);
+  const viewed =
+    retired.find((p) => p.id === search.id) ??
+    groups
+      .flatMap((g) => g.profiles.map((p) => ({ ...p, group: g.title, kind: g.kind })))
+      .find((p) => p.id === search.id);
   return (
     <>
-      <PageHeader title="Certificate Profiles" description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed. Authority profiles are fixed: the service uses them itself, and those of CAs can be selected for a root or an intermediate." />
+      <PageHeader
+        title="Certificate Profiles"
+        description="What a certificate may be and hold. Subscriber profiles are selected for a CA, and can be cloned and changed. Authority profiles are fixed: the service uses them itself, and those of CAs can be selected for a root or an intermediate."
+      />
       <Group mb="lg" align="flex-end">
-        <TextInput label="Search" placeholder="Identifier, name or purpose" defaultValue={search.search} onChange={(e) => set({ search: e.currentTarget.value || undefined })} style={{ flex: "1 1 240px", maxWidth: 380 }} />
-        <Select label="Group" clearable placeholder="All" data={groups.map((g) => ({ value: g.id, label: g.title }))} value={search.group ?? null} onChange={(v) => set({ group: v ?? undefined })} />
+        <TextInput
+          label="Search"
+          placeholder="Identifier, name or purpose"
+          defaultValue={search.search}
+          onChange={(e) => set({ search: e.currentTarget.value || undefined })}
+          style={{ flex: "1 1 240px", maxWidth: 380 }}
+        />
+        <Select
+          label="Group"
+          clearable
+          placeholder="All"
+          data={groups.map((g) => ({ value: g.id, label: g.title }))}
+          value={search.group ?? null}
+          onChange={(v) => set({ group: v ?? undefined })}
+        />
       </Group>
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading lines={8} />}
-      {list.data && found.length === 0 && <EmptyState icon={<IconListDetails />} title="No profile matches">Search for something else, or choose another group.</EmptyState>}
+      {list.data && found.length === 0 && (
+        <EmptyState icon={<IconListDetails />} title="No profile matches">
+          Search for something else, or choose another group.
+        </EmptyState>
+      )}
       <Stack gap="xl">
         {found.map((g) => (
           <Box key={g.id} component="section" aria-label={g.title}>
@@ -63,7 +172,12 @@ export function ProfilesPage() {
               <Text component="h2" fw={650} fz="lg" m={0}>
                 {g.title}
               </Text>
-              <Badge variant="light" color={g.kind === "AUTHORITY" ? "yellow" : "brand"} tt="none" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+              <Badge
+                variant="light"
+                color={g.kind === "AUTHORITY" ? "yellow" : "brand"}
+                tt="none"
+                styles={{ root: { color: "var(--mantine-color-text)" } }}
+              >
                 {words(g.kind)}
               </Badge>
             </Group>
@@ -74,7 +188,15 @@ export function ProfilesPage() {
                     <VisuallyHidden>View Certificate Profile</VisuallyHidden>
                     <Group gap="xs" justify="space-between" wrap="nowrap" align="flex-start">
                       <Text fw={600}>{p.name}</Text>
-                      {!p.system && <Badge variant="light" tt="none" styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }}>Custom</Badge>}
+                      {!p.system && (
+                        <Badge
+                          variant="light"
+                          tt="none"
+                          styles={{ root: { color: "var(--mantine-color-text)", flex: "none" } }}
+                        >
+                          Custom
+                        </Badge>
+                      )}
                     </Group>
                     <Text size="xs" c="dimmed" ff="monospace" style={{ overflowWrap: "anywhere" }}>
                       {p.id}
@@ -113,7 +235,11 @@ export function ProfilesPage() {
           </Box>
         )}
       </Stack>
-      <Drawer opened={!!viewed && dialog !== "edit" && dialog !== "clone"} onClose={() => set({ id: undefined })} title={<Text fw={650}>{viewed?.name}</Text>}>
+      <Drawer
+        opened={!!viewed && dialog !== "edit" && dialog !== "clone"}
+        onClose={() => set({ id: undefined })}
+        title={<Text fw={650}>{viewed?.name}</Text>}
+      >
         {viewed && (
           <Stack>
             <Text size="sm">{viewed.description}</Text>
@@ -139,7 +265,16 @@ export function ProfilesPage() {
                 )}
               </Group>
             )}
-            <SegmentedControl value={viewed.system && form === "versions" ? "fields" : form} onChange={setForm} data={[{ value: "fields", label: "Fields" }, { value: "json", label: "JSON" }, ...(viewed.system ? [] : [{ value: "versions", label: "Versions" }])]} aria-label="View as" />
+            <SegmentedControl
+              value={viewed.system && form === "versions" ? "fields" : form}
+              onChange={setForm}
+              data={[
+                { value: "fields", label: "Fields" },
+                { value: "json", label: "JSON" },
+                ...(viewed.system ? [] : [{ value: "versions", label: "Versions" }]),
+              ]}
+              aria-label="View as"
+            />
             {form === "versions" && !viewed.system ? (
               <ProfileHistory partitionId={partitionId} id={viewed.id} />
             ) : form === "json" ? (
@@ -149,14 +284,31 @@ export function ProfilesPage() {
                 rows={[
                   ["Profile ID", <CopyText key="i" value={viewed.id} />],
                   ["Profile Group", viewed.group],
-                  ["Kind", `${viewed.system ? "System" : `Custom, version ${viewed.version}`}, ${words(viewed.kind).toLowerCase()}${viewed.retiredAt ? ", retired" : ""}`],
+                  [
+                    "Kind",
+                    `${viewed.system ? "System" : `Custom, version ${viewed.version}`}, ${words(viewed.kind).toLowerCase()}${viewed.retiredAt ? ", retired" : ""}`,
+                  ],
                   ["Default CA Types", viewed.allowedCaTypes.map(words).join(", ")],
                   ["Validity period", viewed.validityPeriod],
                   ["Longest validity period", viewed.maxValidityPeriod || "up to the CA's end"],
-                  ["Key types", viewed.keyAlgorithms.length > 0 ? viewed.keyAlgorithms.join(", ") : "any strong enough"],
+                  [
+                    "Key types",
+                    viewed.keyAlgorithms.length > 0 ? viewed.keyAlgorithms.join(", ") : "any strong enough",
+                  ],
                   ["Key Usages", <Lines key="k" items={viewed.keyUsages.map((u) => u.name)} />],
-                  ["Extended Key Usages", <Lines key="e" items={viewed.extendedKeyUsages.map((u) => u.name || u.oid)} />],
-                  ["Allowed extensions", <Lines key="a" items={viewed.allowedExtensions.map((u) => (u.name && u.name !== u.oid ? `${u.name} (${u.oid})` : u.oid))} />],
+                  [
+                    "Extended Key Usages",
+                    <Lines key="e" items={viewed.extendedKeyUsages.map((u) => u.name || u.oid)} />,
+                  ],
+                  [
+                    "Allowed extensions",
+                    <Lines
+                      key="a"
+                      items={viewed.allowedExtensions.map((u) =>
+                        u.name && u.name !== u.oid ? `${u.name} (${u.oid})` : u.oid,
+                      )}
+                    />,
+                  ],
                   ["Other extensions", viewed.ignoreUnknownExtensions ? "Left out" : "Refused"],
                   ["Server-side keys", viewed.serverSideKeys ? "Yes (PKCS #12)" : "No"],
                   ["Common name to SAN", viewed.copiesCommonNameToSan ? "Copied" : "No"],
@@ -168,9 +320,31 @@ export function ProfilesPage() {
         )}
       </Drawer>
       {viewed && (dialog === "clone" || dialog === "edit") && (
-        <ProfileEditor key={dialog} partitionId={partitionId} profile={viewed} clone={dialog === "clone"} known={known} onClose={() => setDialog(undefined)} onDone={(id) => { setDialog(undefined); set({ id }); }} />
+        <ProfileEditor
+          key={dialog}
+          partitionId={partitionId}
+          profile={viewed}
+          clone={dialog === "clone"}
+          known={known}
+          onClose={() => setDialog(undefined)}
+          onDone={(id) => {
+            setDialog(undefined);
+            set({ id });
+          }}
+        />
       )}
-      {viewed && (dialog === "retire" || dialog === "delete") && <EndDialog partitionId={partitionId} profile={viewed} how={dialog} onClose={() => setDialog(undefined)} onDone={() => { setDialog(undefined); if (dialog === "delete") set({ id: undefined }); }} />}
+      {viewed && (dialog === "retire" || dialog === "delete") && (
+        <EndDialog
+          partitionId={partitionId}
+          profile={viewed}
+          how={dialog}
+          onClose={() => setDialog(undefined)}
+          onDone={() => {
+            setDialog(undefined);
+            if (dialog === "delete") set({ id: undefined });
+          }}
+        />
+      )}
     </>
   );
 }

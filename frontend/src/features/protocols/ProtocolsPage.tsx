@@ -4,7 +4,17 @@ import { IconAlertTriangle, IconPlugConnected, IconPlus } from "@tabler/icons-re
 import { keepPreviousData, useInfiniteQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, StatusBadge, capital } from "@/components/ui";
+import {
+  EmptyState,
+  ErrorAlert,
+  Loading,
+  Moment,
+  NotPermitted,
+  PageHeader,
+  Scroll,
+  StatusBadge,
+  capital,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import type { ProtocolConfigurationStatus, ProtocolType } from "@/gql/graphql";
 import { formatNumber } from "@/lib/format";
@@ -19,8 +29,28 @@ const Configurations = graphql(`
     partition(id: $partition) {
       protocolConfigurations(first: 50, after: $after, filter: $filter) {
         totalCount
-        pageInfo { hasNextPage endCursor }
-        nodes { id identifier type description status problem createdAt offerings { id name ca { id identifier friendlyName } } }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+        nodes {
+          id
+          identifier
+          type
+          description
+          status
+          problem
+          createdAt
+          offerings {
+            id
+            name
+            ca {
+              id
+              identifier
+              friendlyName
+            }
+          }
+        }
       }
     }
   }
@@ -32,14 +62,22 @@ export function ProtocolsPage() {
   const navigate = useNavigate({ from: "/p/$partitionId/protocols" });
   const can = useCan(partitionId);
   const [cleared, setCleared] = useState(0);
-  const set = (change: Partial<typeof search>) => void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
+  const set = (change: Partial<typeof search>) =>
+    void navigate({ search: (s) => ({ ...s, ...change }), replace: true });
   const typed = useDebouncedCallback((v: string) => set({ search: v || undefined }), 250);
-  const filter = { search: search.search ?? null, type: (search.type as ProtocolType) ?? null, status: (search.status as ProtocolConfigurationStatus) ?? null };
+  const filter = {
+    search: search.search ?? null,
+    type: (search.type as ProtocolType) ?? null,
+    status: (search.status as ProtocolConfigurationStatus) ?? null,
+  };
   const list = useInfiniteQuery({
     queryKey: ["protocols", partitionId, filter],
     queryFn: ({ pageParam }) => request(Configurations, { partition: partitionId, after: pageParam, filter }),
     initialPageParam: null as string | null,
-    getNextPageParam: (last) => (last.partition?.protocolConfigurations.pageInfo.hasNextPage ? last.partition.protocolConfigurations.pageInfo.endCursor : null),
+    getNextPageParam: (last) =>
+      last.partition?.protocolConfigurations.pageInfo.hasNextPage
+        ? last.partition.protocolConfigurations.pageInfo.endCursor
+        : null,
     enabled: can("protocol:browse"),
     placeholderData: keepPreviousData,
   });
@@ -54,22 +92,71 @@ export function ProtocolsPage() {
   );
   return (
     <>
-      <PageHeader title="Enrollment Protocols" description="Servers and devices get and renew their certificates by themselves. Each configuration has an address of its own, and offers certificates by one or more authorities and profiles." actions={(rows.length > 0 || filtered) && create} />
+      <PageHeader
+        title="Enrollment Protocols"
+        description="Servers and devices get and renew their certificates by themselves. Each configuration has an address of its own, and offers certificates by one or more authorities and profiles."
+        actions={(rows.length > 0 || filtered) && create}
+      />
       {(rows.length > 0 || filtered) && (
         <Group mb="md" align="flex-end" gap="sm">
-          <TextInput key={cleared} label="Search" placeholder="Identifier or description" defaultValue={search.search} onChange={(e) => typed(e.currentTarget.value)} style={{ flex: "2 1 220px", maxWidth: 340 }} />
-          {protocolTypes.length > 1 && <Select label="Type" clearable placeholder="Any" data={protocolTypes.map(([value, p]) => ({ value, label: p.label }))} value={search.type ?? null} onChange={(v) => set({ type: v ?? undefined })} style={{ flex: "1 1 140px", maxWidth: 200 }} />}
-          <Select label="Status" clearable placeholder="Any" data={[{ value: "ACTIVE", label: "Active" }, { value: "DISABLED", label: "Disabled" }]} value={search.status ?? null} onChange={(v) => set({ status: v ?? undefined })} style={{ flex: "1 1 140px", maxWidth: 200 }} />
+          <TextInput
+            key={cleared}
+            label="Search"
+            placeholder="Identifier or description"
+            defaultValue={search.search}
+            onChange={(e) => typed(e.currentTarget.value)}
+            style={{ flex: "2 1 220px", maxWidth: 340 }}
+          />
+          {protocolTypes.length > 1 && (
+            <Select
+              label="Type"
+              clearable
+              placeholder="Any"
+              data={protocolTypes.map(([value, p]) => ({ value, label: p.label }))}
+              value={search.type ?? null}
+              onChange={(v) => set({ type: v ?? undefined })}
+              style={{ flex: "1 1 140px", maxWidth: 200 }}
+            />
+          )}
+          <Select
+            label="Status"
+            clearable
+            placeholder="Any"
+            data={[
+              { value: "ACTIVE", label: "Active" },
+              { value: "DISABLED", label: "Disabled" },
+            ]}
+            value={search.status ?? null}
+            onChange={(v) => set({ status: v ?? undefined })}
+            style={{ flex: "1 1 140px", maxWidth: 200 }}
+          />
         </Group>
       )}
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
-      {list.data && rows.length === 0 &&
+      {list.data &&
+        rows.length === 0 &&
         (filtered ? (
-          <EmptyState icon={<IconPlugConnected />} title="No configuration matches" action={<Button variant="default" onClick={() => { setCleared(cleared + 1); set({ search: undefined, type: undefined, status: undefined }); }}>Clear the filters</Button>} />
+          <EmptyState
+            icon={<IconPlugConnected />}
+            title="No configuration matches"
+            action={
+              <Button
+                variant="default"
+                onClick={() => {
+                  setCleared(cleared + 1);
+                  set({ search: undefined, type: undefined, status: undefined });
+                }}
+              >
+                Clear the filters
+              </Button>
+            }
+          />
         ) : (
           <EmptyState icon={<IconPlugConnected />} title="No protocol configuration yet" action={create}>
-            {can("protocol:manage") ? "Create one: choose the protocol, the authority that issues and the profile. It gets an address that you give to its clients." : "An Owner, a CA Administrator or a Protocol Operator creates the first one."}
+            {can("protocol:manage")
+              ? "Create one: choose the protocol, the authority that issues and the profile. It gets an address that you give to its clients."
+              : "An Owner, a CA Administrator or a Protocol Operator creates the first one."}
           </EmptyState>
         ))}
       {rows.length > 0 && (
@@ -90,7 +177,18 @@ export function ProtocolsPage() {
                 {rows.map((c) => (
                   <Table.Tr key={c.id}>
                     <Table.Td maw={280}>
-                      <Anchor fw={600} ff="monospace" size="sm" renderRoot={(p) => <Link to="/p/$partitionId/protocols/$identifier" params={{ partitionId, identifier: c.identifier }} {...p} />}>
+                      <Anchor
+                        fw={600}
+                        ff="monospace"
+                        size="sm"
+                        renderRoot={(p) => (
+                          <Link
+                            to="/p/$partitionId/protocols/$identifier"
+                            params={{ partitionId, identifier: c.identifier }}
+                            {...p}
+                          />
+                        )}
+                      >
                         {c.identifier}
                       </Anchor>
                       <Text size="sm" c="dimmed" lineClamp={2} style={{ overflowWrap: "anywhere" }}>
@@ -103,7 +201,13 @@ export function ProtocolsPage() {
                         <StatusBadge status={c.status} />
                         {c.problem && (
                           <Tooltip label={capital(c.problem)} multiline maw={320}>
-                            <Box component="span" role="img" aria-label={`Issues nothing: ${c.problem}`} tabIndex={0} style={{ display: "inline-flex", color: "var(--mantine-color-error)" }}>
+                            <Box
+                              component="span"
+                              role="img"
+                              aria-label={`Issues nothing: ${c.problem}`}
+                              tabIndex={0}
+                              style={{ display: "inline-flex", color: "var(--mantine-color-error)" }}
+                            >
                               <IconAlertTriangle size={18} />
                             </Box>
                           </Tooltip>
@@ -113,7 +217,17 @@ export function ProtocolsPage() {
                     <Table.Td>
                       <Stack gap={2}>
                         {[...new Map(c.offerings.map((o) => [o.ca.id, o.ca])).values()].map((ca) => (
-                          <Anchor key={ca.id} size="sm" renderRoot={(p) => <Link to="/p/$partitionId/cas/$identifier" params={{ partitionId, identifier: ca.identifier }} {...p} />}>
+                          <Anchor
+                            key={ca.id}
+                            size="sm"
+                            renderRoot={(p) => (
+                              <Link
+                                to="/p/$partitionId/cas/$identifier"
+                                params={{ partitionId, identifier: ca.identifier }}
+                                {...p}
+                              />
+                            )}
+                          >
                             {ca.friendlyName}
                           </Anchor>
                         ))}
@@ -121,7 +235,10 @@ export function ProtocolsPage() {
                     </Table.Td>
                     <Table.Td style={{ overflowWrap: "anywhere" }}>
                       <Text size="sm">
-                        {c.offerings.slice(0, 3).map((o) => o.name).join(", ")}
+                        {c.offerings
+                          .slice(0, 3)
+                          .map((o) => o.name)
+                          .join(", ")}
                         {c.offerings.length > 3 && ` and ${c.offerings.length - 3} more`}
                       </Text>
                     </Table.Td>
@@ -134,7 +251,13 @@ export function ProtocolsPage() {
             </Table>
           </Scroll>
           {list.hasNextPage && (
-            <Button mt="md" variant="default" fullWidth loading={list.isFetchingNextPage} onClick={() => void list.fetchNextPage()}>
+            <Button
+              mt="md"
+              variant="default"
+              fullWidth
+              loading={list.isFetchingNextPage}
+              onClick={() => void list.fetchNextPage()}
+            >
               Show more
             </Button>
           )}

@@ -4,8 +4,16 @@ import type { CreateProtocolConfigurationInput, ProtocolType } from "@/gql/graph
 import { acme } from "./acme";
 import type { Configuration } from "./configuration";
 
-export type PanelProps = { configuration: Configuration; partitionId: string; /** Whether the caller may change anything. */ editable: boolean };
-export type FieldsProps = { value: Partial<CreateProtocolConfigurationInput>; onChange: (value: Partial<CreateProtocolConfigurationInput>) => void; error: unknown };
+export type PanelProps = {
+  configuration: Configuration;
+  partitionId: string;
+  /** Whether the caller may change anything. */ editable: boolean;
+};
+export type FieldsProps = {
+  value: Partial<CreateProtocolConfigurationInput>;
+  onChange: (value: Partial<CreateProtocolConfigurationInput>) => void;
+  error: unknown;
+};
 
 /** What one protocol has that the others have not. */
 export type Protocol = {

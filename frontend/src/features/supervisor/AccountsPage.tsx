@@ -4,7 +4,18 @@ import { IconAlertTriangle, IconUsers } from "@tabler/icons-react";
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
-import { EmptyState, ErrorAlert, Facts, Loading, Moment, NotPermitted, PageHeader, Scroll, StatusBadge, fieldError } from "@/components/ui";
+import {
+  EmptyState,
+  ErrorAlert,
+  Facts,
+  Loading,
+  Moment,
+  NotPermitted,
+  PageHeader,
+  Scroll,
+  StatusBadge,
+  fieldError,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import type { AccountDetailsQuery } from "@/gql/graphql";
 import { request } from "@/lib/graphql";
@@ -12,14 +23,80 @@ import { useDeployment, useViewer } from "@/lib/session";
 
 const Accounts = graphql(`
   query Accounts($search: String, $after: String) {
-    accounts(first: 50, after: $after, search: $search) { nodes { id email firstName lastName status createdAt lastSignInAt } pageInfo { hasNextPage endCursor } totalCount }
+    accounts(first: 50, after: $after, search: $search) {
+      nodes {
+        id
+        email
+        firstName
+        lastName
+        status
+        createdAt
+        lastSignInAt
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      totalCount
+    }
   }
 `);
-const AccountDetails = graphql(`query AccountDetails($id: ID!) { account(id: $id) { user { id email firstName lastName status createdAt lastSignInAt } operator factors secondFactorResetAt passwordResetAt soleOwnerOf } }`);
-const Disable = graphql(`mutation DisableAccount($input: DisableAccountInput!) { disableAccount(input: $input) { user { id } } }`);
-const Enable = graphql(`mutation EnableAccount($id: ID!) { enableAccount(input: {id: $id}) { user { id } } }`);
-const ResetFactor = graphql(`mutation ResetSecondFactor($id: ID!) { resetSecondFactor(input: {id: $id}) { user { id } } }`);
-const Delete = graphql(`mutation DeleteAccount($input: DeleteAccountInput!) { deleteAccount(input: $input) { user { id } } }`);
+const AccountDetails = graphql(`
+  query AccountDetails($id: ID!) {
+    account(id: $id) {
+      user {
+        id
+        email
+        firstName
+        lastName
+        status
+        createdAt
+        lastSignInAt
+      }
+      operator
+      factors
+      secondFactorResetAt
+      passwordResetAt
+      soleOwnerOf
+    }
+  }
+`);
+const Disable = graphql(`
+  mutation DisableAccount($input: DisableAccountInput!) {
+    disableAccount(input: $input) {
+      user {
+        id
+      }
+    }
+  }
+`);
+const Enable = graphql(`
+  mutation EnableAccount($id: ID!) {
+    enableAccount(input: { id: $id }) {
+      user {
+        id
+      }
+    }
+  }
+`);
+const ResetFactor = graphql(`
+  mutation ResetSecondFactor($id: ID!) {
+    resetSecondFactor(input: { id: $id }) {
+      user {
+        id
+      }
+    }
+  }
+`);
+const Delete = graphql(`
+  mutation DeleteAccount($input: DeleteAccountInput!) {
+    deleteAccount(input: $input) {
+      user {
+        id
+      }
+    }
+  }
+`);
 
 const factorNames = { TOTP: "authenticator app", PASSKEY: "passkey", RECOVERY_CODE: "recovery codes" };
 
@@ -30,12 +107,20 @@ export function AccountsPage() {
   const navigate = useNavigate();
   const [after, setAfter] = useState<string>();
   const [shown, setShown] = useState<string>();
-  const list = useQuery({ queryKey: ["accounts", search, after], queryFn: () => request(Accounts, { search: search ?? null, after: after ?? null }), enabled: viewer?.operator ?? false, placeholderData: keepPreviousData });
+  const list = useQuery({
+    queryKey: ["accounts", search, after],
+    queryFn: () => request(Accounts, { search: search ?? null, after: after ?? null }),
+    enabled: viewer?.operator ?? false,
+    placeholderData: keepPreviousData,
+  });
   if (!viewer?.operator) return <NotPermitted permission="account:browse" />;
   const accounts = list.data?.accounts;
   return (
     <>
-      <PageHeader title="Accounts" description="Everyone who can sign in here. Roles in a partition are given and taken by its Owners." />
+      <PageHeader
+        title="Accounts"
+        description="Everyone who can sign in here. Roles in a partition are given and taken by its Owners."
+      />
       <TextInput
         aria-label="Search accounts"
         placeholder="Search by e-mail or name"
@@ -49,7 +134,11 @@ export function AccountsPage() {
       />
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
-      {accounts?.nodes.length === 0 && <EmptyState icon={<IconUsers />} title="No account matches">Search for something else.</EmptyState>}
+      {accounts?.nodes.length === 0 && (
+        <EmptyState icon={<IconUsers />} title="No account matches">
+          Search for something else.
+        </EmptyState>
+      )}
       {!!accounts?.nodes.length && (
         <Card withBorder>
           <Scroll label="Accounts">
@@ -65,7 +154,14 @@ export function AccountsPage() {
                 {accounts.nodes.map((u) => (
                   <Table.Tr key={u.id}>
                     <Table.Td>
-                      <Anchor component="button" ta="left" type="button" size="sm" fw={600} onClick={() => setShown(u.id)}>
+                      <Anchor
+                        component="button"
+                        ta="left"
+                        type="button"
+                        size="sm"
+                        fw={600}
+                        onClick={() => setShown(u.id)}
+                      >
                         {u.email}
                       </Anchor>
                       <Text size="sm" c="dimmed">
@@ -123,8 +219,25 @@ function AccountDialog({ id, onClose }: { id: string; onClose: () => void }) {
               ["Name", `${a.user.firstName} ${a.user.lastName}`.trim() || null],
               ["Status", <StatusBadge key="s" status={a.user.status} />],
               ["Platform operator", a.operator ? "yes" : "no"],
-              ["Second factors", a.secondFactorResetAt ? <Text key="r" size="sm">reset <Moment at={a.secondFactorResetAt} />, not enrolled again yet</Text> : a.factors.map((f) => factorNames[f]).join(", ") || "none"],
-              ["Password", a.passwordResetAt ? <Text key="p" size="sm">set by a mailed link <Moment at={a.passwordResetAt} />, no sign-in since: for 7 days the second factor cannot be reset</Text> : null],
+              [
+                "Second factors",
+                a.secondFactorResetAt ? (
+                  <Text key="r" size="sm">
+                    reset <Moment at={a.secondFactorResetAt} />, not enrolled again yet
+                  </Text>
+                ) : (
+                  a.factors.map((f) => factorNames[f]).join(", ") || "none"
+                ),
+              ],
+              [
+                "Password",
+                a.passwordResetAt ? (
+                  <Text key="p" size="sm">
+                    set by a mailed link <Moment at={a.passwordResetAt} />, no sign-in since: for 7 days the second
+                    factor cannot be reset
+                  </Text>
+                ) : null,
+              ],
               ["Only Owner of", a.soleOwnerOf.join(", ") || null],
             ]}
           />
@@ -159,13 +272,39 @@ function AccountDialog({ id, onClose }: { id: string; onClose: () => void }) {
 }
 
 const acts: Record<Act, { label: string; done: string; text: string }> = {
-  disable: { label: "Disable", done: "The account is disabled.", text: "Every session ends and nobody can sign in to the account. Its roles stay but have no effect, until it is enabled again." },
-  enable: { label: "Enable", done: "The account is enabled.", text: "The person can sign in again, with the roles that the account has." },
-  reset: { label: "Reset second factor", done: "The second factor is reset.", text: "Every second factor and recovery code is removed, and every session ends. A code goes to the account's e-mail address. At the next sign-in the person gives the password and that code, and enrols a new second factor. Make sure that it is the person who asks." },
-  delete: { label: "Delete", done: "The account is deleted.", text: "The account is removed for good, with its roles, second factors and sessions. What it did stays in the audit log. The e-mail address can be invited again, as a new person." },
+  disable: {
+    label: "Disable",
+    done: "The account is disabled.",
+    text: "Every session ends and nobody can sign in to the account. Its roles stay but have no effect, until it is enabled again.",
+  },
+  enable: {
+    label: "Enable",
+    done: "The account is enabled.",
+    text: "The person can sign in again, with the roles that the account has.",
+  },
+  reset: {
+    label: "Reset second factor",
+    done: "The second factor is reset.",
+    text: "Every second factor and recovery code is removed, and every session ends. A code goes to the account's e-mail address. At the next sign-in the person gives the password and that code, and enrols a new second factor. Make sure that it is the person who asks.",
+  },
+  delete: {
+    label: "Delete",
+    done: "The account is deleted.",
+    text: "The account is removed for good, with its roles, second factors and sessions. What it did stays in the audit log. The e-mail address can be invited again, as a new person.",
+  },
 };
 
-function Confirm({ account, act, onBack, onDone }: { account: Details; act: Act; onBack: () => void; onDone: () => void }) {
+function Confirm({
+  account,
+  act,
+  onBack,
+  onDone,
+}: {
+  account: Details;
+  act: Act;
+  onBack: () => void;
+  onDone: () => void;
+}) {
   const queryClient = useQueryClient();
   const keepsOutbox = useDeployment()?.keepsOutbox;
   const [typed, setTyped] = useState("");
@@ -200,22 +339,49 @@ function Confirm({ account, act, onBack, onDone }: { account: Details; act: Act;
     >
       <Stack>
         <Text size="sm">{acts[act].text}</Text>
-        {act === "reset" && keepsOutbox && <Text size="sm">No mail server is configured: pass on the code from the outbox under Subscriptions.</Text>}
+        {act === "reset" && keepsOutbox && (
+          <Text size="sm">No mail server is configured: pass on the code from the outbox under Subscriptions.</Text>
+        )}
         {warn && (
-          <Alert color="yellow" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} icon={<IconAlertTriangle size={18} />} title={`The only Owner of ${account.soleOwnerOf.join(", ")}`}>
+          <Alert
+            color="yellow"
+            variant="light"
+            styles={{ title: { color: "var(--mantine-color-text)" } }}
+            icon={<IconAlertTriangle size={18} />}
+            title={`The only Owner of ${account.soleOwnerOf.join(", ")}`}
+          >
             <Stack gap="xs">
-              <Text size="sm">Nobody will be able to manage people there. You can invite another Owner under Subscriptions.</Text>
-              <Checkbox label="Leave without an Owner" checked={leave} onChange={(e) => setLeave(e.currentTarget.checked)} />
+              <Text size="sm">
+                Nobody will be able to manage people there. You can invite another Owner under Subscriptions.
+              </Text>
+              <Checkbox
+                label="Leave without an Owner"
+                checked={leave}
+                onChange={(e) => setLeave(e.currentTarget.checked)}
+              />
             </Stack>
           </Alert>
         )}
-        {act === "delete" && <TextInput label={`Type ${account.user.email}`} value={typed} onChange={(e) => setTyped(e.currentTarget.value)} error={fieldError(run.error, "confirmEmail")} autoComplete="off" />}
+        {act === "delete" && (
+          <TextInput
+            label={`Type ${account.user.email}`}
+            value={typed}
+            onChange={(e) => setTyped(e.currentTarget.value)}
+            error={fieldError(run.error, "confirmEmail")}
+            autoComplete="off"
+          />
+        )}
         <ErrorAlert error={run.error} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onBack} data-autofocus>
             Cancel
           </Button>
-          <Button type="submit" color={act === "enable" ? undefined : "red"} loading={run.isPending} disabled={(warn && !leave) || (act === "delete" && typed.trim() !== account.user.email)}>
+          <Button
+            type="submit"
+            color={act === "enable" ? undefined : "red"}
+            loading={run.isPending}
+            disabled={(warn && !leave) || (act === "delete" && typed.trim() !== account.user.email)}
+          >
             {acts[act].label}
           </Button>
         </Group>

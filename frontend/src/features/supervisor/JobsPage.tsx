@@ -8,7 +8,21 @@ import { shorten } from "@/lib/format";
 import { request } from "@/lib/graphql";
 import { useViewer } from "@/lib/session";
 
-const Jobs = graphql(`query Jobs { jobs(first: 200) { nodes { kind key lane runAt runningUntil attempts lastError } } }`);
+const Jobs = graphql(`
+  query Jobs {
+    jobs(first: 200) {
+      nodes {
+        kind
+        key
+        lane
+        runAt
+        runningUntil
+        attempts
+        lastError
+      }
+    }
+  }
+`);
 
 type Job = JobsQuery["jobs"]["nodes"][number];
 
@@ -17,11 +31,19 @@ const lanes = { STATUS: "Certificate status", OUTWARD: "Outward", WORK: "Work" }
 /** What the servers do in the background, and what of it fails. */
 export function JobsPage() {
   const viewer = useViewer();
-  const list = useQuery({ queryKey: ["jobs"], queryFn: () => request(Jobs), refetchInterval: 5_000, enabled: viewer?.operator === true });
+  const list = useQuery({
+    queryKey: ["jobs"],
+    queryFn: () => request(Jobs),
+    refetchInterval: 5_000,
+    enabled: viewer?.operator === true,
+  });
   if (!viewer?.operator) return <NotPermitted permission="job:browse" />;
   return (
     <>
-      <PageHeader title="Jobs" description="What the servers do in the background: failed jobs first, then those due longest." />
+      <PageHeader
+        title="Jobs"
+        description="What the servers do in the background: failed jobs first, then those due longest."
+      />
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
       {list.data?.jobs.nodes.length === 0 && (

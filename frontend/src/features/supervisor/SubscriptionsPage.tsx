@@ -1,4 +1,20 @@
-import { Accordion, Anchor, Button, Card, Checkbox, Group, Modal, NumberInput, Progress, Radio, Select, SimpleGrid, Stack, Text, TextInput } from "@mantine/core";
+import {
+  Accordion,
+  Anchor,
+  Button,
+  Card,
+  Checkbox,
+  Group,
+  Modal,
+  NumberInput,
+  Progress,
+  Radio,
+  Select,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { IconPackage, IconPlus } from "@tabler/icons-react";
@@ -6,7 +22,18 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { useState } from "react";
 import { MailBody } from "@/components/MailBody";
-import { CopyText, EmptyState, ErrorAlert, Facts, Loading, Moment, PageHeader, Section, StatusBadge, fieldError } from "@/components/ui";
+import {
+  CopyText,
+  EmptyState,
+  ErrorAlert,
+  Facts,
+  Loading,
+  Moment,
+  PageHeader,
+  Section,
+  StatusBadge,
+  fieldError,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import type { Region, SubscriptionsQuery, Tier } from "@/gql/graphql";
 import { formatNumber, words } from "@/lib/format";
@@ -15,16 +42,76 @@ import { useDeployment, useViewer } from "@/lib/session";
 
 const Subscriptions = graphql(`
   query Subscriptions($search: String, $after: String) {
-    subscriptions(search: $search, first: 200, after: $after) { nodes {
-      id name status region tier url createdAt canAssign
-      partition { id name }
-      inventory { id label used purchased } } pageInfo { hasNextPage endCursor } }
+    subscriptions(search: $search, first: 200, after: $after) {
+      nodes {
+        id
+        name
+        status
+        region
+        tier
+        url
+        createdAt
+        canAssign
+        partition {
+          id
+          name
+        }
+        inventory {
+          id
+          label
+          used
+          purchased
+        }
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+    }
   }
 `);
-const Assign = graphql(`mutation AssignSubscription($input: AssignSubscriptionInput!) { assignSubscription(input: $input) { partition { id name } } }`);
-const Create = graphql(`mutation CreateSubscription($input: CreateSubscriptionInput!) { createSubscription(input: $input) { subscription { id name } } }`);
-const InviteOwner = graphql(`mutation InviteSubscriptionOwner($id: ID!, $email: String!) { inviteSubscriptionOwner(input: {subscriptionId: $id, email: $email}) { subscription { id } } }`);
-const PlatformOutbox = graphql(`query PlatformOutbox { platformOutbox(first: 20) { nodes { id to subject body createdAt } } }`);
+const Assign = graphql(`
+  mutation AssignSubscription($input: AssignSubscriptionInput!) {
+    assignSubscription(input: $input) {
+      partition {
+        id
+        name
+      }
+    }
+  }
+`);
+const Create = graphql(`
+  mutation CreateSubscription($input: CreateSubscriptionInput!) {
+    createSubscription(input: $input) {
+      subscription {
+        id
+        name
+      }
+    }
+  }
+`);
+const InviteOwner = graphql(`
+  mutation InviteSubscriptionOwner($id: ID!, $email: String!) {
+    inviteSubscriptionOwner(input: { subscriptionId: $id, email: $email }) {
+      subscription {
+        id
+      }
+    }
+  }
+`);
+const PlatformOutbox = graphql(`
+  query PlatformOutbox {
+    platformOutbox(first: 20) {
+      nodes {
+        id
+        to
+        subject
+        body
+        createdAt
+      }
+    }
+  }
+`);
 
 type Subscription = SubscriptionsQuery["subscriptions"]["nodes"][number];
 
@@ -32,7 +119,10 @@ export function SubscriptionsPage() {
   const viewer = useViewer();
   const { search } = useSearch({ from: "/signed-in/supervisor/subscriptions" });
   const navigate = useNavigate();
-  const list = useQuery({ queryKey: ["subscriptions", search], queryFn: () => requestAll(Subscriptions, { search: search ?? null }, (r) => r.subscriptions) });
+  const list = useQuery({
+    queryKey: ["subscriptions", search],
+    queryFn: () => requestAll(Subscriptions, { search: search ?? null }, (r) => r.subscriptions),
+  });
   const [assigningId, setAssigning] = useState<string>();
   const [inviting, setInviting] = useState<Subscription>();
   const [creating, create] = useDisclosure();
@@ -50,12 +140,31 @@ export function SubscriptionsPage() {
         description="What was purchased, and the partition it is assigned to."
         actions={(list.data?.subscriptions.nodes.length ?? 0) > 0 && add}
       />
-      {(search || (list.data?.subscriptions.nodes.length ?? 0) > 0) && <TextInput aria-label="Search subscriptions" placeholder="Search by name or identifier" mb="md" maw={360} defaultValue={search} onChange={(e) => void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })} />}
+      {(search || (list.data?.subscriptions.nodes.length ?? 0) > 0) && (
+        <TextInput
+          aria-label="Search subscriptions"
+          placeholder="Search by name or identifier"
+          mb="md"
+          maw={360}
+          defaultValue={search}
+          onChange={(e) =>
+            void navigate({ to: ".", search: { search: e.currentTarget.value || undefined }, replace: true })
+          }
+        />
+      )}
       <ErrorAlert error={list.error} retry={() => void list.refetch()} />
       {list.isPending && <Loading />}
       {list.data?.subscriptions.nodes.length === 0 && (
-        <EmptyState icon={<IconPackage />} title={search ? "No subscription matches" : "No subscription yet"} action={!search && add}>
-          {search ? "Search for something else." : viewer?.operator ? "A subscription says how many certificates and authorities its owner may have. Its owner assigns it to a region and gets a partition: the place for the PKI." : "A platform operator creates subscriptions and names their owner."}
+        <EmptyState
+          icon={<IconPackage />}
+          title={search ? "No subscription matches" : "No subscription yet"}
+          action={!search && add}
+        >
+          {search
+            ? "Search for something else."
+            : viewer?.operator
+              ? "A subscription says how many certificates and authorities its owner may have. Its owner assigns it to a region and gets a partition: the place for the PKI."
+              : "A platform operator creates subscriptions and names their owner."}
         </EmptyState>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -74,7 +183,17 @@ export function SubscriptionsPage() {
                 ["Region", s.region && regionNames[s.region]],
                 ["URL", s.url && <CopyText key="u" value={s.url} />],
                 ["Tier", words(s.tier)],
-                ["Partition", s.partition ? <Anchor key="p" renderRoot={(p) => <Link to="/p/$partitionId" params={{ partitionId: s.partition!.id }} {...p} />}>{s.partition.name}</Anchor> : null],
+                [
+                  "Partition",
+                  s.partition ? (
+                    <Anchor
+                      key="p"
+                      renderRoot={(p) => <Link to="/p/$partitionId" params={{ partitionId: s.partition!.id }} {...p} />}
+                    >
+                      {s.partition.name}
+                    </Anchor>
+                  ) : null,
+                ],
                 ["Created", <Moment key="t" at={s.createdAt} />],
               ]}
             />
@@ -86,13 +205,23 @@ export function SubscriptionsPage() {
                 <div key={i.id}>
                   <Group justify="space-between" gap="xs">
                     <Text size="sm">
-                      {i.label} <Text span size="xs" c="dimmed" ff="monospace">{i.id}</Text>
+                      {i.label}{" "}
+                      <Text span size="xs" c="dimmed" ff="monospace">
+                        {i.id}
+                      </Text>
                     </Text>
                     <Text size="sm" fw={600}>
-                      {formatNumber(i.used)} / {formatNumber(i.purchased)} <Text span size="xs" c="dimmed" fw={400}>{i.id === "pkiaas-cas" ? "active / purchased" : "issued / purchased"}</Text>
+                      {formatNumber(i.used)} / {formatNumber(i.purchased)}{" "}
+                      <Text span size="xs" c="dimmed" fw={400}>
+                        {i.id === "pkiaas-cas" ? "active / purchased" : "issued / purchased"}
+                      </Text>
                     </Text>
                   </Group>
-                  <Progress aria-label={i.label} value={i.purchased ? (100 * i.used) / i.purchased : 0} color={i.used >= i.purchased ? "red" : "brand"} />
+                  <Progress
+                    aria-label={i.label}
+                    value={i.purchased ? (100 * i.used) / i.purchased : 0}
+                    color={i.used >= i.purchased ? "red" : "brand"}
+                  />
                 </div>
               ))}
             </Stack>
@@ -117,7 +246,11 @@ export function SubscriptionsPage() {
   );
 }
 
-const regionNames: Record<Region, string> = { US: "United States (US)", EU: "Europe (EU)", PQLAB: "Post-quantum lab (PQLAB)" };
+const regionNames: Record<Region, string> = {
+  US: "United States (US)",
+  EU: "Europe (EU)",
+  PQLAB: "Post-quantum lab (PQLAB)",
+};
 
 function AssignDialog({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
   const deployment = useDeployment();
@@ -128,7 +261,8 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
   const region = chosen ?? (regions.length === 1 ? regions[0] : undefined);
   const [agreed, setAgreed] = useState(false);
   const assign = useMutation({
-    mutationFn: () => request(Assign, { input: { subscriptionId: subscription.id, region: region as Region, acceptTerms: agreed } }),
+    mutationFn: () =>
+      request(Assign, { input: { subscriptionId: subscription.id, region: region as Region, acceptTerms: agreed } }),
     onSuccess: async (d) => {
       await queryClient.invalidateQueries();
       notifications.show({ message: `The partition ${d.assignSubscription.partition.name} is ready.` });
@@ -145,9 +279,16 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
       >
         <Stack>
           <Text size="sm">
-            <strong>{subscription.name}</strong> gets a partition in the region you choose. This cannot be changed later.
+            <strong>{subscription.name}</strong> gets a partition in the region you choose. This cannot be changed
+            later.
           </Text>
-          <Radio.Group label="Regions" required value={region ?? ""} onChange={setRegion} error={fieldError(assign.error, "region")}>
+          <Radio.Group
+            label="Regions"
+            required
+            value={region ?? ""}
+            onChange={setRegion}
+            error={fieldError(assign.error, "region")}
+          >
             <Stack gap={6} mt={6}>
               {regions.map((r) => (
                 <Radio key={r} value={r} label={regionNames[r]} />
@@ -157,7 +298,11 @@ function AssignDialog({ subscription, onClose }: { subscription: Subscription; o
           <Text size="sm" c="dimmed">
             {deployment?.terms}
           </Text>
-          <Checkbox label="I agree with the Terms and Conditions" checked={agreed} onChange={(e) => setAgreed(e.currentTarget.checked)} />
+          <Checkbox
+            label="I agree with the Terms and Conditions"
+            checked={agreed}
+            onChange={(e) => setAgreed(e.currentTarget.checked)}
+          />
           <ErrorAlert error={assign.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
@@ -193,8 +338,19 @@ function InviteOwnerDialog({ subscription, onClose }: { subscription: Subscripti
         }}
       >
         <Stack>
-          <Text size="sm">For when the first Owner never accepted, or the last one is gone. Somebody who is invited already gets a new link.</Text>
-          <TextInput label="E-mail" type="email" required value={email} onChange={(e) => setEmail(e.currentTarget.value)} error={fieldError(invite.error, "ownerEmail")} data-autofocus />
+          <Text size="sm">
+            For when the first Owner never accepted, or the last one is gone. Somebody who is invited already gets a new
+            link.
+          </Text>
+          <TextInput
+            label="E-mail"
+            type="email"
+            required
+            value={email}
+            onChange={(e) => setEmail(e.currentTarget.value)}
+            error={fieldError(invite.error, "ownerEmail")}
+            data-autofocus
+          />
           <ErrorAlert error={invite.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
@@ -210,15 +366,34 @@ function InviteOwnerDialog({ subscription, onClose }: { subscription: Subscripti
   );
 }
 
-function CreateDialog({ email, onClose, onCreated }: { email: string; onClose: () => void; onCreated: (id: string) => void }) {
+function CreateDialog({
+  email,
+  onClose,
+  onCreated,
+}: {
+  email: string;
+  onClose: () => void;
+  onCreated: (id: string) => void;
+}) {
   const queryClient = useQueryClient();
   const [v, setV] = useState({ name: "", certificates: 1000, cas: 10, tier: "" as Tier | "", email });
   const own = v.email.trim().toLowerCase() === email.toLowerCase();
   const create = useMutation({
-    mutationFn: () => request(Create, { input: { name: v.name.trim(), purchasedCertificates: v.certificates, purchasedCas: v.cas, tier: v.tier || null, ownerEmail: v.email.trim() } }),
+    mutationFn: () =>
+      request(Create, {
+        input: {
+          name: v.name.trim(),
+          purchasedCertificates: v.certificates,
+          purchasedCas: v.cas,
+          tier: v.tier || null,
+          ownerEmail: v.email.trim(),
+        },
+      }),
     onSuccess: async (d) => {
       await queryClient.invalidateQueries();
-      notifications.show({ message: own ? "The subscription is created." : "The subscription is created, and its owner is invited." });
+      notifications.show({
+        message: own ? "The subscription is created." : "The subscription is created, and its owner is invited.",
+      });
       onClose();
       onCreated(d.createSubscription.subscription.id);
     },
@@ -232,11 +407,59 @@ function CreateDialog({ email, onClose, onCreated }: { email: string; onClose: (
         }}
       >
         <Stack>
-          <TextInput label="Name" required minLength={2} maxLength={64} value={v.name} onChange={(e) => setV({ ...v, name: e.currentTarget.value })} error={fieldError(create.error, "name")} data-autofocus />
-          <NumberInput label="Purchased certificates" required min={0} thousandSeparator value={v.certificates} onChange={(n) => setV({ ...v, certificates: Number(n) })} error={fieldError(create.error, "purchasedCertificates")} />
-          <NumberInput label="Purchased certificate authorities" required min={0} value={v.cas} onChange={(n) => setV({ ...v, cas: Number(n) })} error={fieldError(create.error, "purchasedCas")} />
-          <Select label="Tier" description="Requests in 10 seconds: Standard 100, Premium 1000." data={[{ value: "", label: "By the purchased number (Premium from 1,000,000)" }, { value: "STANDARD", label: "Standard" }, { value: "PREMIUM", label: "Premium" }, { value: "UNLIMITED", label: "Unlimited" }]} value={v.tier} onChange={(t) => setV({ ...v, tier: (t ?? "") as Tier | "" })} allowDeselect={false} />
-          <TextInput label="Owner's e-mail" description={own ? "You own it yourself. Name somebody else to hand it over: that person gets an invitation." : "This person gets an invitation."} type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(create.error, "ownerEmail")} />
+          <TextInput
+            label="Name"
+            required
+            minLength={2}
+            maxLength={64}
+            value={v.name}
+            onChange={(e) => setV({ ...v, name: e.currentTarget.value })}
+            error={fieldError(create.error, "name")}
+            data-autofocus
+          />
+          <NumberInput
+            label="Purchased certificates"
+            required
+            min={0}
+            thousandSeparator
+            value={v.certificates}
+            onChange={(n) => setV({ ...v, certificates: Number(n) })}
+            error={fieldError(create.error, "purchasedCertificates")}
+          />
+          <NumberInput
+            label="Purchased certificate authorities"
+            required
+            min={0}
+            value={v.cas}
+            onChange={(n) => setV({ ...v, cas: Number(n) })}
+            error={fieldError(create.error, "purchasedCas")}
+          />
+          <Select
+            label="Tier"
+            description="Requests in 10 seconds: Standard 100, Premium 1000."
+            data={[
+              { value: "", label: "By the purchased number (Premium from 1,000,000)" },
+              { value: "STANDARD", label: "Standard" },
+              { value: "PREMIUM", label: "Premium" },
+              { value: "UNLIMITED", label: "Unlimited" },
+            ]}
+            value={v.tier}
+            onChange={(t) => setV({ ...v, tier: (t ?? "") as Tier | "" })}
+            allowDeselect={false}
+          />
+          <TextInput
+            label="Owner's e-mail"
+            description={
+              own
+                ? "You own it yourself. Name somebody else to hand it over: that person gets an invitation."
+                : "This person gets an invitation."
+            }
+            type="email"
+            required
+            value={v.email}
+            onChange={(e) => setV({ ...v, email: e.currentTarget.value })}
+            error={fieldError(create.error, "ownerEmail")}
+          />
           <ErrorAlert error={create.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
@@ -254,7 +477,11 @@ function CreateDialog({ email, onClose, onCreated }: { email: string; onClose: (
 
 function Outbox() {
   const deployment = useDeployment();
-  const outbox = useQuery({ queryKey: ["platform-outbox"], queryFn: () => request(PlatformOutbox), enabled: deployment?.keepsOutbox ?? false });
+  const outbox = useQuery({
+    queryKey: ["platform-outbox"],
+    queryFn: () => request(PlatformOutbox),
+    enabled: deployment?.keepsOutbox ?? false,
+  });
   if (!deployment?.keepsOutbox || !outbox.data?.platformOutbox.nodes.length) return null;
   return (
     <Stack mt="xl">
@@ -266,7 +493,10 @@ function Outbox() {
           {outbox.data.platformOutbox.nodes.map((m) => (
             <Accordion.Item key={m.id} value={m.id}>
               <Accordion.Control>
-                {m.subject} <Text span c="dimmed" size="sm">to {m.to}</Text>
+                {m.subject}{" "}
+                <Text span c="dimmed" size="sm">
+                  to {m.to}
+                </Text>
               </Accordion.Control>
               <Accordion.Panel>
                 <MailBody text={m.body} />

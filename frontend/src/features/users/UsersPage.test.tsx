@@ -14,9 +14,48 @@ afterEach(() => vi.unstubAllGlobals());
 async function open(roles: string[], permissions: string[]) {
   const asked: string[] = [];
   const answers: Record<string, unknown> = {
-    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles, permissions }] } },
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: null,
+        partitions: [{ id: "sub0", name: "House", region: "EU", roles, permissions }],
+      },
+    },
     Deployment: { deployment: { keepsOutbox: true } },
-    Members: { partition: { members: { nodes: [{ user: { id: "1", email: "ada@example.org", firstName: "Ada", lastName: "L", status: "ACTIVE", lastSignInAt: null }, roles: ["OWNERS"], invitedBy: "", invitationExpiresAt: null }, { user: { id: "2", email: "ivy@example.org", firstName: "Ivy", lastName: "I", status: "INVITED", lastSignInAt: null }, roles: [], invitedBy: "ada@example.org", invitationExpiresAt: "2020-01-01T00:00:00Z" }] } } },
+    Members: {
+      partition: {
+        members: {
+          nodes: [
+            {
+              user: {
+                id: "1",
+                email: "ada@example.org",
+                firstName: "Ada",
+                lastName: "L",
+                status: "ACTIVE",
+                lastSignInAt: null,
+              },
+              roles: ["OWNERS"],
+              invitedBy: "",
+              invitationExpiresAt: null,
+            },
+            {
+              user: {
+                id: "2",
+                email: "ivy@example.org",
+                firstName: "Ivy",
+                lastName: "I",
+                status: "INVITED",
+                lastSignInAt: null,
+              },
+              roles: [],
+              invitedBy: "ada@example.org",
+              invitationExpiresAt: "2020-01-01T00:00:00Z",
+            },
+          ],
+        },
+      },
+    },
     Tokens: { partition: { apiTokens: { nodes: [] } } },
   };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
@@ -24,7 +63,11 @@ async function open(roles: string[], permissions: string[]) {
     asked.push(name);
     return Response.json({ data: answers[name] });
   });
-  const router = createTestRouter("/p/$partitionId/users", UsersPage, createMemoryHistory({ initialEntries: ["/p/sub0/users"] }));
+  const router = createTestRouter(
+    "/p/$partitionId/users",
+    UsersPage,
+    createMemoryHistory({ initialEntries: ["/p/sub0/users"] }),
+  );
   await router.load();
   render(
     <MantineProvider env="test">
@@ -42,7 +85,12 @@ it("gives an Owner people, roles, tokens and the way to invite and remove, and s
   await open(["OWNERS"], ["user:browse", "user:invite", "role:manage", "token:browse", "token:manage"]);
   expect(await screen.findByText("ada@example.org")).toBeVisible();
   expect(screen.getByRole("button", { name: "Invite User" })).toBeVisible();
-  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual(["Users", "Role", "API Tokens", "CAGW Credentials"]);
+  expect((await screen.findAllByRole("tab")).map((t) => t.textContent)).toEqual([
+    "Users",
+    "Role",
+    "API Tokens",
+    "CAGW Credentials",
+  ]);
   expect(screen.getByText(/Ask the platform operator to pass on the link/)).toBeVisible();
   expect(screen.getByRole("button", { name: "Remove ada@example.org from the partition" })).toBeVisible();
   expect(screen.getByRole("button", { name: "Withdraw the invitation of ivy@example.org" })).toBeVisible();
@@ -65,7 +113,15 @@ it("tells an auditor who opens the address that the role does not allow it, and 
 
 it("asks before an API token that was not copied is closed", async () => {
   await openScreen("/p/$partitionId/users", UsersPage, "/p/sub0/users?tab=tokens", ["token:browse", "token:manage"], {
-    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: ["OWNERS"], permissions: ["token:browse", "token:manage"] }] } },
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: null,
+        partitions: [
+          { id: "sub0", name: "House", region: "EU", roles: ["OWNERS"], permissions: ["token:browse", "token:manage"] },
+        ],
+      },
+    },
     Tokens: { partition: { apiTokens: { nodes: [] } } },
     CreateToken: { createApiToken: { token: "pkt_secret", apiToken: { id: "t" } } },
   });

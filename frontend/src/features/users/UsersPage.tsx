@@ -1,24 +1,198 @@
-import { Alert, Badge, Button, Card, Group, Menu, Modal, MultiSelect, Radio, Select, Stack, Table, Tabs, Text, TextInput } from "@mantine/core";
+import {
+  Alert,
+  Badge,
+  Button,
+  Card,
+  Group,
+  Menu,
+  Modal,
+  MultiSelect,
+  Radio,
+  Select,
+  Stack,
+  Table,
+  Tabs,
+  Text,
+  TextInput,
+} from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { IconKey, IconMail, IconPlus } from "@tabler/icons-react";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
-import { EmptyState, ErrorAlert, Loading, Moment, NotPermitted, PageHeader, Scroll, SecretOnce, StatusBadge, fieldError, useClosing } from "@/components/ui";
+import {
+  EmptyState,
+  ErrorAlert,
+  Loading,
+  Moment,
+  NotPermitted,
+  PageHeader,
+  Scroll,
+  SecretOnce,
+  StatusBadge,
+  fieldError,
+  useClosing,
+} from "@/components/ui";
 import { graphql } from "@/gql";
 import type { MembersQuery, Role } from "@/gql/graphql";
 import { request, requestAll } from "@/lib/graphql";
 import { roleNames, useCan, useDeployment, useViewer } from "@/lib/session";
 
-const Members = graphql(`query Members($partition: ID!, $after: String) { partition(id: $partition) { members(first: 200, after: $after) { nodes { user { id email firstName lastName status lastSignInAt } roles invitedBy invitationExpiresAt } pageInfo { hasNextPage endCursor } } } }`);
-const Invite = graphql(`mutation InviteUser($input: InviteUserInput!) { inviteUser(input: $input) { __typename ... on MemberPayload { member { user { id email } } } ... on ApprovalPending { approvalId message } } }`);
-const Resend = graphql(`mutation Resend($partition: ID!, $user: ID!) { resendInvitation(input: {partitionId: $partition, userId: $user}) { member { user { id } } } }`);
-const Grant = graphql(`mutation GrantRole($input: GrantRoleInput!) { grantRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
-const RevokeRole = graphql(`mutation RevokeRole($input: RevokeRoleInput!) { revokeRole(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
-const Tokens = graphql(`query Tokens($partition: ID!, $after: String) { partition(id: $partition) { apiTokens(first: 200, after: $after) { nodes { id name role service stopped mayRevoke prefix createdAt createdBy expiresAt lastUsedAt revokedAt } pageInfo { hasNextPage endCursor } } } }`);
-const CreateToken = graphql(`mutation CreateToken($input: CreateApiTokenInput!) { createApiToken(input: $input) { token apiToken { id name } } }`);
-const RevokeToken = graphql(`mutation RevokeToken($id: ID!) { revokeApiToken(input: {id: $id}) { apiToken { id } } }`);
-const RemoveMember = graphql(`mutation RemoveMember($input: RemoveMemberInput!) { removeMember(input: $input) { __typename ... on MemberPayload { member { user { id } } } ... on ApprovalPending { approvalId message } } }`);
+const Members = graphql(`
+  query Members($partition: ID!, $after: String) {
+    partition(id: $partition) {
+      members(first: 200, after: $after) {
+        nodes {
+          user {
+            id
+            email
+            firstName
+            lastName
+            status
+            lastSignInAt
+          }
+          roles
+          invitedBy
+          invitationExpiresAt
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`);
+const Invite = graphql(`
+  mutation InviteUser($input: InviteUserInput!) {
+    inviteUser(input: $input) {
+      __typename
+      ... on MemberPayload {
+        member {
+          user {
+            id
+            email
+          }
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
+const Resend = graphql(`
+  mutation Resend($partition: ID!, $user: ID!) {
+    resendInvitation(input: { partitionId: $partition, userId: $user }) {
+      member {
+        user {
+          id
+        }
+      }
+    }
+  }
+`);
+const Grant = graphql(`
+  mutation GrantRole($input: GrantRoleInput!) {
+    grantRole(input: $input) {
+      __typename
+      ... on MemberPayload {
+        member {
+          user {
+            id
+          }
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
+const RevokeRole = graphql(`
+  mutation RevokeRole($input: RevokeRoleInput!) {
+    revokeRole(input: $input) {
+      __typename
+      ... on MemberPayload {
+        member {
+          user {
+            id
+          }
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
+const Tokens = graphql(`
+  query Tokens($partition: ID!, $after: String) {
+    partition(id: $partition) {
+      apiTokens(first: 200, after: $after) {
+        nodes {
+          id
+          name
+          role
+          service
+          stopped
+          mayRevoke
+          prefix
+          createdAt
+          createdBy
+          expiresAt
+          lastUsedAt
+          revokedAt
+        }
+        pageInfo {
+          hasNextPage
+          endCursor
+        }
+      }
+    }
+  }
+`);
+const CreateToken = graphql(`
+  mutation CreateToken($input: CreateApiTokenInput!) {
+    createApiToken(input: $input) {
+      token
+      apiToken {
+        id
+        name
+      }
+    }
+  }
+`);
+const RevokeToken = graphql(`
+  mutation RevokeToken($id: ID!) {
+    revokeApiToken(input: { id: $id }) {
+      apiToken {
+        id
+      }
+    }
+  }
+`);
+const RemoveMember = graphql(`
+  mutation RemoveMember($input: RemoveMemberInput!) {
+    removeMember(input: $input) {
+      __typename
+      ... on MemberPayload {
+        member {
+          user {
+            id
+          }
+        }
+      }
+      ... on ApprovalPending {
+        approvalId
+        message
+      }
+    }
+  }
+`);
 
 const CredentialsTab = lazy(() => import("./cagw/CredentialsTab"));
 
@@ -46,7 +220,11 @@ export function UsersPage() {
           )
         }
       />
-      <Tabs value={shown} onChange={(t) => void navigate({ search: { tab: t ?? undefined }, replace: true })} keepMounted={false}>
+      <Tabs
+        value={shown}
+        onChange={(t) => void navigate({ search: { tab: t ?? undefined }, replace: true })}
+        keepMounted={false}
+      >
         <Tabs.List mb="md">
           {people && <Tabs.Tab value="users">Users</Tabs.Tab>}
           {people && <Tabs.Tab value="roles">Role</Tabs.Tab>}
@@ -82,7 +260,10 @@ export function UsersPage() {
 }
 
 function useMembers(partitionId: string) {
-  return useQuery({ queryKey: ["members", partitionId], queryFn: () => requestAll(Members, { partition: partitionId }, (r) => r.partition?.members) });
+  return useQuery({
+    queryKey: ["members", partitionId],
+    queryFn: () => requestAll(Members, { partition: partitionId }, (r) => r.partition?.members),
+  });
 }
 
 type Member = NonNullable<MembersQuery["partition"]>["members"]["nodes"][number];
@@ -91,8 +272,16 @@ type Member = NonNullable<MembersQuery["partition"]>["members"]["nodes"][number]
 function NoMailServer() {
   if (!useDeployment()?.keepsOutbox) return null;
   return (
-    <Alert icon={<IconMail size={18} />} color="yellow" variant="light" styles={{ title: { color: "var(--mantine-color-text)" } }} title="No mail server is configured" mb="md">
-      Invitations are not sent. Ask the platform operator to pass on the link, or to configure SMTP. People who already have an account can sign in and accept without the link.
+    <Alert
+      icon={<IconMail size={18} />}
+      color="yellow"
+      variant="light"
+      styles={{ title: { color: "var(--mantine-color-text)" } }}
+      title="No mail server is configured"
+      mb="md"
+    >
+      Invitations are not sent. Ask the platform operator to pass on the link, or to configure SMTP. People who already
+      have an account can sign in and accept without the link.
     </Alert>
   );
 }
@@ -153,7 +342,8 @@ function People({ partitionId }: { partitionId: string }) {
                       {m.invitationExpiresAt && (
                         <Text size="xs" c="dimmed">
                           {m.invitedBy && <>by {m.invitedBy}, </>}
-                          {Date.parse(m.invitationExpiresAt) > Date.now() ? "expires" : "expired"} <Moment at={m.invitationExpiresAt} />
+                          {Date.parse(m.invitationExpiresAt) > Date.now() ? "expires" : "expired"}{" "}
+                          <Moment at={m.invitationExpiresAt} />
                         </Text>
                       )}
                     </Table.Td>
@@ -161,12 +351,27 @@ function People({ partitionId }: { partitionId: string }) {
                     <Table.Td>
                       <Group gap={4} wrap="nowrap" justify="flex-end">
                         {invited && can("user:invite") && (
-                          <Button size="compact-xs" variant="subtle" onClick={() => resend.mutate(m.user.id)} aria-label={`Send again the invitation of ${m.user.email}`}>
+                          <Button
+                            size="compact-xs"
+                            variant="subtle"
+                            onClick={() => resend.mutate(m.user.id)}
+                            aria-label={`Send again the invitation of ${m.user.email}`}
+                          >
                             Send again
                           </Button>
                         )}
                         {can("role:manage") && (
-                          <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving(m)} aria-label={invited ? `Withdraw the invitation of ${m.user.email}` : `Remove ${m.user.email} from the partition`}>
+                          <Button
+                            size="compact-xs"
+                            variant="subtle"
+                            color="red"
+                            onClick={() => setRemoving(m)}
+                            aria-label={
+                              invited
+                                ? `Withdraw the invitation of ${m.user.email}`
+                                : `Remove ${m.user.email} from the partition`
+                            }
+                          >
                             {invited ? "Withdraw" : "Remove"}
                           </Button>
                         )}
@@ -179,10 +384,19 @@ function People({ partitionId }: { partitionId: string }) {
           </Table>
         </Scroll>
         <Text size="sm" c="dimmed" mt="sm">
-          To reset a second factor, or to disable or delete an account, ask the platform operator: an account can belong to several partitions.
+          To reset a second factor, or to disable or delete an account, ask the platform operator: an account can belong
+          to several partitions.
         </Text>
       </Card>
-      <Modal opened={!!removing} onClose={() => setRemoving(undefined)} title={<Text fw={650}>{removing?.user.status === "INVITED" ? "Withdraw invitation" : "Remove from the partition"}</Text>}>
+      <Modal
+        opened={!!removing}
+        onClose={() => setRemoving(undefined)}
+        title={
+          <Text fw={650}>
+            {removing?.user.status === "INVITED" ? "Withdraw invitation" : "Remove from the partition"}
+          </Text>
+        }
+      >
         {removing && (
           <Stack>
             <Text size="sm">
@@ -210,8 +424,14 @@ function RolesTab({ partitionId }: { partitionId: string }) {
   const can = useCan(partitionId);
   const queryClient = useQueryClient();
   const change = () => queryClient.invalidateQueries();
-  const grant = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(Grant, { input: { partitionId, ...v } }), onSuccess: change });
-  const revoke = useMutation({ mutationFn: (v: { userId: string; role: Role }) => request(RevokeRole, { input: { partitionId, ...v } }), onSuccess: change });
+  const grant = useMutation({
+    mutationFn: (v: { userId: string; role: Role }) => request(Grant, { input: { partitionId, ...v } }),
+    onSuccess: change,
+  });
+  const revoke = useMutation({
+    mutationFn: (v: { userId: string; role: Role }) => request(RevokeRole, { input: { partitionId, ...v } }),
+    onSuccess: change,
+  });
   const [removing, setRemoving] = useState<{ userId: string; role: Role; name: string }>();
   const all = members.data?.partition?.members.nodes ?? [];
   if (members.isPending) return <Loading />;
@@ -225,12 +445,20 @@ function RolesTab({ partitionId }: { partitionId: string }) {
           <Card key={role} withBorder>
             <Group justify="space-between" mb="xs">
               <Text component="h2" fw={650} m={0} fz="md">
-                {roleNames[role]} <Badge variant="light" styles={{ root: { color: "var(--mantine-color-text)" } }}>{holders.length}</Badge>
+                {roleNames[role]}{" "}
+                <Badge variant="light" styles={{ root: { color: "var(--mantine-color-text)" } }}>
+                  {holders.length}
+                </Badge>
               </Text>
               {can("role:manage") && (
                 <Menu width={280} position="bottom-end">
                   <Menu.Target>
-                    <Button size="xs" variant="default" leftSection={<IconPlus size={14} />} disabled={others.length === 0}>
+                    <Button
+                      size="xs"
+                      variant="default"
+                      leftSection={<IconPlus size={14} />}
+                      disabled={others.length === 0}
+                    >
                       Add user
                     </Button>
                   </Menu.Target>
@@ -255,7 +483,13 @@ function RolesTab({ partitionId }: { partitionId: string }) {
                   {m.user.firstName} {m.user.lastName} · {m.user.email}
                 </Text>
                 {can("role:manage") && (
-                  <Button size="compact-xs" variant="subtle" color="red" onClick={() => setRemoving({ userId: m.user.id, role, name: m.user.email })} aria-label={`Remove User ${m.user.email} from ${roleNames[role]}`}>
+                  <Button
+                    size="compact-xs"
+                    variant="subtle"
+                    color="red"
+                    onClick={() => setRemoving({ userId: m.user.id, role, name: m.user.email })}
+                    aria-label={`Remove User ${m.user.email} from ${roleNames[role]}`}
+                  >
                     Remove User
                   </Button>
                 )}
@@ -274,7 +508,13 @@ function RolesTab({ partitionId }: { partitionId: string }) {
               <Button variant="default" onClick={() => setRemoving(undefined)} data-autofocus>
                 Cancel
               </Button>
-              <Button color="red" onClick={() => { revoke.mutate({ userId: removing.userId, role: removing.role }); setRemoving(undefined); }}>
+              <Button
+                color="red"
+                onClick={() => {
+                  revoke.mutate({ userId: removing.userId, role: removing.role });
+                  setRemoving(undefined);
+                }}
+              >
                 Remove
               </Button>
             </Group>
@@ -289,7 +529,16 @@ function InviteDialog({ partitionId, onClose }: { partitionId: string; onClose: 
   const queryClient = useQueryClient();
   const [v, setV] = useState({ email: "", firstName: "", lastName: "", roles: [] as string[] });
   const invite = useMutation({
-    mutationFn: () => request(Invite, { input: { partitionId, email: v.email.trim(), firstName: v.firstName.trim(), lastName: v.lastName.trim(), roles: v.roles as Role[] } }),
+    mutationFn: () =>
+      request(Invite, {
+        input: {
+          partitionId,
+          email: v.email.trim(),
+          firstName: v.firstName.trim(),
+          lastName: v.lastName.trim(),
+          roles: v.roles as Role[],
+        },
+      }),
     onSuccess: () => {
       notifications.show({ message: `${v.email} is invited.` });
       onClose();
@@ -306,12 +555,38 @@ function InviteDialog({ partitionId, onClose }: { partitionId: string; onClose: 
       >
         <Stack>
           <NoMailServer />
-          <TextInput label="Email" type="email" required value={v.email} onChange={(e) => setV({ ...v, email: e.currentTarget.value })} error={fieldError(invite.error, "email")} data-autofocus />
+          <TextInput
+            label="Email"
+            type="email"
+            required
+            value={v.email}
+            onChange={(e) => setV({ ...v, email: e.currentTarget.value })}
+            error={fieldError(invite.error, "email")}
+            data-autofocus
+          />
           <Group grow align="flex-start">
-            <TextInput label="First Name" required value={v.firstName} onChange={(e) => setV({ ...v, firstName: e.currentTarget.value })} error={fieldError(invite.error, "firstName")} />
-            <TextInput label="Last Name" required value={v.lastName} onChange={(e) => setV({ ...v, lastName: e.currentTarget.value })} error={fieldError(invite.error, "lastName")} />
+            <TextInput
+              label="First Name"
+              required
+              value={v.firstName}
+              onChange={(e) => setV({ ...v, firstName: e.currentTarget.value })}
+              error={fieldError(invite.error, "firstName")}
+            />
+            <TextInput
+              label="Last Name"
+              required
+              value={v.lastName}
+              onChange={(e) => setV({ ...v, lastName: e.currentTarget.value })}
+              error={fieldError(invite.error, "lastName")}
+            />
           </Group>
-          <MultiSelect label="Roles" description="May be given later" data={roles.map((r) => ({ value: r, label: roleNames[r] }))} value={v.roles} onChange={(r) => setV({ ...v, roles: r })} />
+          <MultiSelect
+            label="Roles"
+            description="May be given later"
+            data={roles.map((r) => ({ value: r, label: roleNames[r] }))}
+            value={v.roles}
+            onChange={(r) => setV({ ...v, roles: r })}
+          />
           <ErrorAlert error={invite.error} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
@@ -332,7 +607,10 @@ function TokensTab({ partitionId }: { partitionId: string }) {
   const viewer = useViewer();
   const own = viewer?.partitions.find((p) => p.id === partitionId)?.roles ?? [];
   const allowed = own.includes("OWNERS") ? roles : own;
-  const tokens = useQuery({ queryKey: ["tokens", partitionId], queryFn: () => requestAll(Tokens, { partition: partitionId }, (r) => r.partition?.apiTokens) });
+  const tokens = useQuery({
+    queryKey: ["tokens", partitionId],
+    queryFn: () => requestAll(Tokens, { partition: partitionId }, (r) => r.partition?.apiTokens),
+  });
   const [creating, setCreating] = useState(false);
   const [name, setName] = useState("");
   const [role, setRole] = useState<string | null>(null);
@@ -340,7 +618,19 @@ function TokensTab({ partitionId }: { partitionId: string }) {
   const [service, setService] = useState("personal");
   const [ending, setEnding] = useState<{ id: string; name: string }>();
   const refresh = () => queryClient.invalidateQueries({ queryKey: ["tokens"] });
-  const create = useMutation({ mutationFn: () => request(CreateToken, { input: { partitionId, name: name.trim(), role: role as Role, service: service === "service", expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString() } }), onSuccess: refresh });
+  const create = useMutation({
+    mutationFn: () =>
+      request(CreateToken, {
+        input: {
+          partitionId,
+          name: name.trim(),
+          role: role as Role,
+          service: service === "service",
+          expiresAt: new Date(Date.now() + Number(days) * 86_400_000).toISOString(),
+        },
+      }),
+    onSuccess: refresh,
+  });
   const revoke = useMutation({ mutationFn: (id: string) => request(RevokeToken, { id }), onSuccess: refresh });
   const { close, guarded } = useClosing(() => {
     setCreating(false);
@@ -360,7 +650,8 @@ function TokensTab({ partitionId }: { partitionId: string }) {
       <ErrorAlert error={tokens.error ?? revoke.error} />
       {list.length === 0 ? (
         <EmptyState icon={<IconKey />} title="No API token yet" action={add}>
-          Automation signs in with a token: a role in this partition, for a time. A personal token can never do more than its owner; a service token is not tied to a person.
+          Automation signs in with a token: a role in this partition, for a time. A personal token can never do more
+          than its owner; a service token is not tied to a person.
         </EmptyState>
       ) : (
         <Card withBorder>
@@ -372,7 +663,9 @@ function TokensTab({ partitionId }: { partitionId: string }) {
               <Table.Thead>
                 <Table.Tr>
                   {["Name", "Role", "Kind", "Expires", "Last use", ""].map((h) => (
-                    <Table.Th key={h} aria-label={h || "Actions"}>{h}</Table.Th>
+                    <Table.Th key={h} aria-label={h || "Actions"}>
+                      {h}
+                    </Table.Th>
                   ))}
                 </Table.Tr>
               </Table.Thead>
@@ -390,7 +683,11 @@ function TokensTab({ partitionId }: { partitionId: string }) {
                     <Table.Td>{roleNames[t.role]}</Table.Td>
                     <Table.Td>
                       {t.service ? "Service" : "Personal"}
-                      {t.stopped && !t.revokedAt && <Text size="xs" c="dimmed">stopped: its owner has no role here</Text>}
+                      {t.stopped && !t.revokedAt && (
+                        <Text size="xs" c="dimmed">
+                          stopped: its owner has no role here
+                        </Text>
+                      )}
                     </Table.Td>
                     <Table.Td>
                       <Moment at={t.expiresAt} />
@@ -400,11 +697,19 @@ function TokensTab({ partitionId }: { partitionId: string }) {
                       {t.revokedAt ? (
                         <StatusBadge status="REVOKED" />
                       ) : t.mayRevoke ? (
-                        <Button size="compact-xs" variant="subtle" color="red" onClick={() => setEnding(t)} aria-label={`Revoke ${t.name}`}>
+                        <Button
+                          size="compact-xs"
+                          variant="subtle"
+                          color="red"
+                          onClick={() => setEnding(t)}
+                          aria-label={`Revoke ${t.name}`}
+                        >
                           Revoke
                         </Button>
                       ) : (
-                        <Text size="xs" c="dimmed">has permissions you do not have</Text>
+                        <Text size="xs" c="dimmed">
+                          has permissions you do not have
+                        </Text>
                       )}
                     </Table.Td>
                   </Table.Tr>
@@ -421,47 +726,102 @@ function TokensTab({ partitionId }: { partitionId: string }) {
             <Button variant="default" onClick={() => setEnding(undefined)} data-autofocus>
               Cancel
             </Button>
-            <Button color="red" onClick={() => { revoke.mutate(ending!.id); setEnding(undefined); }}>
+            <Button
+              color="red"
+              onClick={() => {
+                revoke.mutate(ending!.id);
+                setEnding(undefined);
+              }}
+            >
               Revoke
             </Button>
           </Group>
         </Stack>
       </Modal>
-      <Modal opened={creating} onClose={close} title={<Text fw={650}>Create API Token</Text>} closeOnClickOutside={!create.data}>
-        {guarded(create.data ? (
-          <Stack>
-            <SecretOnce label="API token" value={create.data.createApiToken.token} />
-            <Button onClick={close}>Done</Button>
-          </Stack>
-        ) : (
-          <form
-            onSubmit={(e) => {
-              e.preventDefault();
-              create.mutate();
-            }}
-          >
+      <Modal
+        opened={creating}
+        onClose={close}
+        title={<Text fw={650}>Create API Token</Text>}
+        closeOnClickOutside={!create.data}
+      >
+        {guarded(
+          create.data ? (
             <Stack>
-              <TextInput label="Name" description="What uses it; 2 to 64 characters" required minLength={2} maxLength={64} value={name} onChange={(e) => setName(e.currentTarget.value)} error={fieldError(create.error, "name")} data-autofocus />
-              <Select label="Role" required data={allowed.map((r) => ({ value: r, label: roleNames[r] }))} value={role} onChange={setRole} error={fieldError(create.error, "role")} />
-              <Radio.Group label="For" value={service} onChange={setService} error={fieldError(create.error, "service")}>
-                <Stack gap="xs" mt="xs">
-                  <Radio value="personal" label="Me" description="It can do only what both its role and your current roles permit. It stops working when you have no role here" />
-                  <Radio value="service" label="A service" description="Not tied to a person: it works until it expires or is revoked, even after you leave. It cannot manage people" />
-                </Stack>
-              </Radio.Group>
-              <Select label="Expires in" data={[["30", "30 days"], ["90", "90 days"], ["180", "180 days"], ["365", "1 year"]].map(([value, label]) => ({ value: value!, label: label! }))} value={days} onChange={(d) => setDays(d ?? "90")} allowDeselect={false} error={fieldError(create.error, "expiresAt")} />
-              <ErrorAlert error={create.error} />
-              <Group justify="flex-end">
-                <Button variant="default" onClick={close}>
-                  Cancel
-                </Button>
-                <Button type="submit" loading={create.isPending} disabled={!role}>
-                  Create
-                </Button>
-              </Group>
+              <SecretOnce label="API token" value={create.data.createApiToken.token} />
+              <Button onClick={close}>Done</Button>
             </Stack>
-          </form>
-        ))}
+          ) : (
+            <form
+              onSubmit={(e) => {
+                e.preventDefault();
+                create.mutate();
+              }}
+            >
+              <Stack>
+                <TextInput
+                  label="Name"
+                  description="What uses it; 2 to 64 characters"
+                  required
+                  minLength={2}
+                  maxLength={64}
+                  value={name}
+                  onChange={(e) => setName(e.currentTarget.value)}
+                  error={fieldError(create.error, "name")}
+                  data-autofocus
+                />
+                <Select
+                  label="Role"
+                  required
+                  data={allowed.map((r) => ({ value: r, label: roleNames[r] }))}
+                  value={role}
+                  onChange={setRole}
+                  error={fieldError(create.error, "role")}
+                />
+                <Radio.Group
+                  label="For"
+                  value={service}
+                  onChange={setService}
+                  error={fieldError(create.error, "service")}
+                >
+                  <Stack gap="xs" mt="xs">
+                    <Radio
+                      value="personal"
+                      label="Me"
+                      description="It can do only what both its role and your current roles permit. It stops working when you have no role here"
+                    />
+                    <Radio
+                      value="service"
+                      label="A service"
+                      description="Not tied to a person: it works until it expires or is revoked, even after you leave. It cannot manage people"
+                    />
+                  </Stack>
+                </Radio.Group>
+                <Select
+                  label="Expires in"
+                  data={[
+                    ["30", "30 days"],
+                    ["90", "90 days"],
+                    ["180", "180 days"],
+                    ["365", "1 year"],
+                  ].map(([value, label]) => ({ value: value!, label: label! }))}
+                  value={days}
+                  onChange={(d) => setDays(d ?? "90")}
+                  allowDeselect={false}
+                  error={fieldError(create.error, "expiresAt")}
+                />
+                <ErrorAlert error={create.error} />
+                <Group justify="flex-end">
+                  <Button variant="default" onClick={close}>
+                    Cancel
+                  </Button>
+                  <Button type="submit" loading={create.isPending} disabled={!role}>
+                    Create
+                  </Button>
+                </Group>
+              </Stack>
+            </form>
+          ),
+        )}
       </Modal>
     </>
   );

@@ -15,14 +15,72 @@ import EabKeys from "./EabKeys";
 afterEach(() => vi.unstubAllGlobals());
 
 const directoryUrl = "https://pki.example.com/acme/sub0/servers/directory";
-const settings = { challenges: ["http-01", "dns-01", "tls-alpn-01"], ordersPerHour: 300, failuresPerHour: 60, orderHours: 168, authorizationHours: 168, renewalPollMinutes: 360, attestation: [] };
-const key = { id: "KID1", friendlyName: "shop", state: "ACTIVE", allowedIdentifiers: ["*.shop.example.com"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 2, accountCount: 1, createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", expiresAt: null, revokedAt: null, lastUsedAt: null };
-const keys = (nodes: unknown[], totalCount = nodes.length, endCursor: string | null = null) => ({ protocolConfiguration: { acme: { externalKeys: { totalCount, pageInfo: { hasNextPage: endCursor !== null, endCursor }, nodes } } } });
-const acme = (externalKeys: unknown[], changed = {}) => ({ Acme: { deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" }, protocolConfiguration: { id: "c1", acme: { directoryUrl, settings: { ...settings, ...changed }, externalKeys: { totalCount: externalKeys.length, nodes: externalKeys } } } }, AcmeActivity: keys(externalKeys) });
-const configuration = { id: "c1", identifier: "servers", type: "ACME", mayWiden: true, offerings: [{ id: "o1", name: "web", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } }] } as unknown as Configuration;
+const settings = {
+  challenges: ["http-01", "dns-01", "tls-alpn-01"],
+  ordersPerHour: 300,
+  failuresPerHour: 60,
+  orderHours: 168,
+  authorizationHours: 168,
+  renewalPollMinutes: 360,
+  attestation: [],
+};
+const key = {
+  id: "KID1",
+  friendlyName: "shop",
+  state: "ACTIVE",
+  allowedIdentifiers: ["*.shop.example.com"],
+  needsNoChallenge: true,
+  withoutBinding: false,
+  maxAccounts: 2,
+  accountCount: 1,
+  createdAt: "2026-11-01T00:00:00Z",
+  createdBy: "ada@example.org",
+  expiresAt: null,
+  revokedAt: null,
+  lastUsedAt: null,
+};
+const keys = (nodes: unknown[], totalCount = nodes.length, endCursor: string | null = null) => ({
+  protocolConfiguration: {
+    acme: { externalKeys: { totalCount, pageInfo: { hasNextPage: endCursor !== null, endCursor }, nodes } },
+  },
+});
+const acme = (externalKeys: unknown[], changed = {}) => ({
+  Acme: {
+    deployment: { tlsRootCertificate: "-----BEGIN CERTIFICATE-----" },
+    protocolConfiguration: {
+      id: "c1",
+      acme: {
+        directoryUrl,
+        settings: { ...settings, ...changed },
+        externalKeys: { totalCount: externalKeys.length, nodes: externalKeys },
+      },
+    },
+  },
+  AcmeActivity: keys(externalKeys),
+});
+const configuration = {
+  id: "c1",
+  identifier: "servers",
+  type: "ACME",
+  mayWiden: true,
+  offerings: [
+    { id: "o1", name: "web", profileId: "web", ca: { id: "ca1", identifier: "issuing", friendlyName: "Issuing" } },
+  ],
+} as unknown as Configuration;
 
-async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, editable = true, permissions = ["protocol:manage", "certificate:issue"]) {
-  const viewer = { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } };
+async function open(
+  Panel: typeof EabKeys,
+  answers: Record<string, unknown>,
+  editable = true,
+  permissions = ["protocol:manage", "certificate:issue"],
+) {
+  const viewer = {
+    viewer: {
+      operator: false,
+      user: null,
+      partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }],
+    },
+  };
   const asked: [string, Record<string, unknown>][] = [];
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
     const { query, variables } = JSON.parse(String(init.body)) as { query: string; variables: Record<string, unknown> };
@@ -32,7 +90,11 @@ async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, edi
     const answer = answers[name] as { errors?: unknown } | undefined;
     return Response.json(answer?.errors ? answer : { data: answer });
   });
-  const router = createTestRouter("/", () => <Panel configuration={configuration} partitionId="sub0" editable={editable} />, createMemoryHistory({ initialEntries: ["/"] }));
+  const router = createTestRouter(
+    "/",
+    () => <Panel configuration={configuration} partitionId="sub0" editable={editable} />,
+    createMemoryHistory({ initialEntries: ["/"] }),
+  );
   await router.load();
   render(
     <MantineProvider env="test">
@@ -47,9 +109,19 @@ async function open(Panel: typeof EabKeys, answers: Record<string, unknown>, edi
 }
 
 it("gives the guide's command for certbot, and all others with the same values", () => {
-  const e = { directoryUrl, identifier: "web_servers", kid: "KID1", hmacKey: "c2VjcmV0", domain: "www.example.com", email: "admin@example.com", root: "PEM" };
+  const e = {
+    directoryUrl,
+    identifier: "web_servers",
+    kid: "KID1",
+    hmacKey: "c2VjcmV0",
+    domain: "www.example.com",
+    email: "admin@example.com",
+    root: "PEM",
+  };
   const commands = clientCommands(e);
-  expect(commands[0]!.text).toBe(`sudo REQUESTS_CA_BUNDLE=/tmp/root_ca.crt certbot certonly -d www.example.com --server ${directoryUrl} --standalone --no-eff-email --agree-tos -m admin@example.com --eab-kid KID1 --eab-hmac-key c2VjcmV0`);
+  expect(commands[0]!.text).toBe(
+    `sudo REQUESTS_CA_BUNDLE=/tmp/root_ca.crt certbot certonly -d www.example.com --server ${directoryUrl} --standalone --no-eff-email --agree-tos -m admin@example.com --eab-kid KID1 --eab-hmac-key c2VjcmV0`,
+  );
   expect(clientCommands({ ...e, root: null })[0]!.text).toMatch(/^sudo certbot /);
   for (const c of commands) {
     expect(c.text, c.label).toContain(directoryUrl);
@@ -83,7 +155,13 @@ it("shows more keys on demand", async () => {
   fireEvent.click(more);
   expect(await screen.findByText("oldest")).toBeVisible();
   expect(screen.getByText("shop")).toBeVisible();
-  expect(asked.filter(([n]) => n === "AcmeActivity").at(-1)?.[1]).toEqual({ id: "c1", keys: true, accounts: false, orders: false, after: "cursor1" });
+  expect(asked.filter(([n]) => n === "AcmeActivity").at(-1)?.[1]).toEqual({
+    id: "c1",
+    keys: true,
+    accounts: false,
+    orders: false,
+    after: "cursor1",
+  });
   expect(screen.queryByRole("button", { name: "Show more" })).toBeNull();
 });
 
@@ -95,7 +173,10 @@ it("puts the key and what was typed into the commands", async () => {
 });
 
 it("makes a key, shows its secret once and in the command, and lets nobody close it by accident", async () => {
-  const asked = await open(EabKeys, { ...acme([]), CreateAcmeKey: { createAcmeKey: { key: { id: "KID9", friendlyName: "lab" }, hmacKey: "bGFi" } } });
+  const asked = await open(EabKeys, {
+    ...acme([]),
+    CreateAcmeKey: { createAcmeKey: { key: { id: "KID9", friendlyName: "lab" }, hmacKey: "bGFi" } },
+  });
   fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
   const dialog = await screen.findByRole("dialog");
   const create = () => within(dialog).getByRole("button", { name: "Create" });
@@ -104,7 +185,9 @@ it("makes a key, shows its secret once and in the command, and lets nobody close
   fireEvent.change(within(dialog).getByLabelText(/Friendly name/), { target: { value: "lab" } });
   fireEvent.click(within(dialog).getByLabelText("Needs no challenge"));
   expect(create()).toBeDisabled(); // for which names?
-  fireEvent.change(within(dialog).getByLabelText(/Allowed identifiers/), { target: { value: "*.lab.example.com\n10.1.0.0/16" } });
+  fireEvent.change(within(dialog).getByLabelText(/Allowed identifiers/), {
+    target: { value: "*.lab.example.com\n10.1.0.0/16" },
+  });
   fireEvent.click(create());
   expect(await within(dialog).findByText("EAB HMAC Key: shown only now")).toBeVisible();
   expect(within(dialog).getByLabelText("command").textContent).toContain("-d www.lab.example.com");
@@ -113,11 +196,28 @@ it("makes a key, shows its secret once and in the command, and lets nobody close
   expect(await screen.findByText(/The EAB HMAC Key was neither copied nor downloaded/)).toBeVisible();
   fireEvent.click(screen.getByRole("button", { name: "Go back" }));
   expect(within(dialog).getByText("bGFi")).toBeVisible();
-  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "lab", allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"], needsNoChallenge: true, withoutBinding: false, maxAccounts: 0, expiresAt: null } });
+  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({
+    input: {
+      configurationId: "c1",
+      friendlyName: "lab",
+      allowedIdentifiers: ["*.lab.example.com", "10.1.0.0/16"],
+      needsNoChallenge: true,
+      withoutBinding: false,
+      maxAccounts: 0,
+      expiresAt: null,
+    },
+  });
 });
 
 const attested = { challenges: ["device-attest-01"], attestation: [{ format: "apple", roots: "" }] };
-const macs = { ...key, id: "KID2", friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6"], needsNoChallenge: false, withoutBinding: true };
+const macs = {
+  ...key,
+  id: "KID2",
+  friendlyName: "macs",
+  allowedIdentifiers: ["device:C02XK1ABJGH6"],
+  needsNoChallenge: false,
+  withoutBinding: true,
+};
 
 it("offers no key without challenge to who may not issue", async () => {
   await open(EabKeys, acme([]), true, ["protocol:manage"]);
@@ -128,7 +228,10 @@ it("offers no key without challenge to who may not issue", async () => {
 });
 
 it("makes a key for devices without binding of serial numbers, and shows the payload and no secret", async () => {
-  const asked = await open(EabKeys, { ...acme([], attested), CreateAcmeKey: { createAcmeKey: { key: { id: "KID2", friendlyName: "macs" }, hmacKey: null } } });
+  const asked = await open(EabKeys, {
+    ...acme([], attested),
+    CreateAcmeKey: { createAcmeKey: { key: { id: "KID2", friendlyName: "macs" }, hmacKey: null } },
+  });
   fireEvent.click(await screen.findByRole("button", { name: "Create EAB Key" }));
   const dialog = await screen.findByRole("dialog");
   fireEvent.change(within(dialog).getByLabelText(/Friendly name/), { target: { value: "macs" } });
@@ -136,14 +239,26 @@ it("makes a key for devices without binding of serial numbers, and shows the pay
   fireEvent.click(within(dialog).getByLabelText("For devices without binding"));
   expect(within(dialog).queryByLabelText("Needs no challenge")).toBeNull();
   expect(within(dialog).getByRole("button", { name: "Create" })).toBeDisabled(); // for which devices?
-  fireEvent.change(within(dialog).getByLabelText(/Serial numbers/), { target: { value: "C02XK1ABJGH6\ndevice:C02SPARE" } });
+  fireEvent.change(within(dialog).getByLabelText(/Serial numbers/), {
+    target: { value: "C02XK1ABJGH6\ndevice:C02SPARE" },
+  });
   fireEvent.click(within(dialog).getByRole("button", { name: "Create" }));
   const payload = await within(dialog).findByLabelText("command");
   expect(payload.textContent).toContain("<string>com.apple.security.acme</string>");
   expect(payload.textContent).toContain("<key>ClientIdentifier</key><string>%SerialNumber%</string>");
   expect(payload.textContent).toContain(directoryUrl);
   expect(within(dialog).queryByText(/HMAC Key/)).toBeNull();
-  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({ input: { configurationId: "c1", friendlyName: "macs", allowedIdentifiers: ["device:C02XK1ABJGH6", "device:C02SPARE"], needsNoChallenge: false, withoutBinding: true, maxAccounts: 0, expiresAt: null } });
+  expect(asked.find(([n]) => n === "CreateAcmeKey")?.[1]).toEqual({
+    input: {
+      configurationId: "c1",
+      friendlyName: "macs",
+      allowedIdentifiers: ["device:C02XK1ABJGH6", "device:C02SPARE"],
+      needsNoChallenge: false,
+      withoutBinding: true,
+      maxAccounts: 0,
+      expiresAt: null,
+    },
+  });
 });
 
 it("says why there can be no key for devices without binding", async () => {
@@ -185,23 +300,69 @@ it("shows what a key is good for, and no action to those who only read", async (
 });
 
 it("says why an order came to nothing, for each name", async () => {
-  const order = { id: "o1", status: "INVALID", createdAt: "2026-11-01T00:00:00Z", identifiers: [{ type: "dns", value: "a.example.com" }], error: { type: "compound", detail: "two names could not be proved", identifier: null, subproblems: [{ type: "connection", detail: "connection refused", identifier: { value: "a.example.com" } }] }, account: { id: "a1", key: { friendlyName: "shop" } }, certificate: null };
-  await open(Orders, { AcmeActivity: { protocolConfiguration: { acme: { orders: { totalCount: 1, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [order] } } } } });
+  const order = {
+    id: "o1",
+    status: "INVALID",
+    createdAt: "2026-11-01T00:00:00Z",
+    identifiers: [{ type: "dns", value: "a.example.com" }],
+    error: {
+      type: "compound",
+      detail: "two names could not be proved",
+      identifier: null,
+      subproblems: [{ type: "connection", detail: "connection refused", identifier: { value: "a.example.com" } }],
+    },
+    account: { id: "a1", key: { friendlyName: "shop" } },
+    certificate: null,
+  };
+  await open(Orders, {
+    AcmeActivity: {
+      protocolConfiguration: {
+        acme: { orders: { totalCount: 1, pageInfo: { hasNextPage: false, endCursor: null }, nodes: [order] } },
+      },
+    },
+  });
   expect(await screen.findByText(/two names could not be proved/)).toBeVisible();
   expect(screen.getByText(/a.example.com: connection refused/)).toBeVisible();
 });
 
 it("links an order that waits to the request for approval", async () => {
-  const order = { id: "o1", status: "PROCESSING", createdAt: "2026-11-01T00:00:00Z", identifiers: [{ type: "dns", value: "a.example.com" }], error: null, account: { id: "a1", key: { friendlyName: "shop" } }, certificate: null };
-  const nodes = [{ ...order, approval: { id: "r1" } }, { ...order, id: "o2", approval: null }, { ...order, id: "o3", status: "READY", approval: null }];
-  await open(Orders, { AcmeActivity: { protocolConfiguration: { acme: { orders: { totalCount: 3, pageInfo: { hasNextPage: false, endCursor: null }, nodes } } } } });
-  expect(await screen.findByRole("link", { name: "Waiting for approval" })).toHaveAttribute("href", expect.stringMatching(/\/approvals\/r1$/));
+  const order = {
+    id: "o1",
+    status: "PROCESSING",
+    createdAt: "2026-11-01T00:00:00Z",
+    identifiers: [{ type: "dns", value: "a.example.com" }],
+    error: null,
+    account: { id: "a1", key: { friendlyName: "shop" } },
+    certificate: null,
+  };
+  const nodes = [
+    { ...order, approval: { id: "r1" } },
+    { ...order, id: "o2", approval: null },
+    { ...order, id: "o3", status: "READY", approval: null },
+  ];
+  await open(Orders, {
+    AcmeActivity: {
+      protocolConfiguration: {
+        acme: { orders: { totalCount: 3, pageInfo: { hasNextPage: false, endCursor: null }, nodes } },
+      },
+    },
+  });
+  expect(await screen.findByRole("link", { name: "Waiting for approval" })).toHaveAttribute(
+    "href",
+    expect.stringMatching(/\/approvals\/r1$/),
+  );
   expect(screen.getAllByText("Waiting for approval")).toHaveLength(2);
   expect(screen.getByText("Not finished")).toBeVisible();
 });
 
 it("keeps settings from being saved without a challenge, and shows an error at its field", async () => {
-  const asked = await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } }, UpdateAcmeSettings: { errors: [{ message: "721 is out of range", extensions: { code: "INVALID", field: "settings.orderHours" } }] } });
+  const asked = await open(AcmeSettings, {
+    ...acme([]),
+    AcmeProfiles: { partition: { enrollmentProtocols: [] } },
+    UpdateAcmeSettings: {
+      errors: [{ message: "721 is out of range", extensions: { code: "INVALID", field: "settings.orderHours" } }],
+    },
+  });
   for (const c of ["http-01", "dns-01", "tls-alpn-01"]) fireEvent.click(await screen.findByLabelText(c));
   expect(screen.getByText("Choose one at least")).toBeVisible();
   expect(screen.getByRole("button", { name: "Save" })).toBeDisabled();
@@ -209,11 +370,17 @@ it("keeps settings from being saved without a challenge, and shows an error at i
   fireEvent.click(screen.getByRole("button", { name: "Save" }));
   expect(await screen.findByText("721 is out of range")).toBeVisible();
   expect(screen.getByLabelText("Order expires after, hours")).toHaveFocus();
-  await waitFor(() => expect(asked.find(([n]) => n === "UpdateAcmeSettings")?.[1]).toMatchObject({ input: { configurationId: "c1", challenges: ["dns-01"], orderHours: 168 } }));
+  await waitFor(() =>
+    expect(asked.find(([n]) => n === "UpdateAcmeSettings")?.[1]).toMatchObject({
+      input: { configurationId: "c1", challenges: ["dns-01"], orderHours: 168 },
+    }),
+  );
 });
 
 it("shows the settings as facts to those who only read", async () => {
-  await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } } }, false, ["protocol:browse"]);
+  await open(AcmeSettings, { ...acme([]), AcmeProfiles: { partition: { enrollmentProtocols: [] } } }, false, [
+    "protocol:browse",
+  ]);
   expect((await screen.findByText("Challenges")).nextElementSibling).toHaveTextContent("http-01dns-01tls-alpn-01");
   expect(screen.getByText("Order expires after, hours").nextElementSibling).toHaveTextContent("168");
   expect(screen.queryByRole("checkbox")).toBeNull();

@@ -12,7 +12,8 @@ const panels = {
 
 export const acme: Protocol = {
   label: "ACME",
-  description: "Servers get and renew their certificates by themselves: certbot, Caddy, Traefik, cert-manager and many more (RFC 8555).",
+  description:
+    "Servers get and renew their certificates by themselves: certbot, Caddy, Traefik, cert-manager and many more (RFC 8555).",
   icon: IconRefresh,
   Overview: panels.Overview,
   tabs: [

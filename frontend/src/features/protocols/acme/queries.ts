@@ -3,13 +3,34 @@ import type { AcmeActivityQuery, AcmeQuery } from "@/gql/graphql";
 
 export const Acme = graphql(`
   query Acme($id: ID!) {
-    deployment { tlsRootCertificate }
+    deployment {
+      tlsRootCertificate
+    }
     protocolConfiguration(id: $id) {
       id
       acme {
         directoryUrl
-        settings { challenges ordersPerHour failuresPerHour orderHours authorizationHours renewalPollMinutes attestation { format roots } }
-        externalKeys(first: 100) { totalCount nodes { id friendlyName state withoutBinding } }
+        settings {
+          challenges
+          ordersPerHour
+          failuresPerHour
+          orderHours
+          authorizationHours
+          renewalPollMinutes
+          attestation {
+            format
+            roots
+          }
+        }
+        externalKeys(first: 100) {
+          totalCount
+          nodes {
+            id
+            friendlyName
+            state
+            withoutBinding
+          }
+        }
       }
     }
   }
@@ -20,32 +41,122 @@ export const AcmeActivity = graphql(`
       acme {
         externalKeys(first: 50, after: $after) @include(if: $keys) {
           totalCount
-          pageInfo { hasNextPage endCursor }
-          nodes { id friendlyName state allowedIdentifiers needsNoChallenge withoutBinding maxAccounts accountCount createdAt createdBy expiresAt revokedAt lastUsedAt }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+          nodes {
+            id
+            friendlyName
+            state
+            allowedIdentifiers
+            needsNoChallenge
+            withoutBinding
+            maxAccounts
+            accountCount
+            createdAt
+            createdBy
+            expiresAt
+            revokedAt
+            lastUsedAt
+          }
         }
         accounts(first: 50, after: $after) @include(if: $accounts) {
           totalCount
-          pageInfo { hasNextPage endCursor }
-          nodes { id status contact thumbprint createdAt key { id friendlyName state } }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
+          nodes {
+            id
+            status
+            contact
+            thumbprint
+            createdAt
+            key {
+              id
+              friendlyName
+              state
+            }
+          }
         }
         orders(first: 50, after: $after) @include(if: $orders) {
           totalCount
-          pageInfo { hasNextPage endCursor }
+          pageInfo {
+            hasNextPage
+            endCursor
+          }
           nodes {
-            id status createdAt identifiers { type value }
-            error { type detail identifier { value } subproblems { type detail identifier { value } } }
-            account { id key { friendlyName } }
-            certificate { id serialNumber status }
-            approval { id }
+            id
+            status
+            createdAt
+            identifiers {
+              type
+              value
+            }
+            error {
+              type
+              detail
+              identifier {
+                value
+              }
+              subproblems {
+                type
+                detail
+                identifier {
+                  value
+                }
+              }
+            }
+            account {
+              id
+              key {
+                friendlyName
+              }
+            }
+            certificate {
+              id
+              serialNumber
+              status
+            }
+            approval {
+              id
+            }
           }
         }
       }
     }
   }
 `);
-export const CreateKey = graphql(`mutation CreateAcmeKey($input: CreateAcmeKeyInput!) { createAcmeKey(input: $input) { key { id friendlyName } hmacKey } }`);
-export const RevokeKey = graphql(`mutation RevokeAcmeKey($input: RevokeAcmeKeyInput!) { revokeAcmeKey(input: $input) { key { id } } }`);
-export const UpdateSettings = graphql(`mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) { updateAcmeSettings(input: $input) { protocolConfiguration { id } } }`);
+export const CreateKey = graphql(`
+  mutation CreateAcmeKey($input: CreateAcmeKeyInput!) {
+    createAcmeKey(input: $input) {
+      key {
+        id
+        friendlyName
+      }
+      hmacKey
+    }
+  }
+`);
+export const RevokeKey = graphql(`
+  mutation RevokeAcmeKey($input: RevokeAcmeKeyInput!) {
+    revokeAcmeKey(input: $input) {
+      key {
+        id
+      }
+    }
+  }
+`);
+export const UpdateSettings = graphql(`
+  mutation UpdateAcmeSettings($input: UpdateAcmeSettingsInput!) {
+    updateAcmeSettings(input: $input) {
+      protocolConfiguration {
+        id
+      }
+    }
+  }
+`);
 
 export type Details = NonNullable<NonNullable<AcmeQuery["protocolConfiguration"]>["acme"]>;
 export type Settings = Details["settings"];

@@ -6,20 +6,38 @@ import { Acme, AcmeActivity, type Activity } from "./queries";
 
 /** What the tabs of a configuration share, and what to show while it is not there. */
 export function useAcme(id: string) {
-  const query = useQuery({ queryKey: ["protocol", "acme", id], queryFn: () => request(Acme, { id }), refetchInterval: 10_000 });
+  const query = useQuery({
+    queryKey: ["protocol", "acme", id],
+    queryFn: () => request(Acme, { id }),
+    refetchInterval: 10_000,
+  });
   const acme = query.data?.protocolConfiguration?.acme;
-  const waiting: ReactNode = query.error ? <ErrorAlert error={query.error} retry={() => void query.refetch()} /> : acme ? null : <Loading lines={3} />;
+  const waiting: ReactNode = query.error ? (
+    <ErrorAlert error={query.error} retry={() => void query.refetch()} />
+  ) : acme ? null : (
+    <Loading lines={3} />
+  );
   return { acme, root: query.data?.deployment.tlsRootCertificate ?? null, waiting };
 }
 
 type Connection = { totalCount: number; pageInfo: { hasNextPage: boolean; endCursor: string | null } };
 
 /** The list of a tab, page by page. */
-export function usePages<C extends Connection>(id: string, what: "keys" | "accounts" | "orders", pick: (a: Activity) => C | undefined) {
+export function usePages<C extends Connection>(
+  id: string,
+  what: "keys" | "accounts" | "orders",
+  pick: (a: Activity) => C | undefined,
+) {
   const query = useInfiniteQuery({
     queryKey: ["protocol", "acme", id, what],
     queryFn: async ({ pageParam }) => {
-      const found = await request(AcmeActivity, { id, keys: what === "keys", accounts: what === "accounts", orders: what === "orders", after: pageParam });
+      const found = await request(AcmeActivity, {
+        id,
+        keys: what === "keys",
+        accounts: what === "accounts",
+        orders: what === "orders",
+        after: pageParam,
+      });
       return pick(found.protocolConfiguration!.acme!)!;
     },
     initialPageParam: null as string | null,

@@ -7,7 +7,21 @@ import { UseCredential } from "./UseCredential";
 import type { Issued } from "./queries";
 
 /** File and password, shown once. Who leaves without both is asked first. */
-export function IssuedCredential({ partitionId, url, root, issued, renewed, onDone }: { partitionId: string; url: string; root: string | null; issued: Issued; renewed: boolean; onDone: () => void }) {
+export function IssuedCredential({
+  partitionId,
+  url,
+  root,
+  issued,
+  renewed,
+  onDone,
+}: {
+  partitionId: string;
+  url: string;
+  root: string | null;
+  issued: Issued;
+  renewed: boolean;
+  onDone: () => void;
+}) {
   const [saved, setSaved] = useState(false);
   const [copied, setCopied] = useState(false);
   const kept = saved && copied;
@@ -18,15 +32,34 @@ export function IssuedCredential({ partitionId, url, root, issued, renewed, onDo
     <Stack>
       <Section title={`${c.identifier} is ${renewed ? "renewed" : "ready"}`}>
         <Stack>
-          <Alert color="yellow" icon={<IconInfoCircle />} title="File and password: shown only now" styles={{ title: { color: "var(--mantine-color-text)" } }}>
-            <Text size="sm">Keep both before you leave. The key in the file is kept nowhere else, and nothing of this can be shown again; a lost file is renewed.</Text>
+          <Alert
+            color="yellow"
+            icon={<IconInfoCircle />}
+            title="File and password: shown only now"
+            styles={{ title: { color: "var(--mantine-color-text)" } }}
+          >
+            <Text size="sm">
+              Keep both before you leave. The key in the file is kept nowhere else, and nothing of this can be shown
+              again; a lost file is renewed.
+            </Text>
           </Alert>
           <Step n={1} done={saved} title="Download the file">
-            <Button autoFocus variant={saved ? "default" : "filled"} leftSection={<IconDownload size={16} />} onClick={() => { download(issued.fileName, fromBase64(issued.pkcs12), "application/x-pkcs12"); setSaved(true); }}>
+            <Button
+              autoFocus
+              variant={saved ? "default" : "filled"}
+              leftSection={<IconDownload size={16} />}
+              onClick={() => {
+                download(issued.fileName, fromBase64(issued.pkcs12), "application/x-pkcs12");
+                setSaved(true);
+              }}
+            >
               Download Credential
             </Button>
             <Text size="xs" c="dimmed" mt={4}>
-              <Text span ff="monospace" size="xs">{issued.fileName}</Text>, a PKCS #12 with key, certificate and chain
+              <Text span ff="monospace" size="xs">
+                {issued.fileName}
+              </Text>
+              , a PKCS #12 with key, certificate and chain
             </Text>
           </Step>
           <Step n={2} done={copied} title="Copy its password">
@@ -34,16 +67,34 @@ export function IssuedCredential({ partitionId, url, root, issued, renewed, onDo
           </Step>
           <Text size="sm">
             It expires <Moment at={c.expiresAt} />; renew it before.
-            {renewed && (c.previousEndsAt ? <> The previous file is good until <Moment at={c.previousEndsAt} />.</> : " The previous file has ended.")}
+            {renewed &&
+              (c.previousEndsAt ? (
+                <>
+                  {" "}
+                  The previous file is good until <Moment at={c.previousEndsAt} />.
+                </>
+              ) : (
+                " The previous file has ended."
+              ))}
           </Text>
           <Group>
-            <Button variant={kept ? "filled" : "default"} onClick={() => (kept || window.confirm(question)) && onDone()}>
+            <Button
+              variant={kept ? "filled" : "default"}
+              onClick={() => (kept || window.confirm(question)) && onDone()}
+            >
               Done
             </Button>
           </Group>
         </Stack>
       </Section>
-      <UseCredential partitionId={partitionId} url={url} root={root} credentials={[c]} file={issued.fileName} password={issued.password} />
+      <UseCredential
+        partitionId={partitionId}
+        url={url}
+        root={root}
+        credentials={[c]}
+        file={issued.fileName}
+        password={issued.password}
+      />
     </Stack>
   );
 }
@@ -52,10 +103,18 @@ function Step({ n, done, title, children }: { n: number; done: boolean; title: s
   return (
     <Group align="flex-start" wrap="nowrap" gap="sm">
       <ThemeIcon radius="xl" variant="light" color={done ? "teal" : undefined} aria-label={done ? "Done" : undefined}>
-        {done ? <IconCheck size={16} /> : <Text span size="sm" fw={600}>{n}</Text>}
+        {done ? (
+          <IconCheck size={16} />
+        ) : (
+          <Text span size="sm" fw={600}>
+            {n}
+          </Text>
+        )}
       </ThemeIcon>
       <div style={{ minWidth: 0, flex: 1 }}>
-        <Text size="sm" fw={600} mb={4} mt={3}>{title}</Text>
+        <Text size="sm" fw={600} mb={4} mt={3}>
+          {title}
+        </Text>
         {children}
       </div>
     </Group>

@@ -22,10 +22,24 @@ export function useMayAdminister(partitionId: string) {
   return ["certificate:issue", "certificate:issue-pkcs12", "certificate:change-status"].every(can);
 }
 
-export const useAuthorities = (partitionId: string) => useQuery({ queryKey: ["cagw-authorities", partitionId], queryFn: () => request(Authorities, { partition: partitionId }) });
+export const useAuthorities = (partitionId: string) =>
+  useQuery({
+    queryKey: ["cagw-authorities", partitionId],
+    queryFn: () => request(Authorities, { partition: partitionId }),
+  });
 
 /** Which authorities, and what may be done on each. */
-export function RolesEditor({ partitionId, rows, onChange, error }: { partitionId: string; rows: Row[]; onChange: (rows: Row[]) => void; error?: string | undefined }) {
+export function RolesEditor({
+  partitionId,
+  rows,
+  onChange,
+  error,
+}: {
+  partitionId: string;
+  rows: Row[];
+  onChange: (rows: Row[]) => void;
+  error?: string | undefined;
+}) {
   const authorities = useAuthorities(partitionId).data?.partition?.certificationAuthorities.nodes ?? [];
   const mayAdminister = useMayAdminister(partitionId);
   const left = authorities.filter((a) => !rows.some((r) => r.caId === a.id));
@@ -37,12 +51,27 @@ export function RolesEditor({ partitionId, rows, onChange, error }: { partitionI
         withAsterisk={rows.length === 0}
         searchable
         disabled={authorities.length > 0 && left.length === 0}
-        placeholder={authorities.length > 0 && left.length === 0 ? "All are chosen" : rows.length > 0 ? "Add another one" : "Add one"}
+        placeholder={
+          authorities.length > 0 && left.length === 0
+            ? "All are chosen"
+            : rows.length > 0
+              ? "Add another one"
+              : "Add one"
+        }
         data={left.map((a) => ({ value: a.id, label: `${a.friendlyName} (${a.identifier})` }))}
         value={null}
         onChange={(id) => {
           const a = authorities.find((x) => x.id === id);
-          if (a) onChange([...rows, { caId: a.id, role: mayAdminister ? "CERT_ADMINS" : "AUDITORS", name: a.friendlyName, identifier: a.identifier }]);
+          if (a)
+            onChange([
+              ...rows,
+              {
+                caId: a.id,
+                role: mayAdminister ? "CERT_ADMINS" : "AUDITORS",
+                name: a.friendlyName,
+                identifier: a.identifier,
+              },
+            ]);
         }}
         error={error}
         nothingFoundMessage="No authority of that name"
@@ -50,8 +79,12 @@ export function RolesEditor({ partitionId, rows, onChange, error }: { partitionI
       {rows.map((r) => (
         <Group key={r.caId} justify="space-between" gap="xs">
           <div style={{ flex: "1 1 160px", minWidth: 0 }}>
-            <Text size="sm" fw={600} truncate>{r.name}</Text>
-            <Text size="xs" c="dimmed" ff="monospace">{r.identifier}</Text>
+            <Text size="sm" fw={600} truncate>
+              {r.name}
+            </Text>
+            <Text size="xs" c="dimmed" ff="monospace">
+              {r.identifier}
+            </Text>
           </div>
           <Group gap={4} wrap="nowrap">
             <SegmentedControl
@@ -59,9 +92,16 @@ export function RolesEditor({ partitionId, rows, onChange, error }: { partitionI
               aria-label={`Role on ${r.name}`}
               value={r.role}
               onChange={(role) => onChange(rows.map((x) => (x.caId === r.caId ? { ...x, role: role as CagwRole } : x)))}
-              data={(["AUDITORS", "CERT_ADMINS"] as const).filter((role) => role === r.role || role === "AUDITORS" || mayAdminister).map((value) => ({ value, label: roleLabel[value] }))}
+              data={(["AUDITORS", "CERT_ADMINS"] as const)
+                .filter((role) => role === r.role || role === "AUDITORS" || mayAdminister)
+                .map((value) => ({ value, label: roleLabel[value] }))}
             />
-            <ActionIcon variant="subtle" color="gray" onClick={() => onChange(rows.filter((x) => x.caId !== r.caId))} aria-label={`Remove ${r.name}`}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              onClick={() => onChange(rows.filter((x) => x.caId !== r.caId))}
+              aria-label={`Remove ${r.name}`}
+            >
               <IconX size={16} />
             </ActionIcon>
           </Group>
@@ -69,7 +109,8 @@ export function RolesEditor({ partitionId, rows, onChange, error }: { partitionI
       ))}
       <Input.Description>
         auditors read; cert-admins also issue, revoke and suspend. Other authorities do not exist for the credential.
-        {!mayAdminister && " You can give auditors only: cert-admins needs the role Certificate Administrators, or an Owner."}
+        {!mayAdminister &&
+          " You can give auditors only: cert-admins needs the role Certificate Administrators, or an Owner."}
       </Input.Description>
     </Stack>
   );

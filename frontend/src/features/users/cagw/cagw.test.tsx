@@ -1,6 +1,14 @@
 import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { createMemoryHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider, useSearch } from "@tanstack/react-router";
+import {
+  createMemoryHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Outlet,
+  RouterProvider,
+  useSearch,
+} from "@tanstack/react-router";
 import { fireEvent, render, screen, waitFor, within } from "@testing-library/react";
 import { Suspense } from "react";
 import { afterEach, expect, it, vi } from "vitest";
@@ -12,19 +20,56 @@ afterEach(() => vi.unstubAllGlobals());
 
 const url = "https://pki.example.com:9443/cagw/v1";
 const issuing = { id: "ca1", identifier: "issuing-1", friendlyName: "Issuing", deletedAt: null };
-const credential = { id: "c1", identifier: "ansible", friendlyName: "Automation", status: "ACTIVE", serialNumber: "0a", createdAt: "2026-11-01T00:00:00Z", createdBy: "ada@example.org", renewedAt: null, expiresAt: "2027-11-01T00:00:00Z", previousEndsAt: null, lastUsedAt: "2026-11-02T00:00:00Z", lastUsedFrom: "192.0.2.7", mayChange: true, roles: [{ role: "CERT_ADMINS", ca: issuing }] };
+const credential = {
+  id: "c1",
+  identifier: "ansible",
+  friendlyName: "Automation",
+  status: "ACTIVE",
+  serialNumber: "0a",
+  createdAt: "2026-11-01T00:00:00Z",
+  createdBy: "ada@example.org",
+  renewedAt: null,
+  expiresAt: "2027-11-01T00:00:00Z",
+  previousEndsAt: null,
+  lastUsedAt: "2026-11-02T00:00:00Z",
+  lastUsedFrom: "192.0.2.7",
+  mayChange: true,
+  roles: [{ role: "CERT_ADMINS", ca: issuing }],
+};
 const issued = { pkcs12: btoa("file"), password: "ab".repeat(20), fileName: "pkcs12-ansible.p12", credential };
-const manager = ["token:browse", "token:manage", "certificate:issue", "certificate:issue-pkcs12", "certificate:change-status"];
+const manager = [
+  "token:browse",
+  "token:manage",
+  "certificate:issue",
+  "certificate:issue-pkcs12",
+  "certificate:change-status",
+];
 
-async function open(credentials: unknown[], permissions = manager, at = "/p/sub0/users?tab=cagw", answers: Record<string, unknown> = {}) {
+async function open(
+  credentials: unknown[],
+  permissions = manager,
+  at = "/p/sub0/users?tab=cagw",
+  answers: Record<string, unknown> = {},
+) {
   const asked: [string, Record<string, unknown>][] = [];
   const all: Record<string, unknown> = {
-    Viewer: { viewer: { operator: false, user: null, partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }] } },
-    CagwCredentials: { deployment: { tlsRootCertificate: "PEM" }, partition: { cagwUrl: url, cagwCredentials: { nodes: credentials } } },
+    Viewer: {
+      viewer: {
+        operator: false,
+        user: null,
+        partitions: [{ id: "sub0", name: "House", region: "EU", roles: [], permissions }],
+      },
+    },
+    CagwCredentials: {
+      deployment: { tlsRootCertificate: "PEM" },
+      partition: { cagwUrl: url, cagwCredentials: { nodes: credentials } },
+    },
     CagwAuthorities: { partition: { certificationAuthorities: { nodes: [{ ...issuing, type: "ISSUING" }] } } },
     CagwProfiles: { certificationAuthority: { profiles: [{ id: "mdmws-x" }, { id: "privatessl-tls-server" }] } },
     CreateCagwCredential: { createCagwCredential: issued },
-    RenewCagwCredential: { renewCagwCredential: { ...issued, credential: { ...credential, previousEndsAt: "2026-11-28T00:00:00Z" } } },
+    RenewCagwCredential: {
+      renewCagwCredential: { ...issued, credential: { ...credential, previousEndsAt: "2026-11-28T00:00:00Z" } },
+    },
     ...answers,
   };
   vi.stubGlobal("fetch", async (_: string, init: RequestInit) => {
@@ -36,8 +81,20 @@ async function open(credentials: unknown[], permissions = manager, at = "/p/sub0
   });
   const root = createRootRoute({ component: Outlet });
   const signedIn = createRoute({ getParentRoute: () => root, id: "signed-in", component: Outlet });
-  const tab = createRoute({ getParentRoute: () => signedIn, path: "/p/$partitionId/users", component: () => <CredentialsTab partitionId="sub0" creating={String((useSearch({ strict: false }) as { create?: unknown }).create) === "true"} /> });
-  const router = createRouter({ routeTree: root.addChildren([signedIn.addChildren([tab])]), history: createMemoryHistory({ initialEntries: [at] }) });
+  const tab = createRoute({
+    getParentRoute: () => signedIn,
+    path: "/p/$partitionId/users",
+    component: () => (
+      <CredentialsTab
+        partitionId="sub0"
+        creating={String((useSearch({ strict: false }) as { create?: unknown }).create) === "true"}
+      />
+    ),
+  });
+  const router = createRouter({
+    routeTree: root.addChildren([signedIn.addChildren([tab])]),
+    history: createMemoryHistory({ initialEntries: [at] }),
+  });
   await router.load();
   render(
     <MantineProvider env="test">
@@ -52,12 +109,21 @@ async function open(credentials: unknown[], permissions = manager, at = "/p/sub0
 }
 
 it("fills every client's commands with the partition's values", () => {
-  const access = { url, partitionId: "sub0", ca: "issuing-1", profile: "web", file: "pkcs12-ansible.p12", password: "0123", root: "PEM" };
+  const access = {
+    url,
+    partitionId: "sub0",
+    ca: "issuing-1",
+    profile: "web",
+    file: "pkcs12-ansible.p12",
+    password: "0123",
+    root: "PEM",
+  };
   for (const c of clientCommands(access)) {
     expect(c.text, c.label).toContain("sub0~issuing-1");
     expect(c.text, c.label).toContain("pkcs12-ansible.p12");
   }
-  const by = (value: string, a = access as Parameters<typeof clientCommands>[0]) => clientCommands(a).find((c) => c.value === value)!.text;
+  const by = (value: string, a = access as Parameters<typeof clientCommands>[0]) =>
+    clientCommands(a).find((c) => c.value === value)!.text;
   expect(by("ansible")).toContain("host: pki.example.com\n        port: 9443\n");
   expect(by("ansible", { ...access, url: "https://pki.example.com/cagw/v1" })).toContain("port: 443\n");
   expect(by("vault")).toContain("url=https://pki.example.com:9443/cagw ");
@@ -86,12 +152,23 @@ it("says the next step where there is none, and makes one for the chosen authori
   fireEvent.click(create);
 
   await screen.findByText("ansible is ready");
-  expect(asked.find(([n]) => n === "CreateCagwCredential")![1]).toEqual({ input: { partitionId: "sub0", identifier: "ansible", friendlyName: "Automation", roles: [{ caId: "ca1", role: "AUDITORS" }] } });
+  expect(asked.find(([n]) => n === "CreateCagwCredential")![1]).toEqual({
+    input: {
+      partitionId: "sub0",
+      identifier: "ansible",
+      friendlyName: "Automation",
+      roles: [{ caId: "ca1", role: "AUDITORS" }],
+    },
+  });
   expect(router.state.location.search).toEqual({ tab: "cagw" });
   expect(ask).not.toHaveBeenCalled();
   // Nobody leaves with half of it unasked.
   fireEvent.click(screen.getByRole("button", { name: "Done" }));
-  expect(ask).toHaveBeenCalledWith(expect.stringContaining("Are you sure you want to leave this page? The file was not downloaded, nor its password copied"));
+  expect(ask).toHaveBeenCalledWith(
+    expect.stringContaining(
+      "Are you sure you want to leave this page? The file was not downloaded, nor its password copied",
+    ),
+  );
   expect(screen.getByText(issued.password)).toBeVisible();
 });
 
@@ -127,5 +204,10 @@ it("shows who may only look no way to change anything", async () => {
 });
 
 it("shows one role for an authority on which both were given", () => {
-  expect(rowsOf([{ role: "AUDITORS", ca: issuing }, { role: "CERT_ADMINS", ca: issuing }])).toEqual([{ caId: "ca1", role: "CERT_ADMINS", name: "Issuing", identifier: "issuing-1" }]);
+  expect(
+    rowsOf([
+      { role: "AUDITORS", ca: issuing },
+      { role: "CERT_ADMINS", ca: issuing },
+    ]),
+  ).toEqual([{ caId: "ca1", role: "CERT_ADMINS", name: "Issuing", identifier: "issuing-1" }]);
 });

@@ -22,7 +22,9 @@ export function clientCommands(a: Access): ClientCommand[] {
   const curl = `curl -sS --fail-with-body --cert-type P12 --cert "${a.file}:$CAGW_PASSWORD"${cacert}`;
   return [
     {
-      value: "curl", label: "curl", note: "Lists what the credential may use, issues a certificate and revokes it. Repeating a request with the same Idempotency-Key gives the same certificate.",
+      value: "curl",
+      label: "curl",
+      note: "Lists what the credential may use, issues a certificate and revokes it. Repeating a request with the same Idempotency-Key gives the same certificate.",
       text: `${password}
 CA='${a.url}/certificate-authorities/${caId}'
 cagw() { ${curl} -H 'Content-Type: application/json' "$@"; }
@@ -43,7 +45,9 @@ SERIAL=$(openssl x509 -in certificate.pem -noout -serial | cut -d= -f2)
 cagw "$CA/certificates/$SERIAL/actions" -d '{"action": {"type": "RevokeAction", "reason": "superseded", "issueCrl": "true"}}'`,
     },
     {
-      value: "ansible", label: "Ansible", note: `Collection entrust.crypto. Make the two files once: the module takes PEM.${a.root ? " SSL_CERT_FILE has it trust this server." : ""}`,
+      value: "ansible",
+      label: "Ansible",
+      note: `Collection entrust.crypto. Make the two files once: the module takes PEM.${a.root ? " SSL_CERT_FILE has it trust this server." : ""}`,
       text: `# ${password}
 # openssl pkcs12 -in ${a.file} -passin env:CAGW_PASSWORD -clcerts -nokeys -out cagw.crt
 # openssl pkcs12 -in ${a.file} -passin env:CAGW_PASSWORD -nocerts -nodes -out cagw.key
@@ -67,7 +71,9 @@ ${a.root ? "  environment:\n    SSL_CERT_FILE: root_ca.crt\n" : ""}  tasks:
         cagw_api_specification_path: ~/.ansible/collections/ansible_collections/entrust/crypto/roles/cagw_certificate/files/cagw-api.yaml`,
     },
     {
-      value: "vault", label: "Vault, OpenBao", note: "With cagw-vault-plugin in the plugin directory; on OpenBao write bao for vault. One role of the plugin stands for one authority.",
+      value: "vault",
+      label: "Vault, OpenBao",
+      note: "With cagw-vault-plugin in the plugin directory; on OpenBao write bao for vault. One role of the plugin stands for one authority.",
       text: `${password}
 openssl pkcs12 -in ${a.file} -passin env:CAGW_PASSWORD -clcerts -nodes -out cagw.pem
 vault plugin register -sha256="$(sha256sum cagw-vault-plugin | cut -c1-64)" secret cagw-vault-plugin
@@ -77,7 +83,9 @@ vault write cagw/config/${a.ca}/profiles/${a.profile} ttl=2592000 max_ttl=777600
 vault write cagw/sign/${a.ca} profile=${a.profile} csr=@request.csr subject_variables=cn=${subject} alt_names=dNSName=${subject}`,
     },
     {
-      value: "terraform", label: "Terraform", note: "Needs no provider: save it as main.tf, export CAGW_PASSWORD, terraform init, terraform apply. A failed apply may be repeated: it gets the certificate that was issued. destroy revokes.",
+      value: "terraform",
+      label: "Terraform",
+      note: "Needs no provider: save it as main.tf, export CAGW_PASSWORD, terraform init, terraform apply. A failed apply may be repeated: it gets the certificate that was issued. destroy revokes.",
       text: `resource "terraform_data" "certificate" {
   input = {
     name    = "${subject}"
@@ -111,7 +119,9 @@ vault write cagw/sign/${a.ca} profile=${a.profile} csr=@request.csr subject_vari
 }`,
     },
     {
-      value: "shell", label: "Shell utilities", note: "cagw-shell-util and bulk-revoke-shell of EntrustCorporation/pki-utilities. The first asks for all it needs: choose On-Premises, not PKIaaS, so that it asks for the URL.",
+      value: "shell",
+      label: "Shell utilities",
+      note: "cagw-shell-util and bulk-revoke-shell of EntrustCorporation/pki-utilities. The first asks for all it needs: choose On-Premises, not PKIaaS, so that it asks for the URL.",
       text: `${a.root ? "export CURL_CA_BUNDLE=root_ca.crt\n" : ""}bash cagw-shell-util/main.sh
 # Path to client credentials file (PKCS#12): ${a.file}
 # Enter PKCS#12 file password: ${a.password}
